@@ -1,0 +1,1 @@
+"""tasklab: build, train, attack and understand task-aware classification systems."""
