@@ -1,0 +1,120 @@
+"""What every codec is: encode labels, measure margins, decode by them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+ABNORMAL = -1
+"""The decoded label of an output that is no codeword: the paper's *None*."""
+
+TINY = torch.finfo(torch.float32).tiny
+"""The margin given to the class that a tie rule names: positive, and smaller than any margin that is not a tie."""
+
+
+class Codec(ABC):
+    """Labels ⇄ codewords. ``margins(z)[n, k] > 0`` iff ``decode(z)[n] == k``, exact ties included."""
+
+    num_classes: int
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """K, the number of outputs per example."""
+
+    @abstractmethod
+    def _encode(self, y: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def _margins(self, z: Tensor) -> Tensor: ...
+
+    def encode(self, y: Tensor) -> Tensor:
+        """The codewords of labels.
+
+        Args:
+            y: int64 ``(N,)`` in ``0..num_classes-1``.
+
+        Returns:
+            float32 ``(N, codeword length)`` on the device of ``y``.
+
+        Raises:
+            TypeError, ValueError: labels that are not integers, not one-dimensional, or out of range.
+        """
+        return self._encode(self.check_labels(y))
+
+    def margins(self, z: Tensor) -> Tensor:
+        """How far each class is from winning (negative) or from losing (positive).
+
+        Args:
+            z: outputs ``(N, K)``, any float type; computed in float32.
+
+        Returns:
+            float32 ``(N, num_classes)`` in the units of ``z``; positive for at most one class of a row.
+
+        Raises:
+            TypeError, ValueError: outputs of another type or width.
+        """
+        if not isinstance(z, Tensor) or not z.is_floating_point():
+            got = z.dtype if isinstance(z, Tensor) else type(z).__name__
+            raise TypeError(f"expected outputs as a float tensor (N, {self.width}), got {got}")
+        if z.ndim != 2 or z.shape[1] != self.width:
+            raise ValueError(
+                f"expected outputs of shape (N, {self.width}), got {tuple(z.shape)}; "
+                f"try a network whose last layer has {self.width} outputs"
+            )
+        return self._margins(z.float())
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The labels that outputs mean.
+
+        Args:
+            z: outputs ``(N, K)``.
+
+        Returns:
+            int64 ``(N,)`` in ``0..num_classes-1``, or `ABNORMAL` where no class has a positive margin
+            (outputs that are not numbers included).
+        """
+        best, label = self.margins(z).max(dim=1)
+        return torch.where(best > 0, label, ABNORMAL)
+
+    def check_labels(self, y: Tensor) -> Tensor:
+        """``y`` itself, if it holds labels of this codec.
+
+        Raises:
+            TypeError, ValueError: what was expected, and what came.
+        """
+        if not isinstance(y, Tensor) or y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
+            got = y.dtype if isinstance(y, Tensor) else type(y).__name__
+            raise TypeError(f"expected labels as an integer tensor (N,), got {got}; try y.long()")
+        if y.ndim != 1:
+            raise ValueError(f"expected labels of shape (N,), got {tuple(y.shape)}; try y.flatten()")
+        if y.numel() and (int(y.min()) < 0 or int(y.max()) >= self.num_classes):
+            raise ValueError(
+                f"expected labels in 0..{self.num_classes - 1}, got {int(y.min())}..{int(y.max())}; "
+                f"try a task with num_classes={max(int(y.max()) + 1, 2)}"
+            )
+        return y.long()
+
+
+class Constants:
+    """A codec's tensors, made once and kept once per device."""
+
+    def __init__(self, value: Tensor) -> None:
+        self._kept = {value.device: value}
+        self._value = value
+
+    def on(self, device: torch.device) -> Tensor:
+        """The tensor on ``device``."""
+        if device not in self._kept:
+            self._kept[device] = self._value.to(device)
+        return self._kept[device]
+
+
+def check_num_classes(num_classes: int) -> None:
+    """Refuse a number of classes below two."""
+    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 2:
+        raise ValueError(f"expected num_classes as an integer of at least 2, got {num_classes!r}")
+
+

@@ -1,0 +1,112 @@
+"""Binary codes: one output per bit, a sign decides each, all of them must agree with a class."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from tasklab.codecs.base import TINY, Codec, Constants, check_num_classes
+from tasklab.codecs.codes import Rows, gray_code, plain_code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binary(Codec):
+    """Bits on either side of a threshold; margin of class k: ``min_i s_ki · (z_i − threshold)``, ``s = 2·bit − 1``.
+
+    A bit is 1 iff its output is *above* the threshold (equation 2), so an output on the threshold reads 0.
+    A pattern of bits that belongs to no class decodes to `ABNORMAL`: with 4 bits and 10 classes, six of the 16.
+
+    Args:
+        num_classes: C, at least 2.
+        bits: B with ``2**B ≥ C``; by default the smallest.
+        code: ``"binary"`` (the class number), ``"gray"``, or any 0/1 rows, one per class, all different.
+        threshold: 0 for RBC, 0.5 for DeepBE.
+
+    >>> import torch
+    >>> codec = Binary(num_classes=10)
+    >>> codec.encode(torch.tensor([9]))
+    tensor([[1., 0., 0., 1.]])
+    >>> codec.decode(torch.tensor([[350.0, -350.0, -350.0, 350.0], [1.0, 1.0, 1.0, 1.0]]))
+    tensor([ 9, -1])
+    """
+
+    num_classes: int = 10
+    bits: int | None = None
+    code: str | Rows = "binary"
+    threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_num_classes(self.num_classes)
+        rows = _rows(self.num_classes, self.bits, self.code)
+        object.__setattr__(self, "bits", len(rows[0]))
+        if not isinstance(self.code, str):
+            object.__setattr__(self, "code", rows)
+        object.__setattr__(self, "threshold", float(self.threshold))
+        if not math.isfinite(self.threshold):
+            raise ValueError(f"expected a finite threshold, got {self.threshold}")
+
+    @property
+    def width(self) -> int:
+        """One output per bit."""
+        assert self.bits is not None
+        return self.bits
+
+    @property
+    def rows(self) -> Rows:
+        """The code, one 0/1 row per class."""
+        return _rows(self.num_classes, self.bits, self.code)
+
+    @cached_property
+    def _matrix(self) -> Constants:
+        return Constants(torch.tensor(self.rows, dtype=torch.float32))
+
+    @property
+    def matrix(self) -> Tensor:
+        """float32 ``(classes, bits)`` of 0 and 1."""
+        return self._matrix.on(torch.device("cpu"))
+
+    def signs(self, y: Tensor) -> Tensor:
+        """``2·bit − 1`` of each label: float32 ``(N, bits)`` of −1 and 1."""
+        return 2 * self.encode(y) - 1
+
+    def _encode(self, y: Tensor) -> Tensor:
+        return self._matrix.on(y.device)[y]
+
+    def _margins(self, z: Tensor) -> Tensor:
+        side = z - self.threshold
+        side = side - (side == 0) * TINY  # on the threshold a bit reads 0
+        signs = 2 * self._matrix.on(z.device) - 1
+        return (signs * side[:, None, :]).amin(dim=2)  # (N, classes, bits) -> (N, classes)
+
+
+def _rows(num_classes: int, bits: int | None, code: str | Rows) -> Rows:
+    if bits is not None and (isinstance(bits, bool) or not isinstance(bits, int) or bits < 1):
+        raise ValueError(f"expected bits as a positive integer, got {bits!r}")
+    needed = math.ceil(math.log2(num_classes))
+    if isinstance(code, str):
+        if code not in ("binary", "gray"):
+            raise ValueError(f"expected code 'binary', 'gray' or 0/1 rows, got {code!r}; try code='binary'")
+        if bits is not None and bits < needed:
+            raise ValueError(
+                f"expected at least {needed} bits for {num_classes} classes (2**bits ≥ classes), got {bits}; "
+                f"try bits={needed}"
+            )
+        return (plain_code if code == "binary" else gray_code)(num_classes, bits or needed)
+    rows = tuple(tuple(int(b) if b in (0, 1) else -1 for b in row) for row in code)
+    if len(rows) != num_classes:
+        raise ValueError(f"expected one code row per class ({num_classes}), got {len(rows)}")
+    if len({len(row) for row in rows}) != 1 or not rows[0] or (bits is not None and len(rows[0]) != bits):
+        raise ValueError(f"expected code rows of {bits or 'one'} length, got lengths {sorted({len(r) for r in rows})}")
+    if any(b == -1 for row in rows for b in row):
+        raise ValueError("expected code rows of 0 and 1, got another value; try (matrix > 0).int().tolist()")
+    if len(set(rows)) != num_classes:
+        first = next(k for k, row in enumerate(rows) if row in rows[:k])
+        raise ValueError(
+            f"expected distinct code rows, got class {first} with the row of class {rows.index(rows[first])}; "
+            "try more bits, or hadamard_code(num_classes)"
+        )
+    return rows

@@ -1,0 +1,59 @@
+"""Code matrices: one 0/1 row per class, most significant bit first."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+
+Rows = tuple[tuple[int, ...], ...]
+
+
+def plain_code(num_classes: int, bits: int) -> Rows:
+    """The class number in binary, as in the paper.
+
+    >>> plain_code(3, 2)
+    ((0, 0), (0, 1), (1, 0))
+    """
+    return tuple(tuple(k >> i & 1 for i in reversed(range(bits))) for k in range(num_classes))
+
+
+def gray_code(num_classes: int, bits: int) -> Rows:
+    """The reflected binary code (Gray 1953): neighbouring classes differ in exactly one bit.
+
+    >>> gray_code(4, 2)
+    ((0, 0), (0, 1), (1, 1), (1, 0))
+    """
+    return tuple(tuple((k ^ k >> 1) >> i & 1 for i in reversed(range(bits))) for k in range(num_classes))
+
+
+def hadamard_code(num_classes: int) -> Rows:
+    """Rows of Sylvester's Hadamard matrix less its constant column: any two rows differ in half of the bits or more.
+
+    The number of bits is one less than the next power of two at or above ``num_classes``.
+
+    >>> hadamard_code(4)
+    ((0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 0))
+    """
+    order = 2 ** math.ceil(math.log2(max(num_classes, 2)))
+    return tuple(tuple((k & i).bit_count() % 2 for i in range(1, order)) for k in range(num_classes))
+
+
+def random_code(num_classes: int, bits: int, seed: int = 0, draws: int = 200) -> Rows:
+    """The random error-correcting output code (Dietterich & Bakiri 1995) of ``draws`` with the largest row distance.
+
+    Raises:
+        ValueError: no draw had distinct rows.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    best: tuple[int, Rows] | None = None
+    for _ in range(draws):
+        drawn = torch.randint(0, 2, (num_classes, bits), generator=generator).tolist()
+        rows = tuple(tuple(row) for row in drawn)
+        distance = min(sum(a != b for a, b in zip(p, q, strict=True)) for p, q in itertools.combinations(rows, 2))
+        if distance > 0 and (best is None or distance > best[0]):
+            best = (distance, rows)
+    if best is None:
+        raise ValueError(f"expected distinct rows, got none in {draws} draws of {num_classes} × {bits}; try more bits")
+    return best[1]
