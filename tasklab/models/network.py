@@ -1,0 +1,127 @@
+"""The network: normalisation, trunk and head, from images in [0, 1] to outputs in the task's natural unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tasklab.models.registry import ARCHITECTURES
+from tasklab.models.spec import NetworkSpec
+
+
+class Normalise(nn.Module):
+    """Subtract the mean and divide by the standard deviation, per channel (or per coordinate).
+
+    The constants belong to the spec, not to the weights: they are buffers that move with the network but are not in its
+    `state_dict`, so that a checkpoint in half precision cannot round them.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], dims: int) -> None:
+        """Take one mean and std per channel; `dims` is 3 for images (C, H, W), 1 for points (D,)."""
+        super().__init__()
+        shape = (1, len(mean)) + (1,) * (dims - 1)
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(shape), persistent=False)
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(shape), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (x - mean) / std, of x's shape."""
+        return (x - self.mean) / self.std
+
+
+class Head(nn.Module):
+    """The output layer: `z = scale * linear(f) + centre`, in float32 whatever the trunk's precision.
+
+    bfloat16's spacing at 350 is 2, too coarse for margins, so the layer leaves autocast and casts its input. At the
+    start the linear part gives outputs of the order of one unit or below, and its bias is 0.
+    """
+
+    scale: Tensor
+    centre: Tensor
+
+    def __init__(self, features: int, outputs: int, *, scale: float = 1.0, centre: float = 0.0) -> None:
+        """Take the number of features D and outputs K, and the affine map to the task's natural unit."""
+        super().__init__()
+        self.linear = nn.Linear(features, outputs)
+        bound = 1 / math.sqrt(features)
+        nn.init.uniform_(self.linear.weight, -bound, bound)
+        nn.init.zeros_(self.linear.bias)
+        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32), persistent=False)
+        self.register_buffer("centre", torch.tensor(centre, dtype=torch.float32), persistent=False)
+
+    def forward(self, f: Tensor) -> Tensor:
+        """Return the outputs (N, K) float32 for features (N, D)."""
+        with torch.autocast(device_type=f.device.type, enabled=False):
+            h = F.linear(f.float(), self.linear.weight.float(), self.linear.bias.float())
+            return self.scale.float() * h + self.centre.float()
+
+
+class Network(nn.Module):
+    """Images (N, C, H, W) in [0, 1], or points (N, D), to outputs (N, K) float32 in the task's natural unit.
+
+    The layers are `.normalise`, `.trunk` (to features (N, D)) and `.head`; `forward(x)` equals
+    `forward_head(forward_features(x))`. Use `build_network` to make one.
+
+    >>> spec = NetworkSpec(arch="mlp", in_shape=(2,), outputs=3, mean=(0.5, 0.5), std=(0.25, 0.25))
+    >>> network = build_network(spec, seed=0)
+    >>> network(torch.rand(5, 2)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        """Build the layers that the spec names, initialised from torch's global generator."""
+        super().__init__()
+        self.spec = spec
+        architecture = ARCHITECTURES[spec.arch]
+        self.normalise = Normalise(spec.mean, spec.std, architecture.input_dims)
+        self.trunk, self.num_features = architecture.build(spec.in_shape, spec.width)
+        self.head = Head(self.num_features, spec.outputs, scale=spec.scale, centre=spec.centre)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return the penultimate features (N, D) of images (N, C, H, W) in [0, 1]; ValueError for another shape."""
+        if tuple(x.shape[1:]) != self.spec.in_shape:
+            wanted = ", ".join(str(side) for side in self.spec.in_shape)
+            raise ValueError(f"expected a batch of inputs (N, {wanted}) in [0, 1], got {tuple(x.shape)}")
+        return cast(Tensor, self.trunk(self.normalise(x)))
+
+    def forward_head(self, f: Tensor) -> Tensor:
+        """Return the outputs (N, K) float32 of features (N, D)."""
+        return cast(Tensor, self.head(f))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs (N, K) float32 of images (N, C, H, W) in [0, 1]."""
+        return self.forward_head(self.forward_features(x))
+
+
+def build_network(spec: NetworkSpec, seed: int | None = None) -> Network:
+    """Build a network on the CPU with fresh weights.
+
+    Arguments:
+        spec: what to build.
+        seed: fixes the initial weights and leaves torch's global random state untouched; None draws from that state.
+
+    Raises TypeError if spec is not a NetworkSpec.
+    """
+    if not isinstance(spec, NetworkSpec):
+        raise TypeError(f"expected a NetworkSpec, got {type(spec).__name__}; try NetworkSpec(arch=..., ...)")
+    with torch.device("cpu"):
+        if seed is None:
+            return Network(spec)
+        with _seeded(seed):
+            return Network(spec)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed the CPU generator alone for the block: unlike torch.manual_seed, no accelerator's state is touched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield

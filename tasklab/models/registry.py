@@ -1,0 +1,53 @@
+"""The architectures by name: what each is for, which inputs it takes, and how its trunk is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from tasklab.models import small
+
+Trunk = tuple[nn.Module, int]
+"""A module from normalised inputs to features (N, D), and D."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """What there is to know about one architecture before building it.
+
+    `build(in_shape, width)` returns the trunk and its number of features. `input_dims` is 3 for images (C, H, W)
+    and 1 for points (D,). `has_width` tells whether `NetworkSpec.width` can be chosen.
+    """
+
+    name: str
+    title: str
+    description: str
+    input_dims: int
+    has_width: bool
+    build: Callable[[tuple[int, ...], int], Trunk]
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    a.name: a
+    for a in (
+        Architecture(
+            name="mlp",
+            title="MLP",
+            description="Three hidden layers of `width` units, for points in the plane.",
+            input_dims=1,
+            has_width=True,
+            build=small.mlp,
+        ),
+        Architecture(
+            name="small_cnn",
+            title="Small CNN",
+            description="Four 3×3 convolutions of up to `width` channels, then 128 features: seconds an epoch on a CPU.",
+            input_dims=3,
+            has_width=True,
+            build=small.small_cnn,
+        ),
+    )
+}
+"""Every architecture by name, smallest first."""

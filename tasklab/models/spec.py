@@ -1,0 +1,123 @@
+"""What a network is, as plain data: enough to build it again and to put into a checkpoint's card."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any
+
+from tasklab.models.registry import ARCHITECTURES
+
+MIN_SIDE, MAX_SIDE = 8, 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """Everything that fixes a network but its weights: architecture, input, outputs, normalisation, output scale.
+
+    Arguments:
+        arch: a key of `ARCHITECTURES`.
+        in_shape: (C, H, W) with C 1 or 3 and sides 8 to 64 for images; (D,) for points.
+        outputs: K, the number of network outputs per example, at least 1.
+        mean, std: of the training inputs in [0, 1], one per channel (or per coordinate); std above 0.
+        scale, centre: the outputs are `scale * linear(features) + centre` (a task's natural unit).
+        width: channels of `small_cnn`, hidden units of `mlp`; leave it out for the others, their width is fixed.
+
+    Raises ValueError or TypeError naming what was expected.
+
+    >>> spec = NetworkSpec(arch="small_cnn", in_shape=(1, 28, 28), outputs=4, mean=(0.13,), std=(0.31,), scale=350.0)
+    >>> NetworkSpec.from_dict(spec.to_dict()) == spec
+    True
+    """
+
+    arch: str
+    in_shape: tuple[int, ...]
+    outputs: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    scale: float = 1.0
+    centre: float = 0.0
+    width: int = 32
+
+    def __post_init__(self) -> None:
+        """Normalise sequences to tuples and numbers to their plain types, then check every field."""
+        if not isinstance(self.arch, str) or self.arch not in ARCHITECTURES:
+            raise ValueError(f"expected arch to be one of {', '.join(ARCHITECTURES)}, got {self.arch!r}")
+        object.__setattr__(self, "in_shape", tuple(_whole("in_shape", s) for s in _sequence("in_shape", self.in_shape)))
+        object.__setattr__(self, "outputs", _whole("outputs", self.outputs))
+        object.__setattr__(self, "width", _whole("width", self.width))
+        for name in ("mean", "std"):
+            values = tuple(_number(name, v) for v in _sequence(name, getattr(self, name)))
+            object.__setattr__(self, name, values)
+        for name in ("scale", "centre"):
+            object.__setattr__(self, name, _number(name, getattr(self, name)))
+        self._check_shape()
+        self._check_ranges()
+
+    def _check_shape(self) -> None:
+        arch, shape = ARCHITECTURES[self.arch], self.in_shape
+        if arch.input_dims == 1:
+            if len(shape) != 1 or shape[0] < 1:
+                raise ValueError(f"expected in_shape (D,) with D >= 1 for {self.arch}, got {shape}; try (2,)")
+            return
+        if len(shape) != 3:
+            raise ValueError(f"expected in_shape (C, H, W) for {self.arch}, got {shape}; try (1, 28, 28)")
+        if shape[0] not in (1, 3):
+            raise ValueError(f"expected 1 or 3 channels, got in_shape {shape}; try (1, 28, 28) or (3, 32, 32)")
+        if not all(MIN_SIDE <= side <= MAX_SIDE for side in shape[1:]):
+            raise ValueError(f"expected sides from {MIN_SIDE} to {MAX_SIDE} pixels, got in_shape {shape}")
+
+    def _check_ranges(self) -> None:
+        if self.outputs < 1:
+            raise ValueError(f"expected outputs >= 1, got {self.outputs}; try the task's width")
+        if self.width < 1:
+            raise ValueError(f"expected width >= 1, got {self.width}; try 32")
+        if not ARCHITECTURES[self.arch].has_width and self.width != 32:
+            raise ValueError(f"expected width 32, since {self.arch} has a fixed width, got {self.width}; leave it out")
+        for name in ("mean", "std"):
+            values, wanted = getattr(self, name), self.in_shape[0]
+            if len(values) != wanted:
+                raise ValueError(f"expected {wanted} value(s) in {name} for in_shape {self.in_shape}, got {values}")
+        if min(self.std) <= 0:
+            raise ValueError(f"expected every std above 0, got {self.std}")
+        if self.scale == 0:
+            raise ValueError("expected a scale other than 0, got 0; try 1.0")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dict of JSON values; `from_dict` gives back an equal spec."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> NetworkSpec:
+        """Build a spec from `to_dict`'s result; ValueError on unknown or missing keys."""
+        if not isinstance(data, Mapping):
+            raise TypeError(f"expected a dict of network settings, got {type(data).__name__}; try spec.to_dict()")
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(str(key) for key in data if key not in known)
+        missing = sorted(f.name for f in fields(cls) if f.default is MISSING and f.name not in data)
+        if unknown:
+            raise ValueError(f"expected network settings {', '.join(sorted(known))}, got unknown {', '.join(unknown)}")
+        if missing:
+            raise ValueError(f"expected network settings {', '.join(sorted(known))}, got none for {', '.join(missing)}")
+        return cls(**data)
+
+
+def _sequence(name: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"expected {name} to be a tuple of numbers, got {type(value).__name__} {value!r}")
+    return tuple(value)
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"expected whole numbers for {name}, got {value!r}")
+    return int(value)
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
+        raise TypeError(f"expected numbers for {name}, got {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"expected finite numbers for {name}, got {value!r}")
+    return float(value)
