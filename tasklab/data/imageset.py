@@ -1,0 +1,149 @@
+"""Images (or points) with their labels, held whole in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+_log = logging.getLogger(__name__)
+
+Index = int | slice | Sequence[int] | Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageSet:
+    """One split of a data set, its tensors read-only by agreement because they are shared within the process.
+
+    Args:
+        name: the data set, such as "mnist".
+        split: "train", "validation" or "test".
+        images: uint8 `(N, C, H, W)`, or for 2-D points float32 `(N, 2)` in [0, 1].
+        labels: int64 `(N,)` in 0..num_classes-1.
+        classes: the name of each class.
+        mean, std: statistics per channel (per coordinate for points) of the training split, on the [0, 1] scale.
+
+    Raises:
+        TypeError, ValueError: if tensors, labels and classes do not fit together.
+
+    >>> digits = ImageSet(name="two", split="train", images=torch.tensor([[[[0]]], [[[255]]]], dtype=torch.uint8),
+    ...                   labels=torch.tensor([0, 1]), classes=("dark", "light"), mean=(0.5,), std=(0.5,))
+    >>> len(digits), digits.shape, digits.x(1).item()
+    (2, (1, 1, 1), 1.0)
+    """
+
+    name: str
+    split: str
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        wanted = {torch.uint8: 4, torch.float32: 2}
+        if wanted.get(self.images.dtype) != self.images.ndim:
+            raise TypeError(
+                "expected images as uint8 (N, C, H, W) or points as float32 (N, 2), "
+                f"got {self.images.dtype} {tuple(self.images.shape)}; try (x * 255).round().to(torch.uint8)"
+            )
+        if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
+            raise ValueError(
+                f"expected labels as int64 ({len(self.images)},), got {self.labels.dtype} {tuple(self.labels.shape)}; "
+                "try one label for each image, with .long()"
+            )
+        low, high = (int(self.labels.min()), int(self.labels.max())) if len(self.labels) else (0, 0)
+        if low < 0 or high >= self.num_classes:
+            raise ValueError(
+                f"expected labels in 0..{self.num_classes - 1}, got {low}..{high}; try one class name for each label"
+            )
+        if not len(self.mean) == len(self.std) == self.images.shape[1]:
+            raise ValueError(
+                f"expected mean and std with {self.images.shape[1]} values each, got {len(self.mean)} and "
+                f"{len(self.std)}; try one value for each channel"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"ImageSet({self.name!r}, {self.split!r}, {len(self)} of shape {self.shape}, on {self.device})"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example, `(C, H, W)`, or `(2,)` for points."""
+        return tuple(self.images.shape[1:])
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.classes)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self.images.device
+
+    def x(self, index: Index | None = None) -> Tensor:
+        """The examples as a network takes them.
+
+        Args:
+            index: None for all, an int for a batch of one, or a slice, sequence, index tensor or boolean mask.
+
+        Returns:
+            float32 `(N, C, H, W)` (points: `(N, 2)`) in [0, 1], always with the batch axis; a new tensor.
+        """
+        rows = self.images if index is None else self.images[self._rows(index)]
+        if rows.dtype == torch.uint8:
+            return rows.to(torch.float32).div_(255.0)
+        return rows.clone()
+
+    def subset(self, index: Index) -> ImageSet:
+        """A smaller set of the same split.
+
+        Args:
+            index: an int n for the first n examples, or a slice, sequence, index tensor or boolean mask.
+
+        Raises:
+            ValueError: if n is not within 0..len.
+        """
+        if isinstance(index, int):
+            if not 0 <= index <= len(self):
+                raise ValueError(f"expected a number of examples in 0..{len(self)}, got {index}; try {len(self)}")
+            index = slice(index)
+        rows = self._rows(index)
+        return replace(self, images=self.images[rows], labels=self.labels[rows])
+
+    def to(self, device: torch.device | str) -> ImageSet:
+        """The set on a device, if it fits there.
+
+        Args:
+            device: where to; on a CUDA device with less free memory than twice the set's size, the set stays where
+                it is, and a warning is logged.
+
+        Returns:
+            a set that shares its tensors with this one if nothing had to move.
+        """
+        target = torch.device(device)
+        if target.type == "cuda" and self.device.type != "cuda":
+            free, _ = torch.cuda.mem_get_info(target)
+            needed = 2 * self.images.numel() * self.images.element_size()
+            if free < needed:
+                _log.warning("%r stays on %s: %d bytes wanted on %s, %d free", self, self.device, needed, target, free)
+                return self
+        return replace(self, images=self.images.to(target), labels=self.labels.to(target))
+
+    def _rows(self, index: Index) -> slice | Tensor:
+        """`index` in a form that keeps the batch axis."""
+        if isinstance(index, slice):
+            return index
+        if isinstance(index, int):
+            if not -len(self) <= index < len(self):
+                raise IndexError(f"expected an index in 0..{len(self) - 1}, got {index}; try a smaller one")
+            index = index % len(self)
+            return slice(index, index + 1)
+        rows = torch.as_tensor(index, device=self.device)
+        return rows if rows.dtype == torch.bool else rows.long().reshape(-1)

@@ -1,0 +1,138 @@
+"""Loading data sets: fixed train, validation and test splits, kept in memory for the life of the process."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .files import check_files, data_root
+from .imageset import ImageSet
+from .info import DATASETS, info_of
+from .points import draw_points
+
+SPLITS = ("train", "validation", "test")
+VALIDATION = 5000
+"""How many of the official training images of MNIST and CIFAR are kept for validation."""
+
+
+def load(
+    name: str,
+    split: str = "train",
+    *,
+    root: str | os.PathLike[str] | None = None,
+    n: int | None = None,
+    noise: float | None = None,
+    seed: int | None = None,
+) -> ImageSet:
+    """Load one split of a data set; the same call gives the same tensors, and never touches a random state.
+
+    MNIST and CIFAR keep 5,000 of the official training images, chosen by a fixed permutation, for validation, and
+    the official test set as it is; digits is divided 1,097 / 300 / 400 with each class in proportion.
+
+    Args:
+        name: a key of `DATASETS`: "digits", "mnist", "cifar10", "cifar100", or the points "moons", "circles",
+            "blobs", "spirals".
+        split: "train", "validation" or "test".
+        root: where the files are; see `data_root`.
+        n, noise, seed: settings of the point sets (see `draw_points`): how many points, standard deviation of the
+            noise in units of the square's side, and the seed.
+
+    Returns:
+        an `ImageSet` on the CPU, to be treated as read-only: it is shared by all callers in the process.
+
+    Raises:
+        DataMissing: if the files are not there; the message names the command that brings them.
+        DataDamaged: (a DataMissing) if they are not the official ones.
+        ValueError: if name, split or a setting is not one of the above.
+
+    >>> load("digits", "test")
+    ImageSet('digits', 'test', 400 of shape (1, 8, 8), on cpu)
+    >>> load("spirals", n=300, seed=1).shape
+    (2,)
+    """
+    info = info_of(name)
+    if split not in SPLITS:
+        raise ValueError(f"expected a split, one of {', '.join(SPLITS)}, got {split!r}; try 'train'")
+    settings: dict[str, Any] = {"n": n, "noise": noise, "seed": seed}
+    given = {word: value for word, value in settings.items() if value is not None}
+    if info.is_points:
+        return _points(name, split, **given)
+    if given:
+        raise ValueError(f"expected no {', '.join(given)} for {name}, whose images are fixed; try .subset({n or 1000})")
+    if name == "digits":
+        return _digits()[split]
+    return _official(name, split == "test", data_root(root))[split]
+
+
+def forget() -> None:
+    """Drop the sets kept in memory, so that the next `load` reads the files again."""
+    _official.cache_clear()
+
+
+def _image_set(name: str, split: str, images: NDArray[Any] | Tensor, labels: NDArray[Any] | Tensor) -> ImageSet:
+    info = DATASETS[name]
+    return ImageSet(
+        name=name,
+        split=split,
+        images=torch.as_tensor(images).contiguous(),
+        labels=torch.as_tensor(labels).long().contiguous(),
+        classes=info.classes,
+        mean=info.mean,
+        std=info.std,
+    )
+
+
+@lru_cache(maxsize=32)
+def _points(name: str, split: str, **settings: Any) -> ImageSet:
+    return _image_set(name, split, *draw_points(name, split, **settings))
+
+
+@lru_cache(maxsize=1)
+def _digits() -> dict[str, ImageSet]:
+    from sklearn.datasets import load_digits
+
+    raw = load_digits()
+    images = np.rint(raw.images * (255 / 16)).astype(np.uint8)[:, None]  # (1797, 1, 8, 8), from 0..16
+    labels = raw.target.astype(np.int64)
+    rows = _stratified(labels, {"test": 400, "validation": 300, "train": len(labels) - 700})
+    return {split: _image_set("digits", split, images[index], labels[index]) for split, index in rows.items()}
+
+
+@lru_cache(maxsize=4)
+def _official(name: str, test: bool, root: Path) -> dict[str, ImageSet]:
+    """The splits that come from one official half of MNIST or CIFAR, read through torchvision."""
+    check_files(name, root)
+    from torchvision import datasets
+
+    reader = {"mnist": datasets.MNIST, "cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]
+    raw = reader(root, train=not test, download=False)
+    images = torch.as_tensor(raw.data)
+    images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)  # (N, C, H, W)
+    labels = torch.as_tensor(raw.targets)
+    if test:
+        return {"test": _image_set(name, "test", images, labels)}
+    order = np.random.RandomState(0).permutation(len(labels))
+    rows = {"validation": np.sort(order[:VALIDATION]), "train": np.sort(order[VALIDATION:])}
+    return {split: _image_set(name, split, images[index], labels[index]) for split, index in rows.items()}
+
+
+def _stratified(labels: NDArray[np.int64], sizes: dict[str, int]) -> dict[str, NDArray[np.int64]]:
+    """Divide rows into parts of given sizes, each class in proportion to within one or two examples."""
+    rng = np.random.RandomState(0)
+    place = np.empty(len(labels))
+    for k in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == k))
+        place[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    order = np.argsort(place, kind="stable")
+    parts, start = {}, 0
+    for split, size in sizes.items():
+        parts[split] = np.sort(order[start : start + size])
+        start += size
+    return parts
