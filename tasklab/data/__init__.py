@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from .augmentation import augment
+from .downloading import DownloadEvent, download
 from .errors import DataDamaged, DataMissing, DownloadError, PictureError
 from .files import available, data_root
 from .imageset import ImageSet
 from .info import DATASETS, DataInfo
 from .loading import load
+from .pictures import read_picture
 
 __all__ = [
     "DATASETS",
@@ -14,9 +17,13 @@ __all__ = [
     "DataInfo",
     "DataMissing",
     "DownloadError",
+    "DownloadEvent",
     "ImageSet",
     "PictureError",
+    "augment",
     "available",
     "data_root",
+    "download",
     "load",
+    "read_picture",
 ]
