@@ -73,8 +73,14 @@ class Task(ABC):
 
         Returns:
             float32 ``(N,)``.
+
+        Raises:
+            TypeError, ValueError: outputs or labels of another type, shape or range.
         """
-        return self._loss(z, self.codec.encode(y))
+        codewords = self.codec.encode(y)
+        if len(self.codec.check_outputs(z)) != len(y):
+            raise ValueError(f"expected as many labels as outputs, got {len(y)} labels and {len(z)} outputs")
+        return self._loss(z, codewords)
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict (JSON-safe) from which `from_dict` makes an equal task."""
@@ -130,7 +136,7 @@ class _Bits(Task):
 
 @dataclass(frozen=True, kw_only=True)
 class DeepBE(_Bits):
-    """Bits around 0.5 (Li et al. 2016); ``loss_form`` is ``"hinge"`` (the paper's), ``"mse"`` (the original's) or ``"bce"``.
+    """Bits around 0.5 (Li et al. 2016), fitted by ``loss_form``: ``"hinge"`` (the paper's), ``"mse"`` or ``"bce"``.
 
     Under ``"hinge"`` every correct example has exactly zero loss: it is RBC with S = 0 around 0.5.
     """
@@ -224,6 +230,4 @@ def make_task(task: str, **settings: Any) -> Task:
     known = {f.name for f in dataclasses.fields(kind)}
     if unknown := sorted(set(settings) - known):
         raise ValueError(f"expected settings of {task} among {', '.join(sorted(known))}, got {', '.join(unknown)}")
-    if isinstance(settings.get("code"), list):
-        settings["code"] = tuple(tuple(row) for row in settings["code"])
     return kind(**settings)

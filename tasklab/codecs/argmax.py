@@ -39,3 +39,8 @@ class Argmax(Codec):
         lowest = (z == first[:, None]).int().argmax(dim=1, keepdim=True)
         tie = torch.zeros_like(z).scatter(1, lowest, ((first == second) * TINY)[:, None])
         return margins + tie
+
+    def _terms(self, z: Tensor, y: Tensor) -> Tensor:
+        rivals = torch.arange(self.num_classes - 1, device=z.device).expand(len(y), -1)
+        rivals = rivals + (rivals >= y[:, None])  # (N, classes - 1), every class but y
+        return z.gather(1, y[:, None]) - z.gather(1, rivals)

@@ -30,6 +30,9 @@ class Codec(ABC):
     @abstractmethod
     def _margins(self, z: Tensor) -> Tensor: ...
 
+    @abstractmethod
+    def _terms(self, z: Tensor, y: Tensor) -> Tensor: ...
+
     def encode(self, y: Tensor) -> Tensor:
         """The codewords of labels.
 
@@ -51,20 +54,15 @@ class Codec(ABC):
             z: outputs ``(N, K)``, any float type; computed in float32.
 
         Returns:
-            float32 ``(N, num_classes)`` in the units of ``z``; positive for at most one class of a row.
+            float32 ``(N, num_classes)`` in the units of ``z``; positive for at most one class of a row, and −inf
+            for every class where an output is infinite or not a number.
 
         Raises:
             TypeError, ValueError: outputs of another type or width.
         """
-        if not isinstance(z, Tensor) or not z.is_floating_point():
-            got = z.dtype if isinstance(z, Tensor) else type(z).__name__
-            raise TypeError(f"expected outputs as a float tensor (N, {self.width}), got {got}")
-        if z.ndim != 2 or z.shape[1] != self.width:
-            raise ValueError(
-                f"expected outputs of shape (N, {self.width}), got {tuple(z.shape)}; "
-                f"try a network whose last layer has {self.width} outputs"
-            )
-        return self._margins(z.float())
+        z = self.check_outputs(z).float()
+        finite = z.isfinite().all(dim=1, keepdim=True)
+        return torch.where(finite, self._margins(torch.where(finite, z, 0.0)), -torch.inf)
 
     def decode(self, z: Tensor) -> Tensor:
         """The labels that outputs mean.
@@ -74,10 +72,44 @@ class Codec(ABC):
 
         Returns:
             int64 ``(N,)`` in ``0..num_classes-1``, or `ABNORMAL` where no class has a positive margin
-            (outputs that are not numbers included).
+            (outputs that are infinite or not numbers included).
         """
-        best, label = self.margins(z).max(dim=1)
+        return self.read(self.margins(z))
+
+    def read(self, margins: Tensor) -> Tensor:
+        """The labels that margins ``(N, num_classes)`` mean, for callers that have measured them already."""
+        best, label = margins.max(dim=1)
         return torch.where(best > 0, label, ABNORMAL)
+
+    def terms(self, z: Tensor, y: Tensor) -> Tensor:
+        """The conditions that make up the margin of ``y``, all of which must hold: its bits, ends or rivals.
+
+        Each is a hyperplane in the space of outputs, and their minimum is ``margins(z)[y]`` (ties aside).
+
+        Args:
+            z: outputs ``(N, K)``.
+            y: labels ``(N,)``.
+
+        Returns:
+            float32 ``(N, M)``: ``s_i·(z_i − threshold)`` for each bit, ``z − L`` and ``U − z``, or ``z_y − z_j``.
+        """
+        return self._terms(z.float(), y)
+
+    def check_outputs(self, z: Tensor) -> Tensor:
+        """``z`` itself, if it holds outputs that this codec can read.
+
+        Raises:
+            TypeError, ValueError: what was expected, and what came.
+        """
+        if not isinstance(z, Tensor) or not z.is_floating_point():
+            got = z.dtype if isinstance(z, Tensor) else type(z).__name__
+            raise TypeError(f"expected outputs as a float tensor (N, {self.width}), got {got}")
+        if z.ndim != 2 or z.shape[1] != self.width:
+            raise ValueError(
+                f"expected outputs of shape (N, {self.width}), got {tuple(z.shape)}; "
+                f"try a network whose last layer has {self.width} outputs"
+            )
+        return z
 
     def check_labels(self, y: Tensor) -> Tensor:
         """``y`` itself, if it holds labels of this codec.
@@ -91,10 +123,9 @@ class Codec(ABC):
         if y.ndim != 1:
             raise ValueError(f"expected labels of shape (N,), got {tuple(y.shape)}; try y.flatten()")
         if y.numel() and (int(y.min()) < 0 or int(y.max()) >= self.num_classes):
-            raise ValueError(
-                f"expected labels in 0..{self.num_classes - 1}, got {int(y.min())}..{int(y.max())}; "
-                f"try a task with num_classes={max(int(y.max()) + 1, 2)}"
-            )
+            low, high = int(y.min()), int(y.max())
+            hint = "leaving abnormal examples out" if low < 0 else f"a task with num_classes={high + 1}"
+            raise ValueError(f"expected labels in 0..{self.num_classes - 1}, got {low}..{high}; try {hint}")
         return y.long()
 
 

@@ -82,6 +82,12 @@ class Binary(Codec):
         signs = 2 * self._matrix.on(z.device) - 1
         return (signs * side[:, None, :]).amin(dim=2)  # (N, classes, bits) -> (N, classes)
 
+    def _terms(self, z: Tensor, y: Tensor) -> Tensor:
+        return (2 * self._encode(y) - 1) * (z - self.threshold)
+
+
+_EXPECTED_CODE = "expected code 'binary', 'gray' or 0/1 rows"
+
 
 def _rows(num_classes: int, bits: int | None, code: str | Rows) -> Rows:
     if bits is not None and (isinstance(bits, bool) or not isinstance(bits, int) or bits < 1):
@@ -89,18 +95,22 @@ def _rows(num_classes: int, bits: int | None, code: str | Rows) -> Rows:
     needed = math.ceil(math.log2(num_classes))
     if isinstance(code, str):
         if code not in ("binary", "gray"):
-            raise ValueError(f"expected code 'binary', 'gray' or 0/1 rows, got {code!r}; try code='binary'")
+            raise ValueError(f"{_EXPECTED_CODE}, got {code!r}; try code='binary'")
         if bits is not None and bits < needed:
             raise ValueError(
                 f"expected at least {needed} bits for {num_classes} classes (2**bits ≥ classes), got {bits}; "
                 f"try bits={needed}"
             )
         return (plain_code if code == "binary" else gray_code)(num_classes, bits or needed)
-    rows = tuple(tuple(int(b) if b in (0, 1) else -1 for b in row) for row in code)
+    try:
+        rows = tuple(tuple(int(b) if b in (0, 1) else -1 for b in row) for row in code)
+    except TypeError:
+        raise ValueError(f"{_EXPECTED_CODE}, got {code!r}; try code='binary'") from None
     if len(rows) != num_classes:
         raise ValueError(f"expected one code row per class ({num_classes}), got {len(rows)}")
     if len({len(row) for row in rows}) != 1 or not rows[0] or (bits is not None and len(rows[0]) != bits):
-        raise ValueError(f"expected code rows of {bits or 'one'} length, got lengths {sorted({len(r) for r in rows})}")
+        length = f"length {bits}" if bits else "one length"
+        raise ValueError(f"expected code rows of {length}, got lengths {sorted({len(r) for r in rows})}")
     if any(b == -1 for row in rows for b in row):
         raise ValueError("expected code rows of 0 and 1, got another value; try (matrix > 0).int().tolist()")
     if len(set(rows)) != num_classes:

@@ -113,4 +113,10 @@ class Interval(Codec):
         if self.gap == "abnormal":
             shared = torch.cat([low[1:] == high[:-1], torch.zeros(1, dtype=torch.bool, device=z.device)])
             held = held | (below == 0) & ~shared
-        return torch.minimum(above, below) + held * TINY
+        lost = ((above == 0) | (below == 0)) & ~held
+        nearer = torch.where(above < below, above, below)  # unlike minimum, with a gradient in the middle too
+        return nearer + held * TINY - lost * TINY
+
+    def _terms(self, z: Tensor, y: Tensor) -> Tensor:
+        low, high = self._reach.on(z.device)[y].unbind(1)
+        return torch.stack([z[:, 0] - low, high - z[:, 0]], dim=1)
