@@ -1,0 +1,62 @@
+"""Balls, boxes and random starts: the geometry of an ε-ball inside [0, 1]."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tasklab.attacks.settings import Norm
+
+
+def bounds(x: Tensor, eps: float, norm: Norm) -> tuple[Tensor, Tensor]:
+    """The box to clamp to: [0, 1], cut to ``x ± eps`` under Linf. Computed once per attack."""
+    if norm == "linf":
+        return (x - eps).clamp_min(0), (x + eps).clamp_max(1)
+    return torch.zeros_like(x), torch.ones_like(x)
+
+
+def rescale(direction: Tensor, length: float | Tensor) -> Tensor:
+    """Each row of ``direction`` at L2 length ``length``; a row of zeros stays."""
+    norm = direction.flatten(1).norm(dim=1)
+    factor = torch.where(norm > 0, length / norm.clamp_min(torch.finfo(direction.dtype).tiny), 0)
+    return direction * _per_row(factor, direction)
+
+
+def project_l2(x: Tensor, centre: Tensor, eps: float) -> Tensor:
+    """The nearest point of the L2 ball around ``centre``, row by row."""
+    away = x - centre
+    norm = away.flatten(1).norm(dim=1)
+    return torch.where(_per_row(norm > eps, x), centre + rescale(away, eps), x)
+
+
+def step(x: Tensor, gradient: Tensor, origin: Tensor, box: tuple[Tensor, Tensor], *, eps: float, stride: float,
+         norm: Norm) -> Tensor:
+    """One ascent step of length ``stride``, projected to the ball and the box."""
+    if norm == "linf":
+        return torch.clamp(x + stride * gradient.sign(), *box)
+    return torch.clamp(project_l2(x + rescale(gradient, stride), origin, eps), *box)
+
+
+def random_start(
+    origin: Tensor, box: tuple[Tensor, Tensor], *, eps: float, norm: Norm, seed: int, example: Tensor, restart: Tensor
+) -> Tensor:
+    """A uniform point of the ball, clamped to the box, that depends on (seed, example, restart) alone."""
+    size = origin[0].numel() if len(origin) else 0
+    noise = np.empty((len(origin), size), dtype=np.float32)
+    radius = np.empty(len(origin), dtype=np.float32)
+    for row, (n, r) in enumerate(zip(example.tolist(), restart.tolist(), strict=True)):
+        generator = np.random.Generator(np.random.Philox(key=(seed, (n << 20) + r)))
+        if norm == "linf":
+            noise[row] = generator.random(size, dtype=np.float32) * 2 - 1
+        else:
+            noise[row] = generator.standard_normal(size, dtype=np.float32)
+            radius[row] = generator.random() ** (1 / size)
+    draw = torch.from_numpy(noise).reshape(origin.shape).to(origin.device)
+    if norm == "linf":
+        return torch.clamp(origin + eps * draw, *box)
+    return torch.clamp(origin + rescale(draw, eps * torch.from_numpy(radius).to(origin.device)), *box)
+
+
+def _per_row(values: Tensor, like: Tensor) -> Tensor:
+    return values.reshape(-1, *(1,) * (like.ndim - 1))

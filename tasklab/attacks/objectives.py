@@ -1,0 +1,126 @@
+"""What an attack climbs: a value per example, larger = closer to success."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tasklab.tasks import INT, RBC, Task
+
+Value = Callable[[Task, Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A function of outputs, swept over several parts where it has them (each bit, each class).
+
+    Args:
+        name: what results call it.
+        value: ``(task, z (N, K), y (N,), part (N,)) -> (N,)``, computed in float32.
+        parts: how many parts there are for a task; an attack runs all of them and keeps each example's best.
+        targetable: whether ``−value`` at the target class leads to that class.
+        check: raises a ValueError for a task that the objective does not fit.
+    """
+
+    name: str
+    value: Value
+    parts: Callable[[Task], int] = lambda task: 1
+    targetable: bool = True
+    check: Callable[[Task], None] = lambda task: None
+
+    def __call__(self, task: Task, z: Tensor, y: Tensor, part: Tensor, targets: Tensor | None = None) -> Tensor:
+        """The value to climb, ``(N,)``; with targets, the descent towards them."""
+        return self.value(task, z, y, part) if targets is None else -self.value(task, z, targets, part)
+
+
+def _train(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
+    return task.loss(z, y)
+
+
+def _margin(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
+    return -task.codec.margins(z).gather(1, y[:, None]).squeeze(1)
+
+
+def _bits(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
+    return -task.codec.terms(z, y).gather(1, part[:, None]).squeeze(1)
+
+
+def _sum_bits(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
+    return -task.codec.terms(z, y).sum(dim=1)
+
+
+def _soft_margin(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
+    terms = task.codec.terms(z, y)  # (N, terms)
+    tau = terms.detach().abs().median(dim=1).values.clamp_min(1e-6)  # the example's own median: no batch in it
+    return tau * torch.logsumexp(-terms / tau[:, None], dim=1)
+
+
+def _towards_code(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
+    other = part + (part >= y)  # every class but y
+    return task.codec.margins(z).gather(1, other[:, None]).squeeze(1)
+
+
+def _up(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
+    return z[:, 0]
+
+
+def _down(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
+    return -z[:, 0]
+
+
+def _unclipped(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
+    assert isinstance(task, RBC)
+    return RBC(num_classes=task.num_classes, bits=task.bits, code=task.code, S=10 * (task.S or 1.0)).loss(z, y)
+
+
+def _terms(task: Task) -> int:
+    y = torch.zeros(1, dtype=torch.int64)
+    return task.codec.terms(torch.zeros(1, task.width), y).shape[1]
+
+
+def _only_int(task: Task) -> None:
+    if not isinstance(task, INT):
+        raise ValueError(f"expected task int for objectives 'up' and 'down', got {task.name}; try objective='margin'")
+
+
+def _only_rbc(task: Task) -> None:
+    if not isinstance(task, RBC):
+        raise ValueError(f"expected task rbc for objective 'unclipped', got {task.name}; try objective='margin'")
+
+
+OBJECTIVES: dict[str, Objective] = {
+    objective.name: objective
+    for objective in (
+        Objective("train", _train),  # the task's training loss: the paper's protocol
+        Objective("margin", _margin),  # −margins[y]: positive exactly when y has lost
+        Objective("bits", _bits, parts=_terms, targetable=False),  # −each term of the margin in turn
+        Objective("soft_margin", _soft_margin),  # τ·logsumexp(−terms/τ): between margin and margin + τ·log(terms)
+        Objective("sum_bits", _sum_bits),  # −Σ terms
+        Objective("towards_code", _towards_code, parts=lambda task: task.num_classes - 1, targetable=False),
+        Objective("up", _up, targetable=False, check=_only_int),
+        Objective("down", _down, targetable=False, check=_only_int),
+        Objective("unclipped", _unclipped, check=_only_rbc),  # the RBC loss with S' = 10·S
+    )
+}
+"""The named objectives. ``bits`` sweeps bits (RBC, DeepBE), the two ends (INT) or the rivals (TRA)."""
+
+
+def as_objective(objective: str | Objective | Callable[[Task, Tensor, Tensor], Tensor]) -> Objective:
+    """A named objective, an `Objective`, or any callable ``(task, z, y) -> (N,)``.
+
+    Raises:
+        ValueError, TypeError: no such name; not callable.
+    """
+    if isinstance(objective, Objective):
+        return objective
+    if isinstance(objective, str):
+        if objective not in OBJECTIVES:
+            raise ValueError(f"expected an objective among {', '.join(OBJECTIVES)}, got {objective!r}")
+        return OBJECTIVES[objective]
+    if callable(objective):
+        given = objective
+        return Objective(getattr(given, "__name__", type(given).__name__), lambda task, z, y, part: given(task, z, y))
+    raise TypeError(f"expected an objective's name or a callable (task, z, y) -> (N,), got {type(objective).__name__}")

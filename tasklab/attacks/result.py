@@ -1,0 +1,68 @@
+"""What an attack hands back: images, what they decode to, and the attack's own health."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from tasklab.attacks.settings import PGD
+from tasklab.models.fast import Plan
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AttackResult:
+    """The outcome of an attack on N images.
+
+    Attributes:
+        settings: the attack.
+        images: float32 ``(N, C, H, W)``, what it found for each image.
+        labels, targets: int64 ``(N,)``, as given.
+        clean_decoded: int64 ``(N,)``, what the images decoded to before.
+        decoded: int64 ``(N,)``, what they decode to now, in float32 on the system's own network.
+        fooled: bool ``(N,)``, the criterion on ``decoded``.
+        zero_gradient: bool ``(N,)``, attacked, and no step of any row ever saw a gradient other than exactly 0.
+        unmoved: bool ``(N,)``, given back bit for bit.
+        forwards, backwards: rows passed through the network.
+        seconds: wall time.
+        plan: how the network was run.
+    """
+
+    settings: PGD
+    images: Tensor
+    labels: Tensor
+    targets: Tensor | None
+    clean_decoded: Tensor
+    decoded: Tensor
+    fooled: Tensor
+    zero_gradient: Tensor
+    unmoved: Tensor
+    forwards: int
+    backwards: int
+    seconds: float
+    plan: Plan
+
+    def share(self, which: Tensor) -> float:
+        """The share of ``which`` among the images that were decoded correctly before the attack; nan for none."""
+        correct = self.clean_decoded == self.labels
+        return float(which[correct].float().mean()) if bool(correct.any()) else float("nan")
+
+    @property
+    def accuracy(self) -> float:
+        """The share of all images that still decode to their label; nan for none."""
+        return float((self.decoded == self.labels).float().mean()) if len(self.labels) else float("nan")
+
+    def summary(self) -> dict[str, Any]:
+        """Settings and figures as plain values; shares are between 0 and 1."""
+        return self.settings.to_dict() | {
+            "n": len(self.labels),
+            "clean_accuracy": float((self.clean_decoded == self.labels).float().mean()) if len(self.labels) else None,
+            "accuracy": self.accuracy if len(self.labels) else None,
+            "fooled": int(self.fooled.sum()),
+            "zero_gradient_share": self.share(self.zero_gradient),
+            "unmoved_share": self.share(self.unmoved),
+            "forwards": self.forwards,
+            "backwards": self.backwards,
+            "seconds": round(self.seconds, 3),
+        }

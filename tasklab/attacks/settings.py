@@ -1,0 +1,117 @@
+"""The settings of the gradient attacks, frozen; their repr shows every default."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import Tensor
+
+from tasklab.attacks.criteria import CRITERIA, Criterion
+from tasklab.attacks.objectives import Objective, as_objective
+from tasklab.models.fast import Plan
+from tasklab.tasks import Task
+
+Norm = Literal["linf", "l2"]
+Keep = Literal["first", "best", "last"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PGD:
+    """Projected gradient ascent (Kurakin et al. 2017; Madry et al. 2018): ``x ← Π(x + step · sign ∇objective)``.
+
+    Args:
+        eps: ε ≥ 0, the radius of the ball, in pixel units of [0, 1].
+        steps: gradient steps, at least 1.
+        step_size: by default ``2.5·eps/steps``.
+        norm: ``"linf"``, or ``"l2"`` (gradient over its length).
+        random_start: begin at a uniform point of the ball instead of the image.
+        restarts: independent random starts, run as rows of one batch.
+        objective: a name of `OBJECTIVES`, an `Objective`, or a callable ``(task, z, y) -> (N,)``.
+        criterion: ``"misclassified"`` (None counts) or ``"evaded"`` (another class; None is an alarm).
+        targeted: whether targets are given and aimed at.
+        keep: ``"first"``: an example leaves as soon as it is fooled, the strongest and fastest; ``"best"``: all steps,
+            the best iterate; ``"last"``: all steps, the last iterate, as published.
+        seed: of the random starts, which depend on (seed, example, restart) alone.
+        plan: how the network is run: ``"auto"`` probes for the fastest when the work is large, ``PLAIN`` is float32 as
+            given. Success is always re-checked in float32 on the network itself.
+    """
+
+    eps: float
+    steps: int = 20
+    step_size: float | None = None
+    norm: Norm = "linf"
+    random_start: bool = True
+    restarts: int = 1
+    objective: str | Objective | Callable[[Task, Tensor, Tensor], Tensor] = "margin"
+    criterion: Criterion = "misclassified"
+    targeted: bool = False
+    keep: Keep = "first"
+    seed: int = 0
+    plan: Plan | Literal["auto"] = "auto"
+
+    def __post_init__(self) -> None:
+        _number("eps", self.eps, low=0.0, hint="8/255")
+        _whole("steps", self.steps, low=1)
+        _whole("restarts", self.restarts, low=1)
+        _whole("seed", self.seed, low=0)
+        if self.step_size is not None:
+            _number("step_size", self.step_size, low=0.0, hint="None for 2.5·eps/steps")
+        for name, choices in (("norm", ("linf", "l2")), ("criterion", CRITERIA), ("keep", ("first", "best", "last"))):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"expected {name} among {', '.join(choices)}, got {getattr(self, name)!r}")
+        if self.plan != "auto" and not isinstance(self.plan, Plan):
+            raise ValueError(f"expected plan 'auto' or a Plan, got {self.plan!r}; try PLAIN")
+        if self.restarts > 1 and not self.random_start:
+            raise ValueError(f"expected restarts=1 without random_start, got {self.restarts}; all would be the same")
+        if not as_objective(self.objective).targetable and self.targeted:
+            raise ValueError(f"expected an objective that has a target, got {self.objective!r}; try objective='margin'")
+
+    @property
+    def name(self) -> str:
+        """What tables call the attack."""
+        return type(self).__name__.lower()
+
+    @property
+    def stride(self) -> float:
+        """The step size in use."""
+        return 2.5 * self.eps / self.steps if self.step_size is None else self.step_size
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain values, the step size in use included."""
+        settings = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        settings["objective"] = as_objective(self.objective).name
+        settings["plan"] = "auto" if self.plan == "auto" else dataclasses.asdict(self.plan)
+        return {"attack": self.name} | settings | {"step_size": self.stride}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FGSM(PGD):
+    """The fast gradient sign method (Goodfellow et al. 2015): one step of ε from the image, as published.
+
+    It is `PGD` with one step, no random start, and the last iterate kept.
+    """
+
+    steps: int = field(default=1, init=False)
+    step_size: float | None = field(default=None, init=False)
+    random_start: bool = field(default=False, init=False)
+    restarts: int = field(default=1, init=False)
+    keep: Keep = "last"
+
+    @property
+    def stride(self) -> float:
+        """The whole of ε."""
+        return self.eps
+
+
+def _number(name: str, value: object, *, low: float, hint: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < low:
+        raise ValueError(f"expected {name} as a finite number ≥ {low:g}, got {value!r}; try {hint}")
+
+
+def _whole(name: str, value: object, *, low: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise ValueError(f"expected {name} as an integer ≥ {low}, got {value!r}")

@@ -1,0 +1,160 @@
+"""A system: a network and a task. Images in; outputs, labels and features out."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from tasklab.tasks import Task
+
+
+class System:
+    """Any ``nn.Module`` from images to outputs, and the task that says what the outputs mean.
+
+    Args:
+        network: images ``(N, C, H, W)`` in [0, 1] to outputs ``(N, K)``, with ``K = task.width``;
+            normalisation is its first layer. It is never moved, trained or altered here.
+        task: codec and loss.
+        card: what is known about the system, as plain JSON values.
+        features: images to penultimate features ``(N, D)``; by default the network's ``forward_features``.
+
+    >>> from tasklab.tasks import make_task
+    >>> system = System(nn.Sequential(nn.Flatten(), nn.Linear(4, 4)), make_task("rbc", S=10))
+    >>> system.predict(torch.rand(5, 1, 2, 2)).shape
+    torch.Size([5])
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        task: Task,
+        *,
+        card: dict[str, Any] | None = None,
+        features: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        if not isinstance(network, nn.Module):
+            raise TypeError(f"expected network as a torch.nn.Module, got {type(network).__name__}")
+        if not isinstance(task, Task):
+            raise TypeError(f"expected task as a tasklab Task, got {type(task).__name__}; try make_task('rbc', S=350)")
+        self.network = network
+        self.task = task
+        self.card: dict[str, Any] = dict(card or {})
+        self._given_features = features
+
+    def __repr__(self) -> str:
+        return f"System({type(self.network).__name__}, {self.task!r})"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network's first parameter lives; images go there too."""
+        return next(self.network.parameters(), torch.empty(0)).device
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """The network's answer in evaluation mode, differentiable.
+
+        Args:
+            x: images ``(N, C, H, W)`` in [0, 1].
+
+        Returns:
+            float32 ``(N, K)``. Every submodule's training flag is as it was.
+
+        Raises:
+            ValueError: the network's outputs are not ``(N, K)``.
+        """
+        with evaluating(self.network):
+            return check_outputs(self.network(x), len(x), self.task)
+
+    def predict(self, x: Tensor, *, batch_size: int = 512) -> Tensor:
+        """The decoded labels int64 ``(N,)``, `ABNORMAL` included, read batch by batch without gradients."""
+        return self.task.codec.decode(self.read(x, batch_size=batch_size))
+
+    def read(self, x: Tensor, *, batch_size: int = 512) -> Tensor:
+        """`outputs` float32 ``(N, K)`` of any number of images, batch by batch without gradients."""
+        with torch.no_grad():
+            parts = [self.outputs(part) for part in torch.split(x, batch_size)] if len(x) else []
+            return torch.cat(parts) if parts else torch.zeros(0, self.task.width, device=x.device)
+
+    def margins(self, x: Tensor) -> Tensor:
+        """float32 ``(N, num_classes)``, differentiable; positive exactly for the decoded class."""
+        return self.task.codec.margins(self.outputs(x))
+
+    def class_scores(self, x: Tensor) -> Tensor:
+        """Margins with None's constant 0 appended: float32 ``(N, num_classes + 1)``, whose argmax is the decoder."""
+        return nn.functional.pad(self.margins(x), (0, 1))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Penultimate features ``(N, D)`` in evaluation mode, differentiable.
+
+        Raises:
+            TypeError: the network has no ``forward_features`` and no ``features=`` was given.
+        """
+        read = self._given_features or getattr(self.network, "forward_features", None)
+        if read is None:
+            raise TypeError(
+                f"expected a network with forward_features, got {type(self.network).__name__}; "
+                "try System(network, task, features=lambda x: …)"
+            )
+        with evaluating(self.network):
+            return torch.as_tensor(read(x)).float()
+
+    def as_logits(self) -> nn.Module:
+        """A module from images to `class_scores`, for tools that expect logits; class ``num_classes`` is None."""
+        return _Logits(self)
+
+    def to(self, device: torch.device | str) -> System:
+        """A copy of this system on another device; a ``features`` of one's own comes along as it is."""
+        network = copy.deepcopy(self.network).to(device)
+        return System(network, self.task, card=self.card, features=self._given_features)
+
+    def save(self, path: str | Path, *, dtype: Literal["float32", "float16"] = "float32") -> None:
+        """Write one safetensors file with the card as its metadata; see `tasklab.checkpoint.save`."""
+        from tasklab import checkpoint
+
+        checkpoint.save(self, path, dtype=dtype)
+
+    @staticmethod
+    def load(path: str | Path) -> System:
+        """Read a file that `save` wrote; see `tasklab.checkpoint.load`."""
+        from tasklab import checkpoint
+
+        return checkpoint.load(path)
+
+
+class _Logits(nn.Module):
+    def __init__(self, system: System) -> None:
+        super().__init__()
+        self.network = system.network
+        self._scores = system.class_scores
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._scores(x)
+
+
+@contextlib.contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside; every submodule's training flag is given back."""
+    training = [module for module in network.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def check_outputs(z: Tensor, n: int, task: Task) -> Tensor:
+    """``z`` as float32, if it has the task's shape ``(n, K)``; a ValueError if not."""
+    if not isinstance(z, Tensor) or tuple(z.shape) != (n, task.width):
+        got = tuple(z.shape) if isinstance(z, Tensor) else type(z).__name__
+        raise ValueError(
+            f"expected outputs of shape ({n}, {task.width}) for task {task.name}, got {got}; "
+            f"try a network whose last layer has {task.width} outputs"
+        )
+    return z.float()

@@ -1,0 +1,130 @@
+"""What training does to its images before it learns from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from tasklab.attacks import PGD, attack
+from tasklab.models.fast import Plan
+from tasklab.system import System
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defence(ABC):
+    """Images in, images to learn from out."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def apply(
+        self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The images ``(N, C, H, W)`` to train on, and what to log about them."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dict that `defence_from_dict` reads."""
+        return {"defence": self.name} | dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adversarial(Defence):
+    """Madry adversarial training: learn from the images that the inner attack ends on.
+
+    Args:
+        eps: ε of the ball, in pixel units.
+        steps: inner steps.
+        step_size: by default ``2.5·eps/steps``.
+        objective: what the inner attack climbs: ``"train"`` is the paper's, ``"margin"`` a real inner maximisation.
+
+    The attack runs in evaluation mode from a random start; BatchNorm's statistics see the images once, in training.
+    """
+
+    name: ClassVar[str] = "adversarial"
+    eps: float
+    steps: int = 7
+    step_size: float | None = None
+    objective: str = "margin"
+
+    def __post_init__(self) -> None:
+        self.inner(0)  # its errors are raised now
+
+    def inner(self, seed: int, plan: Plan | None = None) -> PGD:
+        """The inner attack."""
+        return PGD(
+            eps=self.eps, steps=self.steps, step_size=self.step_size, objective=self.objective, keep="last", seed=seed,
+            plan=plan or Plan(),
+        )
+
+    def apply(
+        self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan
+    ) -> tuple[Tensor, dict[str, float]]:
+        """PGD on the current network."""
+        seed = int(torch.randint(2**31, (1,), generator=generator))
+        result = attack(system, x, y, self.inner(seed, plan), batch_size=len(x))
+        return result.images, {
+            "zero_gradient_share": float(result.zero_gradient.float().mean()),
+            "unmoved_share": float(result.unmoved.float().mean()),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaussianNoise(Defence):
+    """Gaussian noise of standard deviation ``sigma`` in pixel units, clamped to [0, 1] afterwards."""
+
+    name: ClassVar[str] = "gaussian"
+    sigma: float
+
+    def __post_init__(self) -> None:
+        _radius("sigma", self.sigma)
+
+    def apply(
+        self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan
+    ) -> tuple[Tensor, dict[str, float]]:
+        """``clamp(x + sigma·n)``."""
+        noise = torch.randn(x.shape, generator=generator).to(x.device)
+        return (x + self.sigma * noise).clamp(0, 1), {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniformNoise(Defence):
+    """Uniform noise in ``[−eps, eps]``, clamped to [0, 1] afterwards: a control for every ε-ball defence."""
+
+    name: ClassVar[str] = "uniform"
+    eps: float
+
+    def __post_init__(self) -> None:
+        _radius("eps", self.eps)
+
+    def apply(
+        self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan
+    ) -> tuple[Tensor, dict[str, float]]:
+        """``clamp(x + eps·u)``."""
+        noise = torch.rand(x.shape, generator=generator).to(x.device) * 2 - 1
+        return (x + self.eps * noise).clamp(0, 1), {}
+
+
+DEFENCES: dict[str, type[Defence]] = {kind.name: kind for kind in (Adversarial, GaussianNoise, UniformNoise)}
+
+
+def defence_from_dict(settings: dict[str, Any]) -> Defence:
+    """The defence that ``to_dict`` described; a ValueError names what is wrong."""
+    rest = dict(settings)
+    name = rest.pop("defence", None)
+    if name not in DEFENCES:
+        raise ValueError(f"expected a defence among {', '.join(DEFENCES)}, got {name!r}")
+    try:
+        return DEFENCES[name](**rest)
+    except TypeError as error:
+        raise ValueError(f"expected settings of defence {name}, got others: {error}") from None
+
+
+def _radius(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise ValueError(f"expected {name} as a finite number ≥ 0 in pixel units, got {value!r}; try 0.1")

@@ -1,0 +1,307 @@
+"""The training loop, as a stream of events. Stopping is to stop consuming; resuming is to start again."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tasklab import losses
+from tasklab.attacks import PGD, attack
+from tasklab.data import ImageSet, augment
+from tasklab.models.fast import PLAIN, Plan, probe
+from tasklab.system import System, check_outputs
+from tasklab.tasks import INT
+from tasklab.training.defences import Adversarial
+from tasklab.training.recipe import Recipe
+from tasklab.training.run import Run, flatten, unflatten
+
+ROBUST_IMAGES = 500
+"""Validation images attacked after each epoch of adversarial training."""
+
+CHECKPOINT_SECONDS = 60.0
+"""Within long epochs, a checkpoint is written about this often."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepEvent:
+    """One optimisation step: its mean loss (in squared natural units), batch accuracy, and the time since the start."""
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    lr: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochEvent:
+    """One finished epoch.
+
+    Attributes:
+        epoch, epochs: 1-based, and how many there will be.
+        loss, train_accuracy: means over the epoch's batches, as trained (augmented, attacked or noisy).
+        accuracy, abnormal: shares of the validation set decoded correctly, and to None.
+        robust_accuracy: under PGD on the margin with the defence's ε, on the first validation images, or None.
+        own_loss_accuracy: the same with PGD on the training loss.
+        zero_gradient_share, unmoved_share: of the inner attack over the epoch; None without one.
+        best: whether this is the best epoch so far, by (robust accuracy, accuracy).
+        seconds: since the start, earlier parts of a resumed run included.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    train_accuracy: float
+    accuracy: float
+    abnormal: float
+    robust_accuracy: float | None
+    own_loss_accuracy: float | None
+    zero_gradient_share: float | None
+    unmoved_share: float | None
+    best: bool
+    seconds: float
+
+
+TrainingEvent = StepEvent | EpochEvent
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss is no longer a finite number."""
+
+
+def fit(
+    system: System,
+    train: ImageSet,
+    recipe: Recipe,
+    *,
+    validation: ImageSet | None = None,
+    run: str | Path | None = None,
+) -> Iterator[TrainingEvent]:
+    """Train the system's network in place; at the end it holds the weights of the best epoch.
+
+    Args:
+        system: what is trained, on the device it is on.
+        train: training images.
+        recipe: how.
+        validation: images that choose the best epoch; without them the last one is the best.
+        run: a folder. A run that was stopped there, by whatever means, goes on from its last checkpoint and ends, on
+            the same device, bit for bit where it would have ended.
+
+    Yields:
+        A `StepEvent` after each step and an `EpochEvent` after each epoch.
+
+    Raises:
+        ValueError: settings that do not fit the task or the data, or a folder that holds another run.
+        TrainingDiverged: the loss became NaN or infinite; the last checkpoint is from before.
+    """
+    trainer = _Trainer(system, train, recipe, validation, Run(run) if run is not None else None)
+    return trainer.events()
+
+
+class _Trainer:
+    def __init__(
+        self, system: System, train: ImageSet, recipe: Recipe, validation: ImageSet | None, run: Run | None
+    ) -> None:
+        if recipe.inset and not isinstance(system.task, INT):
+            raise ValueError(f"expected inset=0 for task {system.task.name}, got {recipe.inset}; it is for intervals")
+        if train.num_classes != system.task.num_classes:
+            raise ValueError(
+                f"expected a set of {system.task.num_classes} classes, got {train.name} with {train.num_classes}; "
+                f"try num_classes={train.num_classes} in the task"
+            )
+        if len(train) < recipe.batch_size:
+            raise ValueError(f"expected at least one batch of {recipe.batch_size} images, got {len(train)}; "
+                             "try a smaller batch_size")
+        self.system, self.recipe, self.run = system, recipe, run
+        self.train, self.validation = train.to(system.device), validation and validation.to(system.device)
+        self.network = system.network.requires_grad_(True)
+        self.per_epoch = len(train) // recipe.batch_size
+        self.total = self.per_epoch * recipe.epochs
+        self.step, self.seconds, self.best = 0, 0.0, (-1.0, -1.0)
+        self.sums: dict[str, float] = {}
+        self.optimizer = _optimizer(self.network, recipe)
+        self.average = copy.deepcopy(self.network).requires_grad_(False) if recipe.average else None
+        self.best_weights: dict[str, Tensor] = {}
+        self.plan = PLAIN
+        if run is not None and (found := run.begin(self._settings())) is not None:
+            self._restore(*found)
+
+    @property
+    def result(self) -> System:
+        """What is validated and kept: the averaged weights where there are any."""
+        if self.average is None:
+            return self.system
+        return System(self.average, self.system.task, card=self.system.card)
+
+    def events(self) -> Iterator[TrainingEvent]:
+        if isinstance(self.recipe.defence, Adversarial) and self.step == 0:
+            self.plan = probe(self.network, self.train.x(slice(0, self.recipe.batch_size)))
+        saved = time.perf_counter()
+        try:
+            while self.step < self.total:
+                yield self._one_step()
+                if self.step % self.per_epoch == 0:
+                    event = self._end_epoch()
+                    self._save(event)
+                    saved = time.perf_counter()
+                    yield event
+                elif self.run is not None and time.perf_counter() - saved > CHECKPOINT_SECONDS:
+                    self._save()
+                    saved = time.perf_counter()
+        except GeneratorExit:
+            self._save()
+            raise
+        finally:
+            self.network.eval()
+        self.network.load_state_dict(self.best_weights)
+
+    def _one_step(self) -> StepEvent:
+        started = time.perf_counter()
+        recipe, task = self.recipe, self.system.task
+        epoch, at = divmod(self.step, self.per_epoch)
+        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
+        rows = self._order(epoch)[at * recipe.batch_size : (at + 1) * recipe.batch_size]
+        x, y = self.train.x(rows), self.train.labels[rows]
+        if recipe.flip or recipe.crop:
+            x = augment(x, flip=recipe.flip, crop=recipe.crop, generator=generator)
+        noted: dict[str, float] = {}
+        if recipe.defence is not None:
+            x, noted = recipe.defence.apply(self.system, x, y, generator, self.plan)
+        lr = recipe.lr_at(self.step, self.total)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.network.train()
+        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            z = self.network(x)
+        z = check_outputs(z, len(x), task)
+        loss = self._loss(z, y).mean() / task.unit**2
+        if not math.isfinite(value := float(loss)):
+            raise TrainingDiverged(
+                f"expected a finite loss, got {value} at step {self.step + 1} of {self.total}; "
+                f"try lr={recipe.lr / 10:g}"
+                + (f"; the checkpoint before it is kept in {self.run.folder}" if self.run else "")
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self._follow()
+        correct = float((task.codec.decode(z.detach()) == y).float().mean())
+        for name, number in (noted | {"loss": value, "accuracy": correct}).items():
+            self.sums[name] = self.sums.get(name, 0.0) + number
+        self.step += 1
+        self.seconds += time.perf_counter() - started
+        return StepEvent(epoch=epoch + 1, step=self.step, steps=self.total, loss=value, accuracy=correct, lr=lr,
+                         seconds=self.seconds)
+
+    def _loss(self, z: Tensor, y: Tensor) -> Tensor:
+        task = self.system.task
+        if not (self.recipe.inset and isinstance(task, INT)):
+            return task.loss(z, y)
+        inward = self.recipe.inset * task.beta * torch.tensor([1.0, -1.0], device=z.device)
+        return losses.interval_hinge(z, task.codec.encode(y) + inward)
+
+    def _follow(self) -> None:
+        """Move the averaged weights; BatchNorm's statistics are copied as they are."""
+        if self.average is None:
+            return
+        decay = min(self.recipe.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for kept, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                kept.lerp_(new, 1 - decay)
+            for kept, new in zip(self.average.buffers(), self.network.buffers(), strict=True):
+                kept.copy_(new)
+
+    def _order(self, epoch: int) -> Tensor:
+        generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + 500_000_000 + epoch)
+        return torch.randperm(len(self.train), generator=generator)
+
+    def _end_epoch(self) -> EpochEvent:
+        started = time.perf_counter()
+        self.network.eval()
+        epoch, count, result = self.step // self.per_epoch, self.per_epoch, self.result
+        robust = own = None
+        accuracy = abnormal = math.nan
+        if self.validation is not None:
+            decoded = result.predict(self.validation.x())
+            accuracy = float((decoded == self.validation.labels).float().mean())
+            abnormal = float((decoded < 0).float().mean())
+            if isinstance(self.recipe.defence, Adversarial):
+                few = self.validation.subset(min(ROBUST_IMAGES, len(self.validation)))
+                eps = self.recipe.defence.eps
+                robust, own = (
+                    attack(result, few.x(), few.labels, PGD(eps=eps, objective=climbed, plan=self.plan)).accuracy
+                    for climbed in ("margin", "train")
+                )
+        score = (robust or 0.0, accuracy)
+        best = self.validation is None or score > self.best
+        if best:
+            self.best = score
+            self.best_weights = {key: value.clone() for key, value in result.network.state_dict().items()}
+        means = {key: value / count for key, value in self.sums.items()}
+        self.sums = {}
+        self.seconds += time.perf_counter() - started
+        return EpochEvent(
+            epoch=epoch, epochs=self.recipe.epochs, loss=means["loss"], train_accuracy=means["accuracy"],
+            accuracy=accuracy, abnormal=abnormal, robust_accuracy=robust, own_loss_accuracy=own,
+            zero_gradient_share=means.get("zero_gradient_share"), unmoved_share=means.get("unmoved_share"),
+            best=best, seconds=self.seconds,
+        )
+
+    def _settings(self) -> dict[str, Any]:
+        spec = getattr(self.network, "spec", None)
+        return {
+            "task": self.system.task.to_dict(),
+            "network": spec.to_dict() if spec is not None else type(self.network).__name__,
+            "data": {"name": self.train.name, "train": len(self.train)},
+            "recipe": self.recipe.to_dict(),
+        }
+
+    def _save(self, event: EpochEvent | None = None) -> None:
+        if self.run is None:
+            return
+        if event is not None:
+            self.run.log(dataclasses.asdict(event))
+            if event.best and hasattr(self.network, "spec"):
+                self.result.save(self.run.best_file)
+        tensors = {f"network.{key}": value for key, value in self.network.state_dict().items()}
+        tensors |= {f"best.{key}": value for key, value in self.best_weights.items()}
+        if self.average is not None:
+            tensors |= {f"average.{key}": value for key, value in self.average.state_dict().items()}
+        tensors |= flatten(self.optimizer.state_dict())
+        state = {
+            "step": self.step, "seconds": self.seconds, "best": self.best, "sums": self.sums,
+            "plan": dataclasses.asdict(self.plan),  # timed once: a resumed run must not choose another
+        }
+        self.run.checkpoint(tensors, state)
+
+    def _restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        def part(name: str) -> dict[str, Tensor]:
+            return {key.removeprefix(name): value for key, value in tensors.items() if key.startswith(name)}
+
+        self.network.load_state_dict(part("network."))
+        if self.average is not None:
+            self.average.load_state_dict(part("average."))
+        self.best_weights = {key: value.to(self.system.device) for key, value in part("best.").items()}
+        described = self.optimizer.state_dict()
+        self.optimizer.load_state_dict({"state": unflatten(tensors), "param_groups": described["param_groups"]})
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.best, self.sums, self.plan = tuple(state["best"]), state["sums"], Plan(**state["plan"])
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            network.parameters(), lr=recipe.lr, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
+        )
+    return torch.optim.AdamW(network.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
