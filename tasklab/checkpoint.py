@@ -120,16 +120,26 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         FileNotFoundError: no such file.
         CheckpointError: not a whole safetensors file.
     """
+    return _open(path, with_tensors=True)
+
+
+def _open(path: str | Path, *, with_tensors: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"expected a checkpoint file at {path}, got nothing there")
     try:
         with safetensors.safe_open(str(path), framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+            keys = list(file.keys()) if with_tensors else []
+            return {key: file.get_tensor(key) for key in keys}, dict(file.metadata() or {})
     except (safetensors.SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
         raise CheckpointError(
             f"{path.name}: expected a whole safetensors file, got one that does not read ({error}); try another copy"
         ) from None
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """The metadata of a safetensors file, without its tensors; raises as `read_tensors` does."""
+    return _open(path, with_tensors=False)[1]
 
 
 def _stored(name: str, tensor: Tensor, dtype: str) -> Tensor:

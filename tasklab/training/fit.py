@@ -186,14 +186,14 @@ class _Trainer:
             z = self.network(x)
         z = check_outputs(z, len(x), task)
         loss = self._loss(z, y).mean() / task.unit**2
-        if not math.isfinite(value := float(loss)):
+        if not math.isfinite(value := loss.item()):
             raise TrainingDiverged(
                 f"expected a finite loss, got {value} at step {self.step + 1} of {self.total}; "
                 f"try lr={recipe.lr / 10:g}"
                 + (f"; the checkpoint before it is kept in {self.run.folder}" if self.run else "")
             )
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self._follow()
         correct = float((task.codec.decode(z.detach()) == y).float().mean())
@@ -217,10 +217,10 @@ class _Trainer:
             return
         decay = min(self.recipe.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for kept, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
-                kept.lerp_(new, 1 - decay)
-            for kept, new in zip(self.average.buffers(), self.network.buffers(), strict=True):
-                kept.copy_(new)
+            for weight, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                weight.lerp_(new, 1 - decay)
+            for buffer, found in zip(self.average.buffers(), self.network.buffers(), strict=True):
+                buffer.copy_(found)
 
     def _order(self, epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + 500_000_000 + epoch)
