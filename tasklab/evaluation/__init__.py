@@ -1,0 +1,30 @@
+"""Evaluation: outcomes with intervals, under attack and in transfer, each beside its health."""
+
+from __future__ import annotations
+
+from tasklab.evaluation.outcomes import Outcomes, outcomes
+from tasklab.evaluation.robustness import Progress, Row, curve, evaluate, stream_rows, worst_case
+from tasklab.evaluation.statistics import Share, mcnemar, wilson
+from tasklab.evaluation.tables import frame, table, to_csv, to_json, to_markdown
+from tasklab.evaluation.transferring import TransferResult, transfer
+
+__all__ = [
+    "Outcomes",
+    "Progress",
+    "Row",
+    "Share",
+    "TransferResult",
+    "curve",
+    "evaluate",
+    "frame",
+    "mcnemar",
+    "outcomes",
+    "stream_rows",
+    "table",
+    "to_csv",
+    "to_json",
+    "to_markdown",
+    "transfer",
+    "wilson",
+    "worst_case",
+]

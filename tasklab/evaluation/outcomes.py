@@ -1,0 +1,82 @@
+"""Three numbers, never one: what became of the examples of a set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tasklab.codecs import ABNORMAL
+from tasklab.evaluation.statistics import Share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcomes:
+    """How many examples decoded to their label, to another class, and to none.
+
+    Args:
+        correct, wrong, abnormal: counts; their shares add to 1.
+        confidence: of the intervals.
+
+    >>> Outcomes(correct=90, wrong=8, abnormal=2).accuracy.value
+    0.9
+    """
+
+    correct: int
+    wrong: int
+    abnormal: int
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        if min(self.correct, self.wrong, self.abnormal) < 0:
+            raise ValueError(f"expected counts ≥ 0, got {self.correct}, {self.wrong}, {self.abnormal}")
+
+    @property
+    def n(self) -> int:
+        """How many examples there are."""
+        return self.correct + self.wrong + self.abnormal
+
+    @property
+    def accuracy(self) -> Share:
+        """The share of correct examples."""
+        return Share(self.correct, self.n, self.confidence)
+
+    @property
+    def error(self) -> Share:
+        """The share of examples that decoded to another class, silently."""
+        return Share(self.wrong, self.n, self.confidence)
+
+    @property
+    def alarm(self) -> Share:
+        """The share of abnormal examples: the system says that it does not know."""
+        return Share(self.abnormal, self.n, self.confidence)
+
+
+def outcomes(decoded: Tensor, labels: Tensor, *, confidence: float = 0.95) -> Outcomes:
+    """Count what decoded labels mean.
+
+    Args:
+        decoded: int64 ``(N,)``, `ABNORMAL` included.
+        labels: int64 ``(N,)`` of 0 and more.
+        confidence: of the intervals.
+
+    Raises:
+        TypeError, ValueError: other types, shapes or ranges.
+
+    >>> outcomes(torch.tensor([0, 2, -1]), torch.tensor([0, 1, 0]))
+    Outcomes(correct=1, wrong=1, abnormal=1, confidence=0.95)
+    """
+    for name, given, least in (("decoded", decoded, ABNORMAL), ("labels", labels, 0)):
+        if not isinstance(given, Tensor) or given.dtype != torch.int64:
+            got = given.dtype if isinstance(given, Tensor) else type(given).__name__
+            raise TypeError(f"expected {name} as int64 (N,), got {got}; try {name}.long()")
+        if len(given) and int(given.min()) < least:
+            raise ValueError(f"expected {name} of at least {least}, got {int(given.min())}")
+    if decoded.shape != labels.shape or labels.ndim != 1:
+        raise ValueError(
+            f"expected decoded and labels of one shape (N,), got {tuple(decoded.shape)} and {tuple(labels.shape)}"
+        )
+    correct = int((decoded == labels.to(decoded.device)).sum())
+    abnormal = int((decoded == ABNORMAL).sum())
+    return Outcomes(correct=correct, wrong=len(labels) - correct - abnormal, abnormal=abnormal, confidence=confidence)

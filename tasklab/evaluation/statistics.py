@@ -1,0 +1,122 @@
+"""How sure a share is, and whether two systems differ."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import torch
+from torch import Tensor
+
+
+def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The score interval of a share (Wilson 1927): ``(p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n)``.
+
+    Args:
+        successes: 0..n.
+        n: how many examples.
+        confidence: between 0 and 1.
+
+    Returns:
+        Both ends, in [0, 1]; nan for n = 0.
+
+    Raises:
+        ValueError: successes outside 0..n, or confidence outside (0, 1).
+
+    >>> [round(end, 4) for end in wilson(81, 263)]
+    [0.2553, 0.3662]
+    """
+    if not 0 <= successes <= n:
+        raise ValueError(f"expected successes in 0..n, got {successes} of {n}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"expected confidence between 0 and 1, got {confidence}; try 0.95")
+    if n == 0:
+        return math.nan, math.nan
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    p, grown = successes / n, 1 + z * z / n
+    middle = (p + z * z / (2 * n)) / grown
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / grown
+    low = 0.0 if successes == 0 else middle - half
+    high = 1.0 if successes == n else middle + half
+    return low, high
+
+
+def mcnemar(a_correct: Tensor, b_correct: Tensor) -> float:
+    """McNemar's exact paired test that two systems are right equally often on the same images.
+
+    Only images on which exactly one of them is right count; under the hypothesis each is a fair coin.
+
+    Args:
+        a_correct, b_correct: bool ``(N,)``, in the same order of images.
+
+    Returns:
+        The two-sided p value ``min(1, 2·P(Binomial(n, ½) ≤ min(only a, only b)))``; 1 where they never differ.
+
+    Raises:
+        TypeError, ValueError: not two bool tensors of one length.
+
+    >>> a = torch.tensor([True] * 9 + [False])
+    >>> mcnemar(a, ~a)  # (1 + 10) · 2 / 2¹⁰
+    0.021484375
+    """
+    for given in (a_correct, b_correct):
+        if not isinstance(given, Tensor) or given.dtype != torch.bool:
+            got = given.dtype if isinstance(given, Tensor) else type(given).__name__
+            raise TypeError(f"expected which images are correct as bool (N,), got {got}; try decoded == labels")
+    if a_correct.shape != b_correct.shape or a_correct.ndim != 1:
+        raise ValueError(
+            f"expected two tensors of one shape (N,), got {tuple(a_correct.shape)} and {tuple(b_correct.shape)}; "
+            "try the same images for both systems"
+        )
+    b_correct = b_correct.to(a_correct.device)
+    only_a, only_b = int((a_correct & ~b_correct).sum()), int((b_correct & ~a_correct).sum())
+    n, few = only_a + only_b, min(only_a, only_b)
+    ways = total = 1
+    for i in range(few):
+        ways = ways * (n - i) // (i + 1)
+        total += ways
+    return min(1.0, 2 * total / (1 << n))
+
+
+@dataclass(frozen=True)
+class Share:
+    """So many of n, with the interval that belongs to it.
+
+    >>> share = Share(973, 1000)
+    >>> share.value, str(share)
+    (0.973, '97.3 [96.1, 98.1]')
+    """
+
+    count: int
+    n: int
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        wilson(self.count, self.n, self.confidence)  # its errors are raised now
+
+    @staticmethod
+    def of(which: Tensor, among: Tensor | None = None) -> Share:
+        """The share of ``which`` (bool ``(N,)``), of all or of those ``among``."""
+        kept = which if among is None else which[among]
+        return Share(int(kept.sum()), len(kept))
+
+    @property
+    def value(self) -> float:
+        """Between 0 and 1; nan for n = 0."""
+        return self.count / self.n if self.n else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's."""
+        return wilson(self.count, self.n, self.confidence)
+
+    def percent(self, decimals: int = 1) -> str:
+        """In percent with its interval, as ``97.3 [96.1, 98.1]``; ``–`` for n = 0."""
+        if not self.n:
+            return "–"
+        value, low, high = (f"{100 * part:.{decimals}f}" for part in (self.value, *self.interval))
+        return f"{value} [{low}, {high}]"
+
+    def __str__(self) -> str:
+        return self.percent()

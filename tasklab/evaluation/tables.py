@@ -1,0 +1,134 @@
+"""Evaluations as tables: numbers for machines, percentages with intervals for readers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from tasklab.evaluation.robustness import Row
+from tasklab.evaluation.statistics import Share
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = Sequence[Row] | Mapping[str, Sequence[Row]]
+"""The rows of one system, or of several by name."""
+
+
+def frame(rows: Rows) -> pd.DataFrame:
+    """Every number of an evaluation: one line for each row, shares in 0..1, a column ``system`` where named."""
+    import pandas as pd
+
+    return pd.DataFrame([named | _numbers(row) for named, row in _each(rows)])
+
+
+def table(rows: Rows, *, decimals: int = 1) -> pd.DataFrame:
+    """An evaluation to read: percentages with Wilson intervals as ``97.3 [96.1, 98.1]``, R beside its flags.
+
+    Args:
+        rows: of one system, or of several by name.
+        decimals: of the percentages.
+    """
+    import pandas as pd
+
+    return pd.DataFrame([named | _words(row, decimals) for named, row in _each(rows)])
+
+
+def to_markdown(table: pd.DataFrame, *, index: bool = False) -> str:
+    """A table as Markdown, numbers aligned right; missing values become ``–``.
+
+    >>> import pandas as pd
+    >>> print(to_markdown(pd.DataFrame({"attack": ["pgd"], "eps": [0.1]})))
+    | attack | eps |
+    | --- | ---: |
+    | pgd | 0.1 |
+    """
+    if index:
+        table = table.reset_index()
+    rule = ["---:" if kind.kind in "iuf" else "---" for kind in table.dtypes]
+    lines = [[str(name) for name in table.columns], rule]
+    lines += [list(line) for line in table.itertuples(index=False)]
+    body = [[_cell(cell) for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in body)
+
+
+def to_csv(table: pd.DataFrame, *, index: bool = False) -> str:
+    """A table as CSV with full precision; missing values are empty."""
+    return str(table.to_csv(index=index, lineterminator="\n"))
+
+
+def to_json(table: pd.DataFrame) -> str:
+    """A table as a JSON list of objects; missing values are null."""
+    return str(table.to_json(orient="records", force_ascii=False, double_precision=15))
+
+
+def radius(eps: float) -> str:
+    """ε as people write it: in 255ths where it is a whole or half number of them.
+
+    >>> radius(8 / 255), radius(0.3)
+    ('8/255', '0.3')
+    """
+    levels = eps * 255
+    whole = levels > 0 and abs(2 * levels - round(2 * levels)) < 1e-6 and round(eps, 4) != eps
+    return f"{round(2 * levels) / 2:g}/255" if whole else f"{eps:.4g}"
+
+
+def _each(rows: Rows) -> list[tuple[dict[str, object], Row]]:
+    if isinstance(rows, Mapping):
+        return [({"system": name}, row) for name, some in rows.items() for row in some]
+    return [({}, row) for row in rows]
+
+
+def _numbers(row: Row) -> dict[str, object]:
+    numbers: dict[str, object] = {
+        "attack": row.attack,
+        "objective": row.objective,
+        "criterion": row.criterion,
+        "norm": row.norm,
+        "eps": row.eps,
+        "steps": row.steps,
+        "restarts": row.restarts,
+        "n": row.n,
+    }
+    result = row.outcomes
+    for name, share in (("correct", result.accuracy), ("wrong", result.error), ("abnormal", result.alarm)):
+        numbers |= {name: share.value, f"{name}_low": share.interval[0], f"{name}_high": share.interval[1]}
+    return numbers | {
+        "R": math.nan if row.attack == "clean" else row.stability,
+        "flags": ", ".join(row.flags),
+        "zero_gradient": math.nan if row.zero_gradient is None else row.zero_gradient.value,
+        "unmoved": math.nan if row.unmoved is None else row.unmoved.value,
+        "forwards": row.forwards,
+        "backwards": row.backwards,
+        "seconds": row.seconds,
+    }
+
+
+def _words(row: Row, decimals: int) -> dict[str, object]:
+    def percent(share: Share | None) -> str:
+        return "–" if share is None or not share.n else f"{100 * share.value:.{decimals}f}"
+
+    result, clean = row.outcomes, row.attack == "clean"
+    return {
+        "attack": row.attack,
+        "objective": row.objective or "–",
+        "ε": "–" if clean else f"{radius(row.eps)}{' (L2)' if row.norm == 'l2' else ''}",
+        "steps": "–" if clean else f"{row.steps}" + (f" × {row.restarts}" if row.restarts > 1 else ""),
+        "correct %": result.accuracy.percent(decimals),
+        "wrong %": result.error.percent(decimals),
+        "None %": result.alarm.percent(decimals),
+        "R": "–" if clean or math.isnan(row.stability) else f"{row.stability:.3f}",
+        "flags": ", ".join(row.flags),
+        "zero gradient %": percent(row.zero_gradient),
+        "unmoved %": percent(row.unmoved),
+        "n": row.n,
+        "seconds": round(row.seconds, 1),
+    }
+
+
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
