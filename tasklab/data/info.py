@@ -99,7 +99,7 @@ DATASETS: dict[str, DataInfo] = {
             std=(0.2471, 0.2435, 0.2616),
             sizes=(45000, 5000, 10000),
             download_bytes=170498071,
-            disk_bytes=186214025,
+            disk_bytes=186214026,
         ),
         DataInfo(
             name="cifar100",

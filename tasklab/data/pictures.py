@@ -28,7 +28,8 @@ MAX_BYTES = 100_000_000
 
 _REFUSED = ("EPS", "WMF")  # formats that Pillow hands to other programs
 _WORKING_SIDE = 1024  # larger digits are made smaller before they are measured
-_FAINTEST = 12.0  # the least contrast, of 255, that counts as something drawn
+_LEAST_CONTRAST = 12.0  # of 255, between a ground and something drawn on it
+_FAINT = 12.0  # of 255: ink up to here may be noise or the traces of compression, and sets no bounds
 
 
 def read_picture(source: Source, name: str, *, dark_ink: bool | None = None) -> Tensor:
@@ -78,8 +79,13 @@ def _content(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
                 content = stream.read(MAX_BYTES + 1)
         elif isinstance(source, (bytes, bytearray, memoryview)):
             content = bytes(source)
-        else:
+        elif hasattr(source, "read"):
             content = source.read(MAX_BYTES + 1)
+        else:
+            raise TypeError(
+                f"expected a file name, bytes, an open binary file or a uint8 array, got {type(source).__name__}; "
+                "try np.asarray(picture)"
+            )
     except OSError as error:
         raise PictureError(f"the picture cannot be read ({error.strerror or error}); try another file") from error
     if not content:
@@ -182,8 +188,7 @@ def _digit(picture: Image, side: int, dark_ink: bool | None) -> NDArray[np.uint8
     if max(picture.size) > _WORKING_SIDE:
         picture.thumbnail((_WORKING_SIDE, _WORKING_SIDE), Image.Resampling.BOX)
     ink = _ink(np.asarray(picture, dtype=np.float32), dark_ink)  # (H, W), 0..255
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    ink = ink[_extent(ink.max(1)), :][:, _extent(ink.max(0))]
 
     box = 20 if side == 28 else side
     scale = box / max(ink.shape)
@@ -192,15 +197,22 @@ def _digit(picture: Image, side: int, dark_ink: bool | None) -> NDArray[np.uint8
     small = np.asarray(Image.fromarray(ink).resize((width, height), smoothing))
     small = small * (255.0 / small.max())
 
-    middle = np.array([14.0, 14.0] if side == 28 else [(side - 1) / 2] * 2)  # of MNIST's own centres of mass
-    mass = small.sum()
-    centre = np.array([small.sum(1) @ np.arange(height), small.sum(0) @ np.arange(width)]) / mass
-    top, left = np.clip(np.rint(middle - centre).astype(int), 0, [side - height, side - width])
-    if side != 28:
+    top, left = (side - height + 1) // 2, (side - width + 1) // 2
+    if side == 28:  # MNIST's centres of mass lie on pixel (14, 14)
+        rows_mass, columns_mass = small.sum(1) / small.sum(), small.sum(0) / small.sum()
+        top = min(max(round(14 - float(rows_mass @ np.arange(height))), 0), side - height)
+        left = min(max(round(14 - float(columns_mass @ np.arange(width))), 0), side - width)
+    else:
         small = np.rint(small * (16 / 255)) * (255 / 16)
     field = np.zeros((1, side, side), dtype=np.uint8)
     field[0, top : top + height, left : left + width] = np.rint(small)
     return field
+
+
+def _extent(strongest: NDArray[np.float32]) -> slice:
+    """From the first to the last line with ink worth the name."""
+    lines = np.flatnonzero(strongest > _FAINT)
+    return slice(int(lines[0]), int(lines[-1]) + 1)
 
 
 def _ink(gray: NDArray[np.float32], dark_ink: bool | None) -> NDArray[np.float32]:
@@ -211,7 +223,7 @@ def _ink(gray: NDArray[np.float32], dark_ink: bool | None) -> NDArray[np.float32
         dark_ink = ground - float(gray.min()) > float(gray.max()) - ground
     ink = (ground - gray if dark_ink else gray - ground).clip(0)
     peak = float(ink.max())
-    if peak < _FAINTEST:
+    if peak < _LEAST_CONTRAST:
         raise PictureError("expected a digit on a plain ground, got a picture of a single colour; try a darker pen")
     floor = min(4 * float(np.median(np.abs(frame - ground))), 0.5 * peak)
     return ((ink - floor).clip(0) * (255.0 / (peak - floor))).astype(np.float32)
