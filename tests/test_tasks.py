@@ -81,6 +81,11 @@ def test_scaled_outputs_are_of_the_task_s_natural_size(task: Task) -> None:
     assert task.width == task.codec.width
 
 
+def test_a_margin_of_zero_still_has_a_unit() -> None:
+    assert RBC(S=0).unit == 1
+    assert RBC(S=0.5).unit == 0.5
+
+
 def test_the_defaults_are_the_paper_s() -> None:
     assert TRA().to_dict() == {"task": "tra", "num_classes": 10, "parametrisation": "scaled"}
     assert (RBC().S, RBC().bits, RBC().code) == (350, 4, "binary")

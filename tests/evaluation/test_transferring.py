@@ -57,6 +57,11 @@ def test_images_that_the_threat_gets_wrong_never_count() -> None:
         assert result.cells["east", "twin"].rate(images).n == len(Y) - 30  # type: ignore[arg-type]
 
 
+def test_both_means_both() -> None:
+    result = transfer({"west": linear(WEST)}, {"east": linear(EAST)}, X, Y, LAST)  # a threat that is always wrong
+    assert result.cells["west", "east"].rate("both") == result.cells["west", "east"].rate("threat") == Share(0, 0)
+
+
 def test_the_noise_baseline_is_a_uniform_push_of_the_same_size() -> None:
     result = transfer({"north": linear(NORTH)}, {"east": linear(EAST)}, X, Y, LAST)
     cell = result.cells["north", "east"]
