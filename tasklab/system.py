@@ -11,6 +11,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from tasklab.data import ImageSet
+from tasklab.models import NetworkSpec, build_network
 from tasklab.tasks import Task
 
 
@@ -126,11 +128,43 @@ class System:
         return checkpoint.load(path)
 
 
+def new_system(
+    task: Task, data: ImageSet, *, arch: str = "small_cnn", width: int = 32, seed: int | None = None
+) -> System:
+    """An untrained system for a data set: input shape and normalisation from the data, outputs and scale from the task.
+
+    Args:
+        task: its ``num_classes`` must be the set's.
+        data: the training split.
+        arch: a name of `tasklab.models.ARCHITECTURES`.
+        width: of ``small_cnn`` and ``mlp``; the others have one of their own.
+        seed: of the initial weights.
+
+    Raises:
+        ValueError: another number of classes, no such architecture, or one that does not take such images.
+    """
+    if task.num_classes != data.num_classes:
+        raise ValueError(
+            f"expected a task with num_classes={data.num_classes} for {data.name}, got {task.num_classes}; "
+            f"try make_task({task.name!r}, num_classes={data.num_classes})"
+        )
+    spec = NetworkSpec(
+        arch=arch, in_shape=data.shape, outputs=task.width, mean=data.mean, std=data.std, scale=task.unit,
+        centre=task.centre, width=width,
+    )
+    return System(build_network(spec, seed), task)
+
+
 class _Logits(nn.Module):
     def __init__(self, system: System) -> None:
         super().__init__()
         self.network = system.network
         self._scores = system.class_scores
+        self.training = False
+
+    def train(self, mode: bool = True) -> _Logits:
+        """Nothing: the scores are read in evaluation mode, and the network's flags are its owner's."""
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         return self._scores(x)

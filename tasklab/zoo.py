@@ -1,8 +1,13 @@
-"""The shipped systems: a folder of checkpoints, each with its card."""
+"""The shipped systems, and one's own: folders of checkpoints, each with its card.
+
+The environment variable ``TASKLAB_ZOO`` names a further folder, of one's own systems; where both hold a name, one's own
+is meant.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,14 +24,20 @@ def folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / "pretrained"
 
 
+def folders() -> tuple[Path, ...]:
+    """Where systems are looked for: the folder that ``TASKLAB_ZOO`` names, if it does, then the shipped ones."""
+    own = os.environ.get("TASKLAB_ZOO")
+    return (Path(own).expanduser(), folder()) if own else (folder(),)
+
+
 def names(dataset: str | None = None, *, where: Path | None = None) -> tuple[str, ...]:
     """The names of the systems there, all or those of one data set, sorted.
 
     Args:
         dataset: such as ``"mnist"``.
-        where: another folder of checkpoints.
+        where: look in this folder alone, instead of in `folders`.
     """
-    found = sorted(path.stem for path in (where or folder()).glob(f"*{SUFFIX}"))
+    found = sorted({file.stem for place in _places(where) for file in place.glob(f"*{SUFFIX}")})
     return tuple(name for name in found if dataset is None or card(name, where=where)["data"]["name"] == dataset)
 
 
@@ -37,7 +48,7 @@ def card(name: str, *, where: Path | None = None) -> dict[str, Any]:
         ValueError: no such system; the message lists those there are.
         CheckpointError: a file without a readable card.
     """
-    return _card(str(_path(name, where)))
+    return _card(str(path(name, where=where)))
 
 
 def load(name: str, *, where: Path | None = None) -> System:
@@ -47,24 +58,34 @@ def load(name: str, *, where: Path | None = None) -> System:
         ValueError: no such system; the message lists those there are.
         CheckpointError: a file that does not hold a whole system.
     """
-    return System.load(_path(name, where))
+    return System.load(path(name, where=where))
 
 
-def _path(name: str, where: Path | None) -> Path:
-    path = (where or folder()) / f"{name}{SUFFIX}"
-    if name not in names(where=where):
-        raise ValueError(f"expected a system among {', '.join(names(where=where)) or 'none'}, got {name!r}")
-    return path
+def path(name: str, *, where: Path | None = None) -> Path:
+    """The file of the system of that name.
+
+    Raises:
+        ValueError: no such system; the message lists those there are.
+    """
+    if name in names(where=where):
+        for place in _places(where):
+            if (file := place / f"{name}{SUFFIX}").exists():
+                return file
+    raise ValueError(f"expected a system among {', '.join(names(where=where)) or 'none'}, got {name!r}")
+
+
+def _places(where: Path | None) -> tuple[Path, ...]:
+    return folders() if where is None else (where,)
 
 
 @lru_cache(maxsize=256)
-def _card(path: str) -> dict[str, Any]:
+def _card(file: str) -> dict[str, Any]:
     try:
-        found = json.loads(read_metadata(path)["tasklab"])
+        found = json.loads(read_metadata(file)["tasklab"])
         if not isinstance(found["data"]["name"], str):
             raise TypeError
     except (KeyError, TypeError, json.JSONDecodeError):
         raise CheckpointError(
-            f"{Path(path).name}: expected a card that names its data set, got none; try another copy"
+            f"{Path(file).name}: expected a card that names its data set, got none; try another copy"
         ) from None
     return dict(found)

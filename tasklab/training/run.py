@@ -46,7 +46,7 @@ class Run:
             try:
                 there = json.loads(self.settings_file.read_text())
             except json.JSONDecodeError:
-                raise RunError(f"expected readable settings in {self.folder}, got a damaged file; try a new one") from None
+                raise RunError(f"expected readable settings in {self.folder}, got damaged ones; try another") from None
             if there != wanted:
                 differ = sorted(k for k in there.keys() | wanted.keys() if there.get(k) != wanted.get(k))
                 raise RunError(

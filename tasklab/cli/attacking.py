@@ -1,0 +1,96 @@
+"""``tasklab attack``: attack one system, say what became of each image, and save the pictures if asked."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasklab.cli.common import (
+    OBJECTIVE_HELP,
+    Bar,
+    add_attack,
+    add_common,
+    attack_settings,
+    load_system,
+    print_json,
+    test_images,
+)
+
+if TYPE_CHECKING:
+    from tasklab.attacks import AttackResult
+
+
+def add(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command."""
+    command = commands.add_parser("attack", help="attack a system on its test images")
+    command.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
+    add_attack(command, eps="0.1")
+    command.add_argument("--objective", default="margin", help=OBJECTIVE_HELP + " (default: margin)")
+    command.add_argument("--keep", choices=("first", "best", "last"), default="first",
+                         help="first: leave when fooled; best: all steps, nearest iterate; last: as published")
+    command.add_argument("--target", type=int, help="the class to reach")
+    command.add_argument("--pictures", type=Path, metavar="DIR", help="save clean, attacked and difference as PNG")
+    add_common(command)
+    command.set_defaults(call=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Attack, then print the summary."""
+    import torch
+
+    from tasklab.attacks import attack
+    from tasklab.evaluation import outcomes
+
+    system = load_system(args.system, args.device)
+    images = test_images(system, args)
+    targeted = args.target is not None
+    settings = attack_settings(args, eps=args.eps, objective=args.objective, keep=args.keep, targeted=targeted)
+    targets = torch.full_like(images.labels, args.target) if targeted else None
+    bar = Bar()
+    result = attack(
+        system, images.x(), images.labels, settings, targets=targets,
+        progress=lambda step: bar.show(step.index, settings.steps, f"fooled {int(step.fooled.sum())} of {len(images)}"),
+    )
+    bar.clear()
+    if args.pictures:
+        _save(result, images.x(), args.pictures)
+    before, after = outcomes(result.clean_decoded, images.labels), outcomes(result.decoded, images.labels)
+    if args.json:
+        print_json({"system": args.system} | result.summary() | {"wrong": after.wrong, "abnormal": after.abnormal})
+        return 0
+    print(f"{args.system}, {settings.name.upper()} on {result.summary()['objective']}, ε = {args.eps:g} ({args.norm}), "
+          f"{settings.steps} steps × {settings.restarts}, {len(images)} images, {result.seconds:.1f} s")
+    for words, found in (("clean", before), ("attacked", after)):
+        print(f"  {words:<9} correct {found.accuracy.percent(1)} %   wrong {found.error.percent(1)} %   "
+              f"None {found.alarm.percent(1)} %")
+    zero, still = result.share(result.zero_gradient), result.share(result.unmoved)
+    print(f"  of the correct images, gradient exactly zero {100 * zero:.1f} %, given back unmoved {100 * still:.1f} %")
+    if zero > 0.01:
+        print("  The attack had nothing to follow there: this accuracy says little. Try --objective margin.")
+    return 0
+
+
+def _save(result: AttackResult, clean: Any, folder: Path) -> None:
+    """One PNG per image: clean, attacked, and their difference around mid-grey, side by side, eight times enlarged."""
+    import numpy as np
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    if clean.ndim != 4:
+        raise ValueError(f"expected images to save, got points of shape {tuple(clean.shape[1:])}")
+    record = []
+    for index in range(len(clean)):
+        before, after = clean[index].cpu().numpy(), result.images[index].cpu().numpy()
+        row = np.concatenate([before, after, (after - before) / 2 + 0.5], axis=2).clip(0, 1)  # (C, H, 3W)
+        pixels = np.rint(255 * row.transpose(1, 2, 0)).astype(np.uint8).squeeze()
+        large = Image.fromarray(pixels).resize((pixels.shape[1] * 8, pixels.shape[0] * 8), Image.Resampling.NEAREST)
+        file = folder / f"{index:05d}.png"
+        large.save(file)
+        record.append({
+            "file": file.name, "label": int(result.labels[index]), "clean": int(result.clean_decoded[index]),
+            "attacked": int(result.decoded[index]), "unmoved": bool(result.unmoved[index]),
+            "zero_gradient": bool(result.zero_gradient[index]),
+        })
+    (folder / "pictures.json").write_text(json.dumps(record, indent=1) + "\n")

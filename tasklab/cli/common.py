@@ -1,0 +1,145 @@
+"""What several commands share: systems, sets, devices, attack settings, progress and tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tasklab.attacks import PGD
+    from tasklab.data import ImageSet
+    from tasklab.evaluation import Progress
+    from tasklab.system import System
+
+OBJECTIVE_HELP = "what the attack climbs: train (the own loss, the paper's protocol), margin, bits, …"
+
+
+def fraction(text: str) -> float:
+    """A number, or a fraction such as 8/255."""
+    top, _, bottom = text.partition("/")
+    try:
+        return float(top) / float(bottom) if bottom else float(top)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"expected a number or a fraction such as 8/255, got {text!r}") from None
+
+
+def add_common(command: argparse.ArgumentParser) -> None:
+    """``--device``, ``--seed``, ``--json``, ``--root``."""
+    command.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    command.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    command.add_argument("--root", type=Path, help="folder of the sets (default: $TASKLAB_DATA or the user's cache)")
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_attack(command: argparse.ArgumentParser, *, eps: str | None) -> None:
+    """The settings of an attack; with ``eps=None`` the option is left to the command."""
+    if eps is not None:
+        command.add_argument("--eps", type=fraction, default=fraction(eps), help=f"ε in pixel units (default: {eps})")
+    command.add_argument("--attack", choices=("pgd", "fgsm"), default="pgd")
+    command.add_argument("--steps", type=int, default=20, help="of PGD (default: 20)")
+    command.add_argument("--step-size", type=fraction, help="of PGD (default: 2.5·eps/steps)")
+    command.add_argument("--norm", choices=("linf", "l2"), default="linf")
+    command.add_argument("--restarts", type=int, default=1, help="random starts of PGD (default: 1)")
+    command.add_argument("--criterion", choices=("misclassified", "evaded"), default="misclassified",
+                         help="misclassified: another label or None; evaded: another class")
+    command.add_argument("--n", type=int, default=1000, help="the first N test images (default: 1000)")
+
+
+def attack_settings(args: argparse.Namespace, *, eps: float, objective: str, **more: Any) -> PGD:
+    """The attack that the options describe."""
+    from tasklab.attacks import FGSM, PGD
+
+    shared: dict[str, Any] = {"eps": eps, "norm": args.norm, "criterion": args.criterion, "objective": objective,
+                              "seed": args.seed} | more
+    if args.attack == "fgsm":
+        return FGSM(**shared)
+    return PGD(steps=args.steps, step_size=args.step_size, restarts=args.restarts, **shared)
+
+
+def load_system(name: str, device: str) -> System:
+    """A shipped system by name, or any by the path of its file."""
+    from tasklab import zoo
+    from tasklab.system import System
+
+    return on_device(System.load(name) if name.endswith(zoo.SUFFIX) else zoo.load(name), device)
+
+
+def on_device(system: System, device: str) -> System:
+    """The system on a device of this machine."""
+    if device == "cpu":
+        return system
+    try:
+        return system.to(device)
+    except (RuntimeError, AssertionError):
+        raise ValueError(f"expected a device of this machine, got {device!r}; try --device cpu") from None
+
+
+def test_images(system: System, args: argparse.Namespace) -> ImageSet:
+    """The first test images of the set that the system was trained on."""
+    from tasklab import data
+
+    name = system.card.get("data", {}).get("name")
+    if name is None:
+        raise ValueError("expected a system whose card names its data set, got one that does not; try another file")
+    found = data.load(name, "test", root=args.root)
+    return found.subset(min(args.n, len(found))).to(system.device)
+
+
+class Bar:
+    """A line of progress on standard error, redrawn in a terminal, silent elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._drawn = 0.0
+        self._width = 0
+
+    def show(self, done: float, total: float, words: str) -> None:
+        """Draw ``done`` of ``total``, at most ten times a second."""
+        now = time.monotonic()
+        if not self._live or (now - self._drawn < 0.1 and done < total):
+            return
+        self._drawn = now
+        full = round(24 * done / total) if total else 24
+        line = f"{'█' * full}{'░' * (24 - full)} {words}"
+        sys.stderr.write("\r" + line.ljust(self._width))
+        sys.stderr.flush()
+        self._width = len(line)
+
+    def say(self, words: str) -> None:
+        """Write a line that stays."""
+        self.clear()
+        sys.stderr.write(words + "\n")
+
+    def clear(self) -> None:
+        """Take the bar away."""
+        if self._width:
+            sys.stderr.write("\r" + " " * self._width + "\r")
+            self._width = 0
+        sys.stderr.flush()
+
+    def evaluation(self, event: Progress) -> None:
+        """Draw an evaluation's progress."""
+        done = event.index + event.step / max(event.steps, 1)
+        words = f"{event.what} {event.index + 1}/{event.total}: fooled {event.fooled} of {event.n}"
+        self.show(done, event.total, words)
+
+
+def print_table(table: pd.DataFrame, numbers: pd.DataFrame, form: str) -> None:
+    """Print a table to read as Markdown, or its numbers as CSV or JSON."""
+    from tasklab.evaluation import to_csv, to_json, to_markdown
+
+    if form == "csv":
+        print(to_csv(numbers), end="")
+    else:
+        print(to_json(numbers) if form == "json" else to_markdown(table))
+
+
+def print_json(value: object) -> None:
+    """Print plain values as JSON."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))

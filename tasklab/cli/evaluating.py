@@ -1,0 +1,50 @@
+"""``tasklab evaluate``: clean and attacked outcomes of systems as a table."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from tasklab.cli.common import (
+    OBJECTIVE_HELP,
+    Bar,
+    add_attack,
+    add_common,
+    attack_settings,
+    fraction,
+    load_system,
+    print_table,
+    test_images,
+)
+
+
+def add(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command."""
+    command = commands.add_parser("evaluate", help="outcomes of systems, clean and under attack, as a table")
+    command.add_argument("systems", nargs="+", metavar="SYSTEM", help="shipped names, or paths of .safetensors files")
+    command.add_argument("--eps", type=fraction, nargs="*", default=[0.1], help="radii, such as 0.1 0.2 or 8/255")
+    command.add_argument("--objectives", nargs="+", default=["train", "margin"],
+                         help=OBJECTIVE_HELP + " (default: train margin)")
+    add_attack(command, eps=None)
+    command.add_argument("--csv", action="store_true", help="print CSV")
+    add_common(command)
+    command.set_defaults(call=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate each system, print one table."""
+    from tasklab.evaluation import evaluate, frame, table
+
+    bar = Bar()
+    attacks = [
+        attack_settings(args, eps=eps, objective=objective, **({"keep": "last"} if objective == "train" else {}))
+        for eps in args.eps
+        for objective in args.objectives
+    ]
+    rows = {}
+    for name in args.systems:
+        system = load_system(name, args.device)
+        rows[name] = evaluate(system, test_images(system, args), attacks, progress=bar.evaluation)
+        bar.say(f"{name}: done")
+    print_table(table(rows), frame(rows), "json" if args.json else "csv" if args.csv else "markdown")
+    return 0

@@ -1,0 +1,60 @@
+"""``tasklab show`` and ``tasklab list``: cards, and what there is to choose from."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tasklab.cli.common import print_json
+
+
+def add(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add both commands."""
+    show = commands.add_parser("show", help="a system's card")
+    show.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
+    show.add_argument("--json", action="store_true", help="print JSON")
+    show.set_defaults(call=_show)
+    everything = commands.add_parser("list", help="systems, tasks, objectives, networks and sets there are")
+    everything.add_argument("--zoo", type=Path, metavar="DIR", help="another folder of systems")
+    everything.add_argument("--catalogue", action="store_true", help="the systems and their figures as a Markdown page")
+    everything.add_argument("--json", action="store_true", help="print JSON")
+    everything.set_defaults(call=_list)
+
+
+def _show(args: argparse.Namespace) -> int:
+    from tasklab import zoo
+    from tasklab.evaluation.cards import card_markdown
+
+    path = Path(args.system)
+    card = zoo.card(path.stem, where=path.parent) if path.suffix == zoo.SUFFIX else zoo.card(args.system)
+    if args.json:
+        print_json(card)
+    else:
+        print(card_markdown(card))
+    return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    from tasklab import zoo
+
+    if args.catalogue:
+        from tasklab.evaluation.cards import catalogue_markdown
+
+        print(catalogue_markdown([zoo.card(name, where=args.zoo) for name in zoo.names(where=args.zoo)]))
+        return 0
+    from tasklab.attacks import OBJECTIVES
+    from tasklab.data import DATASETS
+    from tasklab.models import ARCHITECTURES
+    from tasklab.tasks import TASKS
+
+    found = {
+        "systems": list(zoo.names(where=args.zoo)), "tasks": list(TASKS), "objectives": list(OBJECTIVES),
+        "architectures": list(ARCHITECTURES), "data": list(DATASETS),
+    }
+    if args.json:
+        print_json(found)
+    else:
+        for kind, names in found.items():
+            print(f"{kind}: {', '.join(names) or 'none'}")
+    return 0

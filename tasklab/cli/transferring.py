@@ -1,0 +1,45 @@
+"""``tasklab transfer``: the examples found against each system, shown to every other."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from tasklab.cli.common import (
+    OBJECTIVE_HELP,
+    Bar,
+    add_attack,
+    add_common,
+    attack_settings,
+    load_system,
+    print_table,
+    test_images,
+)
+
+
+def add(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command."""
+    command = commands.add_parser("transfer", help="show each system's adversarial images to the others")
+    command.add_argument("systems", nargs="+", metavar="SYSTEM", help="two or more names or files, of one data set")
+    add_attack(command, eps="0.1")
+    command.add_argument("--objective", default="margin", help=OBJECTIVE_HELP + " (default: margin)")
+    command.add_argument("--csv", action="store_true", help="print CSV")
+    add_common(command)
+    command.set_defaults(call=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Attack each, show to all, print one table."""
+    from tasklab.evaluation import transfer
+
+    systems = {name: load_system(name, args.device) for name in args.systems}
+    if len({system.card.get("data", {}).get("name") for system in systems.values()}) > 1:
+        raise ValueError("expected systems of one data set, got several; try names that begin alike")
+    images = test_images(next(iter(systems.values())), args)
+    bar = Bar()
+    settings = attack_settings(args, eps=args.eps, objective=args.objective, keep="best")
+    result = transfer(systems, systems, images.x(), images.labels, settings, progress=bar.evaluation)
+    bar.clear()
+    found = result.frame()
+    print_table(found, found, "json" if args.json else "csv" if args.csv else "markdown")
+    return 0
