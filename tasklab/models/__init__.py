@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from tasklab.models.fast import PLAIN, Plan, prepare, probe
 from tasklab.models.network import Head, Network, Normalise, build_network
 from tasklab.models.registry import ARCHITECTURES, Architecture
 from tasklab.models.spec import NetworkSpec
 
-__all__ = ["ARCHITECTURES", "Architecture", "Head", "Network", "NetworkSpec", "Normalise", "build_network"]
+__all__ = [
+    "ARCHITECTURES",
+    "PLAIN",
+    "Architecture",
+    "Head",
+    "Network",
+    "NetworkSpec",
+    "Normalise",
+    "Plan",
+    "build_network",
+    "prepare",
+    "probe",
+]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from tasklab.models import small
+from tasklab.models import small, vision
 
 Trunk = tuple[nn.Module, int]
 """A module from normalised inputs to features (N, D), and D."""
@@ -43,11 +43,35 @@ ARCHITECTURES: dict[str, Architecture] = {
         Architecture(
             name="small_cnn",
             title="Small CNN",
-            description="Four 3×3 convolutions of up to `width` channels, then 128 features: seconds an epoch on a CPU.",
+            description="Four 3×3 convolutions of up to `width` channels, 128 features: seconds an epoch on a CPU.",
             input_dims=3,
             has_width=True,
             build=small.small_cnn,
         ),
+        Architecture(
+            name="resnet18",
+            title="ResNet-18",
+            description="torchvision's ResNet-18 with a 3×3 stem for small images: 11 million weights.",
+            input_dims=3,
+            has_width=False,
+            build=vision.resnet18,
+        ),
+        Architecture(
+            name="efficientnet_b0",
+            title="EfficientNet-B0",
+            description="torchvision's EfficientNet-B0 with a stride-1 stem for small images: 4 million weights.",
+            input_dims=3,
+            has_width=False,
+            build=vision.efficientnet_b0,
+        ),
+        Architecture(
+            name="densenet121",
+            title="DenseNet-121",
+            description="torchvision's DenseNet-121 with a 3×3 stem for small images: 7 million weights.",
+            input_dims=3,
+            has_width=False,
+            build=vision.densenet121,
+        ),
     )
 }
-"""Every architecture by name, smallest first."""
+"""Every architecture by name, the small ones first."""

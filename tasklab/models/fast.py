@@ -1,0 +1,226 @@
+"""A faster copy of a network for gradients with respect to its input alone, and a quick measurement of whether it pays.
+
+An attack never needs the weights' gradients, and asks for the direction of the input's gradient rather than for its
+last digits. So BatchNorm can be folded into the convolutions, the maps laid out channels-last and the trunk run in
+bfloat16, while the head stays in float32. What an attack finds this way is to be re-checked on the original network.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from tasklab.models.folding import fold_batchnorm, pool_before_relu, unstride_depthwise
+from tasklab.models.network import Network
+
+_log = logging.getLogger(__name__)
+
+Precision = Literal["float32", "bfloat16", "float16"]
+_DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What `prepare` changes about the copy.
+
+    Arguments:
+        fold: fold BatchNorm into the layer before it, and pool before ReLU, where torch.fx can trace the network.
+        channels_last: keep maps with the channels innermost.
+        precision: of the trunk; the head and the outputs are float32. float16 needs an accelerator.
+        compile: also run torch.compile on an accelerator; ignored on a CPU, where it would need a C++ compiler.
+    """
+
+    fold: bool = False
+    channels_last: bool = False
+    precision: Precision = "float32"
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the precision's name."""
+        if self.precision not in _DTYPES:
+            raise ValueError(f"expected precision to be one of {', '.join(_DTYPES)}, got {self.precision!r}")
+
+
+PLAIN = Plan()
+"""Change nothing: a frozen copy in eval mode."""
+
+CANDIDATES = (
+    PLAIN,
+    Plan(fold=True, channels_last=True),
+    Plan(fold=True, channels_last=True, precision="bfloat16"),
+)
+"""What `probe` chooses from, the simplest first."""
+
+MIN_ROWS, LIGHT_ROWS, LIGHT_SECONDS = 16, 32, 0.1
+_chosen: dict[Hashable, Plan] = {}
+
+
+def prepare(network: nn.Module, plan: Plan) -> nn.Module:
+    """Return a frozen copy of the network in eval mode, changed as the plan says; the original is not touched.
+
+    The copy maps images (N, ...) to float32 outputs (N, K) and is differentiable with respect to its input. The copy of
+    a `Network` is a `Network` too, so that `forward_features` and `forward_head` work; its trunk alone runs in reduced
+    precision. Any other module runs under autocast as a whole.
+
+    Raises ValueError for float16 on a CPU.
+
+    >>> from tasklab.models import NetworkSpec, build_network
+    >>> spec = NetworkSpec(arch="small_cnn", in_shape=(1, 8, 8), outputs=4, mean=(0.3,), std=(0.3,))
+    >>> network, x = build_network(spec, seed=0).eval(), torch.rand(2, 1, 8, 8)
+    >>> torch.allclose(prepare(network, Plan(fold=True))(x), network(x), atol=1e-4)
+    True
+    """
+    device = _device(network)
+    if plan.precision == "float16" and device.type == "cpu":
+        raise ValueError("expected an accelerator for precision float16, got a network on the cpu; try bfloat16")
+    dtype = _DTYPES[plan.precision]
+    with torch.no_grad():
+        fast = copy.deepcopy(network).eval().requires_grad_(False)
+        if plan.fold:
+            folded, swapped = fold_batchnorm(fast), pool_before_relu(fast)
+            _log.debug("folded %d BatchNorm layers, exchanged %d pools with their ReLU", folded, swapped)
+        if dtype == torch.bfloat16 and device.type == "cpu":
+            unstride_depthwise(fast)
+        if plan.channels_last:
+            _channels_last(fast)
+    compiled = plan.compile and device.type != "cpu"
+    if isinstance(fast, Network):
+        if plan.channels_last or compiled or dtype != torch.float32:
+            fast.trunk = _Trunk(fast.trunk, dtype, channels_last=plan.channels_last, compiled=compiled)
+        return fast
+    if plan == PLAIN:
+        return fast
+    return _Whole(fast, dtype, channels_last=plan.channels_last, compiled=compiled).eval()
+
+
+class _Trunk(nn.Module):
+    """A trunk whose weights are in `dtype` (BatchNorm's stay float32): float32 images in, float32 features out."""
+
+    def __init__(self, trunk: nn.Module, dtype: torch.dtype, *, channels_last: bool, compiled: bool) -> None:
+        super().__init__()
+        for layer in trunk.modules():
+            if not isinstance(layer, _BatchNorm):
+                for tensor in (*layer.parameters(recurse=False), *layer.buffers(recurse=False)):
+                    if tensor.is_floating_point():
+                        tensor.data = tensor.data.to(dtype)
+        self.trunk = trunk
+        self.dtype = dtype
+        self.channels_last = channels_last
+        self._run = cast(Callable[[Tensor], Tensor], torch.compile(trunk) if compiled else trunk)
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        layout = torch.channels_last if self.channels_last and x.dim() == 4 else torch.preserve_format
+        return self._run(x.to(self.dtype, memory_format=layout)).float()
+
+
+class _Whole(nn.Module):
+    """Somebody else's network under autocast: what is inside is theirs, so no weight changes its type."""
+
+    def __init__(self, network: nn.Module, dtype: torch.dtype, *, channels_last: bool, compiled: bool) -> None:
+        super().__init__()
+        self.network = network
+        self.dtype = dtype
+        self.channels_last = channels_last
+        self._run = cast(Callable[[Tensor], Tensor], torch.compile(network) if compiled else network)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.channels_last and x.dim() == 4:
+            x = x.contiguous(memory_format=torch.channels_last)
+        if self.dtype == torch.float32:
+            return self._run(x).float()
+        with torch.autocast(device_type=x.device.type, dtype=self.dtype):
+            z = self._run(x)
+        return z.float()
+
+
+def probe(network: nn.Module, x: Tensor) -> Plan:
+    """Choose a plan by measuring a forward and an input gradient on a few rows of x, on x's device.
+
+    The candidates are the plain copy, the folded channels-last copy, and the same in bfloat16. The folded one must give
+    the plain outputs (to 1e-3 of the largest), or the choice is PLAIN; a plan must be 10 % faster than a simpler one.
+    Fewer than 16 rows, or a network without convolutions, are not worth it: PLAIN. The choice is remembered for
+    this process by the network's structure, the image shape, the device and the number of threads.
+
+    Returns a Plan; the network, x and the random state are untouched.
+    """
+    convolutional = any(isinstance(m, nn.modules.conv._ConvNd) for m in network.modules())
+    if len(x) < MIN_ROWS or not convolutional or not x.is_floating_point():
+        return PLAIN
+    layers = tuple((name, type(m).__qualname__) for name, m in network.named_modules())
+    shapes = tuple(tuple(p.shape) for p in network.parameters())
+    key = (layers, shapes, tuple(x.shape[1:]), str(x.device), torch.get_num_threads())
+    if key not in _chosen:
+        devices = [x.device] if x.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices), torch.inference_mode(False), torch.enable_grad():
+            _chosen[key] = _measure(network, x[:LIGHT_ROWS].detach().clone())
+    return _chosen[key]
+
+
+def _measure(network: nn.Module, x: Tensor) -> Plan:
+    start = time.perf_counter()
+    copies = {plan: prepare(network, plan) for plan in CANDIDATES if _supported(plan, x.device)}
+    outputs, seconds = {}, {}
+    for plan, fast in copies.items():  # the warm-up is also the check
+        outputs[plan], seconds[plan] = _time(fast, x[:MIN_ROWS])
+    largest = float(outputs[PLAIN].abs().max())
+    error = {plan: float((z - outputs[PLAIN]).abs().max()) for plan, z in outputs.items()}
+    if not error[CANDIDATES[1]] <= 1e-3 * largest + 1e-6:
+        _log.info("the folded copy differs by %.3g, plain copy kept", error[CANDIDATES[1]])
+        return PLAIN
+    good = [plan for plan in copies if error[plan] <= 0.1 * largest + 1e-6]
+    light = seconds[PLAIN] < LIGHT_SECONDS
+    repeats, x = (4, x) if light else (2, x[:MIN_ROWS])
+    seconds = dict.fromkeys(good, float("inf"))
+    for _ in range(repeats):
+        for plan in good:
+            seconds[plan] = min(seconds[plan], _time(copies[plan], x)[1])
+    best = PLAIN
+    for plan in good:
+        if seconds[plan] < 0.9 * seconds[best]:
+            best = plan
+    _log.info("probed in %.2f s, chose %s from %s", time.perf_counter() - start, best, list(seconds.values()))
+    return best
+
+
+def _time(network: nn.Module, x: Tensor) -> tuple[Tensor, float]:
+    """Return the outputs for x and the seconds of a forward and an input gradient."""
+    x = x.clone().requires_grad_(True)
+    _wait(x.device)
+    start = time.perf_counter()
+    z = network(x)
+    torch.autograd.grad(z.sum(), x)
+    _wait(x.device)
+    return z.detach(), time.perf_counter() - start
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _supported(plan: Plan, device: torch.device) -> bool:
+    if plan.precision != "bfloat16":
+        return True
+    if device.type == "cpu":
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return device.type != "cuda" or torch.cuda.is_bf16_supported()
+
+
+def _device(network: nn.Module) -> torch.device:
+    tensor = next(network.parameters(), next(network.buffers(), torch.empty(0)))
+    return tensor.device
+
+
+def _channels_last(network: nn.Module) -> None:
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
