@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tasklab.codecs import ABNORMAL
+from tasklab.codecs.base import TINY
 
 Criterion = Literal["misclassified", "evaded"]
 CRITERIA: tuple[Criterion, ...] = ("misclassified", "evaded")
@@ -31,9 +32,10 @@ def succeeded(criterion: Criterion, decoded: Tensor, labels: Tensor, targets: Te
 
 
 def closeness(criterion: Criterion, margins: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
-    """How near margins ``(N, classes)`` are to success: float32 ``(N,)``, larger is nearer."""
+    """How near margins ``(N, classes)`` are to success: float32 ``(N,)``, larger is nearer, positive iff reached."""
     if targets is not None:
         return margins.gather(1, targets[:, None]).squeeze(1)
     if criterion == "misclassified":
-        return -margins.gather(1, labels[:, None]).squeeze(1)
+        lost = -margins.gather(1, labels[:, None]).squeeze(1)
+        return torch.where(lost == 0, TINY, lost)  # a tie that went to another class
     return margins.scatter(1, labels[:, None], -torch.inf).amax(dim=1)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from tasklab.attacks.criteria import closeness, succeeded
-from tasklab.attacks.geometry import bounds, random_start, step
+from tasklab.attacks.geometry import MAX_INDEX, bounds, random_start, step
 from tasklab.attacks.objectives import Objective, as_objective
 from tasklab.attacks.result import AttackResult
 from tasklab.attacks.settings import PGD
@@ -80,10 +80,11 @@ def stream(
         TypeError, ValueError: images, labels or targets that do not fit; an objective that the task does not have.
     """
     objective = as_objective(settings.objective)
+    images = images.detach() if isinstance(images, Tensor) else images
     labels, targets = _check(system, images, labels, targets, settings, objective)
     n, parts = len(images), objective.parts(system.task)
     per_example = settings.restarts * parts
-    indices = torch.arange(n) if indices is None else indices.cpu()
+    indices = _check_indices(indices, n, batch_size)
     run = _Runner(system, objective, settings, batch_size, images, n * per_example)
     started = time.perf_counter()
     group = max(1, GROUP_ROWS // per_example)
@@ -92,10 +93,10 @@ def stream(
     for low in range(0, n, group):
         rows = slice(low, low + group)
         aimed = None if targets is None else targets[rows]
-        members = _Group(images[rows].detach(), labels[rows], aimed, indices[rows], low)
+        members = _Group(images[rows], labels[rows], aimed, indices[rows], low)
         results.append((yield from _climb(run, members, settings, parts, fooled)))
     clean, found, zero = (torch.cat(parts) for parts in zip(*results, strict=True)) if results else _nothing(images)
-    decoded = system.predict(found, batch_size=batch_size)
+    decoded = run.codec.read(run.margins(found))
     return AttackResult(
         settings=settings,
         images=found,
@@ -182,6 +183,14 @@ class _Runner:
         self.forwards += len(x)
         return self.codec.margins(self.system.read(x, batch_size=self.batch_size))
 
+    def value(self, z: Tensor, y: Tensor, part: Tensor, targets: Tensor | None) -> Tensor:
+        """What is climbed, ``(rows,)``."""
+        value = self.objective(self.task, z, y, part, targets)
+        if not isinstance(value, Tensor) or value.shape != y.shape:
+            got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise ValueError(f"expected the objective's values as ({len(y)},), one for each row, got {got}")
+        return value
+
     def climb(
         self, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -189,10 +198,11 @@ class _Runner:
         found = []
         for low in range(0, len(x), self.batch_size):
             rows = slice(low, low + self.batch_size)
-            with torch.enable_grad():
-                leaf = x[rows].detach().requires_grad_()
+            with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
+                leaf = x[rows].detach().clone().requires_grad_()
                 z = self.network(leaf).float()
-                value = self.objective(self.task, z, y[rows], part[rows], None if targets is None else targets[rows])
+                aimed = None if targets is None else targets[rows].clone()
+                value = self.value(z, y[rows].clone(), part[rows].clone(), aimed)
                 gradient = None
                 if value.requires_grad:
                     (gradient,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)
@@ -238,7 +248,7 @@ def _climb(
         if last:
             z = run.system.read(x, batch_size=run.batch_size)
             run.forwards += len(x)
-            value = run.objective(run.task, z, y, part, aim)
+            value = run.value(z, y, part, aim)
         else:
             z, value, gradient = run.climb(x, y, part, aim)
             moved[example[(gradient != 0).flatten(1).any(dim=1)]] = True
@@ -281,6 +291,20 @@ def _keep_nearest(
 def _nothing(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     empty = torch.zeros(0, dtype=torch.int64, device=images.device)
     return empty, images.detach().clone(), empty.bool()
+
+
+def _check_indices(indices: Tensor | None, n: int, batch_size: int) -> Tensor:
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"expected batch_size as an integer ≥ 1, got {batch_size!r}; try 256")
+    if indices is None:
+        return torch.arange(n)
+    if not isinstance(indices, Tensor) or indices.dtype != torch.int64 or tuple(indices.shape) != (n,):
+        got = f"{indices.dtype} {tuple(indices.shape)}" if isinstance(indices, Tensor) else type(indices).__name__
+        raise ValueError(f"expected indices as int64 ({n},), one for each image, got {got}; try torch.arange({n})")
+    if n and (int(indices.min()) < 0 or int(indices.max()) >= MAX_INDEX):
+        low, high = int(indices.min()), int(indices.max())
+        raise ValueError(f"expected indices in 0..{MAX_INDEX - 1}, got {low}..{high}; try torch.arange({n})")
+    return indices.cpu()
 
 
 def _check(

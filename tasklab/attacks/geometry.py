@@ -6,7 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tasklab.attacks.settings import Norm
+from tasklab.attacks.settings import MAX_RESTARTS, Norm
+
+MAX_INDEX = 2**63 // MAX_RESTARTS
+"""Below it, an example's number and a restart fit into one word of a random start's key."""
 
 
 def bounds(x: Tensor, eps: float, norm: Norm) -> tuple[Tensor, Tensor]:
@@ -18,9 +21,11 @@ def bounds(x: Tensor, eps: float, norm: Norm) -> tuple[Tensor, Tensor]:
 
 def rescale(direction: Tensor, length: float | Tensor) -> Tensor:
     """Each row of ``direction`` at L2 length ``length``; a row of zeros stays."""
-    norm = direction.flatten(1).norm(dim=1)
-    factor = torch.where(norm > 0, length / norm.clamp_min(torch.finfo(direction.dtype).tiny), 0)
-    return direction * _per_row(factor, direction)
+    largest = direction.flatten(1).abs().amax(dim=1)
+    some = largest > 0
+    unit = direction / _per_row(torch.where(some, largest, 1), direction)  # so that no square under- or overflows
+    norm = unit.flatten(1).norm(dim=1)
+    return unit * _per_row(torch.where(some, length / norm.clamp_min(1), 0), unit)
 
 
 def project_l2(x: Tensor, centre: Tensor, eps: float) -> Tensor:
@@ -46,7 +51,7 @@ def random_start(
     noise = np.empty((len(origin), size), dtype=np.float32)
     radius = np.empty(len(origin), dtype=np.float32)
     for row, (n, r) in enumerate(zip(example.tolist(), restart.tolist(), strict=True)):
-        generator = np.random.Generator(np.random.Philox(key=(seed, (n << 20) + r)))
+        generator = np.random.Generator(np.random.Philox(key=(seed, n * MAX_RESTARTS + r)))
         if norm == "linf":
             noise[row] = generator.random(size, dtype=np.float32) * 2 - 1
         else:

@@ -18,6 +18,9 @@ from tasklab.tasks import Task
 Norm = Literal["linf", "l2"]
 Keep = Literal["first", "best", "last"]
 
+MAX_RESTARTS, MAX_SEED = 2**20, 2**63 - 1
+"""Both go into the key of a random start."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PGD:
@@ -56,8 +59,8 @@ class PGD:
     def __post_init__(self) -> None:
         _number("eps", self.eps, low=0.0, hint="8/255")
         _whole("steps", self.steps, low=1)
-        _whole("restarts", self.restarts, low=1)
-        _whole("seed", self.seed, low=0)
+        _whole("restarts", self.restarts, low=1, high=MAX_RESTARTS)
+        _whole("seed", self.seed, low=0, high=MAX_SEED)
         if self.step_size is not None:
             _number("step_size", self.step_size, low=0.0, hint="None for 2.5·eps/steps")
         for name, choices in (("norm", ("linf", "l2")), ("criterion", CRITERIA), ("keep", ("first", "best", "last"))):
@@ -112,6 +115,7 @@ def _number(name: str, value: object, *, low: float, hint: str) -> None:
         raise ValueError(f"expected {name} as a finite number ≥ {low:g}, got {value!r}; try {hint}")
 
 
-def _whole(name: str, value: object, *, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ValueError(f"expected {name} as an integer ≥ {low}, got {value!r}")
+def _whole(name: str, value: object, *, low: int, high: int | None = None) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
+        wanted = f"≥ {low}" if high is None else f"in {low}..{high}"
+        raise ValueError(f"expected {name} as an integer {wanted}, got {value!r}")
