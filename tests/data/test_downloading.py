@@ -16,6 +16,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -85,16 +86,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
 FAULTS = ["cut off", "404", "503", "login page", "wrong bytes", "one wrong byte", "empty", "endless", "silence", "gone"]
 
 
-@pytest.fixture
-def server(monkeypatch) -> Iterator[Server]:
+@contextmanager
+def running() -> Iterator[Server]:
+    """A server that stops when the test ends, also when it fails."""
     with Server() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
-        monkeypatch.setattr(downloading, "_CHUNK", 512)
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def server(monkeypatch) -> Iterator[Server]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(downloading, "_CHUNK", 512)
+    with running() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def tiny_mnist() -> dict[str, bytes]:
@@ -195,14 +205,10 @@ def test_a_break_is_mended_in_the_same_call(server, mnist, tmp_path, ranges):
 def test_the_next_mirror_is_asked(server, mnist, tmp_path, monkeypatch, fault):
     from torchvision import datasets
 
-    with Server() as bad:
-        thread = threading.Thread(target=bad.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with running() as bad:
         bad.files, bad.fault = server.files, fault
         monkeypatch.setattr(datasets.MNIST, "mirrors", [bad.url, server.url])
         list(download("mnist", tmp_path))
-        bad.shutdown()
-        thread.join()
     assert len(bad.requests) >= 4
     assert_whole(tmp_path, mnist)
 
