@@ -16,6 +16,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from tasklab.models.small import ChannelsLast
+
+_TRANSPARENT = (nn.Identity, ChannelsLast)
 _log = logging.getLogger(__name__)
 
 _CONVS: dict[type[nn.Module], type[nn.Module]] = {
@@ -125,20 +128,36 @@ def _pairs(network: nn.Module, wanted: Callable[[nn.Module, nn.Module], bool]) -
     return found
 
 
+class _Tracer(fx.Tracer):
+    """A tracer that sees the transparent layers as layers."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, _TRANSPARENT) or super().is_leaf_module(m, module_qualified_name)
+
+
+def _only_source(node: fx.Node) -> fx.Node | None:
+    """Return the layer call that node, itself a layer call, takes its one input from, if nothing else does."""
+    source = node.args[0] if node.op == "call_module" and len(node.args) == 1 else None
+    alone = isinstance(source, fx.Node) and source.op == "call_module" and len(source.users) == 1
+    return cast(fx.Node, source) if alone else None
+
+
 def _edges(module: nn.Module, prefix: str) -> list[tuple[str, str]]:
     """Return (producer, consumer) names of layers called once each, the producer's output going nowhere else."""
     if not any(True for _ in module.children()):
         return []
     try:
-        graph = fx.Tracer().trace(module)
+        graph = _Tracer().trace(module)
     except Exception as reason:  # a tracer can meet any error of the module's own code
         _log.debug("%s is not traceable (%s); trying its children", prefix or "the network", reason)
         return [edge for name, child in module.named_children() for edge in _edges(child, f"{prefix}{name}.")]
     calls = Counter(str(node.target) for node in graph.nodes if node.op == "call_module")
     edges = []
     for node in graph.nodes:
-        source = node.args[0] if node.op == "call_module" and len(node.args) == 1 else None
-        if isinstance(source, fx.Node) and source.op == "call_module" and len(source.users) == 1:
+        source = _only_source(node)
+        while source is not None and isinstance(module.get_submodule(str(source.target)), _TRANSPARENT):
+            source = _only_source(source)
+        if source is not None:
             first, second = str(source.target), str(node.target)
             if calls[first] == calls[second] == 1:
                 edges.append((prefix + first, prefix + second))

@@ -196,6 +196,11 @@ def test_batchnorm_that_cannot_be_folded_is_left() -> None:
     assert [fold_batchnorm(net) for net in (no_statistics, training, hooked)] == [0, 0, 0]
 
 
+def test_folding_sees_through_layers_that_change_nothing() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Identity(), nn.Identity(), nn.BatchNorm2d(2)).eval()
+    assert fold_batchnorm(net) == 1
+
+
 def test_pool_before_relu_keeps_outputs_and_gradients_exactly() -> None:
     net = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
     swapped = copy.deepcopy(net)
@@ -204,6 +209,10 @@ def test_pool_before_relu_keeps_outputs_and_gradients_exactly() -> None:
     (z, g), (z2, g2) = grad(net, x), grad(swapped, x)
     assert torch.equal(z, z2)
     assert torch.allclose(g, g2, atol=1e-7)
+
+
+def test_both_pools_of_the_small_cnn_come_before_their_relu(make_network) -> None:
+    assert pool_before_relu(make_network("small_cnn")) == 2
 
 
 @pytest.mark.parametrize(("kernel", "side"), [(3, 8), (5, 8), (3, 7), (5, 9)])
