@@ -21,6 +21,9 @@ from tasklab.tasks import Task
 FORMAT = 1
 """The version of the file's layout."""
 
+MAX_CODE = 2**18
+"""Classes × bits of a task that a file may ask for: its code is built before anything of that size has been read."""
+
 
 class CheckpointError(ValueError):
     """A file that is not a whole, unaltered system of this version."""
@@ -35,7 +38,8 @@ def save(system: System, path: str | Path, *, dtype: Literal["float32", "float16
         dtype: how weights are stored. float16 halves the file; BatchNorm statistics and biases stay float32.
 
     Raises:
-        TypeError: the network is not a tasklab `Network`, so a file could not say how to build it.
+        TypeError: the network is not a tasklab `Network`, so a file could not say how to build it; or a card with
+            other values than JSON's.
         ValueError: another dtype, or weights that float16 cannot hold.
     """
     if not isinstance(system.network, Network):
@@ -45,7 +49,11 @@ def save(system: System, path: str | Path, *, dtype: Literal["float32", "float16
         )
     if dtype not in ("float32", "float16"):
         raise ValueError(f"expected dtype 'float32' or 'float16', got {dtype!r}")
-    card = system.card | {
+    try:
+        told = json.loads(json.dumps(system.card))  # as it will be read: keys are words, tuples lists
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"expected a card of plain JSON values, got one that is not ({error})") from None
+    card = told | {
         "format": FORMAT,
         "task": system.task.to_dict(),
         "network": system.network.spec.to_dict(),
@@ -75,18 +83,18 @@ def load(path: str | Path) -> System:
     try:
         card = json.loads(metadata["tasklab"])
         version = card["format"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{name}: expected a readable card, got {error!r}; try another copy") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"{name}: expected a readable card, got {_short(error)}; try another copy") from None
     if version != FORMAT:
         raise CheckpointError(f"{name}: expected file format {FORMAT}, got {version!r}; try another tasklab version")
     if metadata.get("digest") != _digest(weights, card):
         raise CheckpointError(f"{name}: expected the digest written with the file, got another: it was altered")
     try:
-        task, spec = Task.from_dict(card["task"]), NetworkSpec.from_dict(card["network"])
+        task, spec = _task(card["task"]), NetworkSpec.from_dict(card["network"])
         with torch.device("meta"):
             expected = {key: tensor.shape for key, tensor in Network(spec).state_dict().items()}
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{name}: expected a card that tasklab can build, got: {error}") from None
+    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise CheckpointError(f"{name}: expected a card that tasklab can build, got: {_short(error)}") from None
     got = {key: tensor.shape for key, tensor in weights.items()}
     if expected != got or spec.outputs != task.width:
         wrong = sorted(key for key in expected.keys() | got.keys() if expected.get(key) != got.get(key))
@@ -125,6 +133,8 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _open(path: str | Path, *, with_tensors: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
     path = Path(path)
+    if path.is_dir():
+        raise CheckpointError(f"{path.name}: expected a checkpoint file, got a folder; try a file in it")
     if not path.is_file():
         raise FileNotFoundError(f"expected a checkpoint file at {path}, got nothing there")
     try:
@@ -133,13 +143,28 @@ def _open(path: str | Path, *, with_tensors: bool) -> tuple[dict[str, Tensor], d
             return {key: file.get_tensor(key) for key in keys}, dict(file.metadata() or {})
     except (safetensors.SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
         raise CheckpointError(
-            f"{path.name}: expected a whole safetensors file, got one that does not read ({error}); try another copy"
+            f"{path.name}: expected a whole safetensors file, got one that does not read ({_short(error)}); "
+            "try another copy"
         ) from None
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
     """The metadata of a safetensors file, without its tensors; raises as `read_tensors` does."""
     return _open(path, with_tensors=False)[1]
+
+
+def _short(error: BaseException) -> str:
+    """An error's first line, its kind too where that says more."""
+    text = (str(error).splitlines() or [""])[0][:200]
+    return f"{type(error).__name__} {text}" if isinstance(error, KeyError) or not text else text
+
+
+def _task(settings: Any) -> Task:
+    if isinstance(settings, dict):
+        classes, bits = settings.get("num_classes"), settings.get("bits") or 1
+        if isinstance(classes, int) and isinstance(bits, int) and classes * bits > MAX_CODE:
+            raise ValueError(f"expected classes × bits up to {MAX_CODE}, got {classes} × {bits}")
+    return Task.from_dict(settings)
 
 
 def _stored(name: str, tensor: Tensor, dtype: str) -> Tensor:
