@@ -1,0 +1,1 @@
+"""What the pages share: words, controls, the shelf of systems and data, and how a result is shown."""

@@ -1,0 +1,164 @@
+"""How results are shown: pictures, verdicts, charts, notes. HTML made of our own numbers and words only."""
+
+from __future__ import annotations
+
+import base64
+import html
+
+import streamlit as st
+from torch import Tensor
+
+from lab_ui.answers import Answer
+from lab_ui.setup import Setup
+from lab_ui.words import AIM_NOTES, AIMS, HELP, kind, number, read
+from tasklab import figures
+from tasklab.figures.style import outcome_of
+
+STYLE = """
+<style>
+.stMainBlockContainer { padding: 3.2rem 2rem 3rem; }
+.lab-top { display: flex; gap: 1.5rem; align-items: center; }
+.lab-top figure { margin: 0; flex: 0 0 8.5rem; }
+.lab-top h1 { font-size: 1.3rem; font-weight: 600; padding: 0; margin: 0 0 0.3rem; }
+.lab-lead { font-size: 1.6rem; line-height: 1.35; margin: 0 0 0.3rem; max-width: 60rem; }
+.lab-lead b { white-space: nowrap; }
+.lab-page figcaption { font-size: 0.95rem; text-align: center; line-height: 1.25; margin-top: 0.2rem; }
+.lab-page img { width: 100%; display: block; image-rendering: pixelated; border-radius: 4px;
+  outline: 1px solid #8a8a8a66; }
+.lab-aim { margin-top: 0.8rem; display: flex; flex-wrap: wrap; gap: 0 1rem; align-items: baseline; }
+.lab-aim h2 { font-size: 1.5rem; font-weight: 700; padding: 0; margin: 0; }
+.lab-aim p { margin: 0; }
+.lab-head h3 { font-size: 1.3rem; font-weight: 700; padding: 0; margin: 0; line-height: 1.25; }
+.lab-head p { margin: 0 0 0.5rem; font-size: 0.95rem; }
+.lab-pair { display: flex; gap: 0.8rem; margin-bottom: 0.5rem; max-width: 20rem; }
+.lab-pair figure { flex: 1 1 0; margin: 0; min-width: 0; }
+.lab-chip { display: inline-block; border-radius: 6px; padding: 0.15rem 0.6rem; font-size: 1.2rem; font-weight: 700;
+  white-space: nowrap; }
+.lab-correct { background: #0b5cad; color: #ffffff; }
+.lab-wrong { background: #f29a3d; color: #000000; }
+.lab-abnormal { color: #000000;
+  background: repeating-linear-gradient(-45deg, #d4d4d4 0 6px, #bcbcbc 6px 9px); }
+.lab-read { display: flex; flex-wrap: wrap; gap: 0.1rem 0.7rem; align-items: center; }
+.stPlotlyChart .xtick text, .stPlotlyChart .ytick text { fill: currentColor !important; }
+.lab-note { border-left: 4px solid #8a8a8a; padding: 0 0 0 0.6rem; margin: 0.3rem 0; font-size: 1rem;
+  line-height: 1.35; }
+.lab-key { display: flex; flex-wrap: wrap; gap: 0.1rem 1.4rem; margin: 0; }
+@media (max-width: 640px) {
+  .lab-top { align-items: flex-start; gap: 1rem; }
+  .lab-top figure { flex-basis: 5.5rem; }
+  .lab-lead { font-size: 1.25rem; }
+}
+</style>
+"""
+
+
+def style() -> None:
+    """The page's few rules of style; colours of text and ground come from the theme."""
+    st.html(STYLE)
+
+
+def image_tag(x: Tensor | None, alt: str, pixels: figures.pictures.Pixels | None = None) -> str:
+    """An ``img`` of the very pixels; the browser enlarges them without blur."""
+    pixels = figures.picture(x) if pixels is None else pixels
+    source = base64.b64encode(figures.to_png(pixels)).decode()
+    return f'<img src="data:image/png;base64,{source}" alt="{html.escape(alt)}">'
+
+
+def chip(decoded: int, label: int) -> str:
+    """What was read, with colour, sign and word."""
+    look = figures.look_of(decoded, label)
+    word = "abnormal" if look.word == "None" else look.word
+    return (f'<span class="lab-chip lab-{outcome_of(decoded, label)}">{look.sign} reads {read(decoded)} · '
+            f"{word}</span>")
+
+
+def top(x: Tensor, label: str, words: str) -> None:
+    """The head of the page: the picture as it is, and what became of it."""
+    st.html(
+        f'<div class="lab-page lab-top"><figure>{image_tag(x, f"clean picture of a {label}")}'
+        f"<figcaption>clean, a <b>{html.escape(label)}</b></figcaption></figure>"
+        f'<div><h1>Attack lab</h1><p class="lab-lead">{words}</p></div></div>'
+    )
+
+
+def aim_heading(setup: Setup, aim: str, row: list[Answer]) -> None:
+    """The head of a row, with what stands behind its answers."""
+    st.html(f'<div class="lab-aim"><h2>Aimed at {AIMS[aim]}</h2><p>{html.escape(AIM_NOTES[aim])}</p></div>')
+    if row:
+        st.caption(badge(setup, aim, row), help=HELP["badge"])
+
+
+def cell_heading(name: str, task_words: str) -> str:
+    """The head of a cell."""
+    return f'<div class="lab-head"><h3>{html.escape(name)}</h3><p>{html.escape(task_words)}</p></div>'
+
+
+def cell(setup: Setup, name: str, aim: str, found: Answer) -> None:
+    """Everything about one system under one aim."""
+    before, after = found.decoded
+    st.html(
+        cell_heading(name, kind(found.task)) + _pair(found) + '<div class="lab-read">' + chip(after, found.label)
+        + f"<span>{_before(before, found.label)}</span></div>"
+    )
+    chart(f"{name}, attack aimed at {AIMS[aim]}", found)
+    note = zero_note(setup, found)
+    if note:
+        st.html(f'<p class="lab-note">{note}</p>')
+    margins = " → ".join(number(m) for m in found.margins)
+    st.caption(f"margin of {found.label}: **{margins}**", help=HELP["margin"])
+
+
+def chart(name: str, found: Answer) -> None:
+    """The outputs before and after, with the same in words for those who do not see them."""
+    words = figures.describe_outputs(found.task, *found.outputs, label=found.label)
+    figure = figures.outputs_figure(found.task, *found.outputs, label=found.label, height=200, legend=False)
+    st.plotly_chart(figure, config={"displayModeBar": False}, alt=f"{name}. {words}", key=f"chart {name}")
+
+
+def badge(setup: Setup, aim: str, row: list[Answer]) -> str:
+    """What stands behind the answers of a row, in one line."""
+    starts = setup.restarts if setup.attack == "PGD" and setup.random_start else 1
+    how = "FGSM, 1 step" if setup.attack == "FGSM" else f"PGD, {setup.steps} steps, {starts} start{'s' * (starts > 1)}"
+    zero = sum(found.zero_gradient for found in row)
+    return (f"n = 1 picture · objective “{aim}” · {how} · ε = {setup.eps:g} · "
+            f"gradient exactly 0 in {zero} of {len(row)}")
+
+
+def zero_note(setup: Setup, found: Answer) -> str:
+    """Why nothing happened, where nothing happened."""
+    if found.zero_gradient:
+        moved = "the picture came back unmoved" if found.unmoved else "only the random start moved the picture"
+        return f"<b>Gradient exactly zero:</b> the attack had nothing to follow; {moved}."
+    if found.unmoved and setup.eps == 0:
+        return "<b>ε is 0.</b> No pixel may change."
+    if found.unmoved:
+        return "<b>Unmoved.</b> No step brought the attack nearer to success, so the picture is as it was."
+    return ""
+
+
+def legend() -> None:
+    """How to read the charts: one line for all of them."""
+    st.html(
+        '<p class="lab-key"><span>○ before</span>'
+        f'<span><span style="color:{figures.BLUE}">◆</span> after, on the label\'s side</span>'
+        f'<span><span style="color:{figures.ORANGE}">✖</span> after, on the wrong side</span>'
+        "<span>▨ None: no class at all</span><span>blue ground: what the label needs</span>"
+        "<span>▲ the true label</span></p>"
+    )
+
+
+def _before(decoded: int, label: int) -> str:
+    if decoded == label:
+        return f"before: {read(decoded)}"
+    return f"before: {read(decoded)}, already {figures.look_of(decoded, label).word}"
+
+
+def _pair(found: Answer) -> str:
+    """What the attack changed, k times as large, and the attacked picture."""
+    k = figures.amplification(found.clean, found.attacked)
+    change = figures.perturbation(found.clean, found.attacked, k)
+    said = "no change" if found.unmoved else f"change × {k:g}"
+    left = image_tag(None, f"{said}: grey is unchanged, bright is lighter, dark is darker", change)
+    right = image_tag(found.attacked, f"attacked picture, read as {read(found.decoded[1])}")
+    return (f'<div class="lab-page lab-pair"><figure>{left}<figcaption>{said}</figcaption></figure>'
+            f"<figure>{right}<figcaption>attacked</figcaption></figure></div>")

@@ -1,0 +1,108 @@
+"""The words of the pages: what things are called, and the sentence that explains each."""
+
+from __future__ import annotations
+
+from tasklab.codecs import ABNORMAL
+from tasklab.tasks import INT, RBC, TRA, Task
+
+SYSTEMS = {"tra": "TRA", "deepbe": "DeepBE", "int": "INT", "rbc": "RBC"}
+VARIANTS = {
+    "at": "trained under attack",
+    "at-train": "trained under attacks on its loss",
+    "at-margin": "trained under attacks on its margin",
+    "gn": "trained on noise",
+}
+
+AIMS = {
+    "train": "the training loss",
+    "margin": "the decision margin",
+    "bits": "each bit in turn",
+    "soft_margin": "the softened margin",
+    "sum_bits": "the sum of the bits",
+    "towards_code": "another class's codeword",
+    "up": "larger outputs",
+    "down": "smaller outputs",
+    "unclipped": "the un-clipped loss",
+}
+"""What an attack climbs, as a person would say it after “aimed at”."""
+
+AIM_NOTES = {
+    "train": "The paper's protocol: climb the very loss that the system was trained with.",
+    "margin": "The adaptive question: shrink the distance to where the label changes, whatever the training loss says.",
+    "bits": "One attack per bit (TRA: per rival class, INT: per end of the interval); the best one counts.",
+    "soft_margin": "The margin with its corners rounded off, so that a plateau between two bits is no obstacle.",
+    "sum_bits": "All bits together: the sum of their distances instead of the smallest one.",
+    "towards_code": "Towards every other class in turn; the best one counts. It lands on a class, not on None.",
+    "up": "Push INT's single output to larger numbers: a number always has a gradient.",
+    "down": "Push INT's single output to smaller numbers: a number always has a gradient.",
+    "unclipped": "RBC's own loss with ten times the S, so that it is not yet zero on a well-fitted picture.",
+}
+
+HELP = {
+    "dataset": "Digits (8×8 pixels) come with the library. MNIST (28×28) is downloaded once, if you ask for it.",
+    "systems": "The same kind of network, trained for four kinds of answer. Pick any number; each gets a column.",
+    "image": "The picture's number in the test set: no system has seen it in training.",
+    "only": "The two buttons jump to the next picture of this class.",
+    "aims": "What the attack tries to bring about. Each aim gets a row; nothing else differs between the rows.",
+    "attack": "FGSM takes one step of size ε. PGD takes many small ones and never leaves the ε-ball.",
+    "eps": "How much any pixel may change (0 is black, 1 is white). The paper uses 0.1, 0.2 and 0.3 on MNIST.",
+    "steps": "How many gradient steps PGD takes.",
+    "step": "How far one step goes. Empty: 2.5·ε/steps, enough to cross the ball and turn around.",
+    "norm": "What ε measures: the largest change of a pixel (linf), or the length of the whole change (l2).",
+    "start": "Begin at a random point of the ball. Off: begin at the picture, as in the paper's PGD.",
+    "restarts": "How many random starts; the best result counts.",
+    "criterion": "misclassified: any other answer is a success, None included. evaded: only another class is "
+    "(None raises an alarm, so the attack is noticed).",
+    "target": "“any other” accepts every wrong answer; a class makes the attack aim at exactly that one.",
+    "keep": "Which picture PGD hands back: the best of all steps, the last one (as published), or the first "
+    "that succeeds.",
+    "seed": "Fixes the random starts: the same seed gives the same picture.",
+    "margin": "The margin is the distance, in units of the outputs, to where the answer would stop being the label: "
+    "positive while the label is read, negative once it is lost. It is the smallest of the system's conditions "
+    "(its worst bit, its nearer interval end, its closest rival).",
+    "badge": "What stands behind this row: how many pictures, how many steps from how many starts, and for how many "
+    "systems the gradient was exactly 0 at every step, so that the attack had nothing to follow. One picture proves "
+    "nothing about a system; it shows what can happen.",
+}
+
+
+def title(key: str) -> str:
+    """What a column is called.
+
+    >>> title("rbc-s100"), title("tra-at"), title("my-own")
+    ('RBC, S = 100', 'TRA, trained under attack', 'my-own')
+    """
+    base, _, variant = key.partition("-")
+    if base not in SYSTEMS:
+        return key
+    if not variant:
+        return SYSTEMS[base]
+    if variant[0] == "s" and variant[1:].isdigit():
+        return f"{SYSTEMS[base]}, S = {variant[1:]}"
+    return f"{SYSTEMS[base]}, {VARIANTS[variant]}" if variant in VARIANTS else key
+
+
+def kind(task: Task) -> str:
+    """How a system answers, in a few words."""
+    if isinstance(task, TRA):
+        return f"{task.num_classes} scores, the largest wins"
+    if isinstance(task, INT):
+        return f"1 number, {task.num_classes} intervals"
+    if isinstance(task, RBC):
+        return f"{task.width} bits, margin S = {task.S:g}"
+    return f"{task.width} bits around 0.5"
+
+
+def number(value: float) -> str:
+    """A number to read aloud: three digits, no exponent, a real minus sign.
+
+    >>> number(-1034.2), number(0.05171), number(352.4), number(0.0)
+    ('−1,034', '0.0517', '352', '0')
+    """
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def read(decoded: int) -> str:
+    """A decoded label as text."""
+    return "None" if decoded == ABNORMAL else str(decoded)

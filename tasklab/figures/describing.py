@@ -1,0 +1,43 @@
+"""The same outputs in words, for those who do not see the figure."""
+
+from __future__ import annotations
+
+import torch
+
+from tasklab.codecs import ABNORMAL, Binary, Interval
+from tasklab.figures.outputs import Outputs
+from tasklab.tasks import RBC, Task
+
+
+def describe_outputs(task: Task, clean: Outputs, attacked: Outputs | None = None, *, label: int) -> str:
+    """One or two sentences that say what `outputs_figure` shows.
+
+    >>> from tasklab.tasks import make_task
+    >>> describe_outputs(make_task("int"), [24.0], [37.5], label=1)
+    'Output on the line of intervals, label 1 from 20 to 36. Before: 24, read as 1. After: 37.5, read as None.'
+    """
+    if isinstance(task.codec, Interval):
+        low, high = float(task.codec.lower[label]), float(task.codec.upper[label])
+        intro = f"Output on the line of intervals, label {label} from {low:g} to {high:g}."
+    elif isinstance(task.codec, Binary):
+        code = "".join(str(bit) for bit in task.codec.rows[label])
+        rails = f", rails at ±{task.S:g}" if isinstance(task, RBC) else ""
+        intro = f"One gauge per bit around {task.codec.threshold:g}{rails}, label {label} is {code}."
+    else:
+        intro = f"One bar per class, the largest wins, label {label}."
+    parts = [intro, f"Before: {_said(task, clean)}."]
+    if attacked is not None:
+        parts.append(f"After: {_said(task, attacked)}.")
+    return " ".join(parts)
+
+
+def _said(task: Task, z: Outputs) -> str:
+    values = torch.as_tensor(z, dtype=torch.float32).reshape(1, -1)
+    decoded = int(task.codec.decode(values))
+    word = "None" if decoded == ABNORMAL else str(decoded)
+    if isinstance(task.codec, Interval):
+        return f"{float(values):.4g}, read as {word}"
+    if isinstance(task.codec, Binary):
+        bits = "".join("1" if v > task.codec.threshold else "0" for v in values[0].tolist())
+        return f"bits {bits}, read as {word}"
+    return f"largest for class {int(values.argmax())}, read as {word}"

@@ -1,0 +1,268 @@
+"""What a system's outputs say: bars (TRA), bit gauges (RBC, DeepBE), a line of intervals (INT), before and after."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from tasklab.codecs import ABNORMAL, Binary, Interval
+from tasklab.figures.style import BLUE, GREY, LOOKS, faded, frame, look_of
+from tasklab.tasks import RBC, Task
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+Outputs = Tensor | Sequence[float]
+
+CLEAN = {"symbol": "circle-open", "size": 13, "color": GREY, "line": {"width": 3, "color": GREY}}
+HATCH = {"shape": "/", "size": 7, "solidity": 0.25, "fgcolor": GREY, "bgcolor": "rgba(0,0,0,0)"}
+
+
+def outputs_figure(
+    task: Task, clean: Outputs, attacked: Outputs | None = None, *, label: int, height: int = 230, legend: bool = True
+) -> Figure:
+    """The figure that fits the task: `output_bars`, `bit_gauges` or `number_line`.
+
+    Args:
+        task: says what the outputs mean.
+        clean: outputs ``(K,)`` or ``(1, K)`` before an attack.
+        attacked: the same after it, if there was one.
+        label: the true class.
+        height: in pixels.
+        legend: whether the figure carries its own legend.
+
+    Raises:
+        ValueError: outputs that are not those of one example of this task, or a label it does not have.
+
+    >>> from tasklab.tasks import make_task
+    >>> outputs_figure(make_task("int"), [24.0], [37.5], label=1).layout.height
+    230
+    """
+    if isinstance(task.codec, Interval):
+        return number_line(task, clean, attacked, label=label, height=height, legend=legend)
+    if isinstance(task.codec, Binary):
+        return bit_gauges(task, clean, attacked, label=label, height=height, legend=legend)
+    return output_bars(task, clean, attacked, label=label, height=height, legend=legend)
+
+
+def output_bars(
+    task: Task, clean: Outputs, attacked: Outputs | None = None, *, label: int, height: int = 230, legend: bool = True,
+    most: int = 10,
+) -> Figure:
+    """One bar per class; the largest wins. Bars are the latest outputs, open circles those before.
+
+    Args:
+        most: with more classes than this, the label and those with the largest outputs, before or after.
+    """
+    before, after, now = _read(task, clean, attacked, label)
+    classes = list(range(task.num_classes))
+    if len(classes) > most:
+        size = [math.inf if k == label else max(before[k], now[k]) for k in classes]
+        classes = sorted(sorted(classes, key=lambda k: -size[k])[:most])
+    decoded = _decode(task, now)
+    looks = [look_of(decoded, label) if k == decoded else None for k in classes]
+    x = list(range(len(classes)))
+    figure = _figure(height, legend)
+    figure.add_bar(
+        x=x, y=[now[k] for k in classes], name="outputs" if after is None else "after",
+        marker={"color": [look.colour if look else faded(GREY, 0.55) for look in looks]},
+        text=[look.sign if look else "" for look in looks], textposition="outside", cliponaxis=False,
+        customdata=[str(k) for k in classes], hovertemplate="class %{customdata}: %{y:.3g}<extra></extra>",
+    )
+    if after is not None:
+        figure.add_scatter(
+            x=x, y=[before[k] for k in classes], name="before", mode="markers", marker=CLEAN | {"size": 9},
+            customdata=[str(k) for k in classes], hovertemplate="class %{customdata} before: %{y:.3g}<extra></extra>",
+        )
+    values = [v[k] for v in (before, now) for k in classes]
+    low, high = min(0.0, *values), max(0.0, *values)
+    room = 0.16 * ((high - low) or 1.0)
+    figure.update_xaxes(
+        tickvals=x, ticktext=[_own(str(k), k == label) for k in classes], showgrid=False, zeroline=False
+    )
+    figure.update_yaxes(range=[low - room / 2, high + room], showticklabels=False, showgrid=False,
+                        zeroline=True, zerolinecolor=GREY)
+    return figure
+
+
+def bit_gauges(
+    task: Task, clean: Outputs, attacked: Outputs | None = None, *, label: int, height: int = 230, legend: bool = True
+) -> Figure:
+    """One gauge per bit: its threshold, its rails, the half that the label needs (blue), its output before and after.
+
+    Rails stand at ±S for RBC and at 0 and 1 for DeepBE. Under each gauge is the bit that is read.
+    """
+    codec = task.codec
+    assert isinstance(codec, Binary)
+    before, after, now = _read(task, clean, attacked, label)
+    threshold, rail = codec.threshold, task.S if isinstance(task, RBC) else 0.5
+    reach = 1.25 * max(rail or 1.0, *(abs(v - threshold) for v in before + now))
+    signs = [2 * bit - 1 for bit in codec.rows[label]]
+    bits = list(range(codec.width))
+    figure = _figure(height, legend)
+    for name, side, colour in (("needed by the label", 1, faded(BLUE, 0.22)), ("the other side", -1, faded(GREY, 0.1))):
+        figure.add_bar(x=bits, y=[side * s * reach for s in signs], base=threshold, name=name, width=0.8,
+                       marker={"color": colour, "line": {"width": 0}}, hoverinfo="skip")
+    for value in sorted({threshold - rail, threshold + rail}):
+        figure.add_shape(type="line", x0=-0.45, x1=codec.width - 0.55, y0=value, y1=value, name="rail",
+                         line={"color": GREY, "width": 2, "dash": "dot"})
+    figure.add_shape(type="line", x0=-0.5, x1=codec.width - 0.5, y0=threshold, y1=threshold, name="threshold",
+                     line={"color": GREY, "width": 2})
+    shift = 0.0 if after is None else 0.17
+    hover = "bit %{customdata}: %{y:.4g}<extra></extra>"
+    places = [str(i + 1) for i in bits]
+    if after is not None:
+        figure.add_scatter(x=_between([b - shift for b in bits], [b + shift for b in bits]), y=_between(before, now),
+                           mode="lines", line={"color": GREY, "width": 2}, hoverinfo="skip", showlegend=False)
+    figure.add_scatter(x=[b - shift for b in bits], y=before, name="before", mode="markers", marker=CLEAN,
+                       customdata=places, hovertemplate=hover)
+    if after is not None:
+        right = [(v > threshold) == (s > 0) for v, s in zip(after, signs, strict=True)]
+        looks = [LOOKS["correct" if r else "wrong"] for r in right]
+        figure.add_scatter(
+            x=[b + shift for b in bits], y=after, name="after", mode="markers", customdata=places, hovertemplate=hover,
+            marker={"symbol": [look.symbol for look in looks], "color": [look.colour for look in looks], "size": 14},
+        )
+    words = [_bit_word(b > threshold, n > threshold) for b, n in zip(before, now, strict=True)]
+    figure.update_xaxes(range=[-0.55, codec.width - 0.45], tickvals=bits, ticktext=words, showgrid=False,
+                        zeroline=False)
+    figure.update_yaxes(range=[threshold - reach, threshold + reach], tickvals=_rail_values(threshold, rail),
+                        tickformat="~r", showgrid=False, zeroline=False)
+    return figure
+
+
+def number_line(
+    task: Task, clean: Outputs, attacked: Outputs | None = None, *, label: int, height: int = 230, legend: bool = True
+) -> Figure:
+    """The line of intervals, one per class, None hatched between and beyond; the output above before, below after.
+
+    Outputs further than one line's length away stand at the edge, as an arrowhead with their value.
+    """
+    codec = task.codec
+    assert isinstance(codec, Interval)
+    before, after, now = _read(task, clean, attacked, label)
+    lower, upper = codec.lower.tolist(), codec.upper.tolist()
+    decoded = _decode(task, now)
+    low, high = _ends(codec, [before[0], now[0]])
+    figure = _figure(height, legend)
+    figure.update_layout(bargap=0)
+    centres = [(a + b) / 2 for a, b in zip(lower, upper, strict=True)]
+    fills = [faded(GREY, 0.2)] * codec.num_classes
+    fills[label] = faded(BLUE, 0.4)
+    if decoded not in (ABNORMAL, label):
+        fills[decoded] = LOOKS["wrong"].fill
+    figure.add_bar(
+        x=centres, y=[1.0] * codec.num_classes, width=[b - a for a, b in zip(lower, upper, strict=True)],
+        name="interval of a class", marker={"color": fills, "line": {"width": 0}}, showlegend=False,
+        customdata=[[k, a, b] for k, (a, b) in enumerate(zip(lower, upper, strict=True))],
+        hovertemplate="class %{customdata[0]}: %{customdata[1]:g} to %{customdata[2]:g}<extra></extra>",
+    )
+    inner = [] if codec.gap == "floor" else list(zip(upper[:-1], lower[1:], strict=True))
+    end = upper[-1] if codec.gap == "abnormal" else upper[-1] + codec.alpha
+    gaps = [(a, b) for a, b in [(low, lower[0]), *inner, (end, high)] if b > a]
+    figure.add_bar(
+        x=[(a + b) / 2 for a, b in gaps], y=[1.0] * len(gaps), width=[b - a for a, b in gaps], name="None",
+        marker={"pattern": HATCH, "color": "rgba(0,0,0,0)", "line": {"width": 0}},
+        hovertemplate="None<extra></extra>",
+    )
+    if codec.gap == "floor" and codec.alpha:
+        figure.add_bar(x=[u + codec.alpha / 2 for u in upper], y=[1.0] * len(upper), width=codec.alpha,
+                       name="gap, read as the class below", marker={"color": faded(GREY, 0.08)}, hoverinfo="skip")
+    top, bottom = (0.5, 0.5) if after is None else (0.74, 0.26)
+    if after is not None:
+        figure.add_scatter(x=[_within(before[0], low, high), _within(now[0], low, high)], y=[top, bottom], mode="lines",
+                           line={"color": GREY, "width": 2}, hoverinfo="skip", showlegend=False)
+    _place(figure, before[0], top, (low, high), "before", CLEAN | {"size": 16})
+    if after is not None:
+        look = look_of(decoded, label)
+        _place(figure, now[0], bottom, (low, high), "after",
+               {"symbol": look.symbol, "color": look.colour, "size": 16})
+    every = max(1, math.ceil(codec.num_classes / 20))
+    shown = [k for k in range(codec.num_classes) if k % every == 0 or k == label]
+    figure.update_xaxes(range=[low, high], tickvals=[centres[k] for k in shown],
+                        ticktext=[_own(str(k), k == label) for k in shown], showgrid=False, zeroline=False)
+    figure.update_yaxes(range=[0, 1], visible=False)
+    return figure
+
+
+def _figure(height: int, legend: bool) -> Figure:
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.update_layout(**frame(height, legend=legend))
+    figure.update_xaxes(fixedrange=True, automargin=True, tickfont={"size": 15}, tickangle=0)
+    figure.update_yaxes(fixedrange=True, automargin=True, tickfont={"size": 13})
+    return figure
+
+
+def _read(
+    task: Task, clean: Outputs, attacked: Outputs | None, label: int
+) -> tuple[list[float], list[float] | None, list[float]]:
+    """Outputs before, after (or None), and the latest of them."""
+    if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < task.num_classes:
+        raise ValueError(f"expected a label in 0..{task.num_classes - 1}, got {label!r}")
+    before = _values(task, clean)
+    after = None if attacked is None else _values(task, attacked)
+    return before, after, before if after is None else after
+
+
+def _values(task: Task, z: Outputs) -> list[float]:
+    values = torch.as_tensor(z, dtype=torch.float32).detach().cpu().reshape(-1)
+    if len(values) != task.width:
+        raise ValueError(f"expected the {task.width} outputs of one example of {task.name}, got {len(values)}")
+    if not bool(values.isfinite().all()):
+        raise ValueError(f"expected finite outputs to draw, got {values.tolist()}")
+    return [float(v) for v in values]
+
+
+def _decode(task: Task, values: list[float]) -> int:
+    return int(task.codec.decode(torch.tensor([values])))
+
+
+def _own(text: str, own: bool) -> str:
+    return f"<b>{text}</b><br>▲" if own else text
+
+
+def _bit_word(before: bool, now: bool) -> str:
+    return f"{now:d}" if before == now else f"<b>{before:d}→{now:d}</b>"
+
+
+def _rail_values(threshold: float, rail: float) -> list[float]:
+    return sorted({threshold - rail, threshold, threshold + rail})
+
+
+def _between(first: Sequence[float], second: Sequence[float]) -> list[float | None]:
+    """Coordinates of separate lines from each of the first to each of the second."""
+    return [v for a, b in zip(first, second, strict=True) for v in (a, b, None)]
+
+
+def _ends(codec: Interval, values: list[float]) -> tuple[float, float]:
+    """The part of the line to show: all intervals, and outputs up to one line's length beyond."""
+    start, stop = float(codec.lower[0]), float(codec.upper[-1])
+    room = 0.04 * codec.span
+    low = max(min(start, *values) - room, start - codec.span)
+    high = min(max(stop, *values) + room, stop + codec.span)
+    return low, high
+
+
+def _within(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
+
+
+def _place(
+    figure: Figure, value: float, height: float, ends: tuple[float, float], name: str, marker: dict[str, Any]
+) -> None:
+    """A marker at its output, or an arrowhead with the number at the edge of the picture."""
+    low, high = ends
+    far = not low <= value <= high
+    if far:
+        marker = marker | {"symbol": "triangle-left" if value < low else "triangle-right"}
+    figure.add_scatter(
+        x=[_within(value, low, high)], y=[height], name=name, mode="markers+text" if far else "markers", marker=marker,
+        text=[f" {value:.4g} "], textposition="middle right" if value < low else "middle left",
+        hovertemplate=f"{name}: {value:.4g}<extra></extra>", cliponaxis=False,
+    )

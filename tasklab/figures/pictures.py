@@ -1,0 +1,84 @@
+"""Small images made large without blur, and perturbations made visible."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Pixels = NDArray[np.uint8]
+
+
+def picture(x: Tensor, scale: int = 1) -> Pixels:
+    """An image as crisp pixels: every pixel becomes a square, nothing is smoothed.
+
+    Args:
+        x: float ``(C, H, W)`` or ``(1, C, H, W)`` in [0, 1], with one channel or three; what lies beyond is cut off.
+        scale: the side of a square, at least 1.
+
+    Returns:
+        uint8 ``(H·scale, W·scale)`` for one channel, ``(H·scale, W·scale, 3)`` for three.
+
+    Raises:
+        ValueError: another shape or scale.
+
+    >>> picture(torch.tensor([[[0.0, 1.0]]]), scale=2).tolist()
+    [[0, 0, 255, 255], [0, 0, 255, 255]]
+    """
+    x = _one(x)
+    if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
+        raise ValueError(f"expected scale as an integer ≥ 1, got {scale!r}")
+    pixels = (x.detach().cpu().float().clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+    pixels = pixels.repeat(scale, axis=1).repeat(scale, axis=2)  # (C, H·scale, W·scale)
+    return np.ascontiguousarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+
+
+def amplification(clean: Tensor, attacked: Tensor) -> float:
+    """The k with which the largest change of a pixel just reaches black or white, rounded down to 2 digits.
+
+    Returns:
+        ``0.5 / max |attacked − clean|``, and 1 where nothing changed.
+
+    >>> amplification(torch.zeros(1, 2, 2), torch.full((1, 2, 2), 0.1))
+    5.0
+    """
+    largest = float((_one(attacked) - _one(clean)).abs().max())
+    if largest == 0:
+        return 1.0
+    k = 0.5 / largest
+    unit = 10.0 ** (np.floor(np.log10(k)) - 1)
+    return float(np.floor(k / unit + 1e-4) * unit)
+
+
+def perturbation(clean: Tensor, attacked: Tensor, k: float | None = None, scale: int = 1) -> Pixels:
+    """The change of each pixel, k times as large, around middle grey: brighter where the attack added light.
+
+    Args:
+        clean, attacked: float ``(C, H, W)`` or ``(1, C, H, W)`` in [0, 1].
+        k: the factor, by default `amplification`.
+        scale: as in `picture`.
+
+    >>> perturbation(torch.zeros(1, 1, 2), torch.tensor([[[0.0, 0.5]]]), k=1).tolist()
+    [[128, 255]]
+    """
+    k = amplification(clean, attacked) if k is None else k
+    return picture(0.5 + k * (_one(attacked) - _one(clean)), scale)
+
+
+def to_png(pixels: Pixels) -> bytes:
+    """Pixels as a PNG file."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="PNG")
+    return file.getvalue()
+
+
+def _one(x: Tensor) -> Tensor:
+    x = x[0] if x.ndim == 4 and len(x) == 1 else x
+    if x.ndim != 3 or len(x) not in (1, 3):
+        raise ValueError(f"expected one image (C, H, W) with 1 or 3 channels, got shape {tuple(x.shape)}; try x[0]")
+    return x

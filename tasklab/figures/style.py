@@ -1,0 +1,85 @@
+"""Colours, markers and words of an outcome, and the frame that all figures share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tasklab.codecs import ABNORMAL
+
+BLUE = "#1f78c8"
+ORANGE = "#e0700a"
+GREY = "#8a8a8a"
+"""Each at a contrast of at least 3 with white and with black."""
+
+Outcome = Literal["correct", "wrong", "abnormal"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How an outcome is shown: never by colour alone.
+
+    Attributes:
+        colour: of lines and markers.
+        fill: the same colour, see-through.
+        symbol: plotly's name of the marker.
+        sign: the marker as text.
+        word: what people read.
+    """
+
+    colour: str
+    fill: str
+    symbol: str
+    sign: str
+    word: str
+
+
+def faded(colour: str, alpha: float) -> str:
+    """A colour ``#rrggbb`` made see-through.
+
+    >>> faded("#ff0080", 0.5)
+    'rgba(255,0,128,0.5)'
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha:g})"
+
+
+LOOKS: dict[Outcome, Look] = {
+    "correct": Look(colour=BLUE, fill=faded(BLUE, 0.4), symbol="diamond", sign="●", word="correct"),
+    "wrong": Look(colour=ORANGE, fill=faded(ORANGE, 0.45), symbol="x", sign="✕", word="wrong"),
+    "abnormal": Look(colour=GREY, fill=faded(GREY, 0.3), symbol="square-x", sign="▨", word="None"),
+}
+"""What each outcome looks like in every figure and on every page."""
+
+
+def outcome_of(decoded: int, label: int) -> Outcome:
+    """What became of one example.
+
+    >>> outcome_of(3, 3), outcome_of(5, 3), outcome_of(-1, 3)
+    ('correct', 'wrong', 'abnormal')
+    """
+    if decoded == ABNORMAL:
+        return "abnormal"
+    return "correct" if decoded == label else "wrong"
+
+
+def look_of(decoded: int, label: int) -> Look:
+    """The look of one example's outcome."""
+    return LOOKS[outcome_of(decoded, label)]
+
+
+def frame(height: int, *, legend: bool) -> dict[str, Any]:
+    """The layout that all figures share: transparent, large type, thin margins."""
+    return {
+        "height": height,
+        "margin": {"l": 8, "r": 8, "t": 30 if legend else 6, "b": 8},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"size": 15},
+        "showlegend": legend,
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "barmode": "overlay",
+        "bargap": 0.15,
+        "dragmode": False,
+        "hoverlabel": {"font": {"size": 15}},
+    }

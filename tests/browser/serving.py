@@ -1,0 +1,89 @@
+"""A server of the app and a browser for it, both always ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]
+READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+
+def chromium() -> str | None:
+    """Where a Chromium is, if there is one."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    return found or shutil.which("google-chrome")
+
+
+@contextlib.contextmanager
+def serving(**environment: str) -> Iterator[str]:
+    """The address of an app server on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app", "--server.port", str(port),
+               "--server.address", "127.0.0.1", "--server.fileWatcherType", "none"]
+    server = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"} | environment, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            if server.poll() is not None:
+                raise RuntimeError(f"the server ended with code {server.returncode}")
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
+                break
+            time.sleep(0.25)
+        else:
+            raise RuntimeError("the server did not answer within a minute")
+        yield address
+    finally:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+@contextlib.contextmanager
+def browsing() -> Iterator[Any]:
+    """A Playwright browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def settled(page: Any, timeout: float = 60.0) -> None:
+    """Wait until the script has run, its charts are drawn, and nothing is stale."""
+    page.wait_for_selector(READY, timeout=timeout * 1000)
+    page.wait_for_selector(".lab-lead, [data-testid=stAlert]", timeout=timeout * 1000)
+    page.wait_for_function(
+        """() => {
+            const charts = [...document.querySelectorAll('[data-testid=stPlotlyChart]')];
+            return document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'
+                && charts.every(c => c.querySelector('.main-svg'))
+                && !document.querySelector('[data-testid=stSkeleton]')
+                && !document.querySelector('[data-stale=true]');
+        }""",
+        timeout=timeout * 1000,
+    )
