@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tasklab.data import ImageSet
 from tasklab.models import NetworkSpec, build_network
-from tasklab.tasks import Task
+from tasklab.tasks import INT, Task
 
 
 class System:
@@ -129,7 +129,13 @@ class System:
 
 
 def new_system(
-    task: Task, data: ImageSet, *, arch: str = "small_cnn", width: int = 32, seed: int | None = None
+    task: Task,
+    data: ImageSet,
+    *,
+    arch: str = "small_cnn",
+    width: int = 32,
+    stairs: int | None = None,
+    seed: int | None = None,
 ) -> System:
     """An untrained system for a data set: input shape and normalisation from the data, outputs and scale from the task.
 
@@ -138,6 +144,8 @@ def new_system(
         data: the training split.
         arch: a name of `tasklab.models.ARCHITECTURES`.
         width: of ``small_cnn`` and ``mlp``; the others have one of their own.
+        stairs: sigmoid steps before a single output; by default one between each two classes for intervals, where a
+            linear head learns slowly, and 0, a linear head, for the other tasks.
         seed: of the initial weights.
 
     Raises:
@@ -148,9 +156,11 @@ def new_system(
             f"expected a task with num_classes={data.num_classes} for {data.name}, got {task.num_classes}; "
             f"try make_task({task.name!r}, num_classes={data.num_classes})"
         )
+    if stairs is None:
+        stairs = task.num_classes - 1 if isinstance(task, INT) else 0
     spec = NetworkSpec(
         arch=arch, in_shape=data.shape, outputs=task.width, mean=data.mean, std=data.std, scale=task.unit,
-        centre=task.centre, width=width,
+        centre=task.centre, width=width, stairs=stairs,
     )
     return System(build_network(spec, seed), task)
 

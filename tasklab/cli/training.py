@@ -40,6 +40,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
         command.add_argument(_flag(name), dest=name, type=kind, help="of the task (default: the paper's)")
     command.add_argument("--arch", default="small_cnn", help="network (default: small_cnn)")
     command.add_argument("--width", type=int, default=32, help="of small_cnn and mlp (default: 32)")
+    command.add_argument("--stairs", type=int, help="sigmoid steps before the output (default: for int)")
     for name, kind in RECIPE_SETTINGS.items():
         command.add_argument(_flag(name), dest=name, type=kind, help="of the recipe")
     command.add_argument("--flip", action="store_true", help="mirror half of the images")
@@ -123,7 +124,8 @@ def _train(
     from tasklab.system import new_system
     from tasklab.training import EpochEvent, Run, fit
 
-    system = on_device(new_system(task, train, arch=args.arch, width=args.width, seed=recipe.seed), args.device)
+    untrained = new_system(task, train, arch=args.arch, width=args.width, stairs=args.stairs, seed=recipe.seed)
+    system = on_device(untrained, args.device)
     events = fit(system, train, recipe, validation=validation, run=folder)
     with _interrupted() as stop:
         for event in events:

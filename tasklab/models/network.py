@@ -42,25 +42,39 @@ class Head(nn.Module):
 
     bfloat16's spacing at 350 is 2, too coarse for margins, so the layer leaves autocast and casts its input. At the
     start the linear part gives outputs of the order of one unit or below, and its bias is 0.
+
+    With `stairs` the linear part is a staircase: `linear(sigmoid(steps(f)))`, at the start evenly from -1/2 to 1/2.
     """
 
     scale: Tensor
     centre: Tensor
 
-    def __init__(self, features: int, outputs: int, *, scale: float = 1.0, centre: float = 0.0) -> None:
-        """Take the number of features D and outputs K, and the affine map to the task's natural unit."""
+    def __init__(
+        self, features: int, outputs: int, *, scale: float = 1.0, centre: float = 0.0, stairs: int = 0
+    ) -> None:
+        """Take the numbers of features D, outputs K and stairs, and the affine map to the task's natural unit."""
         super().__init__()
-        self.linear = nn.Linear(features, outputs)
         bound = 1 / math.sqrt(features)
-        nn.init.uniform_(self.linear.weight, -bound, bound)
-        nn.init.zeros_(self.linear.bias)
+        self.steps = nn.Linear(features, stairs) if stairs else None
+        self.linear = nn.Linear(stairs or features, outputs)
+        if self.steps is not None:
+            nn.init.uniform_(self.steps.weight, -bound, bound)
+            nn.init.zeros_(self.steps.bias)
+            nn.init.constant_(self.linear.weight, 1 / stairs)
+            nn.init.constant_(self.linear.bias, -0.5)
+        else:
+            nn.init.uniform_(self.linear.weight, -bound, bound)
+            nn.init.zeros_(self.linear.bias)
         self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32), persistent=False)
         self.register_buffer("centre", torch.tensor(centre, dtype=torch.float32), persistent=False)
 
     def forward(self, f: Tensor) -> Tensor:
         """Return the outputs (N, K) float32 for features (N, D)."""
         with torch.autocast(device_type=f.device.type, enabled=False):
-            h = F.linear(f.float(), self.linear.weight.float(), self.linear.bias.float())
+            g = f.float()
+            if self.steps is not None:
+                g = torch.sigmoid(F.linear(g, self.steps.weight.float(), self.steps.bias.float()))
+            h = F.linear(g, self.linear.weight.float(), self.linear.bias.float())
             return self.scale.float() * h + self.centre.float()
 
 
@@ -83,7 +97,9 @@ class Network(nn.Module):
         architecture = ARCHITECTURES[spec.arch]
         self.normalise = Normalise(spec.mean, spec.std, architecture.input_dims)
         self.trunk, self.num_features = architecture.build(spec.in_shape, spec.width)
-        self.head = Head(self.num_features, spec.outputs, scale=spec.scale, centre=spec.centre)
+        self.head = Head(
+            self.num_features, spec.outputs, scale=spec.scale, centre=spec.centre, stairs=spec.stairs
+        )
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Return the penultimate features (N, D) of images (N, C, H, W) in [0, 1]; ValueError for another shape."""

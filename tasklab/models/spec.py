@@ -23,6 +23,8 @@ class NetworkSpec:
         mean, std: of the training inputs in [0, 1], one per channel (or per coordinate); std above 0.
         scale, centre: the outputs are `scale * linear(features) + centre` (a task's natural unit).
         width: channels of `small_cnn`, hidden units of `mlp`; leave it out for the others, their width is fixed.
+        stairs: sigmoid steps between the features and a single output, which then climbs from level to level as an
+            interval code wants it; 0 for a linear head.
 
     Raises ValueError or TypeError naming what was expected.
 
@@ -39,6 +41,7 @@ class NetworkSpec:
     scale: float = 1.0
     centre: float = 0.0
     width: int = 32
+    stairs: int = 0
 
     def __post_init__(self) -> None:
         """Normalise sequences to tuples and numbers to their plain types, then check every field."""
@@ -47,6 +50,7 @@ class NetworkSpec:
         object.__setattr__(self, "in_shape", tuple(_whole("in_shape", s) for s in _sequence("in_shape", self.in_shape)))
         object.__setattr__(self, "outputs", _whole("outputs", self.outputs))
         object.__setattr__(self, "width", _whole("width", self.width))
+        object.__setattr__(self, "stairs", _whole("stairs", self.stairs))
         for name in ("mean", "std"):
             values = tuple(_number(name, v) for v in _sequence(name, getattr(self, name)))
             object.__setattr__(self, name, values)
@@ -75,6 +79,8 @@ class NetworkSpec:
             raise ValueError(f"expected width >= 1, got {self.width}; try 32")
         if not ARCHITECTURES[self.arch].has_width and self.width != 32:
             raise ValueError(f"expected width 32, since {self.arch} has a fixed width, got {self.width}; leave it out")
+        if self.stairs < 0 or (self.stairs and self.outputs != 1):
+            raise ValueError(f"expected stairs >= 0, and 0 unless outputs is 1, got {self.stairs}; try 0")
         for name in ("mean", "std"):
             values, wanted = getattr(self, name), self.in_shape[0]
             if len(values) != wanted:
