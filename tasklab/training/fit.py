@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tasklab.system import System, check_outputs
 from tasklab.tasks import INT
 from tasklab.training.defences import Adversarial
 from tasklab.training.recipe import Recipe
-from tasklab.training.run import Run, flatten, unflatten
+from tasklab.training.run import Run, RunError, flatten, unflatten
 
 ROBUST_IMAGES = 500
 """Validation images attacked after each epoch of adversarial training."""
@@ -77,7 +77,7 @@ TrainingEvent = StepEvent | EpochEvent
 
 
 class TrainingDiverged(RuntimeError):
-    """The loss is no longer a finite number."""
+    """The loss, or a weight, is no longer a finite number."""
 
 
 def fit(
@@ -87,7 +87,7 @@ def fit(
     *,
     validation: ImageSet | None = None,
     run: str | Path | None = None,
-) -> Iterator[TrainingEvent]:
+) -> Generator[TrainingEvent, None, None]:
     """Train the system's network in place; at the end it holds the weights of the best epoch.
 
     Args:
@@ -103,7 +103,7 @@ def fit(
 
     Raises:
         ValueError: settings that do not fit the task or the data, or a folder that holds another run.
-        TrainingDiverged: the loss became NaN or infinite; the last checkpoint is from before.
+        TrainingDiverged: the loss or a weight became NaN or infinite; an epoch's checkpoint is from before.
     """
     trainer = _Trainer(system, train, recipe, validation, Run(run) if run is not None else None)
     return trainer.events()
@@ -115,11 +115,12 @@ class _Trainer:
     ) -> None:
         if recipe.inset and not isinstance(system.task, INT):
             raise ValueError(f"expected inset=0 for task {system.task.name}, got {recipe.inset}; it is for intervals")
-        if train.num_classes != system.task.num_classes:
-            raise ValueError(
-                f"expected a set of {system.task.num_classes} classes, got {train.name} with {train.num_classes}; "
-                f"try num_classes={train.num_classes} in the task"
-            )
+        for data in (train, validation or train):
+            if data.num_classes != system.task.num_classes:
+                raise ValueError(
+                    f"expected a set of {system.task.num_classes} classes, got {data.name} with {data.num_classes}; "
+                    f"try num_classes={data.num_classes} in the task"
+                )
         if len(train) < recipe.batch_size:
             raise ValueError(f"expected at least one batch of {recipe.batch_size} images, got {len(train)}; "
                              "try a smaller batch_size")
@@ -135,7 +136,13 @@ class _Trainer:
         self.best_weights: dict[str, Tensor] = {}
         self.plan = PLAIN
         if run is not None and (found := run.begin(self._settings())) is not None:
-            self._restore(*found)
+            try:
+                self._restore(*found)
+            except (KeyError, ValueError, TypeError, RuntimeError) as error:
+                raise RunError(
+                    f"expected a checkpoint of this run in {run.folder}, got one that does not fit ({error!r}); "
+                    "try a new folder"
+                ) from None
 
     @property
     def result(self) -> System:
@@ -144,19 +151,20 @@ class _Trainer:
             return self.system
         return System(self.average, self.system.task, card=self.system.card)
 
-    def events(self) -> Iterator[TrainingEvent]:
+    def events(self) -> Generator[TrainingEvent, None, None]:
         if isinstance(self.recipe.defence, Adversarial) and self.step == 0:
             self.plan = probe(self.network, self.train.x(slice(0, self.recipe.batch_size)))
         saved = time.perf_counter()
         try:
-            while self.step < self.total:
-                yield self._one_step()
-                if self.step % self.per_epoch == 0:
+            while self.step < self.total or self.sums:
+                if self.sums and self.step % self.per_epoch == 0:  # first of all, where a run was stopped just here
                     event = self._end_epoch()
                     self._save(event)
                     saved = time.perf_counter()
                     yield event
-                elif self.run is not None and time.perf_counter() - saved > CHECKPOINT_SECONDS:
+                    continue
+                yield self._one_step()
+                if self.run is not None and time.perf_counter() - saved > CHECKPOINT_SECONDS:
                     self._save()
                     saved = time.perf_counter()
         except GeneratorExit:
@@ -187,11 +195,7 @@ class _Trainer:
         z = check_outputs(z, len(x), task)
         loss = self._loss(z, y).mean() / task.unit**2
         if not math.isfinite(value := loss.item()):
-            raise TrainingDiverged(
-                f"expected a finite loss, got {value} at step {self.step + 1} of {self.total}; "
-                f"try lr={recipe.lr / 10:g}"
-                + (f"; the checkpoint before it is kept in {self.run.folder}" if self.run else "")
-            )
+            raise self._diverged(f"a finite loss, got {value} at step {self.step + 1}")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -203,6 +207,13 @@ class _Trainer:
         self.seconds += time.perf_counter() - started
         return StepEvent(epoch=epoch + 1, step=self.step, steps=self.total, loss=value, accuracy=correct, lr=lr,
                          seconds=self.seconds)
+
+    def _diverged(self, what: str) -> TrainingDiverged:
+        kept = self.run is not None and self.run.last_file.exists()
+        return TrainingDiverged(
+            f"expected {what} of {self.total}; try lr={self.recipe.lr / 10:g}"
+            + (f"; the checkpoint before it is kept in {self.run.folder}" if self.run and kept else "")
+        )
 
     def _loss(self, z: Tensor, y: Tensor) -> Tensor:
         task = self.system.task
@@ -228,6 +239,8 @@ class _Trainer:
 
     def _end_epoch(self) -> EpochEvent:
         started = time.perf_counter()
+        if not all(bool(value.isfinite().all()) for value in self.network.state_dict().values()):
+            raise self._diverged(f"finite weights, got others at step {self.step}")
         self.network.eval()
         epoch, count, result = self.step // self.per_epoch, self.per_epoch, self.result
         robust = own = None

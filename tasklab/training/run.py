@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasklab.checkpoint import CheckpointError, read_tensors, write_tensors
+from tasklab.checkpoint import read_tensors, write_tensors
 
 
 class RunError(ValueError):
@@ -44,8 +44,8 @@ class Run:
         wanted = json.loads(json.dumps(settings))
         if self.settings_file.exists():
             try:
-                there = json.loads(self.settings_file.read_text())
-            except json.JSONDecodeError:
+                there = dict(json.loads(self.settings_file.read_text()))
+            except (ValueError, TypeError):
                 raise RunError(f"expected readable settings in {self.folder}, got damaged ones; try another") from None
             if there != wanted:
                 differ = sorted(k for k in there.keys() | wanted.keys() if there.get(k) != wanted.get(k))
@@ -60,10 +60,10 @@ class Run:
             return None
         try:
             tensors, metadata = read_tensors(self.last_file)
-            state = json.loads(metadata["state"])
-        except (CheckpointError, KeyError, json.JSONDecodeError) as error:
-            raise RunError(f"expected a checkpoint to resume from, got {error}; try a new folder") from None
-        self._keep_events(state["events"])
+            state = dict(json.loads(metadata["state"]))
+            self._keep_events(int(state["events"]))
+        except (KeyError, ValueError, TypeError) as error:
+            raise RunError(f"expected a checkpoint to resume from, got {error!r}; try a new folder") from None
         return tensors, state
 
     def checkpoint(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
