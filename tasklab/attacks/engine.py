@@ -25,7 +25,7 @@ from tasklab.system import System
 GROUP_ROWS = 4096
 """Rows held at once; more examples are attacked group after group."""
 
-PROBE_WORK = 4096
+PROBE_WORK = 1024
 """Rows × steps from which it pays to look for a faster way to run the network."""
 
 
@@ -191,6 +191,13 @@ class _Runner:
             raise ValueError(f"expected the objective's values as ({len(y)},), one for each row, got {got}")
         return value
 
+    def look(self, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Outputs and values alone."""
+        self.forwards += len(x)
+        with torch.no_grad():
+            z = torch.cat([self.network(rows).float() for rows in torch.split(x, self.batch_size)])
+        return z, self.value(z, y, part, targets)
+
     def climb(
         self, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -246,9 +253,7 @@ def _climb(
         last = index == settings.steps
         gradient = None
         if last:
-            z = run.system.read(x, batch_size=run.batch_size)
-            run.forwards += len(x)
-            value = run.value(z, y, part, aim)
+            z, value = run.look(x, y, part, aim)
         else:
             z, value, gradient = run.climb(x, y, part, aim)
             moved[example[(gradient != 0).flatten(1).any(dim=1)]] = True
@@ -256,7 +261,7 @@ def _climb(
             reached = torch.full_like(reached, -math.inf)
         if last or settings.keep != "last":
             near = closeness(settings.criterion, run.codec.margins(z), y, aim)
-            if not (last or run.exact):  # a faster copy may suggest a success; the network itself decides
+            if settings.keep != "last" and not run.exact:  # a faster copy may suggest a success; the network decides
                 claimed = ((near > 0) & (near > reached[example])).nonzero().squeeze(1)
                 near[claimed] = closeness(
                     settings.criterion, run.margins(x[claimed]), y[claimed], None if aim is None else aim[claimed]
