@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Outputs = Tensor | Sequence[float]
+Trace = dict[str, Any]
 
 CLEAN = {"symbol": "circle-open", "size": 13, "color": GREY, "line": {"width": 3, "color": GREY}}
 HATCH = {"shape": "/", "size": 7, "solidity": 0.25, "fgcolor": GREY, "bgcolor": "rgba(0,0,0,0)"}
@@ -66,27 +67,23 @@ def output_bars(
     decoded = _decode(task, now)
     looks = [look_of(decoded, label) if k == decoded else None for k in classes]
     x = list(range(len(classes)))
-    figure = _figure(height, legend)
-    figure.add_bar(
-        x=x, y=[now[k] for k in classes], name="outputs" if after is None else "after",
-        marker={"color": [look.colour if look else faded(GREY, 0.55) for look in looks]},
-        text=[look.sign if look else "" for look in looks], textposition="outside", cliponaxis=False,
-        customdata=[str(k) for k in classes], hovertemplate="class %{customdata}: %{y:.3g}<extra></extra>",
-    )
+    names = [str(k) for k in classes]
+    traces: list[Trace] = [{
+        "type": "bar", "name": "outputs" if after is None else "after", "x": x, "y": [now[k] for k in classes],
+        "marker": {"color": [look.colour if look else faded(GREY, 0.55) for look in looks]},
+        "text": [look.sign if look else "" for look in looks], "textposition": "outside", "cliponaxis": False,
+        "customdata": names, "hovertemplate": "class %{customdata}: %{y:.3g}<extra></extra>",
+    }]
     if after is not None:
-        figure.add_scatter(
-            x=x, y=[before[k] for k in classes], name="before", mode="markers", marker=CLEAN | {"size": 9},
-            customdata=[str(k) for k in classes], hovertemplate="class %{customdata} before: %{y:.3g}<extra></extra>",
-        )
+        traces.append(_markers("before", x, [before[k] for k in classes], CLEAN | {"size": 9}) | {
+            "customdata": names, "hovertemplate": "class %{customdata} before: %{y:.3g}<extra></extra>",
+        })
     values = [v[k] for v in (before, now) for k in classes]
     low, high = min(0.0, *values), max(0.0, *values)
     room = 0.16 * ((high - low) or 1.0)
-    figure.update_xaxes(
-        tickvals=x, ticktext=[_own(str(k), k == label) for k in classes], showgrid=False, zeroline=False
-    )
-    figure.update_yaxes(range=[low - room / 2, high + room], showticklabels=False, showgrid=False,
-                        zeroline=True, zerolinecolor=GREY)
-    return figure
+    across = {"tickvals": x, "ticktext": [_own(name, k == label) for name, k in zip(names, classes, strict=True)]}
+    up = {"range": [low - room / 2, high + room], "showticklabels": False, "zeroline": True, "zerolinecolor": GREY}
+    return _figure(traces, frame(height, legend=legend, xaxis=across, yaxis=up))
 
 
 def bit_gauges(
@@ -103,36 +100,34 @@ def bit_gauges(
     reach = 1.25 * max(rail or 1.0, *(abs(v - threshold) for v in before + now))
     signs = [2 * bit - 1 for bit in codec.rows[label]]
     bits = list(range(codec.width))
-    figure = _figure(height, legend)
-    for name, side, colour in (("needed by the label", 1, faded(BLUE, 0.22)), ("the other side", -1, faded(GREY, 0.1))):
-        figure.add_bar(x=bits, y=[side * s * reach for s in signs], base=threshold, name=name, width=0.8,
-                       marker={"color": colour, "line": {"width": 0}}, hoverinfo="skip")
-    for value in sorted({threshold - rail, threshold + rail}):
-        figure.add_shape(type="line", x0=-0.45, x1=codec.width - 0.55, y0=value, y1=value, name="rail",
-                         line={"color": GREY, "width": 2, "dash": "dot"})
-    figure.add_shape(type="line", x0=-0.5, x1=codec.width - 0.5, y0=threshold, y1=threshold, name="threshold",
-                     line={"color": GREY, "width": 2})
-    shift = 0.0 if after is None else 0.17
-    hover = "bit %{customdata}: %{y:.4g}<extra></extra>"
-    places = [str(i + 1) for i in bits]
-    if after is not None:
-        figure.add_scatter(x=_between([b - shift for b in bits], [b + shift for b in bits]), y=_between(before, now),
-                           mode="lines", line={"color": GREY, "width": 2}, hoverinfo="skip", showlegend=False)
-    figure.add_scatter(x=[b - shift for b in bits], y=before, name="before", mode="markers", marker=CLEAN,
-                       customdata=places, hovertemplate=hover)
-    if after is not None:
-        right = [(v > threshold) == (s > 0) for v, s in zip(after, signs, strict=True)]
-        looks = [LOOKS["correct" if r else "wrong"] for r in right]
-        figure.add_scatter(
-            x=[b + shift for b in bits], y=after, name="after", mode="markers", customdata=places, hovertemplate=hover,
-            marker={"symbol": [look.symbol for look in looks], "color": [look.colour for look in looks], "size": 14},
+    traces: list[Trace] = [
+        {"type": "bar", "name": name, "x": bits, "y": [side * s * reach for s in signs], "base": threshold,
+         "width": 0.8, "marker": {"color": colour, "line": {"width": 0}}, "hoverinfo": "skip"}
+        for name, side, colour in (
+            ("needed by the label", 1, faded(BLUE, 0.22)), ("the other side", -1, faded(GREY, 0.1))
         )
+    ]
+    heights = {threshold: "threshold", threshold - rail: "rail", threshold + rail: "rail"}
+    shapes = [
+        {"type": "line", "name": name, "x0": -0.5, "x1": codec.width - 0.5, "y0": value, "y1": value,
+         "line": {"color": GREY, "width": 2, "dash": "dot" if name == "rail" else "solid"}}
+        for value, name in heights.items()
+    ]
+    hover = {"customdata": [str(i + 1) for i in bits], "hovertemplate": "bit %{customdata}: %{y:.4g}<extra></extra>"}
+    shift = 0.0 if after is None else 0.17
+    left, right = [b - shift for b in bits], [b + shift for b in bits]
+    if after is not None:
+        traces.append(_lines(_between(left, right), _between(before, now)))
+    traces.append(_markers("before", left, before, CLEAN) | hover)
+    if after is not None:
+        kept = [(v > threshold) == (s > 0) for v, s in zip(after, signs, strict=True)]
+        looks = [LOOKS["correct" if k else "wrong"] for k in kept]
+        marker = {"symbol": [look.symbol for look in looks], "color": [look.colour for look in looks], "size": 14}
+        traces.append(_markers("after", right, after, marker) | hover)
     words = [_bit_word(b > threshold, n > threshold) for b, n in zip(before, now, strict=True)]
-    figure.update_xaxes(range=[-0.55, codec.width - 0.45], tickvals=bits, ticktext=words, showgrid=False,
-                        zeroline=False)
-    figure.update_yaxes(range=[threshold - reach, threshold + reach], tickvals=_rail_values(threshold, rail),
-                        tickformat="~r", showgrid=False, zeroline=False)
-    return figure
+    across = {"range": [-0.55, codec.width - 0.45], "tickvals": bits, "ticktext": words}
+    up = {"range": [threshold - reach, threshold + reach], "tickvals": sorted(heights), "tickformat": "~r"}
+    return _figure(traces, frame(height, legend=legend, xaxis=across, yaxis=up) | {"shapes": shapes})
 
 
 def number_line(
@@ -148,55 +143,62 @@ def number_line(
     lower, upper = codec.lower.tolist(), codec.upper.tolist()
     decoded = _decode(task, now)
     low, high = _ends(codec, [before[0], now[0]])
-    figure = _figure(height, legend)
-    figure.update_layout(bargap=0)
-    centres = [(a + b) / 2 for a, b in zip(lower, upper, strict=True)]
+    ends = list(zip(lower, upper, strict=True))
+    centres = [(a + b) / 2 for a, b in ends]
     fills = [faded(GREY, 0.2)] * codec.num_classes
     fills[label] = faded(BLUE, 0.4)
     if decoded not in (ABNORMAL, label):
         fills[decoded] = LOOKS["wrong"].fill
-    figure.add_bar(
-        x=centres, y=[1.0] * codec.num_classes, width=[b - a for a, b in zip(lower, upper, strict=True)],
-        name="interval of a class", marker={"color": fills, "line": {"width": 0}}, showlegend=False,
-        customdata=[[k, a, b] for k, (a, b) in enumerate(zip(lower, upper, strict=True))],
-        hovertemplate="class %{customdata[0]}: %{customdata[1]:g} to %{customdata[2]:g}<extra></extra>",
-    )
-    inner = [] if codec.gap == "floor" else list(zip(upper[:-1], lower[1:], strict=True))
-    end = upper[-1] if codec.gap == "abnormal" else upper[-1] + codec.alpha
-    gaps = [(a, b) for a, b in [(low, lower[0]), *inner, (end, high)] if b > a]
-    figure.add_bar(
-        x=[(a + b) / 2 for a, b in gaps], y=[1.0] * len(gaps), width=[b - a for a, b in gaps], name="None",
-        marker={"pattern": HATCH, "color": "rgba(0,0,0,0)", "line": {"width": 0}},
-        hovertemplate="None<extra></extra>",
-    )
-    if codec.gap == "floor" and codec.alpha:
-        figure.add_bar(x=[u + codec.alpha / 2 for u in upper], y=[1.0] * len(upper), width=codec.alpha,
-                       name="gap, read as the class below", marker={"color": faded(GREY, 0.08)}, hoverinfo="skip")
+    traces = [_band("interval of a class", ends, {"color": fills, "line": {"width": 0}}) | {
+        "showlegend": False, "customdata": [[k, a, b] for k, (a, b) in enumerate(ends)],
+        "hovertemplate": "class %{customdata[0]}: %{customdata[1]:g} to %{customdata[2]:g}<extra></extra>",
+    }]
+    between, last = list(zip(upper[:-1], lower[1:], strict=True)), upper[-1]
+    if codec.gap == "floor":
+        last += codec.alpha
+        below = [*between, (upper[-1], last)] if codec.alpha else []
+        traces.append(_band("gap, read as the class below", below, {"color": faded(GREY, 0.08)}) | {
+            "hoverinfo": "skip"
+        })
+        between = []
+    gaps = [(a, b) for a, b in [(low, lower[0]), *between, (last, high)] if b > a]
+    hatched = {"pattern": HATCH, "color": "rgba(0,0,0,0)", "line": {"width": 0}}
+    traces.append(_band("None", gaps, hatched) | {"hovertemplate": "None<extra></extra>"})
     top, bottom = (0.5, 0.5) if after is None else (0.74, 0.26)
     if after is not None:
-        figure.add_scatter(x=[_within(before[0], low, high), _within(now[0], low, high)], y=[top, bottom], mode="lines",
-                           line={"color": GREY, "width": 2}, hoverinfo="skip", showlegend=False)
-    _place(figure, before[0], top, (low, high), "before", CLEAN | {"size": 16})
+        traces.append(_lines([_within(before[0], low, high), _within(now[0], low, high)], [top, bottom]))
+    traces.append(_place(before[0], top, (low, high), "before", CLEAN | {"size": 16}))
     if after is not None:
         look = look_of(decoded, label)
-        _place(figure, now[0], bottom, (low, high), "after",
-               {"symbol": look.symbol, "color": look.colour, "size": 16})
+        marker = {"symbol": look.symbol, "color": look.colour, "size": 16, "line": {"width": 3, "color": look.colour}}
+        traces.append(_place(now[0], bottom, (low, high), "after", marker))
     every = max(1, math.ceil(codec.num_classes / 20))
     shown = [k for k in range(codec.num_classes) if k % every == 0 or k == label]
-    figure.update_xaxes(range=[low, high], tickvals=[centres[k] for k in shown],
-                        ticktext=[_own(str(k), k == label) for k in shown], showgrid=False, zeroline=False)
-    figure.update_yaxes(range=[0, 1], visible=False)
-    return figure
+    across = {"range": [low, high], "tickvals": [centres[k] for k in shown],
+              "ticktext": [_own(str(k), k == label) for k in shown]}
+    up = {"range": [0, 1], "visible": False}
+    return _figure(traces, frame(height, legend=legend, xaxis=across, yaxis=up) | {"bargap": 0})
 
 
-def _figure(height: int, legend: bool) -> Figure:
+def _figure(traces: list[Trace], layout: dict[str, Any]) -> Figure:
     import plotly.graph_objects as go
 
-    figure = go.Figure()
-    figure.update_layout(**frame(height, legend=legend))
-    figure.update_xaxes(fixedrange=True, automargin=True, tickfont={"size": 15}, tickangle=0)
-    figure.update_yaxes(fixedrange=True, automargin=True, tickfont={"size": 13})
-    return figure
+    return go.Figure({"data": traces, "layout": layout})
+
+
+def _markers(name: str, x: Sequence[float], y: Sequence[float], marker: dict[str, Any]) -> Trace:
+    return {"type": "scatter", "mode": "markers", "name": name, "x": x, "y": y, "marker": marker}
+
+
+def _lines(x: Sequence[float | None], y: Sequence[float | None]) -> Trace:
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": {"color": GREY, "width": 2},
+            "hoverinfo": "skip", "showlegend": False}
+
+
+def _band(name: str, ends: list[tuple[float, float]], marker: dict[str, Any]) -> Trace:
+    """Vertical bands from each lower to each upper end."""
+    return {"type": "bar", "name": name, "x": [(a + b) / 2 for a, b in ends], "y": [1.0] * len(ends),
+            "width": [b - a for a, b in ends], "marker": marker}
 
 
 def _read(
@@ -231,10 +233,6 @@ def _bit_word(before: bool, now: bool) -> str:
     return f"{now:d}" if before == now else f"<b>{before:d}→{now:d}</b>"
 
 
-def _rail_values(threshold: float, rail: float) -> list[float]:
-    return sorted({threshold - rail, threshold, threshold + rail})
-
-
 def _between(first: Sequence[float], second: Sequence[float]) -> list[float | None]:
     """Coordinates of separate lines from each of the first to each of the second."""
     return [v for a, b in zip(first, second, strict=True) for v in (a, b, None)]
@@ -253,16 +251,13 @@ def _within(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
 
 
-def _place(
-    figure: Figure, value: float, height: float, ends: tuple[float, float], name: str, marker: dict[str, Any]
-) -> None:
+def _place(value: float, height: float, ends: tuple[float, float], name: str, marker: dict[str, Any]) -> Trace:
     """A marker at its output, or an arrowhead with the number at the edge of the picture."""
     low, high = ends
-    far = not low <= value <= high
-    if far:
-        marker = marker | {"symbol": "triangle-left" if value < low else "triangle-right"}
-    figure.add_scatter(
-        x=[_within(value, low, high)], y=[height], name=name, mode="markers+text" if far else "markers", marker=marker,
-        text=[f" {value:.4g} "], textposition="middle right" if value < low else "middle left",
-        hovertemplate=f"{name}: {value:.4g}<extra></extra>", cliponaxis=False,
-    )
+    trace = {"cliponaxis": False, "hovertemplate": f"{name}: {value:.4g}<extra></extra>"}
+    if low <= value <= high:
+        return _markers(name, [value], [height], marker) | trace
+    edge, way, place = (low, "left", "middle right") if value < low else (high, "right", "middle left")
+    return _markers(name, [edge], [height], marker | {"symbol": f"triangle-{way}"}) | trace | {
+        "mode": "markers+text", "text": [f" {value:.4g} "], "textposition": place,
+    }

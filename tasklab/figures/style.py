@@ -47,7 +47,7 @@ def faded(colour: str, alpha: float) -> str:
 LOOKS: dict[Outcome, Look] = {
     "correct": Look(colour=BLUE, fill=faded(BLUE, 0.4), symbol="diamond", sign="●", word="correct"),
     "wrong": Look(colour=ORANGE, fill=faded(ORANGE, 0.45), symbol="x", sign="✕", word="wrong"),
-    "abnormal": Look(colour=GREY, fill=faded(GREY, 0.3), symbol="square-x", sign="▨", word="None"),
+    "abnormal": Look(colour=GREY, fill=faded(GREY, 0.3), symbol="square-x-open", sign="▨", word="None"),
 }
 """What each outcome looks like in every figure and on every page."""
 
@@ -68,9 +68,12 @@ def look_of(decoded: int, label: int) -> Look:
     return LOOKS[outcome_of(decoded, label)]
 
 
-def frame(height: int, *, legend: bool) -> dict[str, Any]:
-    """The layout that all figures share: transparent, large type, thin margins."""
+def frame(height: int, *, legend: bool, xaxis: dict[str, Any], yaxis: dict[str, Any]) -> dict[str, Any]:
+    """The layout that all figures share: transparent, large type, thin margins, nothing to drag."""
+    still = {"fixedrange": True, "automargin": True, "showgrid": False, "zeroline": False}
     return {
+        "xaxis": still | {"tickfont": {"size": 15}, "tickangle": 0} | xaxis,
+        "yaxis": still | {"tickfont": {"size": 13}} | yaxis,
         "height": height,
         "margin": {"l": 8, "r": 8, "t": 30 if legend else 6, "b": 8},
         "paper_bgcolor": "rgba(0,0,0,0)",
