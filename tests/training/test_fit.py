@@ -255,6 +255,20 @@ def test_noise_is_of_the_size_it_says_and_in_the_box(defence: GaussianNoise | Un
     assert float(edge.min()) < 0.9
 
 
+def test_every_step_draws_noise_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[float] = []
+    original = GaussianNoise.apply
+
+    def recording(self: GaussianNoise, system: System, x: Tensor, *rest: object) -> object:
+        out = original(self, system, torch.full_like(x, 0.5), *rest)  # type: ignore[arg-type]
+        drawn.append(float(out[0][0, 0, 0, 0]))
+        return out
+
+    monkeypatch.setattr(GaussianNoise, "apply", recording)
+    trained(TRA(), dataclasses.replace(FEW, defence=GaussianNoise(sigma=0.1)))
+    assert len(set(drawn)) == len(drawn) == 12
+
+
 def test_an_inset_aims_inside_the_interval() -> None:
     """With inset i, the loss is that of the paper on [L + i·β, U − i·β]."""
     task, train = INT(), digits(100)
