@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tasklab.attacks.criteria import CRITERIA, closeness, succeeded
-from tasklab.attacks.engine import Step, attack, stream
+from tasklab.attacks.engine import attack, stream
 from tasklab.attacks.objectives import OBJECTIVES, Objective
 from tasklab.attacks.result import AttackResult
-from tasklab.attacks.settings import FGSM, PGD
+from tasklab.attacks.rows import Step
+from tasklab.attacks.settings import FGSM, PGD, Settings
 
 __all__ = [
     "CRITERIA",
@@ -15,6 +16,7 @@ __all__ = [
     "PGD",
     "AttackResult",
     "Objective",
+    "Settings",
     "Step",
     "attack",
     "closeness",

@@ -1,4 +1,4 @@
-"""The one ascent loop: climb an objective inside the ball, keep what comes closest, re-check it in float32.
+"""The way through every attack: check, run its loop group after group, re-check the images in float32; and PGD's loop.
 
 Every example is attacked by ``restarts × parts`` rows of one batch. A row's closeness is positive exactly when its
 example is fooled, so the best row is the one with the largest closeness, whatever the objective climbs.
@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from tasklab.attacks.criteria import closeness, succeeded
-from tasklab.attacks.geometry import MAX_INDEX, bounds, random_start, step
+from tasklab.attacks.criteria import succeeded
+from tasklab.attacks.geometry import MAX_INDEX, step
 from tasklab.attacks.objectives import Objective, as_objective
 from tasklab.attacks.result import AttackResult
-from tasklab.attacks.settings import PGD
+from tasklab.attacks.rows import Group, Loop, Rows, Step, length, loop
+from tasklab.attacks.settings import PGD, Settings
 from tasklab.models.fast import PLAIN, prepare, probe
 from tasklab.system import System
 
@@ -29,37 +29,11 @@ PROBE_WORK = 1024
 """Rows × steps from which it pays to look for a faster way to run the network."""
 
 
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One look at the rows still in play, before they move on.
-
-    Attributes:
-        index: 0 at the start, ``steps`` after the last step.
-        example: int64 ``(rows,)``, each row's place among the given images.
-        restart, part: int64 ``(rows,)``, which random start, and which part of the objective.
-        images: the rows' iterates, float32 ``(rows, C, H, W)``.
-        outputs: float32 ``(rows, K)``.
-        value: the objective, float32 ``(rows,)``.
-        gradient: of the value with respect to the images; None after the last step.
-        fooled: bool ``(N,)``, which of the given images have been fooled so far.
-    """
-
-    index: int
-    example: Tensor
-    restart: Tensor
-    part: Tensor
-    images: Tensor
-    outputs: Tensor
-    value: Tensor
-    gradient: Tensor | None
-    fooled: Tensor
-
-
 def stream(
     system: System,
     images: Tensor,
     labels: Tensor,
-    settings: PGD,
+    settings: Settings,
     *,
     targets: Tensor | None = None,
     indices: Tensor | None = None,
@@ -79,24 +53,28 @@ def stream(
     Raises:
         TypeError, ValueError: images, labels or targets that do not fit; an objective that the task does not have.
     """
+    if not isinstance(settings, Settings):
+        raise TypeError(f"expected the settings of an attack, got {type(settings).__name__}; try PGD(eps=8/255)")
     objective = as_objective(settings.objective)
     images = images.detach() if isinstance(images, Tensor) else images
     labels, targets = _check(system, images, labels, targets, settings, objective)
-    n, parts = len(images), objective.parts(system.task)
-    per_example = settings.restarts * parts
+    n = len(images)
+    per_example = settings.restarts * objective.parts(system.task)
     indices = _check_indices(indices, n, batch_size)
-    run = _Runner(system, objective, settings, batch_size, images, n * per_example)
+    run = Runner(system, objective, settings, batch_size, images, n * per_example)
     started = time.perf_counter()
     group = max(1, GROUP_ROWS // per_example)
     fooled = torch.zeros(n, dtype=torch.bool, device=images.device)
     results = []
     for low in range(0, n, group):
-        rows = slice(low, low + group)
-        aimed = None if targets is None else targets[rows]
-        members = _Group(images[rows], labels[rows], aimed, indices[rows], low)
-        results.append((yield from _climb(run, members, settings, parts, fooled)))
+        these = slice(low, low + group)
+        aimed = None if targets is None else targets[these]
+        members = Group(images[these], labels[these], aimed, indices[these], low)
+        rows = yield from loop(settings, run, members, fooled)
+        results.append((rows.clean, rows.found, rows.zero_gradient))
     clean, found, zero = (torch.cat(parts) for parts in zip(*results, strict=True)) if results else _nothing(images)
     decoded = run.codec.read(run.margins(found))
+    success = succeeded(settings.criterion, decoded, labels, targets)
     return AttackResult(
         settings=settings,
         images=found,
@@ -104,7 +82,8 @@ def stream(
         targets=targets,
         clean_decoded=clean,
         decoded=decoded,
-        fooled=succeeded(settings.criterion, decoded, labels, targets),
+        fooled=success,
+        distance=torch.where(success, length(found - images, settings.norm), math.inf),
         zero_gradient=zero,
         unmoved=(found == images).flatten(1).all(dim=1),
         forwards=run.forwards,
@@ -118,7 +97,7 @@ def attack(
     system: System,
     images: Tensor,
     labels: Tensor,
-    settings: PGD,
+    settings: Settings,
     *,
     targets: Tensor | None = None,
     indices: Tensor | None = None,
@@ -153,23 +132,14 @@ def attack(
             progress(event)
 
 
-@dataclass(frozen=True, eq=False)
-class _Group:
-    images: Tensor
-    labels: Tensor
-    targets: Tensor | None
-    indices: Tensor
-    offset: int
-
-
-class _Runner:
+class Runner:
     """The network as given, and its faster copy: outputs, values and gradients, in batches, counted."""
 
     def __init__(
-        self, system: System, objective: Objective, settings: PGD, batch_size: int, images: Tensor, rows: int
+        self, system: System, objective: Objective, settings: Settings, batch_size: int, images: Tensor, rows: int
     ) -> None:
         self.system, self.objective, self.batch_size = system, objective, batch_size
-        self.task, self.codec = system.task, system.task.codec
+        self.task, self.codec, self.parts = system.task, system.task.codec, objective.parts(system.task)
         plan = settings.plan
         if plan == "auto":
             plan = probe(system.network, images[:batch_size]) if rows * settings.steps >= PROBE_WORK else PLAIN
@@ -222,75 +192,31 @@ class _Runner:
         return z, value, gradient
 
 
-def _climb(
-    run: _Runner, group: _Group, settings: PGD, parts: int, all_fooled: Tensor
-) -> Generator[Step, None, tuple[Tensor, Tensor, Tensor]]:
-    """Attack one group: its clean decodes, the images found, and who never saw a gradient."""
-    n, device = len(group.images), group.images.device
-    margins = run.margins(group.images)
-    clean = run.codec.read(margins)
-    reached = closeness(settings.criterion, margins, group.labels, group.targets)
-    found = group.images.clone()
-    attacked = reached <= 0 if settings.keep == "first" else torch.ones(n, dtype=torch.bool, device=device)
-    moved = torch.zeros(n, dtype=torch.bool, device=device)
-    here = slice(group.offset, group.offset + n)
-
-    kinds = settings.restarts * parts
-    example = attacked.nonzero().squeeze(1).repeat_interleave(kinds)
-    kind = torch.arange(kinds, device=device).repeat(len(example) // kinds)
-    restart, part = kind // parts, kind % parts
-    origin = group.images[example]
-    low, high = bounds(origin, settings.eps, settings.norm)
-    x = origin
-    if settings.random_start:
-        x = random_start(origin, (low, high), eps=settings.eps, norm=settings.norm, seed=settings.seed,
-                         example=group.indices.to(device)[example], restart=restart)
+@loop.register(PGD)
+def _climb(settings: PGD, run: Runner, group: Group, fooled: Tensor) -> Loop:
+    """Climb the gradient, project, and keep what comes closest."""
+    rows = Rows(run, group, settings, fooled, everyone=settings.keep != "first")
+    x = rows.random_start() if settings.random_start else rows.origin
     for index in range(settings.steps + 1):
-        if not len(example):
+        if not len(rows):
             break
-        y = group.labels[example]
-        aim = None if group.targets is None else group.targets[example]
         last = index == settings.steps
         gradient = None
         if last:
-            z, value = run.look(x, y, part, aim)
+            z, value = rows.look(x)
         else:
-            z, value, gradient = run.climb(x, y, part, aim)
-            moved[example[(gradient != 0).flatten(1).any(dim=1)]] = True
+            z, value, gradient = rows.climb(x)
         if last and settings.keep == "last":
-            reached = torch.full_like(reached, -math.inf)
+            rows.forget()
         if last or settings.keep != "last":
-            near = closeness(settings.criterion, run.codec.margins(z), y, aim)
-            if settings.keep != "last" and not run.exact:  # a faster copy may suggest a success; the network decides
-                claimed = ((near > 0) & (near > reached[example])).nonzero().squeeze(1)
-                near[claimed] = closeness(
-                    settings.criterion, run.margins(x[claimed]), y[claimed], None if aim is None else aim[claimed]
-                )
-            reached, found = _keep_nearest(near, example, x, reached, found)
-        all_fooled[here] = reached > 0
-        yield Step(index, example + group.offset, restart, part, x, z, value, gradient, all_fooled.clone())
+            rows.offer(x, z, believe=settings.keep == "last")
+        yield rows.step(index, x, z, value, gradient)
         if gradient is None:
             break
-        if settings.keep == "first" and bool((stay := reached[example] <= 0).logical_not().any()):
-            example, restart, part, origin, low, high, x, gradient = (
-                t[stay] for t in (example, restart, part, origin, low, high, x, gradient)
-            )
-        x = step(x, gradient, origin, (low, high), eps=settings.eps, stride=settings.stride, norm=settings.norm)
-    return clean, found, attacked & ~moved
-
-
-def _keep_nearest(
-    near: Tensor, example: Tensor, x: Tensor, reached: Tensor, found: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Update each example with its nearest row (the first of equals), where that is nearer than before."""
-    near = torch.nan_to_num(near, nan=-math.inf, posinf=math.inf, neginf=-math.inf)
-    best = torch.full_like(reached, -math.inf).scatter_reduce(0, example, near, "amax")
-    rows = ((near == best[example]) & (best > reached)[example]).nonzero().squeeze(1)
-    none = torch.full((len(reached),), len(near), dtype=torch.int64, device=near.device)
-    first = none.scatter_reduce(0, example[rows], rows, "amin")
-    better = (first < len(near)).nonzero().squeeze(1)
-    found[better] = x[first[better]]
-    return torch.where(best > reached, best, reached), found
+        if settings.keep == "first":
+            x, gradient = rows.leave(x, gradient)
+        x = step(x, gradient, rows.origin, rows.box, eps=settings.eps, stride=settings.stride, norm=settings.norm)
+    return rows
 
 
 def _nothing(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -313,7 +239,7 @@ def _check_indices(indices: Tensor | None, n: int, batch_size: int) -> Tensor:
 
 
 def _check(
-    system: System, images: Tensor, labels: Tensor, targets: Tensor | None, settings: PGD, objective: Objective
+    system: System, images: Tensor, labels: Tensor, targets: Tensor | None, settings: Settings, objective: Objective
 ) -> tuple[Tensor, Tensor | None]:
     if not isinstance(images, Tensor) or images.dtype != torch.float32:
         got = images.dtype if isinstance(images, Tensor) else type(images).__name__

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from tasklab.attacks.settings import PGD
+from tasklab.attacks.settings import Settings
 from tasklab.models.fast import Plan
 
 
@@ -22,20 +22,23 @@ class AttackResult:
         clean_decoded: int64 ``(N,)``, what the images decoded to before.
         decoded: int64 ``(N,)``, what they decode to now, in float32 on the system's own network.
         fooled: bool ``(N,)``, the criterion on ``decoded``.
-        zero_gradient: bool ``(N,)``, attacked, and no step of any row ever saw a gradient other than exactly 0.
+        distance: float32 ``(N,)``, how far ``images`` are from those given, in the attack's norm, where that fooled;
+            else infinite. It bounds the distance to the decision boundary from above.
+        zero_gradient: bool ``(N,)``, the attack asked for gradients, and none was ever other than exactly 0.
         unmoved: bool ``(N,)``, given back bit for bit.
         forwards, backwards: rows passed through the network.
         seconds: wall time.
         plan: how the network was run.
     """
 
-    settings: PGD
+    settings: Settings
     images: Tensor
     labels: Tensor
     targets: Tensor | None
     clean_decoded: Tensor
     decoded: Tensor
     fooled: Tensor
+    distance: Tensor
     zero_gradient: Tensor
     unmoved: Tensor
     forwards: int

@@ -1,0 +1,217 @@
+"""What every attack's loop shares: the rows that attack a group of images, and the nearest image found for each.
+
+A new attack is one file: its settings, a frozen dataclass under `Settings`, and a loop registered with
+``@loop.register(ThoseSettings)`` that moves the `Rows` and offers what it reaches. Checks, groups, counting and the
+last look at the images found are `stream`'s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tasklab.attacks.criteria import closeness
+from tasklab.attacks.geometry import bounds, random_start
+from tasklab.attacks.settings import Settings
+
+if TYPE_CHECKING:
+    from tasklab.attacks.engine import Runner
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One look at the rows still in play, before they move on.
+
+    Attributes:
+        index: 0 at the start, ``steps`` after the last step.
+        example: int64 ``(rows,)``, each row's place among the given images.
+        restart, part: int64 ``(rows,)``, which random start, and which part of the objective.
+        images: the rows' iterates, float32 ``(rows, C, H, W)``.
+        outputs: float32 ``(rows, K)``.
+        value: the objective, float32 ``(rows,)``.
+        gradient: of the value with respect to the images; None after the last step, or where none is asked for.
+        fooled: bool ``(N,)``, which of the given images have been fooled so far.
+    """
+
+    index: int
+    example: Tensor
+    restart: Tensor
+    part: Tensor
+    images: Tensor
+    outputs: Tensor
+    value: Tensor
+    gradient: Tensor | None
+    fooled: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Images attacked at once, ``offset`` their place among all; ``indices`` name them for random draws."""
+
+    images: Tensor
+    labels: Tensor
+    targets: Tensor | None
+    indices: Tensor
+    offset: int
+
+
+class Rows:
+    """``restarts × parts`` rows for each image of a group, and the best image found for each so far.
+
+    ``reached`` is positive exactly where an image has been fooled, and larger for what is better.
+
+    Args:
+        run: the network, counted.
+        group: the images.
+        settings: the attack.
+        fooled: bool ``(N,)`` of all images, kept up to date.
+        everyone: attack the images that are fooled as they come, too.
+        parts: rows for each restart; by default the objective's.
+        shortest: prefer the success nearest to the image, rather than the one deepest beyond the boundary.
+    """
+
+    def __init__(
+        self, run: Runner, group: Group, settings: Settings, fooled: Tensor, *, everyone: bool = False,
+        parts: int | None = None, shortest: bool = False,
+    ) -> None:
+        self.run, self.group, self.settings, self.shortest = run, group, settings, shortest
+        n, device = len(group.images), group.images.device
+        margins = run.margins(group.images)
+        self.clean = run.codec.read(margins)
+        self.reached = closeness(settings.criterion, margins, group.labels, group.targets)
+        self.found = group.images.clone()
+        self.attacked = torch.ones_like(self.reached, dtype=torch.bool) if everyone else self.reached <= 0
+        self._asked = torch.zeros(n, dtype=torch.bool, device=device)
+        self._moved = torch.zeros(n, dtype=torch.bool, device=device)
+        self._all_fooled = fooled
+        parts = run.parts if parts is None else parts
+        kinds = settings.restarts * parts
+        self.example = self.attacked.nonzero().squeeze(1).repeat_interleave(kinds)
+        kind = torch.arange(kinds, device=device).repeat(len(self.example) // kinds)
+        self.restart, self.part = kind // parts, kind % parts
+        self.origin = group.images[self.example]
+        self.box = bounds(self.origin, settings.eps, settings.norm)
+        self._tell()
+
+    def __len__(self) -> int:
+        return len(self.example)
+
+    @property
+    def labels(self) -> Tensor:
+        """int64 ``(rows,)``."""
+        return self.group.labels[self.example]
+
+    @property
+    def targets(self) -> Tensor | None:
+        """int64 ``(rows,)``, or None."""
+        return None if self.group.targets is None else self.group.targets[self.example]
+
+    @property
+    def indices(self) -> Tensor:
+        """int64 ``(rows,)``: each row's example, as random draws know it."""
+        return self.group.indices.to(self.example.device)[self.example]
+
+    @property
+    def zero_gradient(self) -> Tensor:
+        """bool ``(n,)``: a gradient was asked for, and none was ever other than exactly 0."""
+        return self._asked & ~self._moved
+
+    def random_start(self) -> Tensor:
+        """A uniform point of each row's ball."""
+        s = self.settings
+        return random_start(self.origin, self.box, eps=s.eps, norm=s.norm, seed=s.seed, example=self.indices,
+                            restart=self.restart)
+
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs and values at ``x``."""
+        return self.run.look(x, self.labels, self.part, self.targets)
+
+    def climb(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs, values and gradients at ``x``."""
+        z, value, gradient = self.run.climb(x, self.labels, self.part, self.targets)
+        self._asked[self.example] = True
+        self._moved[self.example[(gradient != 0).flatten(1).any(dim=1)]] = True
+        return z, value, gradient
+
+    def nearness(self, x: Tensor, z: Tensor, *, believe: bool = False) -> Tensor:
+        """How near outputs ``z`` at ``x`` are to success, ``(rows,)``: positive iff reached.
+
+        A faster copy may suggest a success; the network itself decides, unless it is to be believed.
+        """
+        criterion, labels, aim = self.settings.criterion, self.labels, self.targets
+        near = closeness(criterion, self.run.codec.margins(z), labels, aim)
+        if not (self.run.exact or believe):
+            claimed = ((near > 0) & (self.shortest | (near > self.reached[self.example]))).nonzero().squeeze(1)
+            near[claimed] = closeness(
+                criterion, self.run.margins(x[claimed]), labels[claimed], None if aim is None else aim[claimed]
+            )
+        return near
+
+    def offer(self, x: Tensor, z: Tensor, *, believe: bool = False) -> Tensor:
+        """Keep each example's nearest row, where that is nearer than what it has; returns which rows succeed."""
+        near = self.nearness(x, z, believe=believe)
+        success = near > 0
+        if self.shortest:
+            near = torch.where(success, 1 / length(x - self.origin, self.settings.norm).clamp_min(1e-30), near)
+        self.reached, self.found = keep_nearest(near, self.example, x, self.reached, self.found)
+        self._tell()
+        return success
+
+    def forget(self) -> None:
+        """Let the next offer win, whatever came before."""
+        self.reached = torch.full_like(self.reached, -math.inf)
+
+    def leave(self, *state: Tensor) -> tuple[Tensor, ...]:
+        """Drop the rows of examples that are fooled, from these rows and from tensors ``(rows, …)`` beside them."""
+        stay = self.reached[self.example] <= 0
+        if bool(stay.all()):
+            return state
+        low, high = self.box
+        self.example, self.restart, self.part, self.origin = (
+            t[stay] for t in (self.example, self.restart, self.part, self.origin)
+        )
+        self.box = low[stay], high[stay]
+        return tuple(t[stay] for t in state)
+
+    def step(self, index: int, x: Tensor, z: Tensor, value: Tensor, gradient: Tensor | None = None) -> Step:
+        """What to tell the consumer of the stream."""
+        return Step(index, self.example + self.group.offset, self.restart, self.part, x, z, value, gradient,
+                    self._all_fooled.clone())
+
+    def _tell(self) -> None:
+        self._all_fooled[self.group.offset : self.group.offset + len(self.reached)] = self.reached > 0
+
+
+Loop = Generator[Step, None, Rows]
+
+
+@singledispatch
+def loop(settings: Settings, run: Runner, group: Group, fooled: Tensor) -> Loop:
+    """Attack one group step by step; each kind of settings has its own."""
+    raise TypeError(f"expected the settings of an attack, such as PGD(eps=8/255), got {type(settings).__name__}")
+
+
+def length(away: Tensor, norm: str) -> Tensor:
+    """The length of each row, ``(rows,)``."""
+    flat = away.flatten(1)
+    return flat.abs().amax(dim=1) if norm == "linf" else flat.norm(dim=1)
+
+
+def keep_nearest(
+    near: Tensor, example: Tensor, x: Tensor, reached: Tensor, found: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Update each example with its nearest row (the first of equals), where that is nearer than before."""
+    near = torch.nan_to_num(near, nan=-math.inf, posinf=math.inf, neginf=-math.inf)
+    best = torch.full_like(reached, -math.inf).scatter_reduce(0, example, near, "amax")
+    rows = ((near == best[example]) & (best > reached)[example]).nonzero().squeeze(1)
+    none = torch.full((len(reached),), len(near), dtype=torch.int64, device=near.device)
+    first = none.scatter_reduce(0, example[rows], rows, "amin")
+    better = (first < len(near)).nonzero().squeeze(1)
+    found[better] = x[first[better]]
+    return torch.where(best > reached, best, reached), found
