@@ -153,7 +153,8 @@ class _Trainer:
 
     def events(self) -> Generator[TrainingEvent, None, None]:
         if isinstance(self.recipe.defence, Adversarial) and self.step == 0:
-            self.plan = probe(self.network, self.train.x(slice(0, self.recipe.batch_size)))
+            self.plan = probe(self.network, self.train.x(slice(0, self.recipe.batch_size)).to(self.system.device))
+            self._save()  # the plan is timed once: a resumed run must not choose another
         saved = time.perf_counter()
         try:
             while self.step < self.total or self.sums:
@@ -180,7 +181,7 @@ class _Trainer:
         epoch, at = divmod(self.step, self.per_epoch)
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
         rows = self._order(epoch)[at * recipe.batch_size : (at + 1) * recipe.batch_size]
-        x, y = self.train.x(rows), self.train.labels[rows]
+        x, y = (t.to(self.system.device) for t in (self.train.x(rows), self.train.labels[rows]))
         if recipe.flip or recipe.crop:
             x = augment(x, flip=recipe.flip, crop=recipe.crop, generator=generator)
         noted: dict[str, float] = {}

@@ -74,8 +74,9 @@ class Run:
 
     def log(self, event: dict[str, Any]) -> None:
         """Append one line to the events."""
+        plain = {key: None if value != value else value for key, value in event.items()}  # JSON has no NaN
         with self.events_file.open("a") as file:
-            file.write(json.dumps(event) + "\n")
+            file.write(json.dumps(plain) + "\n")
 
     def events(self) -> list[dict[str, Any]]:
         """All events so far; a half-written last line is left out."""

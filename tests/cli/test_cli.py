@@ -1,0 +1,188 @@
+"""Each command does what it says, and a user's mistake ends in one sentence and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tasklab import data
+from tasklab.cli import main
+from tasklab.system import System
+from tasklab.training import Run
+
+TINY = ["--data", "digits", "--n", "400", "--width", "8", "--batch-size", "40", "--attacked", "20", "--eps", "0.2"]
+
+
+def run(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    code = main(list(words))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two systems, made by the command itself."""
+    folder = tmp_path_factory.mktemp("systems")
+    for task in ("tra", "rbc"):
+        code = main(["train", *TINY, "--task", task, "--epochs", "6", "--to", str(folder),
+                     "--run", str(folder / "runs" / task), "--store", "float16"])
+        assert code == 0
+    return folder
+
+
+def test_train_writes_a_system_whose_card_tells_the_truth(made: Path) -> None:
+    system = System.load(made / "digits-rbc.safetensors")
+    test = data.load("digits", "test")
+    accuracy = float((system.predict(test.x()) == test.labels).float().mean())
+    clean = system.card["metrics"][0]
+    assert clean["accuracy"] == pytest.approx(accuracy) and clean["n"] == len(test)
+    assert accuracy > 0.6
+    assert clean["low"] < accuracy < clean["high"]
+    assert system.card["stored"] == "float16" and 0 <= system.card["float32_accuracy"] <= 1
+    own, margin = system.card["metrics"][1:]
+    assert (own["objective"], margin["objective"]) == ("train", "margin") and margin["n"] == 20
+    assert margin["accuracy"] <= own["accuracy"]
+    page = (made / "digits-rbc.md").read_text()
+    assert f"{100 * accuracy:.2f}" in page and "tasklab" in system.card["command"]
+
+
+def test_seeds_are_trained_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run("train", *TINY, "--epochs", "1", "--seeds", "2", "--to", str(tmp_path), "--json",
+                       "--run", str(tmp_path / "run"), capsys=capsys)
+    card = json.loads(out)
+    assert code == 0 and set(card["seeds"]) == {"0", "1"}
+    assert card["seeds"]["0"] == card["float32_accuracy"]
+
+
+def test_attack_prints_what_the_library_finds(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tasklab.attacks import PGD, attack
+
+    file = str(made / "digits-rbc.safetensors")
+    code, out, _ = run("attack", file, "--n", "30", "--eps", "0.2", "--steps", "5", "--json", capsys=capsys)
+    test = data.load("digits", "test").subset(30)
+    result = attack(System.load(file), test.x(), test.labels, PGD(eps=0.2, steps=5))
+    told = json.loads(out)
+    assert code == 0 and told["fooled"] == int(result.fooled.sum()) > 0
+    assert told["objective"] == "margin" and told["n"] == 30
+
+
+def test_attack_saves_pictures_of_what_it_did(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import numpy as np
+    from PIL import Image
+
+    code, _, _ = run("attack", str(made / "digits-tra.safetensors"), "--n", "3", "--eps", "8/255",
+                     "--pictures", str(tmp_path / "p"), capsys=capsys)
+    record = json.loads((tmp_path / "p" / "pictures.json").read_text())
+    assert code == 0 and len(record) == 3
+    picture = np.asarray(Image.open(tmp_path / "p" / record[0]["file"]), dtype=np.int64)
+    clean, attacked = picture[4:64:8, 4:64:8], picture[4:64:8, 68:128:8]
+    assert np.array_equal(clean, data.load("digits", "test").images[0, 0].numpy())
+    assert 1 <= np.abs(attacked - clean).max() <= 8
+
+
+def test_evaluate_as_markdown_csv_and_json(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", *(str(made / f"digits-{task}.safetensors") for task in ("tra", "rbc")),
+             "--n", "20", "--eps", "0.1", "0.3", "--steps", "3"]
+    _, markdown, _ = run(*words, capsys=capsys)
+    _, csv, _ = run(*words, "--csv", capsys=capsys)
+    _, text, _ = run(*words, "--json", capsys=capsys)
+    rows = json.loads(text)
+    assert len(rows) == 2 * (1 + 2 * 2)
+    assert len(csv.splitlines()) == 1 + len(rows) and len(markdown.splitlines()) == 2 + len(rows)
+    for row in rows:
+        assert row["correct"] + row["wrong"] + row["abnormal"] == pytest.approx(1)
+
+
+def test_transfer_shows_each_systems_images_to_the_others(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [str(made / f"digits-{task}.safetensors") for task in ("tra", "rbc")]
+    code, out, _ = run("transfer", *files, "--n", "30", "--eps", "0.3", "--steps", "5", "--json", capsys=capsys)
+    cells = json.loads(out)
+    assert code == 0 and {(cell["threat"], cell["victim"]) for cell in cells} == {(a, b) for a in files for b in files}
+
+
+def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, page, _ = run("show", str(made / "digits-tra.safetensors"), capsys=capsys)
+    assert page.strip() == (made / "digits-tra.md").read_text().strip()
+    _, listed, _ = run("list", "--zoo", str(made), "--json", capsys=capsys)
+    assert json.loads(listed)["systems"] == ["digits-rbc", "digits-tra"]
+    _, catalogue, _ = run("list", "--zoo", str(made), "--catalogue", capsys=capsys)
+    assert "[digits-rbc](digits-rbc.md)" in catalogue
+    _, sets, _ = run("data", "--json", capsys=capsys)
+    assert {row["name"]: row["available"] for row in json.loads(sets)}["digits"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["attack", "no-such-system"], "expected a system among"),
+        (["attack", "missing.safetensors"], "nothing there"),
+        (["attack", "{rbc}", "--objective", "up"], "try objective='margin'"),
+        (["attack", "{rbc}", "--objective", "nonsense"], "expected an objective among"),
+        (["attack", "{rbc}", "--eps", "-1"], "eps"),
+        (["attack", "{rbc}", "--device", "cuda:99"], "--device cpu"),
+        (["attack", "{rbc}", "--target", "12"], "expected labels in 0..9"),
+        (["train", "--data", "nonsense"], "digits"),
+        (["train", "--task", "nonsense"], "tra, deepbe, int, rbc"),
+        (["train", "--task", "tra", "--S", "3"], "expected settings of tra"),
+        (["train", "--task", "rbc", "--bits", "2"], "try bits=4"),
+        (["train", "--lr", "-1"], "expected lr"),
+        (["data", "nonsense"], "expected a set among"),
+        (["show", "nonsense"], "expected a system among"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_1(
+    words: list[str], told: str, made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(*(word.format(rbc=made / "digits-rbc.safetensors") for word in words), capsys=capsys)
+    assert code == 1 and not out
+    assert err.startswith("tasklab: ") and told in err and "Traceback" not in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [[], ["nonsense"], ["attack"], ["attack", "x", "--eps", "a/b"]])
+def test_wrong_usage_is_exit_code_2(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+
+
+def test_absent_data_names_the_command_that_brings_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run("train", "--data", "mnist", "--root", str(tmp_path), capsys=capsys)
+    assert code == 1 and "tasklab data mnist" in err
+
+
+def test_ctrl_c_leaves_a_run_that_ends_where_it_would_have(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tasklab", "train", *TINY, "--epochs", "60", "--to", str(tmp_path)]
+    stopped = subprocess.Popen([*command, "--run", str(tmp_path / "a")], stderr=subprocess.PIPE, text=True,
+                               env=os.environ | {"OMP_NUM_THREADS": "1"})
+    deadline = time.monotonic() + 120
+    while not Run(tmp_path / "a").events() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    stopped.send_signal(signal.SIGINT)
+    _, err = stopped.communicate(timeout=120)
+    assert stopped.returncode == 130 and "goes on from" in err and "Traceback" not in err
+    done = len(Run(tmp_path / "a").events())
+    assert 0 < done < 60
+    for folder in ("a", "b"):
+        subprocess.run([*command, "--run", str(tmp_path / folder)], check=True, capture_output=True, timeout=300,
+                       env=os.environ | {"OMP_NUM_THREADS": "1"})
+    one, other = (System.load(tmp_path / folder / "best.safetensors") for folder in ("a", "b"))
+    weights = other.network.state_dict()
+    assert all(torch.equal(value, weights[key]) for key, value in one.network.state_dict().items())
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    broken = subprocess.run(f"{sys.executable} -m tasklab list | true", shell=True, capture_output=True, text=True,
+                            check=False)
+    assert "Traceback" not in broken.stderr and "Broken" not in broken.stderr

@@ -1,0 +1,82 @@
+"""The house: imports point down, heavy things stay where they are used, nothing is half built, the README is true."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tasklab
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted((ROOT / "tasklab").rglob("*.py"))
+FLOORS = {
+    "codecs": 1, "models": 1, "data": 1, "losses": 2, "tasks": 3, "system": 4, "checkpoint": 4, "attacks": 5, "zoo": 5,
+    "evaluation": 6, "training": 6, "figures": 7, "cli": 8, "__main__": 9, "__init__": 9,
+}
+
+
+def imports(path: Path) -> list[str]:
+    """Modules of tasklab and others that a file imports anywhere, type checking aside."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT / "tasklab").parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_down(path: Path) -> None:
+    for name in imports(path):
+        if name.startswith("tasklab."):
+            other = name.split(".")[1]
+            assert FLOORS.get(other, 0) <= FLOORS[room(path)], f"{path.name} imports {name}, a floor above"
+        assert not name.startswith("streamlit"), f"{path.name} imports streamlit"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_file_is_too_long_and_nothing_is_unfinished(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= 400
+    assert not re.search(r"\b(TODO|FIXME|XXX)\b|torch\.load|torch\.save\(|import pickle", text)
+
+
+def test_importing_tasklab_imports_nothing_heavy() -> None:
+    heavy = ("torch", "torchvision", "plotly", "sklearn", "openTSNE", "pandas", "streamlit")
+    code = f"import tasklab, sys; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_attacks_and_training_need_torch_alone() -> None:
+    heavy = ("torchvision", "plotly", "sklearn", "openTSNE", "pandas", "streamlit")
+    code = f"import tasklab.training, tasklab.evaluation, tasklab.zoo, sys; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_every_public_name_is_there_documented_and_they_are_few() -> None:
+    assert len(tasklab.__all__) < 40
+    for name in tasklab.__all__:
+        found = getattr(tasklab, name)
+        assert isinstance(found, int) or found.__doc__, name
+
+
+def test_readme_has_two_commands_and_python_that_runs() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert readme.count("pip install") == 2
+    first = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert first
+    printed = subprocess.run([sys.executable, "-c", first.group(1)], capture_output=True, text=True, check=True).stdout
+    (_, own, zero), (_, margin, none) = (line.split() for line in printed.splitlines())
+    assert float(own) > float(margin) + 0.2, "the README says that the own loss leaves what the margin breaks"
+    assert float(zero) > 0.1
+    assert float(none) == 0

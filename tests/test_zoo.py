@@ -1,0 +1,80 @@
+"""The shipped systems are whole, say the truth about themselves, and show what they are shipped to show."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tasklab import data, zoo
+from tasklab.attacks import PGD, attack
+from tasklab.evaluation.cards import card_markdown, catalogue_markdown, figure
+
+KINDS = ("tra", "deepbe", "int", "rbc", "rbc-s10", "rbc-s100", "tra-at", "rbc-at-train", "rbc-at-margin", "rbc-gn")
+SETS = ("digits", "mnist")
+NAMES = [f"{dataset}-{kind}" for dataset in SETS for kind in KINDS]
+
+
+def needs(dataset: str) -> None:
+    if not data.available(dataset):
+        pytest.skip(f"{dataset} is not under TASKLAB_DATA")
+
+
+def test_the_catalogue_is_complete() -> None:
+    assert set(zoo.names()) == set(NAMES)
+    assert zoo.names("digits") == tuple(sorted(name for name in NAMES if name.startswith("digits")))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_small_and_carries_its_card(name: str) -> None:
+    assert (zoo.folder() / f"{name}.safetensors").stat().st_size < 1_050_000
+    card = zoo.card(name)
+    assert card["name"] == name and card["command"].startswith("tasklab train ")
+    assert (zoo.folder() / f"{name}.md").read_text() == card_markdown(card)
+
+
+def test_the_catalogue_page_is_what_the_cards_say() -> None:
+    page = (zoo.folder() / "README.md").read_text()
+    assert page.strip() == catalogue_markdown([zoo.card(name) for name in zoo.names()]).strip()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_clean_accuracy_is_the_cards(name: str) -> None:
+    card = zoo.card(name)
+    needs(card["data"]["name"])
+    test = data.load(card["data"]["name"], "test")
+    decoded = zoo.load(name).predict(test.x())
+    clean = figure(card, "clean")
+    assert clean is not None
+    assert int((decoded == test.labels).sum()) == pytest.approx(clean["correct"], abs=2)
+    assert int((decoded < 0).sum()) == pytest.approx(clean["abnormal"], abs=2)
+
+
+@pytest.mark.parametrize("name", ["digits-rbc", "mnist-rbc"])
+def test_masked_control_own_loss_leaves_what_the_margin_breaks(name: str) -> None:
+    needs(zoo.card(name)["data"]["name"])
+    system, test = zoo.load(name), data.load(zoo.card(name)["data"]["name"], "test").subset(100)
+    own = attack(system, test.x(), test.labels, PGD(eps=0.3, objective="train", keep="last"))
+    aimed = attack(system, test.x(), test.labels, PGD(eps=0.3, steps=40))
+    assert own.share(own.zero_gradient) > 0.1
+    assert own.accuracy > aimed.accuracy + 0.2
+    assert aimed.accuracy < 0.05 and aimed.share(aimed.zero_gradient) == 0
+
+
+@pytest.mark.parametrize("name", ["digits-tra", "mnist-tra"])
+def test_positive_control_an_undefended_softmax_falls(name: str) -> None:
+    needs(zoo.card(name)["data"]["name"])
+    test = data.load(zoo.card(name)["data"]["name"], "test").subset(100)
+    result = attack(zoo.load(name), test.x(), test.labels, PGD(eps=0.3, steps=40))
+    assert result.accuracy < 0.05
+
+
+def test_an_unknown_name_lists_those_there_are() -> None:
+    with pytest.raises(ValueError, match="expected a system among .*digits-rbc.*, got 'nonsense'"):
+        zoo.load("nonsense")
+
+
+def test_loading_gives_frozen_weights_in_evaluation_mode() -> None:
+    network = zoo.load("digits-int").network
+    assert not any(module.training for module in network.modules())
+    assert not any(weight.requires_grad for weight in network.parameters())
+    assert all(weight.dtype == torch.float32 for weight in network.parameters())
