@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tasklab.attacks.apgd import APGD
 from tasklab.attacks.criteria import CRITERIA, closeness, succeeded
 from tasklab.attacks.engine import attack, stream
 from tasklab.attacks.objectives import OBJECTIVES, Objective
@@ -10,6 +11,7 @@ from tasklab.attacks.rows import Step
 from tasklab.attacks.settings import FGSM, PGD, Settings
 
 __all__ = [
+    "APGD",
     "CRITERIA",
     "FGSM",
     "OBJECTIVES",

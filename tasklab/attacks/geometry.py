@@ -23,16 +23,16 @@ def rescale(direction: Tensor, length: float | Tensor) -> Tensor:
     """Each row of ``direction`` at L2 length ``length``; a row of zeros stays."""
     largest = direction.flatten(1).abs().amax(dim=1)
     some = largest > 0
-    unit = direction / _per_row(torch.where(some, largest, 1), direction)  # so that no square under- or overflows
+    unit = direction / per_row(torch.where(some, largest, 1), direction)  # so that no square under- or overflows
     norm = unit.flatten(1).norm(dim=1)
-    return unit * _per_row(torch.where(some, length / norm.clamp_min(1), 0), unit)
+    return unit * per_row(torch.where(some, length / norm.clamp_min(1), 0), unit)
 
 
 def project_l2(x: Tensor, centre: Tensor, eps: float) -> Tensor:
     """The nearest point of the L2 ball around ``centre``, row by row."""
     away = x - centre
     norm = away.flatten(1).norm(dim=1)
-    return torch.where(_per_row(norm > eps, x), centre + rescale(away, eps), x)
+    return torch.where(per_row(norm > eps, x), centre + rescale(away, eps), x)
 
 
 def step(x: Tensor, gradient: Tensor, origin: Tensor, box: tuple[Tensor, Tensor], *, eps: float, stride: float,
@@ -63,5 +63,6 @@ def random_start(
     return torch.clamp(origin + rescale(draw, eps * torch.from_numpy(radius).to(origin.device)), *box)
 
 
-def _per_row(values: Tensor, like: Tensor) -> Tensor:
+def per_row(values: Tensor, like: Tensor) -> Tensor:
+    """``values (rows,)`` in a shape that multiplies images ``like (rows, …)``."""
     return values.reshape(-1, *(1,) * (like.ndim - 1))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tasklab.tasks import INT, RBC, Task
 
@@ -76,6 +76,14 @@ def _unclipped(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
     return RBC(num_classes=task.num_classes, bits=task.bits, code=task.code, S=10 * (task.S or 1.0)).loss(z, y)
 
 
+def _dlr(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
+    scores = nn.functional.pad(task.codec.margins(z), (0, 1))  # (N, classes + 1), None's 0 the last
+    own = scores.gather(1, y[:, None]).squeeze(1)
+    rival = scores.scatter(1, y[:, None], -torch.inf).amax(dim=1)
+    ranked = scores.topk(4, dim=1).values
+    return (rival - own) / (ranked[:, 0] - ranked[:, 3] + 1e-12)
+
+
 def _terms(task: Task) -> int:
     y = torch.zeros(1, dtype=torch.int64)
     return task.codec.terms(torch.zeros(1, task.width), y).shape[1]
@@ -84,6 +92,11 @@ def _terms(task: Task) -> int:
 def _only_int(task: Task) -> None:
     if not isinstance(task, INT):
         raise ValueError(f"expected task int for objectives 'up' and 'down', got {task.name}; try objective='margin'")
+
+
+def _three_classes(task: Task) -> None:
+    if task.num_classes < 3:
+        raise ValueError(f"expected at least 3 classes for objective 'dlr', got {task.num_classes}; try 'margin'")
 
 
 def _only_rbc(task: Task) -> None:
@@ -103,9 +116,16 @@ OBJECTIVES: dict[str, Objective] = {
         Objective("up", _up, targetable=False, check=_only_int),
         Objective("down", _down, targetable=False, check=_only_int),
         Objective("unclipped", _unclipped, check=_only_rbc),  # the RBC loss with S' = 10·S
+        Objective("dlr", _dlr, check=_three_classes),  # −(s_y − max_{i≠y} s_i) / (s_π1 − s_π4)
     )
 }
-"""The named objectives. ``bits`` sweeps bits (RBC, DeepBE), the two ends (INT) or the rivals (TRA)."""
+"""The named objectives. ``bits`` sweeps bits (RBC, DeepBE), the two ends (INT) or the rivals (TRA).
+
+``dlr`` is AutoAttack's difference of logits ratio (Croce & Hein 2020) on ``class_scores``, free of their scale. Its
+divisor ends at the fourth score: the first two are the winner's margin m and None's 0, the third is often the
+runner-up's −m, and with it the published divisor ``s_π1 − s_π3`` makes a constant −½ without a gradient. For TRA it is
+``−r/(1 + r)``, r the published ratio of the logits, wherever y leads.
+"""
 
 
 def as_objective(objective: str | Objective | Callable[[Task, Tensor, Tensor], Tensor]) -> Objective:

@@ -27,7 +27,7 @@ EVERY_TASK = ("train", "margin", "bits", "soft_margin", "sum_bits", "towards_cod
 
 def applicable(task: Task) -> list[str]:
     extra = {INT: ["up", "down"], RBC: ["unclipped"]}.get(type(task), [])
-    return [*EVERY_TASK, *extra]
+    return [*EVERY_TASK, *extra, *(["dlr"] if task.num_classes > 2 else [])]
 
 
 def test_every_objective_is_tested() -> None:
