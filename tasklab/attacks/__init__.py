@@ -5,10 +5,12 @@ from __future__ import annotations
 from tasklab.attacks.apgd import APGD
 from tasklab.attacks.criteria import CRITERIA, closeness, succeeded
 from tasklab.attacks.engine import attack, stream
+from tasklab.attacks.noise import Noise
 from tasklab.attacks.objectives import OBJECTIVES, Objective
 from tasklab.attacks.result import AttackResult
 from tasklab.attacks.rows import Step
 from tasklab.attacks.settings import FGSM, PGD, Settings
+from tasklab.attacks.square import Square
 
 __all__ = [
     "APGD",
@@ -17,8 +19,10 @@ __all__ = [
     "OBJECTIVES",
     "PGD",
     "AttackResult",
+    "Noise",
     "Objective",
     "Settings",
+    "Square",
     "Step",
     "attack",
     "closeness",

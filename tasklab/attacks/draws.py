@@ -1,0 +1,47 @@
+"""Random numbers for rows, each row from a generator of its own: they depend on (seed, example, restart) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tasklab.attacks.rows import Rows
+from tasklab.attacks.settings import MAX_RESTARTS
+
+
+class Draws:
+    """One generator for each row there is at the start; rows that leave take theirs along.
+
+    Args:
+        rows: the rows; draws are always for those still in play.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows, self._seed = rows, rows.settings.seed
+        self._generators: dict[tuple[int, int, int], np.random.Generator] = {}
+
+    def uniform(self, *shape: int) -> Tensor:
+        """float32 ``(rows, *shape)`` in [0, 1)."""
+        return self._draw(shape, lambda generator: generator.random(shape, dtype=np.float32))
+
+    def signs(self, *shape: int) -> Tensor:
+        """float32 ``(rows, *shape)`` of −1 and 1."""
+        return torch.where(self.uniform(*shape) < 0.5, -1.0, 1.0)
+
+    def normal(self, *shape: int) -> Tensor:
+        """float32 ``(rows, *shape)``, standard normal."""
+        return self._draw(shape, lambda generator: generator.standard_normal(shape, dtype=np.float32))
+
+    def _draw(self, shape: tuple[int, ...], one: Callable[[np.random.Generator], Any]) -> Tensor:
+        drawn = np.empty((len(self._rows), *shape), dtype=np.float32)
+        names = zip(self._rows.indices.tolist(), self._rows.restart.tolist(), self._rows.part.tolist(), strict=True)
+        for row, name in enumerate(names):
+            if name not in self._generators:
+                key = (self._seed, name[0] * MAX_RESTARTS + name[1])
+                self._generators[name] = np.random.Generator(np.random.Philox(key=key))
+            drawn[row] = one(self._generators[name])
+        return torch.from_numpy(drawn).to(self._rows.origin.device)

@@ -1,0 +1,67 @@
+"""Random noise, drawn again and again: the baseline that every attack has to beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+from tasklab.attacks.draws import Draws
+from tasklab.attacks.geometry import per_row, rescale
+from tasklab.attacks.objectives import Objective
+from tasklab.attacks.rows import Group, Loop, Rows, loop
+from tasklab.attacks.settings import Settings, check_choice
+
+if TYPE_CHECKING:
+    from tasklab.attacks.engine import Runner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise(Settings):
+    """The best of ``steps`` random points of the ball (repeated additive noise, as in Rauber et al. 2017).
+
+    Args:
+        steps: draws for each image.
+        kind: ``"uniform"`` in the ball, or ``"corner"``: ±ε in each pixel under Linf, a point of the sphere under L2,
+            the strongest that noise of this ε can be.
+
+    The rest is as in `Settings`; nothing is climbed, and each image keeps the draw with the lowest margin.
+
+    >>> Noise(eps=0.1, kind="corner").to_dict()["kind"]
+    'corner'
+    """
+
+    steps: int = 100
+    kind: Literal["uniform", "corner"] = "uniform"
+    objective: str | Objective = field(default="margin", init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("kind", self.kind, ("uniform", "corner"))
+
+
+@loop.register(Noise)
+def _draw(settings: Noise, run: Runner, group: Group, fooled: Tensor) -> Loop:
+    """Draw, look, keep."""
+    rows = Rows(run, group, settings, fooled, parts=1)
+    draws = Draws(rows)
+    for index in range(settings.steps):
+        if not len(rows):
+            break
+        x = torch.clamp(rows.origin + settings.eps * _unit(draws, settings, rows.origin), *rows.box)
+        z, value = rows.look(x)
+        rows.offer(x, z)
+        yield rows.step(index, x, z, value)
+        rows.leave()
+    return rows
+
+
+def _unit(draws: Draws, settings: Noise, like: Tensor) -> Tensor:
+    """A random point of the unit ball, or of its corners, for each row."""
+    shape, corner = like.shape[1:], settings.kind == "corner"
+    if settings.norm == "linf":
+        return draws.signs(*shape) if corner else 2 * draws.uniform(*shape) - 1
+    away = rescale(draws.normal(*shape), 1.0)
+    return away if corner else away * per_row(draws.uniform(1).squeeze(1) ** (1 / like[0].numel()), like)

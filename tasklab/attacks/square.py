@@ -1,0 +1,109 @@
+"""The Square attack (Andriushchenko et al. 2020, "Square Attack: a query-efficient black-box adversarial attack")."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tasklab.attacks.draws import Draws
+from tasklab.attacks.geometry import per_row
+from tasklab.attacks.rows import Group, Loop, Rows, loop
+from tasklab.attacks.settings import Settings, check_number
+
+if TYPE_CHECKING:
+    from tasklab.attacks.engine import Runner
+
+HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+"""Of 10,000 queries, those after which the share of pixels in a square halves (section 4 of the paper)."""
+
+CHUNK = 32
+"""Queries whose random numbers are drawn at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Square(Settings):
+    """The Square attack (Andriushchenko et al. 2020, algorithms 1 and 2): random search, no gradient at all.
+
+    From vertical stripes of ±ε, each query sets one square at a random place to ±ε in each channel, and stays if the
+    objective's value rises. The share p of pixels in the square begins at ``p`` and halves as the queries go on. Only
+    values are read, so a gradient that is masked or missing changes nothing; a value on a plateau still does.
+
+    Args:
+        steps: queries after the first, for each row; a black-box check wants 1,000 or more.
+        p: the share of pixels in the first squares.
+
+    The rest is as in `Settings`; the ball is ``"linf"``.
+
+    >>> from tasklab.attacks import attack
+    >>> from tasklab.system import System
+    >>> from tasklab.tasks import make_task
+    >>> system = System(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 4)), make_task("rbc", S=1))
+    >>> x = torch.rand(8, 1, 2, 2)
+    >>> attack(system, x, system.predict(x).clamp(min=0), Square(eps=0.1, steps=50)).backwards
+    0
+    """
+
+    steps: int = 1000
+    p: float = 0.8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number("p", self.p, low=0.0, hint="0.8")
+        if self.norm != "linf":
+            raise ValueError(f"expected norm 'linf' for Square, got {self.norm!r}; try norm='linf'")
+        if not 0 < self.p <= 1:
+            raise ValueError(f"expected p in (0, 1], a share of the pixels, got {self.p!r}; try 0.8")
+
+
+def side(query: int, settings: Square, height: int, width: int) -> int:
+    """The side of the square at a query, in pixels: ``√(p·H·W)``, at least 1.
+
+    >>> [side(q, Square(eps=0.1, steps=10_000), 28, 28) for q in (1, 11, 51, 10_000)]
+    [25, 18, 13, 1]
+    """
+    halvings = sum(query * 10_000 > after * settings.steps for after in HALVINGS)
+    return max(round(math.sqrt(settings.p / 2**halvings * height * width)), 1)
+
+
+@loop.register(Square)
+def _search(settings: Square, run: Runner, group: Group, fooled: Tensor) -> Loop:
+    """Stripes, then one square after the other."""
+    rows = Rows(run, group, settings, fooled)
+    draws = Draws(rows)
+    shape = rows.origin.shape[1:]
+    channels, height, width = (1, *shape)[-3:] if len(shape) > 1 else (1, 1, shape[0])
+
+    def pixels(x: Tensor) -> Tensor:
+        return x.reshape(-1, channels, height, width)
+
+    stripes = draws.signs(channels, 1, width).expand(-1, -1, height, -1)
+    x = torch.clamp(rows.origin + settings.eps * stripes.reshape(rows.origin.shape), *rows.box)
+    kept, best = x, torch.full_like(rows.example, -torch.inf, dtype=torch.float32)
+    down, right = torch.arange(height, device=x.device)[:, None], torch.arange(width, device=x.device)
+    numbers = x.new_empty(len(x), 0)
+    for index in range(settings.steps + 1):
+        if not len(rows):
+            break
+        if index:
+            if (index - 1) % CHUNK == 0:
+                numbers = draws.uniform(CHUNK, 2 + channels)
+            u = numbers[:, (index - 1) % CHUNK]  # (rows, 2 + channels)
+            size = side(index, settings, height, width)
+            tall, wide = min(size, height), min(size, width)
+            top = (u[:, 0, None, None] * (height - tall + 1)).floor()
+            left = (u[:, 1, None, None] * (width - wide + 1)).floor()
+            inside = (down >= top) & (down < top + tall) & (right >= left) & (right < left + wide)  # (rows, H, W)
+            sign = torch.where(u[:, 2:, None, None] < 0.5, -1.0, 1.0)
+            low, high = (pixels(bound) for bound in rows.box)
+            x = torch.where(inside[:, None], torch.where(sign > 0, high, low), pixels(kept)).reshape(kept.shape)
+        z, value = rows.look(x)
+        rows.offer(x, z)
+        yield rows.step(index, x, z, value)
+        better = value > best
+        kept, best = torch.where(per_row(better, x), x, kept), torch.where(better, value, best)
+        kept, best, numbers = rows.leave(kept, best, numbers)
+    return rows
