@@ -43,7 +43,7 @@ def page() -> None:
         for start in range(0, len(setup.systems), ABREAST):
             row = setup.systems[start : start + ABREAST]
             for column, name in zip(st.columns(min(ABREAST, len(setup.systems))), row, strict=False):
-                with column, st.container(border=True, gap="xsmall"):
+                with column, st.container(border=True, gap="xsmall", height="stretch"):
                     if (name, aim) in found:
                         components.cell(setup, title(keys[name]), aim, found[name, aim])
                     else:

@@ -16,7 +16,7 @@ from tasklab.figures.style import outcome_of
 
 STYLE = """
 <style>
-.stMainBlockContainer { padding: 3.2rem 2rem 3rem; }
+.stMainBlockContainer { padding: 4.3rem 2rem 3rem; }
 .lab-top { display: flex; gap: 1.5rem; align-items: center; }
 .lab-top figure { margin: 0; flex: 0 0 8.5rem; }
 .lab-top h1 { font-size: 1.3rem; font-weight: 600; padding: 0; margin: 0 0 0.3rem; }
@@ -42,7 +42,8 @@ STYLE = """
 .stPlotlyChart .xtick text, .stPlotlyChart .ytick text { fill: currentColor !important; }
 .lab-note { border-left: 4px solid #8a8a8a; padding: 0 0 0 0.6rem; margin: 0.3rem 0; font-size: 1rem;
   line-height: 1.35; }
-.lab-key { display: flex; flex-wrap: wrap; gap: 0.1rem 1.4rem; margin: 0; }
+.lab-key { display: flex; flex-wrap: wrap; gap: 0.1rem 1.1rem; margin: 0; font-size: 0.95rem; }
+[data-tag] * { color: light-dark(#ffffff, #0b1117) !important; }
 @media (max-width: 640px) {
   .lab-top { align-items: flex-start; gap: 1rem; }
   .lab-top figure { flex-basis: 5.5rem; }
@@ -66,10 +67,9 @@ def image_tag(x: Tensor | None, alt: str, pixels: figures.pictures.Pixels | None
 
 def chip(decoded: int, label: int) -> str:
     """What was read, with colour, sign and word."""
-    look = figures.look_of(decoded, label)
-    word = "abnormal" if look.word == "None" else look.word
-    return (f'<span class="lab-chip lab-{outcome_of(decoded, label)}">{look.sign} reads {read(decoded)} · '
-            f"{word}</span>")
+    outcome, look = outcome_of(decoded, label), figures.look_of(decoded, label)
+    word = "" if outcome == "abnormal" else f" · {look.word}"
+    return f'<span class="lab-chip lab-{outcome}">{look.sign} reads {read(decoded)}{word}</span>'
 
 
 def top(x: Tensor, label: str, words: str) -> None:

@@ -27,17 +27,17 @@ def dataset() -> str:
 def setup(name: str, images: ImageSet, systems: dict[str, str]) -> Setup:
     """All other controls, drawn in order, and what they say."""
     index = _picture(name, images)
+    eps = st.slider("ε, the size of the change", 0.0, 0.5, 0.2, 0.01, key="eps", bind=URL, help=HELP["eps"])
+    attack = st.segmented_control("Attack", ("FGSM", "PGD"), default="PGD", required=True, key="attack", bind=URL,
+                                  help=HELP["attack"])
+    single = attack == "FGSM"
+    steps = st.slider("Steps", 1, 50, 10, key="steps", bind=URL, help=HELP["steps"], disabled=single)
+    st.markdown(":small[The attack aims at]", help=HELP["aims"])
+    aims = [aim for aim in MAIN_AIMS if _aim(aim, True)]
     keys = st.multiselect(
         "Systems side by side", list(systems), default=list(systems)[:4], key="systems", bind=URL,
         help=HELP["systems"], placeholder="Pick a system",
     )
-    st.caption("The attack aims at", help=HELP["aims"])
-    aims = [aim for aim in MAIN_AIMS if _aim(aim, True)]
-    attack = st.segmented_control("Attack", ("FGSM", "PGD"), default="PGD", required=True, key="attack", bind=URL,
-                                  help=HELP["attack"])
-    eps = st.slider("ε, the size of the change", 0.0, 0.5, 0.2, 0.01, key="eps", bind=URL, help=HELP["eps"])
-    single = attack == "FGSM"
-    steps = st.slider("Steps", 1, 50, 10, key="steps", bind=URL, help=HELP["steps"], disabled=single)
     with st.expander("More aims"):
         more = [aim for aim in AIMS if aim not in MAIN_AIMS and _aim(aim, False)]
     with st.expander("More settings"):

@@ -94,12 +94,12 @@ def kind(task: Task) -> str:
 
 
 def number(value: float) -> str:
-    """A number to read aloud: three digits, no exponent, a real minus sign.
+    """A number to read aloud: two digits or whole, no exponent, a real minus sign.
 
     >>> number(-1034.2), number(0.05171), number(352.4), number(0.0)
-    ('−1,034', '0.0517', '352', '0')
+    ('−1,034', '0.052', '352', '0')
     """
-    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    text = f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"
     return text.replace("-", "−")
 
 

@@ -42,14 +42,14 @@ def serving(**environment: str) -> Iterator[str]:
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(240):
+        for _ in range(720):
             if server.poll() is not None:
                 raise RuntimeError(f"the server ended with code {server.returncode}")
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
                 break
             time.sleep(0.25)
         else:
-            raise RuntimeError("the server did not answer within a minute")
+            raise RuntimeError("the server did not answer within three minutes")
         yield address
     finally:
         server.terminate()
@@ -73,7 +73,7 @@ def browsing() -> Iterator[Any]:
             browser.close()
 
 
-def settled(page: Any, timeout: float = 60.0) -> None:
+def settled(page: Any, timeout: float = 240.0) -> None:
     """Wait until the script has run, its charts are drawn, and nothing is stale."""
     page.wait_for_selector(READY, timeout=timeout * 1000)
     page.wait_for_selector(".lab-lead, [data-testid=stAlert]", timeout=timeout * 1000)
