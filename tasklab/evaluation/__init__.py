@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tasklab.evaluation.honesty import Check, HonestyReport, assess, stream_report
 from tasklab.evaluation.outcomes import Outcomes, outcomes
 from tasklab.evaluation.robustness import Progress, Row, curve, evaluate, stream_rows, worst_case
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
@@ -9,16 +10,20 @@ from tasklab.evaluation.tables import frame, table, to_csv, to_json, to_markdown
 from tasklab.evaluation.transferring import TransferResult, transfer
 
 __all__ = [
+    "Check",
+    "HonestyReport",
     "Outcomes",
     "Progress",
     "Row",
     "Share",
     "TransferResult",
+    "assess",
     "curve",
     "evaluate",
     "frame",
     "mcnemar",
     "outcomes",
+    "stream_report",
     "stream_rows",
     "table",
     "to_csv",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasklab.attacks import PGD, Step, attack, succeeded
+from tasklab.attacks import Settings, Step, attack, succeeded
 from tasklab.attacks.criteria import Criterion
 from tasklab.attacks.objectives import as_objective
 from tasklab.data import ImageSet
@@ -111,7 +111,7 @@ class Row:
 def stream_rows(
     system: System,
     data: Data,
-    attacks: Sequence[PGD] = (),
+    attacks: Sequence[Settings] = (),
     *,
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
@@ -158,7 +158,7 @@ def stream_rows(
 def evaluate(
     system: System,
     data: Data,
-    attacks: Sequence[PGD] = (),
+    attacks: Sequence[Settings] = (),
     *,
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
@@ -189,7 +189,7 @@ def evaluate(
 def curve(
     system: System,
     data: Data,
-    settings: PGD,
+    settings: Settings,
     eps: Sequence[float],
     *,
     batch_size: int = 256,
@@ -272,7 +272,7 @@ def read_data(data: Data, system: System) -> tuple[Tensor, Tensor]:
 
 
 def watch(
-    progress: Callable[[Progress], object] | None, what: str, index: int, total: int, settings: PGD
+    progress: Callable[[Progress], object] | None, what: str, index: int, total: int, settings: Settings
 ) -> Callable[[Step], object] | None:
     """An attack's ``progress`` that reports a `Progress`."""
     if progress is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
-from tasklab.attacks import PGD, attack, succeeded
+from tasklab.attacks import Settings, attack, succeeded
 from tasklab.attacks.geometry import bounds, random_start
 from tasklab.evaluation.robustness import MASKED, Progress, read_data, watch
 from tasklab.evaluation.statistics import Share
@@ -90,7 +90,7 @@ class TransferResult:
         cells: by (threat, victim).
     """
 
-    settings: PGD
+    settings: Settings
     threats: Mapping[str, Threat]
     cells: Mapping[tuple[str, str], Cell]
 
@@ -136,7 +136,7 @@ def transfer(
     victims: Mapping[str, System],
     images: Tensor,
     labels: Tensor,
-    settings: PGD,
+    settings: Settings,
     *,
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,

@@ -108,6 +108,17 @@ def test_transfer_shows_each_systems_images_to_the_others(made: Path, capsys: py
     assert code == 0 and {(cell["threat"], cell["victim"]) for cell in cells} == {(a, b) for a in files for b in files}
 
 
+def test_check_flags_what_the_attack_did_not_try(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["check", str(made / "digits-rbc.safetensors"), "--n", "20", "--eps", "0.2", "--steps", "5",
+             "--queries", "5"]
+    code, text, _ = run(*words, "--json", capsys=capsys)
+    report = json.loads(text)
+    assert code == 0 and report["objective"] == "train" and len(report["checks"]) == 8
+    assert report["lowest"] <= report["accuracy"]
+    _, page, _ = run(*words, capsys=capsys)
+    assert report["sentence"] in page
+
+
 def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, page, _ = run("show", str(made / "digits-tra.safetensors"), capsys=capsys)
     assert page.strip() == (made / "digits-tra.md").read_text().strip()

@@ -1,0 +1,316 @@
+"""What a robust accuracy means: checks on the attack that made it, each with its figure and one sentence.
+
+A small accuracy under attack is a fact; a large one is a claim that nothing better was found. The checks ask whether
+the attack tried, and whether another attack says otherwise (Carlini et al. 2019; Athalye, Carlini & Wagner 2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+
+from tasklab.attacks import FGSM, PGD, Noise, Settings, Square
+from tasklab.evaluation.robustness import Data, Progress, Row, stream_rows
+from tasklab.evaluation.statistics import Share, wilson
+from tasklab.system import System
+
+Level = Literal["pass", "warn", "fail", "not run"]
+LEVELS: tuple[Level, ...] = ("pass", "not run", "warn", "fail")
+"""From best to worst."""
+
+UNBOUNDED = 1.0
+"""The ε at which every image is within reach of every other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One question to an attack's result.
+
+    Attributes:
+        name: of the check.
+        level: ``"pass"``, ``"warn"``, ``"fail"``, or ``"not run"`` where the results it needs are not there.
+        figure: what was looked at, a share or a difference of shares; None where not run.
+        threshold: from where the level changes, in words.
+        sentence: what it means, in plain words.
+    """
+
+    name: str
+    level: Level
+    figure: float | None
+    threshold: str
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HonestyReport:
+    """A claimed accuracy and every check on it.
+
+    Attributes:
+        claim: the row whose accuracy is claimed.
+        checks: all of them, in a fixed order.
+        lowest: the lowest accuracy that any attack of the claim's ε found, image by image over all of them.
+    """
+
+    claim: Row
+    checks: tuple[Check, ...]
+    lowest: Share
+
+    @property
+    def verdict(self) -> Level:
+        """The worst level of the checks that were run; ``"not run"`` if none were."""
+        run = [check.level for check in self.checks if check.level != "not run"]
+        return max(run, key=LEVELS.index) if run else "not run"
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in plain words."""
+        claimed, lowest = self.claim.outcomes.accuracy.percent(), self.lowest.percent()
+        if self.verdict == "fail":
+            return (f"{claimed} % says how the attack failed, not how the system withstood it; "
+                    f"the worst case found is {lowest} %.")
+        if self.verdict == "warn":
+            return f"{claimed} % is to be read with care; the worst case found is {lowest} %."
+        return f"Nothing speaks against {claimed} % as an upper bound; the worst case found is {lowest} %."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        claim = self.claim
+        return {
+            "attack": claim.attack, "objective": claim.objective, "eps": claim.eps, "steps": claim.steps,
+            "restarts": claim.restarts, "n": claim.n, "accuracy": claim.outcomes.accuracy.value,
+            "lowest": self.lowest.value, "verdict": self.verdict, "sentence": self.sentence,
+            "checks": [vars(check) for check in self.checks],
+        }
+
+    def to_markdown(self) -> str:
+        """The report as a page."""
+        claim = self.claim
+        lines = [
+            f"**{self.verdict.upper()}** · {claim.attack} on {claim.objective}, ε = {claim.eps:g}, {claim.steps} steps "
+            f"× {claim.restarts}, n = {claim.n}",
+            "",
+            self.sentence,
+            "",
+            "| check | level | figure | threshold | what it means |",
+            "| --- | --- | ---: | --- | --- |",
+        ]
+        for check in self.checks:
+            figure = "–" if check.figure is None else f"{100 * check.figure:.1f} %"
+            lines.append(f"| {check.name} | {check.level} | {figure} | {check.threshold} | {check.sentence} |")
+        return "\n".join(lines)
+
+
+def battery(claim: PGD, *, queries: int = 1000) -> list[Settings]:
+    """The attacks that the checks compare a claimed PGD with, the claim first.
+
+    Args:
+        claim: the attack whose accuracy is claimed.
+        queries: of the score-based attack.
+    """
+    aimed = PGD(eps=claim.eps, steps=max(claim.steps, 40), norm=claim.norm, criterion=claim.criterion, seed=claim.seed)
+    shared = {"norm": claim.norm, "criterion": claim.criterion, "seed": claim.seed}
+    return [
+        claim,
+        replace(claim, eps=claim.eps / 3, step_size=None),
+        replace(claim, eps=UNBOUNDED, step_size=None),
+        replace(claim, steps=2 * claim.steps, step_size=None),
+        FGSM(eps=claim.eps, objective=claim.objective, norm=claim.norm, criterion=claim.criterion, seed=claim.seed),
+        aimed,
+        Noise(eps=claim.eps, **shared),  # type: ignore[arg-type]
+        Square(eps=claim.eps, steps=queries, **shared),  # type: ignore[arg-type]
+    ]
+
+
+def stream_report(
+    system: System,
+    data: Data,
+    claim: PGD,
+    *,
+    queries: int = 1000,
+    batch_size: int = 256,
+    progress: Callable[[Progress], object] | None = None,
+) -> Iterator[HonestyReport]:
+    """Run the `battery`, and report after each attack what is known by then; the last report is the whole one.
+
+    >>> from torch import nn
+    >>> from tasklab.tasks import make_task
+    >>> system = System(nn.Sequential(nn.Flatten(), nn.Linear(4, 4)), make_task("rbc", S=1))
+    >>> data = torch.rand(8, 1, 2, 2), torch.zeros(8, dtype=torch.int64)
+    >>> *_, report = stream_report(system, data, PGD(eps=0.1, steps=3, objective="train"), queries=5)
+    >>> len(report.checks)
+    8
+    """
+    rows: list[Row] = []
+    attacks = battery(claim, queries=queries)
+    for row in stream_rows(system, data, attacks, batch_size=batch_size, progress=progress):
+        rows.append(row)
+        if len(rows) > 1:
+            yield assess(rows[1], rows[2:], num_classes=system.task.num_classes)
+
+
+def assess(claim: Row, evidence: Sequence[Row], *, num_classes: int) -> HonestyReport:
+    """Every check on a claimed row, from results already there.
+
+    Args:
+        claim: the row of an attack.
+        evidence: other attacks' rows on the same images.
+        num_classes: chance is one in so many.
+
+    Raises:
+        ValueError: the claim is no attack, or evidence on other images.
+    """
+    if claim.attack == "clean":
+        raise ValueError("expected the row of an attack as the claim, got the clean images")
+    others = [row for row in evidence if row.attack != "clean"]
+    if any(not torch.equal(row.labels, claim.labels) for row in others):
+        raise ValueError("expected evidence on the same images as the claim, got other labels")
+    kin = [row for row in others if row.objective == claim.objective and row.criterion == claim.criterion
+           and row.norm == claim.norm]
+    here = [row for row in others if (row.eps, row.norm, row.criterion) == (claim.eps, claim.norm, claim.criterion)]
+    chance = 1 / num_classes
+    checks = (
+        _zero_gradient(claim), _unmoved(claim), _flat(claim, kin, chance), _order(claim, [claim, *kin]),
+        _black_box(claim, here), _unbounded(kin, chance), _adaptive(claim, here), _converged(claim, kin),
+    )
+    standing = claim.decoded == claim.labels
+    for row in here:
+        standing = standing & (row.decoded == row.labels)
+    return HonestyReport(claim=claim, checks=checks, lowest=Share.of(standing))
+
+
+def _zero_gradient(claim: Row) -> Check:
+    share = claim.zero_gradient.value if claim.zero_gradient is not None and claim.zero_gradient.n else None
+    return _graded("zero gradient", share, warn=0.01, fail=0.10, good="The objective had a gradient on every image "
+                   "that mattered.", bad="On so many correct images the objective had no gradient at all: there the "
+                   "attack had nothing to follow.")
+
+
+def _unmoved(claim: Row) -> Check:
+    share = claim.unmoved.value if claim.unmoved is not None and claim.unmoved.n else None
+    return _graded("unmoved", share, warn=0.01, fail=None, good="The attack changed the images.",
+                   bad="So many correct images came back bit for bit: they were not attacked.")
+
+
+def _flat(claim: Row, kin: Sequence[Row], chance: float) -> Check:
+    threshold = "fail: ε three times as large, accuracy within the interval and above chance"
+    same = [row for row in kin if (row.attack, row.steps) == (claim.attack, claim.steps) and row.eps < UNBOUNDED]
+    pairs = [(low, high) for low in [claim, *same] for high in [claim, *same] if high.eps >= 2.99 * low.eps > 0]
+    if not pairs:
+        return _absent("flat", threshold)
+    low, high = max(pairs, key=lambda pair: pair[1].eps / pair[0].eps)
+    fall = low.outcomes.accuracy.value - high.outcomes.accuracy.value
+    inside = high.outcomes.accuracy.value >= low.outcomes.accuracy.interval[0]
+    flat = inside and high.outcomes.accuracy.interval[0] > chance
+    return Check(
+        name="flat", level="fail" if flat else "pass", figure=fall, threshold=threshold,
+        sentence=f"From ε = {low.eps:.3g} to {high.eps:.3g} accuracy falls by so much"
+        + (": a real attack gains from a larger ball." if flat else "."),
+    )
+
+
+def _order(claim: Row, rows: Sequence[Row]) -> Check:
+    threshold = "fail: a stronger attack does worse beyond the interval"
+    worst: tuple[float, Row, Row] | None = None
+    for weak in rows:
+        for strong in rows:
+            if weak.eps != strong.eps or weak.eps != claim.eps or not _stronger(strong, weak):
+                continue
+            gap = strong.outcomes.accuracy.value - weak.outcomes.accuracy.value
+            if worst is None or gap > worst[0]:
+                worst = (gap, weak, strong)
+    if worst is None:
+        return _absent("order", threshold)
+    gap, weak, strong = worst
+    bad = strong.outcomes.accuracy.value > weak.outcomes.accuracy.interval[1]
+    return Check(
+        name="order", level="fail" if bad else "pass", figure=gap, threshold=threshold,
+        sentence=f"{strong.attack}-{strong.steps} leaves so much more than {weak.attack}-{weak.steps}"
+        + (": the stronger attack does not work." if bad else ", as it should be."),
+    )
+
+
+def _stronger(strong: Row, weak: Row) -> bool:
+    if (strong.attack, weak.attack) == ("pgd", "fgsm"):
+        return True
+    return strong.attack == weak.attack and strong.steps > weak.steps
+
+
+def _black_box(claim: Row, here: Sequence[Row]) -> Check:
+    threshold = "warn: over 0.2 points"
+    blind = [row for row in here if row.backwards == 0]
+    if not blind:
+        return _absent("black box", threshold)
+    seeing = claim.decoded == claim.labels
+    for row in here:
+        if row.backwards:
+            seeing = seeing & (row.decoded == row.labels)
+    broken = torch.zeros_like(seeing)
+    for row in blind:
+        broken = broken | (seeing & (row.decoded != row.labels))
+    share = float(broken.float().mean())
+    which = ", ".join(str(index) for index in broken.nonzero().squeeze(1)[:8].tolist())
+    return Check(
+        name="black box", level="warn" if share > 0.002 else "pass", figure=share, threshold=threshold,
+        sentence=f"Without any gradient so many more images fall (such as {which})." if which
+        else "No image falls without a gradient that stood with one.",
+    )
+
+
+def _unbounded(kin: Sequence[Row], chance: float) -> Check:
+    threshold = f"fail: above chance, {100 * chance:g} %"
+    rows = [row for row in kin if row.eps >= UNBOUNDED]
+    if not rows:
+        return _absent("unbounded", threshold)
+    left = min(rows, key=lambda row: row.outcomes.accuracy.value).outcomes.accuracy
+    bad = left.interval[0] > chance
+    return Check(
+        name="unbounded", level="fail" if bad else "pass", figure=left.value, threshold=threshold,
+        sentence="With every image allowed, so many still stand" + (": the attack is broken." if bad else "."),
+    )
+
+
+def _adaptive(claim: Row, here: Sequence[Row]) -> Check:
+    threshold = "fail: over 5 points"
+    aimed = [row for row in here if row.objective != claim.objective and row.backwards]
+    if claim.objective != "train" or not aimed:
+        return _absent("adaptive", threshold)
+    gap = claim.outcomes.accuracy.value - min(row.outcomes.accuracy.value for row in aimed)
+    return Check(
+        name="adaptive", level="fail" if gap > 0.05 else "pass", figure=gap, threshold=threshold,
+        sentence="Aimed at the decision instead of the training loss, the same attack breaks so many more"
+        + (": the loss masks them." if gap > 0.05 else "."),
+    )
+
+
+def _converged(claim: Row, kin: Sequence[Row]) -> Check:
+    threshold = "warn: doubled steps leave the interval"
+    longer = [row for row in kin if row.eps == claim.eps and row.attack == claim.attack
+              and row.steps >= 2 * claim.steps]
+    if not longer:
+        return _absent("converged", threshold)
+    least = min(row.outcomes.accuracy.value for row in longer)
+    low, high = wilson(claim.outcomes.correct, claim.n)
+    bad = not low <= least <= high
+    return Check(
+        name="converged", level="warn" if bad else "pass", figure=claim.outcomes.accuracy.value - least,
+        threshold=threshold,
+        sentence="With twice the steps accuracy falls by so much" + (": more steps are needed." if bad else "."),
+    )
+
+
+def _graded(name: str, share: float | None, *, warn: float, fail: float | None, good: str, bad: str) -> Check:
+    threshold = f"warn: over {100 * warn:g} %" + (f", fail: over {100 * fail:g} %" if fail is not None else "")
+    if share is None:
+        return _absent(name, threshold)
+    level: Level = "fail" if fail is not None and share > fail else "warn" if share > warn else "pass"
+    return Check(name=name, level=level, figure=share, threshold=threshold, sentence=good if level == "pass" else bad)
+
+
+def _absent(name: str, threshold: str) -> Check:
+    return Check(name=name, level="not run", figure=None, threshold=threshold,
+                 sentence="The results that this check compares are not there.")
+
+

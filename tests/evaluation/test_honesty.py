@@ -1,0 +1,145 @@
+"""The report flags attacks that did not try, and leaves honest ones alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tasklab import data, zoo
+from tasklab.attacks import FGSM, PGD, Noise, Square
+from tasklab.evaluation import outcomes
+from tasklab.evaluation.honesty import HonestyReport, assess, battery, stream_report
+from tasklab.evaluation.robustness import Row
+from tasklab.evaluation.statistics import Share
+from tasklab.system import System
+from tasklab.tasks import TRA
+
+N = 100
+
+
+def row(
+    correct: int, *, zero: int = 0, unmoved: int = 0, backwards: int = 1, first: int = 0, **settings: object
+) -> Row:
+    """An attack that leaves ``correct`` of 100 images, from image ``first`` on."""
+    labels = torch.zeros(N, dtype=torch.int64)
+    decoded = torch.ones_like(labels)
+    decoded[(torch.arange(correct) + first) % N] = 0
+    shown = {"attack": "pgd", "objective": "margin", "criterion": "misclassified", "norm": "linf", "eps": 0.3,
+             "steps": 20, "restarts": 1} | settings
+    return Row(
+        outcomes=outcomes(decoded, labels), clean=outcomes(labels, labels), zero_gradient=Share(zero, N),
+        unmoved=Share(unmoved, N), decoded=decoded, labels=labels, backwards=backwards, **shown,  # type: ignore[arg-type]
+    )
+
+
+def level(report: HonestyReport, name: str) -> str:
+    return next(check.level for check in report.checks if check.name == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "claim", "evidence", "expected"),
+    [
+        ("zero gradient", row(50, zero=1), [], "pass"),
+        ("zero gradient", row(50, zero=2), [], "warn"),
+        ("zero gradient", row(50, zero=11), [], "fail"),
+        ("unmoved", row(50, unmoved=1), [], "pass"),
+        ("unmoved", row(50, unmoved=2), [], "warn"),
+        ("flat", row(60), [], "not run"),
+        ("flat", row(60), [row(62, eps=0.1)], "fail"),
+        ("flat", row(60), [row(62, eps=0.2)], "not run"),
+        ("flat", row(20), [row(62, eps=0.1)], "pass"),
+        ("flat", row(0), [row(0, eps=0.1)], "pass"),
+        ("order", row(60), [row(40, attack="fgsm", steps=1)], "fail"),
+        ("order", row(40), [row(60, attack="fgsm", steps=1)], "pass"),
+        ("order", row(40), [row(70, steps=40)], "fail"),
+        ("order", row(40), [row(10, attack="fgsm", steps=1, eps=0.1)], "not run"),
+        ("black box", row(50), [row(50, attack="square", backwards=0)], "pass"),
+        ("black box", row(50), [row(50, attack="square", backwards=0, first=1)], "warn"),
+        ("black box", row(50), [row(70)], "not run"),
+        ("unbounded", row(50), [row(0, eps=1.0)], "pass"),
+        ("unbounded", row(50), [row(30, eps=1.0)], "fail"),
+        ("adaptive", row(50, objective="train"), [row(40)], "fail"),
+        ("adaptive", row(50, objective="train"), [row(46)], "pass"),
+        ("adaptive", row(50), [row(10, objective="bits")], "not run"),
+        ("converged", row(50), [row(48, steps=40)], "pass"),
+        ("converged", row(50), [row(30, steps=40)], "warn"),
+        ("converged", row(50), [row(30, steps=30)], "not run"),
+    ],
+)
+def test_each_check_on_made_up_rows(name: str, claim: Row, evidence: list[Row], expected: str) -> None:
+    assert level(assess(claim, evidence, num_classes=10), name) == expected
+
+
+def test_the_verdict_is_the_worst_level_and_the_lowest_is_over_all_attacks_of_this_eps() -> None:
+    report = assess(row(50, unmoved=5), [row(50, attack="square", first=10), row(5, eps=1.0)], num_classes=10)
+    assert report.verdict == "warn"
+    assert report.lowest.count == 40, "image by image: 10..49 stand against both; the other radius does not count"
+    page = report.to_markdown()
+    assert all(check.sentence in page for check in report.checks) and report.to_dict()["verdict"] == "warn"
+
+
+def test_claims_that_cannot_be_judged_are_refused() -> None:
+    clean = replace(row(50), attack="clean")
+    with pytest.raises(ValueError, match="expected the row of an attack"):
+        assess(clean, [], num_classes=10)
+    other = replace(row(50), labels=torch.ones(N, dtype=torch.int64))
+    with pytest.raises(ValueError, match="same images"):
+        assess(row(50), [other], num_classes=10)
+
+
+def test_the_battery_holds_what_the_checks_compare() -> None:
+    claim = PGD(eps=0.3, steps=10, objective="train")
+    kinds = battery(claim)
+    assert kinds[0] == claim
+    assert {type(settings) for settings in kinds} == {PGD, FGSM, Noise, Square}
+
+
+def whole(system: System, claim: PGD, n: int = 60) -> HonestyReport:
+    test = data.load("digits", "test").subset(n)
+    *_, report = stream_report(system, test, claim, queries=60)
+    return report
+
+
+def test_masked_control_rbc_on_its_own_loss_is_flagged() -> None:
+    report = whole(zoo.load("digits-rbc"), PGD(eps=0.2, objective="train", keep="last"))
+    assert report.verdict == "fail"
+    assert level(report, "zero gradient") == level(report, "adaptive") == "fail"
+    assert report.lowest.value < 0.05 < report.claim.outcomes.accuracy.value
+
+
+def test_no_false_alarm_an_adversarially_trained_softmax_is_not_failed() -> None:
+    report = whole(zoo.load("digits-tra-at"), PGD(eps=0.2, steps=40, objective="train", keep="last"), n=200)
+    assert report.verdict in ("pass", "warn")
+    assert all(level(report, name) == "pass" for name in ("zero gradient", "unmoved", "flat", "order", "unbounded",
+                                                          "adaptive"))
+    assert report.claim.outcomes.accuracy.value > 0.3
+
+
+def test_negative_control_an_attack_that_does_nothing_is_flagged() -> None:
+    def nothing(task: object, z: Tensor, y: Tensor) -> Tensor:
+        return 0 * z[:, 0]
+
+    report = whole(zoo.load("digits-tra"), PGD(eps=0.2, objective=nothing, random_start=False))
+    assert report.verdict == "fail"
+    assert level(report, "zero gradient") == "fail" and level(report, "unmoved") == "warn"
+    assert level(report, "unbounded") == "fail"
+
+
+class _Staircase(nn.Module):
+    """Pixels rounded to four levels: a layer without a gradient."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network((x * 3).round() / 3)
+
+
+def test_a_gradient_killing_layer_is_flagged_and_black_box_attacks_see_through_it() -> None:
+    report = whole(System(_Staircase(zoo.load("digits-tra").network), TRA()), PGD(eps=0.3))
+    assert report.verdict == "fail"
+    assert level(report, "zero gradient") == "fail" and level(report, "black box") == "warn"
