@@ -69,7 +69,7 @@ def test_positive_control_an_undefended_softmax_falls(name: str) -> None:
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:
-    with pytest.raises(ValueError, match="expected a system among .*digits-rbc.*, got 'nonsense'"):
+    with pytest.raises(ValueError, match=r"expected a system among .*digits-rbc.*, got 'nonsense'"):
         zoo.load("nonsense")
 
 
