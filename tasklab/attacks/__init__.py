@@ -5,6 +5,7 @@ from __future__ import annotations
 from tasklab.attacks.apgd import APGD
 from tasklab.attacks.criteria import CRITERIA, closeness, succeeded
 from tasklab.attacks.engine import attack, stream
+from tasklab.attacks.fab import FAB
 from tasklab.attacks.noise import Noise
 from tasklab.attacks.objectives import OBJECTIVES, Objective
 from tasklab.attacks.result import AttackResult
@@ -15,6 +16,7 @@ from tasklab.attacks.square import Square
 __all__ = [
     "APGD",
     "CRITERIA",
+    "FAB",
     "FGSM",
     "OBJECTIVES",
     "PGD",

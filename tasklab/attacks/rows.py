@@ -64,7 +64,8 @@ class Group:
 class Rows:
     """``restarts × parts`` rows for each image of a group, and the best image found for each so far.
 
-    ``reached`` is positive exactly where an image has been fooled, and larger for what is better.
+    ``reached`` is positive exactly where an image has been fooled, and larger for what is better: its margin beyond
+    the boundary or, for the shortest, one over its distance.
 
     Args:
         run: the network, counted.
@@ -85,6 +86,9 @@ class Rows:
         margins = run.margins(group.images)
         self.clean = run.codec.read(margins)
         self.reached = closeness(settings.criterion, margins, group.labels, group.targets)
+        if shortest:  # nothing is nearer than the image itself
+            self.reached = torch.where(self.reached > 0, torch.inf, self.reached)
+        self._enough = 1 / settings.eps if shortest and settings.eps > 0 else torch.inf if shortest else 0.0
         self.found = group.images.clone()
         self.attacked = torch.ones_like(self.reached, dtype=torch.bool) if everyone else self.reached <= 0
         self._asked = torch.zeros(n, dtype=torch.bool, device=device)
@@ -185,7 +189,8 @@ class Rows:
                     self._all_fooled.clone())
 
     def _tell(self) -> None:
-        self._all_fooled[self.group.offset : self.group.offset + len(self.reached)] = self.reached > 0
+        fooled = (self.reached > 0) & (self.reached >= self._enough)
+        self._all_fooled[self.group.offset : self.group.offset + len(fooled)] = fooled
 
 
 Loop = Generator[Step, None, Rows]

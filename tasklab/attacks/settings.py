@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
@@ -39,6 +39,7 @@ class Settings:
             given. Success is always re-checked in float32 on the network itself.
     """
 
+    boundless: ClassVar[bool] = False  # whether ε may be infinite
     eps: float
     steps: int = 20
     norm: Norm = "linf"
@@ -50,7 +51,8 @@ class Settings:
     plan: Plan | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
-        check_number("eps", self.eps, low=0.0, hint="8/255")
+        if not (self.boundless and self.eps == math.inf):
+            check_number("eps", self.eps, low=0.0, hint="8/255")
         check_whole("steps", self.steps, low=1)
         check_whole("restarts", self.restarts, low=1, high=MAX_RESTARTS)
         check_whole("seed", self.seed, low=0, high=MAX_SEED)

@@ -11,7 +11,7 @@ from attack_systems import SHAPE, TASKS, byte_images, centred, exact_perceptron,
 from test_callers_world import World, network
 from torch import Tensor
 
-from tasklab.attacks import APGD, FGSM, PGD, Noise, Settings, Square, attack, stream
+from tasklab.attacks import APGD, FAB, FGSM, PGD, Noise, Settings, Square, attack, stream
 from tasklab.evaluation import evaluate, transfer
 from tasklab.models.fast import PLAIN, Plan
 from tasklab.system import System
@@ -25,6 +25,9 @@ ATTACKS: list[Settings] = [
     Square(eps=1 / 16, steps=40, objective="bits", restarts=2),
     Noise(eps=1 / 2, steps=30),
     Noise(eps=1.0, steps=30, kind="corner", norm="l2", restarts=2),
+    FAB(steps=6),
+    FAB(steps=6, eps=1 / 16),
+    FAB(steps=6, norm="l2", objective="margin"),
 ]
 EVERY = pytest.mark.parametrize("settings", ATTACKS, ids=lambda s: f"{s.name}-{s.norm}-{s.restarts}")
 

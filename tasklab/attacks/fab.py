@@ -1,0 +1,109 @@
+"""The smallest perturbation by way of hyperplanes (DeepFool, Moosavi-Dezfooli et al. 2016; FAB, Croce & Hein 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tasklab.attacks.geometry import per_row
+from tasklab.attacks.nearest import Nearest, finish
+from tasklab.attacks.objectives import Objective
+from tasklab.attacks.rows import Group, Loop, Rows, length, loop
+from tasklab.tasks import Task
+
+if TYPE_CHECKING:
+    from tasklab.attacks.engine import Runner
+
+BIAS, OVERSHOOT, FADE, BACK = 0.1, 0.05, 1e-4, 0.9
+"""FAB's α_max, η − 1 (at the first step, and what is left of it at the last) and β."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FAB(Nearest):
+    """Fast adaptive boundary (Croce & Hein 2020) on the hyperplanes that bound a codeword; no ε is needed.
+
+    Each term t_i of the codec's margin (a bit, an end of the interval, a rival) is one row. A step goes to the nearest
+    point of the box on the linearised plane ``t_i(x) + ∇t_i·δ = 0``, which is ``|t_i| / ‖∇t_i‖_dual`` away where the
+    box does not matter, drawn a little towards the nearest such point as seen from the image; a success steps back
+    towards the image. The smallest of all rows is DeepFool's ``min_i |t_i| / ‖∇t_i‖_dual``, exact on linear systems.
+    It needs a margin and no probability, so that it works on binary labels as well.
+
+    Args:
+        steps: linearisations of each row.
+        objective: positive exactly where its plane has been crossed: ``"bits"``, ``"margin"``, ``"towards_code"``, of
+            which the last leads to another class, for the criterion ``"evaded"``.
+
+    The rest is as in `Nearest`.
+
+    >>> from tasklab.attacks import attack
+    >>> from tasklab.system import System
+    >>> from tasklab.tasks import make_task
+    >>> layer = torch.nn.Linear(2, 2, bias=False)
+    >>> _ = layer.weight.data.copy_(torch.tensor([[4.0, 0.0], [0.0, 2.0]]))
+    >>> system = System(layer, make_task("rbc", num_classes=4, S=1))
+    >>> round(float(attack(system, torch.tensor([[0.3, 0.2]]), torch.tensor([3]), FAB()).distance), 4)
+    0.2
+    """
+
+    restarts: int = field(default=1, init=False)
+    objective: str | Objective | Callable[[Task, Tensor, Tensor], Tensor] = "bits"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.criterion == "evaded" and not self.targeted and self.objective == "bits":
+            raise ValueError("expected an objective that leads to a class for criterion 'evaded', got 'bits', which "
+                             "may lead to None; try objective='towards_code'")
+
+
+@loop.register(FAB)
+def _cross(settings: FAB, run: Runner, group: Group, fooled: Tensor) -> Loop:
+    """Project onto each plane again and again, from the image's side and from beyond."""
+    rows = Rows(run, group, settings, fooled, shortest=True)
+    image = x = rows.origin
+    norm = settings.norm
+    for index in range(settings.steps):
+        if not len(rows):
+            break
+        z, value, gradient = rows.climb(x)
+        rows.offer(x, z)
+        yield rows.step(index, x, z, value, gradient)
+        reach = 1 + OVERSHOOT * FADE ** (index / max(settings.steps - 1, 1))
+        ahead = to_plane(x, gradient, -value, norm)
+        there = value + (gradient * (image - x)).flatten(1).sum(dim=1)  # the linearised term at the image
+        direct = to_plane(image, gradient, -there, norm)
+        far, near = length(ahead, norm), length(direct, norm)
+        bias = per_row((far / (far + near).clamp_min(1e-30)).clamp_max(BIAS), x)
+        straight = (image + reach * direct).clamp(0, 1)
+        rows.offer(straight, rows.look(straight)[0])
+        x = ((1 - bias) * (x + reach * ahead) + bias * straight).clamp(0, 1)
+        z, value = rows.look(x)
+        success = rows.offer(x, z)
+        x = torch.where(per_row(success, x), image + BACK * (x - image), x)
+    return finish(rows, settings)
+
+
+def to_plane(x: Tensor, gradient: Tensor, rise: Tensor, norm: str) -> Tensor:
+    """The smallest δ with ``gradient · δ = rise`` and ``x + δ`` in [0, 1], row by row; the farthest one if none has.
+
+    With r the room that each pixel has and s the gradient's sign, ``δ = ±s·min(t·b, r)``, ``b = 1`` (Linf) or
+    ``|gradient|`` (L2), where t solves ``Σ |gradient|·min(t·b, r) = |rise|``: piecewise linear, with breakpoints
+    ``r/b``, so that sorting them is enough.
+    """
+    slope, here = gradient.double().flatten(1), x.double().flatten(1)
+    slope, wanted = slope * rise.sign()[:, None], rise.abs().double()[:, None]
+    steep = slope.abs()  # (rows, pixels)
+    room = torch.where(slope > 0, 1 - here, here)
+    weight = torch.ones_like(steep) if norm == "linf" else steep
+    breaks, order = torch.where(steep > 0, room / weight.clamp_min(1e-300), 0.0).sort(dim=1)
+    full, rate = (steep * room).gather(1, order), (steep * weight).gather(1, order)
+    filled = full.cumsum(dim=1)
+    left = rate.flip(1).cumsum(dim=1).flip(1)  # the rate of those not yet full, this one included
+    at_break = filled - full + breaks * left
+    k = (at_break < wanted).sum(dim=1, keepdim=True).clamp_max(steep.shape[1] - 1)
+    t = (wanted - (filled - full).gather(1, k)) / left.gather(1, k).clamp_min(1e-300)
+    delta = slope.sign() * torch.minimum(t.clamp(min=0, max=1e30) * weight, room)
+    return torch.nan_to_num(delta).to(x.dtype).reshape(x.shape)
