@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from tasklab.models.folding import fold_batchnorm, pool_before_relu, unstride_depthwise
+from tasklab.models.folding import fold_batchnorm, pool_before_relu
 from tasklab.models.network import Network
+from tasklab.models.rewiring import rewire
 
 _log = logging.getLogger(__name__)
 
@@ -87,8 +88,8 @@ def prepare(network: nn.Module, plan: Plan) -> nn.Module:
         if plan.fold:
             folded, swapped = fold_batchnorm(fast), pool_before_relu(fast)
             _log.debug("folded %d BatchNorm layers, exchanged %d pools with their ReLU", folded, swapped)
-        if dtype == torch.bfloat16 and device.type == "cpu":
-            unstride_depthwise(fast)
+        if plan != PLAIN and device.type == "cpu":
+            rewire(fast, depthwise=dtype == torch.bfloat16)
         if plan.channels_last:
             _channels_last(fast)
     compiled = plan.compile and device.type != "cpu"

@@ -58,40 +58,6 @@ def pool_before_relu(network: nn.Module) -> int:
     return len(pairs)
 
 
-class SubsampledConv2d(nn.Module):
-    """A strided depthwise convolution as one of stride 1 and a subsampling: the same outputs and gradients.
-
-    In bfloat16 on a CPU the input gradient of a strided depthwise convolution has no fast kernel, and costs some twenty
-    times that of stride 1: two thirds of an attack on EfficientNet-B0.
-    """
-
-    def __init__(self, conv: nn.Conv2d) -> None:
-        """Take over the weights of conv."""
-        super().__init__()
-        self.stride = conv.stride
-        self.conv = conv
-        conv.stride = (1, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return what the strided convolution would."""
-        y: Tensor = self.conv(x)[:, :, :: self.stride[0], :: self.stride[1]]
-        return y.contiguous(memory_format=torch.channels_last)
-
-
-def unstride_depthwise(network: nn.Module) -> int:
-    """Replace each strided depthwise convolution by `SubsampledConv2d`, in place; returns how many."""
-    names = [
-        name
-        for name, layer in network.named_modules()
-        if name and type(layer) is nn.Conv2d and layer.groups == layer.in_channels > 1 and max(layer.stride) > 1
-    ]
-    for name in names:
-        conv = network.get_submodule(name)
-        assert isinstance(conv, nn.Conv2d)
-        network.set_submodule(name, SubsampledConv2d(conv))
-    return len(names)
-
-
 def _can_fold(layer: nn.Module, norm: nn.Module) -> bool:
     return (
         _CONVS.get(type(layer)) is type(norm)

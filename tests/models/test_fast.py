@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from tasklab.models import Network, fast
 from tasklab.models.fast import PLAIN, Plan, prepare, probe
-from tasklab.models.folding import SubsampledConv2d, fold_batchnorm, pool_before_relu
+from tasklab.models.folding import fold_batchnorm, pool_before_relu
+from tasklab.models.rewiring import SubsampledConv2d
 
 ARCHS = ("mlp", "small_cnn", "resnet18", "efficientnet_b0", "densenet121")
 FOLDED = Plan(fold=True, channels_last=True)
