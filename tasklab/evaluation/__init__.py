@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tasklab.evaluation.ensemble import Stage, WorstCase, stream_worst_case, worst_case
 from tasklab.evaluation.honesty import Check, HonestyReport, assess, stream_report
 from tasklab.evaluation.outcomes import Outcomes, outcomes
-from tasklab.evaluation.robustness import Progress, Row, curve, evaluate, stream_rows, worst_case
+from tasklab.evaluation.robustness import Progress, Row, combined, curve, evaluate, stream_rows
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
 from tasklab.evaluation.tables import frame, table, to_csv, to_json, to_markdown
 from tasklab.evaluation.transferring import TransferResult, transfer
@@ -16,8 +17,11 @@ __all__ = [
     "Progress",
     "Row",
     "Share",
+    "Stage",
     "TransferResult",
+    "WorstCase",
     "assess",
+    "combined",
     "curve",
     "evaluate",
     "frame",
@@ -25,6 +29,7 @@ __all__ = [
     "outcomes",
     "stream_report",
     "stream_rows",
+    "stream_worst_case",
     "table",
     "to_csv",
     "to_json",

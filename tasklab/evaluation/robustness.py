@@ -203,7 +203,7 @@ def curve(
     return evaluate(system, data, attacks, batch_size=batch_size, progress=progress)
 
 
-def worst_case(rows: Sequence[Row]) -> Row:
+def combined(rows: Sequence[Row]) -> Row:
     """The worst case found: each image as the first attack that succeeded on it left it.
 
     Args:

@@ -13,7 +13,7 @@ from torch import nn
 from tasklab.attacks import FGSM, PGD
 from tasklab.codecs import ABNORMAL
 from tasklab.data import ImageSet
-from tasklab.evaluation import Progress, Row, Share, curve, evaluate, outcomes, stream_rows, worst_case
+from tasklab.evaluation import Progress, Row, Share, combined, curve, evaluate, outcomes, stream_rows
 from tasklab.system import System
 from tasklab.tasks import INT, RBC
 
@@ -174,34 +174,34 @@ class TestWorstCase:
 
     def test_is_per_example_not_per_attack(self) -> None:
         one, two = made([9, 1, 2, 3], [0, 1, 2, 3]), made([0, 9, 2, 3], [0, 1, 2, 3], objective="bits", restarts=3)
-        worst = worst_case([one, two])
+        worst = combined([one, two])
         assert worst.decoded.tolist() == [9, 9, 2, 3]
         assert worst.outcomes.correct == 2 < min(one.outcomes.correct, two.outcomes.correct)
         assert (worst.objective, worst.restarts, worst.seconds) == ("margin + bits", 4, 2.0)
 
     def test_the_first_success_on_an_image_counts(self) -> None:
-        assert worst_case([made([-1], [0]), made([5], [0])]).decoded.tolist() == [-1]
+        assert combined([made([-1], [0]), made([5], [0])]).decoded.tolist() == [-1]
         evaded = [made([-1, -1], [0, 0], criterion="evaded"), made([5, 0], [0, 0], criterion="evaded")]
-        assert worst_case(evaded).decoded.tolist() == [5, -1]
+        assert combined(evaded).decoded.tolist() == [5, -1]
 
     def test_is_masked_only_if_every_attack_was(self) -> None:
         masked = made([0, 1], [0, 1], zero_gradient=Share(2, 2), unmoved=Share(2, 2))
-        assert worst_case([masked, masked]).flags == ("masked", "unmoved")
-        assert worst_case([masked, made([0, 1], [0, 1])]).flags == ()
+        assert combined([masked, masked]).flags == ("masked", "unmoved")
+        assert combined([masked, made([0, 1], [0, 1])]).flags == ()
 
     def test_the_clean_row_does_not_count(self) -> None:
         rows = evaluate(linear(EAST), (X, Y), [OWN_LOSS, MARGIN])
-        assert worst_case(rows).outcomes.accuracy.value == pytest.approx(robust_share(0.1))
+        assert combined(rows).outcomes.accuracy.value == pytest.approx(robust_share(0.1))
 
     def test_refuses_what_does_not_belong_together(self) -> None:
         with pytest.raises(ValueError, match="expected rows of attacks, got none; try"):
-            worst_case(evaluate(linear(EAST), (X, Y)))
+            combined(evaluate(linear(EAST), (X, Y)))
         with pytest.raises(
             ValueError, match=r"expected attacks of one eps, norm and criterion, got .*0\.1.*0\.2.*; try"
         ):
-            worst_case([made([0], [0]), made([0], [0], eps=0.2)])
+            combined([made([0], [0]), made([0], [0], eps=0.2)])
         with pytest.raises(ValueError, match="expected attacks on the same images"):
-            worst_case([made([0], [0]), made([1], [1])])
+            combined([made([0], [0]), made([1], [1])])
 
 
 def test_what_is_no_data_is_refused() -> None:
