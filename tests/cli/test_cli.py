@@ -119,6 +119,19 @@ def test_check_flags_what_the_attack_did_not_try(made: Path, capsys: pytest.Capt
     assert report["sentence"] in page
 
 
+def test_worst_tells_each_stage_and_goes_on_from_its_folder(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["worst", str(made / "digits-rbc.safetensors"), "--n", "20", "--eps", "0.2", "--run", str(tmp_path / "w"),
+             "--sources", str(made / "digits-tra.safetensors")]
+    code, text, err = run(*words, "--json", capsys=capsys)
+    found = json.loads(text)
+    assert code == 0 and found["correct"] + found["wrong"] + found["abnormal"] == 20
+    assert found["stages"][0]["name"].startswith("transfer from") and "stand" in err
+    _, again, _ = run(*words, "--json", capsys=capsys)
+    assert json.loads(again) == found, "every stage was kept: nothing is run again, its seconds included"
+
+
 def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, page, _ = run("show", str(made / "digits-tra.safetensors"), capsys=capsys)
     assert page.strip() == (made / "digits-tra.md").read_text().strip()
@@ -145,6 +158,8 @@ def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["train", "--task", "tra", "--S", "3"], "expected settings of tra"),
         (["train", "--task", "rbc", "--bits", "2"], "try bits=4"),
         (["train", "--lr", "-1"], "expected lr"),
+        (["worst", "{rbc}", "--preset", "nonsense"], "expected preset among"),
+        (["check", "{rbc}", "--attack", "fgsm"], "expected --attack pgd"),
         (["data", "nonsense"], "expected a set among"),
         (["show", "nonsense"], "expected a system among"),
     ],

@@ -109,7 +109,7 @@ def test_presets_grow_and_attacks_of_another_ball_are_refused() -> None:
     assert sizes == sorted(sizes)
     with pytest.raises(ValueError, match="expected preset among"):
         ensemble(TRA(), 0.1, "nonsense")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="expected attacks with eps=0.2"):
+    with pytest.raises(ValueError, match=r"expected attacks with eps=0\.2"):
         worst_case(linear(EAST), (X, labels_of(linear(EAST))), 0.2, preset=OWN)
 
 

@@ -1,0 +1,52 @@
+"""``tasklab worst``: the worst case that an ensemble of attacks finds, resumable."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tasklab.cli.common import Bar, add_common, fraction, load_system, print_json, test_images
+
+
+def add(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command."""
+    command = commands.add_parser("worst", help="the worst case found by an ensemble of attacks")
+    command.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
+    command.add_argument("--eps", type=fraction, default=0.1, help="ε in pixel units (default: 0.1)")
+    command.add_argument("--preset", default="quick", help="quick, standard or full (default: quick)")
+    command.add_argument("--sources", nargs="*", default=[], metavar="SYSTEM", help="systems whose images are tried")
+    command.add_argument("--criterion", choices=("misclassified", "evaded"), default="misclassified",
+                         help="misclassified: another label or None; evaded: another class")
+    command.add_argument("--n", type=int, default=200, help="the first N test images (default: 200)")
+    command.add_argument("--run", type=Path, dest="folder", help="folder to go on from after an interruption")
+    add_common(command)
+    command.set_defaults(call=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run each stage on the survivors of the last, print what is left."""
+    from tasklab.evaluation import stream_worst_case
+
+    system = load_system(args.system, args.device)
+    bar = Bar()
+    for stage, found in stream_worst_case(
+        system, test_images(system, args), args.eps, preset=args.preset, folder=args.folder, seed=args.seed,
+        sources={name: load_system(name, args.device) for name in args.sources}, criterion=args.criterion,
+        progress=bar.evaluation,
+    ):
+        bar.say(f"{stage.name}: {stage.broken} of {stage.tried} fell, {100 * stage.standing:.1f} % stand "
+                f"({stage.seconds:.1f} s)")
+        worst = found
+    if args.json:
+        print_json({
+            "system": args.system, "eps": args.eps, "preset": args.preset, "criterion": args.criterion,
+            "n": worst.outcomes.n, "correct": worst.outcomes.correct, "wrong": worst.outcomes.wrong,
+            "abnormal": worst.outcomes.abnormal, "stages": [vars(stage) for stage in worst.stages],
+            "broken_by": worst.broken_by.tolist(),
+        })
+        return 0
+    print(f"{args.system}, ε = {args.eps:g}, worst case found by {len(worst.stages)} attacks ({args.preset}): "
+          f"correct {worst.outcomes.accuracy.percent()} %, wrong {worst.outcomes.error.percent()} %, "
+          f"None {worst.outcomes.alarm.percent()} %, n = {worst.outcomes.n}")
+    return 0
