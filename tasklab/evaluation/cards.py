@@ -17,11 +17,16 @@ from tasklab.system import System
 
 
 def probes(eps: Iterable[float], *, seed: int = 0) -> list[PGD]:
-    """The two attacks of every card, at each ε: PGD-20 on the own loss as published, and PGD-40 on the margin."""
+    """The attacks of every card, at each ε: PGD-20 on the own loss as published, PGD-40 on the margin and on its terms.
+
+    The terms (``bits``) are climbed one by one: an interval's two ends pull in opposite directions, and their minimum
+    alone turns back halfway.
+    """
     attacks = []
     for r in eps:
         attacks.append(PGD(eps=r, steps=20, objective="train", keep="last", seed=seed))
         attacks.append(PGD(eps=r, steps=40, objective="margin", seed=seed))
+        attacks.append(PGD(eps=r, steps=40, objective="bits", seed=seed))
     return attacks
 
 
@@ -155,7 +160,7 @@ def _listed(settings: dict[str, Any]) -> str:
 
 
 def catalogue_markdown(cards: list[dict[str, Any]]) -> str:
-    """Every system's figures on one page, the two attacks side by side."""
+    """Every system's figures on one page, the attacks side by side."""
     import pandas as pd
 
     lines = [
@@ -163,9 +168,10 @@ def catalogue_markdown(cards: list[dict[str, Any]]) -> str:
         "",
         "Accuracies in %, from each system's card (which names n, intervals, recipe and the command that made it): "
         "clean on the whole test set; under PGD-20 on the system's own training loss, as published, with the share of "
-        "correct images whose gradient was exactly 0 in brackets; and under PGD-40 on the margin. Where the bracket is "
-        "large, the number before it says that the attack had nothing to follow, not that the system withstood it. "
-        "All are upper bounds on the accuracy in the worst case.",
+        "correct images whose gradient was exactly 0 in brackets; under PGD-40 on the margin, and on each of its terms "
+        "in turn (bits, interval ends, rivals). Where the bracket is large, the number before it says that the attack "
+        "had nothing to follow, not that the system withstood it. All are upper bounds on the accuracy in the worst "
+        "case.",
         "",
         "Written by `tasklab list --catalogue`.",
     ]
@@ -180,7 +186,7 @@ def _line(card: dict[str, Any]) -> dict[str, str]:
     for row in card["metrics"][1:]:
         value = f"{100 * row['accuracy']:.1f}"
         own = row["objective"] == "train"
-        line[f"{'own loss' if own else 'margin'} {radius(row['eps'])}"] = (
+        line[f"{'own loss' if own else row['objective']} {radius(row['eps'])}"] = (
             f"{value} ({100 * row['zero_gradient']:.0f})" if own else value
         )
     return line
