@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from tasklab.attacks.apgd import APGD
 from tasklab.attacks.criteria import CRITERIA, closeness, succeeded
+from tasklab.attacks.cw import CW
 from tasklab.attacks.engine import attack, stream
 from tasklab.attacks.fab import FAB
+from tasklab.attacks.hopskipjump import HopSkipJump
 from tasklab.attacks.noise import Noise
 from tasklab.attacks.objectives import OBJECTIVES, Objective
 from tasklab.attacks.result import AttackResult
@@ -16,11 +18,13 @@ from tasklab.attacks.square import Square
 __all__ = [
     "APGD",
     "CRITERIA",
+    "CW",
     "FAB",
     "FGSM",
     "OBJECTIVES",
     "PGD",
     "AttackResult",
+    "HopSkipJump",
     "Noise",
     "Objective",
     "Settings",

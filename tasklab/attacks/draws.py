@@ -32,13 +32,16 @@ class Draws:
         """float32 ``(rows, *shape)`` of −1 and 1."""
         return torch.where(self.uniform(*shape) < 0.5, -1.0, 1.0)
 
-    def normal(self, *shape: int) -> Tensor:
-        """float32 ``(rows, *shape)``, standard normal."""
-        return self._draw(shape, lambda generator: generator.standard_normal(shape, dtype=np.float32))
+    def normal(self, *shape: int, which: slice = slice(None)) -> Tensor:
+        """float32 ``(these rows, *shape)``, standard normal, for some of the rows alone."""
+        return self._draw(shape, lambda generator: generator.standard_normal(shape, dtype=np.float32), which)
 
-    def _draw(self, shape: tuple[int, ...], one: Callable[[np.random.Generator], Any]) -> Tensor:
-        drawn = np.empty((len(self._rows), *shape), dtype=np.float32)
-        names = zip(self._rows.indices.tolist(), self._rows.restart.tolist(), self._rows.part.tolist(), strict=True)
+    def _draw(
+        self, shape: tuple[int, ...], one: Callable[[np.random.Generator], Any], which: slice = slice(None)
+    ) -> Tensor:
+        indices, restart, part = (t[which].tolist() for t in (self._rows.indices, self._rows.restart, self._rows.part))
+        drawn = np.empty((len(indices), *shape), dtype=np.float32)
+        names = zip(indices, restart, part, strict=True)
         for row, name in enumerate(names):
             if name not in self._generators:
                 key = (self._seed, name[0] * MAX_RESTARTS + name[1])

@@ -173,7 +173,10 @@ class Rows:
 
     def leave(self, *state: Tensor) -> tuple[Tensor, ...]:
         """Drop the rows of examples that are fooled, from these rows and from tensors ``(rows, …)`` beside them."""
-        stay = self.reached[self.example] <= 0
+        return self.keep(self.reached[self.example] <= 0, *state)
+
+    def keep(self, stay: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """Drop all rows but these, from here and from tensors ``(rows, …)`` beside them."""
         if bool(stay.all()):
             return state
         low, high = self.box

@@ -12,7 +12,7 @@ import torchattacks
 from attack_systems import SHAPE, TASKS, centred, linear, lowest_terms, planes, sample, terms
 from torch import Tensor, nn
 
-from tasklab.attacks import FAB, PGD, attack, stream
+from tasklab.attacks import CW, FAB, PGD, HopSkipJump, attack, stream
 from tasklab.attacks.fab import to_plane
 from tasklab.evaluation import evaluate
 from tasklab.system import System
@@ -185,3 +185,104 @@ def test_settings() -> None:
         FAB(steps=0)
     with pytest.raises(ValueError, match="expected halvings"):
         FAB(halvings=-1)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_cw_comes_near_the_exact_distance_of_a_linear_system(name: str) -> None:
+    system, images, labels, exact = near_boundary(name, "l2", 12)
+    result = attack(system, images, labels, CW(steps=500, searches=5, rate=0.02))
+    assert bool(result.fooled.all())
+    assert bool((result.distance.double() >= exact - 1e-6).all())
+    assert float((result.distance.double() - exact).max()) < 0.03
+    assert float((result.distance.double() / exact).median()) < 1.1
+    assert result.settings.norm == "l2"
+
+
+def test_cw_is_as_short_as_its_peer() -> None:
+    images = torch.rand(16, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    system = centred(TRA(num_classes=5), images)
+    labels = system.predict(images)
+    ours = attack(system, images, labels, CW(steps=300, searches=5, c=1.0))
+    theirs = torchattacks.CW(system.network, c=1, kappa=0, steps=100, lr=0.01)(images, labels)
+    won = system.predict(theirs) != labels
+    assert int(won.sum()) > 8
+    expected = (theirs - images).flatten(1).norm(dim=1)[won]
+    assert float(ours.distance[won].mean()) <= 1.02 * float(expected.mean())
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("name", ["tra", "rbc", "int"])
+def test_hopskipjump_finds_a_near_boundary_from_labels_alone(name: str, norm: str) -> None:
+    system, images, labels, exact = near_boundary(name, norm, 8)
+    result = attack(system, images, labels, HopSkipJump(norm=norm, steps=10))  # type: ignore[arg-type]
+    assert result.backwards == 0
+    assert not bool(result.zero_gradient.any())
+    assert bool(result.fooled.all())
+    assert bool((result.distance.double() >= exact - 1e-6).all())
+    assert float((result.distance.double() / exact).median()) < (1.3 if norm == "l2" else 1.8)
+
+
+class Steps(nn.Module):
+    """The same answers rounded to a few steps: no gradient, and no slope between two steps."""
+
+    def __init__(self, inner: nn.Module, unit: float) -> None:
+        super().__init__()
+        self.inner, self.unit = inner, unit
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sign(self.inner(x)) * self.unit
+
+
+def test_hopskipjump_does_not_care_about_plateaus_of_loss_or_output() -> None:
+    system, images, labels, exact = near_boundary("rbc", "l2", 8)
+    plain = attack(system, images, labels, HopSkipJump(norm="l2", steps=6))
+    fitted = System(system.network, RBC(num_classes=6, S=0.0))
+    assert not bool(fitted.task.loss(fitted.outputs(images), labels).any()), "every image is fitted: loss 0"
+    masked = attack(fitted, images, labels, PGD(eps=0.5, norm="l2", objective="train", random_start=False))
+    assert bool(masked.zero_gradient.all())
+    assert not bool(masked.fooled.any())
+    for other in (fitted, System(Steps(system.network, 4.0), system.task)):
+        found = attack(other, images, labels, HopSkipJump(norm="l2", steps=6))
+        assert torch.equal(found.distance, plain.distance), "the labels are the same, so the walk is"
+        assert bool(found.fooled.all())
+    assert float((plain.distance.double() / exact).median()) < 1.6
+    flat = attack(System(Steps(system.network, 4.0), system.task), images, labels, FAB(norm="l2"))
+    assert not bool(flat.fooled.any()), "a control: gradients find nothing there"
+
+
+def test_hopskipjump_without_a_start_gives_the_image_back() -> None:
+    system = linear(TRA(num_classes=4), scale=1e-6)
+    with torch.no_grad():
+        system.network[1].bias += torch.tensor([1.0, 0.0, 0.0, 0.0])
+    images = torch.rand(3, *SHAPE)
+    result = attack(system, images, torch.zeros(3, dtype=torch.int64), HopSkipJump(steps=2, tries=4))
+    assert bool(result.unmoved.all())
+    assert not bool(result.fooled.any())
+
+
+def test_hopskipjump_on_a_network_that_is_not_linear() -> None:
+    images = torch.rand(8, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    system = centred(TRA(num_classes=5), images)
+    labels = system.predict(images)
+    short = attack(system, images, labels, HopSkipJump(norm="l2", steps=2))
+    longer = attack(system, images, labels, HopSkipJump(norm="l2", steps=12))
+    assert bool(longer.fooled.all())
+    assert float(longer.distance.mean()) < float(short.distance.mean())
+    best = attack(system, images, labels, FAB(norm="l2")).distance
+    assert float(longer.distance.mean()) < 3 * float(best.mean())
+    alarm = attack(system, images, labels, HopSkipJump(norm="l2", steps=2, criterion="evaded"))
+    assert bool((alarm.decoded[alarm.fooled] >= 0).all())
+
+
+def test_label_attacks_have_no_targets_and_no_objective() -> None:
+    for more in ({"targeted": True}, {"objective": "margin"}):
+        with pytest.raises(TypeError):
+            HopSkipJump(**more)
+    with pytest.raises(ValueError, match="expected samples"):
+        HopSkipJump(samples=0)
+    with pytest.raises(TypeError):
+        CW(norm="linf")  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match=r"expected searches as an integer in 1\.\.10, got 11"):
+        CW(steps=10, searches=11)
+    with pytest.raises(ValueError, match="expected rate"):
+        CW(rate=-1.0)

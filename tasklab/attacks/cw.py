@@ -1,0 +1,92 @@
+"""The L2 attack of Carlini & Wagner (2017, "Towards evaluating the robustness of neural networks") on margins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from tasklab.attacks.geometry import per_row
+from tasklab.attacks.nearest import Nearest, finish
+from tasklab.attacks.rows import Group, Loop, Rows, loop
+from tasklab.attacks.settings import Norm, check_number, check_whole
+
+if TYPE_CHECKING:
+    from tasklab.attacks.engine import Runner
+
+INSIDE = 1 - 1e-6
+"""How far into (−1, 1) a pixel is pulled before the inverse of tanh."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CW(Nearest):
+    """Minimise ``‖δ‖² + c·relu(margin_y)`` over ``x + δ = (tanh w + 1)/2`` with Adam (Carlini & Wagner 2017, κ = 0).
+
+    Margins are taken in the task's natural unit (S for RBC, the span of the line for INT), so that one range of c
+    serves every task. c is searched for each row: ten times larger until it succeeds, then halfway between failure and
+    success.
+    Any objective that is positive exactly on success takes the place of ``−margin_y``.
+
+    Args:
+        steps: Adam's steps in all, shared out equally among the searches.
+        searches: values of c tried for each row.
+        c: the first of them.
+        rate: Adam's learning rate on w.
+
+    The rest is as in `Nearest`; the norm is ``"l2"``.
+
+    >>> from tasklab.attacks import attack
+    >>> from tasklab.system import System
+    >>> from tasklab.tasks import make_task
+    >>> layer = torch.nn.Linear(2, 2)
+    >>> _ = layer.weight.data.copy_(torch.tensor([[4.0, 0.0], [0.0, 2.0]])), layer.bias.data.fill_(-1.0)
+    >>> system = System(layer, make_task("rbc", num_classes=4, S=1))
+    >>> round(float(attack(system, torch.tensor([[0.4, 0.6]]), torch.tensor([3]), CW()).distance), 2)
+    0.1
+    """
+
+    steps: int = 600
+    norm: Norm = field(default="l2", init=False)
+    restarts: int = field(default=1, init=False)
+    searches: int = 6
+    c: float = 0.1
+    rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_whole("searches", self.searches, low=1, high=self.steps)
+        for name, hint in (("c", "0.1"), ("rate", "0.01")):
+            check_number(name, getattr(self, name), low=0.0, hint=hint)
+
+
+@loop.register(CW)
+def _descend(settings: CW, run: Runner, group: Group, fooled: torch.Tensor) -> Loop:
+    """One descent for each c, all rows at once."""
+    rows = Rows(run, group, settings, fooled, shortest=True)
+    image, unit = rows.origin, run.task.unit
+    start = torch.atanh((2 * image - 1) * INSIDE)
+    c = torch.full_like(rows.example, settings.c, dtype=torch.float32)
+    low, high = torch.zeros_like(c), torch.full_like(c, torch.inf)
+    inner = settings.steps // settings.searches
+    w = first = second = start
+    hit = torch.zeros_like(c, dtype=torch.bool)
+    for index in range(inner * settings.searches if len(rows) else 0):
+        step = index % inner
+        if step == 0:
+            if index:
+                low, high = torch.where(hit, low, c), torch.where(hit, torch.minimum(high, c), high)
+                c = torch.where(high == torch.inf, 10 * c, (low + high.clamp_max(1e30)) / 2)
+            w, first, second, hit = start, torch.zeros_like(w), torch.zeros_like(w), torch.zeros_like(hit)
+        t = torch.tanh(w)
+        x = (t + 1) / 2
+        z, value, gradient = rows.climb(x)
+        hit = hit | rows.offer(x, z)
+        yield rows.step(index, x, z, value, gradient)
+        pull = c * (value <= 0) / unit  # relu's slope; the boundary itself is no success yet
+        slope = (2 * (x - image) - per_row(pull, x) * gradient) * (1 - t * t) / 2
+        first = 0.9 * first + 0.1 * slope
+        second = 0.999 * second + 0.001 * slope * slope
+        corrected = (second / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8
+        w = w - settings.rate * first / (1 - 0.9 ** (step + 1)) / corrected
+    return finish(rows, settings)
