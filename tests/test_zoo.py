@@ -9,7 +9,10 @@ from tasklab import data, zoo
 from tasklab.attacks import PGD, attack
 from tasklab.evaluation.cards import card_markdown, catalogue_markdown, figure
 
-KINDS = ("tra", "deepbe", "int", "rbc", "rbc-s10", "rbc-s100", "tra-at", "rbc-at-train", "rbc-at-margin", "rbc-gn")
+KINDS = (
+    "tra", "deepbe", "deepbe-hinge", "int", "rbc", "rbc-s10", "rbc-s100", "rbc-gn", "tra-at", "rbc-at-train",
+    "rbc-at-margin",
+)
 SETS = ("digits", "mnist")
 NAMES = [f"{dataset}-{kind}" for dataset in SETS for kind in KINDS]
 
