@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from tasklab import data, zoo
 from tasklab.data import DataMissing, DownloadError, DownloadEvent
-from tests.systems import TASKS, small_zoo
+from tests.systems import KEYS, small_zoo
 
 APP = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 AIMS = ("train", "margin", "bits", "soft_margin", "sum_bits", "towards_code", "up", "down", "unclipped")
@@ -122,7 +122,7 @@ def test_every_control_can_be_moved() -> None:
     for key, value in (("norm", "l2"), ("attack", "FGSM"), ("attack", "PGD")):
         clean(at.segmented_control(key=key).set_value(value).run())
     clean(at.number_input(key="image").set_value(399).run())
-    clean(at.multiselect(key="systems").set_value(list(TASKS)).run())
+    clean(at.multiselect(key="systems").set_value(list(KEYS)).run())
 
 
 def test_epsilon_zero_changes_nothing() -> None:
@@ -135,11 +135,10 @@ def test_the_buttons_find_the_next_picture_of_a_class() -> None:
     labels = data.load("digits", "test").labels.tolist()
     at = start(image="10")
     at.selectbox(key="only").set_value("7").run()
-    back, on = at.sidebar.button[0], at.sidebar.button[1]
-    clean(on.click().run())
+    clean(at.sidebar.button[1].click().run())
     found = labels.index(7, 11)
     assert at.number_input(key="image").value == found
-    clean(back.click().run())
+    clean(at.sidebar.button[0].click().run())
     sevens = [i for i, label in enumerate(labels) if label == 7]
     assert at.number_input(key="image").value == sevens[sevens.index(found) - 1]
 

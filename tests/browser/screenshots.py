@@ -17,6 +17,7 @@ def main(query: str = "", name: str = "attack_lab") -> None:
         for size, (width, height) in SIZES.items():
             for scheme in ("light", "dark"):
                 page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+                page.set_default_timeout(240_000)
                 page.goto(f"{address}/?{query}")
                 settled(page)
                 page.wait_for_timeout(500)

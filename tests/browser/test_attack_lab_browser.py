@@ -34,6 +34,7 @@ class Visit:
 
     def __init__(self, browser: Any, url: str, **settings: Any) -> None:
         self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **settings)
+        self.context.set_default_timeout(240_000)
         self.page = self.context.new_page()
         self.errors: list[str] = []
         self.asked: list[str] = []
@@ -108,7 +109,7 @@ def test_a_link_repeats_the_page_in_another_tab(visit: Any) -> None:
 def test_charts_and_pictures_say_what_they_show(visit: Any) -> None:
     tab = visit()
     charts = tab.page.locator("[data-testid=stPlotlyChart]")
-    named = tab.page.get_by_role("img", name="Before:")
+    named = tab.page.locator('[aria-label*="Before:"][aria-label*="After:"]')
     assert charts.count() == named.count() > 0
     assert all(tab.page.locator("img").nth(i).get_attribute("alt") for i in range(tab.page.locator("img").count()))
 
