@@ -7,6 +7,7 @@ from tasklab.attacks.criteria import CRITERIA, closeness, succeeded
 from tasklab.attacks.cw import CW
 from tasklab.attacks.engine import attack, stream
 from tasklab.attacks.fab import FAB
+from tasklab.attacks.features import towards_features
 from tasklab.attacks.hopskipjump import HopSkipJump
 from tasklab.attacks.noise import Noise
 from tasklab.attacks.objectives import OBJECTIVES, Objective
@@ -34,4 +35,5 @@ __all__ = [
     "closeness",
     "stream",
     "succeeded",
+    "towards_features",
 ]

@@ -153,9 +153,13 @@ class Runner:
         self.forwards += len(x)
         return self.codec.margins(self.system.read(x, batch_size=self.batch_size))
 
-    def value(self, z: Tensor, y: Tensor, part: Tensor, targets: Tensor | None) -> Tensor:
-        """What is climbed, ``(rows,)``."""
-        value = self.objective(self.task, z, y, part, targets)
+    def value(self, x: Tensor, z: Tensor, y: Tensor, part: Tensor, targets: Tensor | None) -> Tensor:
+        """What is climbed at ``x`` with outputs ``z``, ``(rows,)``."""
+        read = z
+        if self.objective.of == "features":
+            self.forwards += len(x)
+            read = torch.cat([self.system.features(rows) for rows in torch.split(x, self.batch_size)])
+        value = self.objective(self.task, read, y, part, targets)
         if not isinstance(value, Tensor) or value.shape != y.shape:
             got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(f"expected the objective's values as ({len(y)},), one for each row, got {got}")
@@ -166,7 +170,7 @@ class Runner:
         self.forwards += len(x)
         with torch.no_grad():
             z = torch.cat([self.network(rows).float() for rows in torch.split(x, self.batch_size)])
-        return z, self.value(z, y, part, targets)
+            return z, self.value(x, z, y, part, targets)
 
     def climb(
         self, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None
@@ -179,7 +183,7 @@ class Runner:
                 leaf = x[rows].detach().clone().requires_grad_()
                 z = self.network(leaf).float()
                 aimed = None if targets is None else targets[rows].clone()
-                value = self.value(z, y[rows].clone(), part[rows].clone(), aimed)
+                value = self.value(leaf, z, y[rows].clone(), part[rows].clone(), aimed)
                 gradient = None
                 if value.requires_grad:
                     (gradient,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ class Objective:
         parts: how many parts there are for a task; an attack runs all of them and keeps each example's best.
         targetable: whether ``−value`` at the target class leads to that class.
         check: raises a ValueError for a task that the objective does not fit.
+        of: what ``value`` is given as z: the outputs, or the penultimate features ``(N, D)``.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Objective:
     parts: Callable[[Task], int] = lambda task: 1
     targetable: bool = True
     check: Callable[[Task], None] = lambda task: None
+    of: Literal["outputs", "features"] = "outputs"
 
     def __call__(self, task: Task, z: Tensor, y: Tensor, part: Tensor, targets: Tensor | None = None) -> Tensor:
         """The value to climb, ``(N,)``; with targets, the descent towards them."""
