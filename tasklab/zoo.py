@@ -67,9 +67,9 @@ def path(name: str, *, where: Path | None = None) -> Path:
     Raises:
         ValueError: no such system; the message lists those there are.
     """
-    if name in names(where=where):
+    if name and name == Path(name).name:
         for place in _places(where):
-            if (file := place / f"{name}{SUFFIX}").exists():
+            if (file := place / f"{name}{SUFFIX}").is_file():
                 return file
     raise ValueError(f"expected a system among {', '.join(names(where=where)) or 'none'}, got {name!r}")
 

@@ -53,8 +53,8 @@ def small_zoo() -> SmallZoo:
 def telling(systems: dict[str, System], x: Tensor, y: Tensor) -> list[int]:
     """The pictures on which the aim makes the difference, in the app's opening scenario.
 
-    All systems read them correctly; an attack on the training loss breaks TRA and no other, for want of a gradient; one
-    on the decision margin breaks all.
+    All systems read them correctly. An attack on the training loss breaks TRA and DeepBE, and finds no gradient in the
+    others; one on the decision margin breaks all.
     """
     good = torch.ones(len(y), dtype=torch.bool)
     for key, system in systems.items():
@@ -62,7 +62,7 @@ def telling(systems: dict[str, System], x: Tensor, y: Tensor) -> list[int]:
             settings = PGD(eps=0.2, steps=10, random_start=False, keep="best", objective=objective)
             result = attack(system, x, y, settings)
             good &= result.clean_decoded == y
-            good &= result.fooled if objective == "margin" or key == "tra" else result.zero_gradient
+            good &= result.fooled if objective == "margin" or key in ("tra", "deepbe") else result.zero_gradient
     return [int(i) for i in torch.nonzero(good)]
 
 

@@ -9,7 +9,7 @@ from lab_ui.setup import Setup
 from lab_ui.words import AIM_NOTES, AIMS, HELP
 from tasklab.data import ImageSet
 
-PICTURE = {"digits": 7, "mnist": 3}
+PICTURE = {"digits": 54, "mnist": 20}
 """The picture each data set opens with: one on which the aim makes the difference."""
 
 MAIN_AIMS = ("train", "margin")

@@ -11,6 +11,7 @@ VARIANTS = {
     "at-train": "trained under attacks on its loss",
     "at-margin": "trained under attacks on its margin",
     "gn": "trained on noise",
+    "hinge": "hinge loss",
 }
 
 AIMS = {
