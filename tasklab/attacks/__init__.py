@@ -11,9 +11,10 @@ from tasklab.attacks.features import towards_features
 from tasklab.attacks.hopskipjump import HopSkipJump
 from tasklab.attacks.noise import Noise
 from tasklab.attacks.objectives import OBJECTIVES, Objective
+from tasklab.attacks.pgd import FGSM, PGD
 from tasklab.attacks.result import AttackResult
 from tasklab.attacks.rows import Step
-from tasklab.attacks.settings import FGSM, PGD, Settings
+from tasklab.attacks.settings import Settings
 from tasklab.attacks.square import Square
 
 __all__ = [

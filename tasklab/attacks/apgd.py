@@ -13,7 +13,7 @@ from tasklab.attacks.rows import Group, Loop, Rows, loop
 from tasklab.attacks.settings import Norm, Settings, check_choice, check_starts
 
 if TYPE_CHECKING:
-    from tasklab.attacks.engine import Runner
+    from tasklab.attacks.runner import Runner
 
 MOMENTUM, ENOUGH = 0.75, 0.75
 """α of the momentum, and ρ: the share of steps that must rise for a step size to stay (section 4 of the paper)."""

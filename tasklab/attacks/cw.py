@@ -13,7 +13,7 @@ from tasklab.attacks.rows import Group, Loop, Rows, loop
 from tasklab.attacks.settings import Norm, check_number, check_whole
 
 if TYPE_CHECKING:
-    from tasklab.attacks.engine import Runner
+    from tasklab.attacks.runner import Runner
 
 INSIDE = 1 - 1e-6
 """How far into (−1, 1) a pixel is pulled before the inverse of tanh."""

@@ -1,4 +1,4 @@
-"""The way through every attack: check, run its loop group after group, re-check the images in float32; and PGD's loop.
+"""The way through every attack: check, run its loop group after group, re-check the images in float32.
 
 Every example is attacked by ``restarts × parts`` rows of one batch. A row's closeness is positive exactly when its
 example is fooled, so the best row is the one with the largest closeness, whatever the objective climbs.
@@ -14,19 +14,16 @@ import torch
 from torch import Tensor
 
 from tasklab.attacks.criteria import succeeded
-from tasklab.attacks.geometry import MAX_INDEX, step
+from tasklab.attacks.geometry import MAX_INDEX
 from tasklab.attacks.objectives import Objective, as_objective
 from tasklab.attacks.result import AttackResult
-from tasklab.attacks.rows import Group, Loop, Rows, Step, length, loop
-from tasklab.attacks.settings import PGD, Settings
-from tasklab.models.fast import PLAIN, prepare, probe
+from tasklab.attacks.rows import Group, Step, length, loop
+from tasklab.attacks.runner import Runner
+from tasklab.attacks.settings import Settings
 from tasklab.system import System
 
 GROUP_ROWS = 4096
 """Rows held at once; more examples are attacked group after group."""
-
-PROBE_WORK = 1024
-"""Rows × steps from which it pays to look for a faster way to run the network."""
 
 
 def stream(
@@ -130,97 +127,6 @@ def attack(
             return result
         if progress is not None:
             progress(event)
-
-
-class Runner:
-    """The network as given, and its faster copy: outputs, values and gradients, in batches, counted."""
-
-    def __init__(
-        self, system: System, objective: Objective, settings: Settings, batch_size: int, images: Tensor, rows: int
-    ) -> None:
-        self.system, self.objective, self.batch_size = system, objective, batch_size
-        self.task, self.codec, self.parts = system.task, system.task.codec, objective.parts(system.task)
-        plan = settings.plan
-        if plan == "auto":
-            plan = probe(system.network, images[:batch_size]) if rows * settings.steps >= PROBE_WORK else PLAIN
-        self.plan = plan
-        self.exact = plan == PLAIN
-        self.network = system.outputs if self.exact else prepare(system.network, plan)
-        self.forwards = self.backwards = 0
-
-    def margins(self, x: Tensor) -> Tensor:
-        """Exact margins, float32 on the network as given."""
-        self.forwards += len(x)
-        return self.codec.margins(self.system.read(x, batch_size=self.batch_size))
-
-    def value(self, x: Tensor, z: Tensor, y: Tensor, part: Tensor, targets: Tensor | None) -> Tensor:
-        """What is climbed at ``x`` with outputs ``z``, ``(rows,)``."""
-        read = z
-        if self.objective.of == "features":
-            self.forwards += len(x)
-            read = torch.cat([self.system.features(rows) for rows in torch.split(x, self.batch_size)])
-        value = self.objective(self.task, read, y, part, targets)
-        if not isinstance(value, Tensor) or value.shape != y.shape:
-            got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise ValueError(f"expected the objective's values as ({len(y)},), one for each row, got {got}")
-        return value
-
-    def look(self, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Outputs and values alone."""
-        self.forwards += len(x)
-        with torch.no_grad():
-            z = torch.cat([self.network(rows).float() for rows in torch.split(x, self.batch_size)])
-            return z, self.value(x, z, y, part, targets)
-
-    def climb(
-        self, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Outputs, values, and gradients of the values with respect to ``x``."""
-        found = []
-        for low in range(0, len(x), self.batch_size):
-            rows = slice(low, low + self.batch_size)
-            with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
-                leaf = x[rows].detach().clone().requires_grad_()
-                z = self.network(leaf).float()
-                aimed = None if targets is None else targets[rows].clone()
-                value = self.value(leaf, z, y[rows].clone(), part[rows].clone(), aimed)
-                gradient = None
-                if value.requires_grad:
-                    (gradient,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)
-            if gradient is None:
-                gradient = torch.zeros_like(leaf)
-            found.append((z.detach(), value.detach(), torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)))
-        self.forwards += len(x)
-        self.backwards += len(x)
-        z, value, gradient = (torch.cat(column) for column in zip(*found, strict=True))
-        return z, value, gradient
-
-
-@loop.register(PGD)
-def _climb(settings: PGD, run: Runner, group: Group, fooled: Tensor) -> Loop:
-    """Climb the gradient, project, and keep what comes closest."""
-    rows = Rows(run, group, settings, fooled, everyone=settings.keep != "first")
-    x = rows.random_start() if settings.random_start else rows.origin
-    for index in range(settings.steps + 1):
-        if not len(rows):
-            break
-        last = index == settings.steps
-        gradient = None
-        if last:
-            z, value = rows.look(x)
-        else:
-            z, value, gradient = rows.climb(x)
-        if last and settings.keep == "last":
-            rows.forget()
-        if last or settings.keep != "last":
-            rows.offer(x, z, believe=settings.keep == "last")
-        yield rows.step(index, x, z, value, gradient)
-        if gradient is None:
-            break
-        if settings.keep == "first":
-            x, gradient = rows.leave(x, gradient)
-        x = step(x, gradient, rows.origin, rows.box, eps=settings.eps, stride=settings.stride, norm=settings.norm)
-    return rows
 
 
 def _nothing(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:

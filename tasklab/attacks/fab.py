@@ -16,7 +16,7 @@ from tasklab.attacks.rows import Group, Loop, Rows, length, loop
 from tasklab.tasks import Task
 
 if TYPE_CHECKING:
-    from tasklab.attacks.engine import Runner
+    from tasklab.attacks.runner import Runner
 
 BIAS, OVERSHOOT, FADE, BACK = 0.1, 0.05, 1e-4, 0.9
 """FAB's α_max, η − 1 (at the first step, and what is left of it at the last) and β."""

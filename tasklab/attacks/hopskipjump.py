@@ -19,7 +19,7 @@ from tasklab.attacks.settings import Norm, check_whole
 from tasklab.tasks import Task
 
 if TYPE_CHECKING:
-    from tasklab.attacks.engine import Runner
+    from tasklab.attacks.runner import Runner
 
 CHUNK = 4096
 """Images held at once while a direction is estimated."""

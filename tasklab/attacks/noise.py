@@ -15,7 +15,7 @@ from tasklab.attacks.rows import Group, Loop, Rows, loop
 from tasklab.attacks.settings import Settings, check_choice
 
 if TYPE_CHECKING:
-    from tasklab.attacks.engine import Runner
+    from tasklab.attacks.runner import Runner
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from tasklab.attacks.geometry import bounds, random_start
 from tasklab.attacks.settings import Settings
 
 if TYPE_CHECKING:
-    from tasklab.attacks.engine import Runner
+    from tasklab.attacks.runner import Runner
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from tasklab.attacks.rows import Group, Loop, Rows, loop
 from tasklab.attacks.settings import Settings, check_number
 
 if TYPE_CHECKING:
-    from tasklab.attacks.engine import Runner
+    from tasklab.attacks.runner import Runner
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """Of 10,000 queries, those after which the share of pixels in a square halves (section 4 of the paper)."""

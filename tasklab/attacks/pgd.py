@@ -1,0 +1,96 @@
+"""PGD and FGSM: climb the gradient, step, project to the ball (Madry et al. 2018; Goodfellow et al. 2015)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from tasklab.attacks.geometry import step
+from tasklab.attacks.rows import Group, Loop, Rows, loop
+from tasklab.attacks.settings import Keep, Settings, check_choice, check_number, check_starts
+
+if TYPE_CHECKING:
+    from tasklab.attacks.runner import Runner
+
+
+@dataclass(frozen=True, kw_only=True)
+class PGD(Settings):
+    """Projected gradient ascent (Kurakin et al. 2017; Madry et al. 2018): ``x ← Π(x + step · sign ∇objective)``.
+
+    Args:
+        steps: gradient steps; under ``norm="l2"`` the gradient is divided by its length.
+        step_size: by default ``2.5·eps/steps``.
+        random_start: begin at a uniform point of the ball instead of the image.
+        keep: ``"first"``: an example leaves as soon as it is fooled, the strongest and fastest; ``"best"``: all steps,
+            the best iterate; ``"last"``: all steps, the last iterate, as published.
+
+    The rest is as in `Settings`.
+    """
+
+    step_size: float | None = None
+    random_start: bool = True
+    keep: Keep = "first"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.step_size is not None:
+            check_number("step_size", self.step_size, low=0.0, hint="None for 2.5·eps/steps")
+        check_choice("keep", self.keep, ("first", "best", "last"))
+        check_starts(self.restarts, self.random_start)
+
+    @property
+    def stride(self) -> float:
+        """The step size in use."""
+        return 2.5 * self.eps / self.steps if self.step_size is None else self.step_size
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain values, the step size in use included."""
+        return super().to_dict() | {"step_size": self.stride}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FGSM(PGD):
+    """The fast gradient sign method (Goodfellow et al. 2015): one step of ε from the image, as published.
+
+    It is `PGD` with one step, no random start, and the last iterate kept.
+    """
+
+    steps: int = field(default=1, init=False)
+    step_size: float | None = field(default=None, init=False)
+    random_start: bool = field(default=False, init=False)
+    restarts: int = field(default=1, init=False)
+    keep: Keep = "last"
+
+    @property
+    def stride(self) -> float:
+        """The whole of ε."""
+        return self.eps
+
+
+@loop.register(PGD)
+def _climb(settings: PGD, run: Runner, group: Group, fooled: Tensor) -> Loop:
+    """Climb the gradient, project, and keep what comes closest."""
+    rows = Rows(run, group, settings, fooled, everyone=settings.keep != "first")
+    x = rows.random_start() if settings.random_start else rows.origin
+    for index in range(settings.steps + 1):
+        if not len(rows):
+            break
+        last = index == settings.steps
+        gradient = None
+        if last:
+            z, value = rows.look(x)
+        else:
+            z, value, gradient = rows.climb(x)
+        if last and settings.keep == "last":
+            rows.forget()
+        if last or settings.keep != "last":
+            rows.offer(x, z, believe=settings.keep == "last")
+        yield rows.step(index, x, z, value, gradient)
+        if gradient is None:
+            break
+        if settings.keep == "first":
+            x, gradient = rows.leave(x, gradient)
+        x = step(x, gradient, rows.origin, rows.box, eps=settings.eps, stride=settings.stride, norm=settings.norm)
+    return rows
