@@ -27,8 +27,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser("attack", help="attack a system on its test images")
     command.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
     add_attack(command, eps="0.1")
-    command.add_argument("--objective", default="margin", help=OBJECTIVE_HELP + " (default: margin)")
-    command.add_argument("--keep", choices=("first", "best", "last"), default="first",
+    command.add_argument("--objective", help=OBJECTIVE_HELP + " (default: margin; bits for fab)")
+    command.add_argument("--keep", choices=("first", "best", "last"),
                          help="first: leave when fooled; best: all steps, nearest iterate; last: as published")
     command.add_argument("--target", type=int, help="the class to reach")
     command.add_argument("--pictures", type=Path, metavar="DIR", help="save clean, attacked and difference as PNG")
@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     system = load_system(args.system, args.device)
     images = test_images(system, args)
     targeted = args.target is not None
-    settings = attack_settings(args, eps=args.eps, objective=args.objective, keep=args.keep, targeted=targeted)
+    own = {"keep": args.keep} if args.keep else {}
+    settings = attack_settings(args, eps=args.eps, objective=args.objective, targeted=targeted, **own)
     targets = torch.full_like(images.labels, args.target) if targeted else None
     bar = Bar()
     result = attack(
@@ -60,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"system": args.system} | result.summary() | {"wrong": after.wrong, "abnormal": after.abnormal})
         return 0
-    print(f"{args.system}, {settings.name.upper()} on {result.summary()['objective']}, ε = {args.eps:g} ({args.norm}), "
+    aim = result.summary()["objective"]
+    print(f"{args.system}, {settings.name.upper()} on {aim}, ε = {args.eps:g} ({settings.norm}), "
           f"{settings.steps} steps × {settings.restarts}, {len(images)} images, {result.seconds:.1f} s")
     for words, found in (("clean", before), ("attacked", after)):
         print(f"  {words:<9} correct {found.accuracy.percent(1)} %   wrong {found.error.percent(1)} %   "

@@ -33,8 +33,8 @@ def run(args: argparse.Namespace) -> int:
     from tasklab.attacks import PGD
     from tasklab.evaluation import stream_report
 
-    if args.attack == "fgsm":
-        raise ValueError("expected --attack pgd, got fgsm; the checks compare PGD with its own variations")
+    if args.attack != "pgd":
+        raise ValueError(f"expected --attack pgd, got {args.attack}; the checks compare PGD with its own variations")
     system = load_system(args.system, args.device)
     claim = attack_settings(args, eps=args.eps, objective=args.objective, keep="last")
     assert isinstance(claim, PGD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 import time
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasklab.attacks import PGD
+    from tasklab.attacks import Settings
     from tasklab.data import ImageSet
     from tasklab.evaluation import Progress
     from tasklab.system import System
 
+ATTACKS = ("pgd", "fgsm", "apgd", "square", "noise", "fab", "cw", "hopskipjump")
 OBJECTIVE_HELP = "what the attack climbs: train (the own loss, the paper's protocol), margin, bits, …"
 
 
@@ -41,25 +43,35 @@ def add_attack(command: argparse.ArgumentParser, *, eps: str | None) -> None:
     """The settings of an attack; with ``eps=None`` the option is left to the command."""
     if eps is not None:
         command.add_argument("--eps", type=fraction, default=fraction(eps), help=f"ε in pixel units (default: {eps})")
-    command.add_argument("--attack", choices=("pgd", "fgsm"), default="pgd")
-    command.add_argument("--steps", type=int, default=20, help="of PGD (default: 20)")
+    command.add_argument("--attack", choices=ATTACKS, default="pgd", help="(default: pgd)")
+    command.add_argument("--steps", type=int, help="steps, queries or draws (default: the attack's own, 20 for PGD)")
     command.add_argument("--step-size", type=fraction, help="of PGD (default: 2.5·eps/steps)")
-    command.add_argument("--norm", choices=("linf", "l2"), default="linf")
-    command.add_argument("--restarts", type=int, default=1, help="random starts of PGD (default: 1)")
+    command.add_argument("--norm", choices=("linf", "l2"), help="(default: linf; cw is l2 alone)")
+    command.add_argument("--restarts", type=int, help="independent tries (default: 1)")
     command.add_argument("--criterion", choices=("misclassified", "evaded"), default="misclassified",
                          help="misclassified: another label or None; evaded: another class")
     command.add_argument("--n", type=int, default=1000, help="the first N test images (default: 1000)")
 
 
-def attack_settings(args: argparse.Namespace, *, eps: float, objective: str, **more: Any) -> PGD:
-    """The attack that the options describe."""
-    from tasklab.attacks import FGSM, PGD
+def attack_settings(args: argparse.Namespace, *, eps: float, objective: str | None, **more: Any) -> Settings:
+    """The attack that the options describe; ``more`` holds what only some attacks have.
 
-    shared: dict[str, Any] = {"eps": eps, "norm": args.norm, "criterion": args.criterion, "objective": objective,
-                              "seed": args.seed} | more
-    if args.attack == "fgsm":
-        return FGSM(**shared)
-    return PGD(steps=args.steps, step_size=args.step_size, restarts=args.restarts, **shared)
+    Raises:
+        ValueError: an option that the attack does not have.
+    """
+    import tasklab.attacks
+
+    kinds = {kind.__name__.lower(): kind for kind in vars(tasklab.attacks).values() if isinstance(kind, type)}
+    kind = kinds[args.attack]
+    known = {field.name for field in dataclasses.fields(kind) if field.init}
+    asked = {"step_size": args.step_size, "norm": args.norm, "restarts": args.restarts, "steps": args.steps,
+             "objective": objective}
+    given = {name: value for name, value in asked.items() if value is not None}
+    if unknown := sorted(given.keys() - known):
+        raise ValueError(f"expected options that {args.attack} has, got {', '.join(unknown)}; try --attack pgd")
+    shared = {name: value for name, value in more.items() if name in known}
+    settings: Settings = kind(eps=eps, criterion=args.criterion, seed=args.seed, **shared, **given)
+    return settings
 
 
 def load_system(name: str, device: str) -> System:

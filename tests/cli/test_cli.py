@@ -74,6 +74,14 @@ def test_attack_prints_what_the_library_finds(made: Path, capsys: pytest.Capture
     assert told["objective"] == "margin" and told["n"] == 30
 
 
+@pytest.mark.parametrize("kind", ["fgsm", "apgd", "square", "noise", "fab", "cw", "hopskipjump"])
+def test_every_attack_has_a_name(kind: str, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["attack", str(made / "digits-rbc.safetensors"), "--n", "4", "--eps", "0.3", "--attack", kind, "--json"]
+    steps = [] if kind == "fgsm" else ["--steps", "3"]
+    code, out, _ = run(*words, *steps, capsys=capsys)
+    assert code == 0 and json.loads(out)["attack"] == kind
+
+
 def test_attack_saves_pictures_of_what_it_did(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import numpy as np
     from PIL import Image
@@ -151,6 +159,7 @@ def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["attack", "{rbc}", "--objective", "up"], "try objective='margin'"),
         (["attack", "{rbc}", "--objective", "nonsense"], "expected an objective among"),
         (["attack", "{rbc}", "--eps", "-1"], "eps"),
+        (["attack", "{rbc}", "--attack", "fgsm", "--steps", "3"], "expected options that fgsm has, got steps"),
         (["attack", "{rbc}", "--device", "cuda:99"], "--device cpu"),
         (["attack", "{rbc}", "--target", "12"], "expected labels in 0..9"),
         (["train", "--data", "nonsense"], "digits"),
