@@ -77,7 +77,7 @@ def test_attack_prints_what_the_library_finds(made: Path, capsys: pytest.Capture
 @pytest.mark.parametrize("kind", ["fgsm", "apgd", "square", "noise", "fab", "cw", "hopskipjump"])
 def test_every_attack_has_a_name(kind: str, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["attack", str(made / "digits-rbc.safetensors"), "--n", "4", "--eps", "0.3", "--attack", kind, "--json"]
-    steps = [] if kind == "fgsm" else ["--steps", "3"]
+    steps = [] if kind == "fgsm" else ["--steps", "6"]
     code, out, _ = run(*words, *steps, capsys=capsys)
     assert code == 0 and json.loads(out)["attack"] == kind
 
