@@ -35,46 +35,45 @@ def page() -> None:
     if not setup.systems or not setup.aims:
         st.info(f"Pick at least one {'system' if not setup.systems else 'aim'} on the left, and the attack begins.")
         return
-    found, refused = run(setup, keys)
-    components.top(images.x(setup.image), images.classes[images.labels[setup.image]], headline(setup, found))
+    head = st.container()  # what it all comes to is said when it is known; the cells are drawn as they are found
     components.legend()
+    found: dict[tuple[str, str], Answer] = {}
     for aim in setup.aims:
-        components.aim_heading(setup, aim, [cell for (_, a), cell in found.items() if a == aim])
+        row = st.container()
         for start in range(0, len(setup.systems), ABREAST):
-            row = setup.systems[start : start + ABREAST]
-            for column, name in zip(st.columns(min(ABREAST, len(setup.systems))), row, strict=False):
+            columns = st.columns(min(ABREAST, len(setup.systems)))
+            for column, name in zip(columns, setup.systems[start : start + ABREAST], strict=False):
                 with column, st.container(border=True, gap="xsmall", height="stretch"):
-                    if (name, aim) in found:
-                        components.cell(setup, title(keys[name]), aim, found[name, aim])
-                    else:
-                        st.html(components.cell_heading(title(keys[name]), ""))
-                        st.info(refused[name, aim])
+                    cell(setup, name, keys[name], aim, found)
+        with row:
+            components.aim_heading(setup, aim, [f for (_, a), f in found.items() if a == aim])
+    with head:
+        components.top(images.x(setup.image), images.classes[images.labels[setup.image]], headline(setup, found))
     with st.expander("Code and link"):
         st.markdown("This page, with the library alone. The address of this page is a link to exactly this view.")
         st.code(setup.code(list(found)), language="python")
 
 
-def run(setup: Setup, keys: dict[str, str]) -> tuple[dict[tuple[str, str], Answer], dict[tuple[str, str], str]]:
-    """The answer of each cell, or the sentence that says why there is none."""
-    found, refused = {}, {}
-    for aim in setup.aims:
-        for name in setup.systems:
-            try:
-                found[name, aim] = answer(setup, name, keys[name], aim)
-            except ValueError as error:
-                refused[name, aim] = str(error)
-    return found, refused
+def cell(setup: Setup, name: str, key: str, aim: str, found: dict[tuple[str, str], Answer]) -> None:
+    """One system under one aim, or the sentence that says why there is nothing to show."""
+    try:
+        found[name, aim] = answer(setup, name, key, aim)
+    except ValueError as error:
+        st.html(components.cell_heading(title(key), ""))
+        st.info(str(error))
+        return
+    components.cell(setup, title(key), aim, found[name, aim])
 
 
 def headline(setup: Setup, found: dict[tuple[str, str], Answer]) -> str:
     """What happened, in a sentence or two."""
     said, spoiled = [], False
     for aim in setup.aims:
-        cells = [cell for (_, a), cell in found.items() if a == aim]
-        right = [cell for cell in cells if cell.decoded[0] == cell.label]
-        spoiled = spoiled or len(right) < len(cells)
+        row = [f for (_, a), f in found.items() if a == aim]
+        right = [f for f in row if f.decoded[0] == f.label]
+        spoiled = spoiled or len(right) < len(row)
         if right:
-            broken = sum(cell.broken for cell in right)
+            broken = sum(f.broken for f in right)
             said.append(f"Aimed at {AIMS[aim]}, the attack breaks <b>{broken} of {len(right)}</b>.")
     if not found:
         return "This attack cannot be made as asked; each system says why."

@@ -24,6 +24,7 @@ AIMS = {
     "up": "larger outputs",
     "down": "smaller outputs",
     "unclipped": "the un-clipped loss",
+    "dlr": "AutoAttack's ratio",
 }
 """What an attack climbs, as a person would say it after “aimed at”."""
 
@@ -37,6 +38,7 @@ AIM_NOTES = {
     "up": "Push INT's single output to larger numbers: a number always has a gradient.",
     "down": "Push INT's single output to smaller numbers: a number always has a gradient.",
     "unclipped": "RBC's own loss with ten times the S, so that it is not yet zero on a well-fitted picture.",
+    "dlr": "AutoAttack's difference of scores over their spread, None counted as a class: free of any scale.",
 }
 
 HELP = {

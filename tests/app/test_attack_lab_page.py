@@ -15,11 +15,12 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from tasklab import data, zoo
+from tasklab.attacks import OBJECTIVES
 from tasklab.data import DataMissing, DownloadError, DownloadEvent
 from tests.systems import KEYS, small_zoo
 
 APP = Path(__file__).parents[2] / "app" / "streamlit_app.py"
-AIMS = ("train", "margin", "bits", "soft_margin", "sum_bits", "towards_code", "up", "down", "unclipped")
+AIMS = tuple(OBJECTIVES)
 
 
 @pytest.fixture(autouse=True)
