@@ -52,15 +52,15 @@ def test_clean_accuracy_is_the_cards(name: str) -> None:
     assert int((decoded < 0).sum()) == pytest.approx(clean["abnormal"], abs=2)
 
 
-@pytest.mark.parametrize("name", ["digits-rbc", "mnist-rbc"])
-def test_masked_control_own_loss_leaves_what_the_margin_breaks(name: str) -> None:
+@pytest.mark.parametrize(("name", "eps"), [("digits-rbc", 0.2), ("mnist-rbc", 0.1)])
+def test_masked_control_own_loss_leaves_what_the_margin_breaks(name: str, eps: float) -> None:
     needs(zoo.card(name)["data"]["name"])
     system, test = zoo.load(name), data.load(zoo.card(name)["data"]["name"], "test").subset(100)
-    own = attack(system, test.x(), test.labels, PGD(eps=0.3, objective="train", keep="last"))
-    aimed = attack(system, test.x(), test.labels, PGD(eps=0.3, steps=40))
+    own = attack(system, test.x(), test.labels, PGD(eps=eps, objective="train", keep="last"))
+    aimed = attack(system, test.x(), test.labels, PGD(eps=eps, steps=40))
     assert own.share(own.zero_gradient) > 0.1
-    assert own.accuracy > aimed.accuracy + 0.2
-    assert aimed.accuracy < 0.05 and aimed.share(aimed.zero_gradient) == 0
+    assert own.accuracy > aimed.accuracy + 0.4
+    assert aimed.accuracy < 0.15 and aimed.share(aimed.zero_gradient) == 0
 
 
 @pytest.mark.parametrize("name", ["digits-tra", "mnist-tra"])

@@ -177,6 +177,7 @@ def evaluate(
         One row for the clean images, then one for each attack.
 
     >>> from torch import nn
+    >>> from tasklab.attacks import PGD
     >>> from tasklab.tasks import make_task
     >>> system = System(nn.Sequential(nn.Flatten(), nn.Linear(4, 4)), make_task("rbc", S=1))
     >>> rows = evaluate(system, (torch.rand(8, 1, 2, 2), torch.zeros(8, dtype=torch.int64)), [PGD(eps=0.1, steps=3)])
