@@ -6,6 +6,7 @@ is meant.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from functools import lru_cache
@@ -48,7 +49,8 @@ def card(name: str, *, where: Path | None = None) -> dict[str, Any]:
         ValueError: no such system; the message lists those there are.
         CheckpointError: a file without a readable card.
     """
-    return _card(str(path(name, where=where)))
+    file = path(name, where=where)
+    return copy.deepcopy(_card(str(file), file.stat().st_mtime_ns))
 
 
 def load(name: str, *, where: Path | None = None) -> System:
@@ -79,7 +81,7 @@ def _places(where: Path | None) -> tuple[Path, ...]:
 
 
 @lru_cache(maxsize=256)
-def _card(file: str) -> dict[str, Any]:
+def _card(file: str, changed: int) -> dict[str, Any]:
     try:
         found = json.loads(read_metadata(file)["tasklab"])
         if not isinstance(found["data"]["name"], str):
