@@ -227,8 +227,9 @@ def _order(claim: Row, rows: Sequence[Row]) -> Check:
     bad = strong.outcomes.accuracy.value > weak.outcomes.accuracy.interval[1]
     return Check(
         name="order", level="fail" if bad else "pass", figure=gap, threshold=threshold,
-        sentence=f"{strong.attack}-{strong.steps} leaves so much more than {weak.attack}-{weak.steps}"
-        + (": the stronger attack does not work." if bad else ", as it should be."),
+        sentence=f"{strong.attack}-{strong.steps} leaves so much more than {weak.attack}-{weak.steps}: the stronger "
+        "attack does not work." if bad
+        else f"{strong.attack}-{strong.steps} leaves no more than {weak.attack}-{weak.steps}, within the interval.",
     )
 
 
