@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from tasklab.attacks import FGSM, PGD, attack, engine
+from tasklab.attacks import FGSM, PGD, attack, runner
 from tasklab.data import load
 from tasklab.models import NetworkSpec, build_network
 from tasklab.models.fast import PLAIN, Plan
@@ -83,7 +83,7 @@ def test_a_copy_that_claims_too_much_is_not_believed(system: System, monkeypatch
     for keep in ("first", "best"):
         settings = PGD(eps=0.05, steps=5, objective="bits", keep=keep, plan=PLAIN)  # type: ignore[arg-type]
         honest = attack(system, x, y, settings)
-        monkeypatch.setattr(engine, "prepare", lambda network, plan: Liar())
+        monkeypatch.setattr(runner, "prepare", lambda network, plan: Liar())
         lied = attack(system, x, y, dataclasses.replace(settings, plan=Plan(fold=True)))
         assert torch.equal(lied.fooled, system.predict(lied.images) != y)
         assert int(honest.fooled.sum()) > 8
@@ -98,12 +98,12 @@ def test_a_probe_is_made_for_large_work_alone(system: System, monkeypatch: pytes
         asked.append(len(x))
         return FAST
 
-    monkeypatch.setattr(engine, "probe", probe)
+    monkeypatch.setattr(runner, "probe", probe)
     data = load("digits", "test")
     x, y = data.x(slice(0, 10)), data.labels[:10]
     assert attack(system, x, y, PGD(eps=0.05, steps=3)).plan == PLAIN
     assert not asked
-    monkeypatch.setattr(engine, "PROBE_WORK", 30)
+    monkeypatch.setattr(runner, "PROBE_WORK", 30)
     assert attack(system, x, y, PGD(eps=0.05, steps=3)).plan == FAST
     assert asked == [10]
     assert attack(system, x, y, PGD(eps=0.05, steps=3, plan=PLAIN)).plan == PLAIN
