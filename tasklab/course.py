@@ -1,0 +1,51 @@
+"""The course, one list: each page of the app has a notebook, and each notebook a page that it links to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One page, one notebook, or both.
+
+    Attributes:
+        notebook: file name without its ending.
+        page: the page's slug, the name of its file and its address in the app.
+        title: what both are called.
+        own: whether the page has its first notebook here; else the notebook is a further one of that page.
+    """
+
+    notebook: str
+    page: str
+    title: str
+    own: bool = True
+
+
+COURSE = (
+    Part(notebook="00_tour", page="start", title="Start"),
+    Part(notebook="01_codecs_and_losses", page="codecs", title="Codecs"),
+    Part(notebook="02_training", page="train", title="Train"),
+    Part(notebook="03_attacks_from_scratch", page="attack_lab", title="Attack lab"),
+    Part(notebook="04_decision_outputs", page="outputs", title="Outputs"),
+    Part(notebook="05_feature_maps", page="feature_map", title="Feature map"),
+    Part(notebook="06_transfer", page="transfer", title="Transfer"),
+    Part(notebook="07_effect_of_s", page="train", title="The effect of S", own=False),
+    Part(notebook="08_is_it_really_robust", page="robust", title="Really robust?"),
+    Part(notebook="09_adversarial_training", page="train", title="Adversarial training", own=False),
+    Part(notebook="10_decision_regions", page="regions", title="Regions"),
+    Part(notebook="11_bring_your_own", page="draw", title="Draw"),
+)
+"""In the order in which it is taught."""
+
+PAGES = ("start", "codecs", "attack_lab", "robust", "outputs", "feature_map", "transfer", "train", "draw", "regions")
+"""The pages' slugs in the app's order."""
+
+
+def notebook_of(page: str) -> Part:
+    """The notebook of a page.
+
+    >>> notebook_of("robust").notebook
+    '08_is_it_really_robust'
+    """
+    return next(part for part in COURSE if part.own and part.page == page)

@@ -1,0 +1,226 @@
+"""A scenario: one what-if as plain values, that a link, a snippet, a page and a notebook all mean alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from tasklab import data, zoo
+from tasklab.attacks import (
+    APGD,
+    CW,
+    FAB,
+    FGSM,
+    OBJECTIVES,
+    PGD,
+    AttackResult,
+    HopSkipJump,
+    Noise,
+    Settings,
+    Square,
+    attack,
+)
+from tasklab.attacks.criteria import Criterion
+from tasklab.attacks.settings import Keep, Norm
+
+ATTACKS: dict[str, type[Settings]] = {
+    kind.__name__: kind for kind in (FGSM, PGD, APGD, Square, FAB, CW, HopSkipJump, Noise)
+}
+"""What a scenario can attack with, by name."""
+
+KEYS = {"step": "step_size", "start": "random_start"}
+"""Names in links that are shorter than the fields they stand for."""
+
+PLAIN = ("data", "image", "attack", "eps", "steps", "step", "norm", "start", "restarts", "criterion", "target", "keep",
+         "seed", "n")
+"""The names in a link, but for systems and objectives."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One picture, some systems, one attack, aimed at some objectives.
+
+    Args:
+        data: name of the data set.
+        image: the picture's place in its test split.
+        systems: names in the zoo.
+        attack: a name of `ATTACKS`.
+        objectives: what the attack climbs, one after the other.
+        eps, steps, step_size, norm, random_start, restarts, criterion, keep, seed: of the attack, where it has them.
+        target: the class to reach, None for any other.
+        n: how many pictures, where many are looked at.
+
+    >>> Scenario(eps=0.1, systems=("digits-rbc",)).link("outputs")
+    'http://localhost:8501/outputs?eps=0.1&systems=rbc'
+    """
+
+    data: str = "digits"
+    image: int = 54
+    systems: tuple[str, ...] = ("digits-tra", "digits-deepbe", "digits-int", "digits-rbc")
+    attack: str = "PGD"
+    objectives: tuple[str, ...] = ("train", "margin")
+    eps: float = 0.2
+    steps: int = 10
+    step_size: float | None = None
+    norm: Norm = "linf"
+    random_start: bool = False
+    restarts: int = 1
+    criterion: Criterion = "misclassified"
+    target: int | None = None
+    keep: Keep = "best"
+    seed: int = 0
+    n: int = 200
+
+    def settings(self, objective: str) -> Settings:
+        """The attack's settings for one objective.
+
+        Raises:
+            ValueError: settings that contradict each other.
+        """
+        kind = ATTACKS[self.attack]
+        return kind(**{name: value for name, value in self._given(objective).items() if name in _fields(kind)})
+
+    def run(self) -> dict[tuple[str, str], AttackResult]:
+        """The attack on the picture: each system under each objective.
+
+        Raises:
+            ValueError: a system, a picture or a setting that is not there.
+        """
+        test = data.load(self.data, "test")
+        if not 0 <= self.image < len(test):
+            raise ValueError(f"expected image in 0..{len(test) - 1}, got {self.image}")
+        x, y = test.x(self.image), test.labels[self.image : self.image + 1]
+        targets = None if self.target is None else y.new_tensor([self.target])
+        return {
+            (name, objective): attack(zoo.load(name), x, y, self.settings(objective), targets=targets)
+            for objective in self.objectives for name in self.systems
+        }
+
+    def to_query(self) -> dict[str, str | list[str]]:
+        """The values of a link that differ from the defaults."""
+        defaults, query = Scenario(), dict[str, str | list[str]]()
+        for key in PLAIN:
+            name = KEYS.get(key, key)
+            value = getattr(self, name)
+            if value != getattr(defaults, name):
+                query[key] = str(value).lower() if isinstance(value, bool) else str(value)
+        keys = [name.removeprefix(f"{self.data}-") for name in self.systems]
+        if keys != [name.removeprefix("digits-") for name in defaults.systems]:
+            query["systems"] = keys
+        for objective in OBJECTIVES:
+            if (objective in self.objectives) != (objective in defaults.objectives):
+                query[objective] = str(objective in self.objectives).lower()
+        if len(self.objectives) == 1 and self.objectives[0] != "margin":
+            query["objective"] = self.objectives[0]
+        return query
+
+    @staticmethod
+    def from_query(query: Mapping[str, str | Sequence[str]]) -> Scenario:
+        """The scenario of a link; values that mean nothing are left at their defaults.
+
+        >>> Scenario.from_query({"eps": "0.1", "steps": "many"}).eps
+        0.1
+        """
+        found: dict[str, Any] = {}
+        for key in PLAIN:
+            if key in query:
+                name = KEYS.get(key, key)
+                text = query[key] if isinstance(query[key], str) else query[key][-1]
+                try:
+                    found[name] = _READERS[name](str(text))
+                except (ValueError, KeyError):
+                    continue
+        dataset = found.get("data", Scenario.data)
+        keys = query.get("systems", [name.removeprefix("digits-") for name in Scenario.systems])
+        found["systems"] = tuple(f"{dataset}-{key}" for key in ([keys] if isinstance(keys, str) else keys))
+        found["objectives"] = tuple(
+            o for o in OBJECTIVES if query.get(o, str(o in Scenario.objectives).lower()) == "true"
+        )
+        return Scenario(**found)
+
+    def link(self, page: str = "attack_lab", base: str = "http://localhost:8501") -> str:
+        """The address of a page of a running app that shows this scenario."""
+        query = urlencode(self.to_query(), doseq=True)
+        return f"{base}/{'' if page == 'start' else page}{'?' if query else ''}{query}"
+
+    def to_code(self, runs: Sequence[tuple[str, str]] | None = None) -> str:
+        """Python that repeats it with the library alone and prints the labels read.
+
+        Args:
+            runs: pairs of system and objective; by default all.
+        """
+        if runs is None:
+            runs = [(name, objective) for objective in self.objectives for name in self.systems]
+        names, objectives = list(dict.fromkeys(n for n, _ in runs)), list(dict.fromkeys(o for _, o in runs))
+        if list(runs) == [(name, objective) for objective in objectives for name in names]:
+            loop, pad = [f"for objective in {_list(objectives)}:", f"    for name in {_list(names)}:"], " " * 8
+        else:
+            loop = ["for name, objective in [", *(f'    ("{n}", "{o}"),' for n, o in runs), "]:"]
+            pad = " " * 4
+        target = "" if self.target is None else f", targets=torch.tensor([{self.target}])"
+        lines = ["import torch", ""] if target else []
+        lines += [
+            "from tasklab import data, zoo",
+            f"from tasklab.attacks import {self.attack}, attack",
+            "",
+            f'test = data.load("{self.data}", "test")',
+            f"x, y = test.x({self.image}), test.labels[{self.image}:{self.image + 1}]  # one picture, one label",
+            "",
+            "decoded = {}",
+            *loop,
+            f"{pad}settings = {self.attack}({self.arguments()})",
+            f"{pad}result = attack(zoo.load(name), x, y, settings{target})",
+            f"{pad}decoded[name, objective] = result.decoded.item()  # -1 is None",
+            f"{pad}print(objective, name, result.clean_decoded.item(), '→', result.decoded.item())",
+        ]
+        return "\n".join(lines)
+
+    def arguments(self, objective: str = "objective") -> str:
+        """The attack's arguments as code: those that differ from its defaults, ε first, ``objective`` as written.
+
+        >>> Scenario(eps=0.1).arguments()
+        'eps=0.1, steps=10, random_start=False, keep="best", objective=objective'
+        """
+        kind = ATTACKS[self.attack]
+        fields = _fields(kind)
+        given = {
+            name: value for name, value in self._given("margin").items()
+            if name in fields and name != "objective" and (name in ("eps", "steps") or value != fields[name].default)
+        }
+        words = [f"{name}={_quoted(value)}" for name, value in given.items()]
+        return ", ".join(words + ([f"objective={objective}"] if "objective" in fields else []))
+
+    def _given(self, objective: str) -> dict[str, Any]:
+        """Everything an attack may ask for."""
+        return {
+            "eps": self.eps, "steps": self.steps, "step_size": self.step_size, "norm": self.norm,
+            "random_start": self.random_start, "restarts": self._restarts(), "criterion": self.criterion,
+            "targeted": self.target is not None, "keep": self.keep, "seed": self.seed, "objective": objective,
+        }
+
+    def _restarts(self) -> int:
+        return self.restarts if self.random_start or "random_start" not in _fields(ATTACKS[self.attack]) else 1
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "data": str, "image": int, "attack": lambda text: {name: name for name in ATTACKS}[text], "eps": float,
+    "steps": int, "step_size": float, "norm": lambda text: {"linf": "linf", "l2": "l2"}[text],
+    "random_start": lambda text: {"true": True, "false": False}[text], "restarts": int,
+    "criterion": lambda text: {"misclassified": "misclassified", "evaded": "evaded"}[text], "target": int,
+    "keep": lambda text: {"first": "first", "best": "best", "last": "last"}[text], "seed": int, "n": int,
+}
+
+
+def _fields(kind: type[Settings]) -> dict[str, dataclasses.Field[Any]]:
+    return {field.name: field for field in dataclasses.fields(kind) if field.init}
+
+
+def _quoted(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _list(words: Sequence[str]) -> str:
+    return "[" + ", ".join(_quoted(w) for w in words) + "]"
