@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread answers a single picture fastest
 
 import streamlit as st
-import torch
 
-if torch.get_num_threads() != 1:
-    torch.set_num_threads(1)
+from tasklab.course import PAGES, notebook_of
 
 st.set_page_config(page_title="tasklab", page_icon="🎯", layout="wide")
-pages = [st.Page("app_pages/attack_lab.py", title="Attack lab", default=True)]
-st.navigation(pages, position="top").run()
+there = [slug for slug in PAGES if (Path(__file__).parent / "app_pages" / f"{slug}.py").exists()]
+st.navigation(
+    [st.Page(f"app_pages/{slug}.py", title=notebook_of(slug).title, url_path=slug, default=slug == there[0])
+     for slug in there],
+    position="top",
+).run()

@@ -4,71 +4,66 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lab_ui import components, controls, shelf
+from lab_ui import components, controls, frame
 from lab_ui.answers import Answer, answer
-from lab_ui.setup import Setup
 from lab_ui.words import AIMS, title
+from tasklab.scenario import Scenario
 
 ABREAST = 4
 """Columns side by side; further systems continue below."""
 
 
+LESSON = (
+    frame.Step("The attack climbs the training loss, as in the paper. Where a system is fitted, there is no gradient: "
+               "nothing happens.", {"train": True, "margin": False}),
+    frame.Step("One line changed: the same attack aims at the decision. Now every system breaks.",
+               {"train": True, "margin": True}),
+    frame.Step("How small can the change be? Halve ε.", {"eps": 0.1}),
+    frame.Step("Make the attack count only if another class is read: a None raises an alarm.",
+               {"eps": 0.2, "criterion": "evaded"}),
+)
+
+
 def page() -> None:
     """Scenario, result, figures, words."""
-    components.style()
-    with st.sidebar:
-        dataset = controls.dataset()
-    images = shelf.test_set(dataset)
-    if images is None:
-        shelf.offer_download(dataset)
+    lab = frame.open_page("attack_lab", lesson=LESSON)
+    scenario = controls.attack(lab, one_objective=False)
+    if not scenario.objectives:
+        st.info("Pick at least one aim on the left, and the attack begins.")
         return
-    systems, troubles = shelf.systems(dataset)
-    for sentence in troubles:
-        st.warning(sentence)
-    if not systems:
-        st.info("There is no trained system for these pictures here. Choose another data set on the left, or put "
-                "systems of your own into the folder that TASKLAB_ZOO names.")
-        return
-    with st.sidebar:
-        setup = controls.setup(dataset, images, systems)
-    keys = {name: key for key, name in systems.items()}
-    if not setup.systems or not setup.aims:
-        st.info(f"Pick at least one {'system' if not setup.systems else 'aim'} on the left, and the attack begins.")
-        return
+    images = lab.pictures
     head = st.container()  # what it all comes to is said when it is known; the cells are drawn as they are found
     components.legend()
     found: dict[tuple[str, str], Answer] = {}
-    for aim in setup.aims:
+    for aim in scenario.objectives:
         row = st.container()
-        for start in range(0, len(setup.systems), ABREAST):
-            columns = st.columns(min(ABREAST, len(setup.systems)))
-            for column, name in zip(columns, setup.systems[start : start + ABREAST], strict=False):
+        for start in range(0, len(lab.chosen), ABREAST):
+            columns = st.columns(min(ABREAST, len(lab.chosen)))
+            for column, name in zip(columns, lab.chosen[start : start + ABREAST], strict=False):
                 with column, st.container(border=True, gap="xsmall", height="stretch"):
-                    cell(setup, name, keys[name], aim, found)
+                    cell(scenario, name, lab.key(name), aim, found)
         with row:
-            components.aim_heading(setup, aim, [f for (_, a), f in found.items() if a == aim])
+            components.aim_heading(scenario, aim, [f for (_, a), f in found.items() if a == aim])
     with head:
-        components.top(images.x(setup.image), images.classes[images.labels[setup.image]], headline(setup, found))
-    with st.expander("Code and link"):
-        st.markdown("This page, with the library alone. The address of this page is a link to exactly this view.")
-        st.code(setup.code(list(found)), language="python")
+        components.top(images.x(lab.image), images.classes[images.labels[lab.image]], headline(scenario, found))
+    frame.close_page(lab, code=scenario.to_code(list(found)))
 
 
-def cell(setup: Setup, name: str, key: str, aim: str, found: dict[tuple[str, str], Answer]) -> None:
+def cell(scenario: Scenario, name: str, key: str, aim: str, found: dict[tuple[str, str], Answer]) -> None:
     """One system under one aim, or the sentence that says why there is nothing to show."""
     try:
-        found[name, aim] = answer(setup, name, key, aim)
+        found[name, aim] = answer(scenario, name, key, aim)
     except ValueError as error:
         st.html(components.cell_heading(title(key), ""))
         st.info(str(error))
         return
-    components.cell(setup, title(key), aim, found[name, aim])
+    components.cell(scenario, title(key), aim, found[name, aim])
 
 
-def headline(setup: Setup, found: dict[tuple[str, str], Answer]) -> str:
+def headline(scenario: Scenario, found: dict[tuple[str, str], Answer]) -> str:
     """What happened, in a sentence or two."""
     said, spoiled = [], False
-    for aim in setup.aims:
+    for aim in scenario.objectives:
         row = [f for (_, a), f in found.items() if a == aim]
         right = [f for f in row if f.decoded[0] == f.label]
         spoiled = spoiled or len(right) < len(row)

@@ -8,10 +8,14 @@ import streamlit as st
 from torch import Tensor
 
 from lab_ui import shelf
-from lab_ui.setup import Refused, Setup, check
 from lab_ui.words import title
-from tasklab.attacks import FGSM, PGD, attack
-from tasklab.tasks import Task
+from tasklab.attacks import OBJECTIVES, Settings, attack
+from tasklab.scenario import ATTACKS, Scenario
+from tasklab.tasks import INT, RBC, Task
+
+
+class Refused(ValueError):
+    """A combination that means nothing, as one sentence for the person who asked for it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,25 +48,25 @@ class Answer:
         return self.fooled and self.decoded[0] == self.label
 
 
-def answer(setup: Setup, name: str, key: str, aim: str) -> Answer:
+def answer(scenario: Scenario, name: str, key: str, aim: str) -> Answer:
     """The answer of one cell of the page.
 
     Raises:
         ValueError: one sentence: a combination that means nothing, or a system that does not load.
     """
-    settings = setup.settings(aim)
     system = shelf.system(name)
-    check(aim, system.task, title(key))
-    images = shelf.test_set(setup.dataset)
+    check(scenario, aim, system.task, title(key))
+    settings = scenario.settings(aim)
+    images = shelf.test_set(scenario.data)
     if images is None or images.shape != system.network.spec.in_shape:
         raise Refused(f"{title(key)} was not trained for pictures of this size.")
-    if setup.target is not None and setup.target == int(images.labels[setup.image]):
+    if scenario.target is not None and scenario.target == int(images.labels[scenario.image]):
         raise Refused("The target is the picture's own class. Choose another target.")
-    return _answer(name, shelf.stamp(name), setup.dataset, setup.image, settings, setup.target)
+    return _answer(name, shelf.stamp(name), scenario.data, scenario.image, settings, scenario.target)
 
 
-@st.cache_data(max_entries=2000, show_spinner=False, hash_funcs={PGD: repr, FGSM: repr})
-def _answer(name: str, stamp: str, dataset: str, index: int, settings: PGD, target: int | None) -> Answer:
+@st.cache_data(max_entries=2000, show_spinner=False, hash_funcs=dict.fromkeys(ATTACKS.values(), repr))
+def _answer(name: str, stamp: str, dataset: str, index: int, settings: Settings, target: int | None) -> Answer:
     system, images = shelf.system(name), shelf.test_set(dataset)
     assert images is not None
     x, y = images.x(index), images.labels[index : index + 1]
@@ -81,3 +85,15 @@ def _answer(name: str, stamp: str, dataset: str, index: int, settings: PGD, targ
         zero_gradient=bool(result.zero_gradient),
         unmoved=bool(result.unmoved),
     )
+
+
+def check(scenario: Scenario, aim: str, task: Task, title: str) -> None:
+    """A `Refused` with a way on, if a task does not have an aim, or an aim no target."""
+    if aim in ("up", "down") and not isinstance(task, INT):
+        raise Refused(f"“{aim}” slides along INT's number line, and {title} has none. Try the decision margin instead.")
+    if aim == "unclipped" and not isinstance(task, RBC):
+        raise Refused(f"“unclipped” lifts the margin S of RBC's loss, and {title} has none. Try the decision margin.")
+    if scenario.target is not None and not OBJECTIVES[aim].targetable:
+        raise Refused(f"“{aim}” cannot be aimed at a target class. Choose “any other” as target, or another aim.")
+    if scenario.target is not None and scenario.attack in ("HopSkipJump", "Noise"):
+        raise Refused(f"{scenario.attack} has no target. Choose “any other” as target, or another attack.")

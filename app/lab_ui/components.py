@@ -8,54 +8,12 @@ import html
 import streamlit as st
 from torch import Tensor
 
+from lab_ui import frame
 from lab_ui.answers import Answer
-from lab_ui.setup import Setup
 from lab_ui.words import AIM_NOTES, AIMS, HELP, kind, number, read
 from tasklab import figures
 from tasklab.figures.style import outcome_of
-
-STYLE = """
-<style>
-.stMainBlockContainer { padding: 4.3rem 2rem 3rem; }
-.lab-top { display: flex; gap: 1.5rem; align-items: center; }
-.lab-top figure { margin: 0; flex: 0 0 8.5rem; }
-.lab-top h1 { font-size: 1.3rem; font-weight: 600; padding: 0; margin: 0 0 0.3rem; }
-.lab-lead { font-size: 1.6rem; line-height: 1.35; margin: 0 0 0.3rem; max-width: 60rem; }
-.lab-lead b { white-space: nowrap; }
-.lab-page figcaption { font-size: 0.95rem; text-align: center; line-height: 1.25; margin-top: 0.2rem; }
-.lab-page img { width: 100%; display: block; image-rendering: pixelated; border-radius: 4px;
-  outline: 1px solid #8a8a8a66; }
-.lab-aim { margin-top: 0.8rem; display: flex; flex-wrap: wrap; gap: 0 1rem; align-items: baseline; }
-.lab-aim h2 { font-size: 1.5rem; font-weight: 700; padding: 0; margin: 0; }
-.lab-aim p { margin: 0; }
-.lab-head h3 { font-size: 1.3rem; font-weight: 700; padding: 0; margin: 0; line-height: 1.25; }
-.lab-head p { margin: 0 0 0.5rem; font-size: 0.95rem; }
-.lab-pair { display: flex; gap: 0.8rem; margin-bottom: 0.5rem; max-width: 20rem; }
-.lab-pair figure { flex: 1 1 0; margin: 0; min-width: 0; }
-.lab-chip { display: inline-block; border-radius: 6px; padding: 0.15rem 0.6rem; font-size: 1.2rem; font-weight: 700;
-  white-space: nowrap; }
-.lab-correct { background: #0b5cad; color: #ffffff; }
-.lab-wrong { background: #f29a3d; color: #000000; }
-.lab-abnormal { color: #000000;
-  background: repeating-linear-gradient(-45deg, #d4d4d4 0 6px, #bcbcbc 6px 9px); }
-.lab-read { display: flex; flex-wrap: wrap; gap: 0.1rem 0.7rem; align-items: center; }
-.stPlotlyChart .xtick text, .stPlotlyChart .ytick text { fill: currentColor !important; }
-.lab-note { border-left: 4px solid #8a8a8a; padding: 0 0 0 0.6rem; margin: 0.3rem 0; font-size: 1rem;
-  line-height: 1.35; }
-.lab-key { display: flex; flex-wrap: wrap; gap: 0.1rem 1.1rem; margin: 0; font-size: 0.95rem; }
-[data-tag] * { color: light-dark(#ffffff, #0b1117) !important; }
-@media (max-width: 640px) {
-  .lab-top { align-items: flex-start; gap: 1rem; }
-  .lab-top figure { flex-basis: 5.5rem; }
-  .lab-lead { font-size: 1.25rem; }
-}
-</style>
-"""
-
-
-def style() -> None:
-    """The page's few rules of style; colours of text and ground come from the theme."""
-    st.html(STYLE)
+from tasklab.scenario import Scenario
 
 
 def image_tag(x: Tensor | None, alt: str, pixels: figures.pictures.Pixels | None = None) -> str:
@@ -81,11 +39,13 @@ def top(x: Tensor, label: str, words: str) -> None:
     )
 
 
-def aim_heading(setup: Setup, aim: str, row: list[Answer]) -> None:
+def aim_heading(scenario: Scenario, aim: str, row: list[Answer]) -> None:
     """The head of a row, with what stands behind its answers."""
     st.html(f'<div class="lab-aim"><h2>Aimed at {AIMS[aim]}</h2><p>{html.escape(AIM_NOTES[aim])}</p></div>')
     if row:
-        st.caption(badge(setup, aim, row), help=HELP["badge"])
+        zero = sum(found.zero_gradient for found in row)
+        frame.badge(n=1, objective=aim, how=f"{how(scenario)}, ε = {scenario.eps:g}", help=HELP["badge"],
+                    zero_of=(zero, len(row)))
 
 
 def cell_heading(name: str, task_words: str) -> str:
@@ -93,7 +53,7 @@ def cell_heading(name: str, task_words: str) -> str:
     return f'<div class="lab-head"><h3>{html.escape(name)}</h3><p>{html.escape(task_words)}</p></div>'
 
 
-def cell(setup: Setup, name: str, aim: str, found: Answer) -> None:
+def cell(scenario: Scenario, name: str, aim: str, found: Answer) -> None:
     """Everything about one system under one aim."""
     before, after = found.decoded
     st.html(
@@ -101,7 +61,7 @@ def cell(setup: Setup, name: str, aim: str, found: Answer) -> None:
         + f"<span>{_before(before, found.label)}</span></div>"
     )
     chart(f"{name}, attack aimed at {AIMS[aim]}", found)
-    note = zero_note(setup, found)
+    note = zero_note(scenario, found)
     if note:
         st.html(f'<p class="lab-note">{note}</p>')
     margins = " → ".join(number(m) for m in found.margins)
@@ -115,21 +75,20 @@ def chart(name: str, found: Answer) -> None:
     st.plotly_chart(figure, config={"displayModeBar": False}, alt=f"{name}. {words}", key=f"chart {name}")
 
 
-def badge(setup: Setup, aim: str, row: list[Answer]) -> str:
-    """What stands behind the answers of a row, in one line."""
-    starts = setup.restarts if setup.attack == "PGD" and setup.random_start else 1
-    how = "FGSM, 1 step" if setup.attack == "FGSM" else f"PGD, {setup.steps} steps, {starts} start{'s' * (starts > 1)}"
-    zero = sum(found.zero_gradient for found in row)
-    return (f"n = 1 picture · objective “{aim}” · {how} · ε = {setup.eps:g} · "
-            f"gradient exactly 0 in {zero} of {len(row)}")
+def how(scenario: Scenario) -> str:
+    """An attack in a few words."""
+    if scenario.attack == "FGSM":
+        return "FGSM, 1 step"
+    starts = scenario.restarts if scenario.random_start and scenario.attack in ("PGD", "APGD") else 1
+    return f"{scenario.attack}, {scenario.steps} steps, {starts} start{'s' * (starts > 1)}"
 
 
-def zero_note(setup: Setup, found: Answer) -> str:
+def zero_note(scenario: Scenario, found: Answer) -> str:
     """Why nothing happened, where nothing happened."""
     if found.zero_gradient:
         moved = "the picture came back unmoved" if found.unmoved else "only the random start moved the picture"
         return f"<b>Gradient exactly zero:</b> the attack had nothing to follow; {moved}."
-    if found.unmoved and setup.eps == 0:
+    if found.unmoved and scenario.eps == 0:
         return "<b>ε is 0.</b> No pixel may change."
     if found.unmoved:
         return "<b>Unmoved.</b> No step brought the attack nearer to success, so the picture is as it was."

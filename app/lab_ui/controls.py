@@ -1,87 +1,136 @@
-"""The attack lab's controls. Their values live in the URL, so a link repeats the page."""
+"""The controls that pages share. Their values live in the URL, so a link repeats the page."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from lab_ui import shelf
-from lab_ui.setup import Setup
-from lab_ui.words import AIM_NOTES, AIMS, HELP
+from lab_ui.frame import Lab
+from lab_ui.words import AIM_NOTES, AIMS, ATTACK_NOTES, HELP
 from tasklab.data import ImageSet
+from tasklab.scenario import ATTACKS, Scenario
 
 PICTURE = {"digits": 54, "mnist": 20}
 """The picture each data set opens with: one on which the aim makes the difference."""
 
-MAIN_AIMS = ("train", "margin")
+STEPS = {"FGSM": 1, "PGD": 10, "APGD": 20, "Square": 300, "FAB": 20, "CW": 100, "HopSkipJump": 10, "Noise": 100}
+"""The steps, or queries, that each attack opens with."""
+
+STEP_STOPS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 200, 300, 500, 1000)
+
 URL = "query-params"
 
 
 def dataset() -> str:
     """Which data set."""
-    return st.segmented_control(
+    found: str = st.segmented_control(
         "Data set", shelf.DATASETS, default="digits", required=True, key="data", bind=URL, help=HELP["dataset"],
         on_change=_open,
     )
+    return found
 
 
-def setup(name: str, images: ImageSet, systems: dict[str, str]) -> Setup:
-    """All other controls, drawn in order, and what they say."""
-    index = _picture(name, images)
-    eps = st.slider("ε, the size of the change", 0.0, 0.5, 0.2, 0.01, key="eps", bind=URL, help=HELP["eps"])
-    attack = st.segmented_control("Attack", ("FGSM", "PGD"), default="PGD", required=True, key="attack", bind=URL,
-                                  help=HELP["attack"])
-    single = attack == "FGSM"
-    steps = st.slider("Steps", 1, 50, 10, key="steps", bind=URL, help=HELP["steps"], disabled=single)
-    st.markdown(":small[The attack aims at]", help=HELP["aims"])
-    aims = [aim for aim in MAIN_AIMS if _aim(aim, True)]
-    keys = st.multiselect(
-        "Systems side by side", list(systems), default=list(systems)[:4], key="systems", bind=URL,
-        help=HELP["systems"], placeholder="Pick a system",
-    )
-    with st.expander("More aims"):
-        more = [aim for aim in AIMS if aim not in MAIN_AIMS and _aim(aim, False)]
-    with st.expander("More settings"):
-        step_size = st.number_input("Step size", 0.001, 1.0, None, 0.01, format="%.3f", key="step", bind=URL,
-                                    help=HELP["step"], placeholder="2.5·ε/steps", disabled=single)
-        norm = st.segmented_control("Norm", ("linf", "l2"), default="linf", required=True, key="norm", bind=URL,
-                                    help=HELP["norm"])
-        start = st.toggle("Random start", False, key="start", bind=URL, help=HELP["start"], disabled=single)
-        restarts = st.number_input("Restarts", 1, 10, 1, key="restarts", bind=URL, help=HELP["restarts"],
-                                   disabled=single or not start)
-        seed = st.number_input("Seed", 0, 9999, 0, key="seed", bind=URL, help=HELP["seed"],
-                               disabled=single or not start)
-        criterion = st.selectbox("Success is", ("misclassified", "evaded"), key="criterion", bind=URL,
-                                 help=HELP["criterion"])
-        target = st.selectbox("Target", ("any other", *images.classes), key="target", bind=URL, help=HELP["target"])
-        keep = st.selectbox("Keep", ("best", "last", "first"), key="keep", bind=URL, help=HELP["keep"],
-                            disabled=single)
-    return Setup(
-        dataset=name, image=index, systems=tuple(systems[key] for key in keys), aims=(*aims, *more), attack=attack,
-        eps=eps, steps=steps, step_size=step_size, norm=norm, random_start=start, restarts=restarts,
-        criterion=criterion, target=None if target == "any other" else images.classes.index(target), keep=keep,
-        seed=seed,
-    )
-
-
-def _aim(aim: str, default: bool) -> bool:
-    """A switch for one aim; in the URL it goes by the library's name."""
-    return st.toggle(AIMS[aim], default, key=aim, bind=URL, help=AIM_NOTES[aim])
-
-
-def _picture(name: str, images: ImageSet) -> int:
+def picture(name: str, images: ImageSet) -> int:
+    """Which picture of the test set."""
     last = len(images) - 1
     if st.session_state.get("image", 0) > last:
         st.session_state["image"] = last
-    index = st.number_input(f"Picture (0 to {last})", 0, last, PICTURE[name], 1, key="image", bind=URL,
-                            help=HELP["image"])
+    index: int = st.number_input(f"Picture (0 to {last})", 0, last, PICTURE[name], 1, key="image", bind=URL,
+                                 help=HELP["image"])
     any_class = "any class"
     only = st.session_state.get("only", any_class)
     wanted = None if only == any_class else images.classes.index(only)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox("Go to the next", (any_class, *images.classes), key="only", help=HELP["only"], width=130)
-        st.button("◀", on_click=_go, args=(images, index, -1, wanted), help="Previous picture")
-        st.button("▶", on_click=_go, args=(images, index, 1, wanted), help="Next picture")
+        st.button("◀", on_click=_go, args=(images, index, -1, wanted), help="Previous picture", key="picture_back")
+        st.button("▶", on_click=_go, args=(images, index, 1, wanted), help="Next picture", key="picture_next")
     return index
+
+
+def systems(there: dict[str, str]) -> tuple[str, ...]:
+    """Which systems, by name."""
+    keys = st.multiselect(
+        "Systems side by side", list(there), default=list(there)[:4], key="systems", bind=URL, help=HELP["systems"],
+        placeholder="Pick a system",
+    )
+    return tuple(there[key] for key in keys)
+
+
+def seed() -> int:
+    """The seed of everything random."""
+    found: int = st.number_input("Seed", 0, 9999, 0, key="seed", bind=URL, help=HELP["seed"])
+    return found
+
+
+def many(images: ImageSet) -> int:
+    """How many of the first test pictures."""
+    stops = [stop for stop in (50, 100, 200, 400, 1000) if stop <= len(images)]
+    found: int = st.select_slider("Pictures", stops, 200, key="n", bind=URL, help=HELP["n"])
+    return found
+
+
+def objective(default: str = "margin") -> str:
+    """One objective."""
+    found: str = st.selectbox("The attack aims at", list(AIMS), list(AIMS).index(default), key="objective", bind=URL,
+                              format_func=lambda name: name, help=HELP["aims"])
+    st.caption(AIM_NOTES[found])
+    return found
+
+
+def attack(lab: Lab, *, one_objective: bool = True, default: str = "margin", n: bool = False) -> Scenario:
+    """The attack's controls in the sidebar, and the scenario that they and the bar make.
+
+    Args:
+        lab: the page.
+        one_objective: whether to ask for a single objective; else the page asks by itself, with `aims`.
+        default: the objective to begin with.
+        n: whether the page looks at many pictures.
+    """
+    classes = lab.pictures.classes
+    with st.sidebar:
+        eps = st.slider("ε, the size of the change", 0.0, 0.5, 0.2, 0.01, key="eps", bind=URL, help=HELP["eps"])
+        kind = st.selectbox("Attack", list(ATTACKS), 1, key="attack", bind=URL, help=HELP["attack"],
+                            on_change=_typical_steps)
+        if kind not in ("FGSM", "PGD"):
+            st.caption(ATTACK_NOTES[kind])
+        single = kind == "FGSM"
+        steps = st.select_slider("Steps", STEP_STOPS, 10, key="steps", bind=URL, help=HELP["steps"], disabled=single)
+        objectives = (objective(default),) if one_objective else aims()
+        pictures = many(lab.pictures) if n else Scenario.n
+        with st.expander("More settings"):
+            climbs = kind == "PGD"
+            starts = kind in ("PGD", "APGD")
+            step_size = st.number_input("Step size", 0.001, 1.0, None, 0.01, format="%.3f", key="step", bind=URL,
+                                        help=HELP["step"], placeholder="2.5·ε/steps", disabled=not climbs)
+            norm = st.segmented_control("Norm", ("linf", "l2"), default="linf", required=True, key="norm", bind=URL,
+                                        help=HELP["norm"])
+            start = st.toggle("Random start", False, key="start", bind=URL, help=HELP["start"], disabled=not starts)
+            restarts = st.number_input("Restarts", 1, 10, 1, key="restarts", bind=URL, help=HELP["restarts"],
+                                       disabled=single or (starts and not start))
+            criterion = st.selectbox("Success is", ("misclassified", "evaded"), key="criterion", bind=URL,
+                                     help=HELP["criterion"])
+            target = st.selectbox("Target", ("any other", *classes), key="target", bind=URL, help=HELP["target"])
+            keep = st.selectbox("Keep", ("best", "last", "first"), key="keep", bind=URL, help=HELP["keep"],
+                                disabled=not climbs)
+    return Scenario(
+        data=lab.data, image=lab.image, systems=lab.chosen, attack=kind, objectives=objectives, eps=eps, steps=steps,
+        step_size=step_size, norm=norm, random_start=start, restarts=restarts, criterion=criterion,
+        target=None if target == "any other" else classes.index(target), keep=keep, seed=lab.seed, n=pictures,
+    )
+
+
+def aims(main: tuple[str, ...] = Scenario.objectives) -> tuple[str, ...]:
+    """Several objectives: switches, in the URL by the library's names."""
+    st.markdown(":small[The attack aims at]", help=HELP["aims"])
+    chosen = [aim for aim in main if _aim(aim, True)]
+    with st.expander("More aims"):
+        chosen += [aim for aim in AIMS if aim not in main and _aim(aim, False)]
+    return tuple(chosen)
+
+
+def _aim(aim: str, default: bool) -> bool:
+    found: bool = st.toggle(AIMS[aim], default, key=aim, bind=URL, help=AIM_NOTES[aim])
+    return found
 
 
 def _go(images: ImageSet, index: int, way: int, wanted: int | None) -> None:
@@ -96,3 +145,8 @@ def _go(images: ImageSet, index: int, way: int, wanted: int | None) -> None:
 def _open() -> None:
     """Another data set opens with its own picture."""
     st.session_state["image"] = PICTURE[st.session_state["data"]]
+
+
+def _typical_steps() -> None:
+    """Another attack opens with its own number of steps."""
+    st.session_state["steps"] = STEPS[st.session_state["attack"]]

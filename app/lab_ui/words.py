@@ -41,15 +41,26 @@ AIM_NOTES = {
     "dlr": "AutoAttack's difference of scores over their spread, None counted as a class: free of any scale.",
 }
 
+ATTACK_NOTES = {
+    "APGD": "Auto-PGD: its step size adapts by itself, and its momentum carries it over dents.",
+    "Square": "Random search: squares of pixels are tried and kept if they help. It needs no gradient at all.",
+    "FAB": "Steps to the nearest decision boundary; the smallest change found counts, where it is within ε.",
+    "CW": "Carlini & Wagner's smallest change in the L2 norm, on the decision margin; it counts where it is within ε.",
+    "HopSkipJump": "Sees labels alone, no outputs and no gradient: whatever the loss does cannot hide from it.",
+    "Noise": "No attack at all: random noise of size ε, the best of so many tries. The floor for every other number.",
+}
+
 HELP = {
     "dataset": "Digits (8×8 pixels) come with the library. MNIST (28×28) is downloaded once, if you ask for it.",
     "systems": "The same kind of network, trained for four kinds of answer. Pick any number; each gets a column.",
     "image": "The picture's number in the test set: no system has seen it in training.",
     "only": "The two buttons jump to the next picture of this class.",
     "aims": "What the attack tries to bring about. Each aim gets a row; nothing else differs between the rows.",
-    "attack": "FGSM takes one step of size ε. PGD takes many small ones and never leaves the ε-ball.",
+    "attack": "FGSM takes one step of size ε. PGD takes many small ones and never leaves the ε-ball. The others are "
+    "stronger, or see less.",
+    "n": "So many pictures, the first of the test set. More take longer and make the interval narrower.",
     "eps": "How much any pixel may change (0 is black, 1 is white). The paper uses 0.1, 0.2 and 0.3 on MNIST.",
-    "steps": "How many gradient steps PGD takes.",
+    "steps": "How many steps the attack takes; for Square and Noise, how many tries.",
     "step": "How far one step goes. Empty: 2.5·ε/steps, enough to cross the ball and turn around.",
     "norm": "What ε measures: the largest change of a pixel (linf), or the length of the whole change (l2).",
     "start": "Begin at a random point of the ball. Off: begin at the picture, as in the paper's PGD.",

@@ -1,0 +1,244 @@
+"""What every page has: its bar, its lesson, scenes, lecture mode, a prediction, a badge, and what can be taken away.
+
+Nothing here imports torch before a page asks for pictures or systems: the start page does without.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from lab_ui.scenes import SCENES, Scene
+from lab_ui.style import style
+from tasklab.course import notebook_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from plotly.graph_objects import Figure
+
+    from tasklab.data import ImageSet
+
+BAR = ("data", "image", "systems", "seed")
+"""The parts of the scenario bar."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a page's lesson: what to look at, and the widgets' values that show it."""
+
+    words: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lab:
+    """What the scenario bar says.
+
+    Attributes:
+        slug: of the page.
+        lecture: whether the page is shown to a hall.
+        data: name of the data set.
+        images: its test pictures; None on a page that works without.
+        systems: those there are, key to name.
+        chosen: names of those looked at.
+        image: place of the picture.
+        seed: of everything random.
+    """
+
+    slug: str
+    lecture: bool = False
+    data: str = "digits"
+    images: Any = None
+    systems: Mapping[str, str] = field(default_factory=dict)
+    chosen: tuple[str, ...] = ()
+    image: int = 0
+    seed: int = 0
+
+    @property
+    def pictures(self) -> ImageSet:
+        """The test pictures of a page that has them."""
+        assert self.images is not None
+        found: ImageSet = self.images
+        return found
+
+    def key(self, name: str) -> str:
+        """A system's short name, by which the words know it."""
+        return next((key for key, each in self.systems.items() if each == name), name)
+
+
+def open_page(
+    slug: str, *, lesson: Sequence[Step] = (), bar: Sequence[str] = BAR, needs_images: bool = True
+) -> Lab:
+    """Begin a page; what cannot be shown ends it with a sentence.
+
+    Args:
+        slug: of the page.
+        lesson: its steps.
+        bar: the parts of the scenario bar that it has, of `BAR`.
+        needs_images: whether the page needs the data set's test pictures.
+    """
+    lecture = bool(st.session_state.get("lecture_on", False))
+    style(lecture)
+    _strip(slug, lesson, lecture)
+    if not bar:
+        return Lab(slug=slug, lecture=lecture)
+    from lab_ui import controls, shelf  # these import torch
+
+    with st.sidebar:
+        name = controls.dataset() if "data" in bar else "digits"
+    images = shelf.test_set(name)
+    if images is None and needs_images:
+        shelf.offer_download(name)
+        st.stop()
+    systems, troubles = shelf.systems(name)
+    for sentence in troubles:
+        st.warning(sentence)
+    if not systems and "systems" in bar:
+        st.info("There is no trained system for these pictures here. Choose another data set on the left, or train one "
+                "of your own.")
+        st.stop()
+    with st.sidebar:
+        image = controls.picture(name, images) if "image" in bar and images is not None else 0
+        chosen = controls.systems(systems) if "systems" in bar else ()
+        seed = controls.seed() if "seed" in bar else 0
+    if "systems" in bar and not chosen:
+        st.info("Pick at least one system on the left.")
+        st.stop()
+    return Lab(slug=slug, lecture=lecture, data=name, images=images, systems=systems, chosen=chosen, image=image,
+               seed=seed)
+
+
+def headline(title: str, words: str) -> None:
+    """The page's name, and the one sentence to remember; ``words`` is HTML of our own."""
+    st.html(f'<div class="lab-page"><h1>{html.escape(title)}</h1><p class="lab-lead">{words}</p></div>')
+
+
+def badge(
+    *, n: int, objective: str, how: str, zero: float | None = None, zero_of: tuple[int, int] | None = None,
+    verdict: str | None = None, help: str | None = None,
+) -> None:
+    """What stands behind a number under attack.
+
+    ``zero`` is the share of correct pictures for which the attack never had a gradient; ``zero_of`` the same as so many
+    of so many systems, where there is one picture.
+    """
+    parts = [f"n = {n:,} picture{'s' * (n > 1)}", f"objective “{objective}”", how]
+    if zero is not None:
+        parts.append(f"gradient exactly 0 for {100 * zero:.0f} %")
+    if zero_of is not None:
+        parts.append(f"gradient exactly 0 in {zero_of[0]} of {zero_of[1]}")
+    if verdict:
+        parts.append(f"verdict: {verdict}")
+    st.caption(" · ".join(parts), help=help)
+
+
+def predict(key: str, question: str, options: Sequence[str]) -> bool:
+    """Ask before the answer is shown; whether it may be shown now."""
+    done, said = f"{key}_revealed", f"{key}_predicted"
+    if st.session_state.get(done):
+        if answer := st.session_state.get(f"{said}_kept"):
+            st.caption(f"You expected: **{answer}**.")
+        return True
+    with st.container(border=True):
+        st.markdown(f"**First guess.** {question}")
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.segmented_control(question, options, key=said, label_visibility="collapsed")
+            guessed = st.session_state.get(said) is not None
+            st.button("Show me", key=f"{key}_show", type="primary" if guessed else "secondary", on_click=_reveal,
+                      args=(done, said))
+    return False
+
+
+def close_page(
+    lab: Lab,
+    *,
+    code: str,
+    tables: Mapping[str, DataFrame] | None = None,
+    figures: Mapping[str, Figure] | None = None,
+    files: Mapping[str, tuple[Callable[[], str], str]] | None = None,
+) -> None:
+    """End a page with what can be taken away.
+
+    Args:
+        lab: the page.
+        code: Python that gives the page's numbers with the library alone.
+        tables: by name, offered as CSV.
+        figures: by name, offered as interactive HTML that needs no network.
+        files: further ones, file name to what makes its text and the words on its button.
+    """
+    if lab.lecture:
+        return
+    with st.expander("Code, link, files"):
+        st.markdown("The numbers of this page, with the library alone. Its address is a link to this very view.")
+        st.code(code, language="python")
+        with st.container(horizontal=True):
+            for name, table in (tables or {}).items():
+                st.download_button(f"{name} (CSV)", table.to_csv(index=False), f"{lab.slug}_{name}.csv", "text/csv",
+                                   key=f"csv {name}")
+            for name, figure in (figures or {}).items():
+                st.download_button(f"{name} (HTML figure)", _Page(figure), f"{lab.slug}_{name}.html", "text/html",
+                                   key=f"html {name}")
+            for name, (make, words) in (files or {}).items():
+                st.download_button(words, make, name, "text/html", key=f"file {name}")
+        st.markdown(f"The notebook of this page is `{notebook_of(lab.slug).notebook}`; "
+                    "`tasklab notebooks build --student --to course` writes them all.")
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A figure as a whole HTML page, made when it is asked for."""
+
+    figure: Figure
+
+    def __call__(self) -> str:
+        page: str = self.figure.to_html(include_plotlyjs=True, full_html=True)
+        return page
+
+
+def _reveal(done: str, said: str) -> None:
+    st.session_state[done] = True
+    st.session_state[f"{said}_kept"] = st.session_state.get(said)
+
+
+def _strip(slug: str, lesson: Sequence[Step], lecture: bool) -> None:
+    """Above every page: the lesson's step with its two buttons, the scenes, the lecture mode."""
+    place = f"{slug}_step"
+    at = min(int(st.session_state.get(place, -1)), len(lesson) - 1)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if lesson:
+            st.button("◀", key=f"{slug}_back", on_click=_go, args=(place, lesson, at - 1), disabled=at <= 0,
+                      shortcut="Left", help="Previous step of the lesson")
+            st.button("Lesson ▶" if at < 0 else "▶", key=f"{slug}_next", on_click=_go, args=(place, lesson, at + 1),
+                      disabled=at + 1 >= len(lesson), shortcut="Right", help="Next step of the lesson")
+            with st.container(width="stretch"):
+                st.html(f'<p class="lab-lesson" aria-live="polite"><b>{at + 1} of {len(lesson)}.</b> '
+                        f"{html.escape(lesson[at].words)}</p>" if at >= 0 else
+                        f'<p class="lab-lesson">A lesson in {len(lesson)} steps.</p>')
+        else:
+            st.container(width="stretch")
+        if not lecture:
+            with st.popover("Scenes"):
+                for scene in SCENES:
+                    if st.button(scene.name, key=f"scene {scene.name}", help=scene.words, width="stretch"):
+                        _show(scene)
+        st.button("Leave lecture mode" if lecture else "Lecture mode", key="lecture_button", on_click=_lecture,
+                  shortcut="L", help="Large type, no controls")
+
+
+def _go(place: str, lesson: Sequence[Step], to: int) -> None:
+    st.session_state[place] = to
+    for key, value in lesson[to].values.items():
+        st.session_state[key] = value
+
+
+def _lecture() -> None:
+    st.session_state["lecture_on"] = not st.session_state.get("lecture_on", False)
+
+
+def _show(scene: Scene) -> None:
+    """Open a scene's page with the scene's values and no others."""
+    st.switch_page(f"app_pages/{scene.page}.py", query_params=dict(scene.query))
