@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasklab.training.defences import Adversarial, Defence, GaussianNoise, UniformNoise
-from tasklab.training.fit import EpochEvent, StepEvent, TrainingDiverged, TrainingEvent, fit
+from tasklab.training.fit import EpochEvent, StepEvent, TrainingDiverged, TrainingEvent, Watch, fit
 from tasklab.training.recipe import Recipe
 from tasklab.training.run import Run, RunError
 
@@ -19,5 +19,6 @@ __all__ = [
     "TrainingDiverged",
     "TrainingEvent",
     "UniformNoise",
+    "Watch",
     "fit",
 ]

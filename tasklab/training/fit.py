@@ -52,8 +52,9 @@ class EpochEvent:
         epoch, epochs: 1-based, and how many there will be.
         loss, train_accuracy: means over the epoch's batches, as trained (augmented, attacked or noisy).
         accuracy, abnormal: shares of the validation set decoded correctly, and to None.
-        robust_accuracy: under PGD on the margin with the defence's ε, on the first validation images, or None.
+        robust_accuracy: under PGD on the margin, on the first validation images (see `Watch`), or None.
         own_loss_accuracy: the same with PGD on the training loss.
+        own_loss_zero_gradient: for how many of the images read correctly that one never saw a gradient other than 0.
         zero_gradient_share, unmoved_share: of the inner attack over the epoch; None without one.
         best: whether this is the best epoch so far, by (robust accuracy, accuracy).
         seconds: since the start, earlier parts of a resumed run included.
@@ -71,9 +72,34 @@ class EpochEvent:
     unmoved_share: float | None
     best: bool
     seconds: float
+    own_loss_zero_gradient: float | None = None
 
 
 TrainingEvent = StepEvent | EpochEvent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """What is measured under attack after each epoch: PGD on the margin, and PGD on the training loss.
+
+    Args:
+        eps: ε in pixel units.
+        steps: of each attack.
+        images: how many of the first validation images.
+    """
+
+    eps: float
+    steps: int = 20
+    images: int = ROBUST_IMAGES
+
+    def __post_init__(self) -> None:
+        self.attack("margin")  # its errors are raised now
+        if isinstance(self.images, bool) or not isinstance(self.images, int) or self.images < 1:
+            raise ValueError(f"expected images as an integer ≥ 1, got {self.images!r}; try 100")
+
+    def attack(self, objective: str, plan: Plan | None = None) -> PGD:
+        """The attack with that objective."""
+        return PGD(eps=self.eps, steps=self.steps, objective=objective, plan=plan or PLAIN)
 
 
 class TrainingDiverged(RuntimeError):
@@ -87,6 +113,7 @@ def fit(
     *,
     validation: ImageSet | None = None,
     run: str | Path | None = None,
+    watch: Watch | None = None,
 ) -> Generator[TrainingEvent, None, None]:
     """Train the system's network in place; at the end it holds the weights of the best epoch.
 
@@ -97,6 +124,8 @@ def fit(
         validation: images that choose the best epoch; without them the last one is the best.
         run: a folder. A run that was stopped there, by whatever means, goes on from its last checkpoint and ends, on
             the same device, bit for bit where it would have ended.
+        watch: measure this after each epoch; by default only adversarial training is watched, at its own ε, and it
+            alone chooses its best epoch by what is seen.
 
     Yields:
         A `StepEvent` after each step and an `EpochEvent` after each epoch.
@@ -105,13 +134,14 @@ def fit(
         ValueError: settings that do not fit the task or the data, or a folder that holds another run.
         TrainingDiverged: the loss or a weight became NaN or infinite; an epoch's checkpoint is from before.
     """
-    trainer = _Trainer(system, train, recipe, validation, Run(run) if run is not None else None)
+    trainer = _Trainer(system, train, recipe, validation, Run(run) if run is not None else None, watch)
     return trainer.events()
 
 
 class _Trainer:
     def __init__(
-        self, system: System, train: ImageSet, recipe: Recipe, validation: ImageSet | None, run: Run | None
+        self, system: System, train: ImageSet, recipe: Recipe, validation: ImageSet | None, run: Run | None,
+        watch: Watch | None,
     ) -> None:
         if recipe.inset and not isinstance(system.task, INT):
             raise ValueError(f"expected inset=0 for task {system.task.name}, got {recipe.inset}; it is for intervals")
@@ -124,7 +154,9 @@ class _Trainer:
         if len(train) < recipe.batch_size:
             raise ValueError(f"expected at least one batch of {recipe.batch_size} images, got {len(train)}; "
                              "try a smaller batch_size")
-        self.system, self.recipe, self.run = system, recipe, run
+        self.system, self.recipe, self.run, self.asked = system, recipe, run, watch
+        self.hardened = isinstance(recipe.defence, Adversarial)
+        self.watch = watch or (Watch(eps=recipe.defence.eps) if isinstance(recipe.defence, Adversarial) else None)
         self.train, self.validation = train.to(system.device), validation and validation.to(system.device)
         self.network = system.network.requires_grad_(True)
         self.per_epoch = len(train) // recipe.batch_size
@@ -152,7 +184,7 @@ class _Trainer:
         return System(self.average, self.system.task, card=self.system.card)
 
     def events(self) -> Generator[TrainingEvent, None, None]:
-        if isinstance(self.recipe.defence, Adversarial) and self.step == 0:
+        if self.hardened and self.step == 0:
             self.plan = probe(self.network, self.train.x(slice(0, self.recipe.batch_size)).to(self.system.device))
             self._save()  # the plan is timed once: a resumed run must not choose another
         saved = time.perf_counter()
@@ -244,20 +276,20 @@ class _Trainer:
             raise self._diverged(f"finite weights, got others at step {self.step}")
         self.network.eval()
         epoch, count, result = self.step // self.per_epoch, self.per_epoch, self.result
-        robust = own = None
+        robust = own = masked = None
         accuracy = abnormal = math.nan
         if self.validation is not None:
             decoded = result.predict(self.validation.x())
             accuracy = float((decoded == self.validation.labels).float().mean())
             abnormal = float((decoded < 0).float().mean())
-            if isinstance(self.recipe.defence, Adversarial):
-                few = self.validation.subset(min(ROBUST_IMAGES, len(self.validation)))
-                eps = self.recipe.defence.eps
-                robust, own = (
-                    attack(result, few.x(), few.labels, PGD(eps=eps, objective=climbed, plan=self.plan)).accuracy
-                    for climbed in ("margin", "train")
+            if self.watch is not None:
+                few = self.validation.subset(min(self.watch.images, len(self.validation)))
+                found, climbed = (
+                    attack(result, few.x(), few.labels, self.watch.attack(objective, self.plan))
+                    for objective in ("margin", "train")
                 )
-        score = (robust or 0.0, accuracy)
+                robust, own, masked = found.accuracy, climbed.accuracy, climbed.share(climbed.zero_gradient)
+        score = (robust or 0.0 if self.hardened else 0.0, accuracy)
         best = self.validation is None or score > self.best
         if best:
             self.best = score
@@ -269,7 +301,7 @@ class _Trainer:
             epoch=epoch, epochs=self.recipe.epochs, loss=means["loss"], train_accuracy=means["accuracy"],
             accuracy=accuracy, abnormal=abnormal, robust_accuracy=robust, own_loss_accuracy=own,
             zero_gradient_share=means.get("zero_gradient_share"), unmoved_share=means.get("unmoved_share"),
-            best=best, seconds=self.seconds,
+            best=best, seconds=self.seconds, own_loss_zero_gradient=masked,
         )
 
     def _settings(self) -> dict[str, Any]:
@@ -279,7 +311,7 @@ class _Trainer:
             "network": spec.to_dict() if spec is not None else type(self.network).__name__,
             "data": {"name": self.train.name, "train": len(self.train)},
             "recipe": self.recipe.to_dict(),
-        }
+        } | ({"watch": dataclasses.asdict(self.asked)} if self.asked else {})
 
     def _save(self, event: EpochEvent | None = None) -> None:
         if self.run is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from small_runs import TASKS, digits, epochs, equal_weights, system_of, trained,
 from torch import Tensor, nn
 
 from tasklab import losses
+from tasklab.attacks import PGD, attack
 from tasklab.data import ImageSet, load
 from tasklab.system import System
 from tasklab.tasks import INT, RBC, TRA, DeepBE
@@ -24,6 +26,7 @@ from tasklab.training import (
     StepEvent,
     TrainingDiverged,
     UniformNoise,
+    Watch,
     fit,
 )
 
@@ -335,3 +338,28 @@ def test_a_module_of_one_s_own_trains_too() -> None:
     system = System(network, TRA())
     events = list(fit(system, digits(), Recipe(epochs=4, batch_size=30, lr=0.02), validation=digits(100, "validation")))
     assert max(event.accuracy for event in epochs(events)) > 0.6
+
+
+def test_watching_changes_nothing_but_what_is_seen() -> None:
+    recipe = Recipe(epochs=2, batch_size=30, lr=5e-3)
+    validation = digits(60, "validation")
+    plain, watched = system_of(RBC()), system_of(RBC())
+    before = epochs(fit(plain, digits(150), recipe, validation=validation))
+    after = epochs(fit(watched, digits(150), recipe, validation=validation, watch=Watch(eps=0.2, steps=5, images=40)))
+    assert equal_weights(plain, watched)
+    for blind, seen in zip(before, after, strict=True):
+        assert (blind.robust_accuracy, blind.own_loss_accuracy, blind.own_loss_zero_gradient) == (None, None, None)
+        assert (blind.loss, blind.accuracy, blind.best) == (seen.loss, seen.accuracy, seen.best)
+        assert seen.robust_accuracy is not None and seen.own_loss_accuracy is not None
+        assert seen.own_loss_zero_gradient is not None
+        assert seen.accuracy * 60 >= seen.robust_accuracy * 40 - 1e-6
+    few = validation.subset(40)
+    attacked = attack(watched, few.x(), few.labels, PGD(eps=0.2, steps=5, objective="margin"))
+    last = max((event for event in after if event.best), key=lambda event: event.epoch)
+    assert attacked.accuracy == last.robust_accuracy
+
+
+@pytest.mark.parametrize("wrong", [{"eps": -1.0}, {"eps": 0.1, "steps": 0}, {"eps": 0.1, "images": 0}])
+def test_a_watch_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Watch(**wrong)
