@@ -1,0 +1,65 @@
+"""The settings of a map, frozen; their repr shows every default."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class TSNE:
+    """t-distributed stochastic neighbour embedding (van der Maaten & Hinton 2008), begun from `PCA`.
+
+    A point's neighbours are weighed so that about ``perplexity`` of them count, and points of the plane are moved until
+    the same ones are near. Distances between groups, and the size of a group, mean nothing.
+
+    Args:
+        perplexity: how many neighbours count, at least 1 and at most a third of the points.
+        early: iterations with the attraction multiplied by ``exaggeration``, so that groups form.
+        iterations: those that follow, without.
+        exaggeration: at least 1.
+        every: a frame is handed out after so many iterations.
+        seed: of the jitter of the beginning.
+    """
+
+    perplexity: float = 30.0
+    early: int = 250
+    iterations: int = 500
+    exaggeration: float = 12.0
+    every: int = 25
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("perplexity", "exaggeration"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value < math.inf:
+                raise ValueError(f"expected {name} as a finite number ≥ 1, got {value!r}; try {getattr(TSNE, name):g}")
+        for name, least in (("early", 0), ("iterations", 1), ("every", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"expected {name} as an integer ≥ {least}, got {value!r}; try {getattr(TSNE, name)}")
+        if self.seed >= 2**32:
+            raise ValueError(f"expected seed below 2**32, got {self.seed}; try 0")
+
+    @property
+    def total(self) -> int:
+        """All iterations, early ones included."""
+        return self.early + self.iterations
+
+
+@dataclass(frozen=True, kw_only=True)
+class PCA:
+    """The plane of the two directions in which the points spread most, without any other change.
+
+    Points of one coordinate, such as the output of an interval system, are a line, and stay one: the coordinate lies
+    along it, and the height only keeps points from covering each other.
+    """
+
+
+def largest_perplexity(n: int) -> float:
+    """The largest perplexity for n points: with more, there are not enough neighbours to tell apart.
+
+    >>> largest_perplexity(400)
+    133.0
+    """
+    return (n - 1) / 3
