@@ -26,6 +26,7 @@ def test_the_opening_view_shows_that_the_aim_makes_the_difference(
     threads = torch.get_num_threads()
     at = AppTest.from_file(str(APP), default_timeout=120)
     at.query_params["data"] = dataset
+    at.switch_page("app_pages/attack_lab.py")
     at.run()
     torch.set_num_threads(threads)
     assert not at.exception
