@@ -8,7 +8,8 @@ from tasklab.evaluation.outcomes import Outcomes, outcomes
 from tasklab.evaluation.robustness import Progress, Row, combined, curve, evaluate, stream_rows
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
 from tasklab.evaluation.tables import frame, table, to_csv, to_json, to_markdown
-from tasklab.evaluation.transferring import TransferResult, transfer
+from tasklab.evaluation.transferred import Threat, TransferResult
+from tasklab.evaluation.transferring import find_threat, transfer
 
 __all__ = [
     "Check",
@@ -18,12 +19,14 @@ __all__ = [
     "Row",
     "Share",
     "Stage",
+    "Threat",
     "TransferResult",
     "WorstCase",
     "assess",
     "combined",
     "curve",
     "evaluate",
+    "find_threat",
     "frame",
     "mcnemar",
     "outcomes",

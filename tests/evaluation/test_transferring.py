@@ -9,7 +9,7 @@ import torch
 from linear_systems import EAST, NORTH, grey_images, linear, sides
 
 from tasklab.attacks import PGD
-from tasklab.evaluation import Progress, Share, transfer
+from tasklab.evaluation import Progress, Share, find_threat, transfer
 from tasklab.tasks import INT, RBC
 
 WEST = (-1.0, -1.0, 0.0, 0.0)
@@ -126,3 +126,80 @@ def test_what_does_not_fit_is_refused() -> None:
         transfer(east, east, X, Y[:2], LAST)
     with pytest.raises(ValueError, match="expected images 'threat' or 'both', got 'victim'; try 'both'"):
         transfer(east, east, X, Y, LAST).cells["east", "east"].rate("victim")  # type: ignore[arg-type]
+
+
+def test_several_sources_take_the_worst_of_each_image() -> None:
+    """EAST's examples fool EAST, NORTH's fool NORTH; both together fool a victim wherever one of them does."""
+    systems = {"east": linear(EAST), "north": linear(NORTH)}
+    half = linear(EAST)
+    result = transfer(systems, systems | {"half": half}, X, Y, LAST)
+    both = result.together("half")
+    cells = [result.cells[name, "half"] for name in systems]
+    assert both.threat == "all others"
+    assert torch.equal(both.fooled, cells[0].fooled | cells[1].fooled)
+    assert both.rate().count == cells[0].rate().count > cells[1].rate().count == 0
+    assert torch.equal(both.images, cells[0].images), "where one of them fools, its example is the one that is shown"
+    assert torch.equal(half.predict(both.images), both.decoded)
+    assert torch.equal(result.together("half", ["north"]).fooled, cells[1].fooled)
+    assert result.together("east").rate() == result.cells["north", "east"].rate(), "no source against itself"
+
+
+def test_together_counts_images_that_every_source_knows() -> None:
+    result = transfer({"east": linear(EAST), "west": linear(WEST)}, {"twin": linear(EAST)}, X, Y, LAST)
+    assert result.together("twin").rate("threat") == Share(0, 0), "west is always wrong"
+    with pytest.raises(ValueError, match="expected a victim among twin and sources among east, west, got 'twin' and"):
+        result.together("twin", ["south"])
+    with pytest.raises(ValueError, match="expected a victim among twin"):
+        result.together("east")
+    with pytest.raises(ValueError, match="expected a victim among twin"):
+        result.together("twin", [])
+
+
+def test_where_no_source_moved_together_says_so() -> None:
+    masked = linear(EAST, RBC(num_classes=2, S=1e-5))
+    settings = PGD(eps=0.25, steps=5, random_start=False, keep="last", objective="train")
+    threats = {"masked": masked, "open": linear(NORTH)}
+    result = transfer(threats, {"twin": linear(EAST)}, X, Y, settings)
+    assert result.together("twin", ["masked"]).still() == Share(len(Y), len(Y))
+    shown = result.together("twin")
+    assert shown.still().count == result.threats["open"].unmoved.count < len(Y)
+    assert torch.equal(shown.images, result.threats["open"].images), "rather one that moved than one that did not"
+
+
+def test_a_threat_is_found_once_and_shown_often() -> None:
+    east = find_threat("east", linear(EAST), X, Y, LAST)
+    again = transfer({"east": east}, {"twin": linear(EAST), "north": linear(NORTH)}, X, Y, LAST)
+    whole = transfer({"east": linear(EAST)}, {"twin": linear(EAST), "north": linear(NORTH)}, X, Y, LAST)
+    for place, cell in whole.cells.items():
+        assert torch.equal(again.cells[place].decoded, cell.decoded)
+    other = PGD(eps=0.1, steps=5, random_start=False, keep="last")
+    with pytest.raises(ValueError, match="expected threat 'east' found with these settings on these images"):
+        transfer({"east": east}, {"twin": linear(EAST)}, X, Y, other)
+    with pytest.raises(ValueError, match="expected threat 'east' found with these settings on these images"):
+        transfer({"east": east}, {"twin": linear(EAST)}, X[:-1], Y[:-1], LAST)
+    with pytest.raises(ValueError, match="expected untargeted settings"):
+        find_threat("east", linear(EAST), X, Y, PGD(eps=0.1, targeted=True))
+
+
+def test_the_table_ends_with_the_others_and_noise() -> None:
+    systems = {"east": linear(EAST), "twin": linear(EAST), "north": linear(NORTH)}
+    result = transfer(systems, systems, X, Y, LAST)
+    table = result.table("threat").set_index("threat")
+    assert list(table.index) == ["east", "twin", "north", "all others", "noise"]
+    assert list(table.columns) == ["east", "twin", "north", "unmoved %", "gradient 0 %"]
+    assert table.loc["east", "twin"] == str(Share(len(Y), len(Y)))
+    assert table.loc["all others", "north"].startswith("0.0 [")
+    assert table.loc["noise", "east"] == result.noise("east", "threat").percent()
+    assert table.loc["noise", "unmoved %"] == "–"
+    frame = result.frame()
+    assert list(frame["threat"])[-3:] == ["all others"] * 3
+    assert frame["threat_masked"].isna().sum() == 3
+    assert list(transfer({"n": linear(NORTH)}, systems, X, Y, LAST).table()["threat"]) == ["n", "noise"]
+
+
+def test_noise_has_no_system_that_could_be_wrong() -> None:
+    y = Y.clone()
+    y[:30] = 1 - y[:30]
+    result = transfer({"east": linear(EAST)}, {"twin": linear(EAST)}, X, y, LAST)
+    assert result.noise("twin", "threat").n == len(y)
+    assert result.noise("twin", "both").n == len(y) - 30

@@ -1,0 +1,232 @@
+"""What became of examples found against some systems and shown to others: rates, intervals, tables."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+from tasklab.attacks import AttackResult, Settings
+from tasklab.evaluation.robustness import MASKED
+from tasklab.evaluation.statistics import Share
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Filter = Literal["threat", "both"]
+"""Which images count: those the threat decodes correctly (the paper's), or those that threat and victim both do."""
+
+OTHERS, NOISE = "all others", "noise"
+"""What the rows of tables are called that belong to no single threat."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Threat:
+    """One system's own attack, and how far it got.
+
+    Attributes:
+        name: the system.
+        result: what its attack found, image by image, on the CPU.
+    """
+
+    name: str
+    result: AttackResult
+
+    @property
+    def images(self) -> Tensor:
+        """float32 ``(N, C, H, W)``, what the attack found."""
+        return self.result.images
+
+    @property
+    def correct(self) -> Tensor:
+        """bool ``(N,)``, decoded correctly before."""
+        return self.result.clean_decoded == self.result.labels
+
+    @property
+    def fooled(self) -> Share:
+        """Its own successes among the images decoded correctly before."""
+        return Share.of(self.result.fooled, self.correct)
+
+    @property
+    def unmoved(self) -> Share:
+        """Among the same, those that came back bit for bit."""
+        return Share.of(self.result.unmoved, self.correct)
+
+    @property
+    def zero_gradient(self) -> Share:
+        """Among the same, those that never had a gradient."""
+        return Share.of(self.result.zero_gradient, self.correct)
+
+    @property
+    def masked(self) -> bool:
+        """Whether the attack did not try over 10 % of the images, so that low transfer says nothing."""
+        return self.zero_gradient.value > MASKED
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cell:
+    """One threat's examples on one victim.
+
+    Attributes:
+        threat, victim: the systems' names.
+        images: float32 ``(N, C, H, W)``, what the victim is shown.
+        before, decoded: int64 ``(N,)``, what the victim reads in the clean image and in the one it is shown.
+        fooled: bool ``(N,)``, where it falls for that.
+        noise_fooled: bool ``(N,)``, where it falls for uniform noise of the same ε.
+        threat_correct, victim_correct: bool ``(N,)``, who decodes the clean image correctly.
+        unmoved: bool ``(N,)``, where the image shown is the clean one, bit for bit.
+    """
+
+    threat: str
+    victim: str
+    images: Tensor
+    before: Tensor
+    decoded: Tensor
+    fooled: Tensor
+    noise_fooled: Tensor
+    threat_correct: Tensor
+    victim_correct: Tensor
+    unmoved: Tensor
+
+    def kept(self, images: Filter = "both") -> Tensor:
+        """bool ``(N,)``: the images that count."""
+        if images not in ("threat", "both"):
+            raise ValueError(f"expected images 'threat' or 'both', got {images!r}; try 'both'")
+        return self.threat_correct & self.victim_correct if images == "both" else self.threat_correct
+
+    def rate(self, images: Filter = "both") -> Share:
+        """The transfer rate. The paper's filter also counts images that the victim never decoded correctly."""
+        return Share.of(self.fooled, self.kept(images))
+
+    def noise(self, images: Filter = "both") -> Share:
+        """What uniform noise of the same ε does to the same images: the rate to beat."""
+        return Share.of(self.noise_fooled, self.kept(images))
+
+    def still(self, images: Filter = "both") -> Share:
+        """How many of the same images the threat never moved."""
+        return Share.of(self.unmoved, self.kept(images))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TransferResult:
+    """Every threat on every victim.
+
+    Attributes:
+        settings: the attack that each threat underwent.
+        threats: by name, in the order given.
+        cells: by (threat, victim).
+    """
+
+    settings: Settings
+    threats: Mapping[str, Threat]
+    cells: Mapping[tuple[str, str], Cell]
+
+    @property
+    def victims(self) -> list[str]:
+        """Their names, in the order given."""
+        return list(dict.fromkeys(victim for _, victim in self.cells))
+
+    def together(self, victim: str, sources: Sequence[str] | None = None) -> Cell:
+        """Several threats as one: the victim is fooled if the example of any of them fools it.
+
+        The images that count are those that every source decodes correctly. Where no example fools, the first that
+        moved is shown.
+
+        Args:
+            victim: a name.
+            sources: names of threats; by default all but the victim itself.
+
+        Raises:
+            ValueError: names that are not there, or no source.
+        """
+        if sources is None:
+            sources, name = [threat for threat in self.threats if threat != victim], OTHERS
+        else:
+            name = " + ".join(sources)
+        unknown = [threat for threat in sources if (threat, victim) not in self.cells]
+        if unknown or not sources:
+            known = ", ".join(self.threats)
+            raise ValueError(f"expected a victim among {', '.join(self.victims)} and sources among {known}, "
+                             f"got {victim!r} and {list(sources)}")
+        cells = [self.cells[threat, victim] for threat in sources]
+        fooled, unmoved = (torch.stack([getattr(cell, part) for cell in cells]) for part in ("fooled", "unmoved"))
+        first = (2 * fooled.int() + (~unmoved).int()).argmax(dim=0)  # (N,): argmax names the first of the largest
+        row = torch.arange(len(first))
+        return dataclasses.replace(
+            cells[0],
+            threat=name,
+            images=torch.stack([cell.images for cell in cells])[first, row],
+            decoded=torch.stack([cell.decoded for cell in cells])[first, row],
+            fooled=fooled.any(dim=0),
+            threat_correct=torch.stack([cell.threat_correct for cell in cells]).all(dim=0),
+            unmoved=unmoved.all(dim=0),
+        )
+
+    def noise(self, victim: str, images: Filter = "both") -> Share:
+        """Uniform noise of the same ε as a threat of its own, which has no system to decode anything correctly.
+
+        With the filter ``"threat"`` all images count, else those that the victim decodes correctly.
+        """
+        cell = next(cell for cell in self.cells.values() if cell.victim == victim)
+        return Share.of(cell.noise_fooled, cell.victim_correct if images == "both" else None)
+
+    def frame(self) -> pd.DataFrame:
+        """One row for each threat and victim: rates, intervals, noise and the threat's own health, in 0..1.
+
+        From three threats on, the victims' rows for `together` come last; a threat's own figures are missing there.
+        """
+        import pandas as pd
+
+        more = [self.together(victim) for victim in self.victims] if len(self.threats) > 2 else []
+        rows = []
+        for cell in [*self.cells.values(), *more]:
+            row: dict[str, object] = {"threat": cell.threat, "victim": cell.victim, "eps": self.settings.eps}
+            for images in ("threat", "both"):
+                rate, noise = cell.rate(images), cell.noise(images)
+                row |= {f"n_{images}": rate.n, f"rate_{images}": rate.value}
+                row |= dict(zip((f"rate_{images}_low", f"rate_{images}_high"), rate.interval, strict=True))
+                row |= {f"noise_{images}": noise.value, f"unmoved_{images}": cell.still(images).value}
+            if threat := self.threats.get(cell.threat):
+                row |= {
+                    "threat_fooled": threat.fooled.value,
+                    "threat_unmoved": threat.unmoved.value,
+                    "threat_zero_gradient": threat.zero_gradient.value,
+                    "threat_masked": threat.masked,
+                }
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def matrix(self, images: Filter = "both", *, noise: bool = False) -> pd.DataFrame:
+        """Rates in 0..1 with threats as rows and victims as columns, as in the paper's figure 5."""
+        import pandas as pd
+
+        table = {
+            victim: [
+                (cell.noise(images) if noise else cell.rate(images)).value
+                for cell in (self.cells[threat, victim] for threat in self.threats)
+            ]
+            for victim in self.victims
+        }
+        return pd.DataFrame(table, index=pd.Index(list(self.threats), name="threat"))
+
+    def table(self, images: Filter = "both", *, decimals: int = 1) -> pd.DataFrame:
+        """The matrix to read: percentages with Wilson intervals, and beside each threat how much of it was an attack.
+
+        Rows are the threats, `together` from three threats on, and `noise`.
+        """
+        import pandas as pd
+
+        rows = [
+            {"threat": name}
+            | {victim: self.cells[name, victim].rate(images).percent(decimals) for victim in self.victims}
+            | {"unmoved %": threat.unmoved.percent(decimals), "gradient 0 %": threat.zero_gradient.percent(decimals)}
+            for name, threat in self.threats.items()
+        ]
+        if len(self.threats) > 2:
+            rows.append({"threat": OTHERS} | {v: self.together(v).rate(images).percent(decimals) for v in self.victims})
+        rows.append({"threat": NOISE} | {v: self.noise(v, images).percent(decimals) for v in self.victims})
+        return pd.DataFrame(rows).fillna("–")
