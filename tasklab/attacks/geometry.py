@@ -1,4 +1,7 @@
-"""Balls, boxes and random starts: the geometry of an ε-ball inside [0, 1]."""
+"""Balls, boxes and random starts: the geometry of an ε-ball inside [0, 1].
+
+Radii and strides are numbers, or differ from row to row: ``(rows, 1, 1, 1)`` under Linf, ``(rows,)`` under L2.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ MAX_INDEX = 2**63 // MAX_RESTARTS
 """Below it, an example's number and a restart fit into one word of a random start's key."""
 
 
-def bounds(x: Tensor, eps: float, norm: Norm) -> tuple[Tensor, Tensor]:
+def bounds(x: Tensor, eps: float | Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
     """The box to clamp to: [0, 1], cut to ``x ± eps`` under Linf. Computed once per attack."""
     if norm == "linf":
         return (x - eps).clamp_min(0), (x + eps).clamp_max(1)
@@ -28,15 +31,15 @@ def rescale(direction: Tensor, length: float | Tensor) -> Tensor:
     return unit * per_row(torch.where(some, length / norm.clamp_min(1), 0), unit)
 
 
-def project_l2(x: Tensor, centre: Tensor, eps: float) -> Tensor:
+def project_l2(x: Tensor, centre: Tensor, eps: float | Tensor) -> Tensor:
     """The nearest point of the L2 ball around ``centre``, row by row."""
     away = x - centre
     norm = away.flatten(1).norm(dim=1)
     return torch.where(per_row(norm > eps, x), centre + rescale(away, eps), x)
 
 
-def step(x: Tensor, gradient: Tensor, origin: Tensor, box: tuple[Tensor, Tensor], *, eps: float, stride: float,
-         norm: Norm) -> Tensor:
+def step(x: Tensor, gradient: Tensor, origin: Tensor, box: tuple[Tensor, Tensor], *, eps: float | Tensor,
+         stride: float | Tensor, norm: Norm) -> Tensor:
     """One ascent step of length ``stride``, projected to the ball and the box."""
     if norm == "linf":
         return torch.clamp(x + stride * gradient.sign(), *box)
@@ -44,7 +47,8 @@ def step(x: Tensor, gradient: Tensor, origin: Tensor, box: tuple[Tensor, Tensor]
 
 
 def random_start(
-    origin: Tensor, box: tuple[Tensor, Tensor], *, eps: float, norm: Norm, seed: int, example: Tensor, restart: Tensor
+    origin: Tensor, box: tuple[Tensor, Tensor], *, eps: float | Tensor, norm: Norm, seed: int, example: Tensor,
+    restart: Tensor,
 ) -> Tensor:
     """A uniform point of the ball, clamped to the box, that depends on (seed, example, restart) alone."""
     size = origin[0].numel() if len(origin) else 0

@@ -1,0 +1,76 @@
+"""An attack at many radii at once is that attack at each radius."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from attack_systems import TASKS, byte_images, exact_perceptron
+
+from tasklab.attacks import FGSM, PGD, Noise, Settings, Square, attack
+from tasklab.attacks.ladder import ladder
+from tasklab.models.fast import PLAIN
+from tasklab.system import System
+
+RADII = (0.0, 1 / 64, 1 / 16, 1 / 8, 1 / 4)
+SETTINGS: list[Settings] = [
+    FGSM(eps=0),
+    FGSM(eps=0, norm="l2", objective="train"),
+    PGD(eps=0, steps=4, random_start=False, keep="best"),
+    PGD(eps=0, steps=4, step_size=1 / 32, random_start=False, keep="last", objective="bits"),
+    PGD(eps=0, steps=4, restarts=3, seed=7, keep="first"),
+    PGD(eps=0, steps=4, restarts=2, keep="first", norm="l2", objective="train"),
+    PGD(eps=0, steps=4, random_start=False, keep="best", criterion="evaded", objective="towards_code"),
+    Square(eps=0, steps=20),
+    Noise(eps=0, steps=10, kind="corner"),
+]
+
+
+def problem(name: str) -> tuple[System, torch.Tensor, torch.Tensor]:
+    system, images = exact_perceptron(TASKS[name]), byte_images(200)
+    labels = system.predict(images)
+    place = int((labels >= 0).nonzero()[3])
+    return system, images[place : place + 1], labels[place : place + 1]
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda s: f"{s.name}-{s.norm}-{s.objective}-{s.restarts}")
+def test_every_rung_is_the_attack_at_its_radius(settings: Settings, name: str) -> None:
+    system, image, label = problem(name)
+    found = ladder(system, image, label, settings, RADII, index=5)
+    assert len(found.images) == len(RADII)
+    for place, radius in enumerate(RADII):
+        alone = attack(system, image, label, dataclasses.replace(settings, eps=radius, plan=PLAIN),
+                       indices=torch.tensor([5]))
+        assert torch.allclose(found.images[place], alone.images[0], atol=1e-6), radius
+        for field in ("decoded", "clean_decoded", "fooled", "zero_gradient", "unmoved"):
+            assert getattr(found, field)[place] == getattr(alone, field)[0], (field, radius)
+
+
+def test_a_target_is_aimed_at_on_every_rung() -> None:
+    system, image, label = problem("tra")
+    target = (label + 1) % 4
+    settings = PGD(eps=0, steps=5, random_start=False, keep="best", targeted=True)
+    found = ladder(system, image, label, settings, RADII, target=target)
+    alone = attack(system, image, label, dataclasses.replace(settings, eps=RADII[-1]), targets=target)
+    assert found.targets is not None and found.targets.tolist() == [int(target)] * len(RADII)
+    assert bool(found.fooled[-1]) == bool(alone.fooled)
+
+
+def test_a_higher_rung_reaches_further() -> None:
+    system, image, label = problem("rbc")
+    found = ladder(system, image, label, PGD(eps=0, steps=5, random_start=False, keep="best"), RADII)
+    lost = -system.margins(found.images).detach()[:, int(label)]
+    assert torch.equal(found.images[0], image[0])
+    assert bool((lost.diff() >= 0).all()) and float(lost[-1]) > float(lost[0])
+
+
+def test_what_is_not_one_picture_is_refused() -> None:
+    system, image, label = problem("tra")
+    with pytest.raises(ValueError, match="expected one picture"):
+        ladder(system, image.expand(2, -1, -1, -1), label.expand(2), FGSM(eps=0.1), RADII)
+    with pytest.raises(ValueError, match="at least one radius"):
+        ladder(system, image, label, FGSM(eps=0.1), ())
+    with pytest.raises(ValueError, match="eps as a finite number"):
+        ladder(system, image, label, FGSM(eps=0.1), (0.1, -1.0))
