@@ -7,6 +7,7 @@ grey hatch, and none of them is told by colour alone.
 from __future__ import annotations
 
 from tasklab.figures.describing import describe_outputs
+from tasklab.figures.gallery import gallery
 from tasklab.figures.outputs import bit_gauges, number_line, output_bars, outputs_figure
 from tasklab.figures.pictures import amplification, perturbation, picture, to_png
 from tasklab.figures.style import BLUE, GREY, LOOKS, ORANGE, Look, look_of
@@ -20,6 +21,7 @@ __all__ = [
     "amplification",
     "bit_gauges",
     "describe_outputs",
+    "gallery",
     "look_of",
     "number_line",
     "output_bars",

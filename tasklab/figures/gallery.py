@@ -1,0 +1,88 @@
+"""Several small images in a grid, each with a caption: crisp pixels, in every place that shows a plotly figure."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from tasklab.figures.pictures import Pixels, picture, to_png
+from tasklab.figures.style import Look
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+CAPTION, GAP = 0.32, 0.14
+"""Heights and widths beside an image's side of 1."""
+
+
+def gallery(
+    images: Tensor | Sequence[Tensor | Pixels],
+    captions: Sequence[str] = (),
+    *,
+    looks: Sequence[Look | None] = (),
+    columns: int = 6,
+    size: int = 120,
+) -> Figure:
+    """A grid of images, row by row.
+
+    Args:
+        images: float ``(N, C, H, W)`` in [0, 1], or a sequence of ``(C, H, W)`` and of pixels as `picture` and
+            `perturbation` make them.
+        captions: what stands under each, none for none; a ``<br>`` starts a second line.
+        looks: what became of each: its caption gets the sign and the colour.
+        columns: how many side by side, at most.
+        size: of one image, in pixels of the screen.
+
+    Raises:
+        ValueError: no images, or captions or looks that are not one for each.
+
+    >>> import torch
+    >>> figure = gallery(torch.rand(3, 1, 8, 8), ["one", "two", "three"])
+    >>> len(figure.layout.images)
+    3
+    """
+    n = len(images)
+    for what, given in (("captions", captions), ("looks", looks)):
+        if not n or (given and len(given) != n):
+            raise ValueError(f"expected at least one image and {what} for all or none, got {n} and {len(given)}")
+    columns = min(columns, n)
+    rows = math.ceil(n / columns)
+    step_x, step_y = 1 + GAP, 1 + (CAPTION if captions else GAP)
+    drawn, notes = [], []
+    for index in range(n):
+        left, top = (index % columns) * step_x, (index // columns) * step_y
+        drawn.append({
+            "source": _address(images[index]), "xref": "x", "yref": "y", "x": left, "y": top, "sizex": 1, "sizey": 1,
+            "sizing": "stretch", "layer": "above",
+        })
+        if captions:
+            notes.append(_caption(captions[index], looks[index] if looks else None, left + 0.5, top + 1.02))
+    still = {"visible": False, "fixedrange": True}
+    layout = {
+        "images": drawn, "annotations": notes, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 4, "r": 4, "t": 4, "b": 4}, "height": round(rows * step_y * size) + 8, "dragmode": False,
+        "font": {"size": 15},
+        "xaxis": still | {"range": [0, columns * step_x - GAP], "constrain": "domain", "constraintoward": "left"},
+        "yaxis": still | {"range": [rows * step_y, 0], "scaleanchor": "x", "constrain": "domain"},
+    }
+    import plotly.graph_objects as go
+
+    return go.Figure({"data": [{"type": "scatter", "x": [], "y": [], "hoverinfo": "skip"}], "layout": layout})
+
+
+def _caption(text: str, look: Look | None, x: float, y: float) -> dict[str, object]:
+    note: dict[str, object] = {"text": text, "x": x, "y": y, "showarrow": False, "yanchor": "top", "xanchor": "center"}
+    if look is not None:
+        note |= {"text": f"<b>{look.sign} {text}</b>", "font": {"color": look.colour}}
+    return note
+
+
+def _address(image: Tensor | Pixels) -> str:
+    """The image as a data address, its pixels large enough to stay sharp."""
+    if isinstance(image, Tensor):
+        image = picture(image, scale=max(1, 160 // image.shape[-1]))
+    return "data:image/png;base64," + base64.b64encode(to_png(image)).decode()
