@@ -1,0 +1,277 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 0 · A tour: one picture, four kinds of answer, two attacks
+#
+# **After this notebook you can**
+#
+# - read the answers of four kinds of classifier: scores (TRA), bits (DeepBE, RBC), a point on a line (INT);
+# - say what an attack *climbs*, and why that is the first question to ask about any attack;
+# - tell "withstood the attack" from "was never really attacked".
+#
+# | time | you need | runs in |
+# | --- | --- | --- |
+# | 25 minutes | what a neural network classifier is | a few seconds, with or without `FAST` |
+#
+# **How to work.** Each section asks, lets you *predict*, and then runs. Type your guess before you run the next cell.
+# "What you should see" is folded: open it after the figure. A cell that says `assert` checks what was promised.
+# Exercises have a hint, a place to write, and a check that tells you when you are done.
+
+# %% tags=["parameters"]
+FAST = False  # True: less work, for a quick look
+SEED = 0  # of everything random
+DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
+
+# %% [markdown]
+# ## 1 · One picture
+#
+# A handwritten digit that no system has seen in training. Every pixel is a number between 0 (black) and 1 (white).
+
+# %%
+from tasklab import load, load_data
+from tasklab.figures import gallery, look_of, outputs_figure, perturbation
+from tasklab.scenario import Scenario
+
+IMAGE = {"digits": 54, "mnist": 22}[DATA]
+test = load_data(DATA, "test")
+x, label = test.x(IMAGE), int(test.labels[IMAGE])  # x: (1, 1, H, W)
+systems = {key: load(f"{DATA}-{key}") for key in ("tra", "deepbe", "int", "rbc")}
+
+gallery(x, [f"picture {IMAGE}, a {label}"], size=180)
+
+# %% [markdown]
+# ## 2 · Four kinds of answer
+#
+# All four systems have the same kind of network. They differ in the *task*: what the last layer is asked to say.
+#
+# **TRA**, the traditional classifier: ten scores, and the largest wins.
+
+# %%
+outputs_figure(systems["tra"].task, systems["tra"].outputs(x), label=label)
+
+# %% [markdown]
+# **DeepBE**: four bits. The class number in binary, such as `0101` for 5. A bit is 1 if its output is above 0.5.
+
+# %%
+outputs_figure(systems["deepbe"].task, systems["deepbe"].outputs(x), label=label)
+
+# %% [markdown]
+# **RBC**: four bits again, but training pushes each one far from 0, to a *margin* S = 350 (the dotted rails).
+# The blue half of each gauge is the half that this label needs.
+
+# %%
+outputs_figure(systems["rbc"].task, systems["rbc"].outputs(x), label=label)
+
+# %% [markdown]
+# **INT**: one single number. Each class owns an interval of the line. Between the intervals lie gaps (hatched).
+# A number in a gap means *None*: "I do not know this picture".
+
+# %%
+outputs_figure(systems["int"].task, systems["int"].outputs(x), label=label)
+
+# %% tags=["check"]
+answers = {key: int(system.predict(x)) for key, system in systems.items()}
+print(answers)
+assert set(answers.values()) == {label}, f"All four should read {label}, but they read {answers}."
+
+# %% [markdown]
+# **Predict.** RBC has 4 bits, so there are 16 patterns. Ten of them are classes. What does the system answer if the
+# network says one of the other six?
+#
+# <details><summary>What happens</summary>
+#
+# *None*, too. RBC can refuse to answer, as INT can. TRA cannot: one of ten scores is always the largest.
+# </details>
+
+# %% [markdown]
+# ## 3 · An attack
+#
+# An attack may change every pixel by at most ε = 0.2. It starts at the picture and goes *uphill*, step by step, on
+# something that gets larger when the system gets worse. The usual choice is the system's own **training loss**.
+#
+# **Predict.** Which of the four will still read the right digit? Write their names into the list.
+
+# %%
+guess = []  # such as ["tra", "int"]
+
+# %%
+scenario = Scenario(data=DATA, image=IMAGE, systems=tuple(f"{DATA}-{key}" for key in systems), eps=0.2)
+results = scenario.run()  # every system, attacked through its training loss and through its margin
+own = {key: results[f"{DATA}-{key}", "train"] for key in systems}
+captions = [f"{key.upper()} reads {int(r.decoded)}" for key, r in own.items()]
+gallery([r.images[0] for r in own.values()], captions, looks=[look_of(int(r.decoded), label) for r in own.values()])
+
+# %% tags=["check"]
+standing = [key for key, r in own.items() if int(r.decoded) == label]
+print(f"you said {guess}, still right: {standing}")
+assert standing == ["int", "rbc"], "Only INT and RBC should still be right. Have you changed DATA or IMAGE?"
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# TRA and DeepBE are fooled by a picture that you still read without effort. INT and RBC are not.
+# So task-aware systems are robust? Look at their pictures again before you believe it.
+# </details>
+#
+# ## 4 · What did the attack do?
+#
+# Here is only the *change* of each picture, made larger. Grey means: nothing changed.
+#
+# **Predict.** What will the change look like for INT and RBC?
+
+# %%
+changes = [perturbation(x, r.images, k=2.5, scale=12) for r in own.values()]
+gallery(changes, [key.upper() for key in own])
+
+# %% tags=["check"]
+for key, r in own.items():
+    print(f"{key:7} unmoved: {bool(r.unmoved)}   gradient exactly 0 at every step: {bool(r.zero_gradient)}")
+assert all(bool(own[key].unmoved) and bool(own[key].zero_gradient) for key in ("int", "rbc"))
+assert not any(bool(own[key].zero_gradient) for key in ("tra", "deepbe"))
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# For INT and RBC the attack handed back the very picture it was given, bit for bit. Nothing was attacked!
+# On this picture their training loss is exactly 0, and so is its gradient. An attack that climbs has no slope to climb.
+# This is called *gradient masking*. A high accuracy under such an attack says how the attack failed.
+# </details>
+#
+# ## 5 · The same attack, aimed at something else
+#
+# Training needed the loss. The attacker does not. What the attacker wants is a wrong *answer*, so let the attack climb
+# the **margin** instead: the distance to where the answer changes. Everything else stays as it was.
+#
+# **Predict.** How many of the four are still right now?
+
+# %%
+guess = None  # a number from 0 to 4
+
+# %%
+aimed = {key: results[f"{DATA}-{key}", "margin"] for key in systems}
+words = {key: "None" if int(r.decoded) < 0 else str(int(r.decoded)) for key, r in aimed.items()}
+captions = [f"{key.upper()} reads {word}" for key, word in words.items()]
+gallery([r.images[0] for r in aimed.values()], captions, looks=[look_of(int(r.decoded), label) for r in aimed.values()])
+
+# %% tags=["check"]
+standing = [key for key, r in aimed.items() if int(r.decoded) == label]
+print(f"you said {guess}, still right: {len(standing)}")
+assert standing == [], f"No system should be right any more, but {standing} is."
+
+# %% [markdown]
+# Watch what happened to RBC's bits. Circles are before, filled markers after.
+
+# %%
+outputs_figure(systems["rbc"].task, systems["rbc"].outputs(x), systems["rbc"].outputs(aimed["rbc"].images), label=label)
+
+# %% [markdown]
+# And to INT's number.
+
+# %%
+outputs_figure(systems["int"].task, systems["int"].outputs(x), systems["int"].outputs(aimed["int"].images), label=label)
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# RBC: one bit or more was pushed across 0, in spite of its margin of hundreds. INT: the number left its interval.
+# A margin in the *outputs* is not a distance in the *picture*: the network can cross it with small changes of pixels.
+#
+# One picture proves nothing about a system. It shows what can happen. Notebook 08 does this with many pictures.
+# </details>
+
+# %% [markdown]
+# ## Exercise 1 · How small is small? (5 minutes)
+#
+# Find the smallest ε in `radii` at which the attack on the **margin** makes RBC misread this picture.
+#
+# *Hint.* `Scenario(data=DATA, image=IMAGE, systems=(f"{DATA}-rbc",), objectives=("margin",), eps=...)` describes one
+# attack; `.run()` gives a dictionary with a single result; `bool(result.fooled)` says whether it worked.
+
+# %% tags=["exercise"]
+radii = [0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2]
+smallest = None  # replace None: one of the radii
+
+# %% tags=["solution"]
+for eps in radii:
+    attempt = Scenario(data=DATA, image=IMAGE, systems=(f"{DATA}-rbc",), objectives=("margin",), eps=eps)
+    (result,) = attempt.run().values()
+    if bool(result.fooled):
+        smallest = eps
+        break
+smallest
+
+# %% tags=["check"]
+def fools(eps):
+    attempt = Scenario(data=DATA, image=IMAGE, systems=(f"{DATA}-rbc",), objectives=("margin",), eps=eps)
+    return bool(next(iter(attempt.run().values())).fooled)
+
+
+assert smallest in radii, "Exercise 1: `smallest` should be one of the radii. Try them in a loop, from the left."
+assert fools(smallest), f"Exercise 1: with ε = {smallest} RBC still reads the picture. Go on to a larger ε."
+assert not any(fools(eps) for eps in radii if eps < smallest), "Exercise 1: a smaller ε in the list works as well."
+
+# %% [markdown]
+# ## Exercise 2 · A wrong answer that nobody notices (5 minutes)
+#
+# INT answered *None*: it raised an alarm. A real attacker may want another **digit** instead, so that nobody notices.
+# Attack INT again, now with `criterion="evaded"`, and find out which digit it reads then. Use ε = 0.4.
+#
+# *Hint.* The scenario takes `criterion="evaded"` beside `eps=0.4`. The answer is `int(result.decoded)`.
+
+# %% tags=["exercise"]
+read_as = None  # replace None: the digit that INT reads after the attack
+
+# %% tags=["solution"]
+silent = Scenario(data=DATA, image=IMAGE, systems=(f"{DATA}-int",), objectives=("margin",), eps=0.4, criterion="evaded")
+(result,) = silent.run().values()
+read_as = int(result.decoded)
+read_as
+
+# %% tags=["check"]
+assert read_as is not None, "Exercise 2: set `read_as` to the digit that INT reads under criterion='evaded'."
+assert read_as != -1, "Exercise 2: −1 is None, the alarm. Have you set criterion='evaded' and eps=0.4?"
+assert read_as != label, "Exercise 2: this is still the right digit. Have you set eps=0.4?"
+assert 0 <= read_as <= 9, "Exercise 2: a digit from 0 to 9, please."
+
+# %% [markdown]
+# ## The same in the app
+#
+# Start the app with `streamlit run app` and open this link: it shows exactly this picture and these attacks. Drag ε.
+
+# %%
+print(scenario.link("attack_lab"))
+
+# %% [markdown]
+# ## Questions (5 minutes)
+#
+# 1. The attack on the training loss left RBC's picture unchanged. Why?
+#    (a) RBC is robust. (b) The loss was 0 around the picture, so its gradient was 0. (c) ε was too small.
+# 2. "Under PGD with ε = 0.2 our system keeps 90 % accuracy." What would you ask first?
+# 3. Why can INT and RBC answer *None*, and TRA cannot?
+# 4. What surprised you most? Write one sentence and show it to your neighbour.
+#
+# <details><summary>Answers</summary>
+#
+# 1. (b). With the same ε, the attack on the margin worked, so it is neither (a) nor (c).
+# 2. What did PGD climb? And on how many pictures was that gradient exactly 0?
+# 3. INT's line has gaps, and RBC has bit patterns that belong to no class. Of ten scores one is always the largest.
+# </details>
+#
+# ## Further reading
+#
+# - Han, Li, Long, Ge: *Learning Task-aware Robust Deep Learning Systems*. The paper that this course takes apart.
+# - Szegedy, Zaremba, Sutskever, Bruna, Erhan, Goodfellow, Fergus (2014): *Intriguing properties of neural networks*.
+#   ICLR. arXiv:1312.6199. Where it began.
+# - Goodfellow, Shlens, Szegedy (2015): *Explaining and Harnessing Adversarial Examples*. ICLR. arXiv:1412.6572. FGSM.
+# - Athalye, Carlini, Wagner (2018): *Obfuscated Gradients Give a False Sense of Security*. ICML. arXiv:1802.00420.
+#   Why attacks that find no gradient prove nothing.

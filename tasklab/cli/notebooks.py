@@ -1,0 +1,53 @@
+"""``tasklab notebooks``: the course's notebooks, listed, or built for students or teachers."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tasklab.cli.common import print_json
+
+
+def add(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command."""
+    command = commands.add_parser("notebooks", help="list the course's notebooks, or build copies of them")
+    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="the notebooks, and the page of the app that belongs to each")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    listing.set_defaults(call=_list)
+    build = actions.add_parser("build", help="write .ipynb files")
+    build.add_argument("names", nargs="*", metavar="NOTEBOOK", help="such as 03; none builds the whole course")
+    who = build.add_mutually_exclusive_group()
+    who.add_argument("--student", dest="audience", action="store_const", const="student",
+                     help="without the solutions (default)")
+    who.add_argument("--teacher", dest="audience", action="store_const", const="teacher", help="with the solutions")
+    build.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write to")
+    build.add_argument("--execute", action="store_true", help="run them first, so that they show their figures")
+    build.add_argument("--fast", action="store_true", help="set FAST = True: fewer images, seconds instead of minutes")
+    build.add_argument("--data", metavar="SET", help="set DATA, such as mnist (default: digits)")
+    build.add_argument("--seed", type=int, help="set SEED (default: 0)")
+    build.set_defaults(call=_build, audience="student")
+
+
+def _list(args: argparse.Namespace) -> int:
+    from tasklab.course import COURSE
+
+    if args.json:
+        print_json([{"notebook": part.notebook, "page": part.page, "title": part.title} for part in COURSE])
+    else:
+        for part in COURSE:
+            print(f"{part.notebook:<24} {part.title:<22} page {part.page}")
+    return 0
+
+
+def _build(args: argparse.Namespace) -> int:
+    from tasklab import notebooks
+
+    given = {"FAST": args.fast or None, "DATA": args.data, "SEED": args.seed}
+    parameters = {name: value for name, value in given.items() if value is not None}
+    for file in notebooks.write(
+        args.to, args.audience, only=args.names, parameters=parameters, execute=args.execute
+    ):
+        print(file)
+    return 0
