@@ -1,4 +1,4 @@
-"""``tasklab transfer``: the examples found against each system, shown to every other."""
+"""``tasklab transfer``: the examples found against each system, and against all of them, shown to every other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("systems", nargs="+", metavar="SYSTEM", help="two or more names or files, of one data set")
     add_attack(command, eps="0.1")
     command.add_argument("--objective", default="margin", help=OBJECTIVE_HELP + " (default: margin)")
-    command.add_argument("--csv", action="store_true", help="print CSV")
+    command.add_argument("--images", choices=("both", "threat"), default="both",
+                         help="which images the table counts: those that threat and victim decode correctly, or, as in "
+                         "the paper, those that the threat does (default: both)")
+    command.add_argument("--csv", action="store_true", help="print every number as CSV")
     add_common(command)
     command.set_defaults(call=run)
 
@@ -40,6 +43,6 @@ def run(args: argparse.Namespace) -> int:
     settings = attack_settings(args, eps=args.eps, objective=args.objective, keep="best")
     result = transfer(systems, systems, images.x(), images.labels, settings, progress=bar.evaluation)
     bar.clear()
-    found = result.frame()
-    print_table(found, found, "json" if args.json else "csv" if args.csv else "markdown")
+    form = "json" if args.json else "csv" if args.csv else "markdown"
+    print_table(result.table(args.images), result.frame(), form)
     return 0

@@ -111,6 +111,27 @@ class Cell:
         return Share.of(self.unmoved, self.kept(images))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of the table: what a threat does to each victim.
+
+    Attributes:
+        name: the threat, `OTHERS` or `NOISE`.
+        rates: by victim.
+        unmoved, zero_gradient: of a threat, as `Threat` has them; None on the other lines.
+    """
+
+    name: str
+    rates: Mapping[str, Share]
+    unmoved: Share | None = None
+    zero_gradient: Share | None = None
+
+    @property
+    def masked(self) -> bool:
+        """Whether low rates say nothing, since the attack did not try."""
+        return self.zero_gradient is not None and self.zero_gradient.value > MASKED
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TransferResult:
     """Every threat on every victim.
@@ -213,20 +234,39 @@ class TransferResult:
         }
         return pd.DataFrame(table, index=pd.Index(list(self.threats), name="threat"))
 
-    def table(self, images: Filter = "both", *, decimals: int = 1) -> pd.DataFrame:
-        """The matrix to read: percentages with Wilson intervals, and beside each threat how much of it was an attack.
-
-        Rows are the threats, `together` from three threats on, and `noise`.
-        """
-        import pandas as pd
-
-        rows = [
-            {"threat": name}
-            | {victim: self.cells[name, victim].rate(images).percent(decimals) for victim in self.victims}
-            | {"unmoved %": threat.unmoved.percent(decimals), "gradient 0 %": threat.zero_gradient.percent(decimals)}
+    def lines(self, images: Filter = "both") -> list[Line]:
+        """The lines of a table: the threats, `together` from three threats on, and `noise`."""
+        lines = [
+            Line(name=name, rates={victim: self.cells[name, victim].rate(images) for victim in self.victims},
+                 unmoved=threat.unmoved, zero_gradient=threat.zero_gradient)
             for name, threat in self.threats.items()
         ]
         if len(self.threats) > 2:
-            rows.append({"threat": OTHERS} | {v: self.together(v).rate(images).percent(decimals) for v in self.victims})
-        rows.append({"threat": NOISE} | {v: self.noise(v, images).percent(decimals) for v in self.victims})
-        return pd.DataFrame(rows).fillna("–")
+            lines.append(Line(name=OTHERS, rates={v: self.together(v).rate(images) for v in self.victims}))
+        return [*lines, Line(name=NOISE, rates={v: self.noise(v, images) for v in self.victims})]
+
+    def table(self, images: Filter = "both", *, decimals: int = 1) -> pd.DataFrame:
+        """The `lines` to read: percentages with Wilson intervals, and beside each threat how much of it was an attack.
+
+        >>> import torch
+        >>> from torch import nn
+        >>> from tasklab.attacks import PGD
+        >>> from tasklab.evaluation import transfer
+        >>> from tasklab.system import System
+        >>> from tasklab.tasks import make_task
+        >>> system = System(nn.Sequential(nn.Flatten(), nn.Linear(4, 4)), make_task("rbc", S=1))
+        >>> x, y = torch.rand(5, 1, 2, 2), torch.zeros(5, dtype=torch.int64)
+        >>> list(transfer({"a": system}, {"b": system}, x, y, PGD(eps=0.1)).table())
+        ['threat', 'b', 'unmoved %', 'gradient 0 %']
+        """
+        import pandas as pd
+
+        def words(share: Share | None) -> str:
+            return "–" if share is None else share.percent(decimals)
+
+        return pd.DataFrame([
+            {"threat": line.name}
+            | {victim: words(share) for victim, share in line.rates.items()}
+            | {"unmoved %": words(line.unmoved), "gradient 0 %": words(line.zero_gradient)}
+            for line in self.lines(images)
+        ])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tasklab.figures.describing import describe_outputs
 from tasklab.figures.gallery import gallery
+from tasklab.figures.matrix import describe_transfer, transfer_figure
 from tasklab.figures.outputs import bit_gauges, number_line, output_bars, outputs_figure
 from tasklab.figures.pictures import amplification, perturbation, picture, to_png
 from tasklab.figures.style import BLUE, GREY, LOOKS, ORANGE, Look, look_of
@@ -21,6 +22,7 @@ __all__ = [
     "amplification",
     "bit_gauges",
     "describe_outputs",
+    "describe_transfer",
     "gallery",
     "look_of",
     "number_line",
@@ -29,4 +31,5 @@ __all__ = [
     "perturbation",
     "picture",
     "to_png",
+    "transfer_figure",
 ]

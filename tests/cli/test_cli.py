@@ -114,6 +114,10 @@ def test_transfer_shows_each_systems_images_to_the_others(made: Path, capsys: py
     code, out, _ = run("transfer", *files, "--n", "30", "--eps", "0.3", "--steps", "5", "--json", capsys=capsys)
     cells = json.loads(out)
     assert code == 0 and {(cell["threat"], cell["victim"]) for cell in cells} == {(a, b) for a in files for b in files}
+    _, out, _ = run("transfer", *files, "--n", "30", "--steps", "5", "--images", "threat", capsys=capsys)
+    lines = out.strip().splitlines()
+    assert lines[0] == f"| threat | {files[0]} | {files[1]} | unmoved % | gradient 0 % |"
+    assert [line.split(" | ")[0].strip("| ") for line in lines[2:]] == [*files, "noise"]
 
 
 def test_check_flags_what_the_attack_did_not_try(made: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,88 @@
+"""Threats against victims as a matrix of transfer rates, beside how much of each threat was an attack at all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tasklab.evaluation.statistics import Share
+from tasklab.evaluation.transferred import NOISE, OTHERS, Filter, TransferResult
+from tasklab.figures.outputs import HATCH
+from tasklab.figures.style import GREY, ORANGE, faded, frame
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+WORDS = {OTHERS: "all others together", NOISE: "noise of the same ε"}
+"""What the lines are called that belong to no single threat."""
+
+FULL = 0.75
+"""How opaque a cell is in which every image fools: text still reads on it, on white and on black."""
+
+
+def transfer_figure(
+    result: TransferResult, images: Filter = "both", *, names: Mapping[str, str] | None = None,
+    height: int | None = None,
+) -> Figure:
+    """The matrix: rows attack, columns are shown what was found; the last column tells what never moved, hatched.
+
+    Args:
+        result: what `tasklab.evaluation.transfer` found.
+        images: which count.
+        names: what systems are called here.
+        height: in pixels; by default it grows with the rows.
+    """
+    import plotly.graph_objects as go
+
+    called = WORDS | dict(names or {})
+    lines, victims = result.lines(images), result.victims
+    across, down = list(range(len(victims))), list(range(len(lines)))
+    last = len(victims) + 0.25
+    rates = [[line.rates[victim] for victim in victims] for line in lines]
+    hover = [[f"{called.get(line.name, line.name)} shown to {called.get(victim, victim)}: {_long(line.rates[victim])}"
+              for victim in victims] for line in lines]
+    still = [line.unmoved.value if line.unmoved and line.unmoved.n else 0.0 for line in lines]
+    text: list[tuple[float, int, str]] = [(x, y, _percent(rates[y][x])) for y in down for x in across]
+    text += [(last, y, _percent(line.unmoved)) for y, line in enumerate(lines) if line.unmoved is not None]
+    traces: list[dict[str, Any]] = [
+        {"type": "heatmap", "x": across, "y": down, "z": [[share.value for share in row] for row in rates],
+         "zmin": 0, "zmax": 1, "colorscale": [[0, faded(ORANGE, 0)], [1, faded(ORANGE, FULL)]], "showscale": False,
+         "xgap": 3, "ygap": 3, "customdata": hover, "hovertemplate": "%{customdata}<extra></extra>"},
+        {"type": "bar", "name": "never moved", "orientation": "h", "y": down, "x": [0.9 * share for share in still],
+         "base": last - 0.45, "width": 0.8, "hoverinfo": "skip", "showlegend": False,
+         "marker": {"pattern": HATCH, "color": faded(GREY, 0.15), "line": {"width": 0}}},
+        {"type": "scatter", "mode": "text", "x": [x for x, _, _ in text], "y": [y for _, y, _ in text],
+         "text": [words for *_, words in text], "textfont": {"size": 18}, "hoverinfo": "skip", "showlegend": False},
+    ]
+    columns = {"side": "top", "tickvals": [*across, last], "range": [-0.5, last + 0.5],
+               "ticktext": [*(called.get(victim, victim) for victim in victims), "never moved"],
+               "title": {"text": "shown to", "standoff": 4}}
+    rows = {"tickvals": down, "ticktext": [called.get(line.name, line.name) for line in lines],
+            "range": [len(lines) - 0.5, -0.5], "tickfont": {"size": 15}, "title": {"text": "found against"}}
+    layout = frame(height or 110 + 52 * len(lines), legend=False, xaxis=columns, yaxis=rows)
+    return go.Figure({"data": traces, "layout": layout | {"bargap": 0}})
+
+
+def describe_transfer(
+    result: TransferResult, images: Filter = "both", *, names: Mapping[str, str] | None = None
+) -> str:
+    """The matrix in words, one sentence a row, for those who do not see it."""
+    called = WORDS | dict(names or {})
+    said = []
+    for line in result.lines(images):
+        rates = ", ".join(f"{called.get(v, v)} {_percent(share)}" for v, share in line.rates.items())
+        still = f"; {_percent(line.unmoved)} never moved" if line.unmoved is not None else ""
+        said.append(f"From {called.get(line.name, line.name)}: {rates}{still}.")
+    return " ".join(["Share of images that fool each victim.", *said])
+
+
+def _percent(share: Share | None) -> str:
+    return "–" if share is None or not share.n else f"{100 * share.value:.0f} %"
+
+
+def _long(share: Share) -> str:
+    if not share.n or math.isnan(share.value):
+        return "no image counts"
+    low, high = share.interval
+    return f"{share.count} of {share.n}, {100 * share.value:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
