@@ -6,8 +6,12 @@ grey hatch, and none of them is told by colour alone.
 
 from __future__ import annotations
 
+from tasklab.figures.decisions import Reading, read_decisions
 from tasklab.figures.describing import describe_outputs
 from tasklab.figures.gallery import gallery
+from tasklab.figures.histograms import decision_histogram, describe_decisions, outcome_stack
+from tasklab.figures.lines import lines
+from tasklab.figures.maps import Landed, Walk, describe_map, feature_map
 from tasklab.figures.matrix import describe_transfer, transfer_figure
 from tasklab.figures.outputs import bit_gauges, number_line, output_bars, outputs_figure
 from tasklab.figures.pictures import amplification, perturbation, picture, to_png
@@ -18,18 +22,28 @@ __all__ = [
     "GREY",
     "LOOKS",
     "ORANGE",
+    "Landed",
     "Look",
+    "Reading",
+    "Walk",
     "amplification",
     "bit_gauges",
+    "decision_histogram",
+    "describe_decisions",
+    "describe_map",
     "describe_outputs",
     "describe_transfer",
+    "feature_map",
     "gallery",
+    "lines",
     "look_of",
     "number_line",
+    "outcome_stack",
     "output_bars",
     "outputs_figure",
     "perturbation",
     "picture",
+    "read_decisions",
     "to_png",
     "transfer_figure",
 ]

@@ -1,0 +1,74 @@
+"""Curves over one axis: losses over outputs, accuracies over ε or S."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tasklab.figures.style import BLUE, GREY, ORANGE, frame
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+PENS = (
+    (BLUE, "solid", "circle"), (ORANGE, "dash", "x"), (GREY, "dot", "square-open"), ("#3f9a6b", "dashdot", "diamond"),
+    ("#a05cc4", "longdash", "triangle-up"), ("#b8860b", "longdashdot", "star"),
+)
+"""Colour, dash and marker of each curve in turn: no two are told by colour alone."""
+
+
+def lines(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    x: str,
+    y: str,
+    marks: Mapping[str, float] | None = None,
+    log_x: bool = False,
+    y_range: tuple[float, float] | None = None,
+    markers: bool = True,
+    height: int = 330,
+) -> Figure:
+    """One line for each curve, told by colour, dash and marker.
+
+    Args:
+        curves: by name, the values across and the values up, of one length.
+        x, y: what the axes show, with its unit.
+        marks: vertical lines by name, at these values across.
+        log_x: whether the axis across is logarithmic.
+        y_range: both ends of the axis up; by default what the curves need.
+        markers: whether each value gets a marker; without them a curve of many values is a plain line.
+        height: in pixels.
+
+    Raises:
+        ValueError: no curves, or values across and up that do not pair.
+
+    >>> figure = lines({"loss": ([0, 1, 2], [4, 1, 0])}, x="output", y="loss", marks={"S": 1})
+    >>> figure.data[0].name, len(figure.layout.shapes)
+    ('loss', 1)
+    """
+    if not curves or any(len(across) != len(up) for across, up in curves.values()):
+        raise ValueError("expected at least one curve, with as many values across as up")
+    traces: list[dict[str, Any]] = []
+    for index, (name, (across, up)) in enumerate(curves.items()):
+        colour, dash, symbol = PENS[index % len(PENS)]
+        traces.append({
+            "type": "scatter", "mode": "lines+markers" if markers else "lines", "name": name, "x": list(across),
+            "y": list(up), "line": {"color": colour, "dash": dash, "width": 3},
+            "marker": {"color": colour, "symbol": symbol, "size": 10}, "hovertemplate": "%{y:.4g}",
+        })
+    marks = marks or {}
+    shown = {"showgrid": True, "gridcolor": "rgba(138,138,138,0.25)"}
+    across_axis: dict[str, Any] = shown | {"title": {"text": x}} | ({"type": "log"} if log_x else {})
+    up_axis: dict[str, Any] = shown | {"title": {"text": y}} | ({"range": list(y_range)} if y_range else {})
+    layout = frame(height, legend=len(curves) > 1, xaxis=across_axis, yaxis=up_axis) | {
+        "shapes": [
+            {"type": "line", "x0": value, "x1": value, "yref": "paper", "y0": 0, "y1": 1,
+             "line": {"color": GREY, "width": 2, "dash": "dot"},
+             "label": {"text": name, "textposition": "end", "textangle": 0, "xanchor": "left", "font": {"size": 14}}}
+            for name, value in marks.items()
+        ],
+        "hovermode": "x unified",
+    }
+    import plotly.graph_objects as go
+
+    return go.Figure({"data": traces, "layout": layout})
