@@ -1,0 +1,329 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 3 · Attacks from scratch: FGSM and PGD in ten lines
+#
+# **After this notebook you can**
+#
+# - write FGSM and PGD yourself, and explain every line;
+# - name the choices that make an attack weak: too few steps, steps too short, the wrong thing to climb;
+# - aim an attack at a class of your choice.
+#
+# | time | you need | runs in |
+# | --- | --- | --- |
+# | 50 minutes | notebook 00; gradients, a little PyTorch | about 20 seconds, 10 with `FAST` |
+#
+# Every attack that you write here is compared with tasklab's, pixel by pixel.
+
+# %% tags=["parameters"]
+FAST = False  # True: fewer images, for a quick look
+SEED = 0  # of everything random
+DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
+
+# %%
+import torch
+
+from tasklab import FGSM, PGD, attack, load, load_data, stream
+from tasklab.figures import gallery, look_of
+from tasklab.models.fast import PLAIN
+from tasklab.scenario import Scenario
+
+IMAGE = {"digits": 54, "mnist": 22}[DATA]
+test = load_data(DATA, "test").subset(100 if FAST else 300)
+x, y = test.x(), test.labels  # (N, 1, H, W) in [0, 1], and (N,)
+tra, rbc = load(f"{DATA}-tra"), load(f"{DATA}-rbc")
+print(x.shape, "TRA reads", int((tra.predict(x) == y).sum()), "of", len(y), "correctly")
+
+# %% [markdown]
+# ## 1 · The gradient of a picture
+#
+# In training, the gradient says how to change the *weights* so that the loss falls. Here the weights stay as they are.
+# We ask how to change the *pixels* so that the loss rises.
+#
+# **Predict.** The gradient of the loss with respect to the picture has one number for each… what? What is its shape?
+
+# %%
+leaf = x[IMAGE : IMAGE + 1].clone().requires_grad_()
+loss = tra.task.loss(tra.outputs(leaf), y[IMAGE : IMAGE + 1]).sum()
+(gradient,) = torch.autograd.grad(loss, leaf)
+print(gradient.shape)
+
+scaled = 0.5 + 0.5 * gradient[0] / gradient.abs().max()
+gallery([leaf.detach()[0], scaled, 0.5 + 0.5 * gradient[0].sign()], ["picture", "gradient", "only its sign"])
+
+# %% tags=["check"]
+assert gradient.shape == (1, *test.shape), "One number for each pixel of the one picture."
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# Bright pixels of the gradient should get brighter, dark ones darker, if you want a larger loss. The sign throws away
+# how much each pixel matters. It keeps the direction, and lets *every* pixel use its whole allowance.
+# </details>
+#
+# ## 2 · FGSM: one step
+#
+# Each pixel may move by at most ε. To first order the loss then rises most if each pixel moves by exactly ε, in the
+# direction of its sign: $x' = \mathrm{clip}_{[0,1]}\,(x + \varepsilon\,\mathrm{sign}\,\nabla_x \mathcal{L})$.
+
+# %%
+def fgsm(system, x, y, eps):
+    leaf = x.clone().requires_grad_()
+    loss = system.task.loss(system.outputs(leaf), y).sum()
+    (gradient,) = torch.autograd.grad(loss, leaf)
+    return (x + eps * gradient.sign()).clamp(0, 1)
+
+
+EPS = 0.1
+mine = fgsm(tra, x, y, EPS)
+theirs = attack(tra, x, y, FGSM(eps=EPS, objective="train", plan=PLAIN))
+print("largest difference to tasklab:", float((mine - theirs.images).abs().max()))
+
+# %% tags=["check"]
+assert torch.allclose(mine, theirs.images, atol=1e-6), "fgsm and tasklab's FGSM should agree on every pixel."
+assert float((mine - x).abs().max()) <= EPS + 1e-6, "No pixel may move by more than ε."
+
+# %% [markdown]
+# Why `.sum()` over the batch and not the mean? Each picture has a loss of its own, and the gradient of the sum is each
+# picture's own gradient. The sign would not care, but other attacks do.
+#
+# `plan=PLAIN` tells tasklab to run the network exactly as it is. Without it, it may run a faster copy.
+#
+# ## 3 · PGD: many small steps
+#
+# One step trusts the gradient all the way. PGD takes a short step, looks again, and never leaves the ε-ball:
+#
+# 1. go up by a short step along the sign of the gradient;
+# 2. put each pixel back to within ε of where it began, and into [0, 1]: the *projection*.
+
+# %%
+def pgd(system, x, y, eps, steps, objective, stride=None):
+    stride = 2.5 * eps / steps if stride is None else stride
+    now = x
+    for _ in range(steps):
+        leaf = now.clone().requires_grad_()
+        value = objective(system.task, system.outputs(leaf), y).sum()
+        (gradient,) = torch.autograd.grad(value, leaf)
+        now = (now + stride * gradient.sign()).clamp(x - eps, x + eps).clamp(0, 1)
+    return now
+
+
+def own_loss(task, z, y):
+    return task.loss(z, y)
+
+# %%
+mine = pgd(tra, x, y, EPS, 10, own_loss)
+published = PGD(eps=EPS, steps=10, random_start=False, keep="last", objective="train", plan=PLAIN)
+theirs = attack(tra, x, y, published)
+print("largest difference to tasklab:", float((mine - theirs.images).abs().max()))
+
+# %% tags=["check"]
+assert torch.allclose(mine, theirs.images, atol=1e-6), "pgd and tasklab's PGD should agree on every pixel."
+
+# %% [markdown]
+# **Predict.** Same ε, same loss, same pictures. How many of 100 pictures does TRA still read correctly after FGSM, and
+# how many after PGD with 10 steps?
+
+# %%
+guess = {"fgsm": None, "pgd": None}  # out of 100
+
+# %%
+def percent_right(system, images):
+    return 100 * float((system.predict(images) == y).float().mean())
+
+
+left = {"clean": percent_right(tra, x), "fgsm": percent_right(tra, fgsm(tra, x, y, EPS)),
+        "pgd": percent_right(tra, mine)}
+print("you said", guess, "and it is", {name: round(share) for name, share in left.items()})
+
+# %% tags=["check"]
+assert left["pgd"] <= left["fgsm"] < left["clean"], "A stronger attack leaves fewer pictures right."
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# PGD leaves no more than FGSM does. That order is a health check: where PGD leaves *more* than FGSM, something is wrong
+# with the attack, not right with the system. (Look for it in the paper's Table 1: RBC, EfficientNet, CIFAR-10, ε = I.)
+# </details>
+#
+# ## 4 · Watch it climb
+#
+# `stream` hands over every look that PGD takes, before it moves on. Below is each second iterate of one picture.
+
+# %%
+one = slice(IMAGE, IMAGE + 1)
+looks, captions, frames = [], [], []
+for step in stream(tra, x[one], y[one], PGD(eps=0.2, steps=10, random_start=False, keep="last", objective="train")):
+    if step.index % 2 == 0:
+        read = int(tra.task.codec.decode(step.outputs))
+        looks.append(look_of(read, int(y[IMAGE])))
+        captions.append(f"step {step.index}: {read}<br>loss {float(step.value):.3g}")
+        frames.append(step.images[0])
+gallery(frames, captions, looks=looks)
+
+# %% tags=["check"]
+assert int(tra.task.codec.decode(step.outputs)) != int(y[IMAGE]), "After the last step TRA should misread the picture."
+
+# %% [markdown]
+# ## 5 · The step size
+#
+# With 10 steps of 0.25·ε PGD can walk 2.5·ε: to the edge of the ball, and on along it. Now make each step only
+# 0.05·ε, still ten of them.
+#
+# **Predict.** How far from the picture can it get at most? Will it break more pictures, or fewer?
+
+# %%
+short = pgd(tra, x, y, EPS, 10, own_loss, stride=0.05 * EPS)
+print("furthest pixel:", round(float((short - x).abs().max()) / EPS, 3), "ε")
+print("short steps leave", round(percent_right(tra, short)), "% right, the usual ones", round(left["pgd"]), "%")
+
+# %% tags=["check"]
+assert float((short - x).abs().max()) < 0.51 * EPS, "Ten steps of 0.05·ε reach 0.5·ε at most."
+assert percent_right(tra, short) > left["pgd"] + 10, "Short steps should leave many more pictures right."
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# Half of the ball is never used. The number printed in a table would still say "PGD, ε = 0.1". So a table has to say
+# steps and step size, too.
+# </details>
+#
+# ## 6 · What to climb
+#
+# `pgd` takes the objective as an argument. Here is another one: minus the *margin* of the label, that is, minus the
+# distance to where the answer changes. It is positive exactly when the picture is misread.
+
+# %%
+def margin(task, z, y):
+    return -task.codec.margins(z).gather(1, y[:, None]).squeeze(1)
+
+# %% tags=["check"]
+aimed = attack(rbc, x, y, PGD(eps=EPS, steps=10, random_start=False, keep="last", objective="margin", plan=PLAIN))
+assert torch.allclose(pgd(rbc, x, y, EPS, 10, margin), aimed.images, atol=1e-6), "This is tasklab's 'margin', too."
+
+# %% [markdown]
+# **Predict.** RBC, ε = 0.2, ten steps. Once you climb its own loss, once its margin. What is left right?
+
+# %%
+guess = {"own loss": None, "margin": None}  # in percent
+
+# %%
+found = {"own loss": pgd(rbc, x, y, 0.2, 10, own_loss), "margin": pgd(rbc, x, y, 0.2, 10, margin)}
+for name, images in found.items():
+    same = (images == x).flatten(1).all(dim=1)  # bit for bit
+    print(f"{name:9} leaves {percent_right(rbc, images):3.0f} % right; "
+          f"{100 * float(same.float().mean()):3.0f} % of the pictures did not change at all")
+
+# %% tags=["check"]
+assert percent_right(rbc, found["own loss"]) > percent_right(rbc, found["margin"]) + 40
+stuck = (found["own loss"] == x).flatten(1).all(dim=1)
+assert stuck.float().mean() > 0.4, "Many pictures should come back exactly as they were."
+assert bool((rbc.task.loss(rbc.outputs(x[stuck]), y[stuck]) == 0).all()), "All of those have a loss of exactly 0."
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# Most pictures "withstand" the attack on the own loss because they never moved. RBC's loss is exactly 0 as soon as
+# every bit has its margin S, so `gradient.sign()` is 0 everywhere. The margin has a slope, and almost nothing is left.
+# You changed one function, and not the strength of the attack.
+# </details>
+
+# %% [markdown]
+# ## Exercise 1 · FGSM in another ball (8 minutes)
+#
+# Under the L2 norm, ε limits the *length* of the whole change, not each pixel. Then the best single step goes along the
+# gradient itself, not its sign: $x' = \mathrm{clip}_{[0,1]}\,(x + \varepsilon\, g / \lVert g \rVert_2)$.
+#
+# *Hint.* Start from `fgsm`. `gradient.flatten(1).norm(dim=1)` is the length of each picture's gradient, of shape
+# `(N,)`. With `[:, None, None, None]` behind it, it divides `(N, 1, H, W)`.
+
+# %% tags=["exercise"]
+def fgsm_l2(system, x, y, eps):
+    return x  # replace this line
+
+
+# %% tags=["solution"]
+def fgsm_l2(system, x, y, eps):
+    leaf = x.clone().requires_grad_()
+    loss = system.task.loss(system.outputs(leaf), y).sum()
+    (gradient,) = torch.autograd.grad(loss, leaf)
+    length = gradient.flatten(1).norm(dim=1)[:, None, None, None]
+    return (x + eps * gradient / length).clamp(0, 1)
+
+
+# %% tags=["check"]
+mine = fgsm_l2(tra, x, y, 1.0)
+theirs = attack(tra, x, y, FGSM(eps=1.0, norm="l2", objective="train", plan=PLAIN)).images
+assert not torch.equal(mine, x), "Exercise 1: fgsm_l2 returns the pictures unchanged."
+assert mine.min() >= 0 and mine.max() <= 1, "Exercise 1: the pixels have to stay in [0, 1]. Try .clamp(0, 1)."
+assert float((mine - x).flatten(1).norm(dim=1).max()) <= 1 + 1e-4, "Exercise 1: divide by the length of the gradient."
+assert torch.allclose(mine, theirs, atol=1e-4), "Exercise 1: not tasklab's pictures yet. Do you take the sign?"
+
+# %% [markdown]
+# ## Exercise 2 · Make it a 3 (8 minutes)
+#
+# So far any wrong answer was good. Now make TRA read a **3** wherever it can. Write an objective that is large when the
+# picture is read as 3, and give it to `pgd` with ε = 0.3 and 20 steps.
+#
+# *Hint.* A small *loss at the label 3* is what you want, and PGD climbs. `torch.full_like(y, 3)` is a label 3 for each.
+
+# %% tags=["exercise"]
+def towards_3(task, z, y):
+    return own_loss(task, z, y)  # replace this line: so far it only leads away from the label
+
+
+# %% tags=["solution"]
+def towards_3(task, z, y):
+    return -task.loss(z, torch.full_like(y, 3))
+
+
+# %% tags=["check"]
+others = y != 3
+threes = tra.predict(pgd(tra, x, y, 0.3, 20, towards_3))[others] == 3
+share = 100 * float(threes.float().mean())
+print(f"{share:.0f} % of the other digits are read as 3")
+assert share > 60, f"Exercise 2: only {share:.0f} % are read as 3. Is the sign right, and is 3 the label of the loss?"
+
+# %% [markdown]
+# ## The same in the app
+#
+# The attack lab shows these steps as a film, for all four systems.
+
+# %%
+systems = tuple(f"{DATA}-{key}" for key in ("tra", "rbc"))
+print(Scenario(data=DATA, image=IMAGE, systems=systems, eps=0.2, steps=10, keep="last").link("attack_lab"))
+
+# %% [markdown]
+# ## Questions (5 minutes)
+#
+# 1. FGSM uses the sign of the gradient. Which property of the ε-ball is that for?
+# 2. Somebody reports: "PGD, 40 steps, step size 0.001, ε = 0.3". What is wrong?
+# 3. A defence rounds the pixels inside the network. What is the gradient then, and what does PGD return?
+# 4. PGD leaves 30 %, FGSM leaves 20 %. What do you conclude?
+#
+# <details><summary>Answers</summary>
+#
+# 1. Its corners: under the largest-change norm every pixel may use the whole ε, whatever the others do.
+# 2. 40 · 0.001 = 0.04: the attack never gets further than a seventh of ε.
+# 3. It is 0 almost everywhere, so PGD returns the picture. That is masking, not robustness.
+# 4. That this PGD is broken (steps, step size, objective). It says nothing good about the system.
+# </details>
+#
+# ## Further reading
+#
+# - Goodfellow, Shlens, Szegedy (2015): *Explaining and Harnessing Adversarial Examples*. ICLR. arXiv:1412.6572. FGSM.
+# - Kurakin, Goodfellow, Bengio (2017): *Adversarial Machine Learning at Scale*. ICLR. arXiv:1611.01236.
+# - Madry, Makelov, Schmidt, Tsipras, Vladu (2018): *Towards Deep Learning Models Resistant to Adversarial Attacks*.
+#   ICLR. arXiv:1706.06083. PGD as it is used today.
+# - Carlini, Wagner (2017): *Towards Evaluating the Robustness of Neural Networks*. IEEE Symposium on Security and
+#   Privacy. arXiv:1608.04644. Why one should not climb the training loss.
