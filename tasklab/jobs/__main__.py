@@ -1,0 +1,82 @@
+"""``python -m tasklab.jobs FOLDER``: run or resume the job in a folder.
+
+The exit code is 0 for done, 1 for failed, 2 for a folder that cannot be run, 3 for stopped, 4 for left unfinished.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+GRACE = 20.0
+"""Seconds in which a job must come to its next event, once its owner has gone."""
+
+NICE = 5
+"""How far a job steps back behind the app that started it."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a job to its end, saying what happens on standard output."""
+    parser = argparse.ArgumentParser(prog="python -m tasklab.jobs", description="Run or resume the job in a folder.")
+    parser.add_argument("folder", help="one that tasklab.jobs.Job.create made")
+    parser.add_argument("--threads", type=int, default=1, help="of the computation (default: 1)")
+    parser.add_argument("--attended", action="store_true",
+                        help="leave, resumable, when standard input closes: whoever started this has gone")
+    args = parser.parse_args(arguments)
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)  # before torch is imported
+    asked, gone = threading.Event(), threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, _noting(asked))
+    if args.attended:
+        with contextlib.suppress(AttributeError, OSError):
+            os.nice(NICE)
+        threading.Thread(target=_wait_for_the_end, args=(gone,), daemon=True).start()
+    from tasklab.jobs.folder import Job, JobError
+    from tasklab.jobs.running import run
+
+    try:
+        job = Job(args.folder)
+        if not args.attended and job.state != "running" and job.state != "done":
+            job.resume()
+        for event in run(job, stopped=asked.is_set, left=gone.is_set):
+            if "message" in event:
+                sys.stdout.write(f"{event['message']}\n")
+                sys.stdout.flush()
+    except JobError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    outcome = job.outcome
+    if outcome is None:
+        return 4
+    if outcome.state != "done":
+        sys.stderr.write(f"{outcome.message}\n")
+    return {"done": 0, "failed": 1, "stopped": 3}[outcome.state]
+
+
+def _noting(asked: threading.Event) -> signal.Handlers:
+    def note(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt  # the second time: at once, as a kill would
+        asked.set()
+
+    return note  # type: ignore[return-value]
+
+
+def _wait_for_the_end(gone: threading.Event) -> None:
+    """Standard input says nothing; it ends when the process at its other end does."""
+    with contextlib.suppress(OSError, ValueError):
+        while os.read(0, 1024):
+            pass
+    gone.set()
+    time.sleep(GRACE)
+    os._exit(4)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,111 @@
+"""Run the job in a folder, as a stream of its events: locked, stoppable, resumable, its ending written down."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tasklab.jobs.folder import Busy, Job
+from tasklab.jobs.kinds import stream
+from tasklab.jobs.lock import Lock, Locked
+
+_log = logging.getLogger(__name__)
+
+PATIENCE = 2.0
+"""Seconds to wait for a process that is about to leave the folder."""
+
+EXPECTED = (ValueError, TypeError, OSError, RuntimeError, ArithmeticError)
+"""Errors whose message is a sentence for a person; others are bugs, and said with their name."""
+
+
+def run(
+    folder: str | Path | Job,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    left: Callable[[], bool] = lambda: False,
+) -> Iterator[dict[str, Any]]:
+    """Run or resume a job; its folder tells everything, whoever asks.
+
+    Args:
+        folder: of a job, or the job.
+        stopped: asked after every event, beside the stop file: whether to end as "stopped".
+        left: asked after every event: whether to leave without an outcome, as a killed process would, but in order.
+
+    Yields:
+        Each event as logged, with ``at``, seconds of the epoch. First ``{"event": "begin"}``; nothing at all for a job
+        that is done. To stop consuming is to leave.
+
+    Raises:
+        Busy: another process runs this very job.
+    """
+    job = folder if isinstance(folder, Job) else Job(folder)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(Lock(job.folder / "lock", PATIENCE))
+        except Locked as error:
+            raise Busy(f"expected a job that nobody runs, got one that runs already: {error}") from None
+        if (outcome := job.outcome) is not None and outcome.state == "done":
+            (job.folder / "queued").unlink(missing_ok=True)
+            return
+        (job.folder / "outcome.json").unlink(missing_ok=True)
+        job.rewind()
+        begin = _logged(job, {"event": "begin"})
+        (job.folder / "queued").unlink(missing_ok=True)
+        yield begin
+        yield from _events(job, stopped, left)
+
+
+def _events(job: Job, stopped: Callable[[], bool], left: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    repeated, last = True, "Done."
+    try:
+        if job.stopping or stopped():
+            job.end("stopped", "Stopped before it began.")
+            return
+        with contextlib.closing(_closeable(stream(job.kind, job.settings, job.folder))) as events:
+            for event in events:
+                if repeated and "step" in event:
+                    job.rewind(event["step"])
+                    repeated = False
+                last = event.get("message", last)
+                yield _logged(job, event)
+                if left():
+                    return
+                if job.stopping or stopped():
+                    break
+            else:
+                job.end("done", last)
+                return
+        job.end("stopped", "Stopped; it can go on from here.")
+    except Exception as error:
+        _log.exception("the job in %s failed", job.folder)
+        job.end("failed", sentence(error))
+
+
+def sentence(error: BaseException) -> str:
+    """An error as one sentence for a person.
+
+    >>> sentence(ValueError("expected S ≥ 0, got -1\\nand more"))
+    'expected S ≥ 0, got -1.'
+    """
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this."
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else ""
+    if not text or not isinstance(error, EXPECTED):
+        text = f"{type(error).__name__}: {text}".rstrip(": ")
+    return text[:500].rstrip(".") + "."
+
+
+def _closeable(events: Iterator[dict[str, Any]]) -> Any:
+    """A generator, whatever iterator a kind gave."""
+    return events if hasattr(events, "close") else (event for event in events)
+
+
+def _logged(job: Job, event: dict[str, Any]) -> dict[str, Any]:
+    stamped = event | {"at": round(time.time(), 3)}
+    job.log(stamped)
+    return stamped
