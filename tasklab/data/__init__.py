@@ -10,6 +10,7 @@ from .imageset import ImageSet
 from .info import DATASETS, DataInfo
 from .loading import load
 from .pictures import read_picture
+from .strokes import Stroke, digit_strokes, draw_strokes
 
 __all__ = [
     "DATASETS",
@@ -20,10 +21,13 @@ __all__ = [
     "DownloadEvent",
     "ImageSet",
     "PictureError",
+    "Stroke",
     "augment",
     "available",
     "data_root",
+    "digit_strokes",
     "download",
+    "draw_strokes",
     "load",
     "read_picture",
 ]
