@@ -15,6 +15,7 @@ from tasklab.figures.maps import Landed, Walk, describe_map, feature_map
 from tasklab.figures.matrix import describe_transfer, transfer_figure
 from tasklab.figures.outputs import bit_gauges, number_line, output_bars, outputs_figure
 from tasklab.figures.pictures import amplification, perturbation, picture, to_png
+from tasklab.figures.scene import scene_html
 from tasklab.figures.style import BLUE, GREY, LOOKS, ORANGE, Look, look_of
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "perturbation",
     "picture",
     "read_decisions",
+    "scene_html",
     "to_png",
     "transfer_figure",
 ]

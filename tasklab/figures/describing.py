@@ -16,19 +16,22 @@ def describe_outputs(task: Task, clean: Outputs, attacked: Outputs | None = None
     >>> describe_outputs(make_task("int"), [24.0], [37.5], label=1)
     'Output on the line of intervals, label 1 from 20 to 36. Before: 24, read as 1. After: 37.5, read as None.'
     """
-    if isinstance(task.codec, Interval):
-        low, high = float(task.codec.lower[label]), float(task.codec.upper[label])
-        intro = f"Output on the line of intervals, label {label} from {low:g} to {high:g}."
-    elif isinstance(task.codec, Binary):
-        code = "".join(str(bit) for bit in task.codec.rows[label])
-        rails = f", rails at ±{task.S:g}" if isinstance(task, RBC) else ""
-        intro = f"One gauge per bit around {task.codec.threshold:g}{rails}, label {label} is {code}."
-    else:
-        intro = f"One bar per class, the largest wins, label {label}."
-    parts = [intro, f"Before: {_said(task, clean)}."]
+    parts = [introduce(task, label), f"Before: {_said(task, clean)}."]
     if attacked is not None:
         parts.append(f"After: {_said(task, attacked)}.")
     return " ".join(parts)
+
+
+def introduce(task: Task, label: int) -> str:
+    """What a figure of the outputs consists of, and what the label needs."""
+    if isinstance(task.codec, Interval):
+        low, high = float(task.codec.lower[label]), float(task.codec.upper[label])
+        return f"Output on the line of intervals, label {label} from {low:g} to {high:g}."
+    if isinstance(task.codec, Binary):
+        code = "".join(str(bit) for bit in task.codec.rows[label])
+        rails = f", rails at ±{task.S:g}" if isinstance(task, RBC) else ""
+        return f"One gauge per bit around {task.codec.threshold:g}{rails}, label {label} is {code}."
+    return f"One bar per class, the largest wins, label {label}."
 
 
 def _said(task: Task, z: Outputs) -> str:

@@ -142,7 +142,7 @@ def number_line(
     before, after, now = _read(task, clean, attacked, label)
     lower, upper = codec.lower.tolist(), codec.upper.tolist()
     decoded = _decode(task, now)
-    low, high = _ends(codec, [before[0], now[0]])
+    low, high = line_ends(codec, [before[0], now[0]])
     ends = list(zip(lower, upper, strict=True))
     centres = [(a + b) / 2 for a, b in ends]
     fills = [faded(GREY, 0.2)] * codec.num_classes
@@ -238,7 +238,7 @@ def _between(first: Sequence[float], second: Sequence[float]) -> list[float | No
     return [v for a, b in zip(first, second, strict=True) for v in (a, b, None)]
 
 
-def _ends(codec: Interval, values: list[float]) -> tuple[float, float]:
+def line_ends(codec: Interval, values: list[float]) -> tuple[float, float]:
     """The part of the line to show: all intervals, and outputs up to one line's length beyond."""
     start, stop = float(codec.lower[0]), float(codec.upper[-1])
     room = 0.04 * codec.span

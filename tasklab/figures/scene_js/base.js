@@ -1,0 +1,87 @@
+// What the scene, the player and the codecs share: numbers and labels as people read them, pixels, keys.
+
+const HATCH = '<defs><pattern id="tl-hatch" width="7" height="7" patternUnits="userSpaceOnUse" ' +
+  'patternTransform="rotate(45)"><line x1="0" y1="0" x2="0" y2="7" stroke="#8a8a8a" stroke-width="3"/></pattern></defs>';
+
+const esc = (text) => String(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+
+/** A number to read aloud: two digits or whole, no exponent, a real minus sign. */
+function number(value) {
+  const text = Math.abs(value) >= 10
+    ? Math.round(value).toLocaleString("en-US") : String(Number(Number(value).toPrecision(2)));
+  return text.replace("-", "−");
+}
+
+/** A number with up to four digits, as in `%.4g`. */
+function exact(value) {
+  return String(Number(Number(value).toPrecision(4))).replace("-", "−");
+}
+
+const outcome = (decoded, label) => (decoded < 0 ? "abnormal" : decoded === label ? "correct" : "wrong");
+
+const read = (decoded, names) => (decoded < 0 ? "None" : names[decoded]);
+
+/** What was read, with colour, sign and word. */
+function chip(decoded, label, names) {
+  const kind = outcome(decoded, label), look = LOOKS[kind];
+  const word = kind === "abnormal" || label === null ? "" : ` · ${look.word}`;
+  return `<span class="tl-chip tl-${kind}">${look.sign} reads ${esc(read(decoded, names))}${word}</span>`;
+}
+
+function bytes(base64) {
+  const text = atob(base64), found = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) found[i] = text.charCodeAt(i);
+  return found;
+}
+
+const signed = (base64) => new Int8Array(bytes(base64).buffer);
+
+const floats = (base64) => new Float32Array(bytes(base64).buffer);
+
+/** Paint a canvas with a value in 0..255 for each channel and pixel; the browser enlarges it without blur. */
+function paint(canvas, shape, value) {
+  const [channels, height, width] = shape, size = height * width;
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d"), pixels = context.createImageData(width, height), to = pixels.data; // cuts off and rounds
+  for (let i = 0; i < size; i++) {
+    to[4 * i] = value(i);
+    to[4 * i + 1] = channels === 3 ? value(size + i) : to[4 * i];
+    to[4 * i + 2] = channels === 3 ? value(2 * size + i) : to[4 * i];
+    to[4 * i + 3] = 255;
+  }
+  context.putImageData(pixels, 0, 0);
+}
+
+/** Set an element's text or HTML only where it changes. */
+function write(element, text, html = false) {
+  if (element.written === text) return;
+  element.written = text;
+  if (html) element.innerHTML = text;
+  else element.textContent = text;
+}
+
+/** Call `draw` once before the next frame, however often it is asked for. */
+function onFrame(draw) {
+  let asked = 0;
+  return () => {
+    asked ||= requestAnimationFrame(() => { asked = 0; draw(); });
+  };
+}
+
+/** Call `act` when `wait` milliseconds have passed without another call; `now` acts at once if one is due. */
+function quiet(act, wait) {
+  let timer = 0;
+  const later = () => { clearTimeout(timer); timer = setTimeout(() => { timer = 0; act(); }, wait); };
+  later.now = () => { if (timer) { clearTimeout(timer); timer = 0; act(); } };
+  later.due = () => timer !== 0;
+  return later;
+}
+
+/** Keys that our sliders use stay ours: the page around has shortcuts of its own on the arrows. */
+function keepKeys(element) {
+  if (element.dataset.keys) return;
+  element.dataset.keys = "kept";
+  element.addEventListener("keydown", (event) => {
+    if (/^(Arrow|Home|End|Page| |Enter)/.test(event.key)) event.stopPropagation();
+  });
+}

@@ -1,0 +1,197 @@
+// The ε-drag: everything an attack found at each ε was shipped once; a drag only chooses which of it is shown.
+
+class Scene {
+  constructor(root) {
+    this.root = root;
+    this.dragging = false;
+    this.onEps = () => {};   // ε at rest, for whoever keeps it
+    this.onFiner = () => {}; // the wish for more stops
+    this.show = onFrame(() => this.draw());
+    this.settle = quiet(() => {
+      if (this.dragging) return;
+      this.sent = this.data.stops[this.at];
+      this.onEps(this.sent);
+    }, 500);
+    this.speak = quiet(() => { this.part("live").textContent = this.spoken(); }, 500);
+    new ResizeObserver(() => { if (this.root.clientWidth !== this.width) this.show(); }).observe(root);
+  }
+
+  part(name) { return this.parts.get(name); }
+
+  /** New data; ε stays where a hand left it, unless it was changed elsewhere. */
+  update(data) {
+    const first = !this.data, asked = first || (data.eps !== this.asked && data.eps !== this.sent);
+    const eps = asked && !this.dragging ? data.eps : this.data.stops[this.at];
+    this.asked = data.eps;
+    if (first || data.id !== this.data.id) {
+      this.data = data;
+      this.build();
+    }
+    this.move(this.nearest(eps), false);
+    this.drawPinned();
+  }
+
+  nearest(eps) {
+    const away = this.data.stops.map((stop) => Math.abs(stop - eps));
+    return away.indexOf(Math.min(...away));
+  }
+
+  /** Go to a stop; `byHand` tells whoever keeps ε, once the hand rests. */
+  move(at, byHand) {
+    this.at = at;
+    const slider = this.part("eps");
+    if (Number(slider.value) !== at) slider.value = String(at);
+    slider.setAttribute("aria-valuetext", `ε = ${this.data.stops[at]}`);
+    this.show();
+    if (byHand) { this.settle(); this.speak(); }
+  }
+
+  build() {
+    const data = this.data;
+    const focused = this.root.getRootNode().activeElement?.dataset?.part === "eps";
+    data.aims.forEach((aim) => aim.cells.forEach((cell) => {
+      if (!cell.refused) cell.pixels = signed(cell.changes);
+    }));
+    this.clean = bytes(data.clean);
+    const last = data.stops.length - 1;
+    this.root.innerHTML = `
+      <div class="tl-top">
+        <figure class="tl-clean"><canvas data-part="clean" role="img" aria-label="clean picture of a ${esc(data.name)}"></canvas>
+          <figcaption>clean, a <b>${esc(data.name)}</b></figcaption></figure>
+        <div class="tl-words">${data.title ? `<h1>${esc(data.title)}</h1>` : ""}<p class="tl-lead" data-part="lead"></p>
+          <p class="tl-key"><span>○ before</span><span><i class="tl-blue">◆</i> after, on the label's side</span>
+          <span><i class="tl-orange">✖</i> after, on the wrong side</span><span>▨ None: no class at all</span>
+          <span>blue ground: what the label needs</span><span>▲ the true label</span></p></div>
+      </div>
+      <div class="tl-bar"><label><span class="tl-eps" data-part="epsword"></span>
+        <input type="range" data-part="eps" min="0" max="${last}" step="1" aria-label="ε, the size of the change, dragged live"></label>
+        <span class="tl-ends"><span>0</span><span>${data.norm === "l2" ? "length of the whole change (l2)" : "how much any pixel may change"}</span><span>${data.stops[last]}</span></span>
+      </div>
+      <div data-part="pinned"></div>
+      ${data.aims.map((aim, row) => `
+        <div class="tl-aim"><h2>Aimed at ${esc(aim.title)}</h2><p>${esc(aim.note)}</p></div>
+        <p class="tl-badge" data-part="badge${row}"></p>
+        <div class="tl-row">${aim.cells.map((cell, column) => this.cellHtml(cell, row, column)).join("")}</div>`).join("")}
+      <p class="tl-unseen" aria-live="polite" data-part="live"></p>`;
+    this.parts = new Map([...this.root.querySelectorAll("[data-part]")].map((element) => [element.dataset.part, element]));
+    this.width = 0;
+    paint(this.part("clean"), data.shape, (i) => this.clean[i]);
+    const slider = this.part("eps");
+    slider.oninput = () => this.move(Number(slider.value), true);
+    slider.onpointerdown = () => { this.dragging = true; };
+    slider.onchange = () => { this.dragging = false; this.settle(); };
+    slider.onblur = () => this.settle.now();
+    keepKeys(slider);
+    if (focused) slider.focus();
+    if (data.finer) this.onFiner(data.id);
+  }
+
+  cellHtml(cell, row, column) {
+    const of = `${row}-${column}`, head = `<h3>${esc(cell.title)}</h3><p class="tl-kind">${esc(cell.kind ?? "")}</p>`;
+    if (cell.refused) return `<article class="tl-cell">${head}<p class="tl-note">${esc(cell.refused)}</p></article>`;
+    return `<article class="tl-cell">${head}
+      <div class="tl-pair">
+        <figure><canvas role="img" data-part="change${of}"></canvas><figcaption data-part="k${of}"></figcaption></figure>
+        <figure><canvas role="img" data-part="after${of}"></canvas><figcaption>attacked</figcaption></figure>
+      </div>
+      <div class="tl-read"><span data-part="chip${of}"></span><span data-part="was${of}"></span></div>
+      <div class="tl-chart" data-part="chart${of}"></div>
+      <p class="tl-margin" data-part="margin${of}"></p>
+      <p class="tl-note" data-part="note${of}" ${this.noted(cell) ? "" : "hidden"}></p></article>`;
+  }
+
+  draw() {
+    const data = this.data, at = this.at;
+    if (this.width !== this.root.clientWidth) {
+      this.width = this.root.clientWidth;
+      this.widths = new Map([...this.root.querySelectorAll(".tl-chart")].map((holder) => [holder, chartWidth(holder)]));
+    }
+    write(this.part("epsword"), `ε = ${data.stops[at].toFixed(2)}`);
+    write(this.part("lead"), this.headline(), true);
+    data.aims.forEach((aim, row) => {
+      const shown = aim.cells.filter((cell) => !cell.refused), zero = shown.filter((cell) => cell.zero[at]).length;
+      write(this.part(`badge${row}`), `n = 1 picture · objective “${aim.key}” · ${data.how} · ε = ${data.stops[at]} · gradient exactly 0 in ${zero} of ${shown.length}`);
+      aim.cells.forEach((cell, column) => { if (!cell.refused) this.drawCell(cell, `${row}-${column}`); });
+    });
+    this.drawPinned();
+  }
+
+  drawCell(cell, of) {
+    const data = this.data, at = this.at, label = data.label, size = this.clean.length;
+    const unit = cell.peak[at] / 127, from = at * size, k = cell.k[at];
+    const change = this.part(`change${of}`), after = this.part(`after${of}`);
+    paint(change, data.shape, (i) => 127.5 + 255 * k * unit * cell.pixels[from + i]);
+    paint(after, data.shape, (i) => this.clean[i] + 255 * unit * cell.pixels[from + i]);
+    const words = cell.unmoved[at] ? "no change" : `change × ${k}`, answer = read(cell.decoded[at], data.names);
+    change.setAttribute("aria-label", `${words}: grey is unchanged, bright is lighter, dark is darker`);
+    after.setAttribute("aria-label", `attacked picture, read as ${answer}`);
+    write(this.part(`k${of}`), words);
+    write(this.part(`chip${of}`), chip(cell.decoded[at], label, data.names), true);
+    const was = outcome(cell.before.decoded, label);
+    write(this.part(`was${of}`), `before: ${read(cell.before.decoded, data.names)}` +
+      (was === "correct" ? "" : `, already ${LOOKS[was].word}`));
+    const view = { before: cell.before.outputs, beforeDecoded: cell.before.decoded, now: cell.outputs[at], decoded: cell.decoded[at], label };
+    const holder = this.part(`chart${of}`);
+    drawOutputs(holder, cell.chart, view, this.widths.get(holder));
+    write(this.part(`margin${of}`), `margin of ${esc(data.name)}: <b>${number(cell.before.margin)} → ${number(cell.margins[at])}</b>`, true);
+    const note = this.note(cell), shown = this.part(`note${of}`);
+    shown.style.visibility = note ? "visible" : "hidden"; // its room is kept, so that a drag moves nothing below
+    if (note) write(shown, note, true);
+  }
+
+  /** Whether a cell has a note at any stop. */
+  noted(cell) {
+    return this.data.stops.some((stop, at) => this.note(cell, at) !== "");
+  }
+
+  /** Why nothing happened, where nothing happened. */
+  note(cell, at = this.at) {
+    if (this.data.stops[at] === 0) return "";
+    if (cell.zero[at]) {
+      return "<b>Gradient exactly zero:</b> the attack had nothing to follow; " +
+        (cell.unmoved[at] ? "the picture came back unmoved." : "only the random start moved the picture.");
+    }
+    return cell.unmoved[at]
+      ? "<b>Unmoved.</b> No step brought the attack nearer to success, so the picture is as it was." : "";
+  }
+
+  headline() {
+    const found = [];
+    let spoiled = false, any = false;
+    for (const aim of this.data.aims) {
+      const shown = aim.cells.filter((cell) => !cell.refused);
+      const right = shown.filter((cell) => cell.before.decoded === this.data.label);
+      any ||= shown.length > 0;
+      spoiled ||= right.length < shown.length;
+      const broken = right.filter((cell) => cell.fooled[this.at]).length;
+      if (right.length) found.push(`Aimed at ${esc(aim.title)}, the attack breaks <b>${broken} of ${right.length}</b>.`);
+    }
+    if (!any) return "This attack cannot be made as asked; each system says why.";
+    if (!found.length) return "No system reads this picture correctly, even before an attack. Try another one.";
+    if (spoiled) found.push("Systems that misread the picture before the attack are not counted.");
+    return found.join(" ");
+  }
+
+  /** What an ear should hear when the hand rests. */
+  spoken() {
+    const rows = this.data.aims.map((aim) => `Aimed at ${aim.title}: ` + aim.cells.filter((cell) => !cell.refused)
+      .map((cell) => `${cell.title} reads ${read(cell.decoded[this.at], this.data.names)}`).join(", "));
+    return `ε = ${this.data.stops[this.at]}. ${rows.join(". ")}.`;
+  }
+
+  /** A, as it was pinned, beside B, as it is now. */
+  drawPinned() {
+    const holder = this.part("pinned"), pinned = this.pinned;
+    if (!pinned) { write(holder, "", true); return; }
+    const now = new Map(this.data.aims.flatMap((aim) => aim.cells.map((cell) => [`${cell.key} ${aim.key}`, cell])));
+    const answer = (names, decoded, label, margin) => `${chip(decoded, label, names)} <span>margin ${number(margin)}</span>`;
+    write(holder, `<table class="tl-pinned"><caption>A, pinned: ${esc(pinned.words)}. B: what is shown below.</caption>
+      <thead><tr><th scope="col">System, aim</th><th scope="col">A</th><th scope="col">B, ε = ${this.data.stops[this.at]}</th></tr></thead>
+      <tbody>${pinned.rows.map((row) => {
+        const cell = now.get(`${row.system} ${row.aim}`);
+        const b = cell && !cell.refused
+          ? answer(this.data.names, cell.decoded[this.at], this.data.label, cell.margins[this.at]) : "not shown";
+        return `<tr><th scope="row">${esc(row.title)}</th><td>${answer(pinned.names, row.decoded, row.label, row.margin)}</td><td>${b}</td></tr>`;
+      }).join("")}</tbody></table>`, true);
+  }
+}

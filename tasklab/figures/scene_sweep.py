@@ -1,0 +1,113 @@
+"""One system, one picture, one attack: what it reaches at each of many ε."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tasklab.attacks import Settings
+from tasklab.attacks.ladder import ladder
+from tasklab.system import System
+from tasklab.tasks import Task
+
+STOPS = tuple(k / 50 for k in range(26))
+"""ε from 0 to 0.5, the stops of a scene where nothing else is asked for."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sweep:
+    """What an attack does to one picture at each ε.
+
+    Attributes:
+        task: says what outputs mean.
+        settings: the attack, at the last ε.
+        stops: ε, ascending.
+        clean: the picture ``(1, C, H, W)``.
+        label: its class.
+        images: ``(S, C, H, W)``, what the attack found at each stop.
+        outputs: ``(S, K)`` for them; ``clean_outputs`` is ``(K,)``.
+        decoded: int64 ``(S,)``; ``clean_decoded`` before the attack.
+        margins: ``(S,)``, of the label; ``clean_margin`` before the attack.
+        fooled, zero_gradient, unmoved: bool ``(S,)``, as in an `AttackResult`.
+    """
+
+    task: Task
+    settings: Settings
+    stops: tuple[float, ...]
+    clean: Tensor
+    label: int
+    images: Tensor
+    outputs: Tensor
+    clean_outputs: Tensor
+    decoded: Tensor
+    clean_decoded: int
+    margins: Tensor
+    clean_margin: float
+    fooled: Tensor
+    zero_gradient: Tensor
+    unmoved: Tensor
+
+    def at(self, eps: float) -> int:
+        """The place of the stop nearest to ε."""
+        return min(range(len(self.stops)), key=lambda place: abs(self.stops[place] - eps))
+
+
+def sweep(
+    system: System, image: Tensor, label: Tensor, settings: Settings, stops: Sequence[float] = STOPS, *,
+    target: Tensor | None = None,
+) -> Sweep:
+    """Attack one picture at each stop; see `ladder`.
+
+    Args:
+        system: what is attacked.
+        image: float32 ``(1, C, H, W)`` in [0, 1].
+        label: int64 ``(1,)``.
+        settings: the attack; its own ``eps`` does not matter.
+        stops: every ε ≥ 0, in any order.
+        target: int64 ``(1,)``, for ``targeted=True``.
+
+    >>> from torch import nn
+    >>> from tasklab.attacks import FGSM
+    >>> from tasklab.tasks import make_task
+    >>> system = System(nn.Sequential(nn.Flatten(), nn.Linear(4, 1)), make_task("int"))
+    >>> found = sweep(system, torch.full((1, 1, 2, 2), 0.5), torch.tensor([0]), FGSM(eps=0), (0.0, 0.25))
+    >>> found.images.shape, found.at(0.2)
+    (torch.Size([2, 1, 2, 2]), 1)
+    """
+    ordered = tuple(sorted({float(stop) for stop in stops}))
+    found = ladder(system, image, label, settings, ordered, target=target)
+    z = system.read(torch.cat([image, found.images]))
+    codec, own = system.task.codec, int(label)
+    margins = codec.margins(z)[:, own]
+    return Sweep(
+        task=system.task, settings=found.settings, stops=ordered, clean=image, label=own, images=found.images,
+        outputs=z[1:], clean_outputs=z[0], decoded=found.decoded, clean_decoded=int(found.clean_decoded[0]),
+        margins=margins[1:], clean_margin=float(margins[0]), fooled=found.fooled, zero_gradient=found.zero_gradient,
+        unmoved=found.unmoved,
+    )
+
+
+def joined(first: Sweep, second: Sweep) -> Sweep:
+    """Two sweeps of one attack on one picture as one; a stop that both have is taken from the first.
+
+    Raises:
+        ValueError: sweeps of different pictures or tasks.
+    """
+    if first.task != second.task or first.label != second.label or not torch.equal(first.clean, second.clean):
+        raise ValueError("expected two sweeps of one picture under one task, got different ones")
+    new = [place for place, stop in enumerate(second.stops) if stop not in first.stops]
+    stops = first.stops + tuple(second.stops[place] for place in new)
+    order = torch.tensor(sorted(range(len(stops)), key=lambda place: stops[place]))
+
+    def both(name: str) -> Tensor:
+        return torch.cat([getattr(first, name), getattr(second, name)[new]])[order]
+
+    return Sweep(
+        task=first.task, settings=first.settings, stops=tuple(stops[place] for place in order.tolist()),
+        clean=first.clean, label=first.label, clean_outputs=first.clean_outputs, clean_decoded=first.clean_decoded,
+        clean_margin=first.clean_margin, images=both("images"), outputs=both("outputs"), decoded=both("decoded"),
+        margins=both("margins"), fooled=both("fooled"), zero_gradient=both("zero_gradient"), unmoved=both("unmoved"),
+    )
