@@ -1,4 +1,4 @@
-"""Pictures of the pages, for looking at: ``python -m tests.browser.screenshots [page] [query]``; without a page, all."""
+"""Pictures of the pages, to look at: ``python -m tests.browser.screenshots [page] [query]``; without a page, of all."""
 
 from __future__ import annotations
 

@@ -1,0 +1,96 @@
+"""Every page as a person first sees it: no errors, nobody else asked, accessible in light and dark, fit for a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tasklab.course import PAGES, notebook_of
+from tests.browser.serving import browsing, chromium, serving, settled
+from tests.browser.visiting import Visit
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
+]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving(TASKLAB_DATA="/nowhere") as address:  # a machine with digits alone
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.mark.parametrize("slug", PAGES)
+def test_every_page(slug: str, address: str, browser: Any) -> None:
+    tab = Visit(browser, f"{address}/{'' if slug == 'start' else slug}", color_scheme="light")
+    try:
+        assert tab.page.get_by_test_id("stException").count() == 0
+        assert tab.violations() == [], "light"
+        tab.page.emulate_media(color_scheme="dark")
+        tab.page.wait_for_timeout(1000)
+        assert tab.violations() == [], "dark"
+        unnamed = tab.page.locator("img:not([alt])").count()
+        assert unnamed == 0
+        tab.page.set_viewport_size({"width": 390, "height": 844})
+        tab.page.wait_for_timeout(700)
+        assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390, "wider than a phone"
+        assert tab.errors == []
+        assert tab.elsewhere == []
+    finally:
+        tab.close()
+
+
+def test_the_navigation_leads_to_every_page(address: str, browser: Any) -> None:
+    tab = Visit(browser, address, viewport={"width": 1500, "height": 900})
+    try:
+        for slug in PAGES:
+            tab.page.get_by_test_id("stTopNavLink").filter(has_text=notebook_of(slug).title).click()
+            tab.page.wait_for_url(f"{address}/{'' if slug == 'start' else slug}**")
+            settled(tab.page)
+            assert tab.page.get_by_test_id("stException").count() == 0
+        assert tab.errors == []
+    finally:
+        tab.close()
+
+
+def test_lecture_mode_hides_the_controls_and_comes_back_by_key(address: str, browser: Any) -> None:
+    tab = Visit(browser, f"{address}/attack_lab")
+    try:
+        assert tab.page.get_by_test_id("stSidebar").is_visible()
+        tab.page.keyboard.press("l")
+        tab.page.get_by_text("Leave lecture mode").wait_for()
+        assert not tab.page.get_by_test_id("stSidebar").is_visible()
+        tab.page.keyboard.press("l")
+        tab.page.get_by_test_id("stSidebar").wait_for()
+    finally:
+        tab.close()
+
+
+def test_arrow_keys_walk_through_the_lesson(address: str, browser: Any) -> None:
+    tab = Visit(browser, f"{address}/attack_lab")
+    try:
+        for step in (1, 2):
+            tab.page.keyboard.press("ArrowRight")
+            tab.page.locator(".lab-lesson", has_text=f"{step} of ").wait_for()
+            settled(tab.page)
+        tab.page.keyboard.press("ArrowLeft")
+        tab.page.locator(".lab-lesson", has_text="1 of ").wait_for()
+        settled(tab.page)
+        slider = tab.page.get_by_role("slider", name="ε, the size of the change")
+        slider.focus()
+        before = slider.get_attribute("aria-valuenow") or slider.input_value()
+        slider.press("ArrowRight")
+        settled(tab.page)
+        assert (slider.get_attribute("aria-valuenow") or slider.input_value()) != before
+        assert "1 of" in tab.page.locator(".lab-lesson").inner_text(), "a slider's arrow is not the lesson's"
+    finally:
+        tab.close()

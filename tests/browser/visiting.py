@@ -1,0 +1,44 @@
+"""One tab, with what it complained of and whom it asked."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlparse
+
+from tests.browser.serving import settled
+
+
+class Visit:
+    """A tab on one address, settled."""
+
+    def __init__(self, browser: Any, url: str, **settings: Any) -> None:
+        self.host = urlparse(url).netloc
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | settings)
+        self.context.set_default_timeout(240_000)
+        self.page = self.context.new_page()
+        self.errors: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("websocket", lambda socket: self.asked.append(socket.url))
+        self.page.goto(url)
+        settled(self.page)
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """What it asked of others than the app's own server."""
+        return [url for url in self.asked
+                if urlparse(url).scheme not in ("data", "blob") and urlparse(url).netloc != self.host]
+
+    def violations(self) -> list[str]:
+        """What axe finds wrong with the page as it stands."""
+        from axe_playwright_python.sync_playwright import Axe
+
+        found = Axe().run(self.page).response["violations"]
+        return [f"{v['impact']} {v['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+                for v in found for node in v["nodes"]]
+
+    def close(self) -> None:
+        """End it, with its cookies."""
+        self.context.close()
