@@ -1,0 +1,163 @@
+"""The number that decides, for each of many images: a margin, a bit, or a place on the line of intervals."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tasklab.codecs import Binary, Interval
+from tasklab.figures.style import Outcome, outcome_of
+from tasklab.tasks import RBC, Task
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reading:
+    """One number for each image, before and after an attack, and what the number means.
+
+    Attributes:
+        axis: what the number is, in words.
+        before, after: ``(N,)``; ``after`` is None where nothing was attacked.
+        kinds: for each image, what became of it: the outcome of the answer, or whether the bit is on its side
+            ("correct") or not ("wrong").
+        threshold: where the decision changes; None where it changes at every end of an interval.
+        rails: what training pushed the outputs beyond.
+        bands: (from, to, kind): "own" is read as the label, "class" as another one, "None" as none.
+        ticks: by place, what is written there; empty for plain numbers.
+    """
+
+    axis: str
+    before: Numbers
+    after: Numbers | None
+    kinds: tuple[Outcome, ...]
+    threshold: float | None
+    rails: tuple[float, ...] = ()
+    bands: tuple[tuple[float, float, str], ...] = ()
+    ticks: tuple[tuple[float, str], ...] = ()
+
+    @property
+    def now(self) -> Numbers:
+        """The latest numbers."""
+        return self.before if self.after is None else self.after
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """What to draw: the rails, the threshold, and all numbers but the furthest hundredth at either side."""
+        marks = [*self.rails, *([] if self.threshold is None else [self.threshold])]
+        own = [band[:2] for band in self.bands if band[2] == "own"]
+        marks += [end for ends in own for end in ends if math.isfinite(end)]
+        values = np.concatenate([self.before, self.now])
+        tails = [float(q) for q in np.quantile(values, (0.01, 0.99))] if len(values) else []
+        low, high = min([*marks, *tails], default=0.0), max([*marks, *tails], default=1.0)
+        room = 0.06 * ((high - low) or 1.0)
+        return low - room, high + room
+
+
+def read_decisions(
+    task: Task, before: Tensor, after: Tensor | None, labels: Tensor, *,
+    bit: int | None = None, label: int | None = None,
+) -> Reading:
+    """The number that decides, for each image.
+
+    For TRA and for bits it is the margin of the true class, and for one ``bit`` that output itself. For an interval
+    system it is the output; without a single ``label``, counted from the middle of each image's own interval.
+
+    Args:
+        task: says what outputs mean.
+        before, after: outputs ``(N, K)``, after an attack or None.
+        labels: true classes ``(N,)``.
+        bit: 0..B-1, for tasks with bits.
+        label: images of this class alone.
+
+    Raises:
+        ValueError: outputs and labels that do not fit, or a bit or label that the task does not have.
+
+    >>> import torch
+    >>> from tasklab.tasks import make_task
+    >>> z = torch.tensor([[40.0, -30.0], [-5.0, -20.0]])
+    >>> reading = read_decisions(make_task("rbc", num_classes=4, S=20), z, None, torch.tensor([2, 2]))
+    >>> reading.before.tolist(), reading.rails, reading.kinds
+    ([30.0, -5.0], (20.0,), ('correct', 'wrong'))
+    """
+    labels = task.codec.check_labels(labels)
+    given = [before] if after is None else [before, after]
+    for z in given:
+        if len(task.codec.check_outputs(z)) != len(labels):
+            raise ValueError(f"expected as many labels as outputs, got {len(labels)} and {len(z)}")
+        if not bool(z.isfinite().all()):
+            raise ValueError("expected finite outputs to draw")
+    if label is not None:
+        if not 0 <= label < task.num_classes:
+            raise ValueError(f"expected label in 0..{task.num_classes - 1}, got {label}")
+        given, labels = [z[labels == label] for z in given], labels[labels == label]
+    if bit is not None and not (isinstance(task.codec, Binary) and 0 <= bit < task.codec.width):
+        bits = task.codec.width if isinstance(task.codec, Binary) else 0
+        raise ValueError(f"expected bit in 0..{bits - 1}, got {bit}" if bits else f"{task.name} has no bits, got {bit}")
+    if isinstance(task.codec, Interval):
+        return _line(task.codec, given, labels, label)
+    if bit is not None:
+        return _bit(task, given, labels, bit)
+    return _margin(task, given, labels)
+
+
+def _margin(task: Task, given: list[Tensor], labels: Tensor) -> Reading:
+    numbers = [_floats(task.codec.margins(z).gather(1, labels[:, None])[:, 0]) for z in given]
+    rails: tuple[float, ...] = ()
+    if isinstance(task.codec, Binary):
+        rails = (task.S,) if isinstance(task, RBC) else (0.5,)
+    axis = "margin of the worst bit" if isinstance(task.codec, Binary) else "margin of the true class"
+    bands = ((0.0, math.inf, "own"),)
+    return Reading(axis=axis, before=numbers[0], after=numbers[1] if len(numbers) > 1 else None,
+                   kinds=_outcomes(task.codec.decode(given[-1]), labels), threshold=0.0, rails=rails, bands=bands)
+
+
+def _bit(task: Task, given: list[Tensor], labels: Tensor, bit: int) -> Reading:
+    codec = task.codec
+    assert isinstance(codec, Binary)
+    rail = task.S if isinstance(task, RBC) else 0.5
+    wanted = codec.matrix[labels.cpu(), bit] > 0
+    kept = (given[-1][:, bit].cpu() > codec.threshold) == wanted
+    numbers = [_floats(z[:, bit]) for z in given]
+    return Reading(
+        axis=f"output of bit {bit + 1}", before=numbers[0], after=numbers[1] if len(numbers) > 1 else None,
+        kinds=tuple("correct" if k else "wrong" for k in kept.tolist()), threshold=codec.threshold,
+        rails=(codec.threshold - rail, codec.threshold + rail),
+    )
+
+
+def _line(codec: Interval, given: list[Tensor], labels: Tensor, label: int | None) -> Reading:
+    half, pace = codec.beta / 2, codec.alpha + codec.beta
+    last = codec.num_classes - 1
+    if label is None:
+        middle = codec.lower.to(given[0].device)[labels] + half
+        numbers = [_floats(z[:, 0] - middle) for z in given]
+        ends = [(k * pace - half, k * pace + half, "own" if k == 0 else "class") for k in range(-last, last + 1)]
+        axis, ticks = "output, from the middle of the label's interval", [(k * pace, f"{k:+d}" if k else "label")
+                                                                           for k in range(-last, last + 1)]
+    else:
+        numbers = [_floats(z[:, 0]) for z in given]
+        pairs = list(zip(codec.lower.tolist(), codec.upper.tolist(), strict=True))
+        ends = [(low, high, "own" if k == label else "class") for k, (low, high) in enumerate(pairs)]
+        axis, ticks = "output", [((low + high) / 2, str(k)) for k, (low, high) in enumerate(pairs)]
+    bands = list(ends)
+    if codec.gap == "abnormal" and codec.alpha:
+        bands += [(a[1], b[0], "None") for a, b in itertools.pairwise(ends)]
+    return Reading(axis=axis, before=numbers[0], after=numbers[1] if len(numbers) > 1 else None,
+                   kinds=_outcomes(codec.decode(given[-1]), labels), threshold=None, bands=tuple(bands),
+                   ticks=tuple(ticks))
+
+
+def _outcomes(decoded: Tensor, labels: Tensor) -> tuple[Outcome, ...]:
+    pairs = zip(decoded.tolist(), labels.tolist(), strict=True)
+    return tuple(outcome_of(d, y) for d, y in pairs)
+
+
+def _floats(values: Tensor) -> Numbers:
+    found: Numbers = values.detach().cpu().double().numpy()
+    return found
