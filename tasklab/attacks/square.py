@@ -12,7 +12,7 @@ from torch import Tensor
 from tasklab.attacks.draws import Draws
 from tasklab.attacks.geometry import per_row
 from tasklab.attacks.rows import Group, Loop, Rows, loop
-from tasklab.attacks.settings import Settings, check_number
+from tasklab.attacks.settings import Settings, check_number, check_whole
 
 if TYPE_CHECKING:
     from tasklab.attacks.runner import Runner
@@ -35,6 +35,8 @@ class Square(Settings):
     Args:
         steps: queries after the first, for each row; a black-box check wants 1,000 or more.
         p: the share of pixels in the first squares.
+        tries: squares tried at once around one point, each a row; the one that raises the value most stays. So many
+            times ``steps`` are the queries. With few images a batch costs hardly more than a row.
 
     The rest is as in `Settings`; the ball is ``"linf"``.
 
@@ -49,10 +51,12 @@ class Square(Settings):
 
     steps: int = 1000
     p: float = 0.8
+    tries: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_number("p", self.p, low=0.0, hint="0.8")
+        check_whole("tries", self.tries, low=1)
         if self.norm != "linf":
             raise ValueError(f"expected norm 'linf' for Square, got {self.norm!r}; try norm='linf'")
         if not 0 < self.p <= 1:
@@ -72,7 +76,9 @@ def side(query: int, settings: Square, height: int, width: int) -> int:
 @loop.register(Square)
 def _search(settings: Square, run: Runner, group: Group, fooled: Tensor) -> Loop:
     """Stripes, then one square after the other."""
-    rows = Rows(run, group, settings, fooled)
+    tries = settings.tries
+    rows = Rows(run, group, settings, fooled, parts=run.parts * tries)
+    rows.part = rows.part // tries  # neighbouring rows are tries around one point, and draw one after the other
     draws = Draws(rows)
     shape = rows.origin.shape[1:]
     channels, height, width = (1, *shape)[-3:] if len(shape) > 1 else (1, 1, shape[0])
@@ -103,7 +109,17 @@ def _search(settings: Square, run: Runner, group: Group, fooled: Tensor) -> Loop
         z, value = rows.look(x)
         rows.offer(x, z)
         yield rows.step(index, x, z, value)
+        if tries > 1:
+            x, value = _highest(x, value, tries)
         better = value > best
         kept, best = torch.where(per_row(better, x), x, kept), torch.where(better, value, best)
         kept, best, numbers = rows.leave(kept, best, numbers)
     return rows
+
+
+def _highest(x: Tensor, value: Tensor, tries: int) -> tuple[Tensor, Tensor]:
+    """Give each of ``tries`` neighbouring rows the one with the highest value among them."""
+    value = torch.nan_to_num(value, nan=-math.inf)
+    first = value.view(-1, tries).argmax(dim=1) + tries * torch.arange(len(value) // tries, device=value.device)
+    winner = first.repeat_interleave(tries)
+    return x[winner], value[winner]

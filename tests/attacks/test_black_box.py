@@ -89,6 +89,25 @@ def test_every_square_is_one() -> None:
         best = torch.maximum(best, event.value)
 
 
+def test_squares_tried_at_once_are_the_same_search_in_fewer_steps() -> None:
+    system = System(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 4)), TASKS["tra"])
+    images = torch.full((5, 3, 8, 8), 0.5)
+    labels = system.predict(images)
+    events = list(stream(system, images, labels, Square(eps=1e-4, steps=10, tries=4)))
+    for event in events:
+        assert event.example.tolist() == [image for image in range(5) for _ in range(4)]
+        tried = event.images.view(5, 4, 3, 8, 8)
+        assert all(len(rows.unique(dim=0)) > 1 for rows in tried), "different squares"
+    system = linear(TASKS["rbc"])
+    images, labels = sample(system, 24)
+    alone = attack(system, images, labels, Square(eps=0.015, steps=400))
+    at_once = attack(system, images, labels, Square(eps=0.015, steps=100, tries=4))
+    again = attack(system, images, labels, Square(eps=0.015, steps=100, tries=4), batch_size=7)
+    assert 3 < int(alone.fooled.sum()) < 21
+    assert abs(int(at_once.fooled.sum()) - int(alone.fooled.sum())) <= 2
+    assert torch.equal(again.fooled, at_once.fooled)
+
+
 def test_square_is_as_strong_as_torchattacks() -> None:
     images = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     system = centred(TRA(num_classes=5), images)
