@@ -7,10 +7,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasklab.attacks import PGD, Noise, attack
-from tasklab.evaluation.ensemble import ALREADY, PRESETS, STANDING, ensemble, stream_worst_case, worst_case
+from tasklab.attacks import PGD, Noise, Square, attack
+from tasklab.evaluation.ensemble import (
+    ALREADY,
+    PRESETS,
+    STANDING,
+    Entry,
+    _nearest,
+    ensemble,
+    stream_worst_case,
+    worst_case,
+)
 from tasklab.system import System
-from tasklab.tasks import INT, RBC, TRA, Task
+from tasklab.tasks import INT, RBC, TRA, DeepBE, Task
 from tests.evaluation.linear_systems import EAST, NORTH, grey_images, linear
 
 X = grey_images(60)
@@ -48,7 +57,7 @@ def test_exact_on_a_linear_system() -> None:
 def test_never_milder_than_its_parts_and_true_to_its_word(task: Task, criterion: str) -> None:
     system = small(task)
     y = labels_of(system)
-    preset = ensemble(task, EPS, "quick", criterion=criterion)  # type: ignore[arg-type]
+    preset = [entry.settings for entry in ensemble(task, EPS, "quick", criterion=criterion)]  # type: ignore[arg-type]
     found = worst_case(system, (X, y), EPS, preset=preset, criterion=criterion)
     for settings in preset:
         alone = attack(system, X, y, settings)
@@ -60,6 +69,35 @@ def test_never_milder_than_its_parts_and_true_to_its_word(task: Task, criterion:
     assert found.stages[0].tried == int((found.broken_by != ALREADY).sum())
     for before, after in zip(found.stages, found.stages[1:], strict=False):
         assert after.tried == before.tried - before.broken, "each next attack on the survivors alone"
+
+
+def test_the_costliest_go_to_those_who_came_nearest() -> None:
+    system = linear(EAST)
+    y = labels_of(system)
+    shares = [Entry(PGD(eps=EPS, steps=5)), Entry(PGD(eps=EPS, steps=50), share=0.1)]
+    found = worst_case(system, (X, y), EPS, preset=shares)
+    distance = (X.flatten(1) - 0.5).matmul(torch.tensor(EAST)).abs() / 2
+    standing = (distance > EPS + 1e-4).sum()
+    assert found.stages[1].tried == 6 < int(standing), "a tenth of the sixty images"
+    near = torch.rand(60, generator=torch.Generator().manual_seed(1))
+    left = torch.arange(60) % 2 == 0
+    chosen = _nearest(near, left, 0.1)
+    assert len(chosen) == 6 and bool(left[chosen].all())
+    assert float(near[chosen].min()) >= float(near[left].sort(descending=True).values[5])
+    assert _nearest(near, left, 0.9).tolist() == left.nonzero().squeeze(1).tolist(), "fewer stand: all of them"
+    with pytest.raises(ValueError, match="expected share"):
+        Entry(PGD(eps=EPS), share=0.0)
+
+
+@pytest.mark.parametrize("task", [TRA(), RBC(), INT(), DeepBE()])
+def test_every_preset_looks_with_a_gradient_and_without(task: Task) -> None:
+    for preset in PRESETS:
+        attacks = [entry.settings for entry in ensemble(task, 0.1, preset)]
+        objectives = {settings.to_dict()["objective"] for settings in attacks}
+        assert any(isinstance(settings, Noise) for settings in attacks)
+        assert preset == "quick" or any(isinstance(settings, Square) for settings in attacks)
+        assert "bits" in objectives
+        assert ("train" in objectives) == isinstance(task, TRA), "the own loss, where it is never flat"
 
 
 def test_one_seed_one_result_whatever_the_batch() -> None:
