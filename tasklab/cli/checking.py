@@ -1,4 +1,4 @@
-"""``tasklab check``: what an accuracy under attack means, check by check."""
+"""``tasklab check`` and ``tasklab check-attack``: what an accuracy under attack means, and whether the attack works."""
 
 from __future__ import annotations
 
@@ -18,17 +18,27 @@ from tasklab.cli.common import (
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add the command."""
+    """Add both commands."""
     command = commands.add_parser("check", help="question an accuracy under PGD: did the attack try?")
     command.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
     add_attack(command, eps="0.1")
     command.add_argument("--objective", default="train", help=OBJECTIVE_HELP + " (default: train)")
     command.add_argument("--queries", type=int, default=1000, help="of the score-based attack (default: 1000)")
     add_common(command)
-    command.set_defaults(call=run, n=200)
+    command.set_defaults(call=_check, n=200)
+    test = commands.add_parser("check-attack", help="does an attack find adversarial examples known to exist?")
+    test.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
+    add_attack(test, eps="0.1")
+    test.add_argument("--objective", help=OBJECTIVE_HELP + " (default: margin; bits for fab)")
+    test.add_argument("--inner", type=int, default=999, help="points known to be no adversarial ones (default: 999)")
+    test.add_argument("--draws", type=int, default=200, help="of the random search (default: 200)")
+    test.add_argument("--closeness", type=float, default=0.5,
+                      help="0 to 1: the larger, the fewer adversarial examples there are (default: 0.5)")
+    add_common(test)
+    test.set_defaults(call=_check_attack, n=50)
 
 
-def run(args: argparse.Namespace) -> int:
+def _check(args: argparse.Namespace) -> int:
     """Run the claimed attack and those it is compared with, print the report."""
     from tasklab.attacks import PGD
     from tasklab.evaluation import stream_report
@@ -46,4 +56,30 @@ def run(args: argparse.Namespace) -> int:
         print_json({"system": args.system} | report.to_dict())
     else:
         print(f"# {args.system}\n\n{report.to_markdown()}")
+    return 0
+
+
+def _check_attack(args: argparse.Namespace) -> int:
+    """Test the attack image by image, print what it found and what chance found."""
+    from tasklab.evaluation import stream_check_attack
+
+    system = load_system(args.system, args.device)
+    own = {"keep": "last"} if args.objective == "train" else {}
+    settings = attack_settings(args, eps=args.eps, objective=args.objective, **own)
+    bar = Bar()
+    for found in stream_check_attack(
+        system, test_images(system, args), settings, inner=args.inner, draws=args.draws, closeness=args.closeness,
+        progress=bar.evaluation,
+    ):
+        test = found
+    bar.clear()
+    if args.json:
+        print_json({"system": args.system} | test.to_dict())
+        return 0
+    shown = settings.to_dict()
+    print(f"{test.verdict.upper()} · {args.system}, {settings.name} on {shown['objective']}, ε = {args.eps:g}, "
+          f"{settings.steps} steps × {settings.restarts}")
+    print(f"  {test.sentence}")
+    print(f"  found {test.found} %, by chance ({test.draws} draws) {test.random} %, no gradient "
+          f"{test.zero_gradient} %; images without a test: {test.left_out}")
     return 0

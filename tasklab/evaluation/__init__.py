@@ -10,8 +10,11 @@ from tasklab.evaluation.statistics import Share, mcnemar, wilson
 from tasklab.evaluation.tables import frame, table, to_csv, to_json, to_markdown
 from tasklab.evaluation.transferred import Threat, TransferResult
 from tasklab.evaluation.transferring import find_threat, transfer
+from tasklab.evaluation.unit_test import AttackTest, check_attack, stream_check_attack
+from tasklab.evaluation.worst_table import WorstRow, stream_worst_rows, worst_frame, worst_markdown
 
 __all__ = [
+    "AttackTest",
     "Check",
     "HonestyReport",
     "Outcomes",
@@ -22,7 +25,9 @@ __all__ = [
     "Threat",
     "TransferResult",
     "WorstCase",
+    "WorstRow",
     "assess",
+    "check_attack",
     "combined",
     "curve",
     "evaluate",
@@ -30,9 +35,11 @@ __all__ = [
     "frame",
     "mcnemar",
     "outcomes",
+    "stream_check_attack",
     "stream_report",
     "stream_rows",
     "stream_worst_case",
+    "stream_worst_rows",
     "table",
     "to_csv",
     "to_json",
@@ -40,4 +47,6 @@ __all__ = [
     "transfer",
     "wilson",
     "worst_case",
+    "worst_frame",
+    "worst_markdown",
 ]

@@ -1,0 +1,267 @@
+"""A test of the attack itself: a readout with an adversarial example that is known to be there; does it find one?
+
+The binarisation test of Zimmermann, Brendel, Tramèr & Carlini (2022), "Increasing Confidence in Adversarial Robustness
+Evaluations", carried over to every task: the features stay, and for each image the head becomes a linear readout that
+answers class 0 at the image and at points well inside its ball, and class 1 at one point on the ball's surface. An
+attack that cannot find what is known to be there has shown nothing where it finds nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from tasklab.attacks import Settings, attack
+from tasklab.attacks.geometry import bounds, per_row, rescale
+from tasklab.attacks.objectives import as_objective
+from tasklab.codecs import Argmax, Binary, Codec, Interval
+from tasklab.evaluation.robustness import Data, Progress, read_data
+from tasklab.evaluation.statistics import Share
+from tasklab.models.fast import PLAIN
+from tasklab.system import System
+from tasklab.tasks import Task
+
+INSIDE = 0.95
+"""The inner points' ball, as a share of ε: the gap that the readout has to see."""
+
+RIDGE = 1.0
+"""Added to the features' covariance, in units of their mean variance: the smoother the readout, the fairer the test."""
+
+FOUND, LUCK = 0.95, 0.5
+"""From this share of known examples found an attack passes; from this share found by chance the test is too easy."""
+
+TRIES = 5
+"""Surface points tried for each image, until a linear readout tells one from all inner points."""
+
+LONG = 100.0
+"""INT: how much longer the two intervals are than the task's own, so that their outer ends stay out of the way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackTest:
+    """How many of the known adversarial examples an attack found.
+
+    Attributes:
+        settings: the attack.
+        found: images of those tested for which it found one.
+        random: the same for ``draws`` random points, half of them in the ball and half at its corners.
+        zero_gradient: images of those tested on which it never saw a gradient.
+        draws: of the random search.
+        left_out: images without a test: misread from the start, or no readout tells a surface point apart.
+    """
+
+    settings: Settings
+    found: Share
+    random: Share
+    zero_gradient: Share
+    draws: int
+    left_out: int
+
+    @property
+    def verdict(self) -> Literal["pass", "warn", "fail", "not run"]:
+        """``"warn"`` where the attack passes but chance does well too, so that passing says little."""
+        if not self.found.n:
+            return "not run"
+        if self.found.value < FOUND:
+            return "fail"
+        return "warn" if self.random.value > LUCK else "pass"
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in plain words."""
+        if self.verdict == "not run":
+            return "No image could be tested: each was misread, or no readout tells a point of the surface apart."
+        found = f"found {self.found.count} of {self.found.n} adversarial examples that are known to exist"
+        chance = f"random search found {self.random.count}"
+        if self.verdict == "fail":
+            blind = f", and saw no gradient on {self.zero_gradient.count}" if self.zero_gradient.count else ""
+            return f"The attack {found}{blind} ({chance}): an accuracy that it leaves is no evidence of robustness."
+        if self.verdict == "warn":
+            return f"The attack {found}, but {chance}: the test is too easy here to speak for the attack."
+        return f"The attack {found}; {chance}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return self.settings.to_dict() | {
+            "n": self.found.n, "left_out": self.left_out, "found": self.found.count, "random": self.random.count,
+            "draws": self.draws, "zero_gradient": self.zero_gradient.count, "verdict": self.verdict,
+            "sentence": self.sentence,
+        }
+
+
+def stream_check_attack(
+    system: System,
+    data: Data,
+    settings: Settings,
+    *,
+    inner: int = 999,
+    draws: int = 200,
+    closeness: float = 0.5,
+    batch_size: int = 256,
+    progress: Callable[[Progress], object] | None = None,
+) -> Iterator[AttackTest]:
+    """The test after each image that was tested; the last one is the whole, and there is at least one.
+
+    Each image's readout is scaled to the image's own margin, so that the training loss is satisfied exactly where it
+    is satisfied by the system itself: where PGD on that loss has nothing to follow on the system, it has nothing to
+    follow here, and does not find what is there.
+
+    Args:
+        system: its network must have features.
+        data: images and labels; those that the system misreads are left out.
+        settings: the attack, untargeted, with an ε and an objective on outputs.
+        inner: points inside the ball, half of them in the corners of the smaller ball, the image beside them.
+        draws: of the random search.
+        closeness: where between the outermost inner point (0) and the surface point (1) the readout changes its
+            answer: the larger, the smaller the region of adversarial examples.
+        batch_size: rows run through the network at once.
+        progress: called before each image.
+
+    Raises:
+        TypeError, ValueError: a network without features, targeted settings, no ε, or a closeness outside (0, 1).
+    """
+    if settings.targeted or not 0 < settings.eps < float("inf"):
+        raise ValueError("expected untargeted settings with a finite eps > 0, got "
+                         f"eps={settings.eps:g}, targeted={settings.targeted}; try PGD(eps=0.1)")
+    if as_objective(settings.objective).of != "outputs":
+        raise ValueError("expected an objective on outputs, got one on features; try objective='margin'")
+    if not 0 < closeness < 1 or inner < 1 or draws < 1:
+        raise ValueError(f"expected closeness between 0 and 1, and at least one inner point and draw, got "
+                         f"{closeness:g}, {inner} and {draws}; try closeness=0.5")
+    images, labels = read_data(data, system)
+    settings = replace(settings, plan=PLAIN)
+    own = system.task.codec.margins(system.read(images, batch_size=batch_size)).gather(1, labels[:, None]).squeeze(1)
+    found, lucky, zero = 0, 0, 0
+    tested = left_out = 0
+    for index in range(len(labels)):
+        if progress is not None:
+            progress(Progress(what=settings.name, index=index, total=len(labels), step=0, steps=1, fooled=found,
+                              n=tested))
+        x, margin = images[index : index + 1], float(own[index])
+        readout = _readout(system, x, margin, settings, index, inner, closeness, batch_size) if margin > 0 else None
+        if readout is None:
+            left_out += 1
+        else:
+            y, mark = torch.zeros_like(labels[:1]), torch.tensor([index])
+            result = attack(readout, x, y, settings, indices=mark, batch_size=batch_size)
+            tested, found = tested + 1, found + int(result.fooled)
+            zero += int(result.zero_gradient)
+            lucky += _by_chance(readout, x, settings, index, draws, batch_size)
+        if readout is not None or index == len(labels) - 1:
+            yield AttackTest(settings=settings, found=Share(found, tested), random=Share(lucky, tested), draws=draws,
+                             zero_gradient=Share(zero, tested), left_out=left_out)
+
+
+def check_attack(system: System, data: Data, settings: Settings, **more: Any) -> AttackTest:
+    """Run `stream_check_attack`, which names the settings, to its end.
+
+    >>> from tasklab.attacks import PGD
+    >>> from tasklab.tasks import make_task
+    >>> trunk = nn.Flatten()
+    >>> system = System(nn.Sequential(trunk, nn.Linear(16, 4)), make_task("rbc", S=1), features=trunk)
+    >>> x = torch.rand(4, 1, 4, 4)
+    >>> check_attack(system, (x, system.predict(x).clamp(min=0)), PGD(eps=0.1), inner=50).verdict in ("pass", "not run")
+    True
+    """
+    *_, test = stream_check_attack(system, data, settings, **more)
+    return test
+
+
+def binary_task(task: Task) -> Task:
+    """The same kind of task with two classes: TRA with two scores, bits with one, an interval with a neighbour.
+
+    The two intervals touch, and are long, so that the one way out of class 0 within reach leads into class 1.
+    """
+    wanted: dict[str, Any] = {"num_classes": 2, "bits": 1, "code": "binary", "s0": 0.0, "alpha": 0.0}
+    if isinstance(task.codec, Interval):
+        wanted["beta"] = LONG * task.codec.beta
+    names = {field.name for field in dataclasses.fields(task) if field.init}
+    return replace(task, **{name: value for name, value in wanted.items() if name in names})
+
+
+def outputs_of(codec: Codec, u: Tensor) -> Tensor:
+    """Outputs ``(N, K)`` of a two-class codec whose margin of class 0 is ``−u``, for u ``(N,)``."""
+    if isinstance(codec, Argmax):
+        return torch.stack([-u / 2, u / 2], dim=1)
+    if isinstance(codec, Binary):
+        return (codec.threshold + u)[:, None]
+    if isinstance(codec, Interval):
+        return (codec.upper[0].to(u) + u)[:, None]
+    raise TypeError(f"expected a task of scores, bits or intervals, got codec {type(codec).__name__}")
+
+
+class _Readout(nn.Module):
+    """``u = w·features(x) + b`` as the outputs of a two-class task."""
+
+    def __init__(self, system: System, codec: Codec, weight: Tensor, bias: float) -> None:
+        super().__init__()
+        self.network, self.features, self.codec = system.network, system.features, codec
+        self.readout = nn.Linear(len(weight), 1)
+        with torch.no_grad():
+            self.readout.weight.copy_(weight[None].float())
+            self.readout.bias.fill_(bias)
+        self.readout.to(weight.device).requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return outputs_of(self.codec, self.readout(self.features(x)).squeeze(1))
+
+
+def _readout(
+    system: System, x: Tensor, margin: float, settings: Settings, index: int, inner: int, closeness: float,
+    batch_size: int,
+) -> System | None:
+    """The image's own system of two classes, or None where no surface point could be told apart."""
+    eps, generator = settings.eps, torch.Generator().manual_seed((settings.seed * 1_000_003 + index) % 2**63)
+    inside = [_points(x, INSIDE * eps, settings, generator, count, corner=corner)
+              for corner, count in ((False, inner - inner // 2), (True, inner // 2))]
+    known, surface = torch.cat([x, *inside]), _points(x, eps, settings, generator, TRIES, corner=True)
+    task = binary_task(system.task)
+    with torch.no_grad():
+        read = [system.features(part).double() for part in torch.split(torch.cat([known, surface]), batch_size)]
+    features = torch.cat(read)
+    centre, points = features[: inner + 1].mean(dim=0), features[inner + 1 :]
+    spread = features[: inner + 1] - centre
+    covariance = spread.T @ spread / len(spread)
+    ridge = RIDGE * covariance.diagonal().mean().clamp_min(1e-12) * torch.eye(len(centre)).to(covariance)
+    for point, image in zip(points, surface, strict=True):
+        weight = torch.linalg.solve(covariance + ridge, point - centre)  # Fisher's direction
+        reach = features[: inner + 1] @ weight
+        high, top = float(reach.max()), float(point @ weight)
+        turn = high + closeness * (top - high)
+        if not top > high or not turn > float(reach[0]):
+            continue
+        scale = margin / (turn - float(reach[0]))
+        network = _Readout(system, task.codec, scale * weight, -scale * turn)
+        readout = System(network, task)
+        decoded = readout.predict(torch.cat([known, image[None]]), batch_size=batch_size)
+        if bool((decoded[:-1] == 0).all()) and int(decoded[-1]) == 1:  # the guarantee, in float32
+            return readout
+    return None
+
+
+def _points(
+    x: Tensor, radius: float, settings: Settings, generator: torch.Generator, count: int, *, corner: bool
+) -> Tensor:
+    """Random points of the ball around ``x (1, …)``, or of its corners (L2: of its sphere), cut to [0, 1]."""
+    shape = (count, *x.shape[1:])
+    if settings.norm == "linf":
+        unit = 2 * torch.rand(shape, generator=generator) - 1
+        unit = unit.sign() if corner else unit
+    else:
+        unit = rescale(torch.randn(shape, generator=generator), 1.0)
+        if not corner:
+            unit = unit * per_row(torch.rand(count, generator=generator) ** (1 / x[0].numel()), unit)
+    return torch.clamp(x + radius * unit.to(x.device), *bounds(x, radius, settings.norm))
+
+
+def _by_chance(readout: System, x: Tensor, settings: Settings, index: int, draws: int, batch_size: int) -> bool:
+    """Whether one of as many random points fools the readout, half of them corners."""
+    generator = torch.Generator().manual_seed((settings.seed * 1_000_003 + index + 2**40) % 2**63)
+    tried = [_points(x, settings.eps, settings, generator, count, corner=corner)
+             for corner, count in ((False, draws - draws // 2), (True, draws // 2))]
+    return bool((readout.predict(torch.cat(tried), batch_size=batch_size) != 0).any())
