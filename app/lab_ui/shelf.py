@@ -1,11 +1,17 @@
-"""Systems and pictures, loaded once for everybody; what does not load becomes a sentence."""
+"""Systems and pictures, loaded once for everybody; what does not load becomes a sentence.
+
+Beside the shipped systems, and those in the folder that ``TASKLAB_ZOO`` names, each visitor finds the systems of their
+own, with keys such as ``my-rbc``.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
+from lab_ui import jobs, own
 from tasklab import data, zoo
 from tasklab.checkpoint import CheckpointError
 from tasklab.data import DataMissing, ImageSet
@@ -17,39 +23,66 @@ DATASETS = ("digits", "mnist")
 def systems(dataset: str) -> tuple[dict[str, str], list[str]]:
     """The systems of a data set, key to name, and a sentence for each file that does not read."""
     found, troubles = {}, []
+    mine = own.files(dataset)
     for name in zoo.names():
         try:
             of = zoo.card(name)["data"]["name"]
         except (CheckpointError, OSError):
             troubles.append(f"The file of system “{name}” is damaged and was left out; replace it with a whole copy.")
             continue
-        if of == dataset:
+        if of == dataset and name not in mine:
             found[name.removeprefix(f"{dataset}-")] = name
     order = {key: place for place, key in enumerate(("tra", "deepbe", "int", "rbc"))}
-    return dict(sorted(found.items(), key=lambda item: (order.get(item[0], len(order)), item[0]))), troubles
+    shipped = dict(sorted(found.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
+    return shipped | {name.removeprefix(f"{dataset}-"): name for name in mine}, troubles
+
+
+def file(name: str) -> Path:
+    """The file of a system, one's own first.
+
+    Raises:
+        ValueError: no such system; the message lists those there are.
+    """
+    return own.path(name) or zoo.path(name)
 
 
 def system(name: str) -> System:
-    """A system by name, ready to be attacked.
+    """A system by name, ready to be attacked; shared, never to be altered.
 
     Raises:
         ValueError: one sentence: it is gone, or its file is not whole.
     """
-    file = zoo.path(name)
+    mine = own.path(name)
+    where = mine or zoo.path(name)
     try:
-        return _system(str(file), file.stat().st_mtime_ns)
+        return (_shipped if mine is None else _own)(str(where), where.stat().st_mtime_ns)
     except (CheckpointError, OSError):
         raise ValueError(f"The file of system “{name}” is damaged; replace it with a whole copy.") from None
 
 
+def card(name: str) -> dict[str, Any]:
+    """A system's card, without its weights.
+
+    Raises:
+        ValueError: one sentence: it is gone, or its file is not whole.
+    """
+    where = file(name)
+    return zoo.card(where.stem, where=where.parent)
+
+
 def stamp(name: str) -> str:
-    """What changes when the file of a system does."""
-    file = zoo.path(name)
-    return f"{file}@{file.stat().st_mtime_ns}"
+    """What changes when the file of a system does, and differs between visitors whose systems share a name."""
+    where = file(name)
+    return f"{where}@{where.stat().st_mtime_ns}"
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
-def _system(file: str, changed: int) -> System:
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _shipped(file: str, changed: int) -> System:
+    return System.load(Path(file))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _own(file: str, changed: int) -> System:
     return System.load(Path(file))
 
 
@@ -62,20 +95,18 @@ def test_set(dataset: str) -> ImageSet | None:
 
 
 def offer_download(dataset: str) -> None:
-    """One sentence, one button, a progress bar; then the page starts again with the pictures."""
+    """One sentence, one button, then a job; when it is done the page starts again with the pictures."""
     info = data.DATASETS[dataset]
-    st.info(
-        f"{info.title} is not on this machine yet: {info.download_bytes / 1e6:.0f} MB to download, once. "
-        "Digits need no download."
-    )
-    if not st.button(f"Download {info.title}", type="primary"):
-        return
-    bar = st.progress(0.0, text=f"Asking for {info.title} …")
-    try:
-        for event in data.download(dataset):
-            bar.progress(event.done / max(event.total, 1), text=event.message)
-    except data.DownloadError as error:
-        bar.empty()
-        st.error(f"{error}.")
-        return
-    st.rerun()
+    if not any(view.active and view.settings["data"] == dataset for view in jobs.mine("download")):
+        st.info(
+            f"{info.title} is not on this machine yet: {info.download_bytes / 1e6:.0f} MB to download, once. "
+            "Digits need no download."
+        )
+        if st.button(f"Download {info.title}", type="primary", key="download"):
+            try:
+                jobs.start("download", {"data": dataset})
+            except ValueError as error:
+                st.error(str(error))
+                return
+            st.rerun()
+    jobs.show("download")

@@ -16,7 +16,6 @@ from streamlit.testing.v1 import AppTest
 
 from tasklab import data, zoo
 from tasklab.attacks import OBJECTIVES
-from tasklab.data import DataMissing, DownloadError, DownloadEvent
 from tasklab.scenario import ATTACKS
 from tests.systems import KEYS, small_zoo
 
@@ -224,42 +223,6 @@ def test_a_damaged_file_is_named_and_the_others_go_on(monkeypatch: pytest.Monkey
 def test_no_system_at_all_says_where_to_put_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TASKLAB_ZOO", str(tmp_path))
     assert "train one of your own" in sentences(start())[0]
-
-
-def test_a_missing_data_set_offers_its_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    at = start(data="mnist")
-    assert "MNIST is not on this machine yet: 12 MB" in sentences(at)[0]
-
-    def broken(name: str) -> Iterator[DownloadEvent]:
-        yield DownloadEvent(name=name, done=1, total=10, message="Fetching")
-        raise DownloadError("MNIST did not arrive: check the connection")
-
-    monkeypatch.setattr(data, "download", broken)
-    clean(next(b for b in at.main.button if b.label.startswith("Download")).click().run())
-    assert "did not arrive" in at.error[0].value
-    assert charts(clean(at.segmented_control(key="data").set_value("digits").run())) == 8
-
-
-def test_a_download_leads_to_the_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    digits, load, there = data.load("digits", "test"), data.load, []
-
-    def fake_load(name: str, split: str) -> Any:
-        if name == "digits":
-            return load(name, split)
-        if not there:
-            raise DataMissing("not yet")
-        return digits
-
-    def fetched(name: str) -> Iterator[DownloadEvent]:
-        yield DownloadEvent(name=name, done=5, total=10, message="Fetching")
-        there.append(name)
-        yield DownloadEvent(name=name, done=10, total=10, message="MNIST is here")
-
-    monkeypatch.setattr(data, "load", fake_load)
-    monkeypatch.setattr(data, "download", fetched)
-    at = start(data="mnist")
-    clean(next(b for b in at.main.button if b.label.startswith("Download")).click().run())
-    assert "There is no trained system for these pictures" in sentences(at)[0]  # the data are there, systems are not
 
 
 def test_words() -> None:

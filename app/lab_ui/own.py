@@ -1,0 +1,131 @@
+"""A visitor's own systems: what their trainings made, and what they brought. Nobody else sees them.
+
+A name is ``DATA-my-NAME``, as a shipped one is ``DATA-NAME``: the library finds a downloaded file under the same name
+in the folder that ``TASKLAB_ZOO`` names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from lab_ui import owner
+from tasklab import zoo
+from tasklab.checkpoint import CheckpointError
+
+MARK = "my-"
+MAX_UPLOAD = 64
+"""Megabytes of a file that is brought."""
+
+MAX_BROUGHT = 20
+"""How many brought files are kept for one visitor."""
+
+RESULT = "system.safetensors"
+
+
+class Refused(ValueError):
+    """One sentence: why a file is not taken."""
+
+
+def files(dataset: str | None = None) -> dict[str, Path]:
+    """The files of the present visitor's systems by name, all or those of one data set."""
+    who = owner.visitor()
+    if who is None:
+        return {}
+    place = owner.root() / who
+    made = {_named(folder): folder / RESULT for folder in sorted((place / "jobs").glob("*/"))
+            if (folder / RESULT).is_file() and (folder / "outcome.json").is_file()}
+    brought = {file.stem: file for file in sorted((place / "systems").glob(f"*{zoo.SUFFIX}"))}
+    found = {name: file for name, file in (made | brought).items() if name}
+    return {name: file for name, file in found.items() if dataset is None or name.startswith(f"{dataset}-{MARK}")}
+
+
+def path(name: str) -> Path | None:
+    """The file of an own system, None where there is none of that name."""
+    return files().get(name)
+
+
+def free_name(dataset: str, wanted: str, taken: set[str] = frozenset()) -> str:  # type: ignore[assignment]
+    """A whole name of one's own that is not taken yet, from what somebody typed.
+
+    >>> free_name("digits", "RBC, S = 10!", {"digits-my-rbc-s-10"})
+    'digits-my-rbc-s-10-2'
+    """
+    word = re.sub(r"[^a-z0-9]+", "-", wanted.lower()).strip("-")[:30].strip("-") or "system"
+    word = word.removeprefix(f"{dataset}-").removeprefix(MARK) or "system"
+    names, count = taken | files().keys(), 1
+    while (name := f"{dataset}-{MARK}{word}" + (f"-{count}" if count > 1 else "")) in names:
+        count += 1
+    return name
+
+
+def bring(content: bytes, filename: str, taken: set[str] = frozenset()) -> str:  # type: ignore[assignment]
+    """Take a file that somebody brought, once it has been checked; its name here.
+
+    Raises:
+        Refused: too large, too many, or not a whole system for pictures that are known here.
+    """
+    if len(content) > MAX_UPLOAD << 20:
+        raise Refused(f"The file is larger than {MAX_UPLOAD} MB, which is all that is taken here.")
+    place = owner.root() / owner.new_visitor() / "systems"
+    if place.is_dir() and len(list(place.glob(f"*{zoo.SUFFIX}"))) >= MAX_BROUGHT:
+        raise Refused(f"You have brought {MAX_BROUGHT} systems, which is all there is room for. Remove some first.")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / (Path(filename).name or "file")
+        file.write_bytes(content)
+        try:
+            system = _checked(file)
+        except CheckpointError as error:
+            raise Refused(f"This is not a whole system: {error}.") from None
+    dataset = system.card["data"]["name"]
+    name = free_name(dataset, str(system.card.get("name") or Path(filename).stem), taken)
+    system.card["name"] = name
+    place.mkdir(parents=True, exist_ok=True)
+    system.save(place / f"{name}{zoo.SUFFIX}", dtype=system.card["stored"])
+    return name
+
+
+def remove_brought(name: str) -> None:
+    """Remove a system that was brought; one that was trained here goes with its job."""
+    file = path(name)
+    if file is not None and file.name != RESULT:
+        file.unlink(missing_ok=True)
+
+
+def _named(folder: Path) -> str | None:
+    try:
+        found = zoo.card(Path(RESULT).stem, where=folder).get("name")
+    except (ValueError, OSError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _checked(file: Path) -> Any:
+    """The system in a file, its card cut down to what is known to be well formed."""
+    import torch
+
+    from tasklab.data import DATASETS
+    from tasklab.evaluation.cards import card_markdown
+    from tasklab.system import System
+
+    system = System.load(file)
+    shape, classes = tuple(system.network.spec.in_shape), system.task.num_classes  # type: ignore[union-attr]
+    told = system.card.get("data")
+    named = told.get("name") if isinstance(told, dict) else None
+    fits = [name for name, info in DATASETS.items() if (info.shape, info.num_classes) == (shape, classes)]
+    if not fits or (named is not None and named not in fits):
+        raise CheckpointError(f"{file.name}: expected a system for pictures that are known here, "
+                              f"got one for {'×'.join(map(str, shape))} pixels in {classes} classes")
+    if not bool(torch.isfinite(system.read(torch.full((2, *shape), 0.5))).all()):
+        raise CheckpointError(f"{file.name}: expected finite outputs, got others")
+    try:
+        card_markdown(system.card)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        system.card = {key: system.card[key] for key in ("name", "stored")  if key in system.card}
+    system.card["data"] = (told if isinstance(told, dict) else {}) | {"name": named or fits[0]}
+    if not isinstance(system.card.get("name"), str):
+        system.card["name"] = os.path.splitext(file.name)[0]
+    return system

@@ -1,0 +1,55 @@
+"""Visitors of the app, jobs of their own, and a scheduler that is ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from lab_ui import owner
+from lab_ui.scheduler import Scheduler
+
+APP = Path(__file__).parents[2] / "app" / "streamlit_app.py"
+TOKENS = {name: (name * 43)[:43] for name in ("ann", "bob")}
+
+
+def visit(page: str, who: str = "ann", **query: str | list[str]) -> AppTest:
+    """A page as one visitor sees it."""
+    at = AppTest.from_file(str(APP), default_timeout=120)
+    at.session_state[owner.KEPT] = TOKENS[who]
+    for key, value in query.items():
+        at.query_params[key] = value
+    at.switch_page(f"app_pages/{page}.py")
+    return clean(at.run())
+
+
+def clean(at: AppTest) -> AppTest:
+    assert not at.exception, [e.message for e in at.exception]
+    return at
+
+
+def sentences(at: AppTest) -> list[str]:
+    return [e.value for kind in (at.info, at.warning, at.error) for e in kind]
+
+
+def until(true: Callable[[], Any], seconds: float = 180.0) -> Any:
+    """Wait for something to become true, and give it back."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.05)
+    return found
+
+
+@contextmanager
+def scheduling(root: Path, **settings: Any) -> Iterator[Scheduler]:
+    """A scheduler, closed at the end."""
+    found = Scheduler(root, **settings)
+    try:
+        yield found
+    finally:
+        found.close()
