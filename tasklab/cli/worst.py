@@ -1,4 +1,4 @@
-"""``tasklab worst``: the worst case that an ensemble of attacks finds, resumable."""
+"""``tasklab worst``: the worst case that an ensemble of attacks finds, for one system or as a table; resumable."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from tasklab.cli.common import Bar, add_common, fraction, load_system, print_jso
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
     command = commands.add_parser("worst", help="the worst case found by an ensemble of attacks")
-    command.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
-    command.add_argument("--eps", type=fraction, default=0.1, help="ε in pixel units (default: 0.1)")
+    command.add_argument("systems", nargs="+", metavar="SYSTEM",
+                         help="a shipped system's name, or the path of a .safetensors file")
+    command.add_argument("--eps", type=fraction, nargs="+", default=[0.1], help="ε in pixel units (default: 0.1)")
     command.add_argument("--preset", default="quick", help="quick, standard or full (default: quick)")
-    command.add_argument("--sources", nargs="*", default=[], metavar="SYSTEM", help="systems whose images are tried")
+    command.add_argument("--table", action="store_true",
+                         help="a Markdown table, with PGD on the own loss beside; so are several systems or ε")
+    command.add_argument("--sources", nargs="*", default=[], metavar="SYSTEM",
+                         help="systems whose images are tried (not in a table)")
     command.add_argument("--criterion", choices=("misclassified", "evaded"), default="misclassified",
                          help="misclassified: another label or None; evaded: another class")
     command.add_argument("--n", type=int, default=200, help="the first N test images (default: 200)")
@@ -26,13 +30,16 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run each stage on the survivors of the last, print what is left."""
+    if args.table or len(args.systems) * len(args.eps) > 1:
+        return _table(args)
     from tasklab.evaluation import stream_worst_case
 
-    system = load_system(args.system, args.device)
+    name, eps = args.systems[0], args.eps[0]
+    system = load_system(name, args.device)
     bar = Bar()
     for stage, found in stream_worst_case(
-        system, test_images(system, args), args.eps, preset=args.preset, folder=args.folder, seed=args.seed,
-        sources={name: load_system(name, args.device) for name in args.sources}, criterion=args.criterion,
+        system, test_images(system, args), eps, preset=args.preset, folder=args.folder, seed=args.seed,
+        sources={source: load_system(source, args.device) for source in args.sources}, criterion=args.criterion,
         progress=bar.evaluation,
     ):
         bar.say(f"{stage.name}: {stage.broken} of {stage.tried} fell, {100 * stage.standing:.1f} % stand "
@@ -40,13 +47,34 @@ def run(args: argparse.Namespace) -> int:
         worst = found
     if args.json:
         print_json({
-            "system": args.system, "eps": args.eps, "preset": args.preset, "criterion": args.criterion,
+            "system": name, "eps": eps, "preset": args.preset, "criterion": args.criterion,
             "n": worst.outcomes.n, "correct": worst.outcomes.correct, "wrong": worst.outcomes.wrong,
             "abnormal": worst.outcomes.abnormal, "stages": [vars(stage) for stage in worst.stages],
             "broken_by": worst.broken_by.tolist(),
         })
         return 0
-    print(f"{args.system}, ε = {args.eps:g}, worst case found by {len(worst.stages)} attacks ({args.preset}): "
+    print(f"{name}, ε = {eps:g}, worst case found by {len(worst.stages)} attacks ({args.preset}): "
           f"correct {worst.outcomes.accuracy.percent()} %, wrong {worst.outcomes.error.percent()} %, "
           f"None {worst.outcomes.alarm.percent()} %, n = {worst.outcomes.n}")
+    return 0
+
+
+def _table(args: argparse.Namespace) -> int:
+    from tasklab.evaluation import stream_worst_rows, worst_markdown
+
+    if args.sources:
+        raise ValueError("expected no --sources in a table, got some; try one system and one ε")
+    bar, rows = Bar(), []
+    for name in args.systems:
+        system = load_system(name, args.device)
+        for row in stream_worst_rows(
+            {Path(name).stem: system}, test_images(system, args), args.eps, preset=args.preset,
+            criterion=args.criterion, seed=args.seed, folder=args.folder, progress=bar.evaluation,
+        ):
+            bar.say(f"{row.system}, ε = {row.eps:g}: {row.worst.accuracy.percent()} % stand ({row.seconds:.1f} s)")
+            rows.append(row)
+    if args.json:
+        print_json([row.to_dict() for row in rows])
+    else:
+        print(worst_markdown(rows))
     return 0

@@ -195,7 +195,7 @@ def stream_worst_case(
     margins = _margins(system, images, batch_size)
     decoded, near = read(margins), closeness(criterion, margins, labels)
     broken_by = torch.where(succeeded(criterion, decoded, labels), ALREADY, STANDING)
-    key = _key(system, images, labels, [(name, entry) for name, _, entry in plans])
+    key = digest(system, images, labels, [(name, entry) for name, _, entry in plans])
     kept = _Kept(Path(folder), key) if folder is not None else None
     if kept is not None and (state := kept.read()) is not None:
         stages, *kept_tensors = state
@@ -270,13 +270,14 @@ def _name(settings: Settings) -> str:
     return words if isinstance(settings, Noise) else f"{words} on {described['objective']}"
 
 
-def _key(system: System, images: Tensor, labels: Tensor, plans: list[tuple[str, Entry]]) -> str:
+def digest(system: System, images: Tensor, labels: Tensor, plans: Sequence[tuple[str, Entry]]) -> str:
+    """What tells one worst case from another: weights, task, images and attacks, as 64 hexadecimal digits."""
     words = [(name, entry.settings.to_dict(), entry.share) for name, entry in plans]
-    digest = hashlib.sha256(json.dumps(words).encode())
-    digest.update(repr(system.task).encode())
+    found = hashlib.sha256(json.dumps(words).encode())
+    found.update(repr(system.task).encode())
     for tensor in (images, labels, *system.network.state_dict().values()):
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
 
 
 class _Kept:

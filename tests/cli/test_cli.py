@@ -144,6 +144,19 @@ def test_worst_tells_each_stage_and_goes_on_from_its_folder(
     assert json.loads(again) == found, "every stage was kept: nothing is run again, its seconds included"
 
 
+def test_worst_of_several_is_a_table(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["worst", str(made / "digits-rbc.safetensors"), str(made / "digits-tra.safetensors"), "--n", "10",
+             "--eps", "0.1", "0.2", "--run", str(tmp_path)]
+    code, text, _ = run(*words, capsys=capsys)
+    assert code == 0 and len(text.strip().splitlines()) == 2 + 4 and "| digits-tra | 0.2 |" in text
+    rows = json.loads(run(*words, "--json", capsys=capsys)[1])
+    assert [(row["system"], row["eps"]) for row in rows] == [
+        (name, eps) for name in ("digits-rbc", "digits-tra") for eps in (0.1, 0.2)
+    ]
+    code, _, err = run(*words, "--sources", str(made / "digits-tra.safetensors"), capsys=capsys)
+    assert code == 1 and "try one system" in err
+
+
 def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, page, _ = run("show", str(made / "digits-tra.safetensors"), capsys=capsys)
     assert page.strip() == (made / "digits-tra.md").read_text().strip()

@@ -1,0 +1,172 @@
+"""Worst cases of several systems and radii as one table, each beside the accuracy on the system's own loss; resumable.
+
+A finished cell is a folder whose name holds a digest of the weights, the task, the images and the attacks: asked for
+again it is read, not run, and a system that has changed gets a new one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasklab.attacks import PGD
+from tasklab.attacks.criteria import Criterion
+from tasklab.evaluation.ensemble import Entry, Preset, digest, ensemble, stream_worst_case
+from tasklab.evaluation.outcomes import Outcomes
+from tasklab.evaluation.robustness import Data, Progress, evaluate, read_data
+from tasklab.evaluation.statistics import Share
+from tasklab.evaluation.tables import radius, to_markdown
+from tasklab.system import System
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorstRow:
+    """One system at one ε.
+
+    Attributes:
+        system: its name.
+        eps, preset, criterion, seed: of the ensemble.
+        clean: outcomes before any attack.
+        own: outcomes under PGD-20 on the system's own training loss, last iterate, the protocol as published.
+        zero_gradient, unmoved: among the correct images, those on which that PGD never saw a gradient other than
+            exactly 0, and those it gave back bit for bit.
+        flags: why the own-loss accuracy may mislead, as `Row.flags`.
+        worst: outcomes in the worst case found, an upper bound on what the system withstands.
+        stages: each attack of the ensemble: its name, on how many survivors it was run, how many of them fell.
+        seconds, cpu: of the ensemble, by the clock and of the processor.
+        digest: of the weights, the task, the images and the attacks.
+    """
+
+    system: str
+    eps: float
+    preset: str
+    criterion: Criterion
+    seed: int
+    clean: Outcomes
+    own: Outcomes
+    zero_gradient: Share
+    unmoved: Share
+    flags: tuple[str, ...]
+    worst: Outcomes
+    stages: tuple[tuple[str, int, int], ...]
+    seconds: float
+    cpu: float
+    digest: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; outcomes as counts with the share that is correct and the ends of its interval."""
+        return {
+            "system": self.system, "eps": self.eps, "preset": self.preset, "criterion": self.criterion,
+            "seed": self.seed, "n": self.worst.n, "clean": _counted(self.clean), "worst": _counted(self.worst),
+            "own_loss": _counted(self.own) | {
+                "zero_gradient": self.zero_gradient.value, "unmoved": self.unmoved.value, "flags": list(self.flags),
+            },
+            "stages": [{"name": name, "tried": tried, "broken": broken} for name, tried, broken in self.stages],
+            "seconds": round(self.seconds, 2), "cpu_seconds": round(self.cpu, 2), "digest": self.digest,
+        }
+
+
+def stream_worst_rows(
+    systems: Mapping[str, System],
+    data: Data,
+    eps: Sequence[float],
+    *,
+    preset: Preset = "standard",
+    criterion: Criterion = "misclassified",
+    seed: int = 0,
+    folder: str | Path | None = None,
+    batch_size: int = 256,
+    progress: Callable[[Progress], object] | None = None,
+) -> Iterator[WorstRow]:
+    """Each cell of the table as soon as it is known, system by system.
+
+    Args:
+        systems: by name.
+        data: an image set, or images and labels.
+        eps: radii in pixel units, Linf.
+        preset, criterion, seed, batch_size, progress: as in `stream_worst_case`.
+        folder: where finished cells and the stages of an interrupted one are kept.
+
+    >>> import torch
+    >>> from tasklab.tasks import make_task
+    >>> system = System(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 4)), make_task("rbc", S=1))
+    >>> data = torch.rand(8, 1, 2, 2), torch.zeros(8, dtype=torch.int64)
+    >>> [row.eps for row in stream_worst_rows({"mine": system}, data, [0.1, 0.2], preset="quick")]
+    [0.1, 0.2]
+    """
+    for name, system in systems.items():
+        images, labels = read_data(data, system)
+        for r in eps:
+            attacks = ensemble(system.task, r, preset, criterion=criterion, seed=seed)
+            own = PGD(eps=r, steps=20, objective="train", keep="last", criterion=criterion, seed=seed)
+            key = digest(system, images, labels, [("own", Entry(own)), *((f"{i}", e) for i, e in enumerate(attacks))])
+            cell = None if folder is None else Path(folder) / f"{name}-{radius(r).replace('/', '_')}-{key[:12]}"
+            kept = None if cell is None else cell / "row.json"
+            if kept is not None and kept.exists():
+                yield _read(kept.read_text(), name)
+                continue
+            clean, row = evaluate(system, (images, labels), [own], batch_size=batch_size, progress=progress)
+            for _, found in stream_worst_case(
+                system, (images, labels), r, preset=attacks, criterion=criterion, folder=cell, batch_size=batch_size,
+                progress=progress,
+            ):
+                worst = found
+            assert row.zero_gradient is not None and row.unmoved is not None
+            made = WorstRow(
+                system=name, eps=r, preset=preset, criterion=criterion, seed=seed, clean=clean.outcomes,
+                own=row.outcomes, zero_gradient=row.zero_gradient, unmoved=row.unmoved, flags=row.flags,
+                worst=worst.outcomes, stages=tuple((s.name, s.tried, s.broken) for s in worst.stages),
+                seconds=math.fsum(s.seconds for s in worst.stages), cpu=math.fsum(s.cpu for s in worst.stages),
+                digest=key,
+            )
+            if kept is not None:
+                kept.write_text(json.dumps(asdict(made)))
+            yield made
+
+
+def worst_frame(rows: Sequence[WorstRow]) -> pd.DataFrame:
+    """The table for readers: percentages with 95 % Wilson intervals, one line for each system and ε."""
+    import pandas as pd
+
+    return pd.DataFrame([
+        {
+            "system": row.system,
+            "ε": radius(row.eps),
+            "clean %": f"{100 * row.clean.accuracy.value:.1f}",
+            "own loss, PGD-20 %": f"{100 * row.own.accuracy.value:.1f}",
+            "zero gradient %": f"{100 * row.zero_gradient.value:.1f}",
+            "flags": ", ".join(row.flags) or "–",
+            "worst case found %": row.worst.accuracy.percent(),
+            "None %": f"{100 * row.worst.alarm.value:.1f}",
+            "seconds (CPU)": f"{row.seconds:.0f} ({row.cpu:.0f})",
+        }
+        for row in rows
+    ])
+
+
+def worst_markdown(rows: Sequence[WorstRow]) -> str:
+    """The table as Markdown."""
+    return to_markdown(worst_frame(rows))
+
+
+def _counted(result: Outcomes) -> dict[str, Any]:
+    low, high = result.accuracy.interval
+    return {"correct": result.correct, "wrong": result.wrong, "none": result.abnormal,
+            "accuracy": result.accuracy.value, "low": low, "high": high}
+
+
+def _read(text: str, name: str) -> WorstRow:
+    known = json.loads(text)
+    for field in ("clean", "own", "worst"):
+        known[field] = Outcomes(**known[field])
+    for field in ("zero_gradient", "unmoved"):
+        known[field] = Share(**known[field])
+    known |= {"flags": tuple(known["flags"]), "stages": tuple(map(tuple, known["stages"])), "system": name}
+    return WorstRow(**known)
