@@ -1,0 +1,105 @@
+"""A cut through the plane: what an attack on the training loss feels along a line, and what one on the margin does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasklab.codecs import ABNORMAL
+from tasklab.evaluation.regions import CrossSection
+from tasklab.figures.outputs import HATCH
+from tasklab.figures.regions import CLASS_COLOURS
+from tasklab.figures.style import BLUE, GREY, ORANGE, faded, frame
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+Trace = dict[str, Any]
+
+
+def cut(section: CrossSection, *, classes: Sequence[str] = "ABCD", reach: float | None = None,
+        height: int = 220) -> Figure:
+    """Training loss and margin along a line, each in its own unit, over the ground that it crosses.
+
+    The loss is drawn as a share of its largest value; it is thick where its gradient is exactly zero. The margin is a
+    share of its largest size: blue while the label is read, orange once it is lost.
+
+    Args:
+        section: the line.
+        classes: names of the classes.
+        reach: a distance to mark: as far as the attack may go.
+        height: in pixels.
+    """
+    x = section.distance.cpu().numpy()
+    loss, margin = (_share(each.cpu().numpy()) for each in (section.loss, section.margin))
+    flat = section.flat.cpu().numpy()
+    traces = _ground(section, classes)
+    traces += [
+        _line("margin, label read", x, np.where(margin >= 0, margin, np.nan), BLUE, 4, dash="dash"),
+        _line("margin, label lost", x, np.where(margin <= 0, margin, np.nan), ORANGE, 4, dash="dash"),
+        _line("training loss", x, loss, GREY, 4),
+        _line("training loss, gradient exactly 0", x, np.where(flat, loss, np.nan), GREY, 10),
+    ]
+    layout = frame(height, legend=False, xaxis={"range": [0, float(x[-1])], "showticklabels": False},
+                   yaxis={"range": [-1.12, 1.12], "showticklabels": False, "zeroline": True, "zerolinecolor": GREY})
+    layout["bargap"] = 0
+    layout["annotations"] = [_word("training loss", x, loss, GREY), _word("margin", x, margin, BLUE)]
+    if reach is not None and reach < x[-1]:
+        layout["shapes"] = [{"type": "line", "name": "reach", "x0": reach, "x1": reach, "y0": -1.12, "y1": 1.12,
+                             "line": {"color": GREY, "width": 2, "dash": "dot"}}]
+    import plotly.graph_objects as go
+
+    return go.Figure({"data": traces, "layout": layout})
+
+
+def describe_cut(section: CrossSection, classes: Sequence[str] = "ABCD") -> str:
+    """What `cut` shows, in words."""
+    flat = float(section.flat.float().mean())
+    edge = section.edge
+    lost = "is read all along" if edge is None else f"is lost at a distance of {edge:.2f}"
+    start = "included" if bool(section.flat[0]) else "not included"
+    return (
+        f"Along a line of length {float(section.distance[-1]):.2f} from the point, label {classes[section.label]} "
+        f"{lost}. The gradient of the training loss is exactly zero on {100 * flat:.0f} % of it, the point {start}."
+    )
+
+
+def _ground(section: CrossSection, classes: Sequence[str]) -> list[Trace]:
+    """Bands in the colours of what is read; None hatched."""
+    x, read = section.distance.cpu().numpy(), section.decoded.cpu().numpy()
+    changes = np.flatnonzero(read[1:] != read[:-1])
+    middles = (x[changes] + x[changes + 1]) / 2
+    ends = list(zip([0.0, *middles], [*middles, float(x[-1])], strict=True))
+    kinds = [int(read[0]), *(int(k) for k in read[changes + 1])]
+    bands = []
+    for (low, high), k in zip(ends, kinds, strict=True):
+        none = k == ABNORMAL
+        marker = {"pattern": HATCH, "color": "rgba(0,0,0,0)"} if none else {"color": faded(CLASS_COLOURS[k], 0.3)}
+        word = "None" if none else classes[k]
+        bands.append({
+            "type": "bar", "name": f"read as {word}", "x": [(low + high) / 2], "width": [high - low], "base": -1.12,
+            "y": [2.24], "marker": marker | {"line": {"width": 0}}, "hovertemplate": f"read as {word}<extra></extra>",
+            "text": [word if high - low > 0.04 * x[-1] else ""], "textposition": "inside", "insidetextanchor": "start",
+            "textfont": {"size": 15}, "constraintext": "none", "textangle": 0,
+        })
+    return bands
+
+
+def _share(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    most = float(np.abs(values).max())
+    return values / most if most > 0 else values
+
+
+def _line(name: str, x: NDArray[Any], y: NDArray[Any], colour: str, width: int, dash: str = "solid") -> Trace:
+    return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "hoverinfo": "skip",
+            "line": {"color": colour, "width": width, "dash": dash}}
+
+
+def _word(text: str, x: NDArray[Any], y: NDArray[Any], colour: str) -> dict[str, Any]:
+    """A curve's name, where it starts."""
+    at = len(x) // 12
+    return {"x": float(x[at]), "y": float(y[at]), "text": f"<b>{text}</b>", "showarrow": False, "xanchor": "left",
+            "yanchor": "bottom", "yshift": 4, "font": {"size": 15, "color": colour}}
