@@ -63,6 +63,7 @@ class Row:
         decoded, labels: int64 ``(N,)``, example by example.
         forwards, backwards: rows passed through the network.
         seconds: wall time.
+        settings: of the attack; None on clean images, and where several were put together.
     """
 
     attack: str
@@ -81,6 +82,7 @@ class Row:
     forwards: int = 0
     backwards: int = 0
     seconds: float = 0.0
+    settings: Settings | None = dataclasses.field(default=None, repr=False)
 
     @property
     def n(self) -> int:
@@ -152,6 +154,7 @@ def stream_rows(
             forwards=result.forwards,
             backwards=result.backwards,
             seconds=result.seconds,
+            settings=settings,
         )
 
 

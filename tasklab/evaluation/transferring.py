@@ -10,7 +10,9 @@ from torch import Tensor
 
 from tasklab.attacks import Settings, attack, succeeded
 from tasklab.attacks.geometry import bounds, random_start
-from tasklab.evaluation.robustness import Progress, read_data, watch
+from tasklab.evaluation.outcomes import outcomes
+from tasklab.evaluation.robustness import Data, Progress, Row, read_data, watch
+from tasklab.evaluation.statistics import Share
 from tasklab.evaluation.transferred import Cell, Threat, TransferResult
 from tasklab.system import System
 
@@ -41,6 +43,42 @@ def find_threat(
     moved = {field.name: getattr(result, field.name).cpu() for field in dataclasses.fields(result)
              if isinstance(getattr(result, field.name), Tensor)}
     return Threat(name=name, result=dataclasses.replace(result, **moved))
+
+
+def shown(system: System, data: Data, threat: Threat, *, batch_size: int = 256) -> Row:
+    """A row of an evaluation: what was found against another system, shown to this one.
+
+    Args:
+        system: the victim.
+        data: the images that the threat was found on.
+        threat: what `find_threat` found.
+        batch_size: rows run through the network at once.
+
+    Returns:
+        A row of attack ``"transfer"`` that used no gradient of this system; unmoved are the images that the threat's
+        own attack gave back bit for bit, and which could not transfer for that reason.
+    """
+    images, labels = read_data(data, system)
+    settings = threat.result.settings
+    if len(labels) != len(threat.images) or not torch.equal(labels.cpu(), threat.result.labels):
+        raise ValueError(f"expected a threat found on these {len(labels)} images, got another's; try find_threat again")
+    before = system.predict(images, batch_size=batch_size)
+    decoded = system.predict(threat.images.to(system.device), batch_size=batch_size)
+    return Row(
+        attack="transfer",
+        objective=f"from {threat.name}",
+        criterion=settings.criterion,
+        norm=settings.norm,
+        eps=settings.eps,
+        steps=settings.steps,
+        restarts=settings.restarts,
+        outcomes=outcomes(decoded, labels),
+        clean=outcomes(before, labels),
+        unmoved=Share.of(threat.result.unmoved.to(labels.device), before == labels),
+        decoded=decoded,
+        labels=labels,
+        forwards=len(labels),
+    )
 
 
 def transfer(

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from tasklab import data, zoo
 from tasklab.attacks import FGSM, PGD, Noise, Square
-from tasklab.evaluation import outcomes
+from tasklab.evaluation import evaluate, find_threat, outcomes
 from tasklab.evaluation.honesty import HonestyReport, assess, battery, stream_report
 from tasklab.evaluation.robustness import Row
 from tasklab.evaluation.statistics import Share
+from tasklab.evaluation.transferring import shown
 from tasklab.system import System
 from tasklab.tasks import TRA
 
@@ -143,3 +144,102 @@ def test_a_gradient_killing_layer_is_flagged_and_black_box_attacks_see_through_i
     report = whole(System(_Staircase(zoo.load("digits-tra").network), TRA()), PGD(eps=0.3))
     assert report.verdict == "fail"
     assert level(report, "zero gradient") == "fail" and level(report, "black box") == "warn"
+
+
+def test_flat_is_only_a_warning_where_the_attack_is_known_to_work() -> None:
+    """An honest system at a small ε loses little from ε to 3ε; that the attack works shows at ε = 1."""
+    working = assess(row(97), [row(98, eps=0.1), row(0, eps=1.0)], num_classes=10)
+    assert level(working, "flat") == "warn" and working.verdict == "warn"
+    for evidence in ([row(98, eps=0.1), row(60, eps=1.0)], [row(98, eps=0.1)]):
+        assert level(assess(row(97), evidence, num_classes=10), "flat") == "fail"
+    masked = assess(row(97, zero=5), [row(98, eps=0.1), row(0, eps=1.0)], num_classes=10)
+    assert level(masked, "flat") == "fail"
+
+
+def test_rows_that_are_there_are_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    system, test = zoo.load("digits-rbc"), data.load("digits", "test").subset(20)
+    claim = PGD(eps=0.2, steps=5, objective="train", keep="last")
+    attacks = battery(claim, queries=20)
+    rows = evaluate(system, test, [*attacks, PGD(eps=0.2, objective="bits")])
+    *_, fresh = stream_report(system, test, claim, queries=20)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("no attack may run")
+
+    monkeypatch.setattr("tasklab.evaluation.robustness.attack", refuse)
+    *_, known = stream_report(system, test, claim, queries=20, known=rows)
+    assert known.checks == fresh.checks
+    assert known.lowest.count <= fresh.lowest.count, "one more row is evidence too"
+    with pytest.raises(AssertionError, match="no attack may run"):
+        list(stream_report(system, test, claim, queries=20, known=rows[:-2]))
+
+
+def test_what_transfers_is_evidence_of_a_black_box_and_a_source_that_moved_nothing_is_seen() -> None:
+    system, source = zoo.load("digits-rbc"), zoo.load("digits-tra")
+    test = data.load("digits", "test").subset(40)
+    claim = PGD(eps=0.2, steps=5, objective="train", keep="last", random_start=False)
+    threat = find_threat("digits-tra", source, test.x(), test.labels, PGD(eps=0.2, keep="best"))
+    *_, report = stream_report(system, test, claim, queries=1, threats=[threat], known=[])
+    alone = shown(system, test, threat)
+    assert alone.backwards == 0 and alone.attack == "transfer" and alone.objective == "from digits-tra"
+    assert torch.equal(alone.decoded, system.predict(threat.images))
+    assert report.lowest.count <= alone.outcomes.correct
+    masked = find_threat("digits-int", zoo.load("digits-int"), test.x(), test.labels, replace(claim, eps=0.2))
+    assert "unmoved" in shown(system, test, masked).flags
+    with pytest.raises(ValueError, match="found on these"):
+        shown(system, test.subset(10), threat)
+
+
+def _only_the_largest(x: Tensor, k: int) -> Tensor:
+    return x * (x >= x.topk(k, dim=1).values[:, -1:])
+
+
+class _WinnersTakeAll(nn.Module):
+    """The k largest features alone (Xiao et al. 2020): gradients that jump from place to place."""
+
+    def __init__(self, system: System, k: int) -> None:
+        super().__init__()
+        self.network, self.k = system.network, k
+
+    def forward(self, x: Tensor) -> Tensor:
+        f = self.network.forward_features(x)  # type: ignore[operator]
+        return self.network.forward_head(_only_the_largest(f, self.k).round())  # type: ignore[operator]
+
+
+def test_an_activation_that_kills_the_gradient_is_flagged() -> None:
+    system = System(_WinnersTakeAll(zoo.load("digits-tra"), 20), TRA())
+    clean = data.load("digits", "test").subset(60)
+    assert float((system.predict(clean.x()) == clean.labels).float().mean()) > 0.7, "it still works as a classifier"
+    for objective in ("train", "margin"):
+        report = whole(system, PGD(eps=0.2, objective=objective, keep="last"))
+        assert report.verdict == "fail", objective
+        assert level(report, "zero gradient") == "fail"
+        assert level(report, "black box") == "warn"
+
+
+@pytest.mark.parametrize(
+    ("name", "fails"),
+    [
+        ("digits-int", {"zero gradient", "unbounded", "adaptive"}),  # loss 0 where the interval holds the output
+        ("digits-deepbe-hinge", {"zero gradient", "flat", "adaptive"}),  # loss 0 wherever the bits are right
+        ("digits-deepbe", set()),  # cross-entropy on bits never ends
+        ("digits-tra", set()),
+    ],
+)
+def test_which_check_fires_on_which_system(name: str, fails: set[str]) -> None:
+    report = whole(zoo.load(name), PGD(eps=0.2, objective="train", keep="last"))
+    fired = {check.name for check in report.checks if check.level == "fail"}
+    assert fails <= fired, fired
+    if not fails:
+        assert not fired & {"zero gradient", "flat", "order"}, fired
+
+
+def test_every_check_says_what_it_looked_at_and_from_where_it_changes() -> None:
+    report = whole(zoo.load("digits-tra"), PGD(eps=0.2, objective="train", keep="last"), n=40)
+    assert [check.name for check in report.checks] == [
+        "zero gradient", "unmoved", "flat", "order", "black box", "unbounded", "adaptive", "converged",
+    ]
+    for check in report.checks:
+        assert check.level in ("pass", "warn", "fail"), "the battery runs all of them"
+        assert check.figure is not None and -1 <= check.figure <= 1
+        assert check.threshold.startswith(("warn", "fail")) and check.sentence.endswith(".")
