@@ -11,7 +11,7 @@ from tasklab.figures.describing import describe_outputs
 from tasklab.figures.gallery import gallery
 from tasklab.figures.histograms import decision_histogram, describe_decisions, outcome_stack
 from tasklab.figures.lines import lines
-from tasklab.figures.maps import Landed, Walk, describe_map, feature_map
+from tasklab.figures.maps import Landed, Stops, describe_map, feature_map
 from tasklab.figures.matrix import describe_transfer, transfer_figure
 from tasklab.figures.outputs import bit_gauges, number_line, output_bars, outputs_figure
 from tasklab.figures.pictures import amplification, perturbation, picture, to_png
@@ -26,7 +26,7 @@ __all__ = [
     "Landed",
     "Look",
     "Reading",
-    "Walk",
+    "Stops",
     "amplification",
     "bit_gauges",
     "decision_histogram",

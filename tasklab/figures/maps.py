@@ -34,7 +34,7 @@ NAMED = 20
 MERGED = 0.045
 """Stops nearer than this to the one before share its marker; the map is 2 wide."""
 
-STOPS = (1.12, 1.5, 2.0, 3.0, 5.0, 8.0)
+REACHES = (1.12, 1.5, 2.0, 3.0, 5.0, 8.0)
 """How far the picture reaches, so that it does not jump with every new point."""
 
 
@@ -54,18 +54,20 @@ class Landed:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Walk:
+class Stops:
     """One image on its way through an attack.
 
     Attributes:
         positions: ``(T, 2)``, the clean image first.
         decoded: ``(T,)``, what each stop is read as.
         label: the true class.
+        steps: the number of each stop, by default 0, 1, 2, …
     """
 
     positions: ArrayLike
     decoded: ArrayLike
     label: int
+    steps: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,7 +99,7 @@ def feature_map(
     *,
     decoded: ArrayLike | None = None,
     landed: Landed | None = None,
-    walk: Walk | None = None,
+    stops: Stops | None = None,
     colour: Literal["class", "outcome"] = "class",
     line: Task | None = None,
     height: int = 560,
@@ -111,7 +113,7 @@ def feature_map(
         classes: the name of each.
         decoded: ``(N,)``, what each is read as; needed for ``colour="outcome"``.
         landed: attacked images; then they are the points, and the clean ones stay behind as dots.
-        walk: the stops of one attack, numbered from 0, the clean image.
+        stops: of one attack, numbered; 0 is the clean image.
         colour: what colour and marker tell.
         line: an interval task whose outputs are the map: its intervals are drawn, and the axis is theirs.
         height: in pixels.
@@ -124,7 +126,7 @@ def feature_map(
         ValueError: labels, rows or decoded labels that do not fit the positions.
     """
     places, y, read = _checked(positions, labels, classes, decoded, colour)
-    window = Window.around(_ends(line, places) if line else places, line=line is not None)
+    window = map_window(places, line)
     home = window(places)
     rows, now, seen = _shown(home, read, landed, window)
     traces: list[Trace] = []
@@ -133,14 +135,41 @@ def feature_map(
     traces += _groups(rows, now, y[rows], seen, classes, colour)
     if len(classes) <= NAMED and line is None:
         traces.append(_names(home, y, classes))
-    if walk is not None:
-        traces += _stops(window(walk.positions), np.asarray(walk.decoded), walk.label)
+    if stops is not None:
+        traces += _way(stops, window)
     return _figure(traces, _layout(_reach(traces, line is not None), height, seconds, line, window))
+
+
+def map_window(positions: ArrayLike, line: Task | None = None) -> Window:
+    """The window of a map; for the outputs of an interval system it holds all intervals."""
+    places = np.asarray(positions, dtype=np.float64)
+    return Window.around(places if line is None else _ends(line, places), line=line is not None)
+
+
+def merged_stops(stops: Stops, window: Window) -> tuple[Places, list[int], list[str]]:
+    """Places in the window, decoded labels and numbers; neighbours on one spot that are read alike share a stop.
+
+    >>> walk = Stops(positions=[[0, 0], [0, 0], [1, 1]], decoded=[3, 3, 5], label=3)
+    >>> merged_stops(walk, Window.around([[-1, -1], [1, 1]]))[2]
+    ['0–1', '2']
+    """
+    places, decoded = window(stops.positions), _ints(stops.decoded)
+    steps = list(range(len(places))) if stops.steps is None else list(stops.steps)
+    groups: list[list[int]] = []
+    for i, place in enumerate(places):
+        first = groups[-1][0] if groups else -1
+        if groups and decoded[i] == decoded[first] and math.dist(place, places[first]) < MERGED:
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    words = [str(steps[g[0]]) if len(g) == 1 else f"{steps[g[0]]}–{steps[g[-1]]}" for g in groups]
+    first_of = [g[0] for g in groups]
+    return places[first_of], [decoded[i] for i in first_of], words
 
 
 def describe_map(
     title: str, labels: ArrayLike, classes: Sequence[str], *, accuracy: float | None = None,
-    landed: Landed | None = None, walk: Walk | None = None,
+    landed: Landed | None = None, stops: Stops | None = None,
 ) -> str:
     """What `feature_map` shows, in words.
 
@@ -156,10 +185,10 @@ def describe_map(
                                                                     strict=True)]
         counts = ", ".join(f"{told.count(each)} {LOOKS[each].word}" for each in LOOKS)
         parts.append(f"{len(told)} attacked pictures: {counts}.")
-    if walk is not None:
-        decoded = _ints(walk.decoded)
+    if stops is not None:
+        decoded = _ints(stops.decoded)
         heard = ", ".join("None" if d < 0 else classes[d] for d, _ in itertools.groupby(decoded))
-        parts.append(f"One attack in {len(decoded) - 1} steps, a {classes[walk.label]}, read as {heard}.")
+        parts.append(f"One attack, a {classes[stops.label]}, on its way read as {heard}.")
     return " ".join(parts)
 
 
@@ -207,25 +236,16 @@ def _names(home: Places, labels: NDArray[np.int64], classes: Sequence[str]) -> T
             "text": [f"<b>{classes[k]}</b>" for k in middles], "textfont": {"size": 26}}
 
 
-def _stops(places: Places, decoded: NDArray[np.int64], label: int) -> list[Trace]:
-    """The way as a line, and its stops as numbered markers; stops on one spot that are read alike share one."""
-    groups: list[list[int]] = []
-    for i, place in enumerate(places):
-        if groups and decoded[i] == decoded[groups[-1][0]] and math.dist(place, places[groups[-1][0]]) < MERGED:
-            groups[-1].append(i)
-        else:
-            groups.append([i])
-    first = [group[0] for group in groups]
-    looks = [look_of(int(decoded[i]), label) for i in first]
-    words = [str(g[0]) if len(g) == 1 else f"{g[0]}–{g[-1]}" for g in groups]
-    spots = places[first]
+def _way(stops: Stops, window: Window) -> list[Trace]:
+    """The way as a line, and its stops as numbered markers."""
+    spots, decoded, words = merged_stops(stops, window)
+    looks = [look_of(d, stops.label) for d in decoded]
     return [
         {"type": "scatter", "mode": "lines", "name": "way", "x": spots[:, 0], "y": spots[:, 1], "hoverinfo": "skip",
          "line": {"color": GREY, "width": 3}},
         {"type": "scatter", "mode": "markers+text", "name": "stops", "x": spots[:, 0], "y": spots[:, 1],
          "text": [f"<b>{word}</b>" for word in words], "textposition": "top center", "textfont": {"size": 17},
-         "customdata": [["None" if decoded[i] < 0 else int(decoded[i]), look.word]
-                        for i, look in zip(first, looks, strict=True)],
+         "customdata": [["None" if d < 0 else d, look.word] for d, look in zip(decoded, looks, strict=True)],
          "hovertemplate": "step %{text}: read as %{customdata[0]}<extra></extra>",
          "marker": {"size": 17, "color": [look.colour for look in looks], "symbol": [look.symbol for look in looks],
                     "line": {"width": 2, "color": "#ffffff"}}, "unselected": {"marker": {"opacity": 1}}},
@@ -261,11 +281,11 @@ def _layout(reach: tuple[float, float], height: int, seconds: float, line: Task 
 
 
 def _reach(traces: list[Trace], line: bool) -> tuple[float, float]:
-    """How far each axis goes: one of `STOPS`; beyond the last, points are out of the picture."""
+    """How far each axis goes: one of `REACHES`; beyond the last, points are out of the picture."""
     most = [max((float(np.abs(np.asarray(t[axis], float)).max()) for t in traces if len(t[axis])), default=1.0)
             for axis in ("x", "y")]
-    stops = [next((stop for stop in STOPS if value <= stop / 1.05), STOPS[-1]) for value in most]
-    return (stops[0], STOPS[0]) if line else (max(stops), max(stops))
+    stops = [next((stop for stop in REACHES if value <= stop / 1.05), REACHES[-1]) for value in most]
+    return (stops[0], REACHES[0]) if line else (max(stops), max(stops))
 
 
 def _ends(line: Task, places: Places) -> Places:

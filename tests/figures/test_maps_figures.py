@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tasklab import figures
-from tasklab.figures.maps import COLOURS, SYMBOLS, Landed, Walk, Window
+from tasklab.figures.maps import COLOURS, SYMBOLS, Landed, Stops, Window
 from tasklab.tasks import make_task
 
 DIGITS = tuple(str(k) for k in range(10))
@@ -127,8 +127,8 @@ def test_far_points_widen_the_picture_in_steps() -> None:
 def test_stops_are_numbered_and_those_on_one_spot_share_a_marker() -> None:
     places, labels = cloud()
     spots = np.stack([places[0], places[0] + 0.01, places[0] + 0.02, places[5], places[8], places[8] + 0.01])
-    walk = Walk(positions=spots, decoded=[0, 0, 0, 5, 8, -1], label=0)
-    figure = figures.feature_map(places, labels, DIGITS, walk=walk)
+    walk = Stops(positions=spots, decoded=[0, 0, 0, 5, 8, -1], label=0)
+    figure = figures.feature_map(places, labels, DIGITS, stops=walk)
     stops = named(figure, "stops")
     assert [text[3:-4] for text in stops.text] == ["0–2", "3", "4", "5"]  # read otherwise is a stop of its own
     looks = figures.LOOKS
@@ -163,12 +163,12 @@ def test_it_can_be_lassoed_and_has_no_ground_of_its_own() -> None:
 
 def test_words_say_what_the_map_shows() -> None:
     landed = Landed(rows=[0, 1, 2], positions=np.zeros((3, 2)), decoded=[0, 5, -1])
-    walk = Walk(positions=np.zeros((4, 2)), decoded=[1, 1, -1, 7], label=1)
-    words = figures.describe_map("t-SNE of 60 pictures", cloud()[1], DIGITS, accuracy=0.955, landed=landed, walk=walk)
+    walk = Stops(positions=np.zeros((4, 2)), decoded=[1, 1, -1, 7], label=1)
+    words = figures.describe_map("t-SNE of 60 pictures", cloud()[1], DIGITS, accuracy=0.955, landed=landed, stops=walk)
     assert "60 pictures, 10 classes" in words
     assert "96 % lie among" in words or "95 % lie among" in words
     assert "3 attacked pictures: 1 correct, 1 wrong, 1 None." in words
-    assert "One attack in 3 steps, a 1, read as 1, None, 7." in words
+    assert "One attack, a 1, on its way read as 1, None, 7." in words
 
 
 @pytest.mark.parametrize(("change", "words"), [
