@@ -1,0 +1,257 @@
+"""Transfer: what was found against one system, shown to another; and why a masked threat transfers nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from lab_ui import controls, frame, transfers
+from lab_ui.transfer_grid import counted, percent, transfer_grid
+from lab_ui.words import AIMS, HELP, title
+from tasklab import figures
+from tasklab.data import ImageSet
+from tasklab.evaluation import TransferResult
+from tasklab.evaluation.transferred import OTHERS, Filter
+from tasklab.figures.matrix import WORDS
+from tasklab.figures.scene import how
+from tasklab.scenario import ATTACKS, Scenario
+
+MOST = 6
+"""Systems in one matrix."""
+
+SHOWN = 18
+"""Pictures of one cell."""
+
+KEPT: dict[str, Filter] = {"both read correctly": "both", "the threat reads correctly (paper)": "threat"}
+SHOW = ("that fool it", "that do not")
+GUESSES = ("hardly any", "about a third", "more than half")
+
+LESSON = (
+    frame.Step("The paper's attack climbs the training loss. Pictures found against INT and RBC fool nobody. Look at "
+               "the last column: most of them never moved.",
+               {"train": True, "margin": False, "transfer_aim": "train"}),
+    frame.Step("One line changed: the same attack aims at the decision. Now RBC's pictures move, and they transfer.",
+               {"train": True, "margin": True, "transfer_revealed": True, "transfer_aim": "margin"}),
+    frame.Step("The paper counts every picture that the threat reads correctly, also those that the victim misread "
+               "anyway. Compare with noise, the last row.", {"transfer_kept": list(KEPT)[1]}),
+    frame.Step("Several threats at once: a victim falls if any of the others' pictures fools it.",
+               {"transfer_kept": next(iter(KEPT)), "transfer_threat": OTHERS, "transfer_aim": "margin"}),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """The cell whose pictures are looked at."""
+
+    aim: str
+    threat: str
+    victim: str
+
+
+def page() -> None:
+    """Scenario, matrices, the pictures of one cell."""
+    lab = frame.open_page("transfer", lesson=LESSON, bar=("data", "systems", "seed"))
+    scenario = controls.attack(lab, one_objective=False, n=True)
+    scenario = dataclasses.replace(scenario, systems=lab.chosen[:MOST], n=min(scenario.n, len(lab.pictures)))
+    objectives = scenario.objectives if _climbs(scenario) else scenario.objectives[:1]
+    if len(scenario.systems) < 2:
+        st.info("Transfer needs two systems: one to attack, one to be shown what was found. Pick a second on the left.")
+        return
+    if not objectives:
+        st.info("Pick at least one aim on the left, and the attacks begin.")
+        return
+    names = {name: title(lab.key(name)) for name in scenario.systems}
+    if st.query_params.get("transfer_aim") in objectives[1:]:
+        st.session_state["transfer_revealed"] = True  # a link to what the question hides
+    shown = objectives if st.session_state.get("transfer_revealed") else objectives[:1]
+    head = st.container()
+    left, right = st.columns([11, 9], gap="medium")
+    with right:
+        cell = _choose(shown, names)
+    found: dict[str, TransferResult] = {}
+    with left:
+        images = _kept()
+        for objective in objectives:
+            if found and not frame.predict("transfer", _question(objective, found, names), GUESSES):
+                break
+            _matrix(scenario, objective, images, names, cell, found)
+    if not found:
+        return
+    with head:
+        frame.headline("Transfer", _lead(found, images, names))
+    with right:
+        _opened(scenario, lab.pictures, found.get(cell.aim), cell, images, names)
+    frame.close_page(
+        lab,
+        code=_code(scenario, found, images),
+        tables={f"{aim} {what}": table for aim, result in found.items() for what, table in
+                (("table", result.table(images)), ("numbers", result.frame()))},
+        figures={aim: figures.transfer_figure(result, images, names=names) for aim, result in found.items()},
+    )
+
+
+def _kept() -> Filter:
+    said: str = st.segmented_control(
+        "Pictures that count: those that", list(KEPT), default=next(iter(KEPT)), required=True, key="transfer_kept",
+        bind="query-params", help="Pictures that the victim misreads anyway say nothing about transfer; the paper's "
+        "filter counts them.",
+    )
+    return KEPT[said]
+
+
+def _choose(objectives: tuple[str, ...], names: dict[str, str]) -> Cell:
+    """Which cell is open: the matrices' buttons set it too, and links hold it."""
+    called, threats, victims = WORDS | names, list(names), list(names)
+    if len(threats) > 2:
+        threats.append(OTHERS)
+    for key, there in (("transfer_aim", objectives), ("transfer_threat", threats), ("transfer_victim", victims)):
+        if st.session_state.get(key, there[0]) not in there:
+            del st.session_state[key]
+
+    def name(key: str) -> str:
+        return called.get(key, key)
+
+    parts = st.columns([10, 13, 12], gap="small")
+    aim = parts[0].selectbox("Aimed at", objectives, key="transfer_aim", bind="query-params")
+    threat = parts[1].selectbox("Found against", threats, key="transfer_threat", bind="query-params", format_func=name)
+    victim = parts[2].selectbox("Shown to", victims, len(victims) - 1, key="transfer_victim", bind="query-params",
+                                format_func=name)
+    return Cell(aim=aim, threat=threat, victim=victim)
+
+
+def _question(objective: str, found: dict[str, TransferResult], names: dict[str, str]) -> str:
+    """What to guess: the threat that moved least, and a victim."""
+    threats = next(iter(found.values())).threats
+    least = max(threats, key=lambda name: threats[name].unmoved.value)
+    victim = next(name for name in names if name != least)
+    return (f"Now the same attacks aim at {AIMS[objective]}. Of the pictures found against {names[least]}, how many "
+            f"will fool {names[victim]}?")
+
+
+def _matrix(scenario: Scenario, objective: str, images: Filter, names: dict[str, str], cell: Cell,
+            found: dict[str, TransferResult]) -> None:
+    """One matrix with its head and its badge, into ``found``."""
+    bar = st.empty()
+    answer = transfers.find(scenario, objective, lambda part, words: bar.progress(part, words))
+    bar.empty()
+    aim = f"Aimed at {AIMS[objective]}" if _climbs(scenario) else scenario.attack
+    st.html(f'<div class="lab-aim"><h2>{aim}</h2></div>')
+    for sentence in answer.troubles:
+        st.info(sentence)
+    if answer.result is None:
+        return
+    found[objective] = result = answer.result
+    transfer_grid(
+        result, images, names=names, caption=f"{aim}. {figures.describe_transfer(result, images, names=names)}",
+        selected=(cell.threat, cell.victim) if cell.aim == objective else None, key=f"transfer grid {objective}",
+        on_pick=_pick(objective),
+    )
+    masked = [names[name] for name, threat in result.threats.items() if threat.masked]
+    frame.badge(n=len(next(iter(result.threats.values())).images), objective=objective,
+                how=f"{how(result.settings)}, ε = {scenario.eps:g}", help=HELP["n"],
+                verdict=f"{' and '.join(masked)} masked: no gradient to follow" if masked else None)
+
+
+def _opened(scenario: Scenario, test: ImageSet, result: TransferResult | None, chosen: Cell, images: Filter,
+            names: dict[str, str]) -> None:
+    """The pictures of the cell that is open."""
+    called, threat, victim = WORDS | names, chosen.threat, chosen.victim
+    if result is None or victim not in result.victims or not transfers.is_there(result, threat, victim):
+        st.info("This cell is empty: that system was not attacked. Choose another.")
+        return
+    cell = transfers.cell_of(result, threat, victim)
+    kept = cell.kept(images)
+    own = " (its own attack)" if threat == victim else ""
+    st.html(
+        f'<div class="lab-page"><h2 style="padding:0;margin:0;font-size:1.4rem">{html.escape(called[threat])} → '
+        f"{html.escape(called[victim])}{own}</h2><p style='margin:0'><b>{counted(cell.rate(images))}</b> fool "
+        f"{html.escape(called[victim])}. Noise of the same size: {percent(cell.noise(images))}. "
+        f"Never moved: {percent(cell.still(images))}.</p></div>"
+    )
+    show = st.segmented_control("Show the pictures", SHOW, default=SHOW[0], required=True, key="transfer_which",
+                                bind="query-params")
+    wanted = kept & (cell.fooled if show == SHOW[0] else ~cell.fooled)
+    indices = [int(i) for i in wanted.nonzero().flatten()]
+    if not indices:
+        st.info(f"No picture here. {'Look at those that do not.' if show == SHOW[0] else 'All of them fool it.'}")
+        return
+    st.caption(f"{min(SHOWN, len(indices))} of {len(indices)}: before, after, and what {called[victim]} reads. "
+               "A click opens the attack lab.")
+    st.html(transfers.gallery(scenario, test, cell, indices[:SHOWN]))
+
+
+def _climbs(scenario: Scenario) -> bool:
+    """Whether the attack has an objective to climb."""
+    return any(field.name == "objective" and field.init for field in dataclasses.fields(ATTACKS[scenario.attack]))
+
+
+def _pick(objective: str) -> Callable[[str, str], None]:
+    """What a click on a matrix does: that cell is opened."""
+
+    def pick(threat: str, victim: str) -> None:
+        st.session_state.update({"transfer_aim": objective, "transfer_threat": threat, "transfer_victim": victim})
+
+    return pick
+
+
+def _lead(found: dict[str, TransferResult], images: Filter, names: dict[str, str]) -> str:
+    """What the matrices teach, in a sentence each."""
+    said = []
+    for objective, result in found.items():
+        rates = {place: cell.rate(images) for place, cell in result.cells.items() if place[0] != place[1]}
+        rates = {place: rate for place, rate in rates.items() if rate.n}
+        masked = [threat for threat in result.threats.values() if threat.masked]
+        if not rates:
+            continue
+        if masked:
+            still = max(masked, key=lambda threat: threat.unmoved.value)
+            most = max((rate.value for place, rate in rates.items() if place[0] == still.name), default=0.0)
+            reach = f"at most <b>{100 * most:.0f} %</b> of the time" if most > 0.005 else "<b>not once</b>"
+            said.append(f"Aimed at {AIMS[objective]}, {names[still.name]}'s pictures fool the others {reach}: "
+                        f"<b>{percent(still.unmoved)} of them never moved</b>.")
+            continue
+        (threat, victim), rate = max(rates.items(), key=lambda item: item[1].value)
+        said.append(f"Aimed at {AIMS[objective]}, no threat is masked: {names[threat]}'s pictures fool "
+                    f"{names[victim]} <b>{percent(rate)}</b> of the time.")
+    return " ".join(said) or "No picture counts here: a system misreads them all."
+
+
+def _code(scenario: Scenario, found: dict[str, TransferResult], images: Filter) -> str:
+    """The library's code for these matrices."""
+    arguments = dataclasses.replace(scenario, target=None).arguments()
+    victims = next(iter(found.values())).victims
+    limited = any(list(result.threats) != victims for result in found.values())
+    lines = [
+        "from tasklab import data, figures, zoo",
+        f"from tasklab.attacks import {scenario.attack}",
+        "from tasklab.evaluation import transfer",
+        "",
+        f'test = data.load("{scenario.data}", "test").subset({scenario.n})  # the first of them',
+        f"systems = {{name: zoo.load(name) for name in {_list(victims)}}}",
+        "",
+        "tables = {}",
+    ]
+    if limited:
+        each = ", ".join(f'("{aim}", {_list(list(result.threats))})' for aim, result in found.items())
+        lines += [f"for objective, names in [{each}]:", "    threats = {name: systems[name] for name in names}"]
+    else:
+        lines += [f"for objective in {_list(list(found))}:", "    threats = systems"]
+    return "\n".join([
+        *lines,
+        f"    settings = {scenario.attack}({arguments})",
+        "    result = transfer(threats, systems, test.x(), test.labels, settings)",
+        f'    tables[objective] = result.table("{images}")',
+        "    print(objective, tables[objective].to_string(index=False), sep=\"\\n\")",
+        f'    figure = figures.transfer_figure(result, "{images}")  # figure.show() opens it',
+    ])
+
+
+def _list(words: list[str]) -> str:
+    return "[" + ", ".join(f'"{word}"' for word in words) + "]"
+
+
+page()

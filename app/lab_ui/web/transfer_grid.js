@@ -1,0 +1,72 @@
+// The matrix of transfer rates as a table of buttons. The arrow keys move between them, Enter opens one.
+// Python sends the words; a click sends back {threat, victim}. Runs again on every change of the data.
+export default function ({ data, parentElement, setTriggerValue }) {
+  const table = parentElement.querySelector("table");
+  const before = parentElement.activeElement?.dataset?.place;
+
+  const make = (name, words, settings = {}) => {
+    const element = Object.assign(document.createElement(name), settings);
+    element.textContent = words;
+    return element;
+  };
+
+  const cell = (row, column) => {
+    const place = make("td", "");
+    place.style.setProperty("--share", column.share ?? 0);
+    place.className = column.own ? "rate own" : "rate";
+    if (!row.opens) {
+      place.textContent = column.text;
+      place.title = column.words;
+      return place;
+    }
+    const button = make("button", column.text, { type: "button", title: column.words });
+    button.dataset.place = `${row.key}|${column.key}`;
+    button.setAttribute("aria-label", column.words);
+    button.setAttribute("aria-pressed", String(row.key === data.selected?.[0] && column.key === data.selected?.[1]));
+    button.onclick = () => {
+      for (const each of table.querySelectorAll("button")) each.setAttribute("aria-pressed", String(each === button));
+      setTriggerValue("cell", { threat: row.key, victim: column.key });
+    };
+    place.append(button);
+    return place;
+  };
+
+  const still = (row) => {
+    const place = make("td", row.still_text, { className: row.masked ? "still masked" : "still", title: row.still_words });
+    if (row.masked) place.append(make("span", "▨ masked"));
+    return place;
+  };
+
+  const head = document.createElement("thead");
+  const titles = document.createElement("tr");
+  titles.append(make("td", "found against ↓ shown to →", { className: "corner" }));
+  for (const column of data.columns) titles.append(make("th", column.name, { scope: "col" }));
+  titles.append(make("th", "never moved", { scope: "col", className: "last" }));
+  head.append(titles);
+
+  const body = document.createElement("tbody");
+  for (const row of data.rows) {
+    const line = document.createElement("tr");
+    line.append(make("th", row.name, { scope: "row" }), ...row.cells.map((column) => cell(row, column)), still(row));
+    body.append(line);
+  }
+  table.replaceChildren(make("caption", data.caption), head, body);
+
+  const buttons = [...table.querySelectorAll("button")];
+  const wide = data.columns.length;
+  const current = buttons.find((b) => b.getAttribute("aria-pressed") === "true") ?? buttons[0];
+  for (const button of buttons) button.tabIndex = button === current ? 0 : -1;
+  table.onkeydown = (event) => {
+    const at = buttons.indexOf(event.target);
+    const away = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -wide, ArrowDown: wide }[event.key];
+    if (at < 0 || away === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const to = buttons[at + away];
+    if (!to || (Math.abs(away) === 1 && Math.floor(at / wide) !== Math.floor((at + away) / wide))) return;
+    event.target.tabIndex = -1;
+    to.tabIndex = 0;
+    to.focus();
+  };
+  if (before) buttons.find((b) => b.dataset.place === before)?.focus();
+}
