@@ -1,0 +1,161 @@
+"""The smallest ε that fools, image by image: what no single ε can say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tasklab.attacks import FAB, PGD, Settings, attack, succeeded
+from tasklab.attacks.criteria import Criterion
+from tasklab.attacks.geometry import per_row
+from tasklab.attacks.settings import Norm
+from tasklab.evaluation.robustness import Data, Progress, read_data, watch
+from tasklab.evaluation.statistics import Share
+from tasklab.system import System
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RUNGS: dict[Norm, tuple[float, ...]] = {
+    "linf": (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5),
+    "l2": (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0),
+}
+"""The radii that `ladder` climbs."""
+
+ROUNDING = 1e-6
+"""An image at distance ε, computed in float32, counts as within ε."""
+
+HALVINGS = 8
+"""Of the segment between an image and what was found, on which the boundary is sought."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Distances:
+    """For each image the distance of the nearest image found that fools: an upper bound on the smallest ε that does.
+
+    Attributes:
+        values: float32 ``(N,)``: 0 where the image itself is misread, infinite where nothing was found.
+        norm, criterion: of the attacks.
+        attacks: what looked for them.
+        found_by: int64 ``(N,)``, which of those found the nearest; −1 for none.
+    """
+
+    values: Tensor
+    norm: Norm
+    criterion: Criterion
+    attacks: tuple[Settings, ...]
+    found_by: Tensor
+
+    def standing(self, eps: float) -> Share:
+        """The share of all images for which nothing was found within ε: accuracy in the worst case found."""
+        return Share.of(self.values > eps + ROUNDING)
+
+    def quantile(self, share: float) -> float:
+        """The ε within which so large a share of all images falls; infinite where too few do."""
+        if not 0 < share <= 1:
+            raise ValueError(f"expected a share in (0, 1], got {share}; try 0.5, the median")
+        ordered = self.values.sort().values
+        return float(ordered[math.ceil(share * len(ordered)) - 1]) if len(ordered) else math.nan
+
+
+def ladder(
+    *, norm: Norm = "linf", steps: int = 20, objective: str = "bits", criterion: Criterion = "misclassified",
+    seed: int = 0,
+) -> list[Settings]:
+    """PGD at one radius after another, each on those that stood."""
+    return [PGD(eps=eps, steps=steps, norm=norm, objective=objective, criterion=criterion, seed=seed)
+            for eps in RUNGS[norm]]
+
+
+def smallest(
+    system: System,
+    data: Data,
+    attacks: Sequence[Settings] | None = None,
+    *,
+    seed: int = 0,
+    batch_size: int = 256,
+    progress: Callable[[Progress], object] | None = None,
+) -> Distances:
+    """The smallest perturbation found for each image by any of some attacks, drawn back to the boundary.
+
+    Args:
+        system, data: what is attacked.
+        attacks: of one norm and criterion, untargeted; by default a `ladder` of PGD and then FAB. One with a finite ε
+            is run only on images for which nothing smaller has been found yet.
+        seed: of the default attacks.
+        batch_size: rows run through the network at once.
+        progress: called at each step of each attack.
+
+    Raises:
+        ValueError: no attacks, targeted ones, or several norms or criteria.
+
+    >>> from torch import nn
+    >>> from tasklab.tasks import make_task
+    >>> layer = nn.Linear(2, 2, bias=False)
+    >>> _ = layer.weight.data.copy_(torch.tensor([[4.0, 0.0], [0.0, 2.0]]))
+    >>> system = System(layer, make_task("rbc", num_classes=4, S=1))
+    >>> found = smallest(system, (torch.tensor([[0.3, 0.2]]), torch.tensor([3])))
+    >>> round(found.quantile(0.5), 3)
+    0.2
+    """
+    chosen = tuple([*ladder(seed=seed), FAB(seed=seed)] if attacks is None else attacks)
+    if not chosen or len({(settings.norm, settings.criterion, settings.targeted) for settings in chosen}) > 1:
+        raise ValueError("expected attacks of one norm and criterion, got "
+                         + (", ".join(sorted({f"{s.norm} {s.criterion}" for s in chosen})) or "none"))
+    if chosen[0].targeted:
+        raise ValueError("expected untargeted settings, got targeted=True; try targeted=False")
+    images, labels = read_data(data, system)
+    norm, criterion = chosen[0].norm, chosen[0].criterion
+    values = torch.full((len(labels),), math.inf, device=images.device)
+    values[succeeded(criterion, system.predict(images, batch_size=batch_size), labels)] = 0.0
+    found_by = torch.full_like(labels, -1)
+    for index, settings in enumerate(chosen):
+        left = (values > (settings.eps if math.isfinite(settings.eps) else 0)).nonzero().squeeze(1)
+        if not len(left):
+            continue
+        told = watch(progress, settings.name, index, len(chosen), settings)
+        result = attack(system, images[left], labels[left], settings, indices=left, batch_size=batch_size,
+                        progress=told)
+        hit = left[result.fooled]
+        nearer = _draw_back(system, images[hit], result.images[result.fooled], labels[hit], norm, criterion, batch_size)
+        better = nearer < values[hit]
+        values[hit[better]], found_by[hit[better]] = nearer[better], index
+    return Distances(values=values.cpu(), norm=norm, criterion=criterion, attacks=chosen, found_by=found_by.cpu())
+
+
+def distance_table(found: Mapping[str, Distances]) -> pd.DataFrame:
+    """By system: within which ε a tenth, a quarter, half and more of the images fall; nan where too few do."""
+    import pandas as pd
+
+    rows = []
+    for name, distances in found.items():
+        row: dict[str, object] = {"system": name, "norm": distances.norm, "n": len(distances.values)}
+        for share in (0.1, 0.25, 0.5, 0.75, 0.9):
+            value = distances.quantile(share)
+            row[f"{100 * share:g} % fall within"] = value if math.isfinite(value) else math.nan
+        row["nothing found for"] = int(distances.values.isinf().sum())
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _draw_back(
+    system: System, images: Tensor, found: Tensor, labels: Tensor, norm: Norm, criterion: Criterion, batch_size: int
+) -> Tensor:
+    """How far the nearest point that fools is on the way from ``found`` back to the image, float32 ``(N,)``."""
+    near, far = torch.zeros(len(labels), device=images.device), torch.ones(len(labels), device=images.device)
+    best = found
+    for _ in range(HALVINGS):
+        middle = (near + far) / 2
+        point = images + per_row(middle, images) * (found - images)
+        fooled = succeeded(criterion, system.predict(point, batch_size=batch_size), labels)
+        near, far = torch.where(fooled, near, middle), torch.where(fooled, middle, far)
+        best = torch.where(per_row(fooled, best), point, best)
+    away = (best - images).flatten(1)
+    if not len(away):
+        return torch.zeros(0, device=images.device)
+    return away.abs().amax(dim=1) if norm == "linf" else away.norm(dim=1)
