@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from lab_ui.scenes import SCENES, Scene
+from lab_ui.scenes import BEGINNING, SCENES, Scene
 from lab_ui.style import style
 from tasklab.course import notebook_of
 
@@ -81,6 +81,8 @@ def open_page(
         bar: the parts of the scenario bar that it has, of `BAR`.
         needs_images: whether the page needs the data set's test pictures.
     """
+    if (other := st.session_state.pop("leaving_for", slug)) != slug:
+        st.switch_page(f"app_pages/{other}.py", query_params={})  # bound widgets write their values themselves
     lecture = bool(st.session_state.get("lecture_on", False))
     style(lecture)
     _strip(slug, lesson, lecture)
@@ -110,6 +112,13 @@ def open_page(
         st.stop()
     return Lab(slug=slug, lecture=lecture, data=name, images=images, systems=systems, chosen=chosen, image=image,
                seed=seed)
+
+
+def leave_for(slug: str, values: Mapping[str, Any] | None = None) -> None:
+    """Go to another page with these widgets' values; to be called in a callback, before any widget is drawn."""
+    for key, value in (values or {}).items():
+        st.session_state[key] = value
+    st.session_state["leaving_for"] = slug
 
 
 def headline(title: str, words: str) -> None:
@@ -223,8 +232,8 @@ def _strip(slug: str, lesson: Sequence[Step], lecture: bool) -> None:
         if not lecture:
             with st.popover("Scenes"):
                 for scene in SCENES:
-                    if st.button(scene.name, key=f"scene {scene.name}", help=scene.words, width="stretch"):
-                        _show(scene)
+                    st.button(scene.name, key=f"scene {scene.name}", help=scene.words, width="stretch",
+                              on_click=_show, args=(scene,))
         st.button("Leave lecture mode" if lecture else "Lecture mode", key="lecture_button", on_click=_lecture,
                   shortcut="L", help="Large type, no controls")
 
@@ -240,5 +249,8 @@ def _lecture() -> None:
 
 
 def _show(scene: Scene) -> None:
-    """Open a scene's page with the scene's values and no others."""
-    st.switch_page(f"app_pages/{scene.page}.py", query_params=dict(scene.query))
+    """A scene's values, and all others as the app begins with them."""
+    from tasklab.attacks import OBJECTIVES
+
+    aims = {name: name in ("train", "margin") for name in OBJECTIVES}
+    leave_for(scene.page, BEGINNING | aims | scene.values)

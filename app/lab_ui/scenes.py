@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """A page and the values of its link."""
+    """A page and the values of its widgets."""
 
     name: str
     words: str
     page: str
-    query: Mapping[str, str | Sequence[str]]
+    values: dict[str, Any]
 
 
 SCENES = (
+    Scene(name="The invisible 9 → 8", page="attack_lab",
+          words="No pixel changes by more than 3 % of the way from black to white, and a 9 is read as an 8.",
+          values={"image": 356, "eps": 0.03, "target": "8"}),
     Scene(name="RBC looks unbreakable", page="attack_lab",
           words="The paper's attack climbs the training loss, and the gradient is exactly zero.",
-          query={"margin": "false", "systems": ["tra", "rbc"]}),
+          values={"margin": False, "systems": ["tra", "rbc"]}),
     Scene(name="… until you ask the right question", page="attack_lab",
-          words="The same attack, aimed at the decision.", query={"systems": ["tra", "rbc"]}),
+          words="The same attack, aimed at the decision.", values={"systems": ["tra", "rbc"]}),
+    Scene(name="S does not matter", page="outputs",
+          words="S = 10, 100 or 350 moves the whole picture; what an attack on the decision leaves hardly changes.",
+          values={"systems": ["rbc-s10", "rbc-s100", "rbc"], "objective": "margin"}),
+    Scene(name="Black box beats white box", page="attack_lab",
+          words="HopSkipJump sees labels alone, and breaks what an attack with every gradient at hand could not.",
+          values={"attack": "HopSkipJump", "steps": 10, "margin": False}),
 )
+"""Each opens its page with these values, and all others at their defaults."""
+
+BEGINNING: dict[str, Any] = {
+    "data": "digits", "image": 54, "systems": ["tra", "deepbe", "int", "rbc"], "seed": 0, "n": 200, "eps": 0.2,
+    "attack": "PGD", "steps": 10, "step": None, "norm": "linf", "start": False, "restarts": 1,
+    "criterion": "misclassified", "target": "any other", "keep": "best", "objective": "margin",
+}
+"""The scenario that the app begins with, as its widgets hold it; objectives of the attack lab aside."""

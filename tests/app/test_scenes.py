@@ -1,0 +1,62 @@
+"""Scenes: each opens its page with its own values and no others, and shows what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from lab_ui.scenes import SCENES, Scene
+from tasklab.scenario import Scenario
+
+APP = Path(__file__).parents[2] / "app"
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def scene(name: str) -> Scene:
+    return next(scene for scene in SCENES if scene.name == name)
+
+
+def decoded(scene: Scene) -> dict[tuple[str, str], tuple[bool, int]]:
+    """What the library says of a scene's link: whether the gradient was zero, and what was read."""
+    found = Scenario.from_query({
+        key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
+        for key, value in scene.values.items()
+    }).run()
+    return {(name.removeprefix("digits-"), objective): (bool(result.zero_gradient), int(result.decoded))
+            for (name, objective), result in found.items()}
+
+
+def test_the_nine_is_read_as_an_eight_by_some() -> None:
+    assert decoded(scene("The invisible 9 → 8"))["tra", "margin"] == (False, 8)
+
+
+def test_rbc_has_no_gradient_on_its_loss_and_falls_on_its_margin() -> None:
+    assert decoded(scene("RBC looks unbreakable"))["rbc", "train"] == (True, 8)
+    assert decoded(scene("… until you ask the right question"))["rbc", "margin"][1] != 8
+
+
+def test_labels_alone_break_all_four() -> None:
+    assert all(label != 8 for _, label in decoded(scene("Black box beats white box")).values())
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_a_scene_opens_its_page_with_its_values_alone(scene: Scene) -> None:
+    assert (APP / "app_pages" / f"{scene.page}.py").exists()
+    at = AppTest.from_file(str(APP / "streamlit_app.py"), default_timeout=120)
+    at.query_params["eps"] = "0.41"
+    at.switch_page("app_pages/attack_lab.py")
+    at.run()
+    assert at.slider(key="eps").value == 0.41
+    at.button(key=f"scene {scene.name}").click().run()
+    assert not at.exception
+    assert at.slider(key="eps").value == scene.values.get("eps", 0.2)
