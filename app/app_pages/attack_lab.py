@@ -1,82 +1,133 @@
-"""The attack lab: one picture, several systems, one attack, aimed at different things."""
+"""The attack lab: one picture, several systems, one attack, aimed at different things, with ε to drag."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
-from lab_ui import components, controls, frame
-from lab_ui.answers import Answer, answer
+from lab_ui import answers, controls, frame, live
+from lab_ui.answers import TOGETHER, Found
+from lab_ui.frame import Lab
 from lab_ui.words import AIMS, title
+from tasklab.figures.scene import scene_data, scene_html
+from tasklab.figures.scene_sweep import Sweep
+from tasklab.figures.scene_walk import walk_data, walk_html
 from tasklab.scenario import Scenario
 
-ABREAST = 4
-"""Columns side by side; further systems continue below."""
-
-
 LESSON = (
-    frame.Step("The attack climbs the training loss, as in the paper. Where a system is fitted, there is no gradient: "
-               "nothing happens.", {"train": True, "margin": False}),
+    frame.Step("Drag ε up from 0. The attack climbs the training loss, as in the paper. Where a system is fitted, that "
+               "loss has no gradient, and nothing happens.", {"eps": 0.0, "train": True, "margin": False}),
     frame.Step("One line changed: the same attack aims at the decision. Now every system breaks.",
-               {"train": True, "margin": True}),
-    frame.Step("How small can the change be? Halve ε.", {"eps": 0.1}),
+               {"eps": 0.2, "train": True, "margin": True}),
+    frame.Step("Drag ε and watch INT's output slide along the number line: through a gap it reads None.",
+               {"eps": 0.0, "train": False, "margin": True, "systems": ["int"]}),
     frame.Step("Make the attack count only if another class is read: a None raises an alarm.",
-               {"eps": 0.2, "criterion": "evaded"}),
+               {"eps": 0.2, "criterion": "evaded", "systems": ["tra", "deepbe", "int", "rbc"]}),
+    frame.Step("How one step is made: gradient, sign, step, projection. Play it at the end of the page.",
+               {"criterion": "misclassified", "train": True}),
 )
+STRIP = 12
+"""Pictures side by side above the scene."""
 
 
 def page() -> None:
-    """Scenario, result, figures, words."""
+    """Pictures, scene, steps, files."""
     lab = frame.open_page("attack_lab", lesson=LESSON)
     scenario = controls.attack(lab, one_objective=False)
     if not scenario.objectives:
         st.info("Pick at least one aim on the left, and the attack begins.")
         return
-    images = lab.pictures
-    head = st.container()  # what it all comes to is said when it is known; the cells are drawn as they are found
-    components.legend()
-    found: dict[tuple[str, str], Answer] = {}
-    for aim in scenario.objectives:
-        row = st.container()
-        for start in range(0, len(lab.chosen), ABREAST):
-            columns = st.columns(min(ABREAST, len(lab.chosen)))
-            for column, name in zip(columns, lab.chosen[start : start + ABREAST], strict=False):
-                with column, st.container(border=True, gap="xsmall", height="stretch"):
-                    cell(scenario, name, lab.key(name), aim, found)
-        with row:
-            components.aim_heading(scenario, aim, [f for (_, a), f in found.items() if a == aim])
-    with head:
-        components.top(images.x(lab.image), images.classes[images.labels[lab.image]], headline(scenario, found))
-    frame.close_page(lab, code=scenario.to_code(list(found)))
-
-
-def cell(scenario: Scenario, name: str, key: str, aim: str, found: dict[tuple[str, str], Answer]) -> None:
-    """One system under one aim, or the sentence that says why there is nothing to show."""
-    try:
-        found[name, aim] = answer(scenario, name, key, aim)
-    except ValueError as error:
-        st.html(components.cell_heading(title(key), ""))
-        st.info(str(error))
+    if not lab.lecture:
+        live.strip(lab.pictures, _around(lab), lab.image, key="attack_lab_strip", on_pick=_pick)
+    working = st.empty()
+    key = answers.fine_key(scenario)
+    fine = st.session_state.get("attack_lab_fine") == key
+    slow = scenario.attack not in TOGETHER
+    found = answers.answers(
+        scenario, lab, fine=fine, progress=lambda share, words: working.progress(share, words) if slow else None
+    )
+    working.empty()
+    there = {pair: cell for pair, cell in found.items() if isinstance(cell, Sweep)}
+    if not there:
+        for sentence in dict.fromkeys(cell for cell in found.values() if isinstance(cell, str)):
+            st.info(sentence)
         return
-    components.cell(scenario, title(key), aim, found[name, aim])
+    _scene(lab, scenario, found, key=None if fine else key, ask=slow)
+    way = _player(lab, scenario, list(there))
+    files: dict[str, Any] = {"eps_drag.html": (_SceneFile(found, lab, scenario.eps), "ε to drag (one HTML file)")}
+    if way is not None:
+        files["steps.html"] = (lambda: walk_html(way[0], **way[1]), "Step by step (one HTML file)")
+    frame.close_page(lab, code=scenario.to_code(list(there)), tables={"attack": answers.table(found)}, files=files)
 
 
-def headline(scenario: Scenario, found: dict[tuple[str, str], Answer]) -> str:
-    """What happened, in a sentence or two."""
-    said, spoiled = [], False
-    for aim in scenario.objectives:
-        row = [f for (_, a), f in found.items() if a == aim]
-        right = [f for f in row if f.decoded[0] == f.label]
-        spoiled = spoiled or len(right) < len(row)
-        if right:
-            broken = sum(f.broken for f in right)
-            said.append(f"Aimed at {AIMS[aim]}, the attack breaks <b>{broken} of {len(right)}</b>.")
-    if not found:
-        return "This attack cannot be made as asked; each system says why."
-    if not said:
-        return "No system reads this picture correctly, even before an attack. Try another one."
-    if spoiled:
-        said.append("Systems that misread the picture before the attack are not counted.")
-    return " ".join(said)
+def _scene(lab: Lab, scenario: Scenario, found: Found, *, key: str | None, ask: bool) -> None:
+    """The scene itself, and the two buttons that pin it."""
+    data = scene_data(**answers.words(found, lab), eps=scenario.eps, title="Attack lab")
+    pinned = st.session_state.get("attack_lab_pinned")
+    live.scene(data | {"finer": key, "ask": ask and key is not None, "pinned": pinned}, key="attack_lab_scene",
+               on_eps=_keep_eps, on_finer=_keep_fine)
+    if lab.lecture:
+        return
+    with st.container(horizontal=True):
+        st.button("Pin this as A", on_click=_pin, args=(answers.pin(scenario, found, lab),), key="attack_lab_pin",
+                  help="Keep what is read now, and compare it with whatever you change")
+        if pinned:
+            st.button("Unpin A", on_click=_pin, args=(None,), key="attack_lab_unpin")
+
+
+def _player(lab: Lab, scenario: Scenario, pairs: list[tuple[str, str]]) -> tuple[Any, dict[str, Any]] | None:
+    """PGD's way, step by step, for one system and one aim."""
+    st.subheader("Step by step", anchor=False)
+    if scenario.attack not in TOGETHER:
+        st.caption(f"{scenario.attack} does not climb as PGD does. Choose PGD or FGSM to see its steps.")
+        return None
+    names, aims = list(dict.fromkeys(n for n, _ in pairs)), list(dict.fromkeys(a for _, a in pairs))
+    with st.container(horizontal=True):
+        name = st.selectbox("System", names, index=len(names) - 1, key="attack_lab_walk_system", width=240,
+                            format_func=lambda name: title(lab.key(name)))
+        aim = st.selectbox("Aimed at", aims, index=len(aims) - 1, key="attack_lab_walk_aim", width=240,
+                           format_func=lambda aim: AIMS[aim])
+    try:
+        way = answers.way(scenario, name, lab.key(name), aim)
+    except ValueError as error:
+        st.info(str(error))
+        return None
+    words = {"title": title(lab.key(name)), "aim": AIMS[aim], "names": lab.pictures.classes}
+    live.player(walk_data(way, **words), key="attack_lab_player")
+    return way, words
+
+
+class _SceneFile:
+    """The scene as one file, made when it is asked for."""
+
+    def __init__(self, found: Found, lab: Lab, eps: float) -> None:
+        self.words, self.eps = answers.words(found, lab), eps
+
+    def __call__(self) -> str:
+        return scene_html(**self.words, eps=self.eps, title="One picture under attack")
+
+
+def _around(lab: Lab) -> range:
+    """The places of the strip: a page of it that holds the present picture."""
+    first = lab.image - lab.image % STRIP
+    return range(first, min(first + STRIP, len(lab.pictures)))
+
+
+def _pick(place: int) -> None:
+    st.session_state["image"] = place
+
+
+def _keep_eps(eps: float) -> None:
+    st.session_state["eps"] = eps
+
+
+def _keep_fine(key: str) -> None:
+    st.session_state["attack_lab_fine"] = key
+
+
+def _pin(view: dict[str, Any] | None) -> None:
+    st.session_state["attack_lab_pinned"] = view
 
 
 page()

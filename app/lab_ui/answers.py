@@ -1,90 +1,109 @@
-"""One attack on one picture by one system, kept for as long as its settings are asked for."""
+"""One attack on one picture by several systems at many ε, worked out once and kept while it is asked for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Callable
+from typing import Any
 
+import pandas as pd
 import streamlit as st
-from torch import Tensor
 
 from lab_ui import shelf
-from lab_ui.words import title
-from tasklab.attacks import OBJECTIVES, Settings, attack
+from lab_ui.frame import Lab
+from lab_ui.words import AIM_NOTES, AIMS, HELP, title
+from tasklab.attacks import OBJECTIVES, Settings
+from tasklab.figures.scene import how
+from tasklab.figures.scene_sweep import STOPS, Sweep, joined, sweep
+from tasklab.figures.scene_walk import Walk, walk
 from tasklab.scenario import ATTACKS, Scenario
 from tasklab.tasks import INT, RBC, Task
+
+TOGETHER = ("FGSM", "PGD")
+"""Attacks that climb at many ε at once; the others are run for one ε after the other, when somebody asks."""
+
+COARSE = tuple(k / 10 for k in range(6))
+"""ε that are shown at once; `STOPS` follow."""
+
+Found = dict[tuple[str, str], Sweep | str]
+"""By system and objective: what was found, or the sentence that says why there is nothing."""
+
+HASH: dict[Any, Any] = dict.fromkeys(ATTACKS.values(), repr)
 
 
 class Refused(ValueError):
     """A combination that means nothing, as one sentence for the person who asked for it."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Answer:
-    """What an attack did to one picture, before and after.
+def answers(scenario: Scenario, lab: Lab, *, fine: bool, progress: Callable[[float, str], object]) -> Found:
+    """Everything the page shows: each system under each objective at each ε.
 
-    Attributes:
-        task: says what outputs mean.
-        clean, attacked: the pictures ``(1, C, H, W)``.
-        label: the true class.
-        outputs: ``(K,)`` before and after.
-        decoded: labels read before and after.
-        margins: of the true class before and after.
+    Args:
+        scenario: what is asked.
+        lab: the page.
+        fine: whether many ε are asked for, rather than a few.
+        progress: called with the share done and with words, before each part.
     """
-
-    task: Task
-    clean: Tensor
-    attacked: Tensor
-    label: int
-    outputs: tuple[Tensor, Tensor]
-    decoded: tuple[int, int]
-    margins: tuple[float, float]
-    fooled: bool
-    zero_gradient: bool
-    unmoved: bool
-
-    @property
-    def broken(self) -> bool:
-        """Whether the answer was right before and the attack succeeded."""
-        return self.fooled and self.decoded[0] == self.label
+    found: Found = {}
+    pairs = [(name, aim) for aim in scenario.objectives for name in scenario.systems]
+    for place, (name, aim) in enumerate(pairs):
+        progress(place / len(pairs), f"{title(lab.key(name))}, aimed at {AIMS[aim]}")
+        try:
+            found[name, aim] = _answer(scenario, name, lab.key(name), aim, fine)
+        except ValueError as error:
+            found[name, aim] = str(error)
+    return found
 
 
-def answer(scenario: Scenario, name: str, key: str, aim: str) -> Answer:
-    """The answer of one cell of the page.
+def fine_key(scenario: Scenario) -> str:
+    """What many ε were asked for: one attack on one picture, whatever the ε, the systems and the aims."""
+    return repr(dataclasses.replace(scenario, eps=0.0, systems=(), objectives=()))
+
+
+def way(scenario: Scenario, name: str, key: str, aim: str) -> Walk:
+    """PGD's or FGSM's way at the present ε, for the player.
 
     Raises:
-        ValueError: one sentence: a combination that means nothing, or a system that does not load.
+        ValueError: one sentence: why there is none.
     """
-    system = shelf.system(name)
-    check(scenario, aim, system.task, title(key))
-    settings = scenario.settings(aim)
-    images = shelf.test_set(scenario.data)
-    if images is None or images.shape != system.network.spec.in_shape:
-        raise Refused(f"{title(key)} was not trained for pictures of this size.")
-    if scenario.target is not None and scenario.target == int(images.labels[scenario.image]):
-        raise Refused("The target is the picture's own class. Choose another target.")
-    return _answer(name, shelf.stamp(name), scenario.data, scenario.image, settings, scenario.target)
+    _check(scenario, name, key, aim)
+    return _way(name, shelf.stamp(name), scenario.data, scenario.image, scenario.settings(aim), scenario.target)
 
 
-@st.cache_data(max_entries=2000, show_spinner=False, hash_funcs=dict.fromkeys(ATTACKS.values(), repr))
-def _answer(name: str, stamp: str, dataset: str, index: int, settings: Settings, target: int | None) -> Answer:
-    system, images = shelf.system(name), shelf.test_set(dataset)
-    assert images is not None
-    x, y = images.x(index), images.labels[index : index + 1]
-    result = attack(system, x, y, settings, targets=None if target is None else y.new_tensor([target]))
-    before, after = system.read(x), system.read(result.images)
-    codec, label = system.task.codec, int(y)
-    return Answer(
-        task=system.task,
-        clean=x,
-        attacked=result.images,
-        label=label,
-        outputs=(before[0], after[0]),
-        decoded=(int(result.clean_decoded), int(result.decoded)),
-        margins=(float(codec.margins(before)[0, label]), float(codec.margins(after)[0, label])),
-        fooled=bool(result.fooled),
-        zero_gradient=bool(result.zero_gradient),
-        unmoved=bool(result.unmoved),
-    )
+def words(found: Found, lab: Lab) -> dict[str, Any]:
+    """How a scene calls its systems, aims and classes: arguments of `scene_data`, its cells among them."""
+    return {
+        "cells": {(lab.key(name), aim): cell for (name, aim), cell in found.items()},
+        "titles": {lab.key(name): title(lab.key(name)) for name, _ in found},
+        "aims": {aim: (AIMS[aim], AIM_NOTES[aim]) for _, aim in found},
+        "names": lab.pictures.classes,
+        "notes": {"margin": HELP["margin"], "the line above a row": HELP["badge"]},
+    }
+
+
+def table(found: Found) -> pd.DataFrame:
+    """Every number of the page: one row for each system, aim and ε; label −1 is None."""
+    rows = [
+        {"system": name, "objective": aim, "eps": stop, "label": one.label, "decoded_before": one.clean_decoded,
+         "decoded": int(one.decoded[k]), "margin_before": one.clean_margin, "margin": float(one.margins[k]),
+         "fooled": bool(one.fooled[k]), "zero_gradient": bool(one.zero_gradient[k]), "unmoved": bool(one.unmoved[k])}
+        for (name, aim), one in found.items() if isinstance(one, Sweep) for k, stop in enumerate(one.stops)
+    ]
+    return pd.DataFrame(rows)
+
+
+def pin(scenario: Scenario, found: Found, lab: Lab) -> dict[str, Any]:
+    """What is kept of a view to be compared with: what was read, at the ε of the moment."""
+    rows, told = [], ""
+    for (name, aim), one in found.items():
+        if isinstance(one, Sweep):
+            at, key = one.at(scenario.eps), lab.key(name)
+            told = how(one.settings)
+            rows.append({"system": key, "aim": aim, "title": f"{title(key)}, {AIMS[aim]}", "label": one.label,
+                         "decoded": int(one.decoded[at]), "margin": float(one.margins[at])})
+    label = lab.pictures.classes[int(lab.pictures.labels[scenario.image])]
+    said = f"picture {scenario.image}, a {label} · {told} · {scenario.norm} · ε = {scenario.eps:g}"
+    return {"words": said, "names": list(lab.pictures.classes), "rows": rows}
 
 
 def check(scenario: Scenario, aim: str, task: Task, title: str) -> None:
@@ -97,3 +116,46 @@ def check(scenario: Scenario, aim: str, task: Task, title: str) -> None:
         raise Refused(f"“{aim}” cannot be aimed at a target class. Choose “any other” as target, or another aim.")
     if scenario.target is not None and scenario.attack in ("HopSkipJump", "Noise"):
         raise Refused(f"{scenario.attack} has no target. Choose “any other” as target, or another attack.")
+
+
+def _check(scenario: Scenario, name: str, key: str, aim: str) -> None:
+    system = shelf.system(name)
+    check(scenario, aim, system.task, title(key))
+    images = shelf.test_set(scenario.data)
+    if images is None or images.shape != system.network.spec.in_shape:  # type: ignore[union-attr]
+        raise Refused(f"{title(key)} was not trained for pictures of this size.")
+    if scenario.target is not None and scenario.target == int(images.labels[scenario.image]):
+        raise Refused("The target is the picture's own class. Choose another target.")
+
+
+def _answer(scenario: Scenario, name: str, key: str, aim: str, fine: bool) -> Sweep:
+    _check(scenario, name, key, aim)
+    settings = dataclasses.replace(scenario.settings(aim), eps=0.0)  # results are kept for every ε alike
+    grid, more = (COARSE, STOPS) if scenario.attack in TOGETHER else ((), COARSE)
+    parts = [tuple(grid), tuple(stop for stop in more if stop not in grid) if fine else ()]
+    known = {stop for part in parts for stop in part}
+    parts.append(tuple(stop for stop in (0.0, scenario.eps) if stop not in known))
+    found = [_sweep(name, shelf.stamp(name), scenario.data, scenario.image, settings, scenario.target, part)
+             for part in parts if part]
+    whole = found[0]
+    for one in found[1:]:
+        whole = joined(whole, one)
+    return whole
+
+
+@st.cache_data(max_entries=2000, show_spinner=False, hash_funcs=HASH)
+def _sweep(
+    name: str, stamp: str, dataset: str, index: int, settings: Settings, target: int | None, stops: tuple[float, ...]
+) -> Sweep:
+    system, images = shelf.system(name), shelf.test_set(dataset)
+    assert images is not None
+    x, y = images.x(index), images.labels[index : index + 1]
+    return sweep(system, x, y, settings, stops, target=None if target is None else y.new_tensor([target]))
+
+
+@st.cache_data(max_entries=200, show_spinner=False, hash_funcs=HASH)
+def _way(name: str, stamp: str, dataset: str, index: int, settings: Settings, target: int | None) -> Walk:
+    system, images = shelf.system(name), shelf.test_set(dataset)
+    assert images is not None
+    x, y = images.x(index), images.labels[index : index + 1]
+    return walk(system, x, y, settings, target=None if target is None else y.new_tensor([target]))

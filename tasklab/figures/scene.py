@@ -32,6 +32,7 @@ Cells = Mapping[tuple[str, str], "Sweep | str"]
 def scene_html(
     cells: Cells, *, eps: float | None = None, title: str = "", names: Sequence[str] | None = None,
     titles: Mapping[str, str] | None = None, aims: Mapping[str, tuple[str, str]] | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> str:
     """One picture under attack, with ε to drag, as a whole HTML file; the arguments are those of `scene_data`.
 
@@ -47,13 +48,14 @@ def scene_html(
     >>> "<script" in page, "http://" in page or "https://" in page
     (True, False)
     """
-    data = scene_data(cells, eps=eps, title=title, names=names, titles=titles, aims=aims)
+    data = scene_data(cells, eps=eps, title=title, names=names, titles=titles, aims=aims, notes=notes)
     return live_page("Scene", data, title=title or "One picture under attack")
 
 
 def scene_data(
     cells: Cells, *, eps: float | None = None, title: str = "", names: Sequence[str] | None = None,
     titles: Mapping[str, str] | None = None, aims: Mapping[str, tuple[str, str]] | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Everything a scene shows, as plain values for JSON.
 
@@ -64,6 +66,7 @@ def scene_data(
         names: of the classes; by default their numbers.
         titles: of systems, by their keys.
         aims: of objectives, by their keys: what an attack aims at, and a sentence about it.
+        notes: below the scene, words and what they mean.
 
     Raises:
         ValueError: no sweep at all, or sweeps of different pictures or stops.
@@ -88,7 +91,7 @@ def scene_data(
         "title": title, "name": names[one.label], "label": one.label, "names": names,
         "shape": list(one.clean.shape[1:]), "clean": _packed((one.clean * 255).round().to(torch.uint8)),
         "stops": [round(stop, 6) for stop in one.stops], "norm": one.settings.norm, "how": how(one.settings),
-        "aims": rows,
+        "aims": rows, "notes": dict(notes or {}),
     }
     told = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
     return data | {"id": told, "eps": one.stops[len(one.stops) // 2] if eps is None else eps}

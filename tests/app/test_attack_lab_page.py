@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from tasklab import data, zoo
 from tasklab.attacks import OBJECTIVES
 from tasklab.scenario import ATTACKS
+from tests.app.live_parts import cells, refusals, shipped, stop
 from tests.systems import KEYS, small_zoo
 
 APP = Path(__file__).parents[2] / "app" / "streamlit_app.py"
@@ -47,23 +48,36 @@ def clean(at: AppTest) -> AppTest:
     return at
 
 
-def bodies(at: AppTest) -> str:
-    """All HTML of the page."""
-    return "\n".join(e.proto.body for e in at.main.get("html") if hasattr(e.proto, "body"))
+def scene(at: AppTest) -> dict[str, Any]:
+    found = shipped(at, "scene")
+    assert found is not None
+    return found
 
 
-def verdicts(at: AppTest) -> list[str]:
-    """What each cell says was read, in order."""
-    chips = [part.split("</span>")[0] for part in bodies(at).split('<span class="lab-chip')[1:]]
-    return [chip.split(" reads ")[1].split(" ·")[0] for chip in chips]
+def verdicts(at: AppTest) -> list[int]:
+    """What each cell says was read at the page's ε, in order."""
+    shown = scene(at)
+    return [cell["decoded"][stop(shown)] for _, cell in cells(shown)]
+
+
+def broken(at: AppTest, aim: str) -> int:
+    """How many systems an aim breaks at the page's ε."""
+    shown = scene(at)
+    return sum(cell["fooled"][stop(shown)] for each, cell in cells(shown) if each == aim)
+
+
+def zero(at: AppTest, aim: str) -> list[bool]:
+    """Where the gradient was exactly zero at the page's ε."""
+    shown = scene(at)
+    return [cell["zero"][stop(shown)] for each, cell in cells(shown) if each == aim]
 
 
 def sentences(at: AppTest) -> list[str]:
-    return [e.value for kind in (at.info, at.warning, at.error) for e in kind]
+    return [e.value for kind in (at.info, at.warning, at.error) for e in kind] + refusals(shipped(at, "scene"))
 
 
 def charts(at: AppTest) -> int:
-    return len(at.main.get("plotly_chart"))
+    return len(cells(shipped(at, "scene")))
 
 
 def execute(at: AppTest) -> dict[tuple[str, str], int]:
@@ -77,19 +91,62 @@ def execute(at: AppTest) -> dict[tuple[str, str], int]:
 def test_the_first_view_teaches_without_a_click() -> None:
     at = start(image=str(small_zoo().picture), steps="10")
     assert charts(at) == 8  # four systems, two aims
-    assert "Aimed at the training loss, the attack breaks" in bodies(at)
-    assert "Aimed at the decision margin, the attack breaks" in bodies(at)
-    assert all(chart.proto.alt for chart in at.main.get("plotly_chart"))
+    assert [aim["title"] for aim in scene(at)["aims"]] == ["the training loss", "the decision margin"]
+    assert scene(at)["eps"] == 0.2
+    player, strip = shipped(at, "player"), shipped(at, "strip")
+    assert player is not None and player["eps"] == 0.2 and len(player["values"]) == 11
+    assert strip is not None and strip["chosen"] in strip["places"]
 
 
 def test_the_aim_makes_the_difference() -> None:
     at = start(**small_zoo().query, steps="10")
-    first, second = bodies(at).split("Aimed at the decision margin</h2>")
-    assert "Gradient exactly zero" in first
-    assert "the picture came back unmoved" in first
-    assert "Gradient exactly zero" not in second
-    assert "attack breaks <b>2 of 2</b>" in first  # the headline, of the margin
-    assert any("gradient exactly 0 in 1 of 2" in c.value for c in at.caption)
+    assert zero(at, "train") == [False, True]
+    assert zero(at, "margin") == [False, False]
+    assert broken(at, "margin") == 2
+
+
+def test_a_few_stops_come_at_once_and_more_when_the_scene_asks() -> None:
+    at = start(**small_zoo().query, eps="0.13")
+    few = scene(at)
+    assert few["stops"] == [0, 0.1, 0.13, 0.2, 0.3, 0.4, 0.5]
+    at.session_state["attack_lab_fine"] = few["finer"]
+    many = scene(clean(at.run()))
+    assert many["finer"] is None
+    assert len(many["stops"]) == 27 and 0.13 in many["stops"]
+    for (_, before), (_, after) in zip(cells(few), cells(many), strict=True):
+        for place, eps in enumerate(few["stops"]):
+            assert after["decoded"][many["stops"].index(eps)] == before["decoded"][place]
+    at.slider(key="eps").set_value(0.2)
+    assert len(scene(clean(at.run()))["stops"]) == 26  # another ε asks for nothing anew
+
+
+def test_the_table_holds_every_stop_and_the_file_is_the_scene() -> None:
+    at = start(**small_zoo().query)
+    assert {button.proto.label for button in at.main.get("download_button")} == {
+        "attack (CSV)", "ε to drag (one HTML file)", "Step by step (one HTML file)"}
+
+
+def test_a_view_is_pinned_and_compared_with() -> None:
+    at = start(**small_zoo().query, steps="10")
+    before = verdicts(at)
+    clean(at.button(key="attack_lab_pin").click().run())
+    clean(at.slider(key="eps").set_value(0.0).run())
+    pinned = scene(at)["pinned"]
+    assert [row["decoded"] for row in pinned["rows"]] == before
+    assert "ε = 0.2" in pinned["words"]
+    assert verdicts(at) != before
+    clean(at.button(key="attack_lab_unpin").click().run())
+    assert scene(at)["pinned"] is None
+
+
+def test_other_attacks_are_worked_out_for_more_than_one_size_when_asked() -> None:
+    at = start(**small_zoo().query, attack="Square", steps="5")
+    shown = scene(at)
+    assert shown["ask"] and shown["stops"] == [0, 0.2]
+    assert shipped(at, "player") is None
+    at.session_state["attack_lab_fine"] = shown["finer"]
+    shown = scene(clean(at.run()))
+    assert not shown["ask"] and shown["stops"] == [0, 0.1, 0.2, 0.3, 0.4, 0.5]
 
 
 SCENARIOS: list[dict[str, str | list[str]]] = [
@@ -98,7 +155,7 @@ SCENARIOS: list[dict[str, str | list[str]]] = [
     {"start": "true", "restarts": "3", "seed": "7", "steps": "5"},
     {"norm": "l2", "eps": "0.5", "keep": "last", "step": "0.2"},
     {"criterion": "evaded", "keep": "first"},
-    {"target": "3", "train": "false"},
+    {"target": "another", "train": "false"},
     {"systems": ["int", "rbc"], "up": "true", "unclipped": "true", "bits": "true"},
     {"systems": ["tra", "deepbe", "int", "rbc", "rbc-s10"], "soft_margin": "true", "towards_code": "true"},
 ]
@@ -106,8 +163,10 @@ SCENARIOS: list[dict[str, str | list[str]]] = [
 
 @pytest.mark.parametrize("query", SCENARIOS, ids=lambda q: "-".join(q) or "default")
 def test_the_snippet_says_what_the_page_says(query: dict[str, str | list[str]]) -> None:
+    if "target" in query:
+        query = query | {"target": str((int(data.load("digits", "test").labels[small_zoo().picture]) + 1) % 10)}
     at = start(image=str(small_zoo().picture), **query)
-    assert verdicts(at) == ["None" if d == -1 else str(d) for d in execute(at).values()]
+    assert verdicts(at) == list(execute(at).values())
 
 
 def test_every_control_can_be_moved() -> None:
@@ -134,8 +193,8 @@ def test_every_control_can_be_moved() -> None:
 
 def test_epsilon_zero_changes_nothing() -> None:
     at = start(**small_zoo().query, eps="0")
-    assert "breaks <b>0 of 2</b>" in bodies(at)
-    assert "No pixel may change" in bodies(at)
+    assert broken(at, "train") == broken(at, "margin") == 0
+    assert all(cell["unmoved"][0] for _, cell in cells(scene(at)))
 
 
 def test_the_buttons_find_the_next_picture_of_a_class() -> None:

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from lab_ui.controls import PICTURE
 from tasklab import data, zoo
+from tests.app.live_parts import cells, shipped, stop
 
 APP = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 
@@ -30,9 +31,10 @@ def test_the_opening_view_shows_that_the_aim_makes_the_difference(
     at.run()
     torch.set_num_threads(threads)
     assert not at.exception
-    page = "".join(e.proto.body for e in at.main.get("html"))
-    assert "Aimed at the training loss, the attack breaks <b>2 of 4</b>" in page
-    assert "Aimed at the decision margin, the attack breaks <b>4 of 4</b>" in page
-    own, margin = page.split("Aimed at the decision margin</h2>")
-    assert (own.count("Gradient exactly zero"), margin.count("Gradient exactly zero")) == (2, 0)
-    assert [c.value.endswith("exactly 0 in 2 of 4") for c in at.caption if "objective" in c.value] == [True, False]
+    scene = shipped(at, "scene")
+    assert scene is not None
+    place = stop(scene)
+    found = {aim: [cell for each, cell in cells(scene) if each == aim] for aim in ("train", "margin")}
+    assert {aim: sum(cell["fooled"][place] for cell in row) for aim, row in found.items()} == {"train": 2, "margin": 4}
+    assert {aim: sum(cell["zero"][place] for cell in row) for aim, row in found.items()} == {"train": 2, "margin": 0}
+    assert all(cell["before"]["decoded"] == scene["label"] for row in found.values() for cell in row)

@@ -7,28 +7,40 @@ class Scene {
     this.onEps = () => {};   // ε at rest, for whoever keeps it
     this.onFiner = () => {}; // the wish for more stops
     this.show = onFrame(() => this.draw());
-    this.settle = quiet(() => {
-      if (this.dragging) return;
-      this.sent = this.data.stops[this.at];
-      this.onEps(this.sent);
-    }, 500);
+    this.settle = quiet(() => { if (!this.dragging) this.send(); }, 500);
     this.speak = quiet(() => { this.part("live").textContent = this.spoken(); }, 500);
     new ResizeObserver(() => { if (this.root.clientWidth !== this.width) this.show(); }).observe(root);
   }
 
   part(name) { return this.parts.get(name); }
 
+  send() {
+    const eps = this.data.stops[this.at];
+    if (eps === this.told) return;
+    this.told = eps;
+    this.awaited = performance.now() + 5000; // an answer to something older is on its way, perhaps
+    this.onEps(eps);
+  }
+
   /** New data; ε stays where a hand left it, unless it was changed elsewhere. */
   update(data) {
-    const first = !this.data, asked = first || (data.eps !== this.asked && data.eps !== this.sent);
-    const eps = asked && !this.dragging ? data.eps : this.data.stops[this.at];
-    this.asked = data.eps;
-    if (first || data.id !== this.data.id) {
-      this.data = data;
-      this.build();
+    if (this.dragging) { this.later = data; return; }
+    const first = !this.data, old = first ? data.eps : this.data.stops[this.at];
+    if (data.eps === this.told) this.awaited = 0;
+    const asked = first || (data.eps !== this.told && performance.now() > (this.awaited || 0));
+    if (asked) this.told = data.eps;
+    const fresh = first || data.id !== this.data.id;
+    const { eps, finer, ask, pinned } = data;
+    this.data = fresh ? data : { ...this.data, eps, finer, ask, pinned };
+    if (fresh) this.build();
+    this.part("ask").hidden = !data.ask;
+    this.part("ask").onclick = () => this.onFiner(data.finer);
+    this.move(this.nearest(asked ? data.eps : old), false);
+    this.draw();
+    if (data.finer && !data.ask && this.wished !== data.finer) {
+      this.wished = data.finer;
+      this.onFiner(data.finer);
     }
-    this.move(this.nearest(eps), false);
-    this.drawPinned();
   }
 
   nearest(eps) {
@@ -58,7 +70,7 @@ class Scene {
       <div class="tl-top">
         <figure class="tl-clean"><canvas data-part="clean" role="img" aria-label="clean picture of a ${esc(data.name)}"></canvas>
           <figcaption>clean, a <b>${esc(data.name)}</b></figcaption></figure>
-        <div class="tl-words">${data.title ? `<h1>${esc(data.title)}</h1>` : ""}<p class="tl-lead" data-part="lead"></p>
+        <div class="tl-words">${data.title ? `<h1>${esc(data.title)}</h1>` : ""}<p class="tl-lead lab-lead" data-part="lead"></p>
           <p class="tl-key"><span>○ before</span><span><i class="tl-blue">◆</i> after, on the label's side</span>
           <span><i class="tl-orange">✖</i> after, on the wrong side</span><span>▨ None: no class at all</span>
           <span>blue ground: what the label needs</span><span>▲ the true label</span></p></div>
@@ -66,12 +78,15 @@ class Scene {
       <div class="tl-bar"><label><span class="tl-eps" data-part="epsword"></span>
         <input type="range" data-part="eps" min="0" max="${last}" step="1" aria-label="ε, the size of the change, dragged live"></label>
         <span class="tl-ends"><span>0</span><span>${data.norm === "l2" ? "length of the whole change (l2)" : "how much any pixel may change"}</span><span>${data.stops[last]}</span></span>
+        <button type="button" data-part="ask" hidden>Work out other ε too</button>
       </div>
       <div data-part="pinned"></div>
       ${data.aims.map((aim, row) => `
         <div class="tl-aim"><h2>Aimed at ${esc(aim.title)}</h2><p>${esc(aim.note)}</p></div>
         <p class="tl-badge" data-part="badge${row}"></p>
         <div class="tl-row">${aim.cells.map((cell, column) => this.cellHtml(cell, row, column)).join("")}</div>`).join("")}
+      ${Object.keys(data.notes).length ? `<details class="tl-notes"><summary>How to read this</summary><dl>${Object.entries(data.notes).map(
+        ([name, words]) => `<dt>${esc(name)}</dt><dd>${esc(words)}</dd>`).join("")}</dl></details>` : ""}
       <p class="tl-unseen" aria-live="polite" data-part="live"></p>`;
     this.parts = new Map([...this.root.querySelectorAll("[data-part]")].map((element) => [element.dataset.part, element]));
     this.width = 0;
@@ -79,11 +94,16 @@ class Scene {
     const slider = this.part("eps");
     slider.oninput = () => this.move(Number(slider.value), true);
     slider.onpointerdown = () => { this.dragging = true; };
-    slider.onchange = () => { this.dragging = false; this.settle(); };
+    slider.onchange = () => {
+      this.dragging = false;
+      this.settle();
+      const later = this.later;
+      this.later = null;
+      if (later) this.update(later);
+    };
     slider.onblur = () => this.settle.now();
     keepKeys(slider);
     if (focused) slider.focus();
-    if (data.finer) this.onFiner(data.id);
   }
 
   cellHtml(cell, row, column) {
@@ -181,17 +201,19 @@ class Scene {
 
   /** A, as it was pinned, beside B, as it is now. */
   drawPinned() {
-    const holder = this.part("pinned"), pinned = this.pinned;
+    const holder = this.part("pinned"), pinned = this.data.pinned;
     if (!pinned) { write(holder, "", true); return; }
-    const now = new Map(this.data.aims.flatMap((aim) => aim.cells.map((cell) => [`${cell.key} ${aim.key}`, cell])));
     const answer = (names, decoded, label, margin) => `${chip(decoded, label, names)} <span>margin ${number(margin)}</span>`;
+    const live = (row) => { // the same system under the same aim, or else under those aims that there are
+      const found = this.data.aims.flatMap((aim) => aim.cells.filter((cell) => cell.key === row.system && !cell.refused)
+        .map((cell) => ({ aim, cell })));
+      const same = found.filter(({ aim }) => aim.key === row.aim);
+      return (same.length ? same : found).map(({ aim, cell }) => (same.length ? "" : `${esc(aim.title)}: `) +
+        answer(this.data.names, cell.decoded[this.at], this.data.label, cell.margins[this.at])).join("<br>") || "not shown";
+    };
     write(holder, `<table class="tl-pinned"><caption>A, pinned: ${esc(pinned.words)}. B: what is shown below.</caption>
       <thead><tr><th scope="col">System, aim</th><th scope="col">A</th><th scope="col">B, ε = ${this.data.stops[this.at]}</th></tr></thead>
-      <tbody>${pinned.rows.map((row) => {
-        const cell = now.get(`${row.system} ${row.aim}`);
-        const b = cell && !cell.refused
-          ? answer(this.data.names, cell.decoded[this.at], this.data.label, cell.margins[this.at]) : "not shown";
-        return `<tr><th scope="row">${esc(row.title)}</th><td>${answer(pinned.names, row.decoded, row.label, row.margin)}</td><td>${b}</td></tr>`;
-      }).join("")}</tbody></table>`, true);
+      <tbody>${pinned.rows.map((row) => `<tr><th scope="row">${esc(row.title)}</th>
+        <td>${answer(pinned.names, row.decoded, row.label, row.margin)}</td><td>${live(row)}</td></tr>`).join("")}</tbody></table>`, true);
   }
 }

@@ -1,0 +1,16 @@
+// A strip of small pictures, each a button.
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".tl"), told = data.places.join() + data.pixels.length;
+  if (root.told !== told) {
+    root.told = told;
+    root.innerHTML = `<div class="tl-strip" role="group" aria-label="Pictures">${data.places.map((place, i) =>
+      `<button type="button" data-place="${place}" aria-label="picture ${place}, a ${esc(data.names[i])}"><canvas></canvas></button>`).join("")}</div>`;
+    const pixels = bytes(data.pixels), size = pixels.length / data.places.length;
+    root.querySelectorAll("canvas").forEach((canvas, k) => paint(canvas, data.shape, (i) => pixels[k * size + i]));
+  }
+  root.querySelectorAll("button").forEach((button) => {
+    button.setAttribute("aria-pressed", String(Number(button.dataset.place) === data.chosen));
+    button.onclick = () => setTriggerValue("pick", Number(button.dataset.place));
+  });
+}
