@@ -7,7 +7,7 @@ import streamlit as st
 from lab_ui import shelf
 from lab_ui.frame import Lab
 from lab_ui.words import AIM_NOTES, AIMS, ATTACK_NOTES, HELP
-from tasklab.data import ImageSet
+from tasklab.data import DATASETS, ImageSet
 from tasklab.scenario import ATTACKS, Scenario
 
 PICTURE = {"digits": 54, "mnist": 20}
@@ -86,7 +86,7 @@ def attack(lab: Lab, *, one_objective: bool = True, default: str = "margin", n: 
         default: the objective to begin with.
         n: whether the page looks at many pictures.
     """
-    classes = lab.pictures.classes
+    classes = DATASETS[lab.data].classes
     with st.sidebar:
         eps = st.slider("ε, the size of the change", 0.0, 0.5, 0.2, 0.01, key="eps", bind=URL, help=HELP["eps"])
         kind = st.selectbox("Attack", list(ATTACKS), 1, key="attack", bind=URL, help=HELP["attack"],
