@@ -90,6 +90,11 @@ class System:
         """Margins with None's constant 0 appended: float32 ``(N, num_classes + 1)``, whose argmax is the decoder."""
         return nn.functional.pad(self.margins(x), (0, 1))
 
+    @property
+    def has_features(self) -> bool:
+        """Whether `features` can be asked for."""
+        return self._given_features is not None or hasattr(self.network, "forward_features")
+
     def features(self, x: Tensor) -> Tensor:
         """Penultimate features ``(N, D)`` in evaluation mode, differentiable.
 

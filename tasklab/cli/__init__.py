@@ -8,7 +8,18 @@ import sys
 from collections.abc import Sequence
 
 from tasklab import __version__
-from tasklab.cli import attacking, checking, data, evaluating, notebooks, showing, training, transferring, worst
+from tasklab.cli import (
+    attacking,
+    checking,
+    data,
+    evaluating,
+    notebooks,
+    reporting,
+    showing,
+    training,
+    transferring,
+    worst,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +52,6 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"tasklab {__version__}")
     top.add_argument("--traceback", action="store_true", help="show where an error came from")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for room in (data, training, attacking, evaluating, checking, worst, transferring, showing, notebooks):
+    for room in (data, training, attacking, evaluating, checking, reporting, worst, transferring, showing, notebooks):
         room.add(commands)
     return top

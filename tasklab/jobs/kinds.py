@@ -17,6 +17,7 @@ from typing import Any
 KINDS = {
     "train": "tasklab.jobs.training",
     "download": "tasklab.jobs.downloading",
+    "report": "tasklab.jobs.reporting",
 }
 """Where each kind lives; it is imported when it is first needed."""
 

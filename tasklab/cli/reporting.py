@@ -1,0 +1,54 @@
+"""``tasklab report``: study systems under many questions, and keep what was found beside them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tasklab.cli.common import Bar, fraction
+
+SOURCES = ("tra", "deepbe")
+"""The systems of each data set whose images are tried on all others: both have gradients to follow."""
+
+
+def add(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add the command."""
+    command = commands.add_parser("report", help="study systems under many questions, and keep it beside them")
+    command.add_argument("systems", nargs="*", metavar="SYSTEM", help="names (default: all that there are)")
+    command.add_argument("--to", type=Path, metavar="DIR", help="folder of reports.json (default: beside the systems)")
+    command.add_argument("--n", type=int, default=200, help="the first N test images (default: 200)")
+    command.add_argument("--eps", type=fraction, nargs="+", help="radii of the curves (default: 0.05 0.1 0.15 0.2 0.3)")
+    command.add_argument("--claim", type=fraction, default=0.2, help="the radius that is checked (default: 0.2)")
+    command.add_argument("--queries", type=int, default=500, help="of the score-based attack (default: 500)")
+    command.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    command.add_argument("--root", type=Path, help="folder of the sets (default: $TASKLAB_DATA or the user's cache)")
+    command.set_defaults(call=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Study each system in turn, and keep each study as soon as it is done."""
+    from tasklab import data, zoo
+    from tasklab.evaluation.studies import digest, keep_studies
+    from tasklab.evaluation.study import EPS, Lender, stream_study
+
+    names = args.systems or [name for name in zoo.names() if data.available(zoo.card(name)["data"]["name"], args.root)]
+    bar, lenders = Bar(), dict[str, Lender]()
+    for name in names:
+        of = zoo.card(name)["data"]["name"]
+        if of not in lenders:
+            test = data.load(of, "test", root=args.root)
+            there = {f"{of}-{key}" for key in SOURCES} & set(zoo.names(of))
+            lenders[of] = Lender({each: zoo.load(each) for each in sorted(there)}, test.subset(min(args.n, len(test))),
+                                 seed=args.seed)
+        for event in stream_study(
+            zoo.load(name), lenders[of].images, name=name, eps=args.eps or EPS, claim_eps=args.claim,
+            lender=lenders[of], queries=args.queries, seed=args.seed,
+        ):
+            bar.show(event["progress"], 1.0, f"{name}: {event['message']}")
+        bar.clear()
+        study = event["study"] | {"file": digest(zoo.path(name))}
+        place = keep_studies({name: study}, args.to or zoo.path(name).parent)
+        said = "; ".join(f"{curve}: {report['verdict']}" for curve, report in study["reports"].items())
+        print(f"{name}: {said} ({study['seconds']:.0f} s) → {place}")
+    return 0

@@ -1,0 +1,75 @@
+"""Rows of a long evaluation in a folder, so that it goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tasklab.attacks import Settings
+from tasklab.data import ImageSet
+from tasklab.evaluation.outcomes import outcomes
+from tasklab.evaluation.robustness import Row
+from tasklab.evaluation.statistics import Share
+from tasklab.system import System
+
+
+class KeptRows:
+    """One line of JSON for each finished attack, under a key of system, pictures and settings.
+
+    Args:
+        folder: holds, or gets, ``rows.jsonl``; lines that do not read are as if they were not there.
+        system, images: what the rows belong to; rows of others are left alone.
+    """
+
+    def __init__(self, folder: Path, system: System, images: ImageSet) -> None:
+        self.file = folder / "rows.jsonl"
+        folder.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256(repr(system.task).encode())
+        for tensor in (images.images, images.labels, *system.network.state_dict().values()):
+            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        self._whose = digest.hexdigest()
+        self._lines: dict[str, dict[str, Any]] = {}
+        if self.file.exists():
+            for line in self.file.read_text().splitlines():
+                try:
+                    told = json.loads(line)
+                    self._lines[told["key"]] = told
+                except (ValueError, KeyError, TypeError):
+                    continue
+
+    def read(self, settings: Settings, clean: Row) -> Row | None:
+        """The row that these settings made, or None; ``clean`` is the row of the clean images."""
+        told = self._lines.get(self._key(settings))
+        if told is None or len(told.get("decoded", [])) != clean.n:
+            return None
+        decoded = torch.tensor(told["decoded"]).to(clean.labels)
+        right = clean.outcomes.correct
+        return Row(
+            attack=told["attack"], objective=told["objective"], criterion=settings.criterion, norm=settings.norm,
+            eps=settings.eps, steps=settings.steps, restarts=settings.restarts,
+            outcomes=outcomes(decoded, clean.labels), clean=clean.outcomes,
+            zero_gradient=Share(told["zero_gradient"], right), unmoved=Share(told["unmoved"], right), decoded=decoded,
+            labels=clean.labels, forwards=told["forwards"], backwards=told["backwards"], seconds=told["seconds"],
+            settings=settings,
+        )
+
+    def write(self, row: Row) -> None:
+        """Keep a finished row."""
+        assert row.settings is not None and row.zero_gradient is not None and row.unmoved is not None
+        key = self._key(row.settings)
+        told: dict[str, Any] = {
+            "key": key, "attack": row.attack, "objective": row.objective,
+            "decoded": row.decoded.tolist(), "zero_gradient": row.zero_gradient.count, "unmoved": row.unmoved.count,
+            "forwards": row.forwards, "backwards": row.backwards, "seconds": row.seconds,
+        }
+        self._lines[key] = told
+        with self.file.open("a") as file:
+            file.write(json.dumps(told) + "\n")
+
+    def _key(self, settings: Settings) -> str:
+        told = json.dumps(settings.to_dict(), sort_keys=True, default=str)
+        return hashlib.sha256(f"{self._whose} {told}".encode()).hexdigest()

@@ -1,0 +1,212 @@
+"""Is it really robust? One system under many questions at several ε, as plain values to be kept and shown.
+
+A study is a dict of JSON values. `stream_study` makes it; `tasklab.evaluation.studies` keeps those of the shipped
+systems.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tasklab.attacks import FGSM, PGD, Noise, Settings, Square
+from tasklab.data import ImageSet
+from tasklab.evaluation.distances import ladder, smallest
+from tasklab.evaluation.honesty import UNBOUNDED, assess
+from tasklab.evaluation.keeping import KeptRows
+from tasklab.evaluation.robustness import Row, combined, stream_rows
+from tasklab.evaluation.transferred import Threat
+from tasklab.evaluation.transferring import find_threat, shown
+from tasklab.evaluation.unit_test import check_attack
+from tasklab.system import System
+
+FORMAT = 1
+
+EPS = (0.05, 0.1, 0.15, 0.2, 0.3)
+CLAIM_EPS = 0.2
+"""The radii of the curves, and the one at which the checks are run."""
+
+CURVES = ("train", "margin", "bits", "towards_code", "transfer", "noise", "worst")
+"""What is asked at each ε; ``worst`` are all answers together, image by image (None counts as broken)."""
+
+ASKED = ("train", "margin", "bits", "towards_code", "noise")
+"""Those that are attacks of one's own; `question` has their settings."""
+
+CLAIMS = ("train", "margin")
+"""The curves whose accuracy at `CLAIM_EPS` is checked."""
+
+TESTED = 20
+"""Images of the test of the attack itself."""
+
+
+def question(curve: str, eps: float, *, seed: int = 0) -> PGD | Noise:
+    """The attack behind one point of a curve.
+
+    ``train`` is the paper's protocol; the others ask for the decision. ``towards_code`` counts another class as a
+    success and None as caught.
+
+    Raises:
+        ValueError: no curve of `ASKED`.
+
+    >>> question("towards_code", 0.1).criterion
+    'evaded'
+    """
+    if curve == "train":
+        return PGD(eps=eps, steps=20, objective="train", keep="last", seed=seed)
+    if curve in ("margin", "bits"):
+        return PGD(eps=eps, steps=40, objective=curve, seed=seed)
+    if curve == "towards_code":
+        return PGD(eps=eps, steps=20, objective="towards_code", criterion="evaded", seed=seed)
+    if curve == "noise":
+        return Noise(eps=eps, steps=20, kind="corner", seed=seed)
+    raise ValueError(f"expected a curve among {', '.join(ASKED)}, got {curve!r}")
+
+
+def variations(claim: PGD) -> list[Settings]:
+    """The same attack with everything allowed, with twice the steps, and with one: what the checks compare."""
+    return [
+        replace(claim, eps=UNBOUNDED),
+        replace(claim, steps=2 * claim.steps),
+        FGSM(eps=claim.eps, objective=claim.objective, seed=claim.seed),
+    ]
+
+
+class Lender:
+    """Other systems' adversarial images of the same pictures, found once for each ε.
+
+    Args:
+        sources: systems by name.
+        images: the pictures.
+        seed: of the attacks.
+    """
+
+    def __init__(self, sources: Mapping[str, System], images: ImageSet, *, seed: int = 0) -> None:
+        self.sources, self.images, self.seed = dict(sources), images, seed
+        self._found: dict[tuple[str, float], Threat] = {}
+
+    def lend(self, eps: float, *, but: str = "") -> list[Threat]:
+        """What all sources ``but`` one found within ε, aimed at their own margin."""
+        names = [name for name in self.sources if name != but]
+        for name in names:
+            if (name, eps) not in self._found:
+                settings = PGD(eps=eps, steps=20, keep="best", seed=self.seed)
+                x, y = self.images.x(), self.images.labels
+                self._found[name, eps] = find_threat(name, self.sources[name], x, y, settings)
+        return [self._found[name, eps] for name in names]
+
+
+def stream_study(
+    system: System,
+    images: ImageSet,
+    *,
+    name: str = "",
+    eps: Sequence[float] = EPS,
+    claim_eps: float = CLAIM_EPS,
+    lender: Lender | None = None,
+    queries: int = 500,
+    seed: int = 0,
+    folder: Path | None = None,
+) -> Iterator[dict[str, Any]]:
+    """What was asked, one event after each attack; the last event holds the study.
+
+    Args:
+        system: what is studied.
+        images: the pictures, all of them used.
+        name: of the system, which does not lend to itself.
+        eps: the radii of the curves; ``claim_eps`` joins them where it is missing.
+        claim_eps: where the checks are run.
+        lender: whose images are tried as well; None for no transfer.
+        queries: of the score-based attack.
+        seed: of everything random.
+        folder: where finished rows are kept, so that the same call goes on after an interruption.
+
+    Yields:
+        ``{"event": "row", "progress", "message"}``, and at last ``{"event": "study", …, "study": {…}}``.
+
+    Raises:
+        ValueError: radii that are not between 0 and 1, or no pictures.
+    """
+    radii = sorted({*map(float, eps), float(claim_eps)})
+    if not len(images) or not 0 < radii[0] <= radii[-1] < UNBOUNDED:
+        raise ValueError(f"expected pictures and radii between 0 and 1, got {len(images)} pictures and {radii}")
+    started = time.perf_counter()
+    claims = {curve: question(curve, claim_eps, seed=seed) for curve in CLAIMS}
+    asked: list[tuple[str, Settings]] = [
+        (curve, question(curve, radius, seed=seed)) for curve in ASKED for radius in radii
+    ]
+    asked += [("", each) for claim in claims.values() if isinstance(claim, PGD) for each in variations(claim)]
+    asked.append(("square", Square(eps=claim_eps, steps=queries, seed=seed)))
+    total = len(asked) + len(radii) + len(CLAIMS) + 1
+    done = 0
+    kept = KeptRows(folder, system, images) if folder is not None else None
+    rows: list[tuple[str, Row]] = []
+    (clean,) = stream_rows(system, images)
+    for curve, settings in asked:
+        row = kept.read(settings, clean) if kept is not None else None
+        if row is None:
+            _, row = stream_rows(system, images, [settings])
+            if kept is not None:
+                kept.write(row)
+        rows.append((curve, row))
+        done += 1
+        yield _event(done, total, f"{row.attack} on {row.objective}, ε = {row.eps:g}: "
+                     f"{row.outcomes.accuracy.percent()} % correct")
+    for radius in radii:
+        threats = [] if lender is None else [shown(system, images, each) for each in lender.lend(radius, but=name)]
+        if threats:
+            rows.append(("transfer", threats[0] if len(threats) == 1 else combined(threats)))
+        done += 1
+        yield _event(done, total, f"images found against other systems, ε = {radius:g}")
+    for radius in radii:
+        here = [row for _, row in rows if row.eps == radius and row.criterion == "misclassified"]
+        rows.append(("worst", combined(here)))
+    tests = {}
+    for curve, claim in claims.items():
+        if system.has_features:
+            few = images.subset(min(TESTED, len(images)))
+            tests[curve] = check_attack(system, few, claim, draws=100).to_dict()
+        done += 1
+        yield _event(done, total, "images for which an adversarial example is known to exist")
+    distances = smallest(system, images, ladder(seed=seed)).values.tolist()
+    study = {
+        "format": FORMAT, "name": name, "data": images.name, "n": len(images), "eps": radii, "claim_eps": claim_eps,
+        "seed": seed, "sources": [] if lender is None else [source for source in lender.sources if source != name],
+        "clean": _plain("clean", clean),
+        "rows": [_plain(curve, row) for curve, row in rows if curve],
+        "reports": {curve: _report(rows, claim, system.task.num_classes) for curve, claim in claims.items()},
+        "tests": tests,
+        "distances": [round(distance, 4) if math.isfinite(distance) else None for distance in distances],
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+    yield _event(total, total, f"Asked everything of {len(images)} pictures.") | {"event": "study", "study": study}
+
+
+def standing(row: Mapping[str, Any]) -> int:
+    """How many pictures of a study's row withstood: those read correctly or, where only another class counts as a
+    success, those read correctly or as None."""
+    return int(row["correct"] + (row["abnormal"] if row["criterion"] == "evaded" else 0))
+
+
+def _event(done: int, total: int, message: str) -> dict[str, Any]:
+    return {"event": "row", "progress": round(done / total, 4), "message": message}
+
+
+def _report(rows: Sequence[tuple[str, Row]], claim: Settings, num_classes: int) -> dict[str, Any]:
+    claimed = next(row for _, row in rows if row.settings == claim)
+    evidence = [row for curve, row in rows if row is not claimed and curve != "worst"]
+    return assess(claimed, evidence, num_classes=num_classes).to_dict()
+
+
+def _plain(curve: str, row: Row) -> dict[str, Any]:
+    result = row.outcomes
+    return {
+        "curve": curve, "attack": row.attack, "objective": row.objective, "criterion": row.criterion, "eps": row.eps,
+        "steps": row.steps, "restarts": row.restarts, "n": row.n, "correct": result.correct, "wrong": result.wrong,
+        "abnormal": result.abnormal, "clean": row.clean.correct,
+        "zero_gradient": row.zero_gradient.count if row.zero_gradient is not None and row.backwards else None,
+        "unmoved": None if row.unmoved is None else row.unmoved.count,
+    }
