@@ -1,0 +1,85 @@
+"""A room at once: ``python -m tests.benchmarks.app_load [sessions] [trainings] [rounds]``.
+
+So many visitors, each a browser context of its own, move ε in the attack lab, drag it and scrub PGD in the browser;
+some train at the same time. Prints medians and p95 of a round, the server's memory, and what went wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.app_speed import DRAG, percentile
+from tests.browser.serving import browsing, serving, settled
+from tests.browser.visiting import Visit
+
+
+def main(sessions: str = "10", trainings: str = "3", rounds: str = "5") -> None:
+    """Run it and print the table."""
+    with tempfile.TemporaryDirectory() as folder, serving(TASKLAB_JOBS=folder) as address, browsing() as browser:
+        trainers = [Visit(browser, f"{address}/train") for _ in range(int(trainings))]
+        visitors = [Visit(browser, f"{address}/attack_lab?image={20 + k}") for k in range(int(sessions))]
+        alone = resident(address)
+        for tab in trainers:
+            tab.page.get_by_role("button", name="▶ Train").click()
+        took: list[float] = []
+        ticks: list[float] = []
+        for turn in range(int(rounds)):
+            began = [_press(tab.page, turn) for tab in visitors]  # all at once, then everybody waits
+            for tab, start in zip(visitors, began, strict=True):
+                settled(tab.page)
+                took.append(1000 * (time.perf_counter() - start))
+            for part in ("eps", "at"):
+                ticks += visitors[turn % len(visitors)].page.evaluate(DRAG % part)
+        for tab in trainers:
+            tab.page.get_by_text("done").first.wait_for()
+        errors = [error for tab in (*visitors, *trainers) for error in tab.errors]
+        own = [_own(tab.page, address) for tab in (*trainers, visitors[0])]
+        lines = [
+            "| what | median | p95 | n |",
+            "| --- | ---: | ---: | ---: |",
+            f"| key to picture, {sessions} at once, {trainings} trainings, ms | {statistics.median(took):,.0f} | "
+            f"{percentile(took, 95):,.0f} | {len(took)} |",
+            f"| tick of a drag or scrub, ms | {statistics.median(ticks):,.1f} | {percentile(ticks, 95):,.1f} | "
+            f"{len(ticks)} |",
+            "",
+            f"Memory of the server: {alone:,.0f} MB as all had come, {resident(address):,.0f} MB at the end.",
+            f"Errors: {errors or 'none'}. Own systems seen by each trainer, and by a visitor: {own}.",
+        ]
+        sys.stdout.write("\n".join(lines) + "\n")
+
+
+def resident(address: str) -> float:
+    """Megabytes of the server that listens there."""
+    port = address.rsplit(":", 1)[1]
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and int(process.name) != os.getpid():
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            if b"streamlit" in command and port.encode() in command:
+                pages = int((process / "statm").read_text().split()[1])
+                return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    raise RuntimeError(f"no server listens on port {port}")
+
+
+def _press(page: Any, turn: int) -> float:
+    slider = page.get_by_role("slider", name="ε, the size of the change", exact=True)
+    slider.focus()
+    slider.press("ArrowRight" if turn % 2 else "ArrowLeft")
+    return time.perf_counter()
+
+
+def _own(page: Any, address: str) -> int:
+    """How many systems of one's own a visitor can choose."""
+    page.goto(f"{address}/attack_lab")
+    settled(page)
+    page.get_by_test_id("stSidebar").get_by_test_id("stMultiSelect").locator("input").click()
+    return int(page.get_by_role("option", name="my-").count())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])
