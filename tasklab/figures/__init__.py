@@ -15,25 +15,39 @@ from tasklab.figures.maps import Landed, Stops, describe_map, feature_map
 from tasklab.figures.matrix import describe_transfer, transfer_figure
 from tasklab.figures.outputs import bit_gauges, number_line, output_bars, outputs_figure
 from tasklab.figures.pictures import amplification, perturbation, picture, to_png
+from tasklab.figures.robustness import (
+    CURVE_PENS,
+    LIGHTS,
+    accuracy_curves,
+    check_lights,
+    describe_curves,
+    distance_curves,
+)
 from tasklab.figures.scene import scene_html
 from tasklab.figures.style import BLUE, GREY, LOOKS, ORANGE, Look, look_of
 
 __all__ = [
     "BLUE",
+    "CURVE_PENS",
     "GREY",
+    "LIGHTS",
     "LOOKS",
     "ORANGE",
     "Landed",
     "Look",
     "Reading",
     "Stops",
+    "accuracy_curves",
     "amplification",
     "bit_gauges",
+    "check_lights",
     "decision_histogram",
+    "describe_curves",
     "describe_decisions",
     "describe_map",
     "describe_outputs",
     "describe_transfer",
+    "distance_curves",
     "feature_map",
     "gallery",
     "lines",

@@ -1,0 +1,239 @@
+"""What withstands at which ε: curves with intervals, the share without a gradient, smallest changes, and lights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from tasklab.evaluation.honesty import Check, HonestyReport, Level
+from tasklab.evaluation.statistics import Share
+from tasklab.figures.lines import PENS
+from tasklab.figures.style import BLUE, GREY, ORANGE, faded, frame
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+Trace = dict[str, Any]
+
+CURVE_PENS = dict(zip(
+    ("margin", "train", "noise", "bits", "towards_code", "transfer"), PENS, strict=True
+)) | {"worst": ("#d14a61", "solid", "star"), "square": ("#0f8f9c", "dot", "hourglass")}
+"""Colour, dash and marker of each curve of a study, whichever others are shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Light:
+    """How a check's level is shown: by sign, word and colour."""
+
+    sign: str
+    word: str
+    colour: str
+
+
+LIGHTS: dict[Level, Light] = {
+    "pass": Light(sign="●", word="pass", colour=BLUE),
+    "warn": Light(sign="▲", word="warn", colour="#b8860b"),
+    "fail": Light(sign="✕", word="fail", colour=ORANGE),
+    "not run": Light(sign="○", word="not run", colour=GREY),
+}
+
+
+def accuracy_curves(
+    curves: Mapping[str, Mapping[float, Share]],
+    *,
+    zeros: Mapping[str, Mapping[float, float]] | None = None,
+    names: Mapping[str, str] | None = None,
+    marks: Mapping[str, float] | None = None,
+    up: str = "withstood, %",
+    height: int = 430,
+) -> Figure:
+    """The share that withstood against ε, with 95 % Wilson bands; below, for how many the gradient was exactly zero.
+
+    Args:
+        curves: by key, the share at each ε. Keys of `CURVE_PENS` keep their pens; others take the next ones.
+        zeros: by key, the share of correct images without any gradient at each ε; None for no lower panel.
+        names: what keys are called here.
+        marks: vertical lines by name, at these ε.
+        up: what the axis up shows.
+        height: in pixels.
+
+    Raises:
+        ValueError: no curves.
+
+    >>> figure = accuracy_curves({"margin": {0.0: Share(99, 100), 0.1: Share(20, 100)}})
+    >>> [trace.name for trace in figure.data]
+    ['95 % interval', 'margin']
+    """
+    if not curves:
+        raise ValueError("expected at least one curve, got none")
+    called, floor = dict(names or {}), 0.34 if zeros is not None else 0.0
+    traces: list[Trace] = []
+    for key, pen in _pens(curves).items():
+        points = sorted(curves[key].items())
+        traces += _banded(called.get(key, key), pen, points)
+        if zeros is not None and key in zeros:
+            share = sorted(zeros[key].items())
+            traces.append(_line(called.get(key, key), pen, [eps for eps, _ in share], [100 * s for _, s in share]) | {
+                "yaxis": "y2", "showlegend": False,
+                "hovertemplate": "%{y:.0f} % without a gradient<extra>" + called.get(key, key) + "</extra>",
+            })
+    shown = {"showgrid": True, "gridcolor": "rgba(138,138,138,0.25)"}
+    across = shown | {"title": {"text": "ε"}, "rangemode": "tozero", "anchor": "y2" if zeros is not None else "y"}
+    layout = frame(height, legend=len(curves) > 1, xaxis=across, yaxis=shown | {
+        "title": {"text": up}, "range": [-3, 103], "tickvals": [0, 25, 50, 75, 100], "domain": [floor, 1],
+    })
+    layout["hovermode"] = "closest"
+    layout["shapes"] = [
+        {"type": "line", "x0": eps, "x1": eps, "y0": 0, "y1": 1, "yref": "paper",
+         "line": {"color": GREY, "width": 2, "dash": "dot"}, "label": {
+             "text": name, "textposition": "end", "textangle": 0, "xanchor": "left", "font": {"size": 14}}}
+        for name, eps in (marks or {}).items()
+    ]
+    if zeros is not None:
+        layout["yaxis2"] = layout["yaxis"] | {
+            "domain": [0, 0.2], "range": [-8, 108], "tickvals": [0, 50, 100], "title": {"text": "gradient 0, %"},
+        }
+    return _figure(traces, layout)
+
+
+def describe_curves(
+    curves: Mapping[str, Mapping[float, Share]], *, names: Mapping[str, str] | None = None
+) -> str:
+    """The curves in words, one sentence each, for those who do not see them.
+
+    >>> describe_curves({"margin": {0.0: Share(99, 100), 0.1: Share(20, 100)}})
+    'Share that withstood. margin: 99 % at ε = 0, 20 % at ε = 0.1.'
+    """
+    called = dict(names or {})
+    said = []
+    for key, points in curves.items():
+        parts = ", ".join(f"{100 * share.value:.0f} % at ε = {eps:g}" for eps, share in sorted(points.items()))
+        said.append(f"{called.get(key, key)}: {parts}.")
+    return " ".join(["Share that withstood.", *said])
+
+
+def distance_curves(
+    distances: Mapping[str, Tensor | Sequence[float]], *, most: float | None = None,
+    names: Mapping[str, str] | None = None, norm: str = "linf", height: int = 330,
+) -> Figure:
+    """For each system a stair: the share of its images for which nothing was found within ε.
+
+    Args:
+        distances: the smallest ε found for each image, infinite where none was.
+        most: where the axis ends; by default a little beyond the largest finite one.
+        names: what systems are called here.
+        norm: of the distances.
+        height: in pixels.
+
+    Raises:
+        ValueError: no systems, or one without images.
+
+    >>> figure = distance_curves({"a": [0.0, 0.1, 0.2, math.inf]})
+    >>> list(figure.data[0].y)[:3]
+    [75.0, 50.0, 25.0]
+    """
+    if not distances or any(not len(values) for values in distances.values()):
+        raise ValueError("expected the distances of at least one system and image, got none")
+    called = dict(names or {})
+    found = {key: sorted(map(float, values)) for key, values in distances.items()}
+    finite = [value for values in found.values() for value in values if math.isfinite(value)]
+    end = most if most is not None else 1.1 * max([*finite, 0.05])
+    traces = []
+    for key, pen in _pens(found).items():
+        values, n = found[key], len(found[key])
+        within = [value for value in values if value <= end]
+        x = [0.0, *(value for value in within if value > 0), end]
+        start = sum(value == 0 for value in values)
+        y = [100 * (n - start) / n, *(100 * (n - start - i - 1) / n for i in range(len(within) - start))]
+        y.append(y[-1])
+        colour, dash, symbol = pen
+        trace = _line(called.get(key, key), (colour, dash, symbol), x, y)
+        traces.append(trace | {
+            "mode": "lines", "line": trace["line"] | {"shape": "hv"},
+            "hovertemplate": "nothing within ε = %{x:.3g} for %{y:.0f} %<extra>" + called.get(key, key) + "</extra>",
+        })
+    shown = {"showgrid": True, "gridcolor": "rgba(138,138,138,0.25)"}
+    words = "the smallest ε that fools" + (" (L2)" if norm == "l2" else "")
+    return _figure(traces, frame(
+        height, legend=len(found) > 1, xaxis=shown | {"title": {"text": words}, "range": [0, end]},
+        yaxis=shown | {"title": {"text": "nothing found, %"}, "range": [-3, 103], "tickvals": [0, 25, 50, 75, 100]},
+    ))
+
+
+def check_lights(report: HonestyReport | Mapping[str, Any], *, height: int | None = None) -> Figure:
+    """Every check of a report: its light by sign, word and colour, its figure, its threshold and its sentence.
+
+    Args:
+        report: an `HonestyReport`, or what its ``to_dict`` gave.
+        height: in pixels; by default it grows with the checks.
+    """
+    checks = checks_of(report)
+    lights = [LIGHTS[check.level] for check in checks]
+    columns = [
+        [f"<b>{light.sign} {light.word}</b>" for light in lights],
+        [f"<b>{check.name}</b>" for check in checks],
+        [said(check) for check in checks],
+        [check.threshold for check in checks],
+        [check.sentence for check in checks],
+    ]
+    colours = [[light.colour for light in lights], *([GREY] * len(checks) for _ in range(4))]
+    table = {
+        "type": "table", "columnwidth": [1, 1.2, 0.8, 2.2, 4],
+        "header": {"values": ["", "check", "figure", "threshold", "what it means"], "align": "left",
+                   "fill": {"color": faded(GREY, 0.25)}, "font": {"size": 15}, "line": {"width": 0}},
+        "cells": {"values": columns, "align": "left", "height": 46, "fill": {"color": [
+                      [faded(colour, 0.25) for colour in colours[0]], *([faded(GREY, 0.06)] for _ in range(4))]},
+                  "font": {"size": 14}, "line": {"width": 1, "color": faded(GREY, 0.3)}},
+    }
+    layout = frame(height or 60 + 58 * len(checks), legend=False, xaxis={}, yaxis={})
+    return _figure([table], layout)
+
+
+def checks_of(report: HonestyReport | Mapping[str, Any]) -> tuple[Check, ...]:
+    """A report's checks, from the report itself or from its plain values."""
+    if isinstance(report, HonestyReport):
+        return report.checks
+    return tuple(Check(**check) for check in report["checks"])
+
+
+def said(check: Check) -> str:
+    """A check's figure as people read it."""
+    return "–" if check.figure is None else f"{100 * check.figure:.1f} %".replace("-", "−")
+
+
+def _banded(name: str, pen: tuple[str, str, str], points: Sequence[tuple[float, Share]]) -> list[Trace]:
+    points = [(eps, share) for eps, share in points if share.n]
+    x = [eps for eps, _ in points]
+    low, high = ([100 * share.interval[end] for _, share in points] for end in (0, 1))
+    band = {
+        "type": "scatter", "mode": "lines", "name": "95 % interval", "x": x + x[::-1], "y": high + low[::-1],
+        "fill": "toself", "fillcolor": faded(pen[0], 0.15), "line": {"width": 0}, "hoverinfo": "skip",
+        "showlegend": False, "legendgroup": name,
+    }
+    line = _line(name, pen, x, [100 * share.value for _, share in points])
+    return [band, line | {
+        "legendgroup": name, "customdata": [f"{share.count} of {share.n}: {share.percent()} %" for _, share in points],
+        "hovertemplate": "ε = %{x:g}: %{customdata}<extra>" + name + "</extra>",
+    }]
+
+
+def _line(name: str, pen: tuple[str, str, str], x: Sequence[float], y: Sequence[float]) -> Trace:
+    colour, dash, symbol = pen
+    return {"type": "scatter", "mode": "lines+markers", "name": name, "x": list(x), "y": list(y),
+            "line": {"color": colour, "dash": dash, "width": 3},
+            "marker": {"color": colour, "symbol": symbol, "size": 10}}
+
+
+def _pens(keys: Mapping[str, object]) -> dict[str, tuple[str, str, str]]:
+    spare = iter([pen for pen in PENS if pen not in [CURVE_PENS[key] for key in keys if key in CURVE_PENS]] + [*PENS])
+    return {key: CURVE_PENS[key] if key in CURVE_PENS else next(spare) for key in keys}
+
+
+def _figure(traces: list[Trace], layout: dict[str, Any]) -> Figure:
+    import plotly.graph_objects as go
+
+    return go.Figure({"data": traces, "layout": layout})
