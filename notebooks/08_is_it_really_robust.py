@@ -1,0 +1,360 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 8 · Is it really robust? An investigation
+#
+# **After this notebook you can**
+#
+# - find gradient masking in somebody else's result, clue by clue;
+# - tell a weak attack from a strong system, with attacks that need no gradient and attacks aimed at the decision;
+# - write down a robust accuracy with everything a reader must know to believe it.
+#
+# | time | you need | runs in |
+# | --- | --- | --- |
+# | 60 minutes | notebooks 00, 01 and 03 | about 20 seconds, 10 with `FAST` |
+#
+# **The case.** A colleague trained two systems on the same pictures and attacked both with PGD, at ε = 0.2. "TRA keeps
+# nothing. RBC keeps almost everything. Binary codes are robust." You are the reviewer.
+
+# %% tags=["parameters"]
+FAST = False  # True: fewer images, for a quick look
+SEED = 0  # of everything random
+DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
+
+# %%
+import torch
+from torch import nn
+
+from tasklab import PGD, TRA, System, attack, evaluate, load, load_data
+from tasklab.attacks import Noise, Square
+from tasklab.evaluation import Share, mcnemar, stream_report
+from tasklab.figures import decision_histogram, lines, outcome_stack, read_decisions
+from tasklab.models.fast import PLAIN
+from tasklab.scenario import Scenario
+
+test = load_data(DATA, "test").subset(100 if FAST else 300)
+x, y = test.x(), test.labels
+tra, rbc = load(f"{DATA}-tra"), load(f"{DATA}-rbc")
+
+# %% [markdown]
+# ## 1 · The claim
+#
+# First of all, repeat it. PGD climbs each system's own training loss, ten steps, from the picture, last iterate kept.
+
+# %%
+def published(eps, objective="train"):
+    return PGD(eps=eps, steps=10, random_start=False, keep="last", objective=objective, plan=PLAIN)
+
+
+claims = {name: evaluate(system, test, [published(0.2)])[1] for name, system in (("TRA", tra), ("RBC", rbc))}
+outcome_stack([(f"{name} under the published attack", row.outcomes) for name, row in claims.items()], legend=True)
+
+# %% tags=["check"]
+for name, row in claims.items():
+    print(f"{name}: {row.outcomes.accuracy} % right (with its 95 % interval), n = {row.n}")
+assert claims["TRA"].outcomes.accuracy.value < 0.05 < 0.6 < claims["RBC"].outcomes.accuracy.value
+
+# %% [markdown]
+# The numbers are right. Is the conclusion? A small number under attack is a *fact*: here are the pictures.
+# A large number is a *claim*: "we found none". The question is how well one has looked.
+#
+# ## 2 · First clue: make ε larger
+#
+# A larger ball contains more pictures. So accuracy should fall with ε. At ε = 1 the attacker may replace the picture by
+# *any other picture*.
+#
+# **Predict.** Sketch the two curves. What does RBC keep at ε = 1?
+
+# %%
+guess = None  # RBC at ε = 1, in percent
+
+# %%
+radii = (0.02, 0.05, 0.1, 0.2, 0.4, 1.0)
+swept = {name: [attack(system, x, y, published(eps)) for eps in radii] for name, system in (("TRA", tra), ("RBC", rbc))}
+curves = {name: (radii, [result.accuracy for result in results]) for name, results in swept.items()}
+lines(curves, x="ε", y="share still right", log_x=True, y_range=(-0.03, 1.03))
+
+# %% tags=["check"]
+print("you said", guess, "and RBC keeps", round(100 * swept["RBC"][-1].accuracy), "% when every picture is allowed")
+assert swept["TRA"][-1].accuracy < 0.05
+assert swept["RBC"][-1].accuracy > 0.6, "RBC should still seem untouched at ε = 1."
+assert swept["RBC"][2].accuracy - swept["RBC"][-1].accuracy < 0.02, "RBC's curve should be flat from 0.1 on."
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# RBC's curve is flat. With *every* picture allowed, "almost everything" is still right. That cannot be: a picture of
+# another digit is within reach. The attack is broken, whatever the system is.
+#
+# Compare the paper's Table 1: RBC, ResNet-18, CIFAR-10, FGSM with growing ε: 90.92, 90.91, 90.94.
+# </details>
+#
+# ## 3 · Second clue: did the attack do anything?
+#
+# **Predict.** Of the pictures that RBC "defends" at ε = 0.2, how many were changed at all?
+
+# %%
+guess = None  # in percent
+
+# %%
+result = swept["RBC"][radii.index(0.2)]
+kept = result.decoded == y
+print(f"{int(kept.sum())} pictures are still right; {int((kept & ~result.unmoved).sum())} of them were changed")
+print(f"gradient exactly 0 at every step: {int((kept & result.zero_gradient).sum())} of them")
+
+# %% tags=["check"]
+assert float((kept & result.unmoved).sum()) > 0.95 * float(kept.sum()), "Nearly all of them came back bit for bit."
+assert torch.equal(result.unmoved & kept, result.zero_gradient & kept), "Unmoved, because there was no gradient."
+
+# %% [markdown]
+# ## 4 · Third clue: where does the gradient get lost?
+#
+# Follow the chain: picture → outputs → loss. The dotted line is S = 350: where a picture's worst bit has its margin.
+
+# %%
+clean = rbc.read(x)
+decision_histogram(read_decisions(rbc.task, clean, None, y), legend=True)
+
+# %% tags=["check"]
+margins = rbc.task.codec.margins(clean).gather(1, y[:, None]).squeeze(1)
+loss = rbc.task.loss(clean, y)
+assert torch.equal(loss == 0, margins >= rbc.task.S), "The loss is 0 exactly where every bit has its margin S."
+assert torch.equal(result.zero_gradient, loss == 0), "And exactly there the attack found no gradient."
+print(f"{float((margins >= rbc.task.S).float().mean()):.1%} of the pictures have margin ≥ S")
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# Most pictures lie to the right of S. There the loss is $\mathrm{relu}(S - z s)^2 = 0$, its gradient is 0, `sign(0)` is
+# 0, and the "adversarial" picture is the picture. The accuracy under this attack is the share of *well-fitted*
+# pictures, and little else. This is *gradient masking*. Nobody cheated: the loss does just what training needs.
+# </details>
+#
+# ## 5 · Without a gradient
+#
+# If only the gradient is missing, attacks that need none should do better. `Noise` tries random changes of up to ε.
+# `Square` searches at random, too, but keeps what helps; it only looks at the margin's *value*.
+#
+# **Predict.** Order the three by what they leave of RBC: PGD on the own loss, noise, Square.
+
+# %%
+guess = []  # from most to least left
+
+# %%
+blind = [Noise(eps=0.2, steps=20, seed=SEED), Square(eps=0.2, steps=200 if FAST else 500, seed=SEED)]
+rows = {"PGD, own loss": claims["RBC"]} | {row.attack: row for row in evaluate(rbc, test, blind)[1:]}
+outcome_stack([(name, row.outcomes) for name, row in rows.items()], legend=True)
+
+# %% tags=["check"]
+left = {name: row.outcomes.accuracy.value for name, row in rows.items()}
+assert left["square"] < 0.2 < left["PGD, own loss"], "Blind search should beat the attack that has a gradient."
+assert left["noise"] < left["PGD, own loss"] + 0.02, "Even noise should do about as well."
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# An attack that sees *less* breaks *more*. Whenever that happens, the stronger attack was broken.
+# </details>
+#
+# ## 6 · Ask the right question
+#
+# Training wanted margins of S. The attacker wants a margin below 0. So climb minus the margin. Same PGD, same ε, same
+# steps.
+#
+# **Predict.** What is left of RBC?
+
+# %%
+guess = None  # in percent
+
+# %%
+aimed = {name: evaluate(system, test, [published(0.2, "margin")])[1] for name, system in (("TRA", tra), ("RBC", rbc))}
+rows = [("RBC, own loss", claims["RBC"]), ("RBC, margin", aimed["RBC"]), ("TRA, own loss", claims["TRA"]),
+        ("TRA, margin", aimed["TRA"])]
+outcome_stack([(name, row.outcomes) for name, row in rows], legend=True)
+
+# %% tags=["check"]
+print("you said", guess, "and it is", aimed["RBC"].outcomes.accuracy, "%")
+assert aimed["RBC"].outcomes.accuracy.value < 0.05, "Aimed at the margin, the same PGD should leave next to nothing."
+assert aimed["RBC"].zero_gradient.value == 0 and claims["RBC"].zero_gradient.value > 0.5
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# Next to nothing. For TRA both questions give the same answer: its loss has a slope everywhere. That is the *positive
+# control*: the code can attack. RBC differs from TRA in the question that was asked, not in what withstands an attack.
+# </details>
+#
+# ## 7 · A fair comparison
+#
+# At ε = 0.2 both are at 0, so nothing can be compared there. Take a small ε, the *strong* attack for both, and the same
+# pictures for both. McNemar's test asks whether the pictures on which only one of them is right could be coin tosses.
+#
+# **Predict.** Which of the two keeps more at ε = 0.05?
+
+# %%
+strong = [PGD(eps=0.05, steps=20, objective=objective, seed=SEED) for objective in ("margin", "bits", "train")]
+worst = {}
+for name, system in (("TRA", tra), ("RBC", rbc)):
+    found = evaluate(system, test, strong)[1:]
+    worst[name] = torch.stack([row.decoded == row.labels for row in found]).all(dim=0)  # right under all three
+    print(f"{name}: worst case found, {Share.of(worst[name])} % right")
+print("p =", round(mcnemar(worst["TRA"], worst["RBC"]), 4))
+
+# %% tags=["check"]
+assert worst["RBC"].float().mean() < worst["TRA"].float().mean() + 0.08, "RBC should not be clearly ahead of TRA."
+assert worst["RBC"].float().mean() < claims["RBC"].outcomes.accuracy.value, "Not even at a quarter of the ε."
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# RBC keeps no more than TRA. A p below 0.05 says that the difference between them is unlikely to be chance.
+# Both numbers are worst cases over three attacks, and still only *upper bounds*: a better attack may come.
+# </details>
+#
+# ## 8 · All clues at once
+#
+# tasklab asks eight questions of a claimed result. Here is the report on your colleague's number.
+
+# %%
+from IPython.display import Markdown
+
+few = test.subset(60 if FAST else 150)
+*_, report = stream_report(rbc, few, published(0.2), queries=100 if FAST else 300)
+Markdown(report.to_markdown())
+
+# %% tags=["check"]
+verdicts = {check.name: check.level for check in report.checks}
+assert report.verdict == "fail"
+assert all(verdicts[name] == "fail" for name in ("zero gradient", "unbounded", "adaptive")), verdicts
+
+# %% [markdown]
+# ## Exercise 1 · A lie detector (8 minutes)
+#
+# Write `suspicious(result)`: True if more than 10 % of the pictures that were right before the attack had a zero
+# gradient, or more than 10 % of them came back unmoved.
+#
+# *Hint.* `result.share(result.zero_gradient)` is a share among the pictures that were right before.
+
+# %% tags=["exercise"]
+def suspicious(result):
+    return None  # replace this line
+
+
+# %% tags=["solution"]
+def suspicious(result):
+    return result.share(result.zero_gradient) > 0.1 or result.share(result.unmoved) > 0.1
+
+
+# %% tags=["check"]
+assert suspicious(attack(rbc, x, y, published(0.2))) is not None, "Exercise 1: suspicious should return True or False."
+assert suspicious(attack(rbc, x, y, published(0.2))), "Exercise 1: the masked attack on RBC is suspicious."
+assert not suspicious(attack(tra, x, y, published(0.2))), "Exercise 1: the attack on TRA is not. It works."
+assert suspicious(attack(tra, x, y, published(0.0))), "Exercise 1: with ε = 0 nothing moves, so that is suspicious."
+
+# %% [markdown]
+# ## Exercise 2 · Make TRA "robust" (8 minutes)
+#
+# Masking is no privilege of binary codes. Wrap TRA's network so that it answers every picture as before, but keeps more
+# than 80 % under the published attack at ε = 0.2. No training!
+#
+# *Hint.* In notebook 01 you saw that cross-entropy has no gradient left (in 32-bit numbers) if the largest score is
+# more than about 104 ahead. What can you do to the scores without changing which is the largest?
+
+# %% tags=["exercise"]
+class Disguise(nn.Module):
+    def forward(self, z):
+        return z  # replace this line
+
+
+masked_tra = System(nn.Sequential(tra.network, Disguise()), TRA())
+
+# %% tags=["solution"]
+class Disguise(nn.Module):
+    def forward(self, z):
+        return 1000 * z
+
+
+masked_tra = System(nn.Sequential(tra.network, Disguise()), TRA())
+
+# %% tags=["check"]
+assert torch.equal(masked_tra.predict(x), tra.predict(x)), "Exercise 2: every answer should stay as it was."
+disguised = attack(masked_tra, x, y, published(0.2)).accuracy
+assert disguised > 0.8, f"Exercise 2: it keeps only {disguised:.0%}. Make the leading score lead by more."
+exposed = attack(masked_tra, x, y, published(0.2, "margin")).accuracy
+assert exposed < 0.05, "Exercise 2: the margin attack should see through it."
+print(f"own loss: {disguised:.0%} right; margin: {exposed:.0%} right; and it is the same network")
+
+# %% [markdown]
+# ## Exercise 3 · INT's weak spot (10 minutes)
+#
+# INT has a single output. `margin` can get stuck: it pushes towards the *nearer* end of the interval only. Attack
+# `load(f"{DATA}-int")` with `PGD(eps=0.2, objective=...)` for each objective in the list, and keep the one that leaves
+# the fewest right answers.
+#
+# *Hint.* `attack(system, x, y, settings).accuracy` in a loop; `min(left, key=left.get)` is the name of the smallest.
+
+# %% tags=["exercise"]
+objectives = ["train", "margin", "up", "down", "bits"]
+best = None  # replace None: one of the objectives
+
+# %% tags=["solution"]
+left = {o: attack(load(f"{DATA}-int"), x, y, PGD(eps=0.2, objective=o, seed=SEED)).accuracy for o in objectives}
+best = min(left, key=left.get)
+left
+
+# %% tags=["check"]
+assert best in objectives, "Exercise 3: `best` should be one of the objectives."
+tried = [attack(load(f"{DATA}-int"), x, y, PGD(eps=0.2, objective=o, seed=SEED)) for o in (best, "bits")]
+chosen, bits = (result.accuracy for result in tried)
+assert chosen <= bits + 0.02, f"Exercise 3: {best} leaves {chosen:.0%}; another objective in the list leaves less."
+print("'bits' tries both ends of the interval for each picture and keeps the better try")
+
+# %% [markdown]
+# ## The same in the app
+#
+# The page "Really robust?" runs the clues live; the verdict lights are those of section 8.
+
+# %%
+systems = tuple(f"{DATA}-{key}" for key in ("tra", "rbc"))
+print(Scenario(data=DATA, systems=systems, eps=0.2, steps=10, keep="last", n=len(test)).link("robust"))
+
+# %% [markdown]
+# ## Questions (5 minutes)
+#
+# 1. Name three clues that would have made you suspicious *without* running anything yourself.
+# 2. Why does a large zero-gradient share make an accuracy meaningless, rather than just a little too high?
+# 3. Your colleague replies: "Then we attack with 1,000 steps instead of 10." Does that help?
+# 4. What has to stand beside a robust accuracy so that a reader can judge it? List at least five things.
+#
+# <details><summary>Answers</summary>
+#
+# 1. Flat in ε; a stronger attack that leaves more than a weaker one; noise or black-box attacks that do better; the
+#    attack climbs a loss that is 0 on fitted pictures; no adaptive attack.
+# 2. Those pictures were not attacked. Their share says how well training fitted, not what an attacker can do.
+# 3. No. 1,000 steps of length 0 end where they began.
+# 4. n and an interval; ε and norm; what the attack climbs; steps, step size, restarts; share of zero gradients and of
+#    unmoved pictures; for INT the decoder, and whether None counts as a success; the result of an adaptive attack.
+# </details>
+#
+# ## Further reading
+#
+# - Athalye, Carlini, Wagner (2018): *Obfuscated Gradients Give a False Sense of Security: Circumventing Defenses to
+#   Adversarial Examples*. ICML. arXiv:1802.00420. Section 3.1 lists behaviours that give masking away.
+# - Carlini, Athalye, Papernot, Brendel, Rauber, Tsipras, Goodfellow, Madry, Kurakin (2019): *On Evaluating Adversarial
+#   Robustness*. arXiv:1902.06705. The checklist behind section 8.
+# - Tramèr, Carlini, Brendel, Madry (2020): *On Adaptive Attacks to Adversarial Example Defenses*. NeurIPS.
+#   arXiv:2002.08347. Thirteen defences, thirteen questions.
+# - Andriushchenko, Croce, Flammarion, Hein (2020): *Square Attack: a query-efficient black-box adversarial attack via
+#   random search*. ECCV. arXiv:1912.00049.
+# - McNemar (1947): *Note on the sampling error of the difference between correlated proportions or percentages*.
+#   Psychometrika 12, 153–157.
