@@ -1,0 +1,192 @@
+"""Draw: a digit by hand, or a picture of one's own, read by every system, then attacked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from lab_ui import answers, controls, frame, live, own_picture, shelf
+from lab_ui.answers import Found
+from lab_ui.frame import Lab
+from lab_ui.own_picture import Own
+from lab_ui.pad import drawing_pad
+from lab_ui.words import AIM_NOTES, AIMS, title
+from tasklab.codecs import ABNORMAL
+from tasklab.data import DATASETS, PictureError
+from tasklab.figures.scene import scene_data, scene_html
+from tasklab.figures.scene_sweep import Sweep
+from tasklab.scenario import Scenario
+
+EXAMPLE = 2
+"""A digit on which the aim makes the difference, for the systems of both data sets."""
+
+LARGEST = 20
+"""Megabytes of an uploaded file."""
+
+BY_HAND, FROM_FILE = "draw", "upload"
+AS_READ = "as most systems read it"
+
+LESSON = (
+    frame.Step("Draw a digit of your own, or take an example. Every system reads it at once, on 8×8 pixels and on "
+               "28×28.", {"draw_from": BY_HAND, "eps": 0.0}),
+    frame.Step("Now attack it, aimed at the training loss: where a system is fitted, there is no gradient, and nothing "
+               "happens.", {"eps": 0.2, "train": True, "margin": False}),
+    frame.Step("The same attack aimed at the decision breaks your own handwriting.", {"train": True, "margin": True}),
+    frame.Step("Draw something that is no digit. TRA always names one; bits and intervals can say None.",
+               {"eps": 0.0}),
+)
+
+
+def page() -> None:
+    """Picture, readings, attack, files."""
+    lab = frame.open_page("draw", lesson=LESSON, bar=("data", "systems", "seed"), needs_images=False)
+    scenario = controls.attack(lab, one_objective=False)
+    head = st.container()
+    left, right = st.columns([4, 7], gap="large")
+    with left:
+        own = _picture()
+    with right:
+        read = None if own is None else _read(own, lab)
+    label = None if own is None or read is None else _label(own, read, left)
+    with head:
+        frame.headline("Draw", _lead(read or {}, label))
+    if own is None or read is None:
+        return
+    with right:
+        for data, (x, found) in read.items():
+            st.html(own_picture.readings_html(data, x, found, ABNORMAL if label is None else label))
+    if label is None:
+        st.info("No system reads a digit here. Say what it is on the left, and the attack begins.")
+        return
+    x = read[lab.data][0]
+    keys = {name: lab.key(name) for name in lab.chosen}
+    cells = own_picture.attacked(scenario, x, label, keys)
+    _attacked(lab, scenario, own, label, cells, keys)
+
+
+def _picture() -> Own | None:
+    """The pad or the upload, and what came of it; None where there is nothing yet, which was said."""
+    where = st.segmented_control("Your picture", (BY_HAND, FROM_FILE), default=BY_HAND, required=True,
+                                 key="draw_from", bind="query-params", label_visibility="collapsed")
+    if where == BY_HAND:
+        example = st.segmented_control(
+            "Start from an example", range(10), default=EXAMPLE, key="draw_example", wrap=True, bind="query-params",
+            help="No mouse, no pen? Each of these is drawn for you, and the pad takes keys, too. A second click on an "
+            "example empties the pad.",
+        )
+        return Own(drawing=drawing_pad(example))
+    file = st.file_uploader("A picture of a digit, dark on light or light on dark", key="draw_file",
+                            max_upload_size=LARGEST, help="PNG, JPEG and most others. It stays on this machine.")
+    if file is None:
+        st.info("Choose a file, or draw.")
+        return None
+    return Own(file=file.getvalue(), name=file.name)
+
+
+def _read(own: Own, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | None:
+    """By data set, the picture as it is there and what its systems read; None if it is no picture, which was said."""
+    read = {}
+    for data in sorted(shelf.DATASETS, key=lambda data: data != lab.data):
+        try:
+            x = own_picture.seen(own, data)
+        except PictureError as error:
+            st.info("Nothing is drawn yet: draw a digit, or take an example.") if own.drawing is not None else st.error(
+                f"This file cannot be read: {error}.")
+            return None
+        there = lab.systems if data == lab.data else shelf.systems(data)[0]
+        if there:
+            read[data] = x, own_picture.readings(x, there)
+    return read
+
+
+def _label(own: Own, read: dict[str, tuple[Any, dict[str, int]]], place: Any) -> int | None:
+    """What the picture shows: as said, as the example has it, or as most systems read it."""
+    said = place.selectbox("It shows a", (AS_READ, *range(10)), key="draw_label", bind="query-params",
+                           help="The attack tries to make the systems read anything else.")
+    if said != AS_READ:
+        return int(said)
+    if own.known is not None:
+        return own.known
+    return own_picture.most_read([label for _, found in read.values() for label in found.values()])
+
+
+def _attacked(lab: Lab, scenario: Scenario, own: Own, label: int, cells: Found, keys: dict[str, str]) -> None:
+    """The scene with ε to drag, its badge, and what can be taken away."""
+    if not scenario.objectives:
+        st.info("Pick at least one aim on the left, and the attack begins.")
+        return
+    for name in scenario.systems:
+        told = {cell for (each, _), cell in cells.items() if each == name and isinstance(cell, str)}
+        if told and all(isinstance(cells[name, aim], str) for aim in scenario.objectives):
+            st.info(f"{title(keys[name])}: {' '.join(sorted(told))}")
+    sweeps = {place: cell for place, cell in cells.items() if isinstance(cell, Sweep)}
+    if not sweeps:
+        return
+    words = {
+        "cells": {(keys[name], aim): cell for (name, aim), cell in cells.items()},
+        "titles": {key: title(key) for key in keys.values()},
+        "aims": {aim: (AIMS[aim], AIM_NOTES[aim]) for aim in scenario.objectives},
+        "names": DATASETS[lab.data].classes,
+    }
+    live.scene(scene_data(**words, eps=scenario.eps, title="Your picture, attacked") | {"finer": None, "ask": False},
+               key="draw_scene", on_eps=_keep_eps)
+    frame.close_page(
+        lab, code=_code(lab, scenario, own, label, list(sweeps)), tables={"attack": answers.table(cells)},
+        files={"eps_drag.html": (lambda: scene_html(**words, eps=scenario.eps, title="My picture under attack"),
+                                 "ε to drag (one HTML file)")},
+    )
+
+
+def _lead(read: dict[str, tuple[Any, dict[str, int]]], label: int | None) -> str:
+    """Who reads it, in a sentence; the scene says what the attack does."""
+    if label is None:
+        return "Draw a digit, and every system says what it reads."
+    every = [decoded for _, found in read.values() for decoded in found.values()]
+    right, none = every.count(label), every.count(ABNORMAL)
+    parts = [f"{len(every) - right - none} read something else"] if len(every) - right - none else []
+    parts += [f"{none} read None" if none > 1 else "1 reads None"] if none else []
+    rest = f"; {' and '.join(parts)}" if parts else ""
+    return f"<b>{right} of {len(every)}</b> systems read a <b>{label}</b>{rest}. Below, they are attacked."
+
+
+def _code(lab: Lab, scenario: Scenario, own: Own, label: int, runs: list[tuple[str, str]]) -> str:
+    """The library's code for what the scene shows at the present ε."""
+    names, aims = list(dict.fromkeys(n for n, _ in runs)), list(dict.fromkeys(a for _, a in runs))
+    if runs == [(name, aim) for aim in aims for name in names]:
+        loop, pad = [f"for objective in {_list(aims)}:", f"    for name in {_list(names)}:"], " " * 8
+    else:
+        pairs = ", ".join(f'("{name}", "{aim}")' for name, aim in runs)
+        loop, pad = [f"for name, objective in [{pairs}]:"], " " * 4
+    target = "" if scenario.target is None else f", targets=torch.tensor([{scenario.target}])"
+    tools = "read_picture" if own.drawing is None else "draw_strokes, read_picture"
+    tools = f"digit_strokes, {tools}" if own.known is not None else tools
+    tools = ", ".join(sorted(tools.split(", ")))
+    return "\n".join([
+        "import torch",
+        "",
+        "from tasklab import zoo",
+        f"from tasklab.attacks import {scenario.attack}, attack",
+        f"from tasklab.data import {tools}",
+        "",
+        *own.code(lab.data),
+        f"y = torch.tensor([{label}])",
+        "",
+        "decoded = {}",
+        *loop,
+        f"{pad}settings = {scenario.attack}({scenario.arguments()})",
+        f"{pad}result = attack(zoo.load(name), x, y, settings{target})",
+        f"{pad}decoded[name, objective] = result.decoded.item()  # -1 is None",
+        f"{pad}print(objective, name, result.clean_decoded.item(), '→', result.decoded.item())",
+    ])
+
+
+def _list(words: list[str]) -> str:
+    return "[" + ", ".join(f'"{word}"' for word in words) + "]"
+
+
+def _keep_eps(eps: float) -> None:
+    st.session_state["eps"] = eps
+
+
+page()
