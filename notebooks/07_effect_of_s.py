@@ -37,7 +37,7 @@ from torch import nn
 from tasklab import PGD, RBC, Recipe, System, attack, fit, load, load_data, new_system
 from tasklab.attacks import FAB
 from tasklab.evaluation import Share
-from tasklab.figures import lines
+from tasklab.figures.training import sweep_figure
 from tasklab.models.fast import PLAIN
 from tasklab.scenario import Scenario
 
@@ -150,34 +150,33 @@ for objective in ("train", "margin"):
 guess = {"clean": "", "own loss": ""}  # "rises", "falls", "stays"
 
 # %%
-sizes = (1, 16, 64, 256)
-curves = {"clean": [], "own loss": [], "zero gradient": [], "margin": []}
-for S in sizes:
+points = {}
+for S in (1, 16, 64, 256):
     system = trained(S, "paper")
     own, aimed = left(system, "train"), left(system, "margin")
-    curves["clean"].append(float((system.predict(x) == y).float().mean()))
-    curves["own loss"].append(own.accuracy)
-    curves["zero gradient"].append(own.share(own.zero_gradient))
-    curves["margin"].append(aimed.accuracy)
-lines({name: (sizes, share) for name, share in curves.items()}, x="S", y="share of the pictures", log_x=True,
-      y_range=(-0.03, 1.03))
+    points[S] = {
+        "accuracy": float((system.predict(x) == y).float().mean()), "robust_accuracy": aimed.accuracy,
+        "own_loss_accuracy": own.accuracy, "own_loss_zero_gradient": own.share(own.zero_gradient),
+    }
+sweep_figure(points)
 
 # %% tags=["check"]
-assert curves["zero gradient"][0] > curves["zero gradient"][-1] + 0.2, "At S = 1 much is fitted, at S = 256 nothing."
-assert curves["zero gradient"][-1] < 0.05
-assert curves["own loss"][0] > curves["own loss"][-1] + 0.1, "The own-loss accuracy falls with what is fitted."
-assert curves["clean"][-1] < curves["clean"][0] + 0.05, "A larger S should not have bought accuracy."
+small, large = points[1], points[256]
+assert small["own_loss_zero_gradient"] > large["own_loss_zero_gradient"] + 0.2, "At S = 1 much is fitted."
+assert large["own_loss_zero_gradient"] < 0.05, "At S = 256 nothing is: no bit has reached its margin."
+assert small["own_loss_accuracy"] > large["own_loss_accuracy"] + 0.1, "It falls with what is fitted."
+assert large["accuracy"] < small["accuracy"] + 0.05, "A larger S should not have bought accuracy."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Clean accuracy gains nothing, and "own loss" *falls*: in these few epochs a large S is not reached. Fewer bits have
-# their margin, so fewer pictures have a loss of 0, so the attack on the own loss finds a slope again.
+# Without an attack a large S gains nothing, and "attack on the training loss" *falls*: in these few epochs a large S is
+# not reached. Fewer bits have their margin, so fewer pictures have a loss of 0, so that attack finds a slope again.
 #
 # With many more epochs, or a larger learning rate, a large S is reached, and the curves look different. So "the effect
 # of S" is an effect of *how far training got*. It is an optimisation story, told by a masked attack.
-# Where much is fitted (on the left), "own loss" and "zero gradient" all but coincide: what is counted as right is what
-# the attack could not climb.
+# Where much is fitted (on the left), it all but coincides with "gradient of the loss exactly 0": what is counted as
+# right is what the attack could not climb.
 # </details>
 #
 # ## 5 · The shipped systems
