@@ -110,9 +110,9 @@ def ensemble(
 ) -> list[Entry]:
     """The attacks of a preset, the cheapest first.
 
-    Gradients climb the margin, each term of it (bits, interval ends, or rivals), the training loss where that is a
-    cross-entropy, and AutoAttack's ratio; where None is no success, or the preset is full, the margin of each other
-    class. Noise and random search need no gradient.
+    Gradients climb the margin, each term of it (bits, interval ends, or rivals), and the training loss where that is a
+    cross-entropy, AutoAttack's ratio where it is not; where None is no success, or the preset is full, the margin of
+    each other class too. Noise and random search need no gradient.
 
     Raises:
         ValueError: no such preset.
@@ -125,18 +125,19 @@ def ensemble(
     first: list[Settings] = [
         PGD(steps=10, random_start=False, objective=aim, **shared), PGD(steps=20, objective=sweep, **shared)
     ]
-    if isinstance(task.codec, Argmax):
-        first.append(PGD(steps=20, objective="train", **shared))
+    other = "train" if isinstance(task.codec, Argmax) else "dlr"  # a cross-entropy is never flat; other losses are
     if preset == "quick":
+        if other == "train":
+            first.append(PGD(steps=20, objective=other, **shared))
         return [Entry(settings) for settings in (*first, Noise(steps=10, kind="corner", **shared))]
     full = preset == "full"
     again = [APGD(steps=50, objective=aim, **shared)]
     if task.num_classes > 2 and not isinstance(task.codec, Interval):
-        again.append(APGD(steps=50, objective="dlr", **shared))
+        again.append(APGD(steps=50, objective=other, **shared))
     deep: list[Settings] = [
-        APGD(steps=200 if full else 50, restarts=10 if full else 5, objective=aim, **shared),
+        APGD(steps=200 if full else 50, restarts=10 if full else 4, objective=aim, **shared),
         APGD(steps=200 if full else 50, restarts=5 if full else 1, objective=sweep, **shared),
-        Square(steps=1250 if full else 250, tries=8, objective=aim, **shared),
+        Square(steps=1000 if full else 200, tries=16, **shared),
     ]
     if aim == sweep:
         del deep[1]
