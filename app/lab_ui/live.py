@@ -43,6 +43,11 @@ _strip = st.components.v2.component(
     js=script() + (WEB / "live_strip.js").read_text(),
 )
 
+_codecs = st.components.v2.component(
+    "tasklab_codecs", html=ROOT, css=STYLE + (WEB / "live_codecs.css").read_text(),
+    js=script() + (WEB / "codec_math.js").read_text() + (WEB / "live_codecs.js").read_text(),
+)
+
 
 def scene(
     data: dict[str, Any], *, key: str, on_eps: Callable[[float], None], on_finer: Callable[[str], None] | None = None
@@ -97,3 +102,13 @@ def strip(images: ImageSet, places: Sequence[int], chosen: int, *, key: str, on_
         "places": list(places), "names": [images.classes[int(images.labels[place])] for place in places],
     }
     _strip(key=key, data=data, on_pick_change=picked)
+
+
+def codecs(data: dict[str, Any], *, key: str) -> None:
+    """Outputs to drag; where a hand leaves them is in the session's state, ``key``, under ``"outputs"``.
+
+    Args:
+        data: panels of `lab_ui.codec_panels`, the label, and the names of the classes.
+        key: of the component.
+    """
+    _codecs(key=key, data=data, on_outputs_change=lambda: None)

@@ -1,0 +1,87 @@
+"""Codecs: what outputs mean, and what the losses make of them; outputs are dragged by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from lab_ui import codec_panels, frame, live
+from tasklab.figures.style import LOOKS
+
+URL = "query-params"
+GAPS = {"None": "abnormal", "class below": "floor"}
+LESSON = (
+    frame.Step("Drag INT's marker along the line. Between two intervals the answer is None: no class at all.",
+               {"codecs_label": "3", "codecs_gap": "None", "codecs_alpha": 4.0}),
+    frame.Step("Inside the label's interval INT's loss is exactly 0, and so is its gradient. An attack that climbs "
+               "it has nothing to follow.", {"codecs_beta": 16.0}),
+    frame.Step("RBC reads a bit by its sign, but its loss asks for S: drag a bit to its rail: the pull vanishes.",
+               {"codecs_S": 350, "codecs_code": "binary"}),
+    frame.Step("A smaller S moves the rails, not the sign. Where the answer changes stays where it was.",
+               {"codecs_S": 50}),
+    frame.Step("DeepBE under squared error: the pull never stops. What the loss leaves alone is a choice.",
+               {"codecs_S": 350, "codecs_loss": "mse"}),
+)
+HELP = {
+    "label": "The true class: what the losses want to be read.",
+    "S": "How far beyond 0 RBC's loss wants every bit. The paper uses 350.",
+    "code": "Which bits mean which class: its number in binary, Gray's code, rows of a Hadamard matrix (15 bits), "
+    "or the best of many random draws.",
+    "bits": "How many bits: at least 4 for 10 classes. More bits leave more codewords that mean None.",
+    "alpha": "The length of the gap between two intervals.",
+    "beta": "The length of an interval.",
+    "s0": "Where the first interval begins.",
+    "gap": "The paper has two rules: outside every interval is None, or a gap belongs to the class below it.",
+    "loss": "What DeepBE is trained with: the hinge that the paper writes, squared error as in the original work, or "
+    "cross-entropy of each bit.",
+}
+
+
+def page() -> None:
+    """Settings on the left, four systems to drag."""
+    lab = frame.open_page("codecs", lesson=LESSON, bar=(), needs_images=False)
+    label, settings = _controls()
+    made = codec_panels.tasks(**settings)
+    signs = " · ".join(f"{look.sign} {look.word}" for look in LOOKS.values())
+    frame.headline("Codecs", "One label, four ways to answer. <b>Drag an output</b> and read what it means, what it "
+                   "costs, and which way the loss pulls.")
+    panels = [codec_panels.panel(key, task, label) for key, task in made.items()]
+    live.codecs({"panels": panels, "label": label, "names": [str(k) for k in range(codec_panels.CLASSES)]},
+                key="codecs_live")
+    st.caption(f"{signs} · blue ground: what the label {label} needs to be read · ▲ ▼ ◀ ▶: which way training pulls · "
+               "drag with the mouse or a finger, or go to a marker with Tab and move it with the arrow keys")
+    outputs = {spec["key"]: spec["start"] for spec in panels} | _moved({spec["key"]: spec["width"] for spec in panels})
+    frame.close_page(lab, code=codec_panels.code(made, outputs, label), tables={"codewords": codec_panels.table(made)})
+
+
+def _controls() -> tuple[int, dict[str, Any]]:
+    """The label, and the settings of the four tasks."""
+    with st.sidebar:
+        label = st.selectbox("Label", [str(k) for k in range(codec_panels.CLASSES)], codec_panels.LABEL,
+                             key="codecs_label", bind=URL, help=HELP["label"])
+        st.markdown("**INT**")
+        alpha = st.slider("α, the gap", 0.0, 16.0, 4.0, 0.5, key="codecs_alpha", bind=URL, help=HELP["alpha"])
+        beta = st.slider("β, the interval", 0.5, 32.0, 16.0, 0.5, key="codecs_beta", bind=URL, help=HELP["beta"])
+        s0 = st.number_input("s0, the start", -1000.0, 1000.0, 0.0, 1.0, key="codecs_s0", bind=URL, help=HELP["s0"])
+        gap = st.segmented_control("A gap reads", list(GAPS), default="None", required=True, key="codecs_gap",
+                                   bind=URL, help=HELP["gap"])
+        st.markdown("**RBC and DeepBE**")
+        S = st.slider("S, RBC's margin", 0, 1000, 350, 10, key="codecs_S", bind=URL, help=HELP["S"])
+        code = st.selectbox("Code", codec_panels.CODES, key="codecs_code", bind=URL, help=HELP["code"])
+        bits = st.slider("B, the bits", 4, 8, 4, key="codecs_bits", bind=URL, help=HELP["bits"],
+                         disabled=code == "hadamard")
+        loss = st.segmented_control("DeepBE's loss", ("hinge", "mse", "bce"), default="hinge", required=True,
+                                    key="codecs_loss", bind=URL, help=HELP["loss"])
+    return int(label), {"S": S, "code": code, "bits": bits, "alpha": alpha, "beta": beta, "s0": s0, "gap": GAPS[gap],
+                        "loss_form": loss}
+
+
+def _moved(widths: dict[str, int]) -> dict[str, list[float]]:
+    """Where a hand has left the outputs, as far as they still fit."""
+    state = st.session_state.get("codecs_live")
+    found = (state or {}).get("outputs") or {}
+    return {key: [float(v) for v in z] for key, z in found.items() if len(z) == widths.get(key)}
+
+
+page()
