@@ -1,0 +1,186 @@
+"""What was measured, as a page to read beside the systems and as plain values for anything that shows it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tasklab.evaluation import Share, WorstRow, to_markdown, worst_markdown
+from tests.benchmarks.rivals import AUTO, LONG, RAW, STAGES, STANDARD
+
+SLACK, FIFTH = 0.2, 0.2
+"""Points of accuracy by which a rival may be below the ensemble, and the share of AutoAttack's time it may take."""
+
+
+@dataclass(kw_only=True)
+class Results:
+    """Cells so far, and on how many images each table is."""
+
+    n: int
+    compared: int
+    defended: int
+    reported: int
+    worst: list[WorstRow] = field(default_factory=list)
+    comparison: list[dict[str, Any]] = field(default_factory=list)
+    reports: list[dict[str, Any]] = field(default_factory=list)
+
+
+def write(results: Results, about: dict[str, Any], folder: Path) -> None:
+    """Write ``robustness.md`` and ``robustness.json``."""
+    values = {
+        "machine": about,
+        "worst": [row.to_dict() for row in _sorted(results)],
+        "comparison": sorted(results.comparison, key=_place),
+        "reports": sorted(results.reports, key=_place),
+    }
+    (folder / "robustness.json").write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    (folder / "robustness.md").write_text(page(results, about))
+
+
+def page(results: Results, about: dict[str, Any]) -> str:
+    """The page."""
+    said = ", ".join(f"{key} {value}" for key, value in about.items() if value is not None)
+    lines = [
+        "# How robust the shipped systems are",
+        "",
+        "Accuracies in % on the first test images of MNIST, Linf, with 95 % Wilson intervals. All are upper bounds: "
+        "the worst case *found*. Written by `python -m tests.benchmarks.worst_case`; "
+        "[the same as values](robustness.json); [the systems](README.md).",
+        "",
+        f"Measured with {said}. Seconds are by the clock, on a machine that does other things as well, and in brackets "
+        "of the processor, which is the fairer figure.",
+    ]
+    if results.worst:
+        lines += ["", "## The worst case found", "", *_worst(results)]
+    if results.comparison:
+        lines += ["", "## Is the ensemble strong, and quick?", "", *_comparison(results)]
+        lines += ["", "## What each attacker can see", "", *_sight(results)]
+    if results.reports:
+        lines += ["", "## Which check fires", "", *_reports(results)]
+    return "\n".join(lines) + "\n"
+
+
+def _worst(results: Results) -> list[str]:
+    rows = _sorted(results)
+    names = " ".join(dict.fromkeys(row.system for row in rows))
+    radii = " ".join(f"{r:g}" for r in sorted({row.eps for row in rows}))
+    return [
+        f"n = {results.n}. *Own loss*: PGD-20 on the system's training loss, last iterate, as published, with the "
+        "share of correct images on which its gradient was exactly 0 all the way; where that is large, the accuracy "
+        "before it says how the attack failed. *Worst case*: an image stands if no attack of the ensemble `standard`"
+        " fooled it; None (no codeword) counts as fooled, and its share is given.",
+        "",
+        "    tasklab data mnist",
+        f"    tasklab worst {names} --eps {radii} --preset standard --n {results.n}",
+        "",
+        worst_markdown(rows),
+    ]
+
+
+def _comparison(results: Results) -> list[str]:
+    rows = sorted(results.comparison, key=_place)
+    strong = [row for row in rows if _behind(row) <= SLACK]
+    quick = [row for row in rows if _ratio(row) <= FIFTH]
+    table = []
+    for row in rows:
+        made = row["attackers"]
+        ours = made[STANDARD]
+        line = {"system": row["system"], "ε": f"{row['eps']:g}", "n": str(row["n"])}
+        line["standard %"] = Share(ours["standing"], row["n"]).percent()
+        for name in (AUTO, RAW, LONG):
+            line[f"{name} %"] = f"{100 * made[name]['standing'] / row['n']:.1f}" if name in made else "–"
+        line["they alone broke"] = str(len(_missed(row)))
+        line |= {f"{name}: s (CPU)": _times(made[name]) for name in (STANDARD, AUTO, LONG)}
+        line["÷ AutoAttack (CPU)"] = f"{_ratio(row, 'seconds'):.2f} ({_ratio(row):.2f})"
+        table.append(line)
+    outside = sum(one["outside"] for row in rows for one in row["attackers"].values())
+    return [
+        f"The first {results.compared} images ({results.defended} on adversarially trained systems), every attacker in "
+        "one process and one thread, one after the other on the same images; whatever they say of themselves, an image "
+        "is broken if the system itself, in float32, no longer reads its label in an image of the ball. *AutoAttack* "
+        "is torchattacks' (APGD on cross-entropy, targeted APGD, targeted FAB, with the 10 steps each that "
+        "torchattacks gives them, and Square with 5,000 queries) on the classes' scores with None as a further class, "
+        "`system.as_logits()`; for TRA also on the network's own logits. *PGD-200 × 10* climbs the margin. Before the "
+        "clock starts, 64 images go through each once. *They alone broke*: images that a rival fooled and the ensemble "
+        "did not.",
+        "",
+        f"In {len(strong)} of {len(rows)} cells no rival leaves fewer images standing (by more than {SLACK:g} points); "
+        f"the ensemble takes at most a fifth of AutoAttack's processor time in {len(quick)} of {len(rows)}. "
+        f"{outside} images came back outside the ball.",
+        "",
+        f"    python -m tests.benchmarks.worst_case --n 0 --report 0 --compare {results.compared} "
+        f"--defended {results.defended}",
+        "",
+        to_markdown(pd.DataFrame(table)),
+    ]
+
+
+def _sight(results: Results) -> list[str]:
+    table = []
+    for row in sorted(results.comparison, key=_place):
+        left = row["attackers"][AUTO]["stages"]
+        line = {"system": row["system"], "ε": f"{row['eps']:g}"}
+        line |= {f"{name} flat %": f"{100 * share:.0f}" for name, share in row["zero_gradient"].items()}
+        line |= {f"after {name}": str(count) for name, count in zip(STAGES, left, strict=True)}
+        table.append(line)
+    return [
+        "The share of correct images on which what is climbed has a gradient of exactly 0 at the image: the own loss, "
+        "AutoAttack's cross-entropy and its published ratios DLR and DLR towards the runner-up (on the classes' "
+        "scores), and the margin. The first two scores of a correct image are its margin m and None's 0, and the third "
+        "is often the runner-up's −m: there the published DLR is the constant −½. Then how many images AutoAttack's "
+        "attacks left, one after the other; an attack with nothing to follow leaves them to the next.",
+        "",
+        to_markdown(pd.DataFrame(table)),
+    ]
+
+
+def _reports(results: Results) -> list[str]:
+    rows = sorted(results.reports, key=_place)
+    table = []
+    for row in rows:
+        line = {"system": row["system"], "ε": f"{row['eps']:g}", "claim %": f"{100 * row['accuracy']:.1f}",
+                "worst %": f"{100 * row['lowest']:.1f}", "verdict": row["verdict"]}
+        for check in row["checks"]:
+            figure = "–" if check["figure"] is None else f"{100 * check['figure']:.1f}"
+            line[check["name"]] = figure if check["level"] in ("pass", "not run") else f"**{figure}** {check['level']}"
+        table.append(line)
+    return [
+        f"PGD-20 on the system's own loss, last iterate, as a claim, and the eight checks of `tasklab check` on it, in "
+        f"% or points; n = {results.reported}. A check that fires is bold.",
+        "",
+        *(f"    tasklab check {row['system']} --eps {row['eps']:g} --n {results.reported}" for row in rows),
+        "",
+        to_markdown(pd.DataFrame(table)),
+    ]
+
+
+def _place(row: dict[str, Any]) -> tuple[str, float]:
+    return row["system"], row["eps"]
+
+
+def _sorted(results: Results) -> list[WorstRow]:
+    return sorted(results.worst, key=lambda row: (row.system, row.eps))
+
+
+def _missed(row: dict[str, Any]) -> set[int]:
+    return {image for one in row["attackers"].values() for image in one["broke_what_standard_did_not"]}
+
+
+def _behind(row: dict[str, Any]) -> float:
+    """By how many points the ensemble's accuracy is above the lowest of the others."""
+    made = row["attackers"]
+    lowest = min(one["standing"] for name, one in made.items() if name != STANDARD)
+    return 100 * float(made[STANDARD]["standing"] - lowest) / float(row["n"])
+
+
+def _ratio(row: dict[str, Any], clock: str = "cpu_seconds") -> float:
+    return float(row["attackers"][STANDARD][clock]) / float(row["attackers"][AUTO][clock])
+
+
+def _times(one: dict[str, Any]) -> str:
+    return f"{one['seconds']:.1f} ({one['cpu_seconds']:.1f})"
+

@@ -1,0 +1,108 @@
+"""The comparison in miniature: every attacker takes part, one judge counts, cells are kept, the page holds them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from tasklab.data import ImageSet
+from tasklab.system import System
+from tasklab.tasks import RBC, TRA, Task
+from tests.benchmarks import rivals, worst_case
+from tests.benchmarks.rivals import AUTO, LONG, RAW, STANDARD, Found
+from tests.benchmarks.robustness_page import Results, page
+
+EPS = 0.6
+
+
+def small(task: Task) -> System:
+    torch.manual_seed(0)
+    layers = nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, task.width)
+    return System(nn.Sequential(*layers).eval(), task)
+
+
+@pytest.fixture(scope="module")
+def images() -> torch.Tensor:
+    return torch.rand(8, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("task", [TRA(num_classes=4), RBC(num_classes=4, S=1)])
+def test_all_take_part_and_the_ensemble_is_no_weaker(
+    task: Task, images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = small(task)
+    labels = system.predict(images)
+    monkeypatch.setattr(rivals, "PGD", lambda **given: _short(**given))
+    found = rivals.compare(system, images, labels, EPS)
+    assert [one.name for one in found] == [STANDARD, AUTO, *([RAW] if isinstance(task, TRA) else []), LONG]
+    told = rivals.described(found)["attackers"]
+    for name, one in told.items():
+        assert one["outside"] == 0
+        assert one["broke_what_standard_did_not"] == []
+        assert one["standing"] >= told[STANDARD]["standing"], name
+    assert 0 <= told[AUTO]["stages"][-1] <= told[AUTO]["stages"][0] <= 8
+
+
+def _short(**given: object) -> object:
+    from tasklab.attacks import PGD
+
+    return PGD(**{**given, "steps": 3, "restarts": 2})  # type: ignore[arg-type]
+
+
+def test_the_judge_believes_no_one(images: torch.Tensor) -> None:
+    system = small(RBC(num_classes=4, S=1))
+    labels = system.predict(images)
+
+    def cheat() -> tuple[torch.Tensor, tuple[int, ...]]:
+        return (1 - images).clamp(0, 1), ()
+
+    def idle() -> tuple[torch.Tensor, tuple[int, ...]]:
+        return images, ()
+
+    far = rivals._timed("cheat", cheat, system, images, labels, EPS)
+    assert far.outside == 8 and bool(far.standing.all()), "outside the ball nothing counts"
+    assert bool(rivals._timed("idle", idle, system, images, labels, EPS).standing.all())
+    wrong = rivals._timed("idle", idle, system, images, 3 - labels.clamp(min=0), EPS)
+    assert not bool((wrong.standing & (labels != 3 - labels)).any())
+
+
+def test_what_is_flat_is_seen(images: torch.Tensor) -> None:
+    system = small(RBC(num_classes=4, S=0.0))
+    labels = system.predict(images)
+    flat = rivals.blind(system, images, labels)
+    assert flat["own loss"].value == 1.0 and flat["margin"].value == 0.0
+    assert flat["DLR"].value > flat["DLR-T"].value, "the published ratio of m, 0 and −m is a constant"
+
+
+def test_cells_are_kept_and_the_page_holds_them(
+    images: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = small(RBC(num_classes=4, S=1))
+    test = ImageSet(name="noise", split="test", images=(255 * images).byte(), labels=system.predict(images),
+                    classes=("0", "1", "2", "3"), mean=(0.5,), std=(0.25,))
+    standing = torch.tensor([True, False])
+    told = [Found(name=STANDARD, standing=standing, seconds=1.0, cpu=1.0, outside=0),
+            Found(name=AUTO, standing=~standing, seconds=10.0, cpu=10.0, outside=0, stages=(2, 2, 2, 1)),
+            Found(name=LONG, standing=standing, seconds=2.0, cpu=2.0, outside=0)]
+    calls: list[float] = []
+    monkeypatch.setattr(worst_case, "compare", lambda *given: calls.append(given[3]) or told)
+    cells = [worst_case.comparison("it", system, test, eps, tmp_path) for eps in (0.1, 0.1, 0.2)]
+    assert calls == [0.1, 0.2] and cells[0] == cells[1]
+    assert json.loads(json.dumps(cells[0]))["attackers"][AUTO]["broke_what_standard_did_not"] == [0]
+    text = page(Results(n=0, compared=2, defended=2, reported=0, comparison=cells[1:]), {"threads": 1})
+    assert "In 2 of 2 cells no rival leaves fewer images standing" in text
+    assert "processor time in 2 of 2" in text and "| 0.10 (0.10) |" in text
+
+
+@pytest.mark.parametrize("n", ["0"])
+def test_the_command_writes_both_files(n: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = Results(n=0, compared=0, defended=0, reported=0)
+    monkeypatch.setattr(worst_case, "run", lambda systems, **given: given["tell"](nothing))
+    worst_case.main(["--page", str(tmp_path), "--n", n, "--compare", n, "--defended", n, "--report", n, "--systems",
+                     "mnist-tra", "--threads", str(torch.get_num_threads())])
+    assert json.loads((tmp_path / "robustness.json").read_text())["worst"] == []
+    assert (tmp_path / "robustness.md").read_text().startswith("# How robust")

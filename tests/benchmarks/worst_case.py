@@ -1,0 +1,138 @@
+"""How robust the shipped systems are, and whether the ensemble that says so is strong and quick: one results page.
+
+    python -m tests.benchmarks.worst_case [--folder F] [--systems ...] [--eps ...] [--n 1000] [--compare 128]
+
+Three tables: the worst case that `tasklab worst --preset standard` finds; the same ensemble beside torchattacks'
+AutoAttack and PGD-200 × 10 on the first images, with times; and which honesty check fires on whose own loss. Finished
+cells are kept in the folder and read when asked for again, unless a system, an attack or an image has changed; the page
+is written anew after each cell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tasklab import data, zoo
+from tasklab.attacks import PGD
+from tasklab.evaluation import stream_report, stream_worst_rows
+from tasklab.evaluation.ensemble import Entry, digest, ensemble
+from tasklab.evaluation.honesty import battery
+from tasklab.system import System
+from tests.benchmarks.attack_speed import machine
+from tests.benchmarks.rivals import blind, compare, described
+from tests.benchmarks.robustness_page import Results, write
+
+FOLDER = Path("runs/robustness")
+EPS = (0.1, 0.2, 0.3)
+REPORTED = ("mnist-int", "mnist-deepbe", "mnist-deepbe-hinge", "mnist-rbc", "mnist-tra-at")
+REPORT_EPS = (0.1, 0.3)
+
+
+def kept(file: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What the file holds, or else what is made and then held."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        made = json.dumps(make())
+        file.with_suffix(".part").write_text(made)
+        file.with_suffix(".part").replace(file)
+    return dict(json.loads(file.read_text()))
+
+
+def circumstances(threads: int) -> dict[str, Any]:
+    """Of one cell: software, hardware, threads, and the load when it was measured."""
+    return machine(threads)
+
+
+def comparison(name: str, system: System, test: data.ImageSet, eps: float, folder: Path) -> dict[str, Any]:
+    """One cell of the second table."""
+    from importlib.metadata import version
+
+    images, labels = test.x(), test.labels
+    key = digest(system, images, labels, [(f"torchattacks {version('torchattacks')}", entry)
+                                          for entry in ensemble(system.task, eps, "standard")])
+
+    def make() -> dict[str, Any]:
+        about = circumstances(torch.get_num_threads())
+        found = described(compare(system, images, labels, eps))
+        eyes = {what: share.value for what, share in blind(system, images, labels).items()}
+        return found | {"zero_gradient": eyes, "machine": about}
+
+    return {"system": name, "eps": eps} | kept(folder / "compare" / f"{name}-{eps:g}-{key[:12]}.json", make)
+
+
+def report(name: str, system: System, test: data.ImageSet, eps: float, folder: Path) -> dict[str, Any]:
+    """One line of the third table: every check on PGD-20 on the system's own loss, last iterate."""
+    claim = PGD(eps=eps, steps=20, objective="train", keep="last")
+    key = digest(system, test.x(), test.labels, [(settings.name, Entry(settings)) for settings in battery(claim)])
+
+    def make() -> dict[str, Any]:
+        *_, last = stream_report(system, test, claim)
+        return last.to_dict()
+
+    return {"system": name} | kept(folder / "report" / f"{name}-{eps:g}-{key[:12]}.json", make)
+
+
+def trained_to_withstand(system: System) -> bool:
+    """Whether most images will stand, so that every attacker takes all its time on them."""
+    defence = system.card.get("recipe", {}).get("defence") or {}
+    return defence.get("defence") == "adversarial"
+
+
+def run(
+    systems: Sequence[str], *, eps: Sequence[float], n: int, compared: int, defended: int, reported: int, folder: Path,
+    tell: Callable[[Results], object],
+) -> Results:
+    """Measure, or read what has been measured, and tell the results after each cell."""
+    results = Results(n=n, compared=compared, defended=defended, reported=reported)
+    sets = {size: data.load("mnist", "test").subset(size) for size in {n, compared, defended, reported} - {0}}
+    for name in systems:
+        system = zoo.load(name)
+        if n:
+            for row in stream_worst_rows({name: system}, sets[n], eps, folder=folder / "worst"):
+                results.worst.append(row)
+                tell(results)
+        size = defended if trained_to_withstand(system) else compared
+        for r in eps if size else ():
+            results.comparison.append(comparison(name, system, sets[size], r, folder))
+            tell(results)
+        for r in REPORT_EPS if reported and name in REPORTED else ():
+            results.reports.append(report(name, system, sets[reported], r, folder))
+            tell(results)
+    return results
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line, measure what is missing, write the page after each cell."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.worst_case", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help=f"of finished cells (default: {FOLDER})")
+    parser.add_argument("--page", type=Path, default=zoo.folder(), help="where robustness.md and .json go")
+    parser.add_argument("--systems", nargs="+", default=list(zoo.names("mnist")), help="(default: all on MNIST)")
+    parser.add_argument("--eps", type=float, nargs="+", default=list(EPS), help="(default: 0.1 0.2 0.3)")
+    parser.add_argument("--n", type=int, default=1000, help="images of the first table; 0: none (default: 1000)")
+    parser.add_argument("--compare", type=int, default=128, help="of the second; 0: none (default: 128)")
+    parser.add_argument("--defended", type=int, default=50,
+                        help="of the second, on adversarially trained systems, which take longest (default: 50)")
+    parser.add_argument("--report", type=int, default=200, help="of the third; 0: none (default: 200)")
+    parser.add_argument("--threads", type=int, default=1, help="(default: 1)")
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(given.threads)
+    about = circumstances(given.threads) | {"load": None}
+
+    def tell(results: Results) -> None:
+        write(results, about, given.page)
+        done = len(results.worst), len(results.comparison), len(results.reports)
+        print(f"{done[0]} worst cases, {done[1]} comparisons, {done[2]} reports", flush=True)
+
+    run(given.systems, eps=given.eps, n=given.n, compared=given.compare, defended=given.defended,
+        reported=given.report, folder=given.folder, tell=tell)
+
+
+if __name__ == "__main__":
+    main()
