@@ -97,8 +97,8 @@ def page() -> None:
 def _kept() -> Filter:
     said: str = st.segmented_control(
         "Pictures that count: those that", list(KEPT), default=next(iter(KEPT)), required=True, key="transfer_kept",
-        wrap=True, bind="query-params", help="Pictures that the victim misreads anyway say nothing about transfer; the paper's "
-        "filter counts them.",
+        wrap=True, bind="query-params", help="Pictures that the victim misreads anyway say nothing about transfer; the "
+        "paper's filter counts them.",
     )
     return KEPT[said]
 

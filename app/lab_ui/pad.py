@@ -18,7 +18,7 @@ MOST_POINTS = 4000
 KEPT = "draw_kept"
 
 _pad = st.components.v2.component(
-    "drawing_pad",
+    "tasklab_pad",
     html=(WEB / "pad.html").read_text(),
     css=(WEB / "pad.css").read_text(),
     js=(WEB / "pad.js").read_text(),

@@ -15,7 +15,7 @@ from tasklab.figures.matrix import WORDS
 WEB = Path(__file__).parent / "web"
 
 _grid = st.components.v2.component(
-    "transfer_grid",
+    "tasklab_transfer_grid",
     html='<div class="room"><table></table></div>',
     css=(WEB / "transfer_grid.css").read_text(),
     js=(WEB / "transfer_grid.js").read_text(),

@@ -50,6 +50,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     line.append(make("th", row.name, { scope: "row" }), ...row.cells.map((column) => cell(row, column)), still(row));
     body.append(line);
   }
+  table.className = data.columns.length > 4 ? "many" : "";
   table.replaceChildren(make("caption", data.caption), head, body);
 
   const buttons = [...table.querySelectorAll("button")];
