@@ -138,6 +138,6 @@ def _tiles(codec: Binary) -> list[dict[str, Any]] | None:
 
 
 def _step(about: float) -> float:
-    """A round number: 1, 2 or 5 times a power of ten, or just below."""
+    """A round number of about that size: 1, 2 or 5 times a power of ten."""
     unit = 10.0 ** math.floor(math.log10(about))
-    return float(next(factor for factor in (5, 2, 1) if factor * unit <= about * 1.0001) * unit)
+    return float(next(factor for factor in (5, 2, 1) if factor * unit <= about * 1.25) * unit)

@@ -21,7 +21,9 @@ class Visit:
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
+        self.sent: list[Any] = []  # messages to the server
         self.page.on("websocket", lambda socket: self.asked.append(socket.url))
+        self.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: self.sent.append(frame)))
         self.page.goto(url)
         settled(self.page)
 
