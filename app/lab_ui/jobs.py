@@ -60,6 +60,7 @@ class JobView:
     def title(self) -> str:
         """What it does, in a few words."""
         words = {"name": "", "data": "", "system": ""} | self.settings
+        words["name"] = str(words["name"]).removeprefix(f"{words['data']}-")
         return TITLES.get(self.kind, self.kind).format(**words)
 
 

@@ -96,10 +96,7 @@ def remove_brought(name: str) -> None:
 
 
 def _named(folder: Path) -> str | None:
-    try:
-        found = zoo.card(Path(RESULT).stem, where=folder).get("name")
-    except (ValueError, OSError):
-        return None
+    found = card_of(folder).get("name")
     return found if isinstance(found, str) else None
 
 
@@ -129,3 +126,13 @@ def _checked(file: Path) -> Any:
     if not isinstance(system.card.get("name"), str):
         system.card["name"] = os.path.splitext(file.name)[0]
     return system
+
+
+def card_of(folder: Path) -> dict[str, Any]:
+    """The card of what a job made; empty before it has made anything."""
+    if not (folder / RESULT).is_file():
+        return {}
+    try:
+        return zoo.card(Path(RESULT).stem, where=folder)
+    except (ValueError, OSError):
+        return {}

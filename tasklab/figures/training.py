@@ -26,6 +26,9 @@ ZERO_NAME = "gradient of the loss exactly 0"
 FLOOR = 1e-6
 """Losses below are drawn here: the axis is logarithmic, and some losses are exactly 0."""
 
+SMOOTH = 25
+"""Losses of steps are drawn as means over this part of them: single steps jump too much to be read."""
+
 SPLIT = (0.27, 0.36)
 """Where the losses end and the accuracies begin, in parts of the height."""
 
@@ -43,11 +46,12 @@ def training_figure(
         legend: whether to name the curves.
 
     >>> rows = [{"epoch": 1, "accuracy": 0.5, "loss": 0.3}, {"epoch": 2, "accuracy": 0.9, "loss": 0.01}]
-    >>> [trace.name for trace in training_figure(rows).data]
+    >>> [trace.name for trace in training_figure(rows).data if trace.name]
     ['no attack', 'training loss']
     """
     total = total or max([int(row["epochs"]) if "epochs" in row else int(row["epoch"]) for row in epochs] or [1])
-    traces = _zero(epochs) + [trace for place, field in enumerate(CURVES) for trace in _accuracy(epochs, field, place)]
+    traces = [{"type": "scatter", "x": [None], "y": [None], "showlegend": False, "hoverinfo": "skip"}]  # keeps the axes
+    traces += _zero(epochs) + [trace for place, field in enumerate(CURVES) for trace in _accuracy(epochs, field, place)]
     across, losses = _losses(epochs, steps, total)
     traces.append({
         "type": "scatter", "mode": "lines", "name": "training loss", "x": across, "y": losses, "yaxis": "y2",
@@ -55,10 +59,10 @@ def training_figure(
     })
     grid = {"showgrid": True, "gridcolor": faded(GREY, 0.25)}
     xaxis = grid | {"title": {"text": "epoch"}, "range": [0, total + 0.4], "anchor": "y2"}
-    yaxis = grid | {"range": [-2, 103], "domain": [SPLIT[1], 1], "ticksuffix": " %", "tickvals": [0, 25, 50, 75, 100]}
+    yaxis = grid | {"range": [-2, 103], "domain": [SPLIT[1], 1]} | _percent()
     layout = frame(height, legend=legend, xaxis=xaxis, yaxis=yaxis)
     layout["yaxis2"] = layout["yaxis"] | {
-        "domain": [0, SPLIT[0]], "type": "log", "range": None, "ticksuffix": "", "tickvals": None, "nticks": 4,
+        "domain": [0, SPLIT[0]], "type": "log", "range": None, "ticktext": None, "tickvals": None, "nticks": 4,
         "exponentformat": "power", "title": {"text": "loss", "font": {"size": 14}},
     }
     layout |= {"hovermode": "x unified"}
@@ -102,7 +106,7 @@ def sweep_figure(points: Mapping[float, Mapping[str, float]], *, x: str = "S", h
         there = {value: point[field] for value, point in sorted(points.items()) if point.get(field) is not None}
         if there:
             curves[name] = (list(there), [100 * share for share in there.values()])
-    figure = lines(curves, x=x, y="accuracy, %", log_x=True, y_range=(-2, 103), height=height)
+    figure = lines(curves, x=x, y="pictures, %", log_x=True, y_range=(-2, 103), height=height)
     values = sorted(points)
     figure.update_xaxes(tickvals=values, ticktext=[f"{value:g}" for value in values])
     return figure
@@ -115,6 +119,11 @@ def describe_sweep(points: Mapping[float, Mapping[str, float]], *, x: str = "S")
         parts = [f"{name} {100 * point[field]:.0f} %" for field, name in CURVES.items() if point.get(field) is not None]
         said.append(f"{x} = {value:g}: {', '.join(parts)}")
     return "; ".join(said) + "."
+
+
+def _percent() -> dict[str, Any]:
+    shares = (0, 25, 50, 75, 100)
+    return {"tickvals": list(shares), "ticktext": [f"{share} %" for share in shares]}
 
 
 def _accuracy(epochs: Rows, field: str, place: int) -> list[dict[str, Any]]:
@@ -142,6 +151,10 @@ def _zero(epochs: Rows) -> list[dict[str, Any]]:
 
 
 def _losses(epochs: Rows, steps: Rows, total: int) -> tuple[list[float], list[float]]:
-    if steps:
-        return [total * row["step"] / row["steps"] for row in steps], [max(row["loss"], FLOOR) for row in steps]
-    return [float(row["epoch"]) for row in epochs], [max(row["loss"], FLOOR) for row in epochs if "loss" in row]
+    if not steps:
+        there = [row for row in epochs if row.get("loss") is not None]
+        return [float(row["epoch"]) for row in there], [max(row["loss"], FLOOR) for row in there]
+    values = [row["loss"] for row in steps]
+    window = max(1, len(values) // SMOOTH)
+    means = [sum(part) / len(part) for part in (values[max(0, i + 1 - window) : i + 1] for i in range(len(values)))]
+    return [total * row["step"] / row["steps"] for row in steps], [max(mean, FLOOR) for mean in means]

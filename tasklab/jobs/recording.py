@@ -24,10 +24,15 @@ KEPT = ("loss", "train_accuracy", "accuracy", "abnormal", "robust_accuracy", "ow
 """The fields of an `EpochEvent` that are kept."""
 
 WATCH = {"eps": 0.2, "steps": 20, "images": 200}
-EXTRA: dict[str, tuple[str, dict[str, Any]]] = {"digits-rbc-s1": ("digits-rbc", {"S": 1.0})} | {
-    f"digits-rbc-unscaled-s{S:g}": ("digits-rbc", {"S": S, "parametrisation": "paper"}) for S in (1.0, 10.0, 100.0, 350.0)
+SHORT = {"n": 4000, "attacked": 200, "recipe": {"epochs": 10, "batch_size": 64, "average": 0.99}}
+EXTRA: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "digits-rbc-s1": ("digits-rbc", {"S": 1.0}, {}),
+    **{f"digits-rbc-unscaled-s{S:g}": ("digits-rbc", {"S": S, "parametrisation": "paper"}, {})
+       for S in (1.0, 10.0, 100.0, 350.0)},
+    "mnist-tra-short": ("mnist-tra", {}, SHORT),
+    "mnist-rbc-short": ("mnist-rbc", {}, SHORT),
 }
-"""Trainings of systems that are not shipped: that of a shipped one with other settings of the task."""
+"""Trainings of systems that are not shipped: that of a shipped one, with other settings of the task, or of the rest."""
 
 
 def recorded(*, where: Path | None = None) -> dict[str, dict[str, Any]]:
@@ -60,13 +65,13 @@ def _recorded(file: str) -> dict[str, dict[str, Any]]:
 
 def settings_of(name: str) -> dict[str, Any]:
     """The settings of a job that repeats the training of a shipped system, watched."""
-    original, changes = EXTRA.get(name, (name, {}))
+    original, changes, others = EXTRA.get(name, (name, {}, {}))
     card = zoo.card(original)
     return {
         "name": name, "data": card["data"]["name"], "task": card["task"] | changes, "recipe": card["recipe"],
         "arch": card["network"]["arch"], "width": card["network"]["width"], "stairs": card["network"]["stairs"],
         "watch": WATCH, "attacked": 400, "eps": [0.1, 0.2, 0.3],
-    }
+    } | others
 
 
 def gather(folder: Path) -> dict[str, dict[str, Any]]:
@@ -93,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is missing, then write the file."""
     parser = argparse.ArgumentParser(prog="python -m tasklab.jobs.recording", description="Record training curves.")
     parser.add_argument("folder", type=Path, help="of the jobs")
-    parser.add_argument("names", nargs="*", help="systems (default: those of digits)")
+    parser.add_argument("names", nargs="*", help="systems (default: digits, and extra ones)")
     parser.add_argument("--to", type=Path, default=zoo.folder(), help=f"folder of {FILE} (default: the shipped one)")
     args = parser.parse_args(arguments)
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, as the shipped systems were made

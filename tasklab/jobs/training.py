@@ -128,6 +128,42 @@ class Training:
         words += ["--seed", str(self.recipe.seed), "--attacked", str(self.attacked), "--eps", *map(str, self.eps)]
         return shlex.join(words)
 
+    def to_code(self) -> str:
+        """Python that trains the same system with the library alone and prints what happens.
+
+        >>> print(Training(name="mine", n=300).to_code().splitlines()[4])
+        train = load_data("digits").subset(300)
+        """
+        classes = self.task.num_classes
+        given = _arguments(self.task, type(self.task)(num_classes=classes))
+        given |= {"num_classes": classes} if classes != Task.num_classes else {}
+        network = {name: value for name, value in _arguments(self, Training()).items()
+                   if name in ("arch", "width", "stairs")} | {"seed": self.recipe.seed}
+        recipe = _arguments(self.recipe, Recipe())
+        watch = f", watch=Watch({_written(dataclasses.asdict(self.watch))})" if self.watch else ""
+        imported = [type(self.task).__name__, "Recipe", "fit", "load_data", "new_system"]
+        imported += [type(self.recipe.defence).__name__] if self.recipe.defence else []
+        imported.sort(key=lambda name: (name.islower(), not name.isupper(), name))
+        return "\n".join([
+            f"from tasklab import {', '.join(imported)}",
+            "from tasklab.training import EpochEvent" + (", Watch" if self.watch else ""),
+            "",
+            f"task = {type(self.task).__name__}({_written(given)})",
+            f'train = load_data("{self.data}")' + (f".subset({self.n})" if self.n else ""),
+            f'validation = load_data("{self.data}", "validation")',
+            f"system = new_system(task, train, {_written(network)})",
+            f"recipe = Recipe({_written(recipe)})",
+            "",
+            "epochs = []",
+            f"for event in fit(system, train, recipe, validation=validation{watch}):",
+            "    if isinstance(event, EpochEvent):",
+            "        epochs.append(event)",
+            "        print(event.epoch, event.accuracy, event.own_loss_accuracy, event.robust_accuracy)",
+            "",
+            f'system.card = {{"name": "{self.name}", "data": {{"name": "{self.data}"}}}}',
+            f'system.save("{self.name}.safetensors")',
+        ])
+
 
 def check(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a `Training`, as a plain dict with every default filled in."""
@@ -226,11 +262,25 @@ def _card(
     } | circumstances()
 
 
+def _arguments(given: object, usual: object) -> dict[str, Any]:
+    """The settings that differ from the usual ones."""
+    names = [each.name for each in dataclasses.fields(given)]  # type: ignore[arg-type]
+    return {name: getattr(given, name) for name in names if getattr(given, name) != getattr(usual, name)}
+
+
+def _written(settings: dict[str, Any]) -> str:
+    """Settings as they are written in a call."""
+    return ", ".join(f"{name}={_quoted(value)}" for name, value in settings.items())
+
+
+def _quoted(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
 def _flags(given: object, usual: object, left_out: set[str]) -> list[str]:
     """The settings that differ from the usual ones, as options of the command line."""
     words = []
-    for each in dataclasses.fields(given):  # type: ignore[arg-type]
-        value = getattr(given, each.name)
-        if each.name not in left_out and value is not None and value != getattr(usual, each.name):
-            words += ["--" + each.name.replace("_", "-"), str(value)]
+    for name, value in _arguments(given, usual).items():
+        if name not in left_out and value is not None:
+            words += ["--" + name.replace("_", "-"), str(value)]
     return words

@@ -1,0 +1,293 @@
+"""Train: two runs side by side, the effect of S, and systems of one's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from lab_ui import frame, jobs, own, owner, recipes, runs, shelf
+from lab_ui.runs import RunView
+from tasklab.evaluation.cards import figure
+from tasklab.figures import BLUE, GREY, ORANGE
+from tasklab.figures.training import ZERO, describe_sweep, describe_training, sweep_figure, training_figure
+from tasklab.jobs.training import Training
+
+LESSON = (
+    frame.Step("The same pictures, learned twice: as ten scores (TRA) and as four bits with a margin (RBC). Both end "
+               "up reading nearly all of them.", {"train_left": "digits-tra", "train_right": "digits-rbc"}),
+    frame.Step("The grey ground: for so many pictures the gradient of RBC's loss is exactly 0. The dotted curve rests "
+               "on it: where there is no gradient, an attack on the loss goes nowhere.",
+               {"train_left": "digits-tra", "train_right": "digits-rbc"}),
+    frame.Step("The extreme case: DeepBE's hinge is 0 for every picture read correctly. Fitted with squared distances "
+               "(left), nothing is hidden.",
+               {"train_left": "digits-deepbe", "train_right": "digits-deepbe-hinge"}),
+    frame.Step("Training on noise raises the dotted curve further; the dashed one, aimed at the decision, stays at "
+               "the bottom.", {"train_left": "digits-rbc", "train_right": "digits-rbc-gn"}),
+    frame.Step("Training on real attacks raises the dashed curve: codes can be hardened, the code alone does not do "
+               "it.", {"train_left": "digits-rbc", "train_right": "digits-rbc-at-margin"}),
+)
+FIRST = {"digits": ("digits-tra", "digits-rbc"), "mnist": ("mnist-tra-short", "mnist-rbc-short")}
+SWEEP = (1.0, 10.0, 100.0, 350.0)
+LAYERS = ("scaled", "paper")
+RADII = (0.1, 0.2, 0.3)
+SIDES = ("left", "right")
+KEY = (
+    '<p class="lab-key">Validation pictures read correctly, after each epoch: '
+    f'<span><span style="color:{BLUE}">●━</span> no attack</span>'
+    f'<span><span style="color:{ORANGE}">✖╌</span> attack on the decision</span>'
+    f'<span><span style="color:{GREY}">□┈</span> attack on the training loss</span>'
+    f'<span><span style="color:{GREY}">▒</span> gradient of that loss exactly 0</span></p>'
+)
+"""How to read both charts, once."""
+URL = "query-params"
+SHOWN_EPS = 0.2
+SHOWN = 3
+"""Own systems shown at once; further ones behind a fold."""
+
+
+def page() -> None:
+    """The bar, what one can train, two runs, the sweep, and what can be taken away."""
+    lab = frame.open_page("train", lesson=LESSON, bar=("data", "seed"))
+    training = _controls(lab)
+    everything = runs.recorded_runs(lab.data) | runs.own_runs(lab.data)
+    _keep_choices(lab.data, everything)
+    head = st.container()
+    if training is not None and not lab.lecture:
+        _start_bar(lab, training)
+    _systems(lab)
+    left, right = (_chosen(side, everything) for side in SIDES)
+    st.html(KEY)
+    jobs.watch(lambda: _live(lab, (left, right)), "train", key="train")
+    with head:
+        frame.headline("Train", _headline(everything.get(right)))
+    _sweep(lab, training, everything)
+    if not lab.lecture:
+        _bring()
+    pair = [everything[key] for key in (left, right) if key in everything]
+    frame.close_page(
+        lab, code=pair[-1].training.to_code() if pair else Training(data=lab.data).to_code(),
+        tables={run.key: _table(run) for run in pair if run.epochs},
+        figures={run.key: training_figure(run.epochs, total=run.total) for run in pair if run.epochs},
+    )
+    owner.remember()
+
+
+def _controls(lab: frame.Lab) -> Training | None:
+    with st.sidebar:
+        try:
+            return recipes.controls(lab.data, lab.seed)
+        except ValueError as error:
+            st.error(f"{error}.")
+            return None
+
+
+def _keep_choices(dataset: str, everything: dict[str, RunView]) -> None:
+    """A choice that is gone, or of another data set, gives way to the first."""
+    for side, first in zip(("left", "right"), FIRST[dataset], strict=True):
+        if st.session_state.get(f"train_{side}", first) not in everything:
+            st.session_state.pop(f"train_{side}", None)
+
+
+def _start_bar(lab: frame.Lab, training: Training) -> None:
+    """What would be trained, its name, and the button."""
+    with st.container(border=True, key="train_bar"), st.container(horizontal=True, vertical_alignment="bottom"):
+        st.markdown(f"**Train your own.** {recipes.described(training)}.", width="stretch")
+        name = st.text_input("Name", key="train_name", max_chars=30, placeholder=recipes.short_name(training),
+                             label_visibility="collapsed", width=200)
+        st.button("▶ Train", type="primary", key="train_start", on_click=_start, args=(training, name),
+                  help="Digits take seconds, MNIST minutes. The page stays usable, and what is trained here can be "
+                  "attacked on every other page.")
+    if refused := st.session_state.pop("_train_refused", None):
+        st.warning(refused)
+
+
+def _start(training: Training, name: str | None) -> None:
+    """Queue the training, and show it on the right."""
+    if (started := _queue(training, name or recipes.short_name(training))) is not None:
+        st.session_state["train_right"] = started
+
+
+def _start_sweep(training: Training) -> None:
+    """Queue one training for each S, otherwise alike."""
+    for size in SWEEP:
+        told = training.to_dict()
+        told["task"] = {"task": "rbc", "num_classes": training.task.num_classes, "S": size,
+                        "parametrisation": training.task.parametrisation}
+        told["recipe"] |= {"inset": 0.0}
+        if (started := _queue(Training.from_dict(told), f"sweep-s{size:g}")) is None:
+            return
+        st.session_state["train_right"] = started
+
+
+def _queue(training: Training, name: str) -> str | None:
+    taken = {str(view.settings["name"]) for view in jobs.mine("train")}
+    settings = training.to_dict() | {"name": own.free_name(training.data, name, taken)}
+    try:
+        return jobs.start("train", settings)
+    except ValueError as error:
+        st.session_state["_train_refused"] = str(error)
+        return None
+
+
+def _chosen(side: str, everything: dict[str, RunView]) -> str:
+    """Which run stands on a side: its box is drawn further down."""
+    dataset = next(iter(everything.values())).training.data if everything else "digits"
+    found: str = st.session_state.get(f"train_{side}", FIRST[dataset][SIDES.index(side)])
+    return found
+
+
+def _live(lab: frame.Lab, chosen: tuple[str, ...]) -> None:
+    """What changes while jobs run: their boxes, and the two runs."""
+    if not lab.lecture:
+        jobs.boxes("train")
+    now = runs.recorded_runs(lab.data) | runs.own_runs(lab.data)
+    keys = list(now)
+    for side, column, key in zip(SIDES, st.columns(2), chosen, strict=True):
+        with column:
+            found = st.selectbox(
+                f"On the {side}", keys, keys.index(key) if key in keys else 0, key=f"train_{side}", bind=URL,
+                format_func=lambda key: now[key].title,
+            )
+            if found != key and found in now:
+                st.rerun()  # the page's first sentence is about the run on the right
+            if found in now:
+                _run(now[found], side)
+
+
+def _run(run: RunView, side: str) -> None:
+    """One run: its curves, and what stands behind them."""
+    watch, recorded = run.training.watch, "recorded with the shipped system · " * (run.state == "recorded")
+    chart = training_figure(run.epochs, total=run.total, steps=run.steps, legend=False, height=340)
+    st.plotly_chart(chart, config={"displayModeBar": False}, key=f"run {side}",
+                    alt=f"{run.title}. {describe_training(run.epochs)}")
+    if watch is not None and run.epochs and run.epochs[-1].get("robust_accuracy") is not None:
+        frame.badge(n=watch.images, objective="train, margin", zero=run.epochs[-1].get(ZERO),
+                    how=f"{recorded}PGD, {watch.steps} steps, 1 start, ε = {watch.eps:g}",
+                    help="Of the validation set, after the last epoch shown. Upper bounds: a stronger attack may leave "
+                    "less.")
+    elif not run.epochs:
+        st.caption("The first epoch is on its way …" if run.state in jobs.ACTIVE else "No epoch was finished.")
+
+
+def _headline(run: RunView | None) -> str:
+    last = run.epochs[-1] if run is not None and run.epochs else {}
+    if run is None or last.get("robust_accuracy") is None or last.get(ZERO) is None:
+        return "Train a system, and watch what two attacks leave of it: one on its loss, one on its decision."
+    said = f"{run.title}: an attack on the training loss leaves <b>{100 * last['own_loss_accuracy']:.0f} %</b>"
+    if last[ZERO] > 0.01:
+        said += f", and has no gradient at all for {100 * last[ZERO]:.0f} % of the pictures"
+    return f"{said}. Aimed at the decision, the same attack leaves <b>{100 * last['robust_accuracy']:.0f} %</b>."
+
+
+def _systems(lab: frame.Lab) -> None:
+    """The visitor's own systems: attack, take away, remove."""
+    found = list(reversed(own.files(lab.data).items()))
+    if not found or lab.lecture:
+        return
+    with st.container(border=True, key="train_systems"):
+        for name, _ in found[:SHOWN]:
+            _system(lab, name)
+        if len(found) > SHOWN:
+            with st.expander(f"{len(found) - SHOWN} more"):
+                for name, _ in found[SHOWN:]:
+                    _system(lab, name)
+
+
+def _system(lab: frame.Lab, name: str) -> None:
+    file, key = shelf.file(name), name.removeprefix(f"{lab.data}-")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{key}** · {_figures(shelf.card(name))}", width="stretch")
+        beside = str(shelf.card(name)["task"]["task"])
+        st.button("Attack it", key=f"attack {name}", type="primary", help="In the attack lab, beside a shipped one",
+                  on_click=frame.leave_for, args=("attack_lab", {"systems": [beside, key]}))
+        st.download_button("Download", file.read_bytes, f"{name}.safetensors", key=f"download {name}",
+                           on_click="ignore", help="One file with its card. Bring it back here later, or put it into "
+                           "the folder that TASKLAB_ZOO names.")
+        st.button("Remove", key=f"forget {name}", on_click=_remove, args=(name,))
+
+
+def _figures(card: dict[str, Any]) -> str:
+    """A system's figures in one line."""
+    clean = figure(card, "clean")
+    parts = [f"{100 * clean['accuracy']:.1f} %"] if clean else ["not measured"]
+    for objective, words in (("train", "attack on its loss"), ("margin", "on its decision")):
+        row = figure(card, "pgd", objective, SHOWN_EPS)
+        if row is not None:
+            parts.append(f"{words} {100 * row['accuracy']:.0f} %")
+    return " · ".join(parts) + (f" (ε = {SHOWN_EPS:g})" if len(parts) > 1 else "")
+
+
+def _remove(name: str) -> None:
+    file = own.path(name)
+    if file is not None and file.name == own.RESULT:
+        jobs.remove(file.parent.name)
+    else:
+        own.remove_brought(name)
+
+
+def _sweep(lab: frame.Lab, training: Training | None, everything: dict[str, RunView]) -> None:
+    """The effect of S: the recorded sweep, or one's own."""
+    st.html('<div class="lab-aim"><h2>Does S matter?</h2><p>The same network, trained with a margin S of 1, 10, 100 '
+            "and 350. The paper finds more accuracy and more robustness with a larger S.</p></div>")
+    if not frame.predict("train", "S grows from 1 to 350. What becomes of the accuracy under attack?",
+                         ("it grows with S", "it stays as it is", "it depends on the attack")):
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        layer = st.segmented_control("Output layer", LAYERS, default="scaled", required=True, bind=URL,
+                                     key="train_layer", help=recipes.HELP["parametrisation"])
+        eps = st.segmented_control("ε", RADII, default=0.2, required=True, key="train_sweep_eps", bind=URL)
+        if training is not None and not lab.lecture:
+            st.button("Train this sweep yourself", key="train_sweep", on_click=_start_sweep, args=(training,),
+                      help="Four trainings with the settings on the left, one for each S. They wait for each other.")
+    groups = [group for group in runs.sweeps(everything)
+              if next(iter(group.values())).training.task.parametrisation == layer]
+    groups.sort(key=lambda group: all(run.state == "recorded" for run in group.values()))
+    points = {size: at for size, run in (groups[0] if groups else {}).items() if (at := run.at(eps)) is not None}
+    if not points:
+        st.info("No such sweep is recorded for these pictures. Train one with the button above.")
+        return
+    source = "recorded" if all(run.state == "recorded" for run in groups[0].values()) else "your own"
+    st.plotly_chart(sweep_figure(points), config={"displayModeBar": False}, key="sweep", alt=describe_sweep(points))
+    attacked = next(iter(groups[0].values())).training.attacked
+    st.caption(f"The sweep is {source}. n = {attacked} test pictures, ε = {eps:g}. "
+               "On the loss: PGD, 20 steps; on the decision: PGD, 40 steps. Upper bounds.")
+    st.html(f'<p class="lab-note">{_said(layer)}</p>')
+
+
+def _said(layer: str) -> str:
+    if layer == "scaled":
+        return ("<b>S is a unit of length.</b> With the output layer scaled to S the loss is S² times the same "
+                "function for every S: what differs between these runs is rounding. The attack on the decision leaves "
+                "the same nothing for every S.")
+    return ("<b>As published, S is also a learning rate in disguise.</b> A large S is reached late or never; then the "
+            "loss keeps its gradient, and even the attack on the loss works. With S reached, it finds none. Aimed at "
+            "the decision, S changes nothing.")
+
+
+def _bring() -> None:
+    """Take back a system that was downloaded earlier."""
+    with st.expander("Bring a system"):
+        count = st.session_state.get("_brought", 0)
+        found = st.file_uploader("A .safetensors file that was downloaded here, or saved by `System.save`",
+                                 type=["safetensors"], key=f"train_upload_{count}", max_upload_size=own.MAX_UPLOAD)
+        if found is not None:
+            taken = {str(view.settings["name"]) for view in jobs.mine("train")}
+            try:
+                st.session_state["_said"] = f"“{own.bring(found.getvalue(), found.name, taken)}” is on your shelf now."
+            except own.Refused as error:
+                st.session_state["_said"] = str(error)
+            st.session_state["_brought"] = count + 1
+            st.rerun()
+        if said := st.session_state.pop("_said", None):
+            (st.success if said.startswith("“") else st.error)(said)
+
+
+def _table(run: RunView) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame([{key: value for key, value in row.items() if key not in ("event", "message", "progress", "at")}
+                         for row in run.epochs])
+
+
+page()
