@@ -138,8 +138,8 @@ def _line(codec: Interval, given: list[Tensor], labels: Tensor, label: int | Non
         middle = codec.lower.to(given[0].device)[labels] + half
         numbers = [_floats(z[:, 0] - middle) for z in given]
         ends = [(k * pace - half, k * pace + half, "own" if k == 0 else "class") for k in range(-last, last + 1)]
-        axis, ticks = "output, from the middle of the label's interval", [(k * pace, f"{k:+d}" if k else "label")
-                                                                           for k in range(-last, last + 1)]
+        axis, ticks = "output, in classes away from the label's", [(k * pace, f"{k:+d}" if k else "0")
+                                                                   for k in range(-last, last + 1)]
     else:
         numbers = [_floats(z[:, 0]) for z in given]
         pairs = list(zip(codec.lower.tolist(), codec.upper.tolist(), strict=True))

@@ -143,9 +143,10 @@ def _layout(reading: Reading, ends: tuple[float, float], top: float, height: int
     across: Trace = {"range": list(ends), "title": {"text": reading.axis, "font": {"size": 14}}, "tickformat": "~r"}
     shown = [(place, text) for place, text in reading.ticks if ends[0] <= place <= ends[1]]
     if shown:
-        every = max(1, math.ceil(len(shown) / 11))
-        keep = [(p, t) for i, (p, t) in enumerate(shown) if i % every == 0 or t == "label"]
-        across |= {"tickvals": [p for p, _ in keep], "ticktext": [t for _, t in keep]}
+        pace = max(1, math.ceil(len(shown) / 11))  # every so many, counted from the tick that is called 0
+        origin = next((i for i, (_, text) in enumerate(reading.ticks) if text == "0"), 0)
+        keep = [reading.ticks[i] for i in range(origin % pace, len(reading.ticks), pace) if reading.ticks[i] in shown]
+        across |= {"tickvals": [place for place, _ in keep], "ticktext": [text for _, text in keep]}
     up = {"range": [0, top], "tickformat": ".0%", "nticks": 4}
     return frame(height, legend=legend, xaxis=across, yaxis=up) | {"shapes": shapes, "bargap": 0, "barmode": "overlay"}
 

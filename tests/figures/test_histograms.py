@@ -101,6 +101,16 @@ def test_intervals_are_counted_from_the_middle_of_ones_own() -> None:
         make_task("int", gap="floor"), z, None, torch.tensor([0, 1, 1, 1])).bands]
 
 
+def test_ticks_of_a_line_are_few_and_one_is_ones_own() -> None:
+    task = make_task("int")
+    z = torch.tensor([[8.0], [188.0], [8.0]])
+    figure = figures.decision_histogram(figures.read_decisions(task, z, None, torch.tensor([0, 0, 9])))
+    ticks = dict(zip(figure.layout.xaxis.ticktext, figure.layout.xaxis.tickvals, strict=True))
+    assert len(ticks) <= 11
+    assert ticks["0"] == 0
+    assert ticks["+2"] == 40
+
+
 def test_one_class_of_an_interval_system_lies_on_the_line_itself() -> None:
     task = make_task("int")
     z = torch.tensor([[8.0], [28.0], [38.0]])

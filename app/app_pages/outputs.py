@@ -1,0 +1,286 @@
+"""Decision outputs of many pictures, before and after an attack; and what S does to them."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+from torch import Tensor
+
+from lab_ui import batches, controls, frame
+from lab_ui.batches import Batch
+from lab_ui.components import cell_heading, how
+from lab_ui.frame import Lab
+from lab_ui.words import AIMS, HELP, kind, title
+from tasklab import figures
+from tasklab.codecs import Binary
+from tasklab.evaluation.outcomes import Outcomes, outcomes
+from tasklab.figures import Reading
+from tasklab.scenario import Scenario
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+WHOLE, ALL = "the whole answer", "all classes"
+ABREAST = 2
+"""Histograms side by side."""
+
+MASKED = 0.1
+"""From this share of correct pictures without a gradient on, the attack is called masked."""
+
+LESSON = (
+    frame.Step("The paper's attack climbs the training loss. Where a system is fitted there is no gradient: bars and "
+               "line lie on each other.",
+               {"objective": "train", "eps": 0.2, "outputs_bit": WHOLE, "outputs_class": ALL}),
+    frame.Step("One line changed: the same attack aims at the decision. The bars leave the blue ground.",
+               {"objective": "margin"}),
+    frame.Step("One bit alone: training pushed it beyond ±S, the attack pulls it across 0.", {"outputs_bit": "bit 1"}),
+    frame.Step("One class of INT on its line: what leaves its interval lands in a gap, or in a neighbour's interval.",
+               {"outputs_bit": WHOLE, "outputs_class": "3", "systems": ["int"]}),
+    frame.Step("The rails move out with S. Does that help? Guess at the end of the page, then look.",
+               {"outputs_class": ALL, "systems": ["tra", "deepbe", "int", "rbc"]}),
+)
+STACK = """<style>
+.outputs-stack > div { display: flex; align-items: center; gap: 0.6rem; margin: 0.25rem 0; }
+.outputs-stack b { flex: 0 0 4.6rem; font-weight: 600; }
+.outputs-stack div > div { flex: 1; display: flex; height: 1.9rem; border-radius: 6px; overflow: hidden; }
+.outputs-stack span { display: flex; align-items: center; justify-content: center; font-weight: 700;
+  white-space: nowrap; overflow: hidden; }
+.stPlotlyChart .xtitle { fill: currentColor !important; }
+</style>"""
+GUESSES = ("a larger S holds out better", "all alike", "a larger S breaks sooner")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Panel:
+    """One system under the attack.
+
+    Attributes:
+        batch: what the attack did.
+        mine: bool ``(N,)``, which pictures are drawn.
+        bit: the bit that is drawn, None for the whole answer.
+        reading: the numbers that are drawn.
+    """
+
+    batch: Batch
+    mine: Tensor
+    bit: int | None
+    reading: Reading
+
+    def outcomes(self) -> list[tuple[str, Outcomes]]:
+        """What the drawn pictures are read as, before and after."""
+        labels = self.batch.labels[self.mine]
+        return [(when, outcomes(decoded[self.mine], labels))
+                for when, decoded in zip(("before", "after"), self.batch.decoded, strict=True)]
+
+
+def page() -> None:
+    """Scenario, a histogram for each system, then S."""
+    lab = frame.open_page("outputs", lesson=LESSON, bar=("data", "systems", "seed"))
+    scenario = controls.attack(lab, n=True)
+    head = st.container()
+    bit, label = _choose(lab)
+    _legend()
+    found: dict[str, Panel] = {}
+    charts: dict[str, Figure] = {}
+    for begin in range(0, len(lab.chosen), ABREAST):
+        for column, name in zip(st.columns(ABREAST), lab.chosen[begin : begin + ABREAST], strict=False):
+            with column, st.container(border=True, gap="xsmall", height="stretch"):
+                _panel(lab, scenario, name, bit, label, found, charts)
+    with head:
+        frame.headline("Decision outputs", _lead(lab, scenario, found))
+    st.caption("What is still right after an attack is an upper bound: another attack may break more.")
+    _about_s(lab, scenario)
+    if found:
+        frame.close_page(lab, code=_code(scenario, found, label), tables={"outputs": _table(found)}, figures=charts)
+
+
+def _choose(lab: Lab) -> tuple[int | None, int | None]:
+    """Which bit and which class; links hold both."""
+    classes = lab.pictures.classes
+    bits = (len(classes) - 1).bit_length()
+    with st.container(horizontal=True):
+        bit = st.selectbox("Drawn", (WHOLE, *(f"bit {i + 1}" for i in range(bits))), key="outputs_bit",
+                           bind="query-params", width=220,
+                           help="What the decision hangs on: the margin, or INT's number. Or one bit, where there are "
+                           "bits.")
+        label = st.selectbox("Pictures of", (ALL, *classes), key="outputs_class", bind="query-params", width=220,
+                             help="All of them, or one class alone.")
+    return (None if bit == WHOLE else int(bit.split()[1]) - 1), (None if label == ALL else classes.index(label))
+
+
+def _legend() -> None:
+    st.html(
+        '<p class="lab-key"><span>━ grey line: before the attack</span>'
+        f'<span><span style="color:{figures.BLUE}">■</span> after it, right</span>'
+        f'<span><span style="color:{figures.ORANGE}">■</span> after it, wrong</span>'
+        "<span>▨ after it, None</span><span>┊ rail: where training stops pushing</span>"
+        "<span>blue ground: read as the label</span></p>"
+    )
+
+
+def _panel(
+    lab: Lab, scenario: Scenario, name: str, bit: int | None, label: int | None, found: dict[str, Panel],
+    charts: dict[str, Figure],
+) -> None:
+    """One system: its histogram, its outcomes, and what stands behind them."""
+    called = title(lab.key(name))
+    try:
+        batch = _attack(lab, scenario, name)
+    except ValueError as error:
+        st.html(cell_heading(called, ""))
+        st.info(str(error))
+        return
+    codec = batch.task.codec
+    bit = bit if isinstance(codec, Binary) and bit is not None and bit < codec.width else None
+    reading = figures.read_decisions(batch.task, *batch.outputs, batch.labels, bit=bit, label=label)
+    mine = batch.labels == label if label is not None else batch.labels >= 0
+    found[name] = panel = Panel(batch=batch, mine=mine, bit=bit, reading=reading)
+    st.html(cell_heading(called, kind(batch.task)))
+    if not len(reading.before):
+        st.info("None of these pictures is of this class. Choose another class, or more pictures.")
+        return
+    charts[lab.key(name)] = _histogram(called, reading, f"histogram {name}")
+    _stack(called, panel.outcomes())
+    frame.badge(n=len(batch.rows), objective=scenario.objectives[0], how=f"{how(scenario)}, ε = {scenario.eps:g}",
+                zero=batch.zero, verdict="masked" if batch.zero > MASKED else None, help=HELP["badge"])
+
+
+def _histogram(called: str, reading: Reading, key: str, window: tuple[float, float] | None = None) -> Figure:
+    figure = figures.decision_histogram(reading, window=window, height=250)
+    st.plotly_chart(figure, config={"displayModeBar": False}, key=key, alt=figures.describe_decisions(called, reading))
+    return figure
+
+
+def _stack(called: str, rows: Sequence[tuple[str, Outcomes]]) -> None:
+    """Correct, wrong and None, a bar for each row that adds to all pictures."""
+    lines = []
+    for when, o in rows:
+        parts = [("correct", o.correct), ("wrong", o.wrong), ("abnormal", o.abnormal)]
+        bars = "".join(
+            f'<span class="lab-{kind}" style="width: {100 * count / o.n:.2f}%">'
+            + (f"{figures.LOOKS[kind].sign} {100 * count / o.n:.0f} %" if count >= 0.16 * o.n else "") + "</span>"
+            for kind, count in parts if count
+        )
+        words = ", ".join(f"{count} {figures.LOOKS[kind].word}" for kind, count in parts)
+        lines.append(f'<div><b>{when}</b><div role="img" aria-label="{html.escape(called)}, {when}: {words} of {o.n}" '
+                     f'title="{words}">{bars}</div></div>')
+    st.html(f'<div class="lab-page outputs-stack">{"".join(lines)}</div>{STACK}')
+
+
+def _attack(lab: Lab, scenario: Scenario, name: str) -> Batch:
+    with st.spinner("Attacking …"):
+        return batches.attacked(scenario, name, title(lab.key(name)), batches.first(scenario, name))
+
+
+def _lead(lab: Lab, scenario: Scenario, found: dict[str, Panel]) -> str:
+    """How many are still right, and why."""
+    if not found:
+        return "This attack cannot be made as asked; each system says why."
+    parts = []
+    for name, panel in found.items():
+        before, after = (outcomes(d, panel.batch.labels).accuracy.value for d in panel.batch.decoded)
+        parts.append(f"<b>{html.escape(title(lab.key(name)))} {100 * before:.0f} → {100 * after:.0f} %</b>")
+    said = f"Correct before and after an attack aimed at {AIMS[scenario.objectives[0]]}: {', '.join(parts)}."
+    still = [title(lab.key(name)) for name, panel in found.items() if panel.batch.zero > MASKED]
+    if still:
+        said += f" {html.escape(' and '.join(still))} gave the attack no gradient to follow."
+    return said
+
+
+def _about_s(lab: Lab, scenario: Scenario) -> None:
+    """The same attack on systems that differ in S alone."""
+    keys = [key for key in lab.systems if re.fullmatch(r"rbc(-s\d+)?", key)]
+    if len(keys) < 2:
+        return
+    st.subheader("What S does", anchor=False)
+    if not frame.predict("outputs", "The same system, trained with several S: every bit is pushed S away from 0. Under "
+                         "an attack aimed at the decision margin", GUESSES):
+        return
+    aims = ("train", "margin")
+    try:
+        found = {key: {aim: _attack(lab, dataclasses.replace(scenario, objectives=(aim,)), lab.systems[key])
+                       for aim in aims} for key in keys}
+    except ValueError as error:
+        st.info(str(error))
+        return
+    size = {key: float(found[key]["margin"].task.to_dict()["S"]) for key in keys}
+    keys.sort(key=lambda key: size[key])
+    readings = {key: figures.read_decisions(b["margin"].task, *b["margin"].outputs, b["margin"].labels)
+                for key, b in found.items()}
+    windows = [reading.window for reading in readings.values()]
+    window = min(low for low, _ in windows), max(high for _, high in windows)
+    left: dict[str, list[str]] = {aim: [] for aim in aims}
+    for column, key in zip(st.columns(len(keys)), keys, strict=True):
+        both, called = found[key], f"S = {size[key]:g}"
+        ends = {aim: outcomes(both[aim].decoded[1], both[aim].labels) for aim in aims}
+        for aim in aims:
+            left[aim].append(f"{100 * ends[aim].accuracy.value:.0f} %")
+        with column, st.container(border=True, gap="xsmall"):
+            st.html(cell_heading(called, "aimed at the decision margin, all on one scale"))
+            _histogram(called, readings[key], f"S histogram {key}", window)
+            clean = outcomes(both["margin"].decoded[0], both["margin"].labels)
+            _stack(called, [("before", clean), ("own loss", ends["train"]), ("margin", ends["margin"])])
+            st.caption(f"gradient exactly 0 for {100 * both['train'].zero:.0f} % (own loss) and "
+                       f"{100 * both['margin'].zero:.0f} % (margin)")
+    st.markdown(
+        f"S moves the whole picture, and the attack moves with it. From S = {min(size.values()):g} to "
+        f"{max(size.values()):g}, still correct: **{', '.join(left['train'])}** with the attack on the own loss, "
+        f"**{', '.join(left['margin'])}** with the one on the margin, as far as this attack gets."
+    )
+
+
+def _table(found: dict[str, Panel]) -> pd.DataFrame:
+    """One row for each system and picture; −1 is None."""
+    rows = []
+    for name, panel in found.items():
+        batch, reading = panel.batch, panel.reading
+        for k, i in enumerate(panel.mine.nonzero()[:, 0].tolist()):
+            rows.append({
+                "system": name, "picture": batch.rows[i], "label": int(batch.labels[i]),
+                "decoded_before": int(batch.decoded[0][i]), "decoded": int(batch.decoded[1][i]),
+                "number": reading.axis, "before": float(reading.before[k]), "after": float(reading.now[k]),
+            })
+    return pd.DataFrame(rows)
+
+
+def _code(scenario: Scenario, found: dict[str, Panel], label: int | None) -> str:
+    """The library's code for these histograms."""
+    aimed, chosen = scenario.target is not None, "" if label is None else f", label={label}"
+    bits = {name: panel.bit for name, panel in found.items()}
+    if any(bit is not None for bit in bits.values()):
+        bit = next(bit for bit in bits.values() if bit is not None)
+        with_bits = ", ".join(f'"{name}"' for name, mine in bits.items() if mine is not None)
+        chosen += f", bit={bit}" if all(b is not None for b in bits.values()) else (
+            f", bit={bit} if name in [{with_bits}] else None")
+    names = ", ".join(f'"{name}"' for name in found)
+    objective = f'"{scenario.objectives[0]}"'
+    rows = [f"rows = (test.labels != {scenario.target}).nonzero()[:, 0]", "x, y = test.x(rows), test.labels[rows]"]
+    return "\n".join([
+        *(["import torch", ""] if aimed else []),
+        "from tasklab import data, figures, zoo",
+        f"from tasklab.attacks import {scenario.attack}, attack",
+        "",
+        f'test = data.load("{scenario.data}", "test").subset({scenario.n})  # the first of them',
+        *(rows if aimed else ["x, y = test.x(), test.labels"]),
+        f"settings = {scenario.attack}({scenario.arguments(objective)})",
+        "",
+        "readings = {}",
+        f"for name in [{names}]:",
+        "    system = zoo.load(name)",
+        "    result = attack(system, x, y, settings"
+        + (f", targets=torch.full_like(y, {scenario.target}), indices=rows)" if aimed else ")"),
+        "    before, after = system.read(x), system.read(result.images)",
+        f"    readings[name] = figures.read_decisions(system.task, before, after, y{chosen})",
+        '    print(name, f"{result.accuracy:.1%} still correct")',
+        "# figures.decision_histogram(readings[name]).show()",
+    ])
+
+
+page()
