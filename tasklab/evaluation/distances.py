@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,9 +68,12 @@ def ladder(
     *, norm: Norm = "linf", steps: int = 20, objective: str = "bits", criterion: Criterion = "misclassified",
     seed: int = 0,
 ) -> list[Settings]:
-    """PGD at one radius after another, each on those that stood."""
-    return [PGD(eps=eps, steps=steps, norm=norm, objective=objective, criterion=criterion, seed=seed)
-            for eps in RUNGS[norm]]
+    """PGD at one radius after another, then halfway between those, and halfway again: three tries or so an image."""
+    radii, between = [*RUNGS[norm]], [0.0, *RUNGS[norm]]
+    for _ in range(2):
+        middle = [(low + high) / 2 for low, high in itertools.pairwise(between)]
+        radii, between = radii + middle, sorted(between + middle)
+    return [PGD(eps=eps, steps=steps, norm=norm, objective=objective, criterion=criterion, seed=seed) for eps in radii]
 
 
 def smallest(
@@ -86,7 +90,8 @@ def smallest(
     Args:
         system, data: what is attacked.
         attacks: of one norm and criterion, untargeted; by default a `ladder` of PGD and then FAB. One with a finite ε
-            is run only on images for which nothing smaller has been found yet.
+            is run only on images for which nothing smaller has been found yet, and against which the same attack has
+            not failed with a larger ε.
         seed: of the default attacks.
         batch_size: rows run through the network at once.
         progress: called at each step of each attack.
@@ -113,15 +118,17 @@ def smallest(
     norm, criterion = chosen[0].norm, chosen[0].criterion
     values = torch.full((len(labels),), math.inf, device=images.device)
     values[succeeded(criterion, system.predict(images, batch_size=batch_size), labels)] = 0.0
-    found_by = torch.full_like(labels, -1)
+    found_by, failed = torch.full_like(labels, -1), dict[str, Tensor]()
     for index, settings in enumerate(chosen):
-        left = (values > (settings.eps if math.isfinite(settings.eps) else 0)).nonzero().squeeze(1)
+        ends = math.isfinite(settings.eps)
+        stood = failed.setdefault(_kind(settings), torch.zeros_like(values))
+        left = ((values > (settings.eps if ends else 0)) & (stood < settings.eps)).nonzero().squeeze(1)
         if not len(left):
             continue
         told = watch(progress, settings.name, index, len(chosen), settings)
         result = attack(system, images[left], labels[left], settings, indices=left, batch_size=batch_size,
                         progress=told)
-        hit = left[result.fooled]
+        hit, stood[left[~result.fooled]] = left[result.fooled], settings.eps
         nearer = _draw_back(system, images[hit], result.images[result.fooled], labels[hit], norm, criterion, batch_size)
         better = nearer < values[hit]
         values[hit[better]], found_by[hit[better]] = nearer[better], index
@@ -141,6 +148,12 @@ def distance_table(found: Mapping[str, Distances]) -> pd.DataFrame:
         row["nothing found for"] = int(distances.values.isinf().sum())
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _kind(settings: Settings) -> str:
+    """All of an attack's settings but its ε, and what follows from it."""
+    return repr(sorted((name, str(value)) for name, value in settings.to_dict().items()
+                       if name not in ("eps", "step_size")))
 
 
 def _draw_back(

@@ -23,6 +23,9 @@ Level = Literal["pass", "warn", "fail", "not run"]
 LEVELS: tuple[Level, ...] = ("pass", "not run", "warn", "fail")
 """From best to worst."""
 
+ADAPTIVE = 0.05
+"""By how much an attack on the decision may do better than one on the training loss."""
+
 UNBOUNDED = 1.0
 """The ε at which every image is within reach of every other."""
 
@@ -212,7 +215,7 @@ def _unmoved(claim: Row) -> Check:
 
 
 def _flat(claim: Row, kin: Sequence[Row], chance: float) -> Check:
-    threshold = "fail: ε three times as large, accuracy within the interval and above chance (warn: it works at ε = 1)"
+    threshold = "fail: at three times the ε within the interval and above chance; warn: so, but it works at ε = 1"
     same = [row for row in kin if (row.attack, row.steps) == (claim.attack, claim.steps) and row.eps < UNBOUNDED]
     pairs = [(low, high) for low in [claim, *same] for high in [claim, *same] if high.eps >= 2.99 * low.eps > 0]
     if not pairs:
@@ -298,16 +301,22 @@ def _unbounded(kin: Sequence[Row], chance: float) -> Check:
 
 
 def _adaptive(claim: Row, here: Sequence[Row]) -> Check:
-    threshold = "fail: over 5 points"
-    aimed = [row for row in here if row.objective != claim.objective and row.backwards]
-    if claim.objective != "train" or not aimed:
+    threshold = "fail: over 5 points from the own loss to the margin; warn: over 5 points to any other aim"
+    aimed = [row for row in here if row.objective not in (claim.objective, "train") and row.backwards]
+    if not aimed:
         return _absent("adaptive", threshold)
-    gap = claim.outcomes.accuracy.value - min(row.outcomes.accuracy.value for row in aimed)
-    return Check(
-        name="adaptive", level="fail" if gap > 0.05 else "pass", figure=gap, threshold=threshold,
-        sentence="Aimed at the decision instead of the training loss, the same attack breaks so many more"
-        + (": the loss masks them." if gap > 0.05 else "."),
-    )
+    margin = [row for row in aimed if row.objective == "margin"] or aimed
+    least = min(aimed, key=lambda row: row.outcomes.accuracy.value)
+    masked, most = (claim.outcomes.accuracy.value - min(row.outcomes.accuracy.value for row in rows)
+                    for rows in (margin, aimed))
+    level: Level = "pass"
+    figure, sentence = most, f"Aimed at {least.objective}, an attack breaks no more than so many more."
+    if claim.objective == "train" and masked > ADAPTIVE:
+        level, figure, sentence = "fail", masked, ("Aimed at the decision instead of the training loss, the attack "
+                                                   "breaks so many more: the loss masks them.")
+    elif most > ADAPTIVE:
+        level, sentence = "warn", f"Aimed at {least.objective}, an attack breaks so many more: quote that one."
+    return Check(name="adaptive", level=level, figure=figure, threshold=threshold, sentence=sentence)
 
 
 def _converged(claim: Row, kin: Sequence[Row]) -> Check:
