@@ -91,8 +91,10 @@ def _read(own: Own, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | None:
         try:
             x = own_picture.seen(own, data)
         except PictureError as error:
-            st.info("Nothing is drawn yet: draw a digit, or take an example.") if own.drawing is not None else st.error(
-                f"This file cannot be read: {error}.")
+            if own.drawing is None:
+                st.error(f"This file cannot be read: {error}.")
+            else:
+                st.info("Nothing is drawn yet: draw a digit, or take an example.")
             return None
         there = lab.systems if data == lab.data else shelf.systems(data)[0]
         if there:
