@@ -11,6 +11,7 @@ from tasklab import __version__
 from tasklab.cli import (
     attacking,
     checking,
+    comparing,
     data,
     evaluating,
     notebooks,
@@ -52,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"tasklab {__version__}")
     top.add_argument("--traceback", action="store_true", help="show where an error came from")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for room in (data, training, attacking, evaluating, checking, reporting, worst, transferring, showing, notebooks):
+    for room in (data, training, attacking, evaluating, checking, comparing, reporting, worst, transferring, showing,
+                 notebooks):
         room.add(commands)
     return top

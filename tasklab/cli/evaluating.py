@@ -26,6 +26,11 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--objectives", nargs="+", default=["train", "margin"],
                          help=OBJECTIVE_HELP + " (default: train margin)")
     add_attack(command, eps=None)
+    command.add_argument("--full", action="store_true",
+                         help="one line for each system and ε: the paper's protocol beside adaptive attacks, search "
+                         "without gradients, transfer and the worst case; --objectives and the attack are not used")
+    command.add_argument("--sources", nargs="*", default=[], metavar="SYSTEM",
+                         help="with --full: systems whose adversarial images are shown to the others")
     command.add_argument("--csv", action="store_true", help="print CSV")
     add_common(command)
     command.set_defaults(call=run)
@@ -33,6 +38,10 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate each system, print one table."""
+    if args.full:
+        return _full(args)
+    if args.sources:
+        raise ValueError("expected --sources together with --full, got them alone; try tasklab transfer")
     from tasklab.evaluation import evaluate, frame, table
 
     bar = Bar()
@@ -47,4 +56,29 @@ def run(args: argparse.Namespace) -> int:
         rows[name] = evaluate(system, test_images(system, args), attacks, progress=bar.evaluation)
         bar.say(f"{name}: done")
     print_table(table(rows), frame(rows), "json" if args.json else "csv" if args.csv else "markdown")
+    return 0
+
+
+def _full(args: argparse.Namespace) -> int:
+    """The full table: everything beside its honest counterpart."""
+    from tasklab.attacks import PGD
+    from tasklab.evaluation import evaluate, find_threat, full_frame, full_table, protocol, shown
+
+    bar, rows, threats = Bar(), {}, {}
+    for name in args.systems:
+        system = load_system(name, args.device)
+        images = test_images(system, args)
+        attacks = [settings for eps in args.eps for settings in protocol(eps, seed=args.seed)]
+        rows[name] = evaluate(system, images, attacks, progress=bar.evaluation)
+        for source in (each for each in args.sources if each != name):
+            for eps in args.eps:
+                if (source, eps) not in threats:
+                    threats[source, eps] = find_threat(
+                        source, load_system(source, args.device), images.x(), images.labels,
+                        PGD(eps=eps, steps=40, keep="best", seed=args.seed), progress=bar.evaluation,
+                    )
+                rows[name].append(shown(system, images, threats[source, eps]))
+        bar.say(f"{name}: done")
+    form = "json" if args.json else "csv" if args.csv else "markdown"
+    print_table(full_table(rows), full_frame(rows), form)
     return 0

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from tasklab.evaluation.distances import Distances, distance_table, ladder, smallest
 from tasklab.evaluation.ensemble import Stage, WorstCase, stream_worst_case, worst_case
 from tasklab.evaluation.honesty import Check, HonestyReport, assess, stream_report
 from tasklab.evaluation.outcomes import Outcomes, outcomes
 from tasklab.evaluation.robustness import Progress, Row, combined, curve, evaluate, stream_rows
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
+from tasklab.evaluation.summary import Comparison, compare, full_frame, full_table, protocol
 from tasklab.evaluation.tables import frame, table, to_csv, to_json, to_markdown
 from tasklab.evaluation.transferred import Threat, TransferResult
-from tasklab.evaluation.transferring import find_threat, transfer
+from tasklab.evaluation.transferring import find_threat, shown, transfer
 from tasklab.evaluation.unit_test import AttackTest, check_attack, stream_check_attack
 from tasklab.evaluation.worst_table import WorstRow, stream_worst_rows, worst_frame, worst_markdown
 
 __all__ = [
     "AttackTest",
     "Check",
+    "Comparison",
+    "Distances",
     "HonestyReport",
     "Outcomes",
     "Progress",
@@ -29,12 +33,20 @@ __all__ = [
     "assess",
     "check_attack",
     "combined",
+    "compare",
     "curve",
+    "distance_table",
     "evaluate",
     "find_threat",
     "frame",
+    "full_frame",
+    "full_table",
+    "ladder",
     "mcnemar",
     "outcomes",
+    "protocol",
+    "shown",
+    "smallest",
     "stream_check_attack",
     "stream_report",
     "stream_rows",

@@ -1,0 +1,201 @@
+"""One line for each system and ε, everything beside its honest counterpart: the full table, and who does better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from tasklab.attacks import FGSM, PGD, Noise, Settings, Square
+from tasklab.evaluation.honesty import ADAPTIVE
+from tasklab.evaluation.robustness import Row, combined
+from tasklab.evaluation.statistics import Share, mcnemar
+from tasklab.evaluation.tables import radius
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GROUPS = ("paper FGSM", "paper PGD", "white-box adaptive", "black box", "transfer", "worst case")
+"""What was asked: the own loss as published; anything else that uses gradients; what uses none; what was found
+against others; and all of it together, image by image."""
+
+
+def protocol(eps: float, *, queries: int = 1000, seed: int = 0) -> list[Settings]:
+    """The attacks of a full table at one ε; `shown` adds what transfers."""
+    return [
+        FGSM(eps=eps, objective="train", seed=seed),
+        PGD(eps=eps, steps=20, objective="train", keep="last", seed=seed),
+        PGD(eps=eps, steps=40, seed=seed),
+        PGD(eps=eps, steps=40, objective="bits", seed=seed),
+        Noise(eps=eps, kind="corner", seed=seed),
+        Square(eps=eps, steps=queries, seed=seed),
+    ]
+
+
+def grouped(rows: Sequence[Row], eps: float) -> dict[str, Row]:
+    """The rows at one ε by `GROUPS`, several of a group put together image by image; those not asked are left out.
+
+    Rows that count another class alone as a success do not belong in here.
+    """
+    here = [row for row in rows if row.attack != "clean" and row.eps == eps and row.criterion == "misclassified"]
+    members: dict[str, list[Row]] = {
+        "paper FGSM": [row for row in here if row.attack == "fgsm" and row.objective == "train"],
+        "paper PGD": [row for row in here if row.attack == "pgd" and row.objective == "train"],
+        "white-box adaptive": [row for row in here if row.backwards and row.objective != "train"],
+        "black box": [row for row in here if not row.backwards and row.attack != "transfer"],
+        "transfer": [row for row in here if row.attack == "transfer"],
+        "worst case": here,
+    }
+    return {name: some[0] if len(some) == 1 else combined(some) for name, some in members.items() if some}
+
+
+def full_frame(rows: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
+    """Every number of the full table, shares in 0..1 with both ends of their 95 % Wilson intervals.
+
+    Args:
+        rows: of each system by name, the clean ones among them.
+    """
+    import pandas as pd
+
+    lines = []
+    for name, some in rows.items():
+        for eps, groups in _radii(some):
+            clean = next(iter(groups.values())).clean
+            line: dict[str, Any] = {"system": name, "eps": eps, "n": clean.n, "clean": clean.accuracy.value,
+                                    "None on clean": clean.alarm.value}
+            for group in GROUPS:
+                row = groups.get(group)
+                share = None if row is None else row.outcomes.accuracy
+                line[group] = math.nan if share is None else share.value
+                line[f"{group} low"], line[f"{group} high"] = (math.nan, math.nan) if share is None else share.interval
+            for what, group in (("R (paper)", "paper PGD"), ("R (worst)", "worst case")):
+                line[what] = groups[group].stability if group in groups else math.nan
+            lines.append(line | {"flags": ", ".join(_flags(groups))})
+    return pd.DataFrame(lines)
+
+
+def full_table(rows: Mapping[str, Sequence[Row]], *, decimals: int = 1) -> pd.DataFrame:
+    """The full table to read: percentages, the worst case with its 95 % Wilson interval, both R beside their flags.
+
+    R = attacked / clean accuracy; that of the paper's protocol means something only where no flag says otherwise.
+
+    Args:
+        rows: of each system by name.
+        decimals: of the percentages.
+    """
+    import pandas as pd
+
+    def percent(share: Share | None) -> str:
+        return "–" if share is None or not share.n else f"{100 * share.value:.{decimals}f}"
+
+    lines = []
+    for name, some in rows.items():
+        for eps, groups in _radii(some):
+            clean = next(iter(groups.values())).clean
+            shares = {group: row.outcomes.accuracy for group, row in groups.items()}
+            line: dict[str, Any] = {"system": name, "ε": radius(eps), "clean %": percent(clean.accuracy),
+                                    "None on clean %": percent(clean.alarm)}
+            line |= {f"{group} %": percent(shares.get(group)) for group in GROUPS[:-1]}
+            line["worst case %"] = shares["worst case"].percent(decimals)
+            for what, group in (("R (paper)", "paper PGD"), ("R (worst)", "worst case")):
+                ratio = groups[group].stability if group in groups else math.nan
+                line[what] = "–" if math.isnan(ratio) else f"{ratio:.3f}"
+            lines.append(line | {"flags": ", ".join(_flags(groups)), "n": clean.n})
+    return pd.DataFrame(lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two systems on the same images: which of them each image speaks for.
+
+    Attributes:
+        names: of the first and the second.
+        what: the question, such as ``"worst case, ε = 0.1"``.
+        both, only_first, only_second, neither: images that both, one or none of them still read correctly.
+        p: McNemar's exact two-sided p value.
+    """
+
+    names: tuple[str, str]
+    what: str
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+    p: float
+
+    @property
+    def n(self) -> int:
+        """How many images."""
+        return self.both + self.only_first + self.only_second + self.neither
+
+    @property
+    def shares(self) -> tuple[Share, Share]:
+        """What each of them reads correctly."""
+        return Share(self.both + self.only_first, self.n), Share(self.both + self.only_second, self.n)
+
+    @property
+    def sentence(self) -> str:
+        """The result in plain words."""
+        first, second = self.shares
+        leads = self.names[0] if self.only_first >= self.only_second else self.names[1]
+        verdict = (f"{leads} does better, by more than chance explains" if self.p < 0.01
+                   else f"{leads} does better, perhaps by chance" if self.p < 0.05
+                   else "no difference beyond chance")
+        return (f"{self.what}: {self.names[0]} {first.percent()} %, {self.names[1]} {second.percent()} %; "
+                f"{self.only_first} images speak for the first alone, {self.only_second} for the second alone "
+                f"(McNemar p = {self.p:.2g}): {verdict}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "first": self.names[0], "second": self.names[1], "what": self.what, "n": self.n, "both": self.both,
+            "only_first": self.only_first, "only_second": self.only_second, "neither": self.neither, "p": self.p,
+            "sentence": self.sentence,
+        }
+
+
+def compare(first: Row, second: Row, names: tuple[str, str] = ("first", "second")) -> Comparison:
+    """The same question to two systems, image by image.
+
+    Args:
+        first, second: rows of two systems on the same images with one ε and norm; `combined` rows are compared as such.
+        names: of the systems.
+
+    Raises:
+        ValueError: rows on other images, or of another question.
+    """
+    asked = [(row.eps, row.norm, row.criterion, row.attack == "clean") for row in (first, second)]
+    if asked[0] != asked[1] or not torch.equal(first.labels.cpu(), second.labels.cpu()):
+        raise ValueError(f"expected rows of one ε, norm and criterion on the same images, got {first!r} and {second!r}")
+    a, b = ((row.decoded == row.labels).cpu() for row in (first, second))
+    what = "clean" if first.attack == "clean" else f"{first.attack} on {first.objective}, ε = {radius(first.eps)}"
+    if first.attack == "worst case":
+        what = f"worst case found, ε = {radius(first.eps)}"
+    return Comparison(
+        names=names, what=what, both=int((a & b).sum()), only_first=int((a & ~b).sum()),
+        only_second=int((~a & b).sum()), neither=int((~a & ~b).sum()), p=mcnemar(a, b),
+    )
+
+
+def _radii(rows: Sequence[Row]) -> list[tuple[float, dict[str, Row]]]:
+    """Each ε that was asked about, ascending, with its groups."""
+    radii = sorted({row.eps for row in rows if row.attack != "clean" and row.criterion == "misclassified"})
+    return [(eps, grouped(rows, eps)) for eps in radii]
+
+
+def _flags(groups: Mapping[str, Row]) -> list[str]:
+    """Why the paper's numbers of a line may mislead, and what the worst case lacks."""
+    found = []
+    for group in ("paper FGSM", "paper PGD"):
+        found += [f"{group} {flag}" for flag in groups[group].flags] if group in groups else []
+    paper, worst = groups.get("paper PGD"), groups["worst case"]
+    if paper is not None and paper.outcomes.accuracy.value - worst.outcomes.accuracy.value > ADAPTIVE:
+        found.append("paper PGD misses much")
+    seeing, blind = groups.get("white-box adaptive"), groups.get("black box")
+    if seeing is not None and blind is not None and blind.outcomes.correct < seeing.outcomes.correct:
+        found.append("black box beats white box")
+    missing = [group for group in GROUPS if group not in groups]
+    return found + ([f"without {' and '.join(missing)}"] if missing else [])
