@@ -1,25 +1,30 @@
-"""The attack lab as a person has it: no errors, keys, links, no network, readable by assistive technology."""
+"""The attack lab as a person has it: ε under a hand without a message a tick, steps to play, links, no network."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlparse
+from urllib.parse import urlencode
 
 import pytest
 
+from tasklab.scenario import Scenario
 from tests.browser.serving import browsing, chromium, serving, settled
+from tests.browser.visiting import Visit
 from tests.systems import small_zoo
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
 ]
+SLIDER = "input[data-part=eps]"
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with serving(TASKLAB_ZOO=str(small_zoo().folder)) as address:
+    with serving(TASKLAB_ZOO=str(small_zoo().folder), TASKLAB_DATA="/nowhere") as address:
         yield address
 
 
@@ -29,112 +34,221 @@ def browser() -> Iterator[Any]:
         yield browser
 
 
-class Visit:
-    """One tab, with what it complained of and whom it asked."""
-
-    def __init__(self, browser: Any, url: str, **settings: Any) -> None:
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **settings)
-        self.context.set_default_timeout(240_000)
-        self.page = self.context.new_page()
-        self.errors: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("websocket", lambda socket: self.asked.append(socket.url))
-        self.page.goto(url)
-        settled(self.page)
-
-    def verdicts(self) -> list[str]:
-        return self.page.locator(".lab-chip").all_inner_texts()
-
-    def close(self) -> None:
-        self.context.close()
-
-
 @pytest.fixture
 def visit(browser: Any, address: str) -> Iterator[Any]:
     visits = []
 
     def go(query: str = "", **settings: Any) -> Visit:
-        visits.append(Visit(browser, f"{address}/{query}", **settings))
-        return visits[-1]
+        tab = Visit(browser, f"{address}/attack_lab{query}", **settings)
+        tab.page.locator(".tl-chip").first.wait_for()
+        tab.page.wait_for_function(f"{STOPS} > 9")  # the many stops that the scene asks for are there
+        settled(tab.page)
+        visits.append(tab)
+        return tab
 
     yield go
     for tab in visits:
         tab.close()
 
 
-def test_it_loads_without_errors_and_asks_nobody_else(visit: Any, address: str) -> None:
-    tab = visit()
-    assert tab.errors == []
-    host = urlparse(address).netloc
-    elsewhere = [url for url in tab.asked if urlparse(url).scheme not in ("data", "blob")
-                 and urlparse(url).netloc != host]
-    assert elsewhere == []
-    assert tab.page.get_by_role("heading", name="Aimed at the decision margin").is_visible()
+STOPS = """[...document.querySelectorAll('*')].filter(e => e.shadowRoot).map(e => e.shadowRoot.querySelector(
+    'input[data-part=eps]')).filter(Boolean).map(e => Number(e.max))[0]"""
 
 
-def test_keys_change_epsilon_and_the_outcome(visit: Any) -> None:
-    tab = visit("?" + urlencode(small_zoo().query, doseq=True))
-    before = tab.verdicts()
-    assert any("wrong" in words or "None" in words for words in before)
-    handle = tab.page.get_by_role("slider", name="ε, the size of the change")
-    handle.focus()
-    handle.press("Home")  # ε = 0: nothing may change
-    tab.page.wait_for_function("document.querySelector('.lab-lead').innerText.includes('breaks 0 of')")
+def told() -> str:
+    return "?" + urlencode(small_zoo().query, doseq=True)
+
+
+def verdicts(tab: Visit) -> list[str]:
+    tab.page.evaluate("() => new Promise(requestAnimationFrame)")
+    chips = tab.page.locator("[data-part^=chip][data-part*='-'] .tl-chip").all_inner_texts()
+    return [re.sub(r" ·.*", "", words.split("reads ")[1]) for words in chips]
+
+
+def eps(tab: Visit) -> float:
+    return float(tab.page.locator("[data-part=epsword]").inner_text().split("=")[1])
+
+
+def rested(tab: Visit, sent: int) -> None:
+    """Wait for the one message, and for what it brings."""
+    for _ in range(100):
+        if len(tab.sent) > sent:
+            break
+        tab.page.wait_for_timeout(100)
+    tab.page.wait_for_timeout(700)
     settled(tab.page)
-    assert tab.verdicts() != before
-    assert all("correct" in words for words in tab.verdicts())
+
+
+def test_a_drag_shows_what_the_library_finds_and_sends_nothing_before_it_rests(visit: Any) -> None:
+    tab = visit(told())
+    slider = tab.page.locator(SLIDER)
+    slider.scroll_into_view_if_needed()
+    box, sent = slider.bounding_box(), len(tab.sent)
+    y, seen = box["y"] + box["height"] / 2, {}
+    tab.page.mouse.move(box["x"] + 0.4 * box["width"], y)
+    tab.page.mouse.down()
+    for k in range(26):
+        tab.page.mouse.move(box["x"] + 8 + (box["width"] - 16) * (25 - k) / 25, y)
+        found = verdicts(tab)
+        seen[eps(tab)] = found
+    tab.page.wait_for_timeout(1000)
+    assert len(tab.sent) == sent, "no message while the hand holds"
+    tab.page.mouse.up()
+    rested(tab, sent)
+    assert len(tab.sent) == sent + 1
+    assert min(seen) == 0 and max(seen) == 0.5 and len(seen) >= 20
+    assert len({tuple(found) for found in seen.values()}) > 1, "something changes on the way"
+    for size in (0.0, 0.2, 0.5):
+        query = small_zoo().query
+        made = Scenario(image=small_zoo().picture, systems=tuple(f"digits-{key}" for key in query["systems"]), eps=size)
+        expected = [int(result.decoded) for result in made.run().values()]
+        assert seen[size] == ["None" if k < 0 else str(k) for k in expected], size
     assert "eps=0" in tab.page.url
+    assert "breaks 0 of 2" in tab.page.locator(".tl-lead").first.inner_text()
+
+
+def test_keys_move_epsilon_one_stop_at_a_time_and_nothing_else(visit: Any) -> None:
+    tab = visit(told())
+    slider, sent = tab.page.locator(SLIDER), len(tab.sent)
+    slider.focus()
+    slider.press("Home")
+    assert eps(tab) == 0
+    for k in range(4):
+        slider.press("ArrowRight")
+        tab.page.evaluate("() => new Promise(requestAnimationFrame)")
+        assert eps(tab) == pytest.approx(0.02 * (k + 1))
+    assert slider.get_attribute("aria-valuetext") == "ε = 0.08"
+    assert len(tab.sent) == sent
+    rested(tab, sent)
+    assert len(tab.sent) == sent + 1
+    assert "eps=0.08" in tab.page.url
+    assert tab.page.get_by_text("A lesson in").count() == 1, "the page's own shortcuts on the arrows did not act"
+    assert "ε = 0.08" in tab.page.locator("[data-part=live]").first.text_content()
+    assert tab.page.evaluate("document.activeElement.shadowRoot.activeElement.dataset.part") == "eps"
+
+
+def test_the_slider_on_the_left_and_the_one_to_drag_are_one(visit: Any) -> None:
+    tab = visit(told())
+    handle = tab.page.locator("[data-testid=stSidebar]").get_by_role("slider", name="ε, the size of the change")
+    for key, value in (("End", 0.5), ("Home", 0.0)):
+        sent = len(tab.sent)
+        handle.focus()
+        handle.press(key)
+        rested(tab, sent)
+        assert eps(tab) == value
+
+
+def test_pictures_of_the_strip_are_chosen_and_a_view_is_pinned(visit: Any) -> None:
+    tab = visit(told())
+    before = verdicts(tab)
+    tab.page.get_by_role("button", name="Pin this as A").click()
+    tab.page.locator(".tl-pinned").wait_for()
+    other = tab.page.locator(".tl-strip button[aria-pressed=false]").first
+    place, sent = other.get_attribute("data-place"), len(tab.sent)
+    other.click()
+    rested(tab, sent)
+    tab.page.wait_for_url(f"**image={place}**")
+    rows = tab.page.locator(".tl-pinned tbody tr")
+    assert rows.count() == len(before)
+    assert [row.locator("td").first.inner_text().split("reads ")[1].split(" ")[0] for row in rows.all()] == before
+    tab.page.get_by_role("button", name="Unpin A").click()
+    tab.page.locator(".tl-pinned").wait_for(state="detached")
+
+
+def test_the_player_plays_every_sub_step_in_the_browser(visit: Any) -> None:
+    tab = visit(told() + "&steps=3")
+    deck, sent = tab.page.locator("input[data-part=at]"), len(tab.sent)
+    deck.scroll_into_view_if_needed()
+    lead = tab.page.locator(".tl-lead").last
+    deck.focus()
+    deck.press("Home")
+    said = []
+    for _ in range(12):
+        deck.press("ArrowRight")
+        tab.page.evaluate("() => new Promise(requestAnimationFrame)")
+        said.append(lead.inner_text())
+    assert [words.split(" · ")[1] for words in said] == ["gradient", "sign", "step", "project"] * 3
+    assert said[4].startswith("Step 2 of 3")
+    tab.page.get_by_role("button", name="◀ step").click()
+    tab.page.get_by_role("button", name="◀ step").click()
+    assert deck.input_value() == "4"
+    tab.page.get_by_role("button", name="Play").click()
+    tab.page.wait_for_function("() => [...document.querySelectorAll('*')].some(e => e.shadowRoot?.querySelector("
+                               "'input[data-part=at]')?.value === '12')")
+    tab.page.get_by_role("button", name="Play").wait_for()  # it has stopped by itself
+    assert len(tab.sent) == sent
+
+
+def test_with_reduced_motion_the_player_goes_by_whole_steps(visit: Any) -> None:
+    tab = visit(told() + "&steps=3", reduced_motion="reduce")
+    deck = tab.page.locator("input[data-part=at]")
+    deck.focus()
+    deck.press("Home")
+    tab.page.get_by_role("button", name="Play").click()
+    seen = set()
+    while (value := int(deck.input_value())) < 12:
+        seen.add(value)
+        tab.page.wait_for_timeout(50)
+    assert seen <= {0, 4, 8}
 
 
 def test_a_link_repeats_the_page_in_another_tab(visit: Any) -> None:
-    tab = visit("?" + urlencode(small_zoo().query, doseq=True))
-    handle = tab.page.get_by_role("slider", name="ε, the size of the change")
-    handle.focus()
-    handle.press("ArrowRight")
-    tab.page.wait_for_url("**eps=**")
-    settled(tab.page)
-    tab.page.wait_for_function("document.querySelector('.stCaptionContainer, [data-testid=stCaptionContainer]')")
-    tab.page.wait_for_timeout(500)
-    settled(tab.page)
+    tab = visit(told())
+    slider, sent = tab.page.locator(SLIDER), len(tab.sent)
+    slider.focus()
+    slider.press("ArrowRight")
+    rested(tab, sent)
     again = visit("?" + tab.page.url.partition("?")[2])
-    assert again.verdicts() == tab.verdicts()
-    assert again.page.locator(".lab-lead").inner_text() == tab.page.locator(".lab-lead").inner_text()
-    captions = "[data-testid=stMain] [data-testid=stCaptionContainer]"
-    assert again.page.locator(captions).all_inner_texts() == tab.page.locator(captions).all_inner_texts()
+    assert eps(again) == eps(tab) == 0.22
+    assert verdicts(again) == verdicts(tab)
+    assert again.page.locator(".tl-lead").first.inner_text() == tab.page.locator(".tl-lead").first.inner_text()
+    assert again.page.locator(".tl-badge").all_inner_texts() == tab.page.locator(".tl-badge").all_inner_texts()
 
 
-def test_charts_and_pictures_say_what_they_show(visit: Any) -> None:
-    tab = visit()
-    charts = tab.page.locator("[data-testid=stPlotlyChart]")
-    named = tab.page.locator('[aria-label*="Before:"][aria-label*="After:"]')
-    assert charts.count() == named.count() > 0
-    assert all(tab.page.locator("img").nth(i).get_attribute("alt") for i in range(tab.page.locator("img").count()))
+def test_the_file_taken_away_drags_without_a_server(visit: Any, browser: Any, tmp_path: Path) -> None:
+    tab = visit(told())
+    tab.page.get_by_text("Code, link, files").click()
+    with tab.page.expect_download() as download:
+        tab.page.get_by_role("button", name="ε to drag (one HTML file)").click()
+    file = tmp_path / "scene.html"
+    download.value.save_as(file)
+    context = browser.new_context(viewport={"width": 390, "height": 844}, offline=True)
+    page, asked = context.new_page(), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    slider = page.locator(SLIDER)
+    assert page.locator("[data-part=epsword]").inner_text() == "ε = 0.20"
+    chips = page.locator("[data-part^=chip] .tl-chip").all_inner_texts()
+    assert [re.sub(r" ·.*", "", words.split("reads ")[1]) for words in chips] == verdicts(tab)
+    slider.focus()
+    slider.press("Home")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert all("correct" in words for words in page.locator("[data-part^=chip] .tl-chip").all_inner_texts())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert asked == [file.as_uri()]
+    context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("query", ["", "?systems="])
-def test_no_serious_obstacle(visit: Any, scheme: str, query: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
-    tab = visit(query, color_scheme=scheme)
-    tab.page.get_by_text("More settings").click()
-    tab.page.wait_for_timeout(400)
-    found = Axe().run(tab.page).response["violations"]
-    serious = [f"{v['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}" for v in found
-               for node in v["nodes"] if v["impact"] in ("serious", "critical")]
-    assert serious == []
+def test_no_obstacle_and_nobody_else_asked(visit: Any, browser: Any, address: str, scheme: str, query: str) -> None:
+    tab = Visit(browser, f"{address}/attack_lab{query}", color_scheme=scheme) if query else visit(color_scheme=scheme)
+    if not query:
+        tab.page.get_by_text("More settings").click()
+        tab.page.get_by_text("How to read this").click()
+        tab.page.wait_for_timeout(400)
+        images = tab.page.locator("canvas[role=img], svg[role=img]")
+        assert images.count() > 20
+        assert all(image.get_attribute("aria-label") for image in images.all())
+    assert tab.violations() == []
+    assert tab.errors == []
+    assert tab.elsewhere == []
+    if query:
+        tab.close()
 
 
 def test_it_fits_a_phone(visit: Any) -> None:
-    tab = visit()
-    tab.page.set_viewport_size({"width": 390, "height": 844})
-    tab.page.wait_for_timeout(500)
+    tab = visit(viewport={"width": 390, "height": 844})
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
-    wide = tab.page.evaluate(
-        "[...document.querySelectorAll('.lab-chip, .lab-page, .stPlotlyChart')]"
-        ".filter(e => e.getBoundingClientRect().right > 391).length"
-    )
-    assert wide == 0
+    wide = [element.bounding_box() for element in tab.page.locator(".tl-chip, .tl-cell, .tl svg").all()]
+    assert all(box is None or box["x"] + box["width"] <= 391 for box in wide)

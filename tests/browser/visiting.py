@@ -18,7 +18,7 @@ class Visit:
         self.page = self.context.new_page()
         self.errors: list[str] = []
         self.asked: list[str] = []
-        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.sent: list[Any] = []  # messages to the server
@@ -26,6 +26,11 @@ class Visit:
         self.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: self.sent.append(frame)))
         self.page.goto(url)
         settled(self.page)
+
+    def _heard(self, message: Any) -> None:
+        """An error of the page's own; streamlit itself looks for its server below a page's address, in vain."""
+        if message.type == "error" and "/_stcore/" not in message.location.get("url", ""):
+            self.errors.append(message.text)
 
     @property
     def elsewhere(self) -> list[str]:
