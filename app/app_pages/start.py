@@ -48,7 +48,11 @@ def page() -> None:
         format_func=AIMS.__getitem__,
     )
     with head:
-        frame.headline("tasklab", headline(found, aim))
+        st.html(
+            f'<div class="lab-page lab-top"><figure><img src="{found["picture"]}" alt="clean picture of an '
+            f'{found["label"]}"><figcaption>clean, an <b>{found["label"]}</b></figcaption></figure>'
+            f'<div><h1>tasklab</h1><p class="lab-lead">{headline(found, aim)}</p></div></div>'
+        )
     for column, system in zip(st.columns(len(found["systems"])), found["systems"], strict=True):
         with column, st.container(border=True, height="stretch"):
             st.html(card(system, found["label"], aim))
@@ -77,8 +81,8 @@ def headline(found: dict[str, Any], aim: str) -> str:
         return (f"The attack climbs the loss that each network was trained with. <b>{' and '.join(still)}</b> still "
                 f"read <b>{label}</b>. Unbreakable?")
     read = [words(answer["decoded"]) for answer in answers]
-    return (f"The same {label}, hardly changed, and the networks read <b>{', '.join(read[:-1])}</b> and "
-            f"<b>{read[-1]}</b>.")
+    return (f"The same {label}, no pixel changed by more than {found['eps']:g}, and the networks read "
+            f"<b>{', '.join(read[:-1])}</b> and <b>{read[-1]}</b>.")
 
 
 def card(system: dict[str, Any], label: int, aim: str) -> str:
