@@ -22,7 +22,7 @@ from torch import Tensor
 from tasklab.attacks import APGD, PGD, Noise, Settings, Square, attack, succeeded
 from tasklab.attacks.criteria import Criterion, closeness
 from tasklab.checkpoint import CheckpointError, read_tensors, write_tensors
-from tasklab.codecs import Argmax, Interval
+from tasklab.codecs import ABNORMAL, Argmax, Interval
 from tasklab.evaluation.outcomes import Outcomes, outcomes
 from tasklab.evaluation.robustness import Data, Progress, read_data, watch
 from tasklab.system import System
@@ -122,22 +122,22 @@ def ensemble(
     shared: dict[str, Any] = {"eps": eps, "criterion": criterion, "seed": seed}
     sweep = "bits" if criterion == "misclassified" else "towards_code"  # each way to succeed, one by one
     aim = sweep if isinstance(task.codec, Interval) else "margin"  # an interval's ends pull in opposite directions
-    first: list[Settings] = [
-        PGD(steps=10, random_start=False, objective=aim, **shared), PGD(steps=20, objective=sweep, **shared)
-    ]
     other = "train" if isinstance(task.codec, Argmax) else "dlr"  # a cross-entropy is never flat; other losses are
+    full = preset == "full"
     if preset == "quick":
+        first: list[Settings] = [
+            PGD(steps=10, random_start=False, objective=aim, **shared), PGD(steps=20, objective=sweep, **shared)
+        ]
         if other == "train":
             first.append(PGD(steps=20, objective=other, **shared))
         return [Entry(settings) for settings in (*first, Noise(steps=10, kind="corner", **shared))]
-    full = preset == "full"
-    again = [APGD(steps=50, objective=aim, **shared)]
+    first = [APGD(steps=50, random_start=False, objective=aim, **shared), PGD(steps=10, objective=sweep, **shared)]
     if task.num_classes > 2 and not isinstance(task.codec, Interval):
-        again.append(APGD(steps=50, objective=other, **shared))
+        first.append(APGD(steps=50, objective=other, **shared))
     deep: list[Settings] = [
         APGD(steps=200 if full else 50, restarts=10 if full else 4, objective=aim, **shared),
         APGD(steps=200 if full else 50, restarts=5 if full else 1, objective=sweep, **shared),
-        Square(steps=1000 if full else 200, tries=16, **shared),
+        Square(steps=1000 if full else 150, tries=16, **shared),
     ]
     if aim == sweep:
         del deep[1]
@@ -145,7 +145,7 @@ def ensemble(
         deep.insert(1, APGD(steps=100, objective="towards_code", **shared))
     noise = Noise(steps=100 if full else 20, kind="corner", **shared)
     return [
-        *(Entry(settings) for settings in (*first, *again, noise)),
+        *(Entry(settings) for settings in (*first, noise)),
         *(Entry(settings, share=1.0 if full else NEAREST) for settings in deep),
     ]
 
@@ -193,9 +193,12 @@ def stream_worst_case(
     ]
     read = system.task.codec.read
     found, stages = images.clone(), list[Stage]()
-    margins = _margins(system, images, batch_size)
-    decoded, near = read(margins), closeness(criterion, margins, labels)
-    broken_by = torch.where(succeeded(criterion, decoded, labels), ALREADY, STANDING)
+    decoded, broken_by = torch.full_like(labels, ABNORMAL), torch.full_like(labels, STANDING)
+    near = torch.full_like(labels, -torch.inf, dtype=torch.float32)
+    if not plans or plans[0][1] is not system or plans[0][2].share < 1:  # else the first attack reads them all
+        margins = _margins(system, images, batch_size)
+        decoded, near = read(margins), closeness(criterion, margins, labels)
+        broken_by = torch.where(succeeded(criterion, decoded, labels), ALREADY, STANDING)
     key = digest(system, images, labels, [(name, entry) for name, _, entry in plans])
     kept = _Kept(Path(folder), key) if folder is not None else None
     if kept is not None and (state := kept.read()) is not None:
@@ -218,11 +221,16 @@ def stream_worst_case(
         reading[doubt] = read(margins)
         reached[doubt] = torch.maximum(reached[doubt], closeness(criterion, margins, labels[left][doubt]))
         near[left] = reached
-        fell = succeeded(criterion, reading, labels[left])
+        early = torch.zeros_like(result.fooled)
+        if index == 0 and attacked is system:
+            decoded[left] = result.clean_decoded
+            early = succeeded(criterion, result.clean_decoded, labels[left])
+            broken_by[left[early]] = ALREADY
+        fell = succeeded(criterion, reading, labels[left]) & ~early
         fallen = left[fell]
         found[fallen], decoded[fallen], broken_by[fallen] = result.images[fell], reading[fell], index
         stages.append(Stage(
-            index=index, total=len(plans), name=name, tried=len(left), broken=len(fallen),
+            index=index, total=len(plans), name=name, tried=int((~early).sum()), broken=len(fallen),
             standing=float((broken_by == STANDING).float().mean()) if len(labels) else float("nan"),
             seconds=time.perf_counter() - started, cpu=time.process_time() - busy,
         ))

@@ -1,6 +1,6 @@
 """How robust the shipped systems are, and whether the ensemble that says so is strong and quick: one results page.
 
-    python -m tests.benchmarks.worst_case [--folder F] [--systems ...] [--eps ...] [--n 1000] [--compare 128]
+    python -m tests.benchmarks.worst_case [--folder F] [--systems ...] [--eps ...] [--n 1000] [--compare 500]
 
 Three tables: the worst case that `tasklab worst --preset standard` finds; the same ensemble beside torchattacks'
 AutoAttack and PGD-200 × 10 on the first images, with times; and which honesty check fires on whose own loss. Finished
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--systems", nargs="+", default=list(zoo.names("mnist")), help="(default: all on MNIST)")
     parser.add_argument("--eps", type=float, nargs="+", default=list(EPS), help="(default: 0.1 0.2 0.3)")
     parser.add_argument("--n", type=int, default=1000, help="images of the first table; 0: none (default: 1000)")
-    parser.add_argument("--compare", type=int, default=128, help="of the second; 0: none (default: 128)")
+    parser.add_argument("--compare", type=int, default=500, help="of the second; 0: none (default: 500)")
     parser.add_argument("--defended", type=int, default=50,
                         help="of the second, on adversarially trained systems, which take longest (default: 50)")
     parser.add_argument("--report", type=int, default=200, help="of the third; 0: none (default: 200)")
