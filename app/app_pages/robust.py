@@ -1,0 +1,274 @@
+"""Is it really robust? One number, and whether it says something about the system or about the attack."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from lab_ui import frame, jobs, owner, reports
+from lab_ui.frame import Lab
+from lab_ui.reports import CURVE_NOTES, CURVES
+from lab_ui.words import title
+from tasklab import figures
+from tasklab.evaluation.statistics import Share, mcnemar
+from tasklab.evaluation.studies import curves_of, distances_of, row_of, zeros_of
+
+URL = "query-params"
+AIMS = {"own loss": "train", "margin": "margin"}
+"""The two aims of the attack, as links name them."""
+
+TITLES = {"train": "its own loss", "margin": "the decision margin"}
+GUESSES = ("about as many", "about half of them", "hardly any")
+FIRST, ALL = (CURVES["train"], CURVES["noise"]), tuple(CURVES[c] for c in ("train", "margin", "noise", "worst"))
+"""Curves before and after the first guess."""
+
+NS = (50, 100, 200, 400)
+
+LESSON = (
+    frame.Step("The paper's attack climbs the training loss. Compare its line with plain noise of the same size: at "
+               "large ε, noise does more harm than the attack.",
+               {"robust_system": "rbc", "robust_curves": list(FIRST)}),
+    frame.Step("Below the curves: for how many pictures the gradient was exactly 0. What the attack leaves is just "
+               "that share. It found nothing because it had nothing to follow.",
+               {"robust_system": "rbc", "robust_revealed": True, "robust_curves": list(FIRST),
+                "robust_aim": "own loss"}),
+    frame.Step("One word changed: the same attack aims at the decision. Read the lights of both.",
+               {"robust_system": "rbc", "robust_revealed": True, "robust_curves": list(ALL), "robust_aim": "margin"}),
+    frame.Step("Is every high number false, then? This one was trained under attack: the lines lie together, and no "
+               "light is red.",
+               {"robust_system": "tra-at", "robust_revealed": True, "robust_curves": list(ALL),
+                "robust_aim": "own loss"}),
+    frame.Step("Bits can be trained under attack too, if the training's attack aims at the margin and not at the loss.",
+               {"robust_system": "rbc-at-margin", "robust_with": "rbc-at-train", "robust_revealed": True,
+                "robust_curves": list(ALL), "robust_aim": "margin"}),
+)
+
+
+def page() -> None:
+    """One system, one claim, its checks; then the pictures one by one."""
+    lab = frame.open_page("robust", lesson=LESSON, bar=("data",))
+    st.html(reports.STYLE)
+    if not lab.systems:
+        st.info("There is no trained system for these pictures here. Choose another data set on the left.")
+        return
+    head = st.container()
+    bar = st.container(horizontal=True, vertical_alignment="bottom")
+    with bar:
+        key = _system(lab)
+    name = lab.systems[key]
+    study, origin = reports.study_of(name)
+    if study is None:
+        with head:
+            frame.headline("Is it really robust?", "Nobody has asked this system yet.")
+        _measure(lab, name, "No report of this system is here.")
+        return
+    claimed = {aim: row_of(study, aim, study["claim_eps"]) for aim in TITLES}
+    assert claimed["train"] is not None and claimed["margin"] is not None
+    shown = _revealed(key, claimed)
+    with head:
+        frame.headline("Is it really robust?", _lead(key, study, claimed, shown))
+    aim = _claims(bar, study, claimed) if shown else "train"
+    chosen = _switches(study) if shown else FIRST
+    left, right = st.columns([6, 5], gap="medium") if shown else (st.container(), None)
+    with left:
+        figure = _curves(key, study, chosen, shown)
+    drawn = {"curves": figure}
+    if right is not None:
+        with right:
+            _checks(study, aim)
+        drawn |= _pictures(lab, key, study)
+        drawn["checks"] = figures.check_lights(study["reports"][aim])
+        with st.expander("All numbers"):
+            st.dataframe(reports.table_of(study), hide_index=True, width="stretch")
+        _measure(lab, name, f"These {study['n']} pictures were asked "
+                 + ("by you." if origin == "yours" else "when the system was shipped."))
+    frame.close_page(lab, code=_code(name, study), tables={"report": reports.table_of(study)} if shown else None,
+                     figures=drawn)
+
+
+def _system(lab: Lab) -> str:
+    """Which system is questioned."""
+    there = list(lab.systems)
+    usual = "rbc" if "rbc" in there else there[0]
+    if st.session_state.get("robust_system", usual) not in there:
+        del st.session_state["robust_system"]
+    key: str = st.selectbox("System", there, there.index(usual), key="robust_system", bind=URL, width=260)
+    return key
+
+
+def _lead(key: str, study: Mapping[str, Any], claimed: Mapping[str, Any], shown: bool) -> str:
+    """The claim, or the claim and what became of it."""
+    row, eps = claimed["train"], study["claim_eps"]
+    clean, kept = (100 * row[count] / row["n"] for count in ("clean", "correct"))
+    words = (f"{html.escape(title(key))} reads <b>{clean:.0f} %</b> of the pictures correctly. With the attack used in "
+             f"the paper, ε = {eps:g}, it still reads <b>{kept:.0f} %</b>.")
+    worst = row_of(study, "worst", eps)
+    if shown and worst is not None:
+        words += f" In the worst case found, <b>{100 * worst['correct'] / worst['n']:.0f} %</b>."
+    return words
+
+
+def _revealed(key: str, claimed: Mapping[str, Any]) -> bool:
+    """First guess; a link to a claim or to curves that the question hides opens it."""
+    asked = st.query_params.get_all("robust_curves")
+    if st.query_params.get("robust_aim") == "margin" or set(asked) - set(FIRST):
+        st.session_state["robust_revealed"] = True
+    row = claimed["train"]
+    return frame.predict(
+        "robust", f"The same attack, on the same {row['n']} pictures, now aims at the decision instead of the training "
+        f"loss. How many will {title(key)} still read correctly?", GUESSES,
+    )
+
+
+def _claims(bar: Any, study: Mapping[str, Any], claimed: Mapping[str, Any]) -> str:
+    """Both numbers with what stands behind them; the one whose checks are read."""
+    with bar:
+        aim = AIMS[st.segmented_control(
+            "The attack aims at", list(AIMS), default="own loss", required=True, key="robust_aim", bind=URL,
+            help="Whose checks are shown. Nothing but the aim differs.",
+        )]
+    said = {
+        "train": "left by the attack used in the paper, aimed at the system's own training loss",
+        "margin": "left by the same kind of attack, aimed at the decision",
+    }
+    for column, each in zip(st.columns(2, gap="small"), TITLES, strict=True):
+        verdict = study["reports"][each]["verdict"]
+        with column:
+            st.html(reports.claim(f"Aimed at {TITLES[each]}", claimed[each], verdict, said[each], is_open=each == aim))
+            frame.badge(**reports.badge_of(claimed[each], verdict))
+    return aim
+
+
+def _switches(study: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which curves are switched on."""
+    found = curves_of(study)
+    there = [words for curve, words in CURVES.items() if curve in found]
+    usual = [words for words in ALL if words in there]
+    if not set(st.session_state.get("robust_curves", usual)) <= set(there):
+        st.session_state["robust_curves"] = usual
+    chosen = st.pills("Curves", there, selection_mode="multi", default=usual, key="robust_curves", bind=URL,
+                      help="\n".join(f"- **{CURVES[curve]}**: {note}" for curve, note in CURVE_NOTES.items()))
+    return tuple(chosen)
+
+
+def _curves(key: str, study: Mapping[str, Any], chosen: tuple[str, ...], shown: bool) -> Any:
+    """Accuracy against ε for the curves that are switched on."""
+    found = curves_of(study)
+    curves = {curve: found[curve] for curve, words in CURVES.items() if words in chosen and curve in found}
+    if not curves:
+        st.info("Switch at least one curve on; here is the first.")
+        curves = {"train": found["train"]}
+    figure = figures.accuracy_curves(
+        curves, zeros=zeros_of(study) if shown else None, names=CURVES, marks={"": study["claim_eps"]},
+        up="read correctly, %", height=480 if shown else 360,
+    )
+    words = figures.describe_curves(curves, names=CURVES)
+    st.plotly_chart(figure, config={"displayModeBar": False}, key="robust_chart", alt=f"{title(key)}. {words}")
+    below = " Below: for how many correct pictures the gradient was exactly 0." if shown else ""
+    st.caption(f"n = {study['n']} pictures, bands: 95 % intervals, dotted: ε = {study['claim_eps']:g}. All lines are "
+               "upper bounds: a stronger attack may leave less." + below)
+    return figure
+
+
+def _checks(study: Mapping[str, Any], aim: str) -> None:
+    """The sentence and the lights of one claim."""
+    report = study["reports"][aim]
+    st.html(f'<div class="lab-aim"><h2>What {100 * report["accuracy"]:.0f} % means</h2></div>'
+            f'<p class="lab-note">{html.escape(report["sentence"])}</p>'
+            + reports.lights(report, study["tests"].get(aim)))
+
+
+def _pictures(lab: Lab, key: str, study: Mapping[str, Any]) -> dict[str, Any]:
+    """The smallest ε found for each picture, beside another system's, and whether they differ."""
+    st.html('<div class="lab-aim"><h2>Picture by picture</h2><p>The smallest ε that was found to fool: no single ε has '
+            "to be chosen.</p></div>")
+    others = {other: found for other, name in lab.systems.items() if other != key
+              and (found := reports.study_of(name)[0]) is not None and found["n"] == study["n"]}
+    stairs = {title(key): distances_of(study)}
+    with_whom = None
+    if others:
+        usual = next((other for other in ("tra-at", "tra") if other in others), next(iter(others)))
+        if st.session_state.get("robust_with", usual) not in others:
+            del st.session_state["robust_with"]
+        with_whom = st.selectbox("Beside", list(others), list(others).index(usual), key="robust_with", bind=URL,
+                                 width=260)
+        stairs[title(with_whom)] = distances_of(others[with_whom])
+    figure = figures.distance_curves(stairs, most=0.5)
+    said = ", ".join(f"{name}: half fall within ε = {float(values.quantile(0.5, interpolation='higher')):.3g}"
+                     for name, values in stairs.items())
+    st.plotly_chart(figure, config={"displayModeBar": False}, key="robust_stairs", alt=f"Smallest ε found. {said}.")
+    st.caption(f"{said}. n = {study['n']} pictures, PGD on each condition in turn at growing ε, drawn back to the "
+               "boundary; upper bounds on the smallest ε.")
+    if with_whom is not None:
+        st.html(f'<p class="lab-note">{_paired(key, with_whom, study, others[with_whom])}</p>')
+    return {"smallest": figure}
+
+
+def _paired(key: str, other: str, study: Mapping[str, Any], beside: Mapping[str, Any]) -> str:
+    """Whether two systems differ at the claim's ε, on the same pictures."""
+    eps = study["claim_eps"]
+    a, b = (distances_of(each) > eps + 1e-6 for each in (study, beside))
+    p = mcnemar(a, b)
+    verdict = ("by more than chance explains" if p < 0.01 else "perhaps by chance alone" if p > 0.05
+               else "hardly more than chance explains")
+    numbers = " and ".join(f"{html.escape(title(name))} {Share(int(stand.sum()), len(stand)).percent(0)} %"
+                           for name, stand in ((key, a), (other, b)))
+    return (f"On the same {len(a)} pictures, nothing within ε = {eps:g} was found for {numbers}. Where they differ, "
+            f"{int((a & ~b).sum())} speak for the first and {int((b & ~a).sum())} for the second: {verdict} "
+            f"(McNemar, p = {p:.2g}).")
+
+
+def _measure(lab: Lab, name: str, words: str) -> None:
+    """Ask again: more pictures, another seed, or a system that nobody has asked yet."""
+    if jobs.mine("report"):
+        owner.remember()
+    jobs.watch(lambda: jobs.boxes("report"), "report", key="robust")
+    if lab.lecture:
+        return
+    with st.form("robust_again", border=True):
+        st.markdown(f"**Ask it yourself.** {words} The same questions once more, as a job: about a minute for 50 "
+                    "pictures of digits, some for MNIST.")
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            n = st.selectbox("Pictures", [n for n in NS if n <= len(lab.pictures)], 1, key="robust_n", width=140)
+            seed = st.number_input("Seed", 0, 9999, 1, key="robust_seed", width=140)
+            asked = st.form_submit_button("Ask", type="primary")
+    if asked:
+        try:
+            jobs.start("report", reports.settings_of(lab.data, name, int(n), int(seed)))
+        except ValueError as error:
+            st.error(str(error))
+            return
+        st.rerun()
+
+
+def _code(name: str, study: Mapping[str, Any]) -> str:
+    """The two claims, with the library alone."""
+    mine = name not in _shipped()
+    load = f'System.load("{name}.safetensors")  # downloaded from the page “Train”' if mine else f'zoo.load("{name}")'
+    return "\n".join([
+        "from tasklab import data, zoo" if not mine else "from tasklab import System, data",
+        "from tasklab.evaluation import evaluate, stream_report",
+        "from tasklab.evaluation.study import question",
+        "",
+        f"system = {load}",
+        f'test = data.load("{study["data"]}", "test").subset({study["n"]})',
+        f'own, margin = (question(aim, {study["claim_eps"]:g}, seed={study["seed"]}) for aim in ("train", "margin"))',
+        "rows = evaluate(system, test, [own, margin])",
+        "for row in rows:",
+        "    print(row.attack, row.objective, row.outcomes.accuracy, row.zero_gradient)",
+        "",
+        "*_, report = stream_report(system, test, own, queries=100, known=rows)  # attacks that the checks compare",
+        "print(report.to_markdown())",
+    ])
+
+
+def _shipped() -> tuple[str, ...]:
+    from tasklab import zoo
+
+    return zoo.names()
+
+
+page()
