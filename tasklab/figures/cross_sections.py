@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 from tasklab.codecs import ABNORMAL
 from tasklab.evaluation.regions import CrossSection
 from tasklab.figures.outputs import HATCH
-from tasklab.figures.regions import CLASS_COLOURS
+from tasklab.figures.regions import CLASS_COLOURS, INK
 from tasklab.figures.style import BLUE, GREY, ORANGE, faded, frame
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Trace = dict[str, Any]
+
+RUST = "#a04a00"
+"""Orange dark enough for words on white."""
 
 
 def cut(section: CrossSection, *, classes: Sequence[str] = "ABCD", reach: float | None = None,
@@ -36,17 +39,22 @@ def cut(section: CrossSection, *, classes: Sequence[str] = "ABCD", reach: float 
     x = section.distance.cpu().numpy()
     loss, margin = (_share(each.cpu().numpy()) for each in (section.loss, section.margin))
     flat = section.flat.cpu().numpy()
-    traces = _ground(section, classes)
-    traces += [
+    bands = _ground(section, classes)
+    traces = [
+        *bands,
         _line("margin, label read", x, np.where(margin >= 0, margin, np.nan), BLUE, 4, dash="dash"),
         _line("margin, label lost", x, np.where(margin <= 0, margin, np.nan), ORANGE, 4, dash="dash"),
         _line("training loss", x, loss, GREY, 4),
         _line("training loss, gradient exactly 0", x, np.where(flat, loss, np.nan), GREY, 10),
     ]
-    layout = frame(height, legend=False, xaxis={"range": [0, float(x[-1])], "showticklabels": False},
+    layout = frame(height, legend=False, xaxis={
+                       "range": [0, float(x[-1])], "tickvals": [band["x"][0] for band in bands if _wide(band, x)],
+                       "ticktext": [band["name"].removeprefix("read as ") for band in bands if _wide(band, x)],
+                   },
                    yaxis={"range": [-1.12, 1.12], "showticklabels": False, "zeroline": True, "zerolinecolor": GREY})
     layout["bargap"] = 0
-    layout["annotations"] = [_word("training loss", x, loss, GREY), _word("margin", x, margin, BLUE)]
+    ending = BLUE if margin[-1] > 0 else RUST
+    layout["annotations"] = [_word("training loss", loss, INK), _word("margin", margin, ending)]
     if reach is not None and reach < x[-1]:
         layout["shapes"] = [{"type": "line", "name": "reach", "x0": reach, "x1": reach, "y0": -1.12, "y1": 1.12,
                              "line": {"color": GREY, "width": 2, "dash": "dot"}}]
@@ -82,10 +90,13 @@ def _ground(section: CrossSection, classes: Sequence[str]) -> list[Trace]:
         bands.append({
             "type": "bar", "name": f"read as {word}", "x": [(low + high) / 2], "width": [high - low], "base": -1.12,
             "y": [2.24], "marker": marker | {"line": {"width": 0}}, "hovertemplate": f"read as {word}<extra></extra>",
-            "text": [word if high - low > 0.04 * x[-1] else ""], "textposition": "inside", "insidetextanchor": "start",
-            "textfont": {"size": 15}, "constraintext": "none", "textangle": 0,
         })
     return bands
+
+
+def _wide(band: Trace, x: NDArray[Any]) -> bool:
+    """Whether there is room for a band's name."""
+    return bool(band["width"][0] > (0.13 if band["name"] == "read as None" else 0.04) * x[-1])
 
 
 def _share(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -98,8 +109,9 @@ def _line(name: str, x: NDArray[Any], y: NDArray[Any], colour: str, width: int, 
             "line": {"color": colour, "width": width, "dash": dash}}
 
 
-def _word(text: str, x: NDArray[Any], y: NDArray[Any], colour: str) -> dict[str, Any]:
-    """A curve's name, where it starts."""
-    at = len(x) // 12
-    return {"x": float(x[at]), "y": float(y[at]), "text": f"<b>{text}</b>", "showarrow": False, "xanchor": "left",
-            "yanchor": "bottom", "yshift": 4, "font": {"size": 15, "color": colour}}
+def _word(text: str, y: NDArray[Any], colour: str) -> dict[str, Any]:
+    """A curve's name, where it ends: inside the figure, on the side of 0."""
+    end = float(y[-1])
+    return {"xref": "paper", "x": 0.99, "y": end, "text": f"<b>{text}</b>", "showarrow": False, "xanchor": "right",
+            "yanchor": "top" if end > 0 else "bottom", "yshift": -8 if end > 0 else 8,
+            "font": {"size": 15, "color": colour}, "bgcolor": "rgba(255,255,255,0.85)", "borderpad": 1}

@@ -31,7 +31,7 @@ CLASS_COLOURS = ("#8f4fd0", "#00866b", "#b8860b", "#d6336c")
 
 CLASS_SYMBOLS = ("circle", "square", "triangle-up", "diamond")
 
-PIXELS = 720
+PIXELS = 540
 """About the side of the picture under the figure."""
 
 FLAT, SLOPED, EDGE = 0.66, 0.24, 0.95
@@ -50,6 +50,7 @@ def plane(
     points: Tensor | None = None,
     labels: Tensor | None = None,
     trails: Sequence[Trail] = (),
+    marked: Tensor | None = None,
     eps: float | None = None,
     arrows: int = 21,
     picks: int = 0,
@@ -63,9 +64,10 @@ def plane(
         classes: their names.
         points, labels: float32 ``(N, 2)`` and int64 ``(N,)``, drawn with each class's own marker.
         trails: attacks on one and the same point.
-        eps: radius of the square within which they stayed, drawn around that point.
+        marked: float32 ``(2,)``, a point to put a ring around.
+        eps: radius of the square within which attacks stay, drawn around the point.
         arrows: arrows and dots along each side, 0 for none.
-        picks: invisible squares along each side that can be hovered and clicked; ``customdata`` is their x and y.
+        picks: invisible squares along each side, to be hovered and clicked.
         height: in pixels; the square fills it.
         pixels: about the side of the picture that it holds.
 
@@ -83,6 +85,8 @@ def plane(
         traces += _points(points, labels, classes)
     if picks:
         traces.append(_picks(regions, picks, classes))
+    if marked is not None:
+        traces.append(_ring("marked", *marked.tolist()))
     for each in trails:
         traces += _way(each)
     for each in trails:
@@ -94,8 +98,9 @@ def plane(
                          "sizex": 1, "sizey": 1, "sizing": "stretch", "layer": "below"}]
     layout["shapes"] = [{"type": "rect", "name": "edge", "x0": 0, "x1": 1, "y0": 0, "y1": 1,
                          "line": {"color": GREY, "width": 1}}]
-    if eps is not None and trails:
-        x, y = trails[0].points[0].tolist()
+    centre = trails[0].points[0] if trails else marked
+    if eps is not None and centre is not None:
+        x, y = centre.tolist()
         layout["shapes"].append({"type": "rect", "name": "eps", "x0": max(0, x - eps), "x1": min(1, x + eps),
                                  "y0": max(0, y - eps), "y1": min(1, y + eps),
                                  "line": {"color": GREY, "width": 2, "dash": "dot"}})
@@ -174,9 +179,9 @@ def _field(regions: Regions, count: int) -> Trace:
         "type": "scatter", "mode": "markers", "name": "gradient", "hoverinfo": "skip",
         "x": (columns + 0.5) / regions.side, "y": (rows + 0.5) / regions.side,
         "marker": {
-            "symbol": np.where(still, "circle", "arrow").tolist(), "angle": np.where(still, 0.0, angle),
-            "size": np.where(still, 4, 9).tolist(), "line": {"width": 0},
-            "color": [PAPER if s else CLASS_COLOURS[k] for k, s in zip(read.tolist(), still.tolist(), strict=True)],
+            "symbol": np.where(still, "circle", "arrow").astype(object), "angle": np.where(still, 0.0, angle),
+            "size": np.where(still, 4, 9), "line": {"width": 0},
+            "color": np.where(still, PAPER, np.array(CLASS_COLOURS, dtype=object)[read]),
         },
         "unselected": SAME,
     }
@@ -207,8 +212,8 @@ def _picks(regions: Regions, count: int, classes: Sequence[str]) -> Trace:
     ]
     hidden = {"marker": {"opacity": 0}}
     return {
-        "type": "scatter", "mode": "markers", "name": "places", "x": x, "y": y, "text": words,
-        "customdata": np.stack([x, y], axis=1).tolist(), "hovertemplate": "%{text}<extra></extra>",
+        "type": "scatter", "mode": "markers", "name": "places", "x": x, "y": y,
+        "text": np.array(words, dtype=object), "hovertemplate": "%{text}<extra></extra>",
         "marker": {"symbol": "square", "size": 16, "opacity": 0}, "selected": hidden, "unselected": hidden,
     }
 
@@ -220,14 +225,18 @@ def _way(each: Trail) -> list[Trace]:
     base = {"type": "scatter", "x": each.points[:, 0].tolist(), "y": each.points[:, 1].tolist(), "hoverinfo": "skip"}
     name, dash = _climbed(each.objective), "dot" if each.objective == "train" else "solid"
     step = {"size": 6, "color": PAPER, "line": {"width": 1, "color": INK}}
-    ring = {"symbol": "circle", "size": 15, "color": PAPER, "line": {"width": 3, "color": INK}}
-    start = {"x": base["x"][:1], "y": base["y"][:1], "mode": "markers", "name": f"{name}, start", "marker": ring}
     return [
         base | {"mode": "lines", "name": f"{name}, outline", "line": {"color": INK, "width": 6}},
         base | {"mode": "lines+markers", "name": name, "line": {"color": PAPER, "width": 3, "dash": dash},
                 "marker": step, "unselected": SAME},
-        base | start | {"unselected": SAME},
+        _ring(f"{name}, start", *each.points[0].tolist()),
     ]
+
+
+def _ring(name: str, x: float, y: float) -> Trace:
+    ring = {"symbol": "circle", "size": 15, "color": PAPER, "line": {"width": 4, "color": INK}}
+    return {"type": "scatter", "mode": "markers", "name": name, "x": [x], "y": [y], "hoverinfo": "skip", "marker": ring,
+            "unselected": SAME}
 
 
 def _end(each: Trail) -> list[Trace]:

@@ -85,9 +85,8 @@ def test_points_carry_their_class_s_marker() -> None:
 def test_places_to_pick_say_where_they_are_and_what_is_read() -> None:
     picks = named(plane(regions(stripes(), side=60), picks=5), "places")
     assert picks.marker.opacity == 0
-    assert [list(map(float, place)) for place in picks.customdata] == [
-        pytest.approx([x, y]) for x, y in zip(picks.x, picks.y, strict=True)
-    ]
+    assert sorted(set(picks.x)) == sorted(set(picks.y)) == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
+    assert len(picks.x) == 25
     middle = list(picks.x).index(0.5)
     assert picks.text[middle] == "read as None"
     assert "read as A" in picks.text[0]

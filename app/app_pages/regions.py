@@ -1,0 +1,250 @@
+"""Decision regions: the plane as each system reads it, where a loss has no slope, and two attacks on one point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from lab_ui import frame, plane_controls, plane_views, planes
+from lab_ui.frame import Lab
+from lab_ui.planes import Plane, Training
+from lab_ui.words import SYSTEMS
+from tasklab.evaluation.regions import Regions, regions
+from tasklab.figures import outcome_stack
+from tasklab.figures.cross_sections import cut, describe_cut
+from tasklab.figures.regions import describe_regions, plane
+from tasklab.tasks import INT
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+    from streamlit.delta_generator import DeltaGenerator
+
+HEIGHT = 420
+FIELDS = {words: aim for aim, words in plane_views.AIM_WORDS.items()}
+GUESSES = ("in every square", "only on pale ground", "in none")
+
+LESSON = (
+    frame.Step("Ten scores or two: TRA cuts the square into pieces. INT has one number and lays its classes on a line, "
+               "so it draws stripes; what lies between two of them is None.",
+               {"regions_set": "blobs", "regions_tasks": ["TRA", "INT"], "regions_field": "training loss",
+                "regions_noise": 0.06, "regions_point": 8}),
+    frame.Step("Arrows climb the training loss. On full colour there are none: RBC's loss is exactly 0 wherever every "
+               "bit has its margin S. An attack that starts there has no way to go.",
+               {"regions_tasks": ["TRA", "RBC"], "regions_revealed": True}),
+    frame.Step("Now climb the margin instead. Nothing was trained anew, and the arrows are everywhere.",
+               {"regions_field": "margin"}),
+    frame.Step("Does a larger S help? In its own scale the picture does not even move.", {"regions_s": 1000}),
+    frame.Step("Spirals: four ways of answering, one and the same network.",
+               {"regions_set": "spirals", "regions_tasks": ["TRA", "DeepBE", "INT", "RBC"], "regions_noise": 0.015,
+                "regions_field": "training loss", "regions_point": 5, "regions_s": 350}),
+)
+
+
+def page() -> None:
+    """Scenario, squares, what becomes of one point and of all."""
+    lab = frame.open_page("regions", lesson=LESSON, bar=())
+    st.html(plane_views.STYLE)
+    chosen, eps = plane_controls.planes()
+    if not chosen:
+        st.info("Pick at least one task on the left.")
+        return
+    point = plane_controls.point(chosen[0])
+    runs = _runs([each for each in chosen if planes.trained(each) is None])
+    troubles = [f"{SYSTEMS[run.plane.task.name]}: {run.trouble}" for run in runs if run.trouble]
+    for sentence in troubles:
+        st.warning(sentence)
+    if troubles:
+        return
+    if runs:
+        going = not st.session_state.get("regions_stopped")
+        st.fragment(run_every=0.05 if going else None)(_train)(chosen, going)
+        return
+    _show(lab, chosen, eps, point)
+
+
+def _runs(waiting: list[Plane]) -> list[Training]:
+    """The runs of this person, those of other settings let go."""
+    runs: dict[Plane, Training] = st.session_state.setdefault("regions_runs", {})
+    for each in [each for each in runs if each not in waiting]:
+        runs.pop(each).stop()
+    if any(each not in runs for each in waiting):
+        st.session_state["regions_stopped"] = False
+    for each in waiting:
+        if each not in runs:
+            runs[each] = Training(each)
+    return [runs[each] for each in waiting]
+
+
+def _train(chosen: tuple[Plane, ...], going: bool) -> None:
+    """One more moment of training; the whole page again once all are done, or somebody stops it or goes on."""
+    if going == bool(st.session_state.get("regions_stopped")):
+        st.rerun()
+    runs: dict[Plane, Training] = st.session_state["regions_runs"]
+    mine = [runs[each] for each in chosen if each in runs]
+    if going:
+        for run in mine:
+            if not run.done:
+                run.advance()
+        if all(run.done for run in mine):
+            st.rerun()
+    share = min(run.step / run.steps for run in mine)
+    systems = {each: runs[each].system if each in runs else planes.trained(each) for each in chosen}
+    found = {each: regions(system, side=90) for each, system in systems.items() if system is not None}
+    frame.headline("Decision regions", _lead(found, "train"))
+    with st.container(horizontal=True, vertical_alignment="center", height=72, border=False):
+        if going:
+            st.button("Stop", on_click=_stop, args=(True,), type="primary", key="regions_stop", width=110)
+        else:
+            st.button("Go on", on_click=_stop, args=(False,), type="primary", key="regions_go", width=110)
+        st.progress(share, text=f"epoch {int(share * chosen[0].epochs)} of {chosen[0].epochs}", width=240)
+    _legend()
+    for column, each in _columns(tuple(found)):
+        with column, st.container(border=True, gap="xsmall", height="stretch"):
+            plane_views.heading(each.task)
+            plane_views.live(found[each], each.points, HEIGHT)
+
+
+def _columns(chosen: tuple[Plane, ...]) -> Iterator[tuple[DeltaGenerator, Plane]]:
+    """Two squares abreast."""
+    for begin in range(0, len(chosen), 2):
+        yield from zip(st.columns(2), chosen[begin : begin + 2], strict=False)
+
+
+def _stop(stopped: bool) -> None:
+    st.session_state["regions_stopped"] = stopped
+
+
+def _again(chosen: tuple[Plane, ...]) -> None:
+    planes.forget(chosen)
+    st.session_state["regions_stopped"] = False
+
+
+def _show(lab: Lab, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
+    """The squares, one point under attack, and all of them."""
+    head = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom", height=72, border=False):
+        words = st.segmented_control("Arrows climb the", list(FIELDS), default="training loss", required=True,
+                                     key="regions_field", bind="query-params")
+        st.button("Train again", on_click=_again, args=(chosen,), help="Watch it once more")
+    field = FIELDS[words]
+    with head:
+        frame.headline("Decision regions", _lead({each: planes.read(each, field) for each in chosen}, field))
+    _legend()
+    shown = frame.predict("regions", "An attack starts at the ringed point and climbs the training loss. Where does it "
+                                     "get away?", GUESSES)
+    charts: dict[str, Figure] = {}
+    for column, each in _columns(chosen):
+        with column, st.container(border=True, gap="xsmall", height="stretch"):
+            plane_views.heading(each.task)
+            charts |= _square(each, field, point, eps, shown)
+    if shown:
+        st.subheader("The same attacks on points that nobody trained on", anchor=False)
+        for column, each in _columns(chosen):
+            with column, st.container(border=True, gap="xsmall"):
+                _all_points(each, eps)
+    frame.close_page(lab, code=_code(chosen, eps, point), tables={"regions": _table(chosen, eps)}, figures=charts)
+
+
+def _legend() -> None:
+    st.html(
+        '<p class="lab-key"><span>▸ pale: there is a slope, this way up</span>'
+        "<span>• full colour: the gradient is exactly 0</span><span>▨ None: no class at all</span>"
+        "<span>○ the point under attack</span><span>┄ as far as ε lets it go</span></p>"
+    )
+
+
+def _lead(found: Mapping[Plane, Regions], field: str) -> str:
+    """What the squares show, in a sentence or two."""
+    said = [f"{SYSTEMS[each.task.name]} draws stripes; what lies between is <b>None</b>."
+            for each, seen in found.items() if isinstance(each.task, INT) and seen.none_share > 0]
+    flat = ", ".join(f"<b>{SYSTEMS[each.task.name]} {100 * seen.flat_share:.0f} %</b>" for each, seen in found.items())
+    said.append(f"Ground on which the {plane_views.AIM_WORDS[field]} has no slope at all: {flat}.")
+    return " ".join(said)
+
+
+def _square(each: Plane, field: str, point: int, eps: float, shown: bool) -> dict[str, Figure]:
+    """One system: its square, and what becomes of the point."""
+    name, points, found = SYSTEMS[each.task.name], each.points, planes.read(each, field)
+    walked = planes.walk(each, point, eps)
+    trails = walked.trails if shown else ()
+    key = f"regions_plane_{each.task.name}"
+    figure = plane(found, classes=points.classes, points=points.x(), labels=points.labels, trails=trails,
+                   marked=points.x(point)[0], eps=eps, picks=25, height=HEIGHT)
+    st.plotly_chart(figure, key=key, on_select=lambda: plane_controls.picked(key, each), selection_mode="points",
+                    config={"displayModeBar": False}, alt=describe_regions(name, found, trails, points.classes))
+    charts = {f"{each.task.name} plane": figure}
+    if shown:
+        st.html(plane_views.verdict(trails, points.classes))
+    if shown and walked.section is not None:
+        st.caption("A cut, from the point the way that the attack on the margin goes. The training loss is thick where "
+                   "its gradient is exactly 0.")
+        line = cut(walked.section, classes=points.classes, height=200)
+        st.plotly_chart(line, key=f"regions_cut_{each.task.name}", config={"displayModeBar": False},
+                        alt=f"{name}. {describe_cut(walked.section, points.classes)}")
+        charts[f"{each.task.name} cut"] = line
+    return charts
+
+
+def _all_points(each: Plane, eps: float) -> None:
+    """What the test points are read as, before and after each attack."""
+    found, name = planes.under_attack(each, eps), SYSTEMS[each.task.name]
+    rows = [(words, found[aim][0]) for aim, words in (("clean", "before"), ("train", "own loss"), ("margin", "margin"))]
+    plane_views.heading(each.task)
+    words = "; ".join(f"{when}: {o.correct} correct, {o.wrong} wrong, {o.abnormal} None of {o.n}" for when, o in rows)
+    st.plotly_chart(outcome_stack(rows), config={"displayModeBar": False}, key=f"regions_stack_{each.task.name}",
+                    alt=f"{name}, {words}.")
+    plane_views.badge(found, eps)
+
+
+def _table(chosen: tuple[Plane, ...], eps: float) -> pd.DataFrame:
+    """One row for each system."""
+    rows = []
+    for each in chosen:
+        found, train = planes.under_attack(each, eps), planes.read(each, "train")
+        rows.append({
+            "task": each.task.name, "none_share": train.none_share, "flat_share": train.flat_share,
+            "n": found["clean"][0].n, "eps": eps, "clean": found["clean"][0].accuracy.value,
+            "own_loss": found["train"][0].accuracy.value, "margin": found["margin"][0].accuracy.value,
+            "zero_gradient": found["train"][1],
+        })
+    return pd.DataFrame(rows)
+
+
+def _code(chosen: tuple[Plane, ...], eps: float, point: int) -> str:
+    """The library's code for these squares."""
+    first, recipe = chosen[0], chosen[0].recipe
+    points = f"n={first.n}, noise={first.noise:g}, seed={first.seed}"
+    return "\n".join([
+        "from tasklab import data",
+        "from tasklab.attacks import PGD",
+        "from tasklab.evaluation.regions import regions, trail",
+        "from tasklab.figures.regions import plane",
+        "from tasklab.system import new_system",
+        f"from tasklab.tasks import {', '.join(type(each.task).__name__ for each in chosen)}",
+        "from tasklab.training import Recipe, fit",
+        "",
+        f'points = data.load("{first.data}", "train", {points})',
+        f"x, y = points.x({point})[0], int(points.labels[{point}])",
+        f"recipe = Recipe(epochs={recipe.epochs}, batch_size={recipe.batch_size}, lr={recipe.lr}, "
+        f"weight_decay={recipe.weight_decay}, seed={recipe.seed})",
+        "",
+        "found, ends = {}, {}",
+        "for task in [",
+        *(f"    {each.task!r}," for each in chosen),
+        "]:",
+        f'    system = new_system(task, points, arch="mlp", width=32, seed={first.seed})',
+        "    for event in fit(system, points, recipe):",
+        "        pass",
+        "    found[task.name] = regions(system, side=180)",
+        '    for objective in ("train", "margin"):',
+        f"        attack = PGD(eps={eps:g}, steps=20, step_size={eps / 10:g}, random_start=False, objective=objective)",
+        "        ends[task.name, objective] = trail(system, x, y, attack).end  # -1 is None",
+        '    print(task.name, f"None {found[task.name].none_share:.1%}, no slope {found[task.name].flat_share:.1%}")',
+        f"# plane(found[{first.task.name!r}], points=points.x(), labels=points.labels).show()",
+    ])
+
+
+page()
