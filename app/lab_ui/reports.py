@@ -47,7 +47,6 @@ STYLE = """
 .rob-claim p { margin: 0.15rem 0; font-size: 0.95rem; line-height: 1.3; }
 .rob-claim p.rob-number { font-size: 2.6rem; font-weight: 700; line-height: 1.1; margin: 0; }
 .rob-number span { font-size: 1rem; font-weight: 400; }
-.rob-number .rob-light { font-weight: 700; vertical-align: middle; margin-left: 0.8rem; }
 .rob-light { display: inline-block; min-width: 5.2rem; text-align: center; border-radius: 6px; padding: 0.1rem 0.5rem;
   font-weight: 700; white-space: nowrap; }
 .rob-pass { background: #0b5cad; color: #ffffff; }
@@ -60,7 +59,8 @@ STYLE = """
 .rob-lights p { margin: 0; font-size: 0.95rem; line-height: 1.3; }
 .rob-lights summary { cursor: pointer; }
 .rob-lights i { font-style: normal; font-size: 0.9rem; }
-.stPlotlyChart .xtitle, .stPlotlyChart .ytitle, .stPlotlyChart .y2title { fill: currentColor !important; }
+.stPlotlyChart .xtitle, .stPlotlyChart .ytitle, .stPlotlyChart .y2title, .stPlotlyChart .y2tick text {
+  fill: currentColor !important; }
 </style>
 """
 
@@ -98,7 +98,7 @@ def claim(title: str, row: Mapping[str, Any], level: str, words: str, *, is_open
     return (
         f'<div class="rob-claim" data-open="{str(is_open).lower()}"><h3>{html.escape(title)}</h3>'
         f'<p class="rob-number">{100 * share.value:.0f} % <span>[{100 * low:.0f}, {100 * high:.0f}]</span>'
-        f"{light(level)}</p><p>{html.escape(words)}</p></div>"
+        f"</p><p>{html.escape(words)}</p><p>this attack: {light(level)}</p></div>"
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from lab_ui import jobs
+from lab_ui import jobs, reports
 from lab_ui.reports import CURVES
 from tasklab import zoo
 from tasklab.evaluation.studies import keep_studies, kept_study, row_of
@@ -182,6 +182,9 @@ def test_a_system_without_a_report_can_be_asked_and_the_answer_is_shown(
     folder.mkdir()
     shutil.copy(SHIPPED / "digits-tra.safetensors", folder / "digits-tra.safetensors")
     monkeypatch.setattr(zoo, "folder", lambda: folder)
+    small = {"eps": [0.1], "claim_eps": 0.2, "queries": 5}
+    settings_of = reports.settings_of
+    monkeypatch.setattr(reports, "settings_of", lambda *told: settings_of(*told) | small)
     at = visit("robust")
     assert "Nobody has asked this system yet" in bodies(at)
     at.selectbox(key="robust_n").set_value(50)
