@@ -15,17 +15,21 @@ from tasklab.figures.scene_sweep import Sweep
 from tasklab.figures.scene_walk import walk_data, walk_html
 from tasklab.scenario import Scenario
 
+OPENING = {"data": "digits", "image": controls.PICTURE["digits"], "systems": ["tra", "deepbe", "int", "rbc"],
+           "attack": "PGD", "steps": 10, "norm": "linf", "criterion": "misclassified", "target": "any other"}
+"""What the lesson's sentences are true of."""
+
 LESSON = (
     frame.Step("Drag ε up from 0. The attack climbs the training loss, as in the paper. Where a system is fitted, that "
-               "loss has no gradient, and nothing happens.", {"eps": 0.0, "train": True, "margin": False}),
+               "loss has no gradient, and nothing happens.", OPENING | {"eps": 0.0, "train": True, "margin": False}),
     frame.Step("One line changed: the same attack aims at the decision. Now every system breaks.",
-               {"eps": 0.2, "train": True, "margin": True}),
+               OPENING | {"eps": 0.2, "train": True, "margin": True}),
     frame.Step("Drag ε and watch INT's output slide along the number line: through a gap it reads None.",
-               {"eps": 0.0, "train": False, "margin": True, "systems": ["int"]}),
+               OPENING | {"eps": 0.0, "train": False, "margin": True, "systems": ["int"]}),
     frame.Step("Make the attack count only if another class is read: a None raises an alarm.",
-               {"eps": 0.2, "criterion": "evaded", "systems": ["tra", "deepbe", "int", "rbc"]}),
+               OPENING | {"eps": 0.2, "train": False, "margin": True, "criterion": "evaded"}),
     frame.Step("How one step is made: gradient, sign, step, projection. Play it at the end of the page.",
-               {"criterion": "misclassified", "train": True}),
+               OPENING | {"eps": 0.2, "train": True, "margin": True}),
 )
 STRIP = 12
 """Pictures side by side above the scene."""

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tasklab import data, zoo
 from tasklab.attacks import Settings
 from tasklab.attacks.ladder import ladder
+from tasklab.scenario import Scenario
 from tasklab.system import System
 from tasklab.tasks import Task
 
@@ -88,6 +90,28 @@ def sweep(
         margins=margins[1:], clean_margin=float(margins[0]), fooled=found.fooled, zero_gradient=found.zero_gradient,
         unmoved=found.unmoved,
     )
+
+
+def sweeps(scenario: Scenario, stops: Sequence[float] = STOPS) -> dict[tuple[str, str], Sweep]:
+    """A scenario's attack on its picture at each stop: each system under each objective, as `scene_html` takes them.
+
+    Raises:
+        ValueError: a system, a picture or a setting that is not there.
+
+    >>> found = sweeps(Scenario(systems=("digits-rbc",), objectives=("margin",)), (0.0, 0.2))
+    >>> [one.decoded.shape for one in found.values()]
+    [torch.Size([2])]
+    """
+    test = data.load(scenario.data, "test")
+    if not 0 <= scenario.image < len(test):
+        raise ValueError(f"expected image in 0..{len(test) - 1}, got {scenario.image}")
+    x, y = test.x(scenario.image), test.labels[scenario.image : scenario.image + 1]
+    target = None if scenario.target is None else y.new_tensor([scenario.target])
+    systems = {name: zoo.load(name) for name in scenario.systems}
+    return {
+        (name, objective): sweep(system, x, y, scenario.settings(objective), stops, target=target)
+        for objective in scenario.objectives for name, system in systems.items()
+    }
 
 
 def joined(first: Sweep, second: Sweep) -> Sweep:

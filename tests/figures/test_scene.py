@@ -18,9 +18,10 @@ from tasklab.attacks import APGD, FGSM, PGD, attack
 from tasklab.figures import scene_html
 from tasklab.figures.scene import scene_data
 from tasklab.figures.scene_files import framed, script, stylesheet
-from tasklab.figures.scene_sweep import Sweep, joined, sweep
+from tasklab.figures.scene_sweep import Sweep, joined, sweep, sweeps
 from tasklab.figures.scene_walk import walk, walk_data, walk_html
 from tasklab.models.fast import PLAIN
+from tasklab.scenario import Scenario
 from tasklab.system import System
 from tasklab.tasks import Task, make_task
 
@@ -94,6 +95,17 @@ def test_sweeps_join_into_one() -> None:
     assert torch.equal(parts.decoded, whole.decoded)
     with pytest.raises(ValueError, match="one picture"):
         joined(whole, swept("rbc"))
+
+
+def test_a_scenario_is_swept_as_it_runs() -> None:
+    scenario = Scenario(systems=("digits-tra", "digits-int"), steps=5, eps=0.1)
+    found, result = sweeps(scenario, (0.0, 0.1)), scenario.run()
+    assert found.keys() == result.keys()
+    assert {pair: int(one.decoded[1]) for pair, one in found.items()} == {
+        pair: int(one.decoded) for pair, one in result.items()}
+    assert scene_data(found, eps=scenario.eps)["aims"][0]["key"] == "train"
+    with pytest.raises(ValueError, match="expected image"):
+        sweeps(Scenario(image=10_000))
 
 
 def test_charts_hold_all_that_a_drag_can_show() -> None:

@@ -7,7 +7,7 @@ class Panel {
     this.root = root;
     this.lesson = lesson;
     this.show = onFrame(() => this.draw());
-    new ResizeObserver(() => { if (this.spec && this.width !== this.root.clientWidth) this.show(); }).observe(root);
+    new ResizeObserver(() => { if (this.spec && this.outer !== sizeOf(this.root)) this.show(); }).observe(root);
   }
 
   update(spec, label, names) {
@@ -33,7 +33,7 @@ class Panel {
     if (spec.code === "line") [this.low, this.high] = [Math.min(spec.span[0], this.z[0] - 0.02 * wide), Math.max(spec.span[1], this.z[0] + 0.02 * wide)];
     this.root.innerHTML = `<h2>${esc(spec.title)}</h2><p class="tl-kind">${esc(spec.kind)}</p>
       <div class="tl-read"><span data-part="chip"></span><span data-part="margin"></span></div>
-      <div class="tl-drag" data-part="drag" style="height:${TALL}px"><div data-part="chart"></div>${spec.names.map((name, i) =>
+      <div class="tl-drag" data-part="drag" style="height:${TALL / 16}rem"><div data-part="chart"></div>${spec.names.map((name, i) =>
         `<div class="tl-handle" role="slider" tabindex="0" data-handle="${i}" aria-label="${esc(name)}" aria-orientation="${spec.code === "line" ? "horizontal" : "vertical"}"></div>`).join("")}</div>
       <p data-part="loss"></p><p class="tl-note tl-held" data-part="pull"></p>
       <p><button type="button" data-part="perfect"></button></p>
@@ -48,7 +48,7 @@ class Panel {
     });
     this.part("perfect").onclick = () => this.set(this.perfect());
     this.grab(this.part("drag"));
-    this.width = 0;
+    this.outer = 0;
   }
 
   /** The middle of the label's codeword. */
@@ -86,11 +86,12 @@ class Panel {
   grab(area) {
     const value = (event) => {
       const box = area.getBoundingClientRect();
-      return this.spec.code === "line" ? this.valueAt(event.clientX - box.left) : this.valueAt(event.clientY - box.top);
+      const at = this.spec.code === "line" ? event.clientX - box.left : event.clientY - box.top;
+      return this.valueAt(at / scale());
     };
     let held = -1;
     area.onpointerdown = (event) => {
-      const box = area.getBoundingClientRect(), x = event.clientX - box.left;
+      const box = area.getBoundingClientRect(), x = (event.clientX - box.left) / scale();
       held = this.spec.code === "line" ? 0 : Math.floor((x - this.left) / this.stride);
       if (held < 0 || held >= this.z.length) { held = -1; return; }
       area.setPointerCapture(event.pointerId);
@@ -115,7 +116,8 @@ class Panel {
 
   draw() {
     const { spec, z, label, names } = this, decoded = decode(spec, z), [loss, gradient] = lossAndGradient(spec, z, label);
-    this.width = this.root.clientWidth && this.part("drag").clientWidth;
+    this.outer = sizeOf(this.root);
+    this.width = chartWidth(this.part("drag"));
     this.left = spec.code === "bits" ? 44 : 0;
     this.stride = (this.width - this.left) / spec.width;
     this.bottom = TALL - (spec.code === "line" ? 34 : 50);
@@ -123,7 +125,7 @@ class Panel {
     const values = z.map((v) => exact(v)).join(", "), words = `outputs ${values}, read as ${read(decoded, names)}`;
     write(this.part("chip"), chip(decoded, label, names), true);
     write(this.part("margin"), `margin of ${names[label]}: ${number(margin(spec, z, label))}`);
-    write(this.part("chart"), `<svg role="img" aria-label="${esc(`${spec.title}: ${words}`)}" width="${this.width}" height="${TALL}">${HATCH}${drawing(this, decoded, gradient)}</svg>`, true);
+    write(this.part("chart"), picture(HATCH + drawing(this, decoded, gradient), `${spec.title}: ${words}`, this.width, TALL), true);
     const largest = Math.max(...gradient.map(Math.abs));
     write(this.part("loss"), `loss <b data-part="lossvalue">${loss === 0 ? "0, exactly" : number(loss)}</b> · gradient <b>${still ? "0, exactly" : `up to ${number(largest)}`}</b>`, true);
     write(this.part("pull"), still ? "Nothing pulls: an attack that climbs this loss has nothing to follow." :
@@ -131,8 +133,8 @@ class Panel {
     write(this.part("perfect"), `To the codeword of ${names[label]}`);
     this.root.querySelectorAll("[data-handle]").forEach((handle, i) => {
       const at = this.pixelOf(z[i]), across = this.left + (i + 0.5) * this.stride;
-      handle.style.left = `${spec.code === "line" ? at : across}px`;
-      handle.style.top = `${spec.code === "line" ? this.bottom * 0.66 : at}px`;
+      handle.style.left = `${(spec.code === "line" ? at : across) * scale()}px`;
+      handle.style.top = `${(spec.code === "line" ? this.bottom * 0.66 : at) * scale()}px`;
       const told = { valuemin: this.low, valuemax: this.high, valuenow: z[i], valuetext: `${exact(z[i])}, read as ${read(decoded, names)}` };
       for (const [name, value] of Object.entries(told)) handle.setAttribute(`aria-${name}`, String(value));
     });

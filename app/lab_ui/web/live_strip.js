@@ -11,6 +11,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   root.querySelectorAll("button").forEach((button) => {
     button.setAttribute("aria-pressed", String(Number(button.dataset.place) === data.chosen));
+    if (button.getAttribute("aria-pressed") === "true") { // in view, where the strip is longer than the page is wide
+      const strip = button.parentElement;
+      strip.scrollLeft = button.offsetLeft - strip.offsetLeft - (strip.clientWidth - button.clientWidth) / 2;
+    }
     button.onclick = () => setTriggerValue("pick", Number(button.dataset.place));
   });
 }

@@ -85,3 +85,9 @@ function keepKeys(element) {
     if (/^(Arrow|Home|End|Page| |Enter)/.test(event.key)) event.stopPropagation();
   });
 }
+
+/** How much larger than usual the page's type is; charts grow with it. */
+const scale = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+
+/** What charts depend on: the room there is, and the size of the type. */
+const sizeOf = (root) => `${root.clientWidth} ${scale()}`;

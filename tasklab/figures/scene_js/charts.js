@@ -111,11 +111,16 @@ function line(chart, view, width, height) {
 /** The chart of a system's outputs, into `holder`, as wide as it was measured to be. */
 function drawOutputs(holder, chart, view, width, height = 150) {
   const inner = { bars, gauges, line }[chart.kind](chart, view, width, height);
-  write(holder, `<svg role="img" aria-label="${esc(said(chart, view))}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">${inner}</svg>`, true);
+  write(holder, picture(inner, said(chart, view), width, height), true);
 }
 
-/** How wide a chart in `holder` should be. */
-const chartWidth = (holder) => Math.max(160, Math.round(holder.clientWidth || 240));
+/** An SVG as a picture with words for it, as large as the page's type wants it. */
+function picture(inner, words, width, height) {
+  return `<svg role="img" aria-label="${esc(words)}" width="${width * scale()}" height="${height * scale()}" viewBox="0 0 ${width} ${height}">${inner}</svg>`;
+}
+
+/** How wide a chart in `holder` should be, before it grows with the type. */
+const chartWidth = (holder) => Math.max(160, Math.floor((holder.clientWidth || 240) / scale()));
 
 /** The same in words. */
 function said(chart, view) {

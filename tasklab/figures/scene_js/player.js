@@ -35,7 +35,7 @@ class Player {
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     this.show = onFrame(() => this.draw());
     this.speak = quiet(() => { this.part("live").textContent = this.spoken(); }, 500);
-    new ResizeObserver(() => { if (this.data && this.width !== this.root.clientWidth) this.show(); }).observe(root);
+    new ResizeObserver(() => { if (this.data && this.width !== sizeOf(this.root)) this.show(); }).observe(root);
   }
 
   part(name) { return this.parts.get(name); }
@@ -124,8 +124,8 @@ class Player {
   draw() {
     const data = this.data, { step, shown } = this.place(), iterate = step + (shown === 4);
     const size = this.size, image = (values) => (i) => 255 * values[i], grey = () => 127.5;
-    if (this.width !== this.root.clientWidth) {
-      this.width = this.root.clientWidth;
+    if (this.width !== sizeOf(this.root)) {
+      this.width = sizeOf(this.root);
       this.chartWidths = ["chart", "climb"].map((name) => chartWidth(this.part(name)));
     }
     const now = this.row(this.images, step), gradient = this.steps ? this.row(this.gradients, step) : now.map(() => 0);
@@ -161,10 +161,10 @@ class Player {
     const x = (k) => 12 + (k / Math.max(1, this.steps)) * (width - 24), y = (v) => height - 12 - ((v - low) / (high - low || 1)) * (height - 24);
     const points = values.map((v, k) => `${x(k)},${y(v)}`).join(" "), words = `${this.data.aim}: ${number(values[iterate])}`;
     write(this.part("climbed"), `What it climbs, ${words}`);
-    write(this.part("climb"), `<svg role="img" aria-label="${esc(`${words}, from ${number(values[0])} to ${number(values[this.steps])} in ${this.steps} steps`)}" width="${width}" height="${height}">
-      <line x1="0" x2="${width}" y1="${y(0)}" y2="${y(0)}" stroke="${GREY}" stroke-width="1" stroke-dasharray="2 4"/>
+    write(this.part("climb"), picture(`<line x1="0" x2="${width}" y1="${y(0)}" y2="${y(0)}" stroke="${GREY}" stroke-width="1" stroke-dasharray="2 4"/>
       <polyline points="${points}" fill="none" stroke="${GREY}" stroke-width="2"/>
-      ${values.map((v, k) => `<circle cx="${x(k)}" cy="${y(v)}" r="${k === iterate ? 7 : 3}" fill="${k === iterate ? BLUE : GREY}"/>`).join("")}</svg>`, true);
+      ${values.map((v, k) => `<circle cx="${x(k)}" cy="${y(v)}" r="${k === iterate ? 7 : 3}" fill="${k === iterate ? BLUE : GREY}"/>`).join("")}`,
+    `${words}, from ${number(values[0])} to ${number(values[this.steps])} in ${this.steps} steps`, width, height), true);
   }
 
   spoken() {

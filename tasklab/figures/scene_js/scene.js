@@ -9,7 +9,7 @@ class Scene {
     this.show = onFrame(() => this.draw());
     this.settle = quiet(() => { if (!this.dragging) this.send(); }, 500);
     this.speak = quiet(() => { this.part("live").textContent = this.spoken(); }, 500);
-    new ResizeObserver(() => { if (this.root.clientWidth !== this.width) this.show(); }).observe(root);
+    new ResizeObserver(() => { if (sizeOf(this.root) !== this.width) this.show(); }).observe(root);
   }
 
   part(name) { return this.parts.get(name); }
@@ -122,8 +122,8 @@ class Scene {
 
   draw() {
     const data = this.data, at = this.at;
-    if (this.width !== this.root.clientWidth) {
-      this.width = this.root.clientWidth;
+    if (this.width !== sizeOf(this.root)) {
+      this.width = sizeOf(this.root);
       this.widths = new Map([...this.root.querySelectorAll(".tl-chart")].map((holder) => [holder, chartWidth(holder)]));
     }
     write(this.part("epsword"), `ε = ${data.stops[at].toFixed(2)}`);
@@ -142,7 +142,7 @@ class Scene {
     const change = this.part(`change${of}`), after = this.part(`after${of}`);
     paint(change, data.shape, (i) => 127.5 + 255 * k * unit * cell.pixels[from + i]);
     paint(after, data.shape, (i) => this.clean[i] + 255 * unit * cell.pixels[from + i]);
-    const words = cell.unmoved[at] ? "no change" : `change × ${k}`, answer = read(cell.decoded[at], data.names);
+    const words = cell.unmoved[at] ? "no change" : `change × ${exact(k)}`, answer = read(cell.decoded[at], data.names);
     change.setAttribute("aria-label", `${words}: grey is unchanged, bright is lighter, dark is darker`);
     after.setAttribute("aria-label", `attacked picture, read as ${answer}`);
     write(this.part(`k${of}`), words);
