@@ -43,7 +43,7 @@ STYLE = """
 <style>
 .rob-claim { border: 1px solid #8a8a8a66; border-radius: 10px; padding: 0.7rem 1rem; }
 .rob-claim[data-open="true"] { border: 3px solid currentColor; padding: calc(0.7rem - 2px) calc(1rem - 2px); }
-.rob-claim h3 { font-size: 1.1rem; font-weight: 600; margin: 0; padding: 0; }
+.rob-claim h2 { font-size: 1.1rem; font-weight: 600; margin: 0; padding: 0; }
 .rob-claim p { margin: 0.15rem 0; font-size: 0.95rem; line-height: 1.3; }
 .rob-claim p.rob-number { font-size: 2.6rem; font-weight: 700; line-height: 1.1; margin: 0; }
 .rob-number span { font-size: 1rem; font-weight: 400; }
@@ -96,7 +96,7 @@ def claim(title: str, row: Mapping[str, Any], level: str, words: str, *, is_open
     share = Share(row["correct"], row["n"])
     low, high = share.interval
     return (
-        f'<div class="rob-claim" data-open="{str(is_open).lower()}"><h3>{html.escape(title)}</h3>'
+        f'<div class="rob-claim" data-open="{str(is_open).lower()}"><h2>{html.escape(title)}</h2>'
         f'<p class="rob-number">{100 * share.value:.0f} % <span>[{100 * low:.0f}, {100 * high:.0f}]</span>'
         f"</p><p>{html.escape(words)}</p><p>this attack: {light(level)}</p></div>"
     )
