@@ -1,0 +1,81 @@
+"""The player takes PGD's steps as the library takes them, and charts say in words what the library's figures say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from tasklab.attacks.geometry import bounds, step
+from tasklab.figures import describe_outputs
+from tasklab.figures.scene import chart_data
+from tasklab.figures.scene_files import script
+from tasklab.tasks import make_task
+from tests.browser.serving import browsing, chromium
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
+]
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Any]:
+    with browsing() as browser:
+        page = browser.new_page()
+        page.add_script_tag(content=script("player") + "\nwindow.lab = { pgdStep, said, chip, outcome, number };")
+        yield page
+        page.close()
+
+
+@pytest.mark.parametrize("stride", [0.05, 0.4])
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_a_step_is_the_library_s_step(page: Any, norm: Any, stride: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    clean = torch.rand(40, 1, 4, 4, generator=generator)
+    clean[:10] = clean[:10].round()  # at the ends of [0, 1]
+    eps = 0.1 if norm == "linf" else 0.3
+    box = bounds(clean, eps, norm)
+    x = step(clean, torch.randn(clean.shape, generator=generator), clean, box, eps=eps, stride=0.08, norm=norm)
+    gradient = torch.randn(clean.shape, generator=generator)
+    gradient[5] = 0  # nothing to follow
+    gradient[6, 0, 0, 0] = 0
+    expected = step(x, gradient, clean, box, eps=eps, stride=stride, norm=norm)
+    rows = torch.stack([x, gradient, clean], dim=1).flatten(2).tolist()
+    found = page.evaluate("([rows, options]) => rows.map(([x, g, c]) => lab.pgdStep(x, g, c, options))",
+                          [rows, {"eps": eps, "stride": stride, "norm": norm}])
+    assert torch.allclose(torch.tensor([f["next"] for f in found]), expected.flatten(1), atol=2e-6)
+    moved = torch.tensor([f["moved"] for f in found])
+    away = moved - clean.flatten(1)
+    for k, one in enumerate(found):
+        if norm == "linf":
+            assert one["ball"] == int((away[k].abs() > eps + 1e-5).sum())
+        else:
+            assert one["ball"] == int(float(away[k].norm()) > eps)
+    assert found[5]["next"] == pytest.approx(x[5].flatten().tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize("task", [
+    make_task("tra"), make_task("rbc"), make_task("deepbe"), make_task("int"), make_task("int", gap="floor"),
+], ids=lambda task: f"{task.name}-{getattr(task, 'gap', '')}")
+def test_charts_say_in_words_what_the_library_s_figures_say(page: Any, task: Any) -> None:
+    generator = torch.Generator().manual_seed(1)
+    names = [str(k) for k in range(10)]
+    z = task.centre + task.unit * torch.randn(20, task.width, generator=generator)
+    decoded = task.codec.decode(z).tolist()
+    for k in range(0, 20, 2):
+        chart = chart_data(task, z[k : k + 2], 3, names)
+        view = {"before": z[k].tolist(), "beforeDecoded": decoded[k], "now": z[k + 1].tolist(),
+                "decoded": decoded[k + 1], "label": 3}
+        said = page.evaluate("([chart, view]) => lab.said(chart, view)", [chart, view])
+        assert said.replace("−", "-") == describe_outputs(task, z[k], z[k + 1], label=3)
+
+
+def test_a_verdict_has_a_sign_and_a_word_beside_its_colour(page: Any) -> None:
+    chips = page.evaluate("() => [[3, 3], [5, 3], [-1, 3]].map(([d, y]) => lab.chip(d, y, [...'0123456789']))")
+    assert [chip[chip.index(">") + 1 : -7] for chip in chips] == [
+        "● reads 3 · correct", "✕ reads 5 · wrong", "▨ reads None"]
+    evil = page.evaluate("() => lab.chip(0, 1, ['<img src=x>', 'b'])")
+    assert "<img" not in evil
