@@ -1,0 +1,102 @@
+"""The feature map: what a network makes of many pictures, drawn on a plane; and where an attack carries them."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from lab_ui import controls, frame, map_views, mapping
+from lab_ui.frame import Lab
+from lab_ui.map_views import View
+from lab_ui.words import title
+from tasklab.embedding import PCA, TSNE
+
+PROJECTIONS = ("t-SNE", "PCA", "Outputs")
+PULSE = 0.5
+"""Seconds between two looks at a map on its way."""
+
+LESSON = (
+    frame.Step("Each picture is a point: the numbers just before the last layer, drawn on a plane. No label was used "
+               "to place it. Press “Watch it form”.", {"feature_map_kind": "t-SNE"}),
+    frame.Step("The numbered stops are one picture under attack. t-SNE keeps neighbours, not distances, so the picture "
+               "jumps. Change ε on the left.", {"eps": 0.1}),
+    frame.Step("PCA keeps straight ways straight, but classes cover each other: two directions of many.",
+               {"feature_map_kind": "PCA", "eps": 0.2}),
+    frame.Step("The outputs decide. INT's are one number: between the coloured intervals lies None.",
+               {"feature_map_kind": "Outputs", "feature_map_system": "int"}),
+    frame.Step("Now many pictures under attack. Guess first, then drag the steps.",
+               {"feature_map_kind": "t-SNE", "feature_map_system": "rbc"}),
+)
+
+
+def page() -> None:
+    """Scenario, map, what a lasso picked."""
+    lab = frame.open_page("feature_map", lesson=LESSON)
+    scenario = controls.attack(lab, n=True)
+    left, right = st.columns([6, 13], gap="medium")
+    with right:
+        name, kind = _choose(lab)
+    with left:
+        head = st.container()
+        perplexity = _perplexity(lab) if kind == "t-SNE" else 0
+    settings = TSNE(perplexity=perplexity, seed=lab.seed) if kind == "t-SNE" else PCA()
+    called = title(lab.key(name))
+    try:
+        points = mapping.points(lab.data, name, map_views.space(kind))
+        forming = mapping.forming(lab.data, name, map_views.space(kind), settings)
+    except ValueError as error:
+        with head:
+            frame.headline("Feature map", f"There is no map of {html.escape(called)}.")
+            st.info(str(error))
+        return
+    view = View(name=name, called=called, kind=kind, points=points, forming=forming)
+    with head:
+        frame.headline("Feature map", map_views.lead(kind))
+        map_views.quality(view)
+    with left:
+        if forming.map is not None:
+            view = map_views.under_attack(lab, scenario, view)
+            map_views.picked(lab, scenario, view)
+    with right:
+        if forming.trouble:
+            st.info(forming.trouble)
+        elif forming.map is None:
+            st.fragment(_on_its_way, run_every=PULSE)(lab, view)
+        else:
+            map_views.draw(lab, view)
+    if forming.map is not None:
+        frame.close_page(lab, code=map_views.code(lab, scenario, view), tables={"map": map_views.table(view)},
+                         files={"map.html": (map_views.Whole(lab, view), "map (HTML figure)")})
+
+
+def _on_its_way(lab: Lab, view: View) -> None:
+    """One look at a map that is forming; the whole page follows when it is finished."""
+    if view.forming.done:
+        st.rerun()
+    map_views.draw(lab, view)
+
+
+def _choose(lab: Lab) -> tuple[str, str]:
+    """System and projection; links hold them."""
+    keys = [lab.key(name) for name in lab.chosen]
+    if st.session_state.get("feature_map_system", keys[0]) not in keys:
+        del st.session_state["feature_map_system"]
+    with st.container(horizontal=True, gap="medium"):
+        key = st.segmented_control("System", keys, default="rbc" if "rbc" in keys else keys[0], required=True,
+                                   key="feature_map_system", bind="query-params")
+        kind = st.segmented_control("Map", PROJECTIONS, default=PROJECTIONS[0], required=True, key="feature_map_kind",
+                                    bind="query-params", help="t-SNE and PCA draw the features, the numbers just "
+                                    "before the last layer. Outputs are what the decision is made of.")
+    return lab.systems[key], kind
+
+
+def _perplexity(lab: Lab) -> int:
+    n = min(mapping.MOST, len(lab.pictures))
+    found: int = st.select_slider("Perplexity", mapping.perplexities(n), mapping.usual_perplexity(n),
+                                  key="feature_map_perplexity", bind="query-params",
+                                  help="About how many neighbours of a picture count. The map is drawn anew.")
+    return found
+
+
+page()

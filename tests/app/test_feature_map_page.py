@@ -1,0 +1,196 @@
+"""The feature map's script: maps as the library has them, attacked pictures in place, links, and what can be wrong."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from lab_ui import mapping
+from tasklab import data, zoo
+from tasklab.embedding import PCA, embed, read_features
+from tasklab.figures.maps import map_window
+from tests.app.visitors import clean, sentences, until, visit
+from tests.systems import small_zoo
+
+
+@pytest.fixture(autouse=True)
+def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Only the small zoo, whatever is shipped; no data but digits; few points, so that maps form fast."""
+    monkeypatch.setenv("TASKLAB_ZOO", str(small_zoo().folder))
+    monkeypatch.setattr(zoo, "folder", lambda: tmp_path / "nothing shipped")
+    monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "no data"))
+    monkeypatch.setattr(mapping, "MOST", 150)
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def start(wait: bool = True, **query: str | list[str]) -> AppTest:
+    at = visit("feature_map", **{"n": "50", "steps": "5"} | query)
+    return formed(at) if wait else at
+
+
+def formed(at: AppTest) -> AppTest:
+    """The page with its map finished."""
+    until(lambda: not living(clean(at.run()))["forming"])
+    return at
+
+
+def living(at: AppTest) -> dict[str, Any]:
+    (found,) = [e.proto for e in at.main.get("bidi_component") if e.proto.component_name == "tasklab_map"]
+    told: dict[str, Any] = json.loads(found.json)
+    return told
+
+
+def places(packed: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(packed), "<i2").reshape(-1, 2) / 10000
+
+
+def bodies(at: AppTest) -> str:
+    return "\n".join(e.proto.body for e in at.main.get("html") if hasattr(e.proto, "body"))
+
+
+def reveal(at: AppTest) -> AppTest:
+    return clean(at.button(key="feature_map_show").click().run())
+
+
+def execute(at: AppTest) -> dict[str, Any]:
+    """What the snippet on the page finds, run as a reader would."""
+    space: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(at.code[0].value, "snippet", "exec"), space)
+    return space
+
+
+def test_the_map_forms_from_its_first_look_on() -> None:
+    at = start(wait=False, seed="7")
+    first = living(at)
+    assert len(first["rows"]) == 150
+    if first["forming"]:
+        assert first["frames"] == []
+        assert "forming" in bodies(at)
+        assert np.abs(places(first["home"])).max() == pytest.approx(1, abs=1e-3)
+    last = living(formed(at))
+    assert len(last["frames"]) == 31, "it can be watched again"
+    plane = embed(read_features(zoo.load("digits-rbc"), data.load("digits", "test").x(range(150))), PCA()).positions
+    begun = places(last["frames"][0])
+    assert abs(np.corrcoef(begun[:, 0], plane[:, 0])[0, 1]) > 0.99, "it begins as PCA"
+    assert "%</b> lie among pictures of their own class" in bodies(at)
+
+
+def test_one_picture_is_followed_through_its_attack_in_numbered_stops() -> None:
+    picture = small_zoo().picture
+    told = living(start(image=str(picture)))
+    stops = told["stops"]
+    assert stops["label"] == told["labels"][picture]
+    assert stops["decoded"][0] == stops["label"] != stops["decoded"][-1]
+    assert stops["numbers"][0].startswith("0") and stops["numbers"][-1].endswith("5")
+    assert places(stops["places"])[0] == pytest.approx(places(told["home"])[picture], abs=2e-4)
+    assert "on its way read as" in told["alt"]
+    assert "steps" not in told, "many pictures wait for a guess"
+
+
+def test_attacked_pictures_are_placed_into_the_same_map_as_the_snippet_says() -> None:
+    at = reveal(start(feature_map_kind="PCA", systems=["tra", "rbc"]))
+    told, found = living(at), execute(at)
+    steps = told["steps"]
+    assert steps["rows"] == list(range(50))
+    assert steps["numbers"] == [0, 1, 2, 3, 4, 5]
+    assert steps["decoded"][-1] == found["result"].decoded.tolist()
+    assert steps["decoded"][0] == found["result"].clean_decoded.tolist() == told["decoded"][:50]
+    window = map_window(found["chart"].positions)
+    assert places(told["home"]) == pytest.approx(window(found["chart"].positions), abs=2e-4)
+    assert places(steps["places"][0]) == pytest.approx(places(told["home"])[:50], abs=2e-4)
+    assert places(steps["places"][-1]) == pytest.approx(window(found["landed"]), abs=2e-3)
+    assert f"<b>{100 * found['accuracy']:.0f} %</b>" in bodies(at)
+    after = [int(d == y) for d, y in zip(steps["decoded"][-1], told["labels"], strict=False)]
+    assert f"At the end {sum(after)} are right" in bodies(at)
+
+
+def test_t_sne_of_the_snippet_is_the_page_s() -> None:
+    at = start(systems=["int"], feature_map_perplexity="5")
+    told, positions = living(at), execute(at)["chart"].positions
+    assert places(told["home"]) == pytest.approx(map_window(positions)(positions), abs=2e-4)
+
+
+def test_the_outputs_of_an_interval_system_lie_on_its_line() -> None:
+    told = living(start(systems=["int", "rbc"], feature_map_system="int", feature_map_kind="Outputs"))
+    home = places(told["home"])
+    assert len(told["bands"]) == 10
+    inside = [next((k for low, high, k in told["bands"] if low <= x <= high), -1) for x in home[:, 0]]
+    assert np.mean([a == b for a, b in zip(inside, told["decoded"], strict=True)]) > 0.98  # but for rounding at an end
+    assert "bands" not in living(start(systems=["int", "rbc"], feature_map_system="rbc", feature_map_kind="Outputs"))
+
+
+def test_what_a_lasso_picks_is_shown_with_what_became_of_it() -> None:
+    at = reveal(start(feature_map_kind="PCA", systems=["rbc"]))
+    at.session_state["feature_map_picked"] = [3, 7, 120]
+    page = bodies(clean(at.run()))
+    labels, told = data.load("digits", "test").labels, living(at)
+    assert "3 picked" in page
+    assert page.count("in the attack lab") == 3
+    assert f'alt="picture 120, a {int(labels[120])}"' in page
+    after = [told["steps"]["decoded"][-1][row] == int(labels[row]) for row in (3, 7)]
+    assert f"attacked ● {sum(after)} correct" in page
+    assert "attack_lab?" in page and "image=120" in page
+
+
+def test_a_click_on_a_point_opens_that_picture_in_the_attack_lab() -> None:
+    at = start(feature_map_kind="PCA", systems=["rbc"])
+    at.session_state["image"], at.session_state["leaving_for"] = 11, "attack_lab"  # what a click does
+    clean(at.run())
+    assert at.number_input(key="image").value == 11
+    assert not [e for e in at.main.get("bidi_component") if e.proto.component_name == "tasklab_map"]
+
+
+@pytest.mark.parametrize("attack", ["FGSM", "APGD", "Noise"])
+def test_attacks_without_a_single_path_show_the_beginning_and_the_end(attack: str) -> None:
+    told = living(reveal(start(attack=attack, feature_map_kind="PCA", systems=["tra"])))
+    assert told["steps"]["numbers"][0] == 0
+    assert len(told["steps"]["numbers"]) == 2
+    assert len(told["steps"]["places"]) == 2
+
+
+def test_many_steps_are_thinned_out_and_the_end_is_the_result() -> None:
+    at = reveal(start(feature_map_kind="PCA", systems=["rbc"], steps="20"))
+    told = living(at)
+    assert told["steps"]["numbers"] == [0, 4, 8, 12, 16, 20]
+    assert told["steps"]["decoded"][-1] == execute(at)["result"].decoded.tolist()
+
+
+def test_a_combination_that_means_nothing_leaves_the_map() -> None:
+    at = start(systems=["tra"], objective="up", feature_map_kind="PCA")
+    assert any("number line" in s for s in sentences(at))
+    assert len(living(at)["rows"]) == 150
+    assert execute(at)["accuracy"] > 0.5
+
+
+@pytest.mark.parametrize(("key", "value"), [("feature_map_system", "gpt"), ("feature_map_kind", "UMAP"), ("n", "-1"),
+                                            ("feature_map_perplexity", "1000"), ("image", "100000")])
+def test_nonsense_in_a_link_is_dropped(key: str, value: str) -> None:
+    query: dict[str, str | list[str]] = {"feature_map_kind": "PCA"} | {key: value}
+    assert len(living(start(**query))["rows"]) == 150
+
+
+def test_another_choice_of_systems_leaves_no_system_behind() -> None:
+    at = start(feature_map_kind="PCA", systems=["tra", "rbc"], feature_map_system="rbc")
+    clean(at.multiselect(key="systems").set_value(["tra", "int"]).run())
+    assert 'zoo.load("digits-tra")' in at.code[0].value
+
+
+def test_perplexities_fit_the_number_of_points() -> None:
+    assert mapping.usual_perplexity(1000) == 30
+    assert mapping.usual_perplexity(400) == 10
+    for n in (8, 50, 400, 1000):
+        assert mapping.usual_perplexity(n) in mapping.perplexities(n)
+        assert max(mapping.perplexities(n)) <= (n - 1) / 3
