@@ -1,0 +1,100 @@
+"""The course: one list with the pages, a form that readers can rely on, copies that pass and fail where they should."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import jupytext
+import pytest
+import torch
+
+from tasklab import notebooks
+from tasklab.course import COURSE, PAGES
+from tests.notebooks.copies import run
+
+ROOT = Path(__file__).parents[2]
+NAMES = notebooks.names()
+QUICK = {"FAST": True}
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_pages_and_notebooks_are_one_list() -> None:
+    assert sorted(file.stem for file in notebooks.folder().glob("*.py")) == sorted(NAMES)
+    assert {part.page for part in COURSE} == set(PAGES)
+    assert sorted(part.page for part in COURSE if part.own) == sorted(PAGES)
+    assert sorted(file.stem for file in (ROOT / "app" / "app_pages").glob("*.py")) == sorted(PAGES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_form(name: str) -> None:
+    text = (notebooks.folder() / f"{name}.py").read_text()
+    copy = notebooks.read(name)
+    code = [cell for cell in copy.cells if cell.cell_type == "code"]
+    assert all(len(cell.source.splitlines()) <= 15 for cell in code), "a cell is longer than 15 lines"
+    assert all(not cell.get("outputs") for cell in code)
+    assert notebooks.tags(code[0]) == {"parameters"}
+    assert {"FAST", "SEED", "DATA"} <= set(re.findall(r"^(\w+) = ", code[0].source, re.MULTILINE))
+    kinds = [notebooks.tags(cell) for cell in copy.cells]
+    assert sum("exercise" in tags for tags in kinds) >= 1
+    assert sum("solution" in tags for tags in kinds) >= sum("exercise" in tags for tags in kinds)
+    assert sum("check" in tags for tags in kinds) >= 2
+    opening = copy.cells[0].source
+    assert opening.startswith("# ") and "minutes" in opening and "you need" in opening
+    page = next(part.page for part in COURSE if part.notebook == name)
+    assert ".link(" in text and (page == "start" or f'"{page}"' in text), "it leads to its page"
+    again = jupytext.reads(jupytext.writes(copy, fmt="py:percent"), fmt="py:percent")
+    assert [(c.cell_type, c.source, notebooks.tags(c)) for c in again.cells] == [
+        (c.cell_type, c.source, notebooks.tags(c)) for c in copy.cells
+    ], "jupytext's round trip"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_teachers_copy_runs_to_its_end(name: str) -> None:
+    assert run(notebooks.build(name, "teacher", parameters=QUICK)) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_students_copy_fails_at_each_exercise_and_says_why(name: str) -> None:
+    copy = notebooks.build(name, "student", parameters=QUICK)
+    expected = [place for place, cell in enumerate(copy.cells) if "raises-exception" in notebooks.tags(cell)]
+    failures = run(copy)
+    assert expected
+    assert [place for place, _ in failures] == expected
+    for _, error in failures:
+        assert isinstance(error, AssertionError)
+        assert len(str(error)) > 10, "the message helps"
+
+
+def test_built_files_run_in_a_kernel_and_show_figures(tmp_path: Path) -> None:
+    import nbformat
+
+    files = list(notebooks.write(tmp_path, "teacher", only=["00"], parameters=QUICK, execute=True))
+    copy = nbformat.read(files[0], as_version=4)  # type: ignore[no-untyped-call]
+    shown = {kind for cell in copy.cells for output in cell.get("outputs", ()) for kind in output.get("data", {})}
+    assert "application/vnd.plotly.v1+json" in shown, "JupyterLab and VS Code draw this; Colab brings its own renderer"
+
+
+def test_an_unknown_notebook_is_one_sentence() -> None:
+    command = [sys.executable, "-m", "tasklab", "notebooks", "build", "--student", "--to", "x", "--only", "99"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+
+
+def test_the_spelling() -> None:
+    tool = shutil.which("codespell") or str(Path(sys.executable).with_name("codespell"))
+    places = ["notebooks", "README.md", "app", "tasklab", "pretrained/README.md"]
+    command = [tool, *places, "--skip", "*.json,*.safetensors,*.png,__pycache__", "--ignore-words-list", "fpr,nd,te,worstcase"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
