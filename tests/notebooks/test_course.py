@@ -41,7 +41,8 @@ def test_its_form(name: str) -> None:
     text = (notebooks.folder() / f"{name}.py").read_text()
     copy = notebooks.read(name)
     code = [cell for cell in copy.cells if cell.cell_type == "code"]
-    assert all(len(cell.source.splitlines()) <= 15 for cell in code), "a cell is longer than 15 lines"
+    lines = [sum(bool(line.strip()) for line in cell.source.splitlines()) for cell in code]
+    assert max(lines) <= 15, "a cell is longer than 15 lines of code"
     assert all(not cell.get("outputs") for cell in code)
     assert notebooks.tags(code[0]) == {"parameters"}
     assert {"FAST", "SEED", "DATA"} <= set(re.findall(r"^(\w+) = ", code[0].source, re.MULTILINE))
@@ -95,6 +96,7 @@ def test_an_unknown_notebook_is_one_sentence() -> None:
 def test_the_spelling() -> None:
     tool = shutil.which("codespell") or str(Path(sys.executable).with_name("codespell"))
     places = ["notebooks", "README.md", "app", "tasklab", "pretrained/README.md"]
-    command = [tool, *places, "--skip", "*.json,*.safetensors,*.png,__pycache__", "--ignore-words-list", "fpr,nd,te,worstcase"]
+    skip, known = "*.json,*.safetensors,*.png,__pycache__", "fpr,nd,te,worstcase"
+    command = [tool, *places, "--skip", skip, "--ignore-words-list", known]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
