@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -60,7 +60,8 @@ def page() -> None:
     with bar:
         key = _system(lab)
     name = lab.systems[key]
-    study, origin = reports.study_of(name)
+    asked = jobs.mine("report")
+    study, origin = reports.study_of(name, asked)
     if study is None:
         with head:
             frame.headline("Is it really robust?", "Nobody has asked this system yet.")
@@ -80,7 +81,7 @@ def page() -> None:
     if right is not None:
         with right:
             _checks(study, aim)
-        drawn |= _pictures(lab, key, study)
+        drawn |= _pictures(lab, key, study, asked)
         drawn["checks"] = figures.check_lights(study["reports"][aim])
         with st.expander("All numbers"):
             st.dataframe(reports.table_of(study), hide_index=True, width="stretch")
@@ -182,12 +183,12 @@ def _checks(study: Mapping[str, Any], aim: str) -> None:
             + reports.lights(report, study["tests"].get(aim)))
 
 
-def _pictures(lab: Lab, key: str, study: Mapping[str, Any]) -> dict[str, Any]:
+def _pictures(lab: Lab, key: str, study: Mapping[str, Any], asked: Sequence[jobs.JobView]) -> dict[str, Any]:
     """The smallest ε found for each picture, beside another system's, and whether they differ."""
     st.html('<div class="lab-aim"><h2>Picture by picture</h2><p>The smallest ε that was found to fool: no single ε has '
             "to be chosen.</p></div>")
     others = {other: found for other, name in lab.systems.items() if other != key
-              and (found := reports.study_of(name)[0]) is not None and found["n"] == study["n"]}
+              and (found := reports.study_of(name, asked)[0]) is not None and found["n"] == study["n"]}
     stairs = {title(key): distances_of(study)}
     with_whom = None
     if others:
@@ -219,7 +220,11 @@ def _paired(key: str, other: str, study: Mapping[str, Any], beside: Mapping[str,
                            for name, stand in ((key, a), (other, b)))
     return (f"On the same {len(a)} pictures, nothing within ε = {eps:g} was found for {numbers}. Where they differ, "
             f"{int((a & ~b).sum())} speak for the first and {int((b & ~a).sum())} for the second: {verdict} "
-            f"(McNemar, p = {p:.2g}).")
+            f"(McNemar, p {_said(p)}).")
+
+
+def _said(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.2g}"
 
 
 def _measure(lab: Lab, name: str, words: str) -> None:

@@ -65,11 +65,16 @@ STYLE = """
 """
 
 
-def study_of(name: str) -> tuple[dict[str, Any] | None, str]:
-    """The newest study of a system's very file, and where it is from: ``"yours"`` or ``"shipped"``."""
+def study_of(name: str, asked: Sequence[jobs.JobView]) -> tuple[dict[str, Any] | None, str]:
+    """The newest study of a system's very file, and where it is from: ``"yours"`` or ``"shipped"``.
+
+    Args:
+        name: of the system.
+        asked: the visitor's own reports, the newest first.
+    """
     file = shelf.file(name)
     now = digest(file)
-    for view in jobs.mine("report"):
+    for view in asked:
         place = view.folder / RESULT
         if view.state == "done" and place.is_file():
             study = _result(str(place), place.stat().st_mtime_ns)
