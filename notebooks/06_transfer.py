@@ -1,0 +1,207 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 6 · Transfer: made for one network, shown to another
+#
+# **After this notebook you can**
+#
+# - measure how often an image that fools one network fools another one, too;
+# - tell "it does not transfer" from "there was nothing to transfer";
+# - say which images a transfer rate counts, and why noise belongs beside it.
+#
+# | time | you need | runs in |
+# | --- | --- | --- |
+# | 40 minutes | notebooks 00 and 03 | about 15 seconds, 10 with `FAST` |
+
+# %% tags=["parameters"]
+FAST = False  # True: fewer images, for a quick look
+SEED = 0  # of everything random
+DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
+
+# %%
+from tasklab import PGD, load, load_data, transfer
+from tasklab.figures import gallery, look_of
+from tasklab.figures.matrix import transfer_figure
+from tasklab.models.fast import PLAIN
+from tasklab.scenario import Scenario
+
+EPS = 0.2
+keys = ("tra", "deepbe", "int", "rbc")
+systems = {key: load(f"{DATA}-{key}") for key in keys}
+test = load_data(DATA, "test").subset(100 if FAST else 200)
+x, y = test.x(), test.labels  # (N, 1, H, W) in [0, 1], and (N,)
+
+
+def settings(objective, **others):
+    return PGD(eps=EPS, steps=10, random_start=False, keep="last", objective=objective, plan=PLAIN, seed=SEED, **others)
+
+# %% [markdown]
+# ## 1 · The paper's question
+#
+# Take images that were made to fool one system, the *threat*. Show them to another one, the *victim*. The share that
+# fools it, too, is the **transfer rate**. If a system's images fool nobody else, and nobody's images fool it, that
+# looks like a strong defence. The attack here is the paper's: it climbs the threat's own training loss.
+#
+# **Predict.** Whose images will fool the others most, and whose least?
+
+# %%
+guess = {"most": None, "least": None}  # "tra", "deepbe", "int" or "rbc"
+
+# %%
+own = transfer(systems, systems, x, y, settings("train"))
+print("you said", guess)
+transfer_figure(own, names={key: key.upper() for key in keys})
+
+# %% tags=["check"]
+rate = {(a, b): own.cells[a, b].rate().value for a in keys for b in keys}
+assert all(rate["int", victim] < 0.05 for victim in ("tra", "deepbe", "rbc")), "INT's images fool nobody."
+assert rate["tra", "deepbe"] > 0.3, "TRA's images do fool another one."
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# Each row is a threat, each column a victim. TRA's and DeepBE's rows are full. INT's row is empty, RBC's nearly so. The
+# last column says for how many images the attack gave the picture back as it was.
+# </details>
+#
+# ## 2 · Look at what was shown
+#
+# Before we call that a defence, let us look at the images in the empty row.
+
+# %%
+moved = own.threats["int"].images
+print("pixels that INT's attack changed, in all images together:", int((moved != x).sum()))
+gallery([x[0], moved[0], x[1], moved[1]], ["clean", "INT's attack", "clean", "INT's attack"])
+
+# %% tags=["check"]
+assert own.threats["int"].unmoved.value > 0.95, "Nearly every image came back bit for bit."
+assert own.threats["int"].zero_gradient.value > 0.95, "There was no gradient."
+
+# %% [markdown]
+# Nothing has moved. The victims were shown *clean* images, and read them correctly. A rate of 0 says nothing about
+# them, and nothing about INT: **the attack never made anything that could transfer.**
+#
+# ## 3 · The same matrix, aimed at the decision
+#
+# One word changes: the threats' attacks now climb `margin`, the distance to where the answer changes.
+#
+# **Predict.** What becomes of the two empty rows?
+
+# %%
+aimed = transfer(systems, systems, x, y, settings("margin"))
+transfer_figure(aimed, names={key: key.upper() for key in keys})
+
+# %% tags=["check"]
+assert all(aimed.threats[key].unmoved.value < 0.05 for key in keys), "Now every attack moves its images."
+assert aimed.cells["rbc", "tra"].rate().value > own.cells["rbc", "tra"].rate().value + 0.2, "RBC's images do transfer."
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# RBC's images fool the others about as well as TRA's do. Codes do not keep images from transferring; the missing
+# gradient did.
+# </details>
+#
+# ## 4 · Which images count, and what noise does
+#
+# The paper counts images that the *threat* reads correctly. Some of those the victim misreads anyway, before any
+# attack. The stricter filter counts images that *both* read. And beside each rate belongs what plain noise of the same
+# size does.
+
+# %%
+cell = aimed.cells["tra", "int"]
+for images in ("threat", "both"):
+    print(f"{images:>6}: transfer {cell.rate(images).percent(1)} %, noise {cell.noise(images).percent(1)} %, "
+          f"of {cell.rate(images).n} images")
+
+# %% tags=["check"]
+assert cell.rate("threat").n >= cell.rate("both").n, "Both reading it is the stricter condition."
+assert cell.rate("both").value > cell.noise("both").value, "An attack should do more than noise."
+
+# %% [markdown]
+# ## Exercise 1 · Is it worse than noise? (5 minutes)
+#
+# Under the paper's attack, is there a threat whose images fool RBC *less* often than noise of the same size does? Make
+# `weak` the set of those threats (leave RBC itself out). Use the cells of `own`, and the filter `"both"`.
+#
+# *Hint.* `own.cells[threat, "rbc"]` has `.rate()` and `.noise()`; a share's number is its `.value`.
+
+# %% tags=["exercise"]
+weak = set()  # names of threats
+
+# %% tags=["solution"]
+weak = {key for key in keys if key != "rbc"
+        and own.cells[key, "rbc"].rate().value < own.cells[key, "rbc"].noise().value}
+
+# %% tags=["check"]
+print("weaker than noise:", weak or "none", "· noise fools", own.cells["int", "rbc"].noise().percent(1), "% of RBC's")
+assert "int" in weak, "Exercise 1: INT's images are clean images. Can they fool RBC as often as noise does?"
+
+# %% [markdown]
+# ## Exercise 2 · Everybody together (8 minutes)
+#
+# An attacker who cannot see inside the victim may own several other networks. `aimed.together(victim)` counts a picture
+# as fooled if *any* other threat's image fools the victim. How much does RBC fall for all others together, and how much
+# for the best single one? Fill in both shares, as numbers from 0 to 1.
+
+# %% tags=["exercise"]
+everybody, single = None, None
+
+# %% tags=["solution"]
+everybody = aimed.together("rbc").rate().value
+single = max(aimed.cells[key, "rbc"].rate().value for key in keys if key != "rbc")
+
+# %% tags=["check"]
+assert everybody is not None and single is not None, "Exercise 2: both shares are still to be filled in."
+print(f"all others together {100 * everybody:.0f} %, the best of them {100 * single:.0f} %")
+assert everybody > 0.5, "Exercise 2: that is too small for all others together. Did you take aimed, and not own?"
+assert 0 < single < 1, "Exercise 2: the best single threat lies between 0 and 1."
+
+# %% [markdown]
+# ## One that fell
+#
+# A picture made for TRA alone, and what the others read in it.
+
+# %%
+made = aimed.threats["tra"].images
+fell = [int(systems[key].predict(made[:1])) for key in keys]
+captions = [f"{key}: {'None' if label < 0 else label}" for key, label in zip(keys, fell, strict=True)]
+gallery([made[0]] * len(keys), captions, looks=[look_of(label, int(y[0])) for label in fell])
+
+# %% [markdown]
+# ## The same in the app
+#
+# The transfer page draws this matrix; a click on a cell shows the images behind it.
+
+# %%
+print(Scenario(data=DATA, systems=tuple(f"{DATA}-{key}" for key in keys), eps=EPS, n=len(test)).link("transfer"))
+
+# %% [markdown]
+# ## Questions (5 minutes)
+#
+# 1. A table of transfer rates has a row of zeros. Which two explanations are there, and which number tells them apart?
+# 2. Why does `keep="first"`, which stops as soon as the threat is fooled, make images that transfer less?
+# 3. A victim resists all transferred images. Is it robust?
+#
+# <details><summary>Answers</summary>
+#
+# 1. The images do not work on others; or the attack moved nothing. The share of unmoved images tells.
+# 2. They lie just beyond the threat's own boundary, and the victim's boundary is another one.
+# 3. Transfer is one weak attack among many. It gives an upper bound on the accuracy in the worst case, like any attack.
+# </details>
+#
+# ## Further reading
+#
+# - Papernot, McDaniel, Goodfellow (2016): *Transferability in Machine Learning: from Phenomena to Black-Box Attacks
+#   using Adversarial Samples*. arXiv:1605.07277.
+# - Athalye, Carlini, Wagner (2018): *Obfuscated Gradients Give a False Sense of Security*. ICML. arXiv:1802.00420.
