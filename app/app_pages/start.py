@@ -1,28 +1,63 @@
-"""Start: one digit, four systems, and the question that the whole app is about. Needs no torch."""
+"""Start: one picture, four answers, and a tour of three minutes to why. Needs no torch."""
 
 from __future__ import annotations
 
-import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
-from lab_ui import frame, opening
+from lab_ui import frame, front, opening
 from tasklab.course import PAGES, notebook_of
 
-AIMS = {"none": "no attack", "train": "an attack on the training loss", "margin": "an attack on the decision"}
-NAMES = {"tra": "TRA", "deepbe": "DeepBE", "int": "INT", "rbc": "RBC"}
-LOOKS = {"correct": ("●", " · correct"), "wrong": ("✕", " · wrong"), "abnormal": ("▨", "")}
 
-LESSON = (
-    frame.Step("One 8, four networks. They learned from the same digits; only the way they answer differs: ten scores, "
-               "four bits, a point on a line, four bits with a margin.", {"start_aim": "none"}),
-    frame.Step("The usual attack climbs the loss that the network was trained with. Two systems break. The other two "
-               "do not even move: have we found unbreakable networks?", {"start_aim": "train"}),
-    frame.Step("One line changed: the same attack aims at the decision itself. All four break. Their loss was exactly "
-               "0, so its gradient was 0, and the first attack had nothing to follow.", {"start_aim": "margin"}),
-    frame.Step("Now drag ε yourself in the attack lab, or ask of any number: is it really robust? The pages below "
-               "begin where this one ends.", {"start_aim": "margin"}),
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """One stop of the tour.
+
+    Attributes:
+        view: what the stage shows.
+        title, words: what is said; braces hold recorded values.
+        page: where to go on from here.
+        values: the widgets' values there.
+        invite: the words on the button that leads there.
+    """
+
+    view: str
+    title: str
+    words: str
+    page: str
+    invite: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+TOUR = (
+    Stop(view="margin", title="One picture. Four answers.",
+         words="You see a {label}. So did four neural networks, before an attack moved every pixel by a tenth at most.",
+         page="attack_lab", invite="Attack it yourself"),
+    Stop(view="clean", title="Before, all four read {label}.",
+         words="They learned from the same digits. Only the way they answer differs: scores, bits, a number on a line.",
+         page="codecs", invite="Take the answers apart"),
+    Stop(view="train", title="The published attack finds nothing.",
+         words="It climbs the loss that {against} was trained with. Here that loss is exactly 0, and 0 has no slope: "
+               "not one pixel moves. Unbreakable?",
+         page="attack_lab", invite="See it for yourself",
+         values={"train": True, "margin": False, "systems": ["tra", "rbc"]}),
+    Stop(view="plane", title="A plateau is no shield.",
+         words="On full colour there is no way up, so an attack on the loss stays where it starts. The border is still "
+               "a step away.",
+         page="regions", invite="Walk around in the plane",
+         values={"regions_set": "spirals", "regions_tasks": ["TRA", "RBC"], "regions_noise": 0.015, "regions_point": 5,
+                 "regions_field": "training loss", "regions_revealed": True}),
+    Stop(view="margin", title="One line changed.",
+         words="Climb the decision instead of the loss: {against} reads {broken}. It was aimed at {against} alone, and "
+               "the others did not stay as they were.",
+         page="attack_lab", invite="Change that line",
+         values={"train": True, "margin": True, "systems": ["tra", "deepbe", "int", "rbc"]}),
+    Stop(view="own", title="Aimed at each, it breaks {fallen} of four.",
+         words="So when somebody tells you how much a network withstands, ask: against which attack?",
+         page="robust", invite="Ask: is it really robust?"),
 )
 
 INVITES = {
@@ -37,85 +72,93 @@ INVITES = {
     "regions": "Decisions as colours in the plane, trained live.",
 }
 
+CODE = """from tasklab import data, zoo
+from tasklab.attacks import PGD, attack
+
+test = data.load("{data}", "test")
+x, y = test.x({image}), test.labels[{image}:{after}]
+systems = {{name: zoo.load(name) for name in {names}}}
+
+decoded = {{}}
+for objective in ("train", "margin"):
+    settings = PGD(eps={eps:g}, steps={steps}, random_start=False, keep="best", objective=objective)
+    result = attack(systems["{against}"], x, y, settings)
+    decoded[objective] = [system.predict(result.images).item() for system in systems.values()]
+    print(objective, decoded[objective])  # -1 is None"""
+
 
 def page() -> None:
-    """The picture, who reads what, and the ways on."""
-    lab = frame.open_page("start", lesson=LESSON, bar=())
+    """The stage, the tour's buttons, and the ways on."""
+    lab = frame.open_page("start", bar=())
+    st.html(front.STYLE)
     found = opening.read()
-    head = st.container()
-    aim = st.segmented_control(
-        "The picture meets", list(AIMS), default="margin", required=True, key="start_aim", bind="query-params",
-        format_func=AIMS.__getitem__,
-    )
-    with head:
-        st.html(
-            f'<div class="lab-page lab-top"><figure><img src="{found["picture"]}" alt="clean picture of an '
-            f'{found["label"]}"><figcaption>clean, an <b>{found["label"]}</b></figcaption></figure>'
-            f'<div><h1>tasklab</h1><p class="lab-lead">{headline(found, aim)}</p></div></div>'
-        )
-    for column, system in zip(st.columns(len(found["systems"])), found["systems"], strict=True):
-        with column, st.container(border=True, height="stretch"):
-            st.html(card(system, found["label"], aim))
-    how = f"PGD, {found['steps']} steps, 1 start, ε = {found['eps']:g}"
-    zero = sum(system[aim]["zero_gradient"] for system in found["systems"])
-    if aim != "none":
-        frame.badge(n=1, objective=aim, how=how, zero_of=(zero, len(found["systems"])))
-    st.html('<div class="lab-page"><h2 style="font-size:1.3rem;margin:1rem 0 0">Go on</h2></div>')
+    at = min(max(int(st.session_state.get("start_stop", 0)), 0), len(TOUR) - 1)
+    stop, said = TOUR[at], _said(found)
+    st.html(front.stage(found, stop.view, stop.title.format(**said), stop.words.format(**said)))
+    last = at == len(TOUR) - 1
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button("◀", key="start_back", on_click=_go, args=(at - 1,), disabled=at == 0, shortcut="Left",
+                  help="Back")
+        words = "The tour: three minutes ▶" if at == 0 else "Once more from the start" if last else "Next ▶"
+        st.button(words, key="start_next", on_click=_go, args=(0 if last else at + 1,), shortcut="Right",
+                  type="secondary" if last else "primary")
+        st.button(stop.invite, key="start_open", on_click=_leave, args=(stop, found),
+                  type="primary" if last else "secondary")
+        st.html(f'<p class="lab-lesson">{at + 1} of {len(TOUR)}</p>')
+    _badge(found, stop.view)
+    st.html('<h2 class="front-go">Go where you like</h2>')
     tiles = [slug for slug in PAGES if slug != "start"]
     for start in range(0, len(tiles), 3):
         for column, slug in zip(st.columns(3), tiles[start : start + 3], strict=False):
-            with column, st.container(border=True, height="stretch", gap="xsmall"):
-                st.page_link(f"app_pages/{slug}.py", label=f"**{notebook_of(slug).title}**")
+            with column, st.container(border=True, height="stretch", gap="xsmall", key=f"tile_{slug}"):
+                st.page_link(f"app_pages/{slug}.py", label=notebook_of(slug).title)
                 st.markdown(INVITES[slug])
-    frame.close_page(lab, code=CODE)
+    frame.close_page(lab, code=CODE.format(**found | {
+        "after": found["image"] + 1, "names": [system["name"] for system in found["systems"]],
+    }))
 
 
-def headline(found: dict[str, Any], aim: str) -> str:
-    """Who reads what, in a sentence."""
-    label = found["label"]
-    if aim == "none":
-        return f"One {label}. Four networks, trained on the same digits, all read it."
-    answers = [system[aim] for system in found["systems"]]
-    still = [NAMES[key(system)] for system in found["systems"] if system[aim]["decoded"] == label]
-    if still:
-        return (f"The attack climbs the loss that each network was trained with. <b>{' and '.join(still)}</b> still "
-                f"read <b>{label}</b>. Unbreakable?")
-    read = [words(answer["decoded"]) for answer in answers]
-    return (f"The same {label}, no pixel changed by more than {found['eps']:g}, and the networks read "
-            f"<b>{', '.join(read[:-1])}</b> and <b>{read[-1]}</b>.")
+def _said(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The recorded values that the tour's words may name."""
+    against = [system["name"] for system in found["systems"]].index(found["against"])
+    return {
+        "label": found["label"],
+        "against": front.name_of(found["systems"][against]),
+        "broken": front.read_as(found["views"]["margin"]["reads"][against]["decoded"]),
+        "fallen": {4: "four", 3: "three", 2: "two"}[sum(each["decoded"] != found["label"] for each in found["own"])],
+    }
 
 
-def card(system: dict[str, Any], label: int, aim: str) -> str:
-    """One system: its picture and what it reads."""
-    answer = system[aim]
-    sign, word = LOOKS[answer["outcome"]]
-    what = "clean" if aim == "none" else "attacked"
-    note = ('<p class="lab-note"><b>Gradient exactly zero:</b> the attack had nothing to follow.</p>'
-            if answer["zero_gradient"] else "")
-    return (
-        f'<div class="lab-page"><div class="lab-head"><h3>{NAMES[key(system)]}</h3>'
-        f'<p>{html.escape(system["answers"])}</p></div>'
-        f'<img src="{answer["picture"]}" style="max-width:13rem" '
-        f'alt="{what} picture of an {label}, read as {words(answer["decoded"])}">'
-        f'<p style="margin:0.5rem 0"><span class="lab-chip lab-{answer["outcome"]}">{sign} reads '
-        f'{words(answer["decoded"])}{word}</span></p>{note}</div>'
-    )
+def _badge(found: Mapping[str, Any], view: str) -> None:
+    """What stands behind what is shown."""
+    name = _said(found)["against"]
+    how = f"PGD, {found['steps']} steps, 1 start, ε = {found['eps']:g}"
+    if view == "clean":
+        st.caption("n = 1 picture · no attack")
+        return
+    if view == "plane":
+        st.caption("n = 1 point · objectives “train” and “margin” · PGD, 20 steps, 1 start, ε = 0.25 · "
+                   "gradient exactly 0 on “train”")
+        return
+    if view == "own":
+        frame.badge(n=1, objective="margin", how=f"{how}, by way of each system itself")
+        return
+    frame.badge(n=1, objective=view, how=f"{how}, by way of {name}",
+                zero=float(found["views"][view]["zero_gradient"]))
 
 
-def key(system: dict[str, Any]) -> str:
-    """A system's name without that of its data set."""
-    return str(system["name"]).partition("-")[2]
+def _leave(stop: Stop, found: Mapping[str, Any]) -> None:
+    """To a stop's page; the attack lab opens with this very picture, where its data set is on this machine."""
+    from tasklab import data  # a page with torch comes next
+
+    here = {}
+    if stop.page == "attack_lab" and data.available(found["data"]):
+        here = {"data": found["data"], "image": found["image"], "eps": found["eps"]}
+    frame.leave_for(stop.page, here | dict(stop.values))
 
 
-def words(decoded: int) -> str:
-    """A label as text."""
-    return "None" if decoded < 0 else str(decoded)
+def _go(to: int) -> None:
+    st.session_state["start_stop"] = to
 
-
-CODE = """from tasklab.scenario import Scenario
-
-decoded = {pair: result.decoded.item() for pair, result in Scenario().run().items()}
-for (system, objective), label in decoded.items():
-    print(objective, system, label)  # -1 is None"""
 
 page()

@@ -228,7 +228,8 @@ def _strip(slug: str, lesson: Sequence[Step], lecture: bool) -> None:
                         f"{html.escape(lesson[at].words)}</p>" if at >= 0 else
                         f'<p class="lab-lesson">A lesson in {len(lesson)} steps.</p>')
         else:
-            st.container(width="stretch")
+            with st.container(width="stretch"):
+                st.html('<p class="lab-lesson"><b>tasklab</b></p>')
         if not lecture:
             with st.popover("Scenes"):
                 for scene in SCENES:

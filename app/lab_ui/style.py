@@ -34,6 +34,7 @@ STYLE = """
   line-height: 1.35; }
 .lab-key { display: flex; flex-wrap: wrap; gap: 0.1rem 1.1rem; margin: 0; font-size: 0.95rem; }
 .lab-lesson { font-size: 1.1rem; line-height: 1.35; margin: 0; }
+.stButton button[kind="primary"] * { color: light-dark(#ffffff, #0b1117) !important; }
 [data-tag] * { color: light-dark(#ffffff, #0b1117) !important; }
 @media (max-width: 640px) {
   .lab-top { align-items: flex-start; gap: 1rem; }

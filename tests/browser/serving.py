@@ -76,7 +76,7 @@ def browsing() -> Iterator[Any]:
 def settled(page: Any, timeout: float = 240.0) -> None:
     """Wait until the script has run, its charts are drawn, and nothing is stale."""
     page.wait_for_selector(READY, timeout=timeout * 1000)
-    page.wait_for_selector(".lab-lead, [data-testid=stAlert]", timeout=timeout * 1000)
+    page.wait_for_selector(".lab-lead, .st-front, [data-testid=stAlert]", timeout=timeout * 1000)
     page.wait_for_function(
         """() => {
             const charts = [...document.querySelectorAll('[data-testid=stPlotlyChart]')];

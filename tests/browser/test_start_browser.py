@@ -1,0 +1,85 @@
+"""The front door as a person has it: a tour by keys that does not jump, fit for a phone, without an obstacle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.browser.serving import browsing, chromium, serving, settled
+from tests.browser.visiting import Visit
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
+]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving(TASKLAB_DATA="/nowhere") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with browsing() as browser:
+        yield browser
+
+
+def at_stop(tab: Visit, stop: int) -> None:
+    tab.page.get_by_text(f"{stop} of 6", exact=True).wait_for()
+    tab.page.wait_for_timeout(700)  # pictures fade in
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_keys_walk_the_tour_and_nothing_jumps(address: str, browser: Any, scheme: str) -> None:
+    tab = Visit(browser, address, color_scheme=scheme)
+    try:
+        heights = []
+        for stop in range(1, 7):
+            at_stop(tab, stop)
+            heights.append(tab.page.locator(".front").bounding_box()["height"])
+            assert tab.violations() == [], f"stop {stop}"
+            if stop < 6:
+                tab.page.keyboard.press("ArrowRight")
+        assert max(heights) - min(heights) < 4
+        tab.page.keyboard.press("ArrowLeft")
+        at_stop(tab, 5)
+        assert tab.errors == []
+        assert tab.elsewhere == []
+    finally:
+        tab.close()
+
+
+def test_the_stage_fits_a_laptop_and_a_phone(address: str, browser: Any) -> None:
+    tab = Visit(browser, address, viewport={"width": 1280, "height": 800})
+    try:
+        at_stop(tab, 1)
+        button = tab.page.get_by_role("button", name="The tour").bounding_box()
+        assert button["y"] + button["height"] < 800, "the tour begins on the first screen"
+        for width in (390, 700, 1000):
+            tab.page.set_viewport_size({"width": width, "height": 844})
+            tab.page.wait_for_timeout(500)
+            assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
+            spilled = tab.page.evaluate(
+                "[...document.querySelectorAll('.front-answer b')].filter(e => e.scrollWidth > e.clientWidth).length"
+            )
+            assert spilled == 0
+    finally:
+        tab.close()
+
+
+def test_a_stop_opens_its_page(address: str, browser: Any) -> None:
+    tab = Visit(browser, address)
+    try:
+        at_stop(tab, 1)
+        tab.page.get_by_role("button", name="Attack it yourself").click()
+        tab.page.wait_for_url("**/attack_lab**")
+        settled(tab.page)
+        assert tab.page.get_by_test_id("stException").count() == 0
+        tab.page.go_back()
+        tab.page.get_by_text("One picture. Four answers.").wait_for()
+    finally:
+        tab.close()
