@@ -38,7 +38,7 @@ from tasklab.scenario import Scenario
 EPS = 0.2
 keys = ("tra", "deepbe", "int", "rbc")
 systems = {key: load(f"{DATA}-{key}") for key in keys}
-test = load_data(DATA, "test").subset(100 if FAST else 200)
+test = load_data(DATA, "test").subset(200 if FAST else 400)
 x, y = test.x(), test.labels  # (N, 1, H, W) in [0, 1], and (N,)
 
 
