@@ -143,7 +143,7 @@ def _answer(scenario: Scenario, name: str, key: str, aim: str, fine: bool) -> Sw
     return whole
 
 
-@st.cache_data(max_entries=2000, show_spinner=False, hash_funcs=HASH)
+@st.cache_data(max_entries=800, show_spinner=False, hash_funcs=HASH)
 def _sweep(
     name: str, stamp: str, dataset: str, index: int, settings: Settings, target: int | None, stops: tuple[float, ...]
 ) -> Sweep:
