@@ -41,6 +41,7 @@ KEY = (
 )
 """How to read both charts, once."""
 URL = "query-params"
+
 SHOWN_EPS = 0.2
 SHOWN = 3
 """Own systems shown at once; further ones behind a fold."""
@@ -51,14 +52,13 @@ def page() -> None:
     lab = frame.open_page("train", lesson=LESSON, bar=("data", "seed"))
     training = _controls(lab)
     everything = runs.recorded_runs(lab.data) | runs.own_runs(lab.data)
-    _keep_choices(lab.data, everything)
     head = st.container()
     if training is not None and not lab.lecture:
         _start_bar(lab, training)
+        jobs.watch(lambda: jobs.boxes("train"), "train", key="train boxes")
     _systems(lab)
-    left, right = (_chosen(side, everything) for side in SIDES)
     st.html(KEY)
-    jobs.watch(lambda: _live(lab, (left, right)), "train", key="train")
+    left, right = (_side(lab, side, column, everything) for side, column in zip(SIDES, st.columns(2), strict=True))
     with head:
         frame.headline("Train", _headline(everything.get(right)))
     _sweep(lab, training, everything)
@@ -80,13 +80,6 @@ def _controls(lab: frame.Lab) -> Training | None:
         except ValueError as error:
             st.error(f"{error}.")
             return None
-
-
-def _keep_choices(dataset: str, everything: dict[str, RunView]) -> None:
-    """A choice that is gone, or of another data set, gives way to the first."""
-    for side, first in zip(("left", "right"), FIRST[dataset], strict=True):
-        if st.session_state.get(f"train_{side}", first) not in everything:
-            st.session_state.pop(f"train_{side}", None)
 
 
 def _start_bar(lab: frame.Lab, training: Training) -> None:
@@ -130,34 +123,44 @@ def _queue(training: Training, name: str) -> str | None:
         return None
 
 
-def _chosen(side: str, everything: dict[str, RunView]) -> str:
-    """Which run stands on a side: its box is drawn further down."""
-    dataset = next(iter(everything.values())).training.data if everything else "digits"
-    found: str = st.session_state.get(f"train_{side}", FIRST[dataset][SIDES.index(side)])
-    return found
+def _side(lab: frame.Lab, side: str, column: Any, everything: dict[str, RunView]) -> str:
+    """One side of the comparison: which run, and its curves, drawn again each second while it goes on."""
+    with column:
+        key = _choice(lab.data, side, everything)
+        run = everything.get(key)
+        if run is not None and run.state in jobs.ACTIVE:
+            jobs.watch(lambda: _run(runs.own_runs(lab.data).get(key, run), side), "train", key=f"train {side}")
+        elif run is not None:
+            _run(run, side)
+    return key
 
 
-def _live(lab: frame.Lab, chosen: tuple[str, ...]) -> None:
-    """What changes while jobs run: their boxes, and the two runs."""
-    if not lab.lecture:
-        jobs.boxes("train")
-    now = runs.recorded_runs(lab.data) | runs.own_runs(lab.data)
-    keys = list(now)
-    for side, column, key in zip(SIDES, st.columns(2), chosen, strict=True):
-        with column:
-            found = st.selectbox(
-                f"On the {side}", keys, keys.index(key) if key in keys else 0, key=f"train_{side}", bind=URL,
-                format_func=lambda key: now[key].title,
-            )
-            if found != key and found in now:
-                st.rerun()  # the page's first sentence is about the run on the right
-            if found in now:
-                _run(now[found], side)
+def _choice(dataset: str, side: str, everything: dict[str, RunView]) -> str:
+    """Which run stands on a side.
+
+    A lesson or a training that begins asks for one in ``train_SIDE``, a link by its name. It then gets a box of its
+    own: one that is told another value while the page is being polled may lose it again.
+    """
+    first, place, keys = FIRST[dataset][SIDES.index(side)], f"train_{side}", list(everything)
+    count, opens = st.session_state.get(f"_{place}", (0, st.query_params.get(place, first)))
+    asked = st.session_state.pop(place, None)
+    if asked in everything:
+        count, opens = count + 1, asked
+    elif opens not in everything and first in everything:
+        count, opens = count + 1, first
+    st.session_state[f"_{place}"] = count, opens
+    found = st.selectbox(f"On the {side}", keys, keys.index(opens) if opens in keys else 0, key=f"{place}_{count}",
+                         format_func=lambda key: everything[key].title, persist_state="session")
+    if found in everything and everything[found].state == "recorded" and found != first:
+        st.query_params[place] = found
+    elif place in st.query_params:
+        del st.query_params[place]
+    return str(found)
 
 
 def _run(run: RunView, side: str) -> None:
     """One run: its curves, and what stands behind them."""
-    watch, recorded = run.training.watch, "recorded with the shipped system · " * (run.state == "recorded")
+    watch, recorded = run.training.watch, "recorded earlier · " * (run.state == "recorded")
     chart = training_figure(run.epochs, total=run.total, steps=run.steps, legend=False, height=340)
     st.plotly_chart(chart, config={"displayModeBar": False}, key=f"run {side}",
                     alt=f"{run.title}. {describe_training(run.epochs)}")

@@ -198,8 +198,9 @@ def against(defence: Defence) -> str:
     """What a training defends against, in a few words."""
     if isinstance(defence, Adversarial):
         return f"against attacks on its {'loss' if defence.objective == 'train' else 'margin'} (ε = {defence.eps:g})"
-    size = defence.sigma if isinstance(defence, GaussianNoise) else defence.eps  # type: ignore[attr-defined]
-    return f"on {defence.name} noise ({'σ' if isinstance(defence, GaussianNoise) else 'ε'} = {size:g})"
+    if isinstance(defence, GaussianNoise):
+        return f"on Gaussian noise (σ = {defence.sigma:g})"
+    return f"on uniform noise (ε = {defence.eps:g})"  # type: ignore[attr-defined]
 
 
 def _typical() -> None:

@@ -15,7 +15,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 from visitors import APP, TOKENS, clean, sentences, until, visit
 
-from lab_ui import jobs, owner, recipes, runs, scheduler
+from lab_ui import jobs, owner, recipes, scheduler
 from tasklab import data
 from tasklab.figures.training import ZERO
 from tasklab.jobs.recording import recorded
@@ -52,6 +52,11 @@ def words(at: AppTest) -> str:
 def queued(who: str = "ann") -> list[Training]:
     found = jobs.scheduler().jobs(owner.folder_of(TOKENS[who]))
     return [Training.from_dict(job.settings) for job in found]
+
+
+def shown(at: AppTest, side: str = "right") -> str:
+    """Which run stands on a side."""
+    return str(next(box for box in at.selectbox if box.label == f"On the {side}").value)
 
 
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,9 +102,9 @@ def test_every_step_of_the_lesson_shows_its_runs() -> None:
     seen = []
     for _ in range(5):
         clean(at.button(key="train_next").click().run())
-        seen.append((at.session_state["train_left"], at.session_state["train_right"]))
-    there = runs.recorded_runs("digits")
-    assert all(left in there and right in there for left, right in seen)
+        seen.append((shown(at, "left"), shown(at, "right")))
+    assert seen[-1] == ("digits-rbc", "digits-rbc-at-margin")
+    assert seen[2] == ("digits-deepbe", "digits-deepbe-hinge")
 
 
 CONTROLS: dict[str, tuple[dict[str, str], Any]] = {
@@ -134,7 +139,16 @@ def test_a_link_sets_the_training_and_the_button_queues_it(name: str, monkeypatc
     clean(at.button(key="train_start").click().run())
     [training] = queued()
     assert holds(training)
-    assert at.session_state["train_right"] == jobs.scheduler().jobs(owner.folder_of(TOKENS["ann"]))[0].folder.name
+    assert shown(at) == jobs.scheduler().jobs(owner.folder_of(TOKENS["ann"]))[0].folder.name
+
+
+def test_a_link_names_the_runs() -> None:
+    at = visit("train", train_left="digits-int", train_right="digits-rbc-gn")
+    assert (shown(at, "left"), shown(at)) == ("digits-int", "digits-rbc-gn")
+    assert alts(at)[1].startswith("RBC (S = 350), on Gaussian noise")
+    next(box for box in at.selectbox if box.label == "On the left").set_value("digits-tra").run()
+    assert "train_left" not in clean(at).query_params
+    assert at.query_params["train_right"] in ("digits-rbc-gn", ["digits-rbc-gn"])
 
 
 def test_another_task_opens_with_its_own_recipe() -> None:
@@ -182,8 +196,10 @@ def test_a_training_from_click_to_attack(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "my-first-try" not in visit("attack_lab", "bob").multiselect(key="systems").options
     clean(at.button(key="attack digits-my-first-try").click().run())
     assert at.multiselect(key="systems").value == ["rbc", "my-first-try"]
-    back = visit("train", train_right="my-first-try")
-    assert back.session_state["train_right"] == job.folder.name
+    back = visit("train")
+    box = next(box for box in back.selectbox if box.label == "On the right")
+    clean(box.set_value(job.folder.name).run())
+    assert shown(back) == job.folder.name
     clean(back.button(key="forget digits-my-first-try").click().run())
     assert "my-first-try" not in words(back)
     assert not job.folder.exists()
@@ -247,10 +263,10 @@ def test_another_visitor_sees_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> 
     at = visit("train", **SMALL)
     clean(at.button(key="train_start").click().run())
     name = jobs.scheduler().jobs(owner.folder_of(TOKENS["ann"]))[0].folder.name
-    other = visit("train", "bob", train_right="my-rbc-s350")
+    other = visit("train", "bob", train_right=name)
     assert "Training of" not in words(other)
-    assert "my-rbc-s350" not in other.selectbox(key="train_right").options
-    assert name not in str(other.session_state["train_right"])
+    assert all("my-rbc" not in option for box in other.selectbox for option in box.options)
+    assert shown(other) == "digits-rbc"
     assert queued("bob") == []
 
 

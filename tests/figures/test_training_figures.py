@@ -1,0 +1,100 @@
+"""Figures of a training: what is drawn is what happened, also before anything has."""
+
+from __future__ import annotations
+
+import doctest
+import math
+import sys
+from typing import Any
+
+import pytest
+
+from tasklab.figures.training import (
+    CURVES,
+    ZERO,
+    ZERO_NAME,
+    describe_sweep,
+    describe_training,
+    sweep_figure,
+    training_figure,
+)
+
+EPOCHS: list[dict[str, Any]] = [
+    {"epoch": 1, "epochs": 4, "loss": 0.5, "accuracy": 0.6, "own_loss_accuracy": 0.1, "robust_accuracy": 0.05,
+     ZERO: 0.2},
+    {"epoch": 2, "epochs": 4, "loss": 0.0, "accuracy": 0.9, "own_loss_accuracy": 0.7, "robust_accuracy": 0.0,
+     ZERO: 0.8},
+]
+
+
+def traces(figure: Any) -> dict[str, Any]:
+    return {trace.name: trace for trace in figure.data if trace.name}
+
+
+def test_it_draws_what_happened() -> None:
+    found = traces(training_figure(EPOCHS))
+    assert set(found) == {*CURVES.values(), ZERO_NAME, "training loss"}
+    for field, name in [*CURVES.items(), (ZERO, ZERO_NAME)]:
+        assert list(found[name].y) == [pytest.approx(100 * row[field]) for row in EPOCHS]
+    assert found["training loss"].y[0] == 0.5
+    assert all(y > 0 for y in found["training loss"].y), "a loss of 0 has a place on a logarithmic axis"
+
+
+def test_the_axis_shows_how_far_it_will_go() -> None:
+    assert training_figure(EPOCHS).layout.xaxis.range[1] == pytest.approx(4.4)
+    assert training_figure(EPOCHS, total=10).layout.xaxis.range[1] == pytest.approx(10.4)
+    assert training_figure([]).layout.xaxis.range[1] == pytest.approx(1.4)
+
+
+def test_no_two_curves_are_told_by_colour_alone() -> None:
+    found = [trace for name, trace in traces(training_figure(EPOCHS)).items() if name in CURVES.values()]
+    assert len({trace.line.dash for trace in found}) == len({trace.marker.symbol for trace in found}) == len(CURVES)
+
+
+def test_what_was_not_measured_is_not_drawn() -> None:
+    rows = [{"epoch": 1, "loss": 0.1, "accuracy": 0.5, "robust_accuracy": None}, {"epoch": 2, "accuracy": 0.6}]
+    found = traces(training_figure(rows))
+    assert set(found) == {"no attack", "training loss"}
+    assert list(found["training loss"].x) == [1.0]
+    assert set(traces(training_figure([]))) == {"training loss"}
+
+
+def test_losses_of_steps_are_means_at_their_place() -> None:
+    steps = [{"epoch": 1, "step": i, "steps": 100, "loss": float(i % 2)} for i in range(1, 101)]
+    loss = traces(training_figure(EPOCHS, steps=steps))["training loss"]
+    assert loss.x[-1] == 4.0
+    assert loss.x[49] == 2.0
+    assert list(loss.y)[10:] == [pytest.approx(0.5)] * 90, "a window of four steps smooths an alternating loss"
+
+
+def test_it_is_said_in_words() -> None:
+    assert describe_training([]) == "No epoch is finished yet."
+    said = describe_training(EPOCHS)
+    assert "After epoch 2" in said
+    assert "attack on the training loss 70 %" in said
+    assert "80 % of the images read correctly" in said
+
+
+POINTS = {350.0: {"accuracy": 0.98, "own_loss_accuracy": 0.7, "robust_accuracy": 0.0},
+          1.0: {"accuracy": 0.97, "own_loss_accuracy": 0.8, "robust_accuracy": 0.01, ZERO: 0.81}}
+
+
+def test_a_sweep_is_ordered_and_labelled_by_its_values() -> None:
+    figure = sweep_figure(POINTS)
+    found = traces(figure)
+    assert list(found["no attack"].x) == [1.0, 350.0]
+    assert list(found["no attack"].y) == [pytest.approx(97), pytest.approx(98)]
+    assert list(found[ZERO_NAME].x) == [1.0]
+    assert list(figure.layout.xaxis.ticktext) == ["1", "350"]
+    assert figure.layout.xaxis.type == "log"
+    assert describe_sweep(POINTS).startswith("S = 1: no attack 97 %, attack on the decision 1 %")
+    assert not math.isnan(sum(found["no attack"].y))
+
+
+def test_no_sweep_is_an_error_with_a_way_on() -> None:
+    with pytest.raises(ValueError, match="expected at least one point"):
+        sweep_figure({})
+
+
+def test_examples() -> None:
+    assert doctest.testmod(sys.modules["tasklab.figures.training"]).failed == 0
