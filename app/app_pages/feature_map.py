@@ -13,8 +13,8 @@ from lab_ui.words import title
 from tasklab.embedding import PCA, TSNE
 
 PROJECTIONS = ("t-SNE", "PCA", "Outputs")
-PULSE = 0.5
-"""Seconds between two looks at a map on its way."""
+PULSE = 0.8
+"""Seconds between two looks at a map on its way; what is missed is played in the browser when it is finished."""
 
 LESSON = (
     frame.Step("Each picture is a point: the numbers just before the last layer, drawn on a plane. No label was used "

@@ -86,7 +86,7 @@ def page() -> None:
     scenario = controls.attack(lab, n=True)
     head = st.container()
     bit, label = _choose(lab)
-    _legend()
+    _legend(scenario)
     found: dict[str, Panel] = {}
     charts: dict[str, Figure] = {}
     for begin in range(0, len(lab.chosen), ABREAST):
@@ -115,8 +115,9 @@ def _choose(lab: Lab) -> tuple[int | None, int | None]:
     return (None if bit == WHOLE else int(bit.split()[1]) - 1), (None if label == ALL else classes.index(label))
 
 
-def _legend() -> None:
+def _legend(scenario: Scenario) -> None:
     st.html(
+        f'<div class="lab-aim"><h2>Aimed at {AIMS[scenario.objectives[0]]}</h2></div>'
         '<p class="lab-key"><span>━ grey line: before the attack</span>'
         f'<span><span style="color:{figures.BLUE}">■</span> after it, right</span>'
         f'<span><span style="color:{figures.ORANGE}">■</span> after it, wrong</span>'
@@ -199,7 +200,7 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
     keys = [key for key in lab.systems if re.fullmatch(r"rbc(-s\d+)?", key)]
     if len(keys) < 2:
         return
-    st.subheader("What S does", anchor=False)
+    st.html('<div class="lab-aim"><h2>What S does</h2></div>')
     if not frame.predict("outputs", "The same system, trained with several S: every bit is pushed S away from 0. Under "
                          "an attack aimed at the decision margin", GUESSES):
         return

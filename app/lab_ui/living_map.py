@@ -61,7 +61,7 @@ class Moves:
 
 def living_map(
     positions: NDArray[np.float64], labels: ArrayLike, classes: Sequence[str], decoded: ArrayLike, *, key: str,
-    alt: str, said: str, name: str, frames: Sequence[NDArray[np.float64]] = (), forming: bool = False,
+    alt: str, said: str, name: str, frames: Sequence[NDArray[np.float64]] = (), forming: int | None = None,
     moves: Moves | None = None, stops: Stops | None = None, line: Task | None = None, height: int = 600,
     on_pick: Callable[[list[int], int], None], on_open: Callable[[int], None],
 ) -> None:
@@ -75,7 +75,7 @@ def living_map(
         said: a line under the map.
         name: of the map: another one, another name.
         frames: of its formation, to be watched again.
-        forming: whether it is on its way.
+        forming: the number of the frame, for a map that is on its way.
         moves: pictures that an attack moves; it adds a slider.
         stops: of one attack.
         line: an interval task whose outputs are the map.
@@ -87,7 +87,8 @@ def living_map(
     data: dict[str, Any] = {
         "map": name, "rows": list(range(len(positions))), "labels": _ints(labels), "decoded": _ints(decoded),
         "classes": list(classes), "names": len(classes) <= NAMED and line is None, "alt": alt, "said": said,
-        "colours": [COLOURS[k % len(COLOURS)] for k in range(len(classes))], "forming": forming, "height": height,
+        "colours": [COLOURS[k % len(COLOURS)] for k in range(len(classes))], "forming": forming is not None,
+        "frame": forming, "height": height,
         "symbols": [SYMBOLS[k % len(SYMBOLS)] for k in range(len(classes))], "home": _packed(shared[0]),
         "looks": [asdict(LOOKS[kind]) for kind in ("correct", "wrong", "abnormal")],
         "frames": [_packed(Window.around(frame)(frame)) for frame in frames],

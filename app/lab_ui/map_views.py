@@ -132,8 +132,8 @@ def draw(lab: Lab, view: View) -> None:
                                    accuracy=forming.accuracy)
     living_map(
         now, points.labels, classes, points.decoded, key="feature_map_living", alt=alt, said=said,
-        name=view.key, forming=forming.map is None, moves=moves, stops=stops,
-        frames=forming.frames if forming.map is not None and isinstance(forming.settings, TSNE) else (),
+        name=view.key, frames=forming.frames if forming.map is not None and isinstance(forming.settings, TSNE) else (),
+        forming=None if forming.map is not None else max(0, len(forming.frames) - 1), moves=moves, stops=stops,
         line=view.line, height=760 if lab.lecture else 540, on_pick=_keep, on_open=_open,
     )
 
@@ -165,9 +165,9 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
     pictures = (image_tag(lab.pictures.x(scenario.image), f"picture {scenario.image}, a {classes[label]}"),
                 image_tag(one.images, "the same, attacked"))
     st.html(
-        f'{STYLE}<div class="lab-page map-side"><h2>Picture {scenario.image} under attack</h2><p>Aimed at {aim}: '
+        f'<div class="lab-page map-side"><h2>Picture {scenario.image} under attack</h2><p>Aimed at {aim}: '
         f"{_said(int(one.decoded[0][0]), classes)} → {_chip(end, label, classes)}. Its stops are numbered.</p>"
-        f'<div class="map-one">{"".join(pictures)}</div></div>'
+        f'<div class="map-one">{"".join(pictures)}</div></div>{STYLE}'
     )
     view = dataclasses.replace(view, one=one)
     question = f"Now {len(rows)} pictures, attacked alike. Where do they land on the map of {view.called}?"
@@ -213,8 +213,8 @@ def picked(lab: Lab, scenario: Scenario, view: View) -> None:
             "</span></a>"
         )
     st.html(
-        f'{STYLE}<div class="lab-page map-side"><h2>{len(rows)} picked</h2><p>{words}</p>'
-        f'<div class="map-picked">{"".join(cells)}</div></div>'
+        f'<div class="lab-page map-side"><h2>{len(rows)} picked</h2><p>{words}</p>'
+        f'<div class="map-picked">{"".join(cells)}</div></div>{STYLE}'
     )
 
 

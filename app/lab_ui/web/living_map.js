@@ -65,7 +65,7 @@ class LivingMap {
         return option;
       }));
     }
-    this.canvas.style.height = `${data.height}px`;
+    this.canvas.style.height = `min(${data.height}px, 118vw)`;
     this.canvas.setAttribute("aria-label", data.alt);
     this.root.querySelector(".steps").hidden = this.go.hidden = last < 1;
     this.choice.hidden = this.paint.hidden = Boolean(data.forming);
@@ -74,7 +74,11 @@ class LivingMap {
     this.tell();
     if (this.animation?.kind === "replay" && same && !data.forming && old?.map === data.map) return;
     this.halt();
-    this.tween(from ?? this.target(), this.target(), from ? (data.forming ? 320 : 700) : 0, reach);
+    if (same && old.forming && !data.forming && old.map === data.map && this.frames.length > old.frame + 1) {
+      this.replay(old.frame);  // what there was no look at in time
+      return;
+    }
+    this.tween(from ?? this.target(), this.target(), from ? 700 : 0, reach);
   }
 
   /** Where all points belong at the present step of the attack. */
@@ -123,9 +127,10 @@ class LivingMap {
   }
 
   /** From the first frame to the last, then to where the points are. */
-  replay() {
+  replay(first = 0) {
     this.halt();
-    const frames = this.frames, begun = performance.now(), long = this.calm ? 0 : 160 * frames.length;
+    const frames = this.frames.slice(first), begun = performance.now(), long = this.calm ? 0 : 130 * frames.length;
+    this.reach = this.data.reach;
     this.animation = { kind: "replay" };
     this.root.dataset.phase = "forming";
     const turn = (now) => {

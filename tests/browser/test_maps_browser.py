@@ -1,0 +1,179 @@
+"""Outputs and feature map as a person has them: a map forms, is lassoed, clicked, and follows an attack by keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.browser.serving import browsing, chromium, serving, settled
+from tests.browser.visiting import Visit
+from tests.systems import small_zoo
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
+]
+MAP = """[...document.querySelectorAll('*')].filter(e => e.shadowRoot).map(e => e.shadowRoot.querySelector('.map'))
+    .concat([...document.querySelectorAll('.map')]).filter(e => e && e.live)[0]"""
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving(TASKLAB_ZOO=str(small_zoo().folder), TASKLAB_DATA="/nowhere") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Any, address: str) -> Iterator[Any]:
+    visits = []
+
+    def go(page: str, **settings: Any) -> Visit:
+        tab = Visit(browser, f"{address}/{page}", **settings)
+        visits.append(tab)
+        return tab
+
+    yield go
+    for tab in visits:
+        tab.close()
+
+
+def still(tab: Visit) -> None:
+    """Wait until the map is finished and no point moves."""
+    tab.page.wait_for_function(f"() => {{ const map = {MAP}; return map && map.dataset.phase === 'still'; }}")
+    settled(tab.page)
+    tab.page.wait_for_function(f"() => !{MAP}.live.animation")
+
+
+def seen(tab: Visit, expression: str) -> Any:
+    return tab.page.evaluate(f"() => {{ const map = {MAP}, live = map.live; return {expression}; }}")
+
+
+def around(tab: Visit, row: int, far: float) -> None:
+    """Draw a lasso around a point of the map."""
+    x, y = seen(tab, f"live.pixels({row})")
+    tab.page.mouse.move(x - far, y - far)
+    tab.page.mouse.down()
+    for dx, dy in ((far, -far), (far, far), (-far, far), (-far, -far)):
+        tab.page.mouse.move(x + dx, y + dy, steps=4)
+    tab.page.mouse.up()
+
+
+def test_a_map_forms_and_can_be_watched_again(visit: Any) -> None:
+    tab = visit("feature_map?systems=rbc")
+    still(tab)
+    assert tab.page.get_by_text("lie among pictures of their own class").count() == 1
+    end = seen(tab, "[...live.now]")
+    tab.page.get_by_role("button", name="Watch it form").click()
+    tab.page.wait_for_function(f"() => {MAP}.dataset.phase === 'forming'")
+    tab.page.wait_for_timeout(300)
+    assert seen(tab, "[...live.now]") != end, "points are on their way"
+    still(tab)
+    assert seen(tab, "[...live.now]") == pytest.approx(end, abs=1e-6)
+    assert tab.errors == []
+
+
+def test_a_lasso_selects_and_pictures_appear(visit: Any) -> None:
+    tab = visit("feature_map?systems=rbc&feature_map_kind=PCA")
+    still(tab)
+    around(tab, 3, 40)
+    tab.page.locator(".map-picked").wait_for()
+    settled(tab.page)
+    picked = seen(tab, "[...live.picked]")
+    inside = seen(tab, "live.data.rows.filter(r => { const [x, y] = live.pixels(r), [a, b] = live.pixels(3);"
+                       " return Math.abs(x - a) < 39.5 && Math.abs(y - b) < 39.5; })")
+    assert 3 in picked and set(inside) <= set(picked)
+    assert tab.page.locator(".map-side h2", has_text=f"{len(picked)} picked").count() == 1
+    assert tab.page.locator(".map-picked img").count() == min(18, len(picked))
+    box = seen(tab, "(b => [b.left + 6, b.top + 6])(live.canvas.getBoundingClientRect())")
+    tab.page.mouse.click(*box)  # nothing there: nothing is picked
+    tab.page.locator(".map-picked").wait_for(state="detached")
+    assert tab.errors == []
+
+
+def test_a_click_on_a_point_opens_the_attack_lab_with_that_picture(visit: Any) -> None:
+    tab = visit("feature_map?systems=tra&systems=rbc&feature_map_kind=PCA&eps=0.1")
+    still(tab)
+    row = seen(tab, "live.data.rows.find(r => live.nearest(...live.spot(live.now[2 * r], live.now[2 * r + 1])) === r)")
+    x, y = seen(tab, f"live.pixels({row})")
+    tab.page.mouse.move(x, y)
+    assert tab.page.locator(".tip").inner_text().startswith(f"picture {row}, a ")
+    tab.page.mouse.click(x, y)
+    tab.page.wait_for_url("**/attack_lab**")
+    settled(tab.page)
+    assert tab.page.get_by_role("spinbutton", name="Picture (0 to 399)").input_value() == str(row)
+    assert "eps=0.1" in tab.page.url
+    assert tab.errors == []
+
+
+def test_the_keyboard_moves_many_pictures_through_the_attack(visit: Any) -> None:
+    tab = visit("feature_map?systems=rbc&feature_map_kind=PCA&n=50")
+    still(tab)
+    tab.page.get_by_role("button", name="Show me").click()
+    slider = tab.page.locator(".steps input")
+    slider.wait_for()
+    still(tab)
+    moved = seen(tab, "[...live.now]")
+    asked = len(tab.sent)
+    slider.focus()
+    slider.press("Home")
+    still(tab)
+    assert seen(tab, "map.dataset.step") == "0"
+    assert seen(tab, "[...live.now]") == pytest.approx(seen(tab, "[...live.home]"))
+    assert seen(tab, "[...live.now]") != moved
+    slider.press("End")
+    still(tab)
+    assert seen(tab, "[...live.now]") == pytest.approx(moved)
+    assert len(tab.sent) == asked, "the server is not asked for it"
+    tab.page.get_by_role("combobox", name="Pick a class").select_option("3")
+    tab.page.locator(".map-picked").wait_for()
+    labels = seen(tab, "[...new Set([...live.picked].map(r => live.data.labels[r]))]")
+    assert labels == [3]
+
+
+def test_another_projection_moves_the_same_points(visit: Any) -> None:
+    tab = visit("feature_map?systems=int&feature_map_kind=PCA")
+    still(tab)
+    tab.page.evaluate(f"() => {{ {MAP}.mark = 'same'; }}")
+    before = seen(tab, "[...live.now]")
+    tab.page.locator('[data-testid="stMain"] button', has_text="Outputs").last.click()
+    tab.page.wait_for_function(f"() => {MAP}.live.data.bands")
+    still(tab)
+    assert seen(tab, "map.mark") == "same", "the map was not made anew"
+    assert seen(tab, "[...live.now]") != before
+    assert tab.errors == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_obstacle_once_everything_is_shown(visit: Any, scheme: str) -> None:
+    tab = visit("feature_map?systems=rbc&feature_map_kind=PCA&n=50", color_scheme=scheme)
+    still(tab)
+    tab.page.get_by_role("button", name="Show me").click()
+    tab.page.locator(".steps input").wait_for()
+    tab.page.get_by_role("combobox", name="Pick a class").select_option("3")
+    tab.page.locator(".map-picked").wait_for()
+    still(tab)
+    assert tab.violations() == []
+    tab = visit("outputs?n=50", color_scheme=scheme)
+    tab.page.get_by_role("button", name="Show me").click()
+    tab.page.get_by_text("S moves the whole picture").wait_for()
+    settled(tab.page)
+    assert tab.violations() == []
+    assert tab.page.locator("[data-testid=stPlotlyChart]").count() > 5  # four systems, and at least two S
+
+
+@pytest.mark.parametrize("page", ["feature_map?feature_map_kind=PCA", "outputs?n=50"])
+def test_it_fits_a_phone(visit: Any, page: str) -> None:
+    tab = visit(page, viewport={"width": 390, "height": 844})
+    if "map" in page:
+        still(tab)
+    tab.page.wait_for_timeout(500)
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert tab.errors == []
