@@ -1,0 +1,388 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 10 · Decision regions: a system seen whole
+#
+# **After this notebook you can**
+#
+# - read a picture of decision regions: what is read where, where nothing is, and where a loss lies flat;
+# - explain why a system with one output draws stripes, whatever the network;
+# - tell "the attack found no way" from "there is no way".
+#
+# | time | you need | runs in |
+# | --- | --- | --- |
+# | 45 minutes | notebooks 01 and 03 | about 10 seconds, 6 with `FAST` |
+#
+# A picture has hundreds of pixels, so nobody has ever seen its decision regions. Here an input has two numbers, and you
+# can look at *every* input there is.
+
+# %% tags=["parameters"]
+FAST = False  # True: fewer epochs and cells, for a quick look
+SEED = 0  # of everything random
+DATA = "digits"  # the pictures of section 6; or "mnist", once `tasklab data mnist` has brought it
+
+# %%
+from urllib.parse import urlencode
+
+import torch
+
+from tasklab import ABNORMAL, FGSM, INT, PGD, RBC, TRA, Recipe, System, attack, fit, load, load_data, new_system
+from tasklab.evaluation import outcomes
+from tasklab.evaluation.regions import cross_section, places, regions, trail
+from tasklab.figures import outcome_stack
+from tasklab.figures.cross_sections import cut
+from tasklab.figures.regions import plane
+from tasklab.scenario import Scenario
+
+train, test = (load_data("blobs", split, n=300, seed=SEED) for split in ("train", "test"))
+x, y = test.x(), test.labels  # (N, 2) in the unit square, and (N,): classes 0 to 3, drawn as A to D
+SIDE = 100 if FAST else 180
+
+# %% [markdown]
+# ## 1 · Three tasks, one network
+#
+# Four clouds of points, one in each corner. The same little network is trained three times: to give four scores (TRA),
+# one number (INT), and two bits (RBC).
+
+# %%
+def trained(task):
+    system = new_system(task, train, arch="mlp", width=32, seed=SEED)
+    recipe = Recipe(epochs=30 if FAST else 60, batch_size=50, lr=0.02, weight_decay=0.0, seed=SEED)
+    for _event in fit(system, train, recipe):
+        pass
+    return system
+
+
+systems = {task.name: trained(task) for task in (TRA(num_classes=4), INT(num_classes=4), RBC(num_classes=4))}
+for name, system in systems.items():
+    print(f"{name}: {int((system.predict(x) == y).sum())} of {len(y)} test points right")
+
+# %% tags=["check"]
+assert all(float((s.predict(x) == y).float().mean()) > 0.93 for s in systems.values()), "All three should have learned."
+
+# %% [markdown]
+# Now ask each system about every place of the square. Here is TRA.
+
+# %%
+seen = {name: regions(system, side=SIDE) for name, system in systems.items()}
+plane(seen["tra"], points=x, labels=y, height=420)
+
+# %% [markdown]
+# The colour is the label that is read. Small arrows say which way the training loss grows: the way an attack goes.
+#
+# **Predict.** INT has a *single* output, and lays A, B, C, D on a line with gaps between them. Sketch its regions.
+# Which share of the square is read as no class at all?
+
+# %%
+guess = None  # in percent
+
+# %%
+print("you said", guess, "and it is", round(100 * seen["int"].none_share), "%; of TRA", seen["tra"].none_share, "%")
+plane(seen["int"], points=x, labels=y, height=420)
+
+# %% tags=["check"]
+assert seen["tra"].none_share == 0, "The largest of four scores always exists."
+assert seen["int"].none_share > 0.05, "INT should leave part of the square without a class."
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# Stripes, in the order A, B, C, D, with a hatched strip of None between any two. The strips are where the output passes
+# through a gap of the line. There are no arrows on INT at all: we come back to that.
+# </details>
+#
+# ## 2 · Why stripes?
+#
+# A network is a continuous function: its output cannot jump. Walk on a straight line from the middle of A to the middle
+# of D. INT's output starts in the first interval and ends in the fourth.
+#
+# **Predict.** What must be read on the way, in which order? Does TRA have to do the same?
+
+# %%
+guess = ""  # for example "A B D"
+
+# %%
+def order(section):
+    met = torch.unique_consecutive(section.decoded).tolist()
+    return " ".join("·" if k == ABNORMAL else "ABCD"[k] for k in met)
+
+
+a, d = (train.x()[train.labels == label].mean(dim=0) for label in (0, 3))
+walks = {name: cross_section(system, a, d, 0, n=2001) for name, system in systems.items()}
+for name, section in walks.items():
+    print(f"{name}: {order(section)}")
+cut(walks["int"])
+
+# %% tags=["check"]
+assert set(walks["int"].decoded.tolist()) == {ABNORMAL, 0, 1, 2, 3}, "INT has to pass every class, and None."
+classes = order(walks["int"]).split("·")  # what is read between one None and the next
+assert all(len(each.split()) == 1 for each in classes), "Between any two classes of INT there is a gap."
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# `A · B · C · D`, where a dot is None: a continuous number that goes from the first interval to the fourth takes
+# *every* value between them. That is the intermediate value theorem, and no training gets around it. A only ever
+# touches None, and behind it lies B. TRA and RBC may pass through B and C, and need not.
+# </details>
+#
+# ## 3 · Where the loss lies flat
+#
+# In the pictures, *full* colour (with dots) means: the gradient of the training loss is exactly 0 there. *Pale* colour
+# (with arrows) means that there is one.
+#
+# **Predict.** Of the ground that is read as a class, how much is flat? For TRA, INT and RBC.
+
+# %%
+guess = {"tra": None, "int": None, "rbc": None}  # in percent
+
+# %%
+for name, system in systems.items():
+    margin = regions(system, side=SIDE, objective="margin")
+    print(f"{name}: flat for the training loss {seen[name].flat_share:.1%}, for the margin {margin.flat_share:.1%}")
+plane(seen["rbc"], points=x, labels=y, height=420)
+
+# %% tags=["check"]
+assert seen["tra"].flat_share < 0.01 and seen["int"].flat_share == 1 and seen["rbc"].flat_share > 0.5
+assert all(regions(s, side=50, objective="margin").flat_share < 0.05 for s in systems.values())
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# TRA: nothing. RBC: most of it, and only a pale seam along the boundaries has a slope: where some bit has not reached
+# S. INT: *all* of it, by definition. Its loss is 0 as soon as the output is in the interval, and being in the interval
+# is what "read as that class" means. The margin has a slope everywhere, for all three.
+# </details>
+#
+# ## 4 · Two attacks on one point
+#
+# Take a typical test point, neither the safest nor the least safe for RBC. PGD may move it by 0.3 along each axis: once
+# climbing the training loss, once minus the margin.
+#
+# **Predict.** Where does each of them end?
+
+# %%
+def pgd(objective, eps=0.3, **more):
+    return PGD(eps=eps, steps=20, step_size=eps / 10, random_start=False, objective=objective, **more)
+
+
+rbc = systems["rbc"]
+margins = rbc.margins(x).detach().gather(1, y[:, None]).squeeze(1)
+typical = int(margins.argsort()[len(y) // 2])
+trails = [trail(rbc, x[typical], int(y[typical]), pgd(objective)) for objective in ("train", "margin")]
+for each in trails:
+    print(f"{each.objective:6} moved: {each.moved}, gradient always 0: {each.zero_gradient}, left: {each.crossed}")
+plane(seen["rbc"], trails=trails, eps=0.3, height=420)
+
+# %% tags=["check"]
+own, aimed = trails
+assert own.zero_gradient and not own.moved, "The training loss should give no way to go."
+assert aimed.crossed and not aimed.zero_gradient, "The margin should lead across the boundary."
+
+# %% [markdown]
+# The dotted square is how far ε lets the point go: it reaches well across the boundary, so *there is* a way. Now cut
+# through the plane along the way that the margin's attack took, and as far again.
+
+# %%
+start, end = aimed.points[0], aimed.points[-1]
+section = cross_section(rbc, start, (start + 2 * (end - start)).clamp(0, 1), aimed.label)
+print(f"label lost at {section.edge:.2f}; loss flat on {float(section.flat.float().mean()):.0%} of the way")
+cut(section, reach=float((end - start).norm()))
+
+# %% tags=["check"]
+assert bool(section.flat[0]), "The attack on the training loss starts on flat ground."
+assert section.edge is not None, "The label should be lost on the way."
+flat_until = float(section.distance[section.flat.logical_not()][0])
+assert flat_until < section.edge, "The loss begins to rise before the label is lost, but not where the attack starts."
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# The thick part of the loss is exactly flat. It would show the way very well, a few steps further on. The margin falls
+# all along. An attack that climbs the loss stands in a plain and has no reason to take a first step.
+# </details>
+#
+# ## 5 · All points
+#
+# **Predict.** All 300 test points, ε = 0.3. How many does INT read correctly after the attack on the training loss, and
+# how many after the one on the margin? And what are the others read as: another class, or None?
+
+# %%
+guess = {"training loss": None, "margin": None}  # out of 300
+
+# %%
+found = {(name, o): attack(s, x, y, pgd(o)) for name, s in systems.items() for o in ("train", "margin")}
+outcome_stack([(f"{name}, {o}", outcomes(result.decoded, y)) for (name, o), result in found.items()], legend=True)
+
+# %% tags=["check"]
+for name in ("int", "rbc"):
+    assert found[name, "train"].accuracy > 0.9, "Nothing happens to points that stand on flat ground."
+    assert found[name, "margin"].accuracy < 0.5, "And yet most of them are within reach of another answer."
+assert abs(found["tra", "train"].accuracy - found["tra", "margin"].accuracy) < 0.15, "For TRA both questions do."
+counts = outcomes(found["int", "margin"].decoded, y)
+assert counts.abnormal > 2 * counts.wrong, "What INT loses, it mostly loses to None."
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# Three systems, about equally fragile: of each, most points are within 0.3 of a boundary. Two of them *look* as if
+# nothing could be done to them. INT's points end as None because the gap is what comes first, and the attack stops at
+# the first wrong answer.
+# </details>
+#
+# Is None at least a defence? Suppose that an attack counts only if another *class* is read: `criterion="evaded"`.
+#
+# **Predict.** How many points end beyond the gap?
+
+# %%
+through = attack(systems["int"], x, y, pgd("margin", criterion="evaded"))
+outcome_stack([("any wrong answer", counts), ("another class", outcomes(through.decoded, y))], legend=True)
+
+# %% tags=["check"]
+beyond = outcomes(through.decoded, y)
+assert beyond.wrong > 0.4 * len(y), "Most points should be led through the gap into the next stripe."
+assert beyond.wrong > 5 * counts.wrong, "Far more than by an attack that stops in the gap."
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# The gap is a narrow strip, and nothing makes an attack stop in it. It says "None" to those who happen to land there.
+# </details>
+#
+# ## 6 · Back to pictures
+#
+# We cannot draw the regions of a picture, but we can ask at each test picture whether the ground is flat.
+#
+# **Predict.** For which share of the test pictures is the gradient of the training loss exactly 0?
+
+# %%
+guess = {"tra": None, "int": None, "rbc": None}  # in percent
+
+# %%
+pictures = load_data(DATA, "test").subset(100 if FAST else 300)
+flat = {}
+for name in ("tra", "int", "rbc"):
+    result = attack(load(f"{DATA}-{name}"), pictures.x(), pictures.labels, FGSM(eps=0.1, objective="train"))
+    flat[name] = result.share(result.zero_gradient)
+    print(f"{name}: {flat[name]:.0%} of the pictures that are read correctly stand on flat ground")
+
+# %% tags=["check"]
+assert flat["tra"] < 0.05 and flat["int"] > 0.95 and flat["rbc"] > 0.4, "The order of the plane is that of pictures."
+
+# %% [markdown]
+# ## Exercise 1 · Flat, from scratch (10 minutes)
+#
+# Write `flat_share(system, side)`: of the places that are read as a class, the share where the gradient of the training
+# loss is exactly 0. As label of a place take the one that is read there.
+#
+# *Hint.* `places(side)` holds the middles of all cells, `(side², 2)`; `system.predict(...)` reads them. Leave out those
+# read as `ABNORMAL`. Then go on as in `fgsm` of notebook 03. A gradient is 0 if both of its numbers are.
+
+# %% tags=["exercise"]
+def flat_share(system, side):
+    return 0  # replace this line
+
+
+# %% tags=["solution"]
+def flat_share(system, side):
+    grid = places(side)
+    label = system.predict(grid)
+    grid, label = grid[label != ABNORMAL], label[label != ABNORMAL]
+    leaf = grid.clone().requires_grad_()
+    loss = system.task.loss(system.outputs(leaf), label).sum()
+    (gradient,) = torch.autograd.grad(loss, leaf)
+    return float((gradient == 0).all(dim=1).float().mean())
+
+
+# %% tags=["check"]
+for name, system in systems.items():
+    mine, theirs = flat_share(system, 60), regions(system, side=60).flat_share
+    assert abs(mine - theirs) < 1e-3, f"Exercise 1: for {name} you find {mine:.1%}, tasklab finds {theirs:.1%}."
+
+# %% [markdown]
+# ## Exercise 2 · A system that often says None (8 minutes)
+#
+# INT's intervals have the length β, the gaps between them the length α. Find α and β so that a freshly trained INT
+# reads at least 30 % of the square as None.
+#
+# *Hint.* The defaults are α = 4 and β = 16. Does it help to double both? Try it, and think of the scaled output layer.
+
+# %% tags=["exercise"]
+mine = INT(num_classes=4, alpha=4, beta=16)  # change alpha, beta or both
+
+# %% tags=["solution"]
+mine = INT(num_classes=4, alpha=16, beta=4)
+
+# %% tags=["check"]
+shy = trained(mine)
+share = regions(shy, side=60).none_share
+print(f"None on {share:.0%} of the square; {int((shy.predict(x) == y).sum())} of {len(y)} test points right, "
+      f"{int((attack(shy, x, y, pgd('margin', criterion='evaded')).decoded == y).sum())} after an attack")
+assert share >= 0.3, f"Exercise 2: None has only {share:.0%} of the square. It is the *ratio* of α to β that counts."
+
+# %% [markdown]
+# ## Exercise 3 · No None at all (5 minutes)
+#
+# The paper has a second rule for gaps: each belongs to the class below it (`gap="floor"`). Make a system that reads
+# without any None between the stripes, out of the INT system trained above, *without training*.
+#
+# *Hint.* A system is a network and a task: `System(network, task)`. The network may stay as it is.
+
+# %% tags=["exercise"]
+floored = System(systems["int"].network, INT(num_classes=4))  # change the task
+
+# %% tags=["solution"]
+floored = System(systems["int"].network, INT(num_classes=4, gap="floor"))
+
+# %% tags=["check"]
+other = regions(floored, side=SIDE)
+assert other.none_share < 0.02, f"Exercise 3: {other.none_share:.0%} of the square is still None."
+was_read = ~seen["int"].none
+assert torch.equal(other.decoded[was_read], seen["int"].decoded[was_read]), "Exercise 3: the stripes should stay."
+print("None is a decision of the decoder. The network knows nothing of it.")
+
+# %% [markdown]
+# ## The same in the app
+#
+# The page "Regions" trains before your eyes, on moons, circles and spirals, too. Click a place to attack it.
+
+# %%
+shown = urlencode({"regions_tasks": ["INT", "RBC"], "regions_eps": 0.3}, doseq=True)
+print(Scenario().link("regions") + "?" + shown)
+
+# %% [markdown]
+# ## Questions (5 minutes)
+#
+# 1. Why can INT never have A and C as neighbours? Does a deeper network help?
+# 2. RBC's pale seam lies along its boundaries. What would it look like if training had stopped after one epoch?
+# 3. A random start moves each point by up to ε before the first step. What does that change for RBC, and for INT?
+# 4. Two attacks, one point. One stays, the other leaves. Which of them says something about the system?
+#
+# <details><summary>Answers</summary>
+#
+# 1. Its output is continuous and has to pass B's interval on the way. Depth changes the shape of the stripes, not
+#    their order.
+# 2. Few places would have reached S: much pale ground, little flat ground. Then the training loss attacks better.
+# 3. For RBC some points land in the seam and get a slope. For INT a start that is still read correctly has none, so
+#    only those get away that the random start throws out of the interval at once.
+# 4. The one that leaves: it shows an input that is misread. That the other one stays says something about its loss.
+# </details>
+#
+# ## Further reading
+#
+# - Han, Li, Long, Ge: *Learning Task-aware Robust Deep Learning Systems*. Equation 1: the intervals.
+# - Goodfellow, Shlens, Szegedy (2015): *Explaining and Harnessing Adversarial Examples*. ICLR. arXiv:1412.6572.
+# - Athalye, Carlini, Wagner (2018): *Obfuscated Gradients Give a False Sense of Security: Circumventing Defenses to
+#   Adversarial Examples*. ICML. arXiv:1802.00420.
+# - Chow (1970): *On Optimum Recognition Error and Reject Tradeoff*. IEEE Transactions on Information Theory 16(1),
+#   41–46. What it costs to say None.
