@@ -150,7 +150,8 @@ nearly = ((reading.before > 0) & (reading.before < rbc.task.S)).mean()
 
 # %% tags=["check"]
 assert nearly is not None, "Exercise 1: nearly is still to be filled in."
-assert 0 < nearly < 0.7, "Exercise 1: above 0 and below S, both conditions at once."
+there = sum(1 for margin in reading.before if 0 < margin < 350) / len(reading.before)
+assert abs(nearly - there) < 0.005, "Exercise 1: above 0 and below S, both at once, as a share of all images."
 print(f"{nearly:.0%} are right, and still have a gradient; {own.share(own.zero_gradient):.0%} never had one")
 
 # %% [markdown]

@@ -164,8 +164,9 @@ single = max(aimed.cells[key, "rbc"].rate().value for key in keys if key != "rbc
 # %% tags=["check"]
 assert everybody is not None and single is not None, "Exercise 2: both shares are still to be filled in."
 print(f"all others together {100 * everybody:.0f} %, the best of them {100 * single:.0f} %")
-assert everybody > 0.5, "Exercise 2: that is too small for all others together. Did you take aimed, and not own?"
-assert 0 < single < 1, "Exercise 2: the best single threat lies between 0 and 1."
+best = max(aimed.cells[key, "rbc"].rate().value for key in keys if key != "rbc")
+assert abs(everybody - aimed.together("rbc").rate().value) < 1e-9, "Exercise 2: `everybody` should come from aimed."
+assert abs(single - best) < 1e-9, "Exercise 2: `single` is the largest rate of one other threat, RBC itself left out."
 
 # %% [markdown]
 # ## One that fell

@@ -22,6 +22,7 @@ STYLE = """
 .lab-live { aspect-ratio: 1; max-width: 100%; margin: 0 auto; outline: 1px solid #8a8a8a; }
 .stElementContainer:has(.lab-live)[data-stale="true"] { opacity: 1 !important; transition: none !important; }
 .lab-live img { width: 100%; height: 100%; display: block; }
+.lab-head h2 { font-size: 1.3rem; font-weight: 700; padding: 0; margin: 0; line-height: 1.25; }
 .lab-ways { display: grid; grid-template-columns: 6rem 1fr; gap: 0.3rem 0.8rem; align-items: center;
   margin: 0.4rem 0 0; font-size: 1.05rem; }
 </style>
@@ -32,7 +33,7 @@ AIM_WORDS = {"train": "training loss", "margin": "margin"}
 
 def heading(task: Task) -> None:
     """The head of a system's square."""
-    st.html(f'<div class="lab-head"><h3>{SYSTEMS[task.name]}</h3><p>{kind(task)}</p></div>')
+    st.html(f'<div class="lab-head"><h2>{SYSTEMS[task.name]}</h2><p>{kind(task)}</p></div>')
 
 
 def live(found: Regions, points: ImageSet, height: int) -> None:

@@ -31,7 +31,7 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross
 NAMED = 20
 """With more classes than this, their names would cover the map."""
 
-MERGED = 0.045
+MERGED = 0.075
 """Stops nearer than this to the one before share its marker; the map is 2 wide."""
 
 REACHES = (1.12, 1.5, 2.0, 3.0, 5.0, 8.0)
