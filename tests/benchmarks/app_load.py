@@ -67,7 +67,7 @@ def resident(address: str) -> float:
 
 
 def _press(page: Any, turn: int) -> float:
-    slider = page.get_by_role("slider", name="ε, the size of the change", exact=True)
+    slider = page.get_by_test_id("stSidebar").get_by_role("slider", name="ε, the size of the change")
     slider.focus()
     slider.press("ArrowRight" if turn % 2 else "ArrowLeft")
     return time.perf_counter()

@@ -83,7 +83,7 @@ def measure(repeats: int) -> list[Line]:
 
 def _widget(page: Any, turn: int) -> float:
     """One press of a key on ε, until its answer is on the page: another value each time, so that nothing is kept."""
-    slider = page.get_by_role("slider", name="ε, the size of the change", exact=True)
+    slider = page.get_by_test_id("stSidebar").get_by_role("slider", name="ε, the size of the change")
     slider.focus()
     before = page.locator("[data-testid=stMain] [data-testid=stCaptionContainer]").first.inner_text()
     return timed(lambda: (slider.press("ArrowRight" if turn % 20 < 10 else "ArrowLeft"), _changed(page, before)))
