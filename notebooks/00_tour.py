@@ -45,7 +45,7 @@ from tasklab.scenario import Scenario
 IMAGE = {"digits": 54, "mnist": 22}[DATA]
 test = load_data(DATA, "test")
 x, label = test.x(IMAGE), int(test.labels[IMAGE])  # x: (1, 1, H, W)
-systems = {key: load(f"{DATA}-{key}") for key in ("tra", "deepbe", "int", "rbc")}
+systems = {key: load(f"{DATA}-{key.lower()}") for key in ("TRA", "DeepBE", "INT", "RBC")}
 
 gallery(x, [f"picture {IMAGE}, a {label}"], size=180)
 
@@ -57,27 +57,28 @@ gallery(x, [f"picture {IMAGE}, a {label}"], size=180)
 # **TRA**, the traditional classifier: ten scores, and the largest wins.
 
 # %%
-outputs_figure(systems["tra"].task, systems["tra"].outputs(x), label=label)
+outputs_figure(systems["TRA"].task, systems["TRA"].outputs(x), label=label)
 
 # %% [markdown]
-# **DeepBE**: four bits. The class number in binary, such as `0101` for 5. A bit is 1 if its output is above 0.5.
+# **DeepBE**: four bits. The class number in binary, such as `0101` for 5. A bit is 1 if its output (the
+# circle) is above 0.5.
 
 # %%
-outputs_figure(systems["deepbe"].task, systems["deepbe"].outputs(x), label=label)
+outputs_figure(systems["DeepBE"].task, systems["DeepBE"].outputs(x), label=label)
 
 # %% [markdown]
 # **RBC**: four bits again, but training pushes each one far from 0, to a *margin* S = 350 (the dotted rails).
 # The blue half of each gauge is the half that this label needs.
 
 # %%
-outputs_figure(systems["rbc"].task, systems["rbc"].outputs(x), label=label)
+outputs_figure(systems["RBC"].task, systems["RBC"].outputs(x), label=label)
 
 # %% [markdown]
 # **INT**: one single number. Each class owns an interval of the line. Between the intervals lie gaps (hatched).
 # A number in a gap means *None*: "I do not know this picture".
 
 # %%
-outputs_figure(systems["int"].task, systems["int"].outputs(x), label=label)
+outputs_figure(systems["INT"].task, systems["INT"].outputs(x), label=label)
 
 # %% tags=["check"]
 answers = {key: int(system.predict(x)) for key, system in systems.items()}
@@ -102,19 +103,20 @@ assert set(answers.values()) == {label}, f"All four should read {label}, but the
 # **Predict.** Which of the four will still read the right digit? Write their names into the list.
 
 # %%
-guess = []  # such as ["tra", "int"]
+guess = []  # such as ["TRA", "INT"]
 
 # %%
-scenario = Scenario(data=DATA, image=IMAGE, systems=tuple(f"{DATA}-{key}" for key in systems), eps=0.2)
+names = {key: f"{DATA}-{key.lower()}" for key in systems}
+scenario = Scenario(data=DATA, image=IMAGE, systems=tuple(names.values()), eps=0.2)
 results = scenario.run()  # every system, attacked through its training loss and through its margin
-own = {key: results[f"{DATA}-{key}", "train"] for key in systems}
-captions = [f"{key.upper()} reads {int(r.decoded)}" for key, r in own.items()]
+own = {key: results[name, "train"] for key, name in names.items()}
+captions = [f"{key} reads {int(r.decoded)}" for key, r in own.items()]
 gallery([r.images[0] for r in own.values()], captions, looks=[look_of(int(r.decoded), label) for r in own.values()])
 
 # %% tags=["check"]
 standing = [key for key, r in own.items() if int(r.decoded) == label]
 print(f"you said {guess}, still right: {standing}")
-assert standing == ["int", "rbc"], "Only INT and RBC should still be right. Have you changed DATA or IMAGE?"
+assert standing == ["INT", "RBC"], "Only INT and RBC should still be right. Have you changed DATA or IMAGE?"
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
@@ -131,13 +133,13 @@ assert standing == ["int", "rbc"], "Only INT and RBC should still be right. Have
 
 # %%
 changes = [perturbation(x, r.images, k=2.5, scale=12) for r in own.values()]
-gallery(changes, [key.upper() for key in own])
+gallery(changes, list(own))
 
 # %% tags=["check"]
 for key, r in own.items():
     print(f"{key:7} unmoved: {bool(r.unmoved)}   gradient exactly 0 at every step: {bool(r.zero_gradient)}")
-assert all(bool(own[key].unmoved) and bool(own[key].zero_gradient) for key in ("int", "rbc"))
-assert not any(bool(own[key].zero_gradient) for key in ("tra", "deepbe"))
+assert all(bool(own[key].unmoved) and bool(own[key].zero_gradient) for key in ("INT", "RBC"))
+assert not any(bool(own[key].zero_gradient) for key in ("TRA", "DeepBE"))
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
@@ -158,9 +160,9 @@ assert not any(bool(own[key].zero_gradient) for key in ("tra", "deepbe"))
 guess = None  # a number from 0 to 4
 
 # %%
-aimed = {key: results[f"{DATA}-{key}", "margin"] for key in systems}
+aimed = {key: results[name, "margin"] for key, name in names.items()}
 words = {key: "None" if int(r.decoded) < 0 else str(int(r.decoded)) for key, r in aimed.items()}
-captions = [f"{key.upper()} reads {word}" for key, word in words.items()]
+captions = [f"{key} reads {word}" for key, word in words.items()]
 gallery([r.images[0] for r in aimed.values()], captions, looks=[look_of(int(r.decoded), label) for r in aimed.values()])
 
 # %% tags=["check"]
@@ -172,13 +174,13 @@ assert standing == [], f"No system should be right any more, but {standing} is."
 # Watch what happened to RBC's bits. Circles are before, filled markers after.
 
 # %%
-outputs_figure(systems["rbc"].task, systems["rbc"].outputs(x), systems["rbc"].outputs(aimed["rbc"].images), label=label)
+outputs_figure(systems["RBC"].task, systems["RBC"].outputs(x), systems["RBC"].outputs(aimed["RBC"].images), label=label)
 
 # %% [markdown]
 # And to INT's number.
 
 # %%
-outputs_figure(systems["int"].task, systems["int"].outputs(x), systems["int"].outputs(aimed["int"].images), label=label)
+outputs_figure(systems["INT"].task, systems["INT"].outputs(x), systems["INT"].outputs(aimed["INT"].images), label=label)
 
 # %% [markdown]
 # <details><summary>What you should see</summary>

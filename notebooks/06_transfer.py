@@ -36,7 +36,8 @@ from tasklab.models.fast import PLAIN
 from tasklab.scenario import Scenario
 
 EPS = 0.2
-keys = ("tra", "deepbe", "int", "rbc")
+NAMES = {"tra": "TRA", "deepbe": "DeepBE", "int": "INT", "rbc": "RBC"}
+keys = tuple(NAMES)
 systems = {key: load(f"{DATA}-{key}") for key in keys}
 test = load_data(DATA, "test").subset(200 if FAST else 400)
 x, y = test.x(), test.labels  # (N, 1, H, W) in [0, 1], and (N,)
@@ -60,7 +61,7 @@ guess = {"most": None, "least": None}  # "tra", "deepbe", "int" or "rbc"
 # %%
 own = transfer(systems, systems, x, y, settings("train"))
 print("you said", guess)
-transfer_figure(own, names={key: key.upper() for key in keys})
+transfer_figure(own, names=NAMES)
 
 # %% tags=["check"]
 rate = {(a, b): own.cells[a, b].rate().value for a in keys for b in keys}
@@ -99,7 +100,7 @@ assert own.threats["int"].zero_gradient.value > 0.95, "There was no gradient."
 
 # %%
 aimed = transfer(systems, systems, x, y, settings("margin"))
-transfer_figure(aimed, names={key: key.upper() for key in keys})
+transfer_figure(aimed, names=NAMES)
 
 # %% tags=["check"]
 assert all(aimed.threats[key].unmoved.value < 0.05 for key in keys), "Now every attack moves its images."
@@ -176,7 +177,7 @@ assert abs(single - best) < 1e-9, "Exercise 2: `single` is the largest rate of o
 # %%
 made = aimed.threats["tra"].images
 fell = [int(systems[key].predict(made[:1])) for key in keys]
-captions = [f"{key}: {'None' if label < 0 else label}" for key, label in zip(keys, fell, strict=True)]
+captions = [f"{NAMES[key]}: {'None' if label < 0 else label}" for key, label in zip(keys, fell, strict=True)]
 gallery([made[0]] * len(keys), captions, looks=[look_of(label, int(y[0])) for label in fell])
 
 # %% [markdown]

@@ -44,7 +44,7 @@ from tasklab.evaluation import outcomes
 from tasklab.figures import gallery, look_of, outcome_stack
 from tasklab.scenario import Scenario
 
-systems = {key: load(f"{DATA}-{key}") for key in ("tra", "deepbe", "int", "rbc")}
+systems = {key: load(f"{DATA}-{key.lower()}") for key in ("TRA", "DeepBE", "INT", "RBC")}
 train, test = load_data(DATA, "train").subset(1000), load_data(DATA, "test").subset(100 if FAST else 200)
 x, y = test.x(), test.labels
 
@@ -81,7 +81,7 @@ for objective in ("train", "margin"):
         settings = PGD(eps=0.2, steps=10, random_start=False, keep="best", objective=objective)
         result = attack(system, mine, torch.tensor([3]), settings)
         shown.append(result.images[0])
-        captions.append(f"{key.upper()}: {'None' if result.decoded < 0 else int(result.decoded)}<br>{objective}")
+        captions.append(f"{key}: {'None' if result.decoded < 0 else int(result.decoded)}<br>{objective}")
         looks.append(look_of(int(result.decoded), 3))
 gallery(shown, captions, looks=looks, columns=4)
 
@@ -94,7 +94,7 @@ assert sum(look.word == "correct" for look in looks[4:]) <= 1, "Aimed at the mar
 # **Predict.** Show all four systems 500 pictures of pure noise. How often does each of them say None?
 
 # %%
-guess = {"tra": None, "deepbe": None, "int": None, "rbc": None}  # in percent
+guess = {"TRA": None, "DeepBE": None, "INT": None, "RBC": None}  # in percent
 
 # %%
 noise = torch.rand(500, *test.shape, generator=torch.Generator().manual_seed(SEED))
@@ -102,7 +102,7 @@ none = {key: float((system.predict(noise) == ABNORMAL).float().mean()) for key, 
 {key: f"{share:.1%}" for key, share in none.items()}
 
 # %% tags=["check"]
-assert none["tra"] == 0, "TRA always names a digit."
+assert none["TRA"] == 0, "TRA always names a digit."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
@@ -260,7 +260,7 @@ strokes = [[(0.25, 0.15), (0.75, 0.15), (0.45, 0.85)]]
 
 # %% tags=["check"]
 seven = read_picture(draw_strokes(strokes), DATA)
-answer = int(systems["tra"].predict(seven))
+answer = int(systems["TRA"].predict(seven))
 assert answer == 7, f"Exercise 1: TRA reads a {answer}. Does your 7 begin at the top left, and go down at an angle?"
 
 # %% [markdown]
@@ -323,7 +323,7 @@ print(f"silently wrong: {outcomes(result.decoded, y).error} %, with 'margin' {si
 # Draw with the mouse or a finger, or upload a picture, and attack it.
 
 # %%
-print(Scenario(data=DATA, systems=tuple(f"{DATA}-{key}" for key in systems), eps=0.2, steps=10).link("draw"))
+print(Scenario(data=DATA, systems=tuple(f"{DATA}-{key.lower()}" for key in systems), eps=0.2, steps=10).link("draw"))
 
 # %% [markdown]
 # ## Questions (5 minutes)

@@ -5,10 +5,13 @@ A notebook is a Python file in jupytext's percent format. The tags of its cells 
 - ``parameters``: the first code cell, FAST, SEED and DATA, to be changed by hand or by `build`;
 - ``check``: asserts what the reader should see, or the answer to the exercise above it;
 - ``exercise``: where the reader writes; ``solution``: an answer, code or text, that students' copies leave out.
+
+Copies begin with one more cell, folded away: `show_figures`.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +26,15 @@ Notebook = Any  # nbformat's NotebookNode, a dict whose keys are attributes
 
 CELL_SECONDS = 600
 """How long one cell may take when a copy is executed."""
+
+
+INK = "#757575"
+"""At a contrast of 4.5 with white and with black."""
+
+FIGURES = """\
+from tasklab.notebooks import show_figures
+
+show_figures()  # in JupyterLab wherever it is installed, VS Code and Colab"""
 
 
 def folder() -> Path:
@@ -104,7 +116,24 @@ def build(name: str, audience: Audience = "student", *, parameters: Mapping[str,
                 open_exercise = False
         notebook.cells = [cell for cell in notebook.cells if "solution" not in tags(cell)]
     notebook.metadata.pop("jupytext", None)
+    notebook.cells.insert(0, _folded(FIGURES))
+    for place, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{place}"  # the same in every copy
     return notebook
+
+
+def show_figures() -> None:
+    """See to it that figures are drawn in the notebook that calls this, and nothing anywhere else.
+
+    plotly leaves the drawing to an extension of JupyterLab that comes with it. Where JupyterLab is not installed beside
+    plotly, it may lack that extension, so figures bring along what draws them. Their words get a colour that reads on
+    a light page and on a dark one.
+    """
+    import plotly.io
+
+    plotly.io.templates["plotly"].layout.font.color = INK
+    if plotly.io.renderers.default == "plotly_mimetype" and importlib.util.find_spec("jupyterlab") is None:
+        plotly.io.renderers.default = "plotly_mimetype+notebook"
 
 
 def set_parameters(notebook: Notebook, parameters: Mapping[str, object]) -> None:
@@ -173,6 +202,14 @@ def run(notebook: Notebook, name: str) -> None:
         NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3").execute()
     except CellExecutionError as error:
         raise RuntimeError(f"{name}: expected every cell to run, got {error.ename}: {error.evalue}") from error
+
+
+def _folded(source: str) -> Notebook:
+    import nbformat
+
+    cell: Notebook = nbformat.v4.new_code_cell(source)  # type: ignore[no-untyped-call]
+    cell.metadata["jupyter"] = {"source_hidden": True}
+    return cell
 
 
 def _assigned(source: str) -> list[str]:

@@ -19,8 +19,8 @@ PULSE = 0.8
 LESSON = (
     frame.Step("Each picture is a point: the numbers just before the last layer, drawn on a plane. No label was used "
                "to place it. Press “Watch it form”.", {"feature_map_kind": "t-SNE"}),
-    frame.Step("The numbered stops are one picture under attack. t-SNE keeps neighbours, not distances, so the picture "
-               "jumps. Change ε on the left.", {"eps": 0.1}),
+    frame.Step("The numbered stops are one picture under attack: it jumps. t-SNE keeps neighbours, not distances; "
+               "the paper reads distances off such a map. Change ε on the left.", {"eps": 0.1}),
     frame.Step("PCA keeps straight ways straight, but classes cover each other: two directions of many.",
                {"feature_map_kind": "PCA", "eps": 0.2}),
     frame.Step("The outputs decide. INT's are one number: between the coloured intervals lies None.",

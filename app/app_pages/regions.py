@@ -12,10 +12,8 @@ from lab_ui import frame, plane_controls, plane_views, planes
 from lab_ui.frame import Lab
 from lab_ui.planes import Plane, Training
 from lab_ui.words import SYSTEMS
-from tasklab.evaluation.regions import Regions, regions
-from tasklab.figures import outcome_stack
-from tasklab.figures.cross_sections import cut, describe_cut
-from tasklab.figures.regions import describe_regions, plane
+from tasklab.evaluation import Regions, regions
+from tasklab.figures import cut, describe_cut, describe_regions, outcome_stack, plane
 from tasklab.tasks import INT
 
 if TYPE_CHECKING:
@@ -167,25 +165,34 @@ def _lead(found: Mapping[Plane, Regions], field: str) -> str:
 
 def _square(each: Plane, field: str, point: int, eps: float, shown: bool) -> dict[str, Figure]:
     """One system: its square, and what becomes of the point."""
-    name, points, found = SYSTEMS[each.task.name], each.points, planes.read(each, field)
+    name, classes, found = SYSTEMS[each.task.name], each.points.classes, planes.read(each, field)
     walked = planes.walk(each, point, eps)
     trails = walked.trails if shown else ()
-    key = f"regions_plane_{each.task.name}"
-    figure = plane(found, classes=points.classes, points=points.x(), labels=points.labels, trails=trails,
-                   marked=points.x(point)[0], eps=eps, picks=25, height=HEIGHT)
+    figure, line = _figures(each, field, point, eps, shown)
+    charts, key = {f"{each.task.name} plane": figure}, f"regions_plane_{each.task.name}"
     st.plotly_chart(figure, key=key, on_select=lambda: plane_controls.picked(key, each), selection_mode="points",
-                    config={"displayModeBar": False}, alt=describe_regions(name, found, trails, points.classes))
-    charts = {f"{each.task.name} plane": figure}
+                    config={"displayModeBar": False}, alt=describe_regions(name, found, trails, classes))
     if shown:
-        st.html(plane_views.verdict(trails, points.classes))
-    if shown and walked.section is not None:
+        st.html(plane_views.verdict(trails, classes))
+    if line is not None and walked.section is not None:
         st.caption("A cut, from the point the way that the attack on the margin goes. The training loss is thick where "
                    "its gradient is exactly 0.")
-        line = cut(walked.section, classes=points.classes, height=200)
         st.plotly_chart(line, key=f"regions_cut_{each.task.name}", config={"displayModeBar": False},
-                        alt=f"{name}. {describe_cut(walked.section, points.classes)}")
+                        alt=f"{name}. {describe_cut(walked.section, classes)}")
         charts[f"{each.task.name} cut"] = line
     return charts
+
+
+@st.cache_resource(max_entries=60, show_spinner=False, hash_funcs={Plane: repr})
+def _figures(each: Plane, field: str, point: int, eps: float, shown: bool) -> tuple[Figure, Figure | None]:
+    """A system's square and, once shown, the cut; shared, so never to be altered."""
+    points, walked = each.points, planes.walk(each, point, eps)
+    figure = plane(
+        planes.read(each, field), classes=points.classes, points=points.x(), labels=points.labels,
+        trails=walked.trails if shown else (), marked=points.x(point)[0], eps=eps, picks=25, height=HEIGHT,
+    )
+    cutting = shown and walked.section is not None
+    return figure, cut(walked.section, classes=points.classes, height=200) if cutting else None
 
 
 def _all_points(each: Plane, eps: float) -> None:

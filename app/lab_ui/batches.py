@@ -69,18 +69,18 @@ def first(scenario: Scenario, name: str) -> tuple[int, ...]:
     Raises:
         Refused: a system that was not trained for such pictures.
     """
-    images = pictures(scenario, name)
+    images = pictures(scenario.data, name)
     rows = range(min(scenario.n, len(images)))
     return tuple(i for i in rows if scenario.target is None or int(images.labels[i]) != scenario.target)
 
 
-def pictures(scenario: Scenario, name: str) -> ImageSet:
+def pictures(dataset: str, name: str) -> ImageSet:
     """The test pictures, if the system was trained for such.
 
     Raises:
         Refused: one sentence, if it was not.
     """
-    images, spec = shelf.test_set(scenario.data), getattr(shelf.system(name).network, "spec", None)
+    images, spec = shelf.test_set(dataset), getattr(shelf.system(name).network, "spec", None)
     if images is None or spec is None or images.shape != spec.in_shape:
         raise Refused("This system was not trained for pictures of this size.")
     return images

@@ -38,7 +38,7 @@ STYLE = """<style>
 .map-side p { margin: 0 0 0.4rem; }
 .map-side .lab-chip { font-size: 0.95rem; padding: 0 0.4rem; }
 .map-one { display: flex; gap: 0.6rem; }
-.map-one img { width: 5rem; }
+.map-side .map-one img { width: 5rem; }
 .map-picked { display: grid; grid-template-columns: repeat(auto-fill, minmax(4.6rem, 1fr)); gap: 0.5rem; }
 .map-picked a { color: inherit; text-decoration: none; display: block; text-align: center; }
 .map-picked a:hover img, .map-picked a:focus-visible img { outline: 3px solid currentColor; }

@@ -11,7 +11,7 @@ import streamlit as st
 import torch
 from numpy.typing import NDArray
 
-from lab_ui import shelf
+from lab_ui import batches, shelf
 from tasklab.embedding import PCA, TSNE, Map, neighbour_accuracy, read_features, read_outputs, stream, trustworthiness
 from tasklab.embedding.settings import largest_perplexity
 
@@ -90,8 +90,9 @@ def points(dataset: str, name: str, space: Space) -> Points:
     """Features or outputs of the first test pictures.
 
     Raises:
-        ValueError: one sentence: a system that is gone, damaged or without features.
+        ValueError: one sentence: a system that is gone, damaged, for other pictures, or without features.
     """
+    batches.pictures(dataset, name)
     return _points(dataset, name, shelf.stamp(name), space, MOST)
 
 

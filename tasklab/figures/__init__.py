@@ -6,6 +6,7 @@ grey hatch, and none of them is told by colour alone.
 
 from __future__ import annotations
 
+from tasklab.figures.cross_sections import cut, describe_cut
 from tasklab.figures.decisions import Reading, read_decisions
 from tasklab.figures.describing import describe_outputs
 from tasklab.figures.gallery import gallery
@@ -15,6 +16,7 @@ from tasklab.figures.maps import Landed, Stops, describe_map, feature_map
 from tasklab.figures.matrix import describe_transfer, transfer_figure
 from tasklab.figures.outputs import bit_gauges, number_line, output_bars, outputs_figure
 from tasklab.figures.pictures import amplification, perturbation, picture, to_png
+from tasklab.figures.regions import describe_regions, plane
 from tasklab.figures.robustness import (
     CURVE_PENS,
     LIGHTS,
@@ -41,11 +43,14 @@ __all__ = [
     "amplification",
     "bit_gauges",
     "check_lights",
+    "cut",
     "decision_histogram",
     "describe_curves",
+    "describe_cut",
     "describe_decisions",
     "describe_map",
     "describe_outputs",
+    "describe_regions",
     "describe_transfer",
     "distance_curves",
     "feature_map",
@@ -58,6 +63,7 @@ __all__ = [
     "outputs_figure",
     "perturbation",
     "picture",
+    "plane",
     "read_decisions",
     "scene_html",
     "to_png",

@@ -25,7 +25,7 @@ def gallery(
     *,
     looks: Sequence[Look | None] = (),
     columns: int = 6,
-    size: int = 120,
+    size: int = 150,
 ) -> Figure:
     """A grid of images, row by row.
 

@@ -52,7 +52,8 @@ def drawn(tab: Visit) -> None:
 
 
 def test_training_moves_the_picture_until_it_is_stopped(visit: Any) -> None:
-    tab = visit("regions_epochs=200&regions_n=1000")  # long enough to be stopped
+    four = "&".join(f"regions_tasks={name}" for name in ("TRA", "DeepBE", "INT", "RBC"))
+    tab = visit(f"regions_epochs=200&regions_n=1000&{four}", moving=True)  # long enough to be stopped
     picture = ".lab-live img >> nth=1"
     tab.page.wait_for_selector(picture)
     first = tab.page.get_attribute(picture, "src")

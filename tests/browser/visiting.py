@@ -9,9 +9,9 @@ from tests.browser.serving import settled
 
 
 class Visit:
-    """A tab on one address, settled."""
+    """A tab on one address, settled; ``moving``: on one that never rests while it is looked at."""
 
-    def __init__(self, browser: Any, url: str, **settings: Any) -> None:
+    def __init__(self, browser: Any, url: str, *, moving: bool = False, **settings: Any) -> None:
         self.host = urlparse(url).netloc
         self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | settings)
         self.context.set_default_timeout(240_000)
@@ -25,7 +25,8 @@ class Visit:
         self.page.on("websocket", lambda socket: self.asked.append(socket.url))
         self.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: self.sent.append(frame)))
         self.page.goto(url)
-        settled(self.page)
+        if not moving:
+            settled(self.page)
 
     def _heard(self, message: Any) -> None:
         """An error of the page's own; streamlit itself looks for its server below a page's address, in vain."""

@@ -1,0 +1,156 @@
+"""Training as a person has it: started, stopped, found again after a reload, seen by nobody else, brought back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasklab import zoo
+from tests.browser.serving import browsing, chromium, serving, settled
+from tests.browser.visiting import Visit
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
+]
+PATIENCE = 240_000
+ENDLESS = "train?train_epochs=100&train_width=64"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(TASKLAB_JOBS=str(tmp_path_factory.mktemp("jobs"))) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Any, address: str) -> Iterator[Any]:
+    visits = []
+
+    def go(query: str = "train", **settings: Any) -> Visit:
+        visits.append(Visit(browser, f"{address}/{query}", **settings))
+        return visits[-1]
+
+    yield go
+    for tab in visits:
+        tab.close()
+
+
+def start(tab: Visit) -> None:
+    press(tab, "▶ Train")
+    tab.page.get_by_text("Training of").wait_for(timeout=PATIENCE)
+
+
+def press(tab: Visit, name: str) -> None:
+    """Click a button of the page, once the page rests."""
+    settled(tab.page)
+    tab.page.wait_for_timeout(1000)
+    tab.page.get_by_test_id("stMain").get_by_role("button", name=name).first.click()
+
+
+def stop(tab: Visit) -> None:
+    """Stop the training; while it goes on the page is drawn each second, so there is no rest to wait for."""
+    tab.page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
+    tab.page.get_by_text("■ stopped").wait_for(timeout=PATIENCE)
+
+
+def test_started_found_again_hidden_from_others_stopped_and_resumed(visit: Any) -> None:
+    tab = visit(ENDLESS)
+    start(tab)
+    tab.page.get_by_text("epoch 3 of 100").first.wait_for(timeout=PATIENCE)  # it moves without a click
+    [cookie] = [each for each in tab.context.cookies() if each["name"] == "tasklab_visitor"]
+    assert cookie["sameSite"] == "Strict"
+    assert len(cookie["value"]) == 43
+
+    tab.page.reload()
+    settled(tab.page)
+    tab.page.get_by_text("Training of").wait_for(timeout=PATIENCE)
+    assert tab.page.get_by_test_id("stMain").get_by_role("button", name="Stop").is_visible()
+
+    other = visit("train")
+    assert other.page.get_by_text("Training of").count() == 0
+    other.page.get_by_role("combobox", name="On the right").click()
+    assert other.page.get_by_role("option", name="my-rbc").count() == 0
+    other.close()
+
+    second = tab.context.new_page()  # another tab of the same person
+    second.goto(tab.page.url)
+    settled(second)
+    assert second.get_by_text("Training of").count() == 1
+    second.close()
+
+    stop(tab)
+    press(tab, "Resume")
+    tab.page.get_by_text("▶ runs").wait_for(timeout=PATIENCE)
+    stop(tab)
+    press(tab, "Remove")
+    tab.page.get_by_text("Training of").wait_for(state="detached", timeout=PATIENCE)
+    assert tab.errors == []
+    assert tab.elsewhere == []
+
+
+def test_trained_attacked_taken_away_and_brought_back(visit: Any, tmp_path: Path) -> None:
+    tab = visit("train?train_epochs=1&train_n_digits=200&train_width=4")
+    start(tab)
+    tab.page.get_by_role("button", name="Attack it").wait_for(timeout=PATIENCE)
+    settled(tab.page)
+    with tab.page.expect_download() as waiting:
+        tab.page.get_by_role("button", name="Download").first.click()
+    file = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(file)
+    assert file.name == "digits-my-rbc-s350.safetensors"
+    assert zoo.card(file.stem, where=tmp_path)["name"] == "digits-my-rbc-s350"
+
+    press(tab, "Remove")
+    tab.page.get_by_role("button", name="Attack it").wait_for(state="detached", timeout=PATIENCE)
+    tab.page.get_by_text("Bring a system").click()
+    tab.page.locator("input[type=file]").set_input_files(str(file))
+    tab.page.get_by_role("button", name="Attack it").wait_for(timeout=PATIENCE)
+    press(tab, "Attack it")
+    tab.page.wait_for_url("**/attack_lab*", timeout=PATIENCE)
+    settled(tab.page)
+    assert tab.page.get_by_text("my-rbc-s350").first.is_visible()
+    assert tab.errors == []
+
+
+def test_nonsense_that_is_brought_is_one_sentence(visit: Any, tmp_path: Path) -> None:
+    (tmp_path / "up.safetensors").write_text("this is no system")
+    tab = visit()
+    tab.page.get_by_text("Bring a system").click()
+    tab.page.locator("input[type=file]").set_input_files(str(tmp_path / "up.safetensors"))
+    said = tab.page.get_by_text("This is not a whole system")
+    said.wait_for(timeout=PATIENCE)
+    assert "Traceback" not in tab.page.content()
+    assert str(tmp_path) not in said.inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_obstacle_while_a_job_runs(visit: Any, scheme: str) -> None:
+    tab = visit(ENDLESS, color_scheme=scheme)
+    start(tab)
+    tab.page.get_by_role("button", name="Show me").click()
+    tab.page.get_by_text("More settings").click()
+    tab.page.get_by_text("epoch 2 of 100").first.wait_for(timeout=PATIENCE)
+    tab.page.wait_for_timeout(300)
+    serious = [line for line in tab.violations() if line.startswith(("serious", "critical"))]
+    stop(tab)
+    assert serious == []
+
+
+def test_it_fits_a_phone(visit: Any) -> None:
+    tab = visit(viewport={"width": 390, "height": 844})
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
+    wide = tab.page.evaluate(
+        "[...document.querySelectorAll('.lab-page, .stPlotlyChart, .lab-key')]"
+        ".filter(e => e.getBoundingClientRect().right > 391).length"
+    )
+    assert wide == 0
