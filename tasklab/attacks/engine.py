@@ -1,4 +1,4 @@
-"""The way through every attack: check, run its loop group after group, re-check the images in float32.
+"""The way through every attack: check, run its loop group after group, have the network itself read what was found.
 
 Every example is attacked by ``restarts × parts`` rows of one batch. A row's closeness is positive exactly when its
 example is fooled, so the best row is the one with the largest closeness, whatever the objective climbs.
@@ -17,7 +17,7 @@ from tasklab.attacks.criteria import succeeded
 from tasklab.attacks.geometry import MAX_INDEX
 from tasklab.attacks.objectives import Objective, as_objective
 from tasklab.attacks.result import AttackResult
-from tasklab.attacks.rows import Group, Step, length, loop
+from tasklab.attacks.rows import UNREAD, Group, Step, length, loop
 from tasklab.attacks.runner import Runner
 from tasklab.attacks.settings import Settings
 from tasklab.system import System
@@ -56,7 +56,7 @@ def stream(
     images = images.detach() if isinstance(images, Tensor) else images
     labels, targets = _check(system, images, labels, targets, settings, objective)
     n = len(images)
-    per_example = settings.restarts * objective.parts(system.task)
+    per_example = settings.rows(system.task)
     indices = _check_indices(indices, n, batch_size)
     run = Runner(system, objective, settings, batch_size, images, n * per_example)
     started = time.perf_counter()
@@ -68,9 +68,12 @@ def stream(
         aimed = None if targets is None else targets[these]
         members = Group(images[these], labels[these], aimed, indices[these], low)
         rows = yield from loop(settings, run, members, fooled)
-        results.append((rows.clean, rows.found, rows.zero_gradient))
-    clean, found, zero = (torch.cat(parts) for parts in zip(*results, strict=True)) if results else _nothing(images)
-    decoded = run.codec.read(run.margins(found))
+        unread = (rows.decoded == UNREAD).nonzero().squeeze(1)
+        rows.decoded[unread] = run.codec.read(run.margins(rows.found[unread]))
+        results.append((rows.clean, rows.found, rows.decoded, rows.zero_gradient))
+    clean, found, decoded, zero = (
+        (torch.cat(parts) for parts in zip(*results, strict=True)) if results else _nothing(images)
+    )
     success = succeeded(settings.criterion, decoded, labels, targets)
     return AttackResult(
         settings=settings,
@@ -129,9 +132,9 @@ def attack(
             progress(event)
 
 
-def _nothing(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _nothing(images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     empty = torch.zeros(0, dtype=torch.int64, device=images.device)
-    return empty, images.detach().clone(), empty.bool()
+    return empty, images.detach().clone(), empty, empty.bool()
 
 
 def _check_indices(indices: Tensor | None, n: int, batch_size: int) -> Tensor:

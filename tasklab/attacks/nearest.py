@@ -56,9 +56,11 @@ def finish(rows: Rows, settings: Nearest) -> Rows:
         fools = closeness(settings.criterion, run.margins(x), labels, aim) > 0
         best = torch.where(per_row(fools, x), x, best)
         low, high = torch.where(fools, low, middle), torch.where(fools, middle, high)
-    rows.found[there] = best
+    reached = rows.found.clone()
+    reached[there] = best
     if settings.eps < math.inf:
-        rows.found = within(rows.found, group.images, settings.eps, settings.norm)
+        reached = within(reached, group.images, settings.eps, settings.norm)
+    rows.replace(reached)
     return rows
 
 

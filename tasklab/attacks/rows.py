@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from tasklab.attacks.runner import Runner
 
 
+UNREAD = -2
+"""In `Rows.decoded`: the network itself has not been asked."""
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One look at the rows still in play, before they move on.
@@ -65,7 +69,8 @@ class Rows:
     """``restarts × parts`` rows for each image of a group, and the best image found for each so far.
 
     ``reached`` is positive exactly where an image has been fooled, and larger for what is better: its margin beyond
-    the boundary or, for the shortest, one over its distance.
+    the boundary or, for the shortest, one over its distance. ``decoded`` is what the network itself, in float32, makes
+    of ``found``, or `UNREAD`.
 
     Args:
         run: the network, counted.
@@ -89,7 +94,7 @@ class Rows:
         if shortest:  # nothing is nearer than the image itself
             self.reached = torch.where(self.reached > 0, torch.inf, self.reached)
         self._enough = 1 / settings.eps if shortest and settings.eps > 0 else torch.inf if shortest else 0.0
-        self.found = group.images.clone()
+        self.found, self.decoded = group.images.clone(), self.clean.clone()
         self.attacked = torch.ones_like(self.reached, dtype=torch.bool) if everyone else self.reached <= 0
         self._asked = torch.zeros(n, dtype=torch.bool, device=device)
         self._moved = torch.zeros(n, dtype=torch.bool, device=device)
@@ -143,33 +148,39 @@ class Rows:
         self._moved[self.example[(gradient != 0).flatten(1).any(dim=1)]] = True
         return z, value, gradient
 
-    def nearness(self, x: Tensor, z: Tensor, *, believe: bool = False) -> Tensor:
-        """How near outputs ``z`` at ``x`` are to success, ``(rows,)``: positive iff reached.
+    def offer(self, x: Tensor, z: Tensor, *, believe: bool = False) -> Tensor:
+        """Keep each example's nearest row, where that is nearer than what it has; returns which rows succeed.
 
         A faster copy may suggest a success; the network itself decides, unless it is to be believed.
         """
-        criterion, labels, aim = self.settings.criterion, self.labels, self.targets
-        near = closeness(criterion, self.run.codec.margins(z), labels, aim)
-        if not (self.run.exact or believe):
-            claimed = ((near > 0) & (self.shortest | (near > self.reached[self.example]))).nonzero().squeeze(1)
-            near[claimed] = closeness(
-                criterion, self.run.margins(x[claimed]), labels[claimed], None if aim is None else aim[claimed]
-            )
-        return near
-
-    def offer(self, x: Tensor, z: Tensor, *, believe: bool = False) -> Tensor:
-        """Keep each example's nearest row, where that is nearer than what it has; returns which rows succeed."""
-        near = self.nearness(x, z, believe=believe)
+        near, decoded = self._nearness(x, z, believe=believe)
         success = near > 0
         if self.shortest:
             near = torch.where(success, 1 / length(x - self.origin, self.settings.norm).clamp_min(1e-30), near)
-        self.reached, self.found = keep_nearest(near, self.example, x, self.reached, self.found)
+        self.reached, better, rows = nearest(near, self.example, self.reached)
+        self.found[better], self.decoded[better] = x[rows], decoded[rows]
         self._tell()
         return success
+
+    def _nearness(self, x: Tensor, z: Tensor, *, believe: bool) -> tuple[Tensor, Tensor]:
+        """How near rows are to success, ``(rows,)``, positive iff reached; what the network itself makes of them."""
+        criterion, labels, aim = self.settings.criterion, self.labels, self.targets
+        near = closeness(criterion, self.run.codec.margins(z), labels, aim)
+        decoded = torch.full_like(labels, UNREAD)
+        if not (self.run.exact or believe):
+            claimed = ((near > 0) & (self.shortest | (near > self.reached[self.example]))).nonzero().squeeze(1)
+            margins = self.run.margins(x[claimed])
+            near[claimed] = closeness(criterion, margins, labels[claimed], None if aim is None else aim[claimed])
+            decoded[claimed] = self.run.codec.read(margins)
+        return near, decoded
 
     def forget(self) -> None:
         """Let the next offer win, whatever came before."""
         self.reached = torch.full_like(self.reached, -math.inf)
+
+    def replace(self, found: Tensor) -> None:
+        """Hand back these images ``(n, C, H, W)`` instead of what was offered."""
+        self.found, self.decoded = found, torch.full_like(self.decoded, UNREAD)
 
     def leave(self, *state: Tensor) -> tuple[Tensor, ...]:
         """Drop the rows of examples that are fooled, from these rows and from tensors ``(rows, …)`` beside them."""
@@ -211,15 +222,12 @@ def length(away: Tensor, norm: str) -> Tensor:
     return flat.abs().amax(dim=1) if norm == "linf" else flat.norm(dim=1)
 
 
-def keep_nearest(
-    near: Tensor, example: Tensor, x: Tensor, reached: Tensor, found: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Update each example with its nearest row (the first of equals), where that is nearer than before."""
+def nearest(near: Tensor, example: Tensor, reached: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What each example has reached with these rows, the examples that got nearer, and the first row of each."""
     near = torch.nan_to_num(near, nan=-math.inf, posinf=math.inf, neginf=-math.inf)
     best = torch.full_like(reached, -math.inf).scatter_reduce(0, example, near, "amax")
     rows = ((near == best[example]) & (best > reached)[example]).nonzero().squeeze(1)
     none = torch.full((len(reached),), len(near), dtype=torch.int64, device=near.device)
     first = none.scatter_reduce(0, example[rows], rows, "amin")
     better = (first < len(near)).nonzero().squeeze(1)
-    found[better] = x[first[better]]
-    return torch.where(best > reached, best, reached), found
+    return torch.where(best > reached, best, reached), better, first[better]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from tasklab.attacks.objectives import Objective
 from tasklab.attacks.settings import Settings
-from tasklab.models.fast import PLAIN, prepare, probe
+from tasklab.models.fast import MIN_ROWS, PLAIN, prepare, probe
 from tasklab.system import System
 
 PROBE_WORK = 1024
@@ -24,7 +26,10 @@ class Runner:
         self.task, self.codec, self.parts = system.task, system.task.codec, objective.parts(system.task)
         plan = settings.plan
         if plan == "auto":
-            plan = probe(system.network, images[:batch_size]) if rows * settings.steps >= PROBE_WORK else PLAIN
+            few = images[:batch_size]
+            copies = math.ceil(min(rows, MIN_ROWS) / max(len(few), 1)) or 1  # so many rows there will be
+            few = few.repeat(copies, *[1] * (few.ndim - 1))
+            plan = probe(system.network, few) if rows * settings.steps >= PROBE_WORK else PLAIN
         self.plan = plan
         self.exact = plan == PLAIN
         self.network = system.outputs if self.exact else prepare(system.network, plan)

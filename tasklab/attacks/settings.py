@@ -68,6 +68,10 @@ class Settings:
         """What tables call the attack."""
         return type(self).__name__.lower()
 
+    def rows(self, task: Task) -> int:
+        """How many rows attack one image at once."""
+        return self.restarts * as_objective(self.objective).parts(task)
+
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain values."""
         settings = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}

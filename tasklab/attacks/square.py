@@ -16,6 +16,7 @@ from tasklab.attacks.settings import Settings, check_number, check_whole
 
 if TYPE_CHECKING:
     from tasklab.attacks.runner import Runner
+    from tasklab.tasks import Task
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """Of 10,000 queries, those after which the share of pixels in a square halves (section 4 of the paper)."""
@@ -61,6 +62,10 @@ class Square(Settings):
             raise ValueError(f"expected norm 'linf' for Square, got {self.norm!r}; try norm='linf'")
         if not 0 < self.p <= 1:
             raise ValueError(f"expected p in (0, 1], a share of the pixels, got {self.p!r}; try 0.8")
+
+    def rows(self, task: Task) -> int:
+        """How many rows attack one image at once, the squares around one point among them."""
+        return super().rows(task) * self.tries
 
 
 def side(query: int, settings: Square, height: int, width: int) -> int:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from tasklab.attacks import FGSM, PGD, attack, runner
+from tasklab.attacks import FGSM, PGD, Square, attack, runner
 from tasklab.data import load
 from tasklab.models import NetworkSpec, build_network
 from tasklab.models.fast import PLAIN, Plan
@@ -108,3 +108,5 @@ def test_a_probe_is_made_for_large_work_alone(system: System, monkeypatch: pytes
     assert asked == [10]
     assert attack(system, x, y, PGD(eps=0.05, steps=3, plan=PLAIN)).plan == PLAIN
     assert asked == [10]
+    assert attack(system, x[:3], y[:3], Square(eps=0.05, steps=3, tries=16)).plan == FAST
+    assert asked == [10, 18], "few images that are many rows are probed as so many rows"
