@@ -107,7 +107,7 @@ def stream_worst_rows(
             attacks = ensemble(system.task, r, preset, criterion=criterion, seed=seed)
             own = PGD(eps=r, steps=20, objective="train", keep="last", criterion=criterion, seed=seed)
             key = digest(system, images, labels, [("own", Entry(own)), *((f"{i}", e) for i, e in enumerate(attacks))])
-            cell = None if folder is None else Path(folder) / f"{name}-{radius(r).replace('/', '_')}-{key[:12]}"
+            cell = None if folder is None else _cell(folder, name, r, key)
             kept = None if cell is None else cell / "row.json"
             if kept is not None and kept.exists():
                 yield _read(kept.read_text(), name)
@@ -129,6 +129,15 @@ def stream_worst_rows(
             if kept is not None:
                 kept.write_text(json.dumps(asdict(made)))
             yield made
+
+
+def cell_folder(folder: str | Path, row: WorstRow) -> Path:
+    """Where `stream_worst_rows` keeps a finished cell: `stream_worst_case` goes on, and ends, from there."""
+    return _cell(folder, row.system, row.eps, row.digest)
+
+
+def _cell(folder: str | Path, name: str, eps: float, key: str) -> Path:
+    return Path(folder) / f"{name}-{radius(eps).replace('/', '_')}-{key[:12]}"
 
 
 def worst_frame(rows: Sequence[WorstRow]) -> pd.DataFrame:

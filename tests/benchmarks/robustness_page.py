@@ -25,6 +25,7 @@ class Results:
     defended: int
     reported: int
     worst: list[WorstRow] = field(default_factory=list)
+    pairs: list[dict[str, Any]] = field(default_factory=list)
     comparison: list[dict[str, Any]] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)
 
@@ -34,6 +35,7 @@ def write(results: Results, about: dict[str, Any], folder: Path) -> None:
     values = {
         "machine": about,
         "worst": [row.to_dict() for row in _sorted(results)],
+        "pairs": results.pairs,
         "comparison": sorted(results.comparison, key=_place),
         "reports": sorted(results.reports, key=_place),
     }
@@ -56,6 +58,8 @@ def page(results: Results, about: dict[str, Any]) -> str:
     ]
     if results.worst:
         lines += ["", "## The worst case found", "", *_worst(results)]
+    if results.pairs:
+        lines += ["", "## Adversarially trained, in pairs", "", *_pairs(results)]
     if results.comparison:
         lines += ["", "## Is the ensemble strong, and quick?", "", *_comparison(results)]
         lines += ["", "## What each attacker can see", "", *_sight(results)]
@@ -78,6 +82,24 @@ def _worst(results: Results) -> list[str]:
         f"    tasklab worst {names} --eps {radii} --preset standard --n {results.n}",
         "",
         worst_markdown(rows),
+    ]
+
+
+def _pairs(results: Results) -> list[str]:
+    table = [
+        {
+            "first": row["first"], "second": row["second"], "ε": f"{row['eps']:g}",
+            "both stand": str(row["both"]), "first alone": str(row["first_alone"]),
+            "second alone": str(row["second_alone"]), "McNemar p": f"{row['p']:.2g}",
+        }
+        for row in results.pairs
+    ]
+    return [
+        f"Which of the {results.n} images above stand in whose worst case. The two had the same network, recipe, "
+        "epochs and seed, and an inner attack on the decision: what differs is the code, ten scores or four bits. One "
+        "seed each: p speaks of these networks, not of all that could have been trained.",
+        "",
+        to_markdown(pd.DataFrame(table)),
     ]
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from tasklab.data import ImageSet
+from tasklab.evaluation import ensemble, stream_worst_rows
 from tasklab.system import System
 from tasklab.tasks import RBC, TRA, Task
 from tests.benchmarks import rivals, worst_case
@@ -96,6 +97,23 @@ def test_cells_are_kept_and_the_page_holds_them(
     text = page(Results(n=0, compared=2, defended=2, reported=0, comparison=cells[1:]), {"threads": 1})
     assert "In 2 of 2 cells no rival leaves fewer images standing" in text
     assert "processor time in 2 of 2" in text and "| 0.10 (0.10) |" in text
+
+
+def test_a_pair_is_read_from_its_finished_cells(
+    images: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systems = {"tra": small(TRA(num_classes=4)), "rbc": small(RBC(num_classes=4, S=1))}
+    test = ImageSet(name="noise", split="test", images=(255 * images).byte(), labels=systems["tra"].predict(images),
+                    classes=("0", "1", "2", "3"), mean=(0.5,), std=(0.25,))
+    monkeypatch.setattr(worst_case.zoo, "load", systems.__getitem__)
+    first, second = stream_worst_rows(systems, test, [0.01], folder=tmp_path / "worst")
+    monkeypatch.setattr(ensemble, "attack", None)  # nothing is attacked again
+    found = worst_case.pair(first, second, test, tmp_path)
+    assert found["both"] + found["first_alone"] == first.worst.correct
+    assert found["both"] + found["second_alone"] == second.worst.correct
+    assert found["first_alone"] > 0 and 0 < found["p"] <= 1
+    text = page(Results(n=8, compared=0, defended=0, reported=0, pairs=[found]), {})
+    assert f"| tra | rbc | 0.01 | {found['both']} | {found['first_alone']} |" in text
 
 
 @pytest.mark.parametrize("n", ["0"])

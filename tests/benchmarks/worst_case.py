@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.worst_case [--folder F] [--systems ...] [--eps ...] [--n 1000] [--compare 500]
 
-Three tables: the worst case that `tasklab worst --preset standard` finds; the same ensemble beside torchattacks'
-AutoAttack and PGD-200 × 10 on the first images, with times; and which honesty check fires on whose own loss. Finished
+Four tables: the worst case that `tasklab worst --preset standard` finds; adversarially trained systems in pairs, image
+by image; the same ensemble beside torchattacks' AutoAttack and PGD-200 × 10 on the first images, with times; and which
+honesty check fires on whose own loss. Finished
 cells are kept in the folder and read when asked for again, unless a system, an attack or an image has changed; the page
 is written anew after each cell.
 """
@@ -20,9 +21,10 @@ import torch
 
 from tasklab import data, zoo
 from tasklab.attacks import PGD
-from tasklab.evaluation import stream_report, stream_worst_rows
+from tasklab.evaluation import WorstRow, mcnemar, stream_report, stream_worst_rows, worst_case
 from tasklab.evaluation.ensemble import Entry, digest, ensemble
 from tasklab.evaluation.honesty import battery
+from tasklab.evaluation.worst_table import cell_folder
 from tasklab.system import System
 from tests.benchmarks.attack_speed import machine
 from tests.benchmarks.rivals import blind, compare, described
@@ -32,6 +34,8 @@ FOLDER = Path("runs/robustness")
 EPS = (0.1, 0.2, 0.3)
 REPORTED = ("mnist-int", "mnist-deepbe", "mnist-deepbe-hinge", "mnist-rbc", "mnist-tra-at")
 REPORT_EPS = (0.1, 0.3)
+PAIRS = (("mnist-tra-at", "mnist-rbc-at-margin"),)
+"""Trained by one recipe, but for the task."""
 
 
 def kept(file: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -78,6 +82,17 @@ def report(name: str, system: System, test: data.ImageSet, eps: float, folder: P
     return {"system": name} | kept(folder / "report" / f"{name}-{eps:g}-{key[:12]}.json", make)
 
 
+def pair(first: WorstRow, second: WorstRow, test: data.ImageSet, folder: Path) -> dict[str, Any]:
+    """Two finished cells of the first table on the same images: who alone withstands how many, and McNemar's p."""
+    standing = []
+    for row in (first, second):
+        found = worst_case(zoo.load(row.system), test, row.eps, folder=cell_folder(folder / "worst", row))
+        standing.append(found.decoded == found.labels)
+    a, b = standing
+    return {"first": first.system, "second": second.system, "eps": first.eps, "n": len(a), "both": int((a & b).sum()),
+            "first_alone": int((a & ~b).sum()), "second_alone": int((b & ~a).sum()), "p": mcnemar(a, b)}
+
+
 def trained_to_withstand(system: System) -> bool:
     """Whether most images will stand, so that every attacker takes all its time on them."""
     defence = system.card.get("recipe", {}).get("defence") or {}
@@ -104,6 +119,12 @@ def run(
         for r in REPORT_EPS if reported and name in REPORTED else ():
             results.reports.append(report(name, system, sets[reported], r, folder))
             tell(results)
+    cells = {(row.system, row.eps): row for row in results.worst}
+    for first, second in PAIRS:
+        for r in eps:
+            if (first, r) in cells and (second, r) in cells:
+                results.pairs.append(pair(cells[first, r], cells[second, r], sets[n], folder))
+    tell(results)
     return results
 
 
