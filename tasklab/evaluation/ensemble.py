@@ -131,13 +131,15 @@ def ensemble(
         if other == "train":
             first.append(PGD(steps=20, objective=other, **shared))
         return [Entry(settings) for settings in (*first, Noise(steps=10, kind="corner", **shared))]
-    first = [APGD(steps=50, random_start=False, objective=aim, **shared), PGD(steps=10, objective=sweep, **shared)]
+    first = [APGD(steps=50, random_start=False, objective=aim, **shared)]
+    if full or aim != sweep:
+        first.append(PGD(steps=10, objective=sweep, **shared))
     if task.num_classes > 2 and not isinstance(task.codec, Interval):
         first.append(APGD(steps=50, objective=other, **shared))
     deep: list[Settings] = [
         APGD(steps=200 if full else 50, restarts=10 if full else 4, objective=aim, **shared),
         APGD(steps=200 if full else 50, restarts=5 if full else 1, objective=sweep, **shared),
-        Square(steps=1000 if full else 150, tries=16, **shared),
+        Square(steps=1000 if full else 125, tries=16, **shared),
     ]
     if aim == sweep:
         del deep[1]
