@@ -5,6 +5,7 @@ from __future__ import annotations
 from tasklab.evaluation.distances import Distances, distance_table, ladder, smallest
 from tasklab.evaluation.ensemble import Stage, WorstCase, stream_worst_case, worst_case
 from tasklab.evaluation.honesty import Check, HonestyReport, assess, stream_report
+from tasklab.evaluation.known_examples import AttackTest, check_attack, stream_check_attack
 from tasklab.evaluation.outcomes import Outcomes, outcomes
 from tasklab.evaluation.regions import CrossSection, Regions, Trail, cross_section, regions, trail
 from tasklab.evaluation.robustness import Progress, Row, combined, curve, evaluate, stream_rows
@@ -13,7 +14,6 @@ from tasklab.evaluation.summary import Comparison, compare, full_frame, full_tab
 from tasklab.evaluation.tables import frame, table, to_csv, to_json, to_markdown
 from tasklab.evaluation.transferred import Threat, TransferResult
 from tasklab.evaluation.transferring import find_threat, shown, transfer
-from tasklab.evaluation.unit_test import AttackTest, check_attack, stream_check_attack
 from tasklab.evaluation.worst_table import WorstRow, stream_worst_rows, worst_frame, worst_markdown
 
 __all__ = [

@@ -18,10 +18,10 @@ from tasklab.data import ImageSet
 from tasklab.evaluation.distances import ladder, smallest
 from tasklab.evaluation.honesty import UNBOUNDED, assess
 from tasklab.evaluation.keeping import KeptRows
+from tasklab.evaluation.known_examples import check_attack
 from tasklab.evaluation.robustness import Row, combined, stream_rows
 from tasklab.evaluation.transferred import Threat
 from tasklab.evaluation.transferring import find_threat, shown
-from tasklab.evaluation.unit_test import check_attack
 from tasklab.system import System
 
 FORMAT = 1

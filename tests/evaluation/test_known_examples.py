@@ -15,9 +15,9 @@ from tasklab.attacks import APGD, FGSM, PGD, Square, attack, towards_features
 from tasklab.cli import main
 from tasklab.codecs import Argmax, Binary, Interval
 from tasklab.evaluation import AttackTest, check_attack, stream_check_attack
+from tasklab.evaluation.known_examples import _readout, binary_task, outputs_of
 from tasklab.evaluation.robustness import Progress
 from tasklab.evaluation.statistics import Share
-from tasklab.evaluation.unit_test import _readout, binary_task, outputs_of
 from tasklab.system import System
 from tasklab.tasks import INT, RBC, TRA, DeepBE, Task
 
