@@ -155,7 +155,7 @@ def predict(key: str, question: str, options: Sequence[str]) -> bool:
     with st.container(border=True):
         st.markdown(f"**First guess.** {question}")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.segmented_control(question, options, key=said, label_visibility="collapsed")
+            st.segmented_control(question, options, key=said, label_visibility="collapsed", wrap=True)
             guessed = st.session_state.get(said) is not None
             st.button("Show me", key=f"{key}_show", type="primary" if guessed else "secondary", on_click=_reveal,
                       args=(done, said))
