@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import torch
@@ -21,6 +22,9 @@ STANDARD, AUTO, RAW, LONG = "standard", "AutoAttack", "AutoAttack on logits", "P
 SLACK = 1e-6
 """How far outside the ball float32 may put an image."""
 
+SHORT, REPEATS = 10.0, 3
+"""What takes fewer seconds of the processor is run so often, and the median counts."""
+
 STAGES = ("APGD-CE", "APGD-T", "FAB-T", "Square")
 
 
@@ -31,7 +35,7 @@ class Found:
     Attributes:
         name: the attacker's.
         standing: bool ``(N,)``: right before and after, in float32 on the system itself, whatever the attacker says.
-        seconds, cpu: by the clock and of the processor.
+        seconds, cpu: by the clock and of the processor; the median of three runs where one is short.
         outside: how many images it gave back outside the ball or [0, 1]; those count as standing.
         stages: survivors after each of AutoAttack's four attacks.
     """
@@ -127,10 +131,13 @@ def _timed(
     name: str, run: Callable[[], tuple[Tensor, tuple[int, ...]]], system: System, images: Tensor, labels: Tensor,
     eps: float,
 ) -> Found:
-    torch.manual_seed(0)
-    started, busy = time.perf_counter(), time.process_time()
-    found, stages = run()
-    seconds, cpu = time.perf_counter() - started, time.process_time() - busy
+    clocks: list[tuple[float, float]] = []
+    while not clocks or (len(clocks) < REPEATS and clocks[0][1] < SHORT):
+        torch.manual_seed(0)
+        started, busy = time.perf_counter(), time.process_time()
+        found, stages = run()
+        clocks.append((time.perf_counter() - started, time.process_time() - busy))
+    seconds, cpu = (median(column) for column in zip(*clocks, strict=True))
     away = (found - images).abs().flatten(1).amax(dim=1)
     outside = (away > eps + SLACK) | ((found < 0) | (found > 1)).flatten(1).any(dim=1)
     before, after = (system.predict(x) == labels for x in (images, found))

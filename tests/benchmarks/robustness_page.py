@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from tasklab.evaluation import Share, WorstRow, to_markdown, worst_markdown
-from tests.benchmarks.rivals import AUTO, LONG, RAW, STAGES, STANDARD
+from tests.benchmarks.rivals import AUTO, LONG, RAW, REPEATS, SHORT, STAGES, STANDARD
 
 SLACK, FIFTH = 0.2, 0.2
 """Points of accuracy by which a rival may be below the ensemble, and the share of AutoAttack's time it may take."""
@@ -127,8 +127,9 @@ def _comparison(results: Results) -> list[str]:
         "is torchattacks' (APGD on cross-entropy, targeted APGD, targeted FAB, with the 10 steps each that "
         "torchattacks gives them, and Square with 5,000 queries) on the classes' scores with None as a further class, "
         "`system.as_logits()`; for TRA also on the network's own logits. *PGD-200 × 10* climbs the margin. Before the "
-        "clock starts, 64 images go through each once. *They alone broke*: images that a rival fooled and the ensemble "
-        "did not.",
+        f"clock starts, 64 images go through the network once; what takes under {SHORT:g} s of the processor is run "
+        f"{REPEATS} times, and the median counts. *They alone broke*: images that a rival fooled and the ensemble did "
+        "not.",
         "",
         f"In {len(strong)} of {len(rows)} cells no rival leaves fewer images standing (by more than {SLACK:g} points); "
         f"the ensemble takes at most a fifth of AutoAttack's processor time in {len(quick)} of {len(rows)}. "
