@@ -34,11 +34,11 @@ def page() -> None:
     """Scenario, map, what a lasso picked."""
     lab = frame.open_page("feature_map", lesson=LESSON)
     scenario = controls.attack(lab, n=True)
-    left, right = st.columns([6, 13], gap="medium")
-    with right:
-        name, kind = _choose(lab)
+    head = st.container()
+    left, right = st.columns([13, 6], gap="medium")
     with left:
-        head = st.container()
+        name, kind = _choose(lab)
+    with right:
         perplexity = _perplexity(lab) if kind == "t-SNE" else 0
     settings = TSNE(perplexity=perplexity, seed=lab.seed) if kind == "t-SNE" else PCA()
     called = title(lab.key(name))
@@ -53,12 +53,12 @@ def page() -> None:
     view = View(name=name, called=called, kind=kind, points=points, forming=forming)
     with head:
         frame.headline("Feature map", map_views.lead(kind))
+    with right:
         map_views.quality(view)
-    with left:
         if forming.map is not None:
             view = map_views.under_attack(lab, scenario, view)
             map_views.picked(lab, scenario, view)
-    with right:
+    with left:
         if forming.trouble:
             st.info(forming.trouble)
         elif forming.map is None:

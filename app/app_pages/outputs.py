@@ -52,7 +52,6 @@ STACK = """<style>
 .outputs-stack div > div { flex: 1; display: flex; height: 1.9rem; border-radius: 6px; overflow: hidden; }
 .outputs-stack span { display: flex; align-items: center; justify-content: center; font-weight: 700;
   white-space: nowrap; overflow: hidden; }
-.stPlotlyChart .xtitle { fill: currentColor !important; }
 </style>"""
 GUESSES = ("a larger S holds out better", "all alike", "a larger S breaks sooner")
 
@@ -122,7 +121,8 @@ def _legend(scenario: Scenario) -> None:
         f'<span><span style="color:{figures.BLUE}">■</span> after it, right</span>'
         f'<span><span style="color:{figures.ORANGE}">■</span> after it, wrong</span>'
         "<span>▨ after it, None</span><span>┊ rail: where training stops pushing</span>"
-        "<span>blue ground: read as the label</span></p>"
+        f'<span><span style="display:inline-block;width:0.8em;height:0.8em;background:{figures.BLUE}44"></span> '
+        "blue ground: read as the label</span></p>"
     )
 
 
@@ -202,7 +202,7 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
         return
     st.html('<div class="lab-aim"><h2>What S does</h2></div>')
     if not frame.predict("outputs", "The same system, trained with several S: every bit is pushed S away from 0. Under "
-                         "an attack aimed at the decision margin", GUESSES):
+                         "an attack aimed at the decision margin …", GUESSES):
         return
     aims = ("train", "margin")
     try:
@@ -224,12 +224,12 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
         for aim in aims:
             left[aim].append(f"{100 * ends[aim].accuracy.value:.0f} %")
         with column, st.container(border=True, gap="xsmall"):
-            st.html(cell_heading(called, "aimed at the decision margin, all on one scale"))
+            st.html(cell_heading(called, "aimed at the margin, one scale"))
             _histogram(called, readings[key], f"S histogram {key}", window)
             clean = outcomes(both["margin"].decoded[0], both["margin"].labels)
             _stack(called, [("before", clean), ("own loss", ends["train"]), ("margin", ends["margin"])])
-            st.caption(f"gradient exactly 0 for {100 * both['train'].zero:.0f} % (own loss) and "
-                       f"{100 * both['margin'].zero:.0f} % (margin)")
+            st.caption(f"gradient exactly 0: own loss {100 * both['train'].zero:.0f} %, margin "
+                       f"{100 * both['margin'].zero:.0f} %")
     st.markdown(
         f"S moves the whole picture, and the attack moves with it. From S = {min(size.values()):g} to "
         f"{max(size.values()):g}, still correct: **{', '.join(left['train'])}** with the attack on the own loss, "

@@ -89,15 +89,18 @@ def _train(chosen: tuple[Plane, ...], going: bool) -> None:
         if all(run.done for run in mine):
             st.rerun()
     share = min(run.step / run.steps for run in mine)
-    systems = {each: runs[each].system if each in runs else planes.trained(each) for each in chosen}
-    found = {each: regions(system, side=90) for each, system in systems.items() if system is not None}
-    frame.headline("Decision regions", _lead(found, "train"))
-    with st.container(horizontal=True, vertical_alignment="center", height=72, border=False):
+    head = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom", border=False):
+        field = _field()
         if going:
             st.button("Stop", on_click=_stop, args=(True,), type="primary", key="regions_stop", width=110)
         else:
             st.button("Go on", on_click=_stop, args=(False,), type="primary", key="regions_go", width=110)
         st.progress(share, text=f"epoch {int(share * chosen[0].epochs)} of {chosen[0].epochs}", width=240)
+    systems = {each: runs[each].system if each in runs else planes.trained(each) for each in chosen}
+    found = {each: regions(system, side=90, objective=field) for each, system in systems.items() if system is not None}
+    with head:
+        frame.headline("Decision regions", _lead(found, field))
     _legend()
     for column, each in _columns(tuple(found)):
         with column, st.container(border=True, gap="xsmall", height="stretch"):
@@ -109,6 +112,12 @@ def _columns(chosen: tuple[Plane, ...]) -> Iterator[tuple[DeltaGenerator, Plane]
     """Two squares abreast."""
     for begin in range(0, len(chosen), 2):
         yield from zip(st.columns(2), chosen[begin : begin + 2], strict=False)
+
+
+def _field() -> str:
+    """What the arrows climb; asked during training too, so that the answer stays."""
+    return FIELDS[st.segmented_control("Arrows climb the", list(FIELDS), default="training loss", required=True,
+                                       key="regions_field", bind="query-params")]
 
 
 def _stop(stopped: bool) -> None:
@@ -123,11 +132,9 @@ def _again(chosen: tuple[Plane, ...]) -> None:
 def _show(lab: Lab, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
     """The squares, one point under attack, and all of them."""
     head = st.container()
-    with st.container(horizontal=True, vertical_alignment="bottom", height=72, border=False):
-        words = st.segmented_control("Arrows climb the", list(FIELDS), default="training loss", required=True,
-                                     key="regions_field", bind="query-params")
+    with st.container(horizontal=True, vertical_alignment="bottom", border=False):
+        field = _field()
         st.button("Train again", on_click=_again, args=(chosen,), help="Watch it once more")
-    field = FIELDS[words]
     with head:
         frame.headline("Decision regions", _lead({each: planes.read(each, field) for each in chosen}, field))
     _legend()

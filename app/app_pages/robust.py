@@ -64,8 +64,8 @@ def page() -> None:
     study, origin = reports.study_of(name, asked)
     if study is None:
         with head:
-            frame.headline("Is it really robust?", "Nobody has asked this system yet.")
-        _measure(lab, name, "No report of this system is here.")
+            frame.headline("Is it really robust?", f"Nobody has asked <b>{html.escape(title(key))}</b> yet.")
+        _measure(lab, name, "No report came with this system. The curves and their checks are made here")
         return
     claimed = {aim: row_of(study, aim, study["claim_eps"]) for aim in TITLES}
     assert claimed["train"] is not None and claimed["margin"] is not None
@@ -86,7 +86,7 @@ def page() -> None:
         with st.expander("All numbers"):
             st.dataframe(reports.table_of(study), hide_index=True, width="stretch")
         _measure(lab, name, f"These {study['n']} pictures were asked "
-                 + ("by you." if origin == "yours" else "when the system was shipped."))
+                 + ("by you." if origin == "yours" else "when the system was shipped.") + " The same questions again")
     frame.close_page(lab, code=_code(name, study), tables={"report": reports.table_of(study)} if shown else None,
                      figures=drawn)
 
@@ -235,8 +235,8 @@ def _measure(lab: Lab, name: str, words: str) -> None:
     if lab.lecture:
         return
     with st.form("robust_again", border=True):
-        st.markdown(f"**Ask it yourself.** {words} The same questions once more, as a job: about a minute for 50 "
-                    "pictures of digits, some for MNIST.")
+        st.markdown(f"**Ask it yourself.** {words}, as a job: about a minute for 50 pictures of digits, some minutes "
+                    "for MNIST.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             n = st.selectbox("Pictures", [n for n in NS if n <= len(lab.pictures)], 1, key="robust_n", width=140)
             seed = st.number_input("Seed", 0, 9999, 1, key="robust_seed", width=140)

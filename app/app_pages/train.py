@@ -84,7 +84,7 @@ def _controls(lab: frame.Lab) -> Training | None:
 
 def _start_bar(lab: frame.Lab, training: Training) -> None:
     """What would be trained, its name, and the button."""
-    with st.container(border=True, key="train_bar"), st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(border=True, key="train_bar"), st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Train your own.** {recipes.described(training)}.", width="stretch")
         name = st.text_input("Name", key="train_name", max_chars=30, placeholder=recipes.short_name(training),
                              label_visibility="collapsed", width=200)

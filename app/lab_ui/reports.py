@@ -59,8 +59,6 @@ STYLE = """
 .rob-lights p { margin: 0; font-size: 0.95rem; line-height: 1.3; }
 .rob-lights summary { cursor: pointer; }
 .rob-lights i { font-style: normal; font-size: 0.9rem; }
-.stPlotlyChart .xtitle, .stPlotlyChart .ytitle, .stPlotlyChart .y2title, .stPlotlyChart .y2tick text {
-  fill: currentColor !important; }
 </style>
 """
 

@@ -190,7 +190,7 @@ def test_a_system_without_a_report_can_be_asked_and_the_answer_is_shown(
     settings_of = reports.settings_of
     monkeypatch.setattr(reports, "settings_of", lambda *told: settings_of(*told) | small)
     at = visit("robust")
-    assert "Nobody has asked this system yet" in bodies(at)
+    assert "Nobody has asked <b>TRA</b> yet" in bodies(at)
     at.selectbox(key="robust_n").set_value(50)
     clean(next(b for b in at.button if b.label == "Ask").click().run())
     (view,) = jobs_of(at)
@@ -216,4 +216,4 @@ def test_a_report_of_another_file_is_not_shown(monkeypatch: pytest.MonkeyPatch, 
     shutil.copy(SHIPPED / "digits-tra.safetensors", folder / "digits-rbc.safetensors")
     keep_studies({"digits-rbc": study_of("digits-rbc")}, folder)
     monkeypatch.setattr(zoo, "folder", lambda: folder)
-    assert "Nobody has asked this system yet" in bodies(visit("robust"))
+    assert "Nobody has asked <b>RBC</b> yet" in bodies(visit("robust"))

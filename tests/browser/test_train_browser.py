@@ -17,7 +17,8 @@ pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
 ]
 PATIENCE = 240_000
-ENDLESS = "train?train_epochs=100&train_width=64"
+ENDLESS = "train?train_epochs=100&train_width=64&train_defence=adversarial&train_inner_steps=4"  # of minutes
+EPOCHS = "() => [...document.body.innerText.matchAll(/epoch (\\d+) of 100/g)].map(found => Number(found[1]))"
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +60,13 @@ def press(tab: Visit, name: str) -> None:
 
 def watch_until(tab: Visit, epoch: int) -> None:
     """Look on until so many epochs are over; on a busy machine the page may jump over a number."""
-    tab.page.wait_for_function(
-        """least => [...document.body.innerText.matchAll(/epoch (\\d+) of 100/g)].some(m => Number(m[1]) >= least)""",
-        arg=epoch, timeout=PATIENCE,
-    )
+    tab.page.wait_for_function(f"least => ({EPOCHS})().some(epoch => epoch >= least)", arg=epoch, timeout=PATIENCE)
+
+
+def bring(tab: Visit, file: Path) -> None:
+    """Give a file to the page, once what stood there before is gone."""
+    tab.page.wait_for_function("document.querySelectorAll('input[type=file]').length === 1", timeout=PATIENCE)
+    tab.page.locator("input[type=file]").set_input_files(str(file))
 
 
 def stop(tab: Visit) -> None:
@@ -96,9 +100,10 @@ def test_started_found_again_hidden_from_others_stopped_and_resumed(visit: Any) 
     assert second.get_by_text("Training of").count() == 1
     second.close()
 
+    reached = max(tab.page.evaluate(EPOCHS))
     stop(tab)
     press(tab, "Resume")
-    tab.page.get_by_text("▶ runs").wait_for(timeout=PATIENCE)
+    watch_until(tab, reached + 1)
     stop(tab)
     press(tab, "Remove")
     tab.page.get_by_text("Training of").wait_for(state="detached", timeout=PATIENCE)
@@ -121,7 +126,7 @@ def test_trained_attacked_taken_away_and_brought_back(visit: Any, tmp_path: Path
     press(tab, "Remove")
     tab.page.get_by_role("button", name="Attack it").wait_for(state="detached", timeout=PATIENCE)
     tab.page.get_by_text("Bring a system").click()
-    tab.page.locator("input[type=file]").set_input_files(str(file))
+    bring(tab, file)
     tab.page.get_by_role("button", name="Attack it").wait_for(timeout=PATIENCE)
     press(tab, "Attack it")
     tab.page.wait_for_url("**/attack_lab*", timeout=PATIENCE)
@@ -134,7 +139,7 @@ def test_nonsense_that_is_brought_is_one_sentence(visit: Any, tmp_path: Path) ->
     (tmp_path / "up.safetensors").write_text("this is no system")
     tab = visit()
     tab.page.get_by_text("Bring a system").click()
-    tab.page.locator("input[type=file]").set_input_files(str(tmp_path / "up.safetensors"))
+    bring(tab, tmp_path / "up.safetensors")
     said = tab.page.get_by_text("This is not a whole system")
     said.wait_for(timeout=PATIENCE)
     assert "Traceback" not in tab.page.content()

@@ -65,7 +65,7 @@ class LivingMap {
         return option;
       }));
     }
-    this.canvas.style.height = `min(${data.height}px, 118vw)`;
+    this.canvas.style.height = `max(360px, min(${data.height}px, 118vw, 100vh - 23rem))`;
     this.canvas.setAttribute("aria-label", data.alt);
     this.root.querySelector(".steps").hidden = this.go.hidden = last < 1;
     this.choice.hidden = this.paint.hidden = Boolean(data.forming);
@@ -328,9 +328,17 @@ class LivingMap {
     const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
     for (const [label, [xs, ys]] of at) {
       const [x, y] = this.spot(middle(xs), middle(ys)), near = ys.filter((v) => Math.abs(v - middle(ys)) < 0.25);
-      const [, top] = this.spot(0, Math.max(...near));
-      this.halo(data.classes[label], x, Math.max(16, Math.max(top, y - 90) - 20), 26, this.ink);
+      const [, top] = this.spot(0, Math.max(...near)), [, bottom] = this.spot(0, Math.min(...near));
+      const above = Math.max(16, Math.max(top, y - 90) - 20), hidden = this.crossed(x, above);
+      this.halo(data.classes[label], x, hidden ? Math.min(bottom, y + 90) + 20 : above, 26, this.ink);
     }
+  }
+
+  /** Whether a stop of the attack, or its number, covers this place. */
+  crossed(x, y) {
+    if (!this.stops || this.animation?.kind === "replay" || this.data.forming) return false;
+    const spots = this.data.stops.decoded.map((_, i) => this.spot(this.stops[2 * i], this.stops[2 * i + 1]));
+    return spots.some(([px, py]) => Math.hypot(px - x, py - y) < 48);
   }
 
   /** The stops of one attack: numbered, joined, each with the look of what it is read as. */
