@@ -216,6 +216,8 @@ def _message(job: Job, state: str, events: tuple[dict[str, Any], ...]) -> str:
         return "The server was ended in between. It can go on from its last checkpoint."
     if job.stopping:
         return "It is about to stop …"
+    if job.waits:
+        return "It begins …"  # also when it was begun before: its process has not come to it yet
     said = [event["message"] for event in events if "message" in event]
     return str(said[-1]) if said else "It begins …"
 

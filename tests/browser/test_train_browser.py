@@ -70,8 +70,14 @@ def bring(tab: Visit, file: Path) -> None:
 
 
 def stop(tab: Visit) -> None:
-    """Stop the training; while it goes on the page is drawn each second, so there is no rest to wait for."""
-    tab.page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
+    """Stop the training, as a person does on a page drawn each second: a click that is not heard comes again."""
+    said = tab.page.get_by_text("It is about to stop").or_(tab.page.get_by_text("■ stopped"))
+    for second in range(120):
+        if said.count():
+            break
+        if second % 15 == 0:
+            tab.page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
+        tab.page.wait_for_timeout(1000)
     tab.page.get_by_text("■ stopped").wait_for(timeout=PATIENCE)
 
 
