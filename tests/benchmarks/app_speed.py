@@ -29,6 +29,14 @@ DRAG = """async () => {
 """Each tick of a drag: the handlers and the layout that they cause, in milliseconds."""
 
 
+SHOWN = """() => {
+  const main = document.querySelector('[data-testid=stMain]');
+  const roots = [main, ...[...main.querySelectorAll('*')].map(e => e.shadowRoot).filter(Boolean)];
+  return roots.map(root => root.innerHTML).join();
+}"""
+"""Everything the page shows beside its bar."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """One budget, and what was measured, in milliseconds."""
@@ -85,15 +93,12 @@ def _widget(page: Any, turn: int) -> float:
     """One press of a key on ε, until its answer is on the page: another value each time, so that nothing is kept."""
     slider = page.get_by_test_id("stSidebar").get_by_role("slider", name="ε, the size of the change")
     slider.focus()
-    before = page.locator("[data-testid=stMain] [data-testid=stCaptionContainer]").first.inner_text()
+    before = page.evaluate(SHOWN)
     return timed(lambda: (slider.press("ArrowRight" if turn % 20 < 10 else "ArrowLeft"), _changed(page, before)))
 
 
 def _changed(page: Any, before: str) -> None:
-    page.wait_for_function(
-        "(old) => document.querySelector('[data-testid=stMain] [data-testid=stCaptionContainer]')?.innerText !== old",
-        arg=before,
-    )
+    page.wait_for_function(f"old => ({SHOWN})() !== old", arg=before)
     settled(page)
 
 
