@@ -10,6 +10,7 @@ from lab_ui import codec_panels, frame, live
 from tasklab.figures.style import LOOKS
 
 URL = "query-params"
+KEPT = "codecs_outputs"
 GAPS = {"None": "abnormal", "class below": "floor"}
 LESSON = (
     frame.Step("Drag INT's marker along the line. Between two intervals the answer is None: no class at all.",
@@ -47,11 +48,11 @@ def page() -> None:
     frame.headline("Codecs", "One label, four ways to answer. <b>Drag an output</b> and read what it means, what it "
                    "costs, and which way the loss pulls.")
     panels = [codec_panels.panel(key, task, label) for key, task in made.items()]
-    live.codecs({"panels": panels, "label": label, "names": [str(k) for k in range(codec_panels.CLASSES)]},
-                key="codecs_live")
+    outputs = _outputs(panels)
+    live.codecs({"panels": [spec | {"start": outputs[spec["key"]]} for spec in panels], "label": label,
+                 "names": [str(k) for k in range(codec_panels.CLASSES)]}, key="codecs_live", on_outputs=_keep)
     st.caption(f"{signs} · blue ground: what the label {label} needs to be read · ▲ ▼ ◀ ▶: which way training pulls · "
                "drag with the mouse or a finger, or go to a marker with Tab and move it with the arrow keys")
-    outputs = {spec["key"]: spec["start"] for spec in panels} | _moved({spec["key"]: spec["width"] for spec in panels})
     frame.close_page(lab, code=codec_panels.code(made, outputs, label), tables={"codewords": codec_panels.table(made)})
 
 
@@ -77,11 +78,25 @@ def _controls() -> tuple[int, dict[str, Any]]:
                         "loss_form": loss}
 
 
-def _moved(widths: dict[str, int]) -> dict[str, list[float]]:
-    """Where a hand has left the outputs, as far as they still fit."""
-    state = st.session_state.get("codecs_live")
-    found = (state or {}).get("outputs") or {}
-    return {key: [float(v) for v in z] for key, z in found.items() if len(z) == widths.get(key)}
+def _outputs(panels: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """By system, where a hand or a link has left the outputs, as far as they still fit; the link follows."""
+    kept = st.session_state.setdefault(KEPT, {key[2:]: z for key, z in st.query_params.items() if key[:2] == "z_"})
+    found = {}
+    for spec in panels:
+        key, place = spec["key"], f"z_{spec['key']}"
+        z = codec_panels.numbers(kept.get(key), spec["width"]) or spec["start"]
+        found[key] = z
+        if z != spec["start"]:
+            st.query_params[place] = ",".join(f"{v:.10g}" for v in z)
+        elif place in st.query_params:
+            del st.query_params[place]
+    st.session_state[KEPT] = found
+    return found
+
+
+def _keep(outputs: Any) -> None:
+    if isinstance(outputs, dict):
+        st.session_state[KEPT] = st.session_state.get(KEPT, {}) | outputs
 
 
 page()

@@ -19,6 +19,9 @@ CODES = ("binary", "gray", "hadamard", "random")
 MOST_TILES = 64
 """So many codewords are shown one by one."""
 
+FARTHEST = 1e5
+"""No output lies further from 0."""
+
 LABEL = 3
 START = {
     "tra": [-3.0, -1.0, 2.0, 6.5, -4.0, 1.0, -5.0, -2.0, 4.0, -1.5],
@@ -93,6 +96,16 @@ def panel(key: str, task: Task, label: int) -> dict[str, Any]:
         "middle": 0.0, "span": [-10.0, 10.0],
         "words": "The largest score wins: there is no None, and the loss is never quite 0.",
     }
+
+
+def numbers(said: Any, width: int) -> list[float] | None:
+    """So many outputs as a link or a browser says them; None where it says anything else."""
+    parts = said.split(",") if isinstance(said, str) else said
+    try:
+        found = [float(part) for part in parts]
+    except (OverflowError, TypeError, ValueError):
+        return None
+    return found if len(found) == width and all(abs(z) <= FARTHEST for z in found) else None
 
 
 def table(made: dict[str, Task]) -> pd.DataFrame:

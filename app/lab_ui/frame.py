@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from lab_ui.scenes import BEGINNING, SCENES, Scene
 from lab_ui.style import style
@@ -81,8 +82,12 @@ def open_page(
         bar: the parts of the scenario bar that it has, of `BAR`.
         needs_images: whether the page needs the data set's test pictures.
     """
-    if (other := st.session_state.pop("leaving_for", slug)) != slug:
-        st.switch_page(f"app_pages/{other}.py", query_params={})  # bound widgets write their values themselves
+    other, said = st.session_state.pop("leaving_for", (slug, {}))
+    if other != slug:
+        try:
+            st.switch_page(f"app_pages/{other}.py", query_params=said)
+        except StreamlitAPIException:  # the widgets of the page left are bound to the address, and say it themselves
+            st.switch_page(f"app_pages/{other}.py", query_params={})
     lecture = bool(st.session_state.get("lecture_on", False))
     style(lecture)
     _strip(slug, lesson, lecture)
@@ -115,10 +120,22 @@ def open_page(
 
 
 def leave_for(slug: str, values: Mapping[str, Any] | None = None) -> None:
-    """Go to another page with these widgets' values; to be called in a callback, before any widget is drawn."""
-    for key, value in (values or {}).items():
-        st.session_state[key] = value
-    st.session_state["leaving_for"] = slug
+    """Go to another page with these widgets' values; to be called in a callback, before any widget is drawn.
+
+    The address says them, too, and those of the bar: the browser takes a bound widget's value from there as it opens
+    the page.
+    """
+    st.session_state.update(values or {})
+    bar = {key: st.session_state[key] for key in BEGINNING if key in st.session_state}
+    st.session_state["leaving_for"] = slug, {
+        key: [str(each) for each in value] if isinstance(value, list) else _in_address(value)
+        for key, value in (bar | dict(values or {})).items()
+        if value is not None and (key == "image" or value != BEGINNING.get(key, False))
+    }
+
+
+def _in_address(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def headline(title: str, words: str) -> None:
@@ -224,17 +241,15 @@ def _strip(slug: str, lesson: Sequence[Step], lecture: bool) -> None:
             st.button("Lesson ▶" if at < 0 else "▶", key=f"{slug}_next", on_click=_go, args=(place, lesson, at + 1),
                       disabled=at + 1 >= len(lesson), shortcut="Right", help="Next step of the lesson")
             with st.container(width="stretch"):
-                st.html(f'<p class="lab-lesson" aria-live="polite"><b>{at + 1} of {len(lesson)}.</b> '
-                        f"{html.escape(lesson[at].words)}</p>" if at >= 0 else
-                        f'<p class="lab-lesson">A lesson in {len(lesson)} steps.</p>')
+                told, words = f"{at + 1} of {len(lesson)}.", lesson[at].words
+                if at < 0:
+                    told, words = _scene_told(slug) or ("", f"A lesson in {len(lesson)} steps.")
+                st.html(f'<p class="lab-lesson" aria-live="polite"><b>{html.escape(told)}</b> {html.escape(words)}</p>')
         else:
             with st.container(width="stretch"):
                 st.html('<p class="lab-lesson"><b>tasklab</b></p>')
         if not lecture:
-            with st.popover("Scenes"):
-                for scene in SCENES:
-                    st.button(scene.name, key=f"scene {scene.name}", help=scene.words, width="stretch",
-                              on_click=_show, args=(scene,))
+            st.menu_button("Scenes", [scene.name for scene in SCENES], key="scenes", on_click=_show)
         st.button("Leave lecture mode" if lecture else "Lecture mode", key="lecture_button", on_click=_lecture,
                   shortcut="L", help="Large type, no controls")
 
@@ -249,9 +264,25 @@ def _lecture() -> None:
     st.session_state["lecture_on"] = not st.session_state.get("lecture_on", False)
 
 
-def _show(scene: Scene) -> None:
-    """A scene's values, and all others as the app begins with them."""
+def _scene_values(scene: Scene) -> dict[str, Any]:
+    """A scene's own values, and all others as the app begins with them."""
     from tasklab.attacks import OBJECTIVES
 
-    aims = {name: name in ("train", "margin") for name in OBJECTIVES}
-    leave_for(scene.page, BEGINNING | aims | scene.values)
+    return dict.fromkeys(OBJECTIVES, False) | BEGINNING | scene.values
+
+
+def _scene_told(slug: str) -> tuple[str, str] | None:
+    """Name and words of the scene that was opened, as long as nothing in it is changed."""
+    scene = next((scene for scene in SCENES if scene.name == st.session_state.get("scene_open")), None)
+    if scene is None or scene.page != slug:
+        return None
+    if any(st.session_state.get(key, value) != value for key, value in _scene_values(scene).items()):
+        return None
+    return f"{scene.name}.", scene.words
+
+
+def _show() -> None:
+    """Open the scene that was picked."""
+    scene = next(scene for scene in SCENES if scene.name == st.session_state["scenes"])
+    leave_for(scene.page, _scene_values(scene))
+    st.session_state[f"{scene.page}_step"], st.session_state["scene_open"] = -1, scene.name

@@ -58,6 +58,7 @@ STYLE = """
 .st-key-start_next button { min-width: 15rem; }
 .st-key-start_next button p, .st-key-start_open button p { font-size: 1.25rem; }
 [class*="st-key-tile_"] { border-radius: 12px; }
+[class*="st-key-tile_"] [data-testid="stPageLink"] a { padding-left: 0; margin-left: 0; }
 [class*="st-key-tile_"] [data-testid="stPageLink"] p { font-size: 1.25rem; font-weight: 700; }
 @keyframes front-in { from { opacity: 0.2; } }
 @media (prefers-reduced-motion: reduce) { .front * { animation: none !important; } }

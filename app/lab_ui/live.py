@@ -104,11 +104,16 @@ def strip(images: ImageSet, places: Sequence[int], chosen: int, *, key: str, on_
     _strip(key=key, data=data, on_pick_change=picked)
 
 
-def codecs(data: dict[str, Any], *, key: str) -> None:
-    """Outputs to drag; where a hand leaves them is in the session's state, ``key``, under ``"outputs"``.
+def codecs(data: dict[str, Any], *, key: str, on_outputs: Callable[[Any], None]) -> None:
+    """Outputs to drag; no message is sent before the hand rests.
 
     Args:
         data: panels of `lab_ui.codec_panels`, the label, and the names of the classes.
         key: of the component.
+        on_outputs: called with the outputs by panel when the hand has rested, before the page runs again.
     """
-    _codecs(key=key, data=data, on_outputs_change=lambda: None)
+
+    def rested() -> None:
+        on_outputs(st.session_state[key].outputs)
+
+    _codecs(key=key, data=data, on_outputs_change=rested)

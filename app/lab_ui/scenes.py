@@ -38,5 +38,6 @@ BEGINNING: dict[str, Any] = {
     "data": "digits", "image": 54, "systems": ["tra", "deepbe", "int", "rbc"], "seed": 0, "n": 200, "eps": 0.2,
     "attack": "PGD", "steps": 10, "step": None, "norm": "linf", "start": False, "restarts": 1,
     "criterion": "misclassified", "target": "any other", "keep": "best", "objective": "margin",
+    "train": True, "margin": True,
 }
-"""The scenario that the app begins with, as its widgets hold it; objectives of the attack lab aside."""
+"""The scenario that the app begins with, as its widgets hold it; the attack lab's other aims are off."""

@@ -91,6 +91,35 @@ def test_nonsense_in_a_link_is_dropped() -> None:
     assert execute(start(**dict.fromkeys(keys, "☃"))) == execute(start())
 
 
+def test_a_link_holds_the_outputs_and_they_stay_when_a_setting_moves() -> None:
+    at = start(z_int="44.5", z_rbc="10,-10,20,-20")
+    assert panels(at)["int"]["start"] == [44.5]
+    assert panels(at)["rbc"]["start"] == [10, -10, 20, -20]
+    assert execute(at) == {"int": 2, "rbc": -1, "deepbe": 3, "tra": 3}
+    clean(at.slider(key="codecs_S").set_value(50).run())
+    clean(at.slider(key="codecs_alpha").set_value(0.0).run())
+    assert panels(at)["rbc"]["start"] == [10, -10, 20, -20]
+    assert "[[44.5]]" in at.code[0].value
+    clean(at.slider(key="codecs_bits").set_value(5).run())  # four outputs no longer fit
+    assert panels(at)["rbc"]["start"] == [-50, -50, -50, 50, 50]
+    assert at.query_params["z_int"] == "44.5"
+    assert "z_rbc" not in at.query_params
+
+
+def test_outputs_that_nobody_moved_stay_too_and_the_snippet_says_what_is_shown() -> None:
+    at = start()
+    shown = panels(at)["rbc"]["start"]
+    clean(at.slider(key="codecs_S").set_value(50).run())
+    assert panels(at)["rbc"]["start"] == shown  # as the browser keeps them
+    assert str([shown]) in at.code[0].value
+
+
+@pytest.mark.parametrize("said", ["1,2", "☃", "nan,0,0,0", "1e9,0,0,0", "", ["x"] * 4, [10**400] * 4,
+                                  {"a": 1}, 7, None])
+def test_outputs_that_mean_nothing_are_dropped(said: Any) -> None:
+    assert codec_panels.numbers(said, 4) is None
+
+
 @pytest.mark.parametrize("code", codec_panels.CODES)
 @pytest.mark.parametrize("label", range(10))
 def test_every_panel_opens_inside_its_picture(code: str, label: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def test_a_scene_opens_its_page_with_its_values_alone(scene: Scene) -> None:
     at.switch_page("app_pages/attack_lab.py")
     at.run()
     assert at.slider(key="eps").value == 0.41
-    at.button(key=f"scene {scene.name}").click().run()
+    at.menu_button(key="scenes").click(scene.name).run()
     assert not at.exception
+    assert any(html.escape(scene.words) in block.proto.body for block in at.main.get("html"))
     assert at.slider(key="eps").value == scene.values.get("eps", 0.2)

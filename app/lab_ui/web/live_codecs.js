@@ -11,7 +11,7 @@ class Panel {
   }
 
   update(spec, label, names) {
-    const told = JSON.stringify(spec);
+    const told = JSON.stringify({ ...spec, start: null }); // where a hand has left it, this panel knows itself
     this.label = label;
     this.names = names;
     if (told !== this.told) {
