@@ -147,7 +147,7 @@ def test_what_a_lasso_picks_is_shown_with_what_became_of_it() -> None:
 
 def test_a_click_on_a_point_opens_that_picture_in_the_attack_lab() -> None:
     at = start(feature_map_kind="PCA", systems=["rbc"])
-    at.session_state["image"], at.session_state["leaving_for"] = 11, "attack_lab"  # what a click does
+    at.session_state["image"], at.session_state["leaving_for"] = 11, ("attack_lab", {})  # what a click does
     clean(at.run())
     assert at.number_input(key="image").value == 11
     assert not [e for e in at.main.get("bidi_component") if e.proto.component_name == "tasklab_map"]
