@@ -11,14 +11,10 @@ from urllib.parse import urlencode
 import pytest
 
 from tasklab.scenario import Scenario
-from tests.browser.serving import browsing, chromium, serving, settled
+from tests.browser.serving import serving, settled
 from tests.browser.visiting import Visit
 from tests.systems import small_zoo
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
-]
 SLIDER = "input[data-part=eps]"
 
 
@@ -26,12 +22,6 @@ SLIDER = "input[data-part=eps]"
 def address() -> Iterator[str]:
     with serving(TASKLAB_ZOO=str(small_zoo().folder), TASKLAB_DATA="/nowhere") as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with browsing() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -12,12 +12,7 @@ from lab_ui import codec_panels
 from lab_ui.live import WEB
 from tasklab.figures.scene_files import script
 from tasklab.tasks import Task
-from tests.browser.serving import browsing, chromium
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
-]
+from tests.browser.serving import browsing
 
 PLAIN: dict[str, Any] = {"S": 350, "code": "binary", "bits": 4, "alpha": 4.0, "beta": 16.0, "s0": 0.0,
                          "gap": "abnormal", "loss_form": "hinge"}

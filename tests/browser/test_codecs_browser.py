@@ -9,27 +9,10 @@ import pytest
 import torch
 
 from lab_ui import codec_panels
-from tests.browser.serving import browsing, chromium, serving, settled
+from tests.browser.serving import settled
 from tests.browser.visiting import Visit
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
-]
-
 MADE = codec_panels.tasks(S=350, code="binary", bits=4, alpha=4.0, beta=16.0, s0=0.0, gap="abnormal", loss_form="hinge")
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with serving(TASKLAB_DATA="/nowhere") as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with browsing() as browser:
-        yield browser
 
 
 @pytest.fixture

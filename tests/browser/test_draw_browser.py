@@ -10,25 +10,8 @@ import pytest
 from PIL import Image
 
 from tasklab.data import digit_strokes, draw_strokes
-from tests.browser.serving import browsing, chromium, serving, settled
+from tests.browser.serving import settled
 from tests.browser.visiting import Visit
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
-]
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with serving(TASKLAB_DATA="/nowhere") as address:  # a machine with digits alone
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with browsing() as browser:
-        yield browser
 
 
 @pytest.fixture

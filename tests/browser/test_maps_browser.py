@@ -7,14 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.browser.serving import browsing, chromium, serving, settled
+from tests.browser.serving import serving, settled
 from tests.browser.visiting import Visit
 from tests.systems import small_zoo
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
-]
 MAP = """[...document.querySelectorAll('*')].filter(e => e.shadowRoot).map(e => e.shadowRoot.querySelector('.map'))
     .concat([...document.querySelectorAll('.map')]).filter(e => e && e.live)[0]"""
 
@@ -23,26 +19,6 @@ MAP = """[...document.querySelectorAll('*')].filter(e => e.shadowRoot).map(e => 
 def address() -> Iterator[str]:
     with serving(TASKLAB_ZOO=str(small_zoo().folder), TASKLAB_DATA="/nowhere") as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with browsing() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visit(browser: Any, address: str) -> Iterator[Any]:
-    visits = []
-
-    def go(page: str, **settings: Any) -> Visit:
-        tab = Visit(browser, f"{address}/{page}", **settings)
-        visits.append(tab)
-        return tab
-
-    yield go
-    for tab in visits:
-        tab.close()
 
 
 def still(tab: Visit) -> None:

@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.browser.serving import READY, browsing, chromium, serving
+from tests.browser.serving import READY
 from tests.browser.visiting import Visit
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
-]
-
 CHANGED = "before => { const e = document.querySelectorAll('.lab-live img')[1]; return e && e.src !== before; }"
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with serving(TASKLAB_DATA="/nowhere") as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with browsing() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visit(browser: Any, address: str) -> Iterator[Any]:
-    visits = []
-
-    def go(query: str = "", **settings: Any) -> Visit:
-        visits.append(Visit(browser, f"{address}/regions?{query}", **settings))
-        return visits[-1]
-
-    yield go
-    for tab in visits:
-        tab.close()
 
 
 def drawn(tab: Visit) -> None:
@@ -53,7 +22,7 @@ def drawn(tab: Visit) -> None:
 
 def test_training_moves_the_picture_until_it_is_stopped(visit: Any) -> None:
     four = "&".join(f"regions_tasks={name}" for name in ("TRA", "DeepBE", "INT", "RBC"))
-    tab = visit(f"regions_epochs=200&regions_n=1000&{four}", moving=True)  # long enough to be stopped
+    tab = visit(f"regions?regions_epochs=200&regions_n=1000&{four}", moving=True)  # long enough to be stopped
     picture = ".lab-live img >> nth=1"
     tab.page.wait_for_selector(picture)
     first = tab.page.get_attribute(picture, "src")
@@ -69,7 +38,7 @@ def test_training_moves_the_picture_until_it_is_stopped(visit: Any) -> None:
 
 
 def test_a_click_in_a_square_attacks_the_nearest_point(visit: Any) -> None:
-    tab = visit("regions_epochs=10")
+    tab = visit("regions?regions_epochs=10")
     drawn(tab)
     tab.page.get_by_role("button", name="Show me").click()
     tab.page.locator(".lab-ways").nth(1).wait_for()
@@ -90,7 +59,7 @@ def test_a_click_in_a_square_attacks_the_nearest_point(visit: Any) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_obstacle_once_all_is_shown(visit: Any, scheme: str) -> None:
-    tab = visit("regions_epochs=10&regions_tasks=INT&regions_tasks=RBC", color_scheme=scheme)
+    tab = visit("regions?regions_epochs=10&regions_tasks=INT&regions_tasks=RBC", color_scheme=scheme)
     drawn(tab)
     tab.page.get_by_role("button", name="Show me").click()
     tab.page.locator(".lab-ways").nth(1).wait_for()

@@ -13,12 +13,7 @@ from tasklab.figures import describe_outputs
 from tasklab.figures.scene import chart_data
 from tasklab.figures.scene_files import script
 from tasklab.tasks import make_task
-from tests.browser.serving import browsing, chromium
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
-]
+from tests.browser.serving import browsing
 
 
 @pytest.fixture(scope="module")

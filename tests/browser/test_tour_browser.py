@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tasklab.course import PAGES, notebook_of
-from tests.browser.serving import browsing, chromium, serving, settled
+from tests.browser.serving import settled
 from tests.browser.visiting import Visit
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
-]
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with serving(TASKLAB_DATA="/nowhere") as address:  # a machine with digits alone
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with browsing() as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("slug", PAGES)

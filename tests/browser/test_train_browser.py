@@ -9,13 +9,9 @@ from typing import Any
 import pytest
 
 from tasklab import zoo
-from tests.browser.serving import browsing, chromium, serving, settled
+from tests.browser.serving import serving, settled
 from tests.browser.visiting import Visit
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
-]
 PATIENCE = 240_000
 ENDLESS = "train?train_epochs=100&train_width=64&train_defence=adversarial&train_inner_steps=4"  # of minutes
 EPOCHS = "() => [...document.body.innerText.matchAll(/epoch (\\d+) of 100/g)].map(found => Number(found[1]))"
@@ -25,25 +21,6 @@ EPOCHS = "() => [...document.body.innerText.matchAll(/epoch (\\d+) of 100/g)].ma
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with serving(TASKLAB_JOBS=str(tmp_path_factory.mktemp("jobs"))) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with browsing() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visit(browser: Any, address: str) -> Iterator[Any]:
-    visits = []
-
-    def go(query: str = "train", **settings: Any) -> Visit:
-        visits.append(Visit(browser, f"{address}/{query}", **settings))
-        return visits[-1]
-
-    yield go
-    for tab in visits:
-        tab.close()
 
 
 def start(tab: Visit) -> None:
@@ -143,7 +120,7 @@ def test_trained_attacked_taken_away_and_brought_back(visit: Any, tmp_path: Path
 
 def test_nonsense_that_is_brought_is_one_sentence(visit: Any, tmp_path: Path) -> None:
     (tmp_path / "up.safetensors").write_text("this is no system")
-    tab = visit()
+    tab = visit("train")
     tab.page.get_by_text("Bring a system").click()
     bring(tab, tmp_path / "up.safetensors")
     said = tab.page.get_by_text("This is not a whole system")
@@ -166,7 +143,7 @@ def test_no_serious_obstacle_while_a_job_runs(visit: Any, scheme: str) -> None:
 
 
 def test_it_fits_a_phone(visit: Any) -> None:
-    tab = visit(viewport={"width": 390, "height": 844})
+    tab = visit("train", viewport={"width": 390, "height": 844})
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
     wide = tab.page.evaluate(
         "[...document.querySelectorAll('.lab-page, .stPlotlyChart, .lab-key')]"

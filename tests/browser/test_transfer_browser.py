@@ -7,14 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.browser.serving import browsing, chromium, serving, settled
+from tests.browser.serving import serving, settled
 from tests.browser.visiting import Visit
 from tests.systems import small_zoo
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine; set CHROMIUM to one"),
-]
 QUERY = "n=50&steps=5"
 
 
@@ -22,12 +18,6 @@ QUERY = "n=50&steps=5"
 def address() -> Iterator[str]:
     with serving(TASKLAB_ZOO=str(small_zoo().folder), TASKLAB_DATA="/nowhere") as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with browsing() as browser:
-        yield browser
 
 
 @pytest.fixture
