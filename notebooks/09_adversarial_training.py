@@ -128,13 +128,16 @@ outcome_stack([(name, row.outcomes) for name, row in paper.items()], legend=True
 kept = {name: row.outcomes.accuracy.value for name, row in paper.items()}
 print({name: f"{kept[name]:.0%} kept, gradient 0 on {row.zero_gradient.value:.0%}" for name, row in paper.items()})
 assert kept["noise"] > kept["none"] - 0.08, "Noise seems to help, or to do no harm."
-assert max(kept["AT, loss"], kept["AT, margin"]) < kept["none"], "Adversarial training seems to do harm!"
+harm = max(kept["AT, loss"], kept["AT, margin"]) < kept["none"]
+assert harm == (DATA == "digits"), "On digits adversarial training seems to do harm! On MNIST it does not."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The same arrows as in the paper's Table 2: noise up (or level), adversarial training down. Look at the shares with
-# gradient 0, though. Those who "keep" most are those who are attacked least.
+# On digits, the same arrows as in the paper's Table 2: noise up (or level), adversarial training down. Look at the
+# shares with gradient 0, though. Those who "keep" most are those who are attacked least. (With `DATA = "mnist"`
+# adversarial training goes up at once: there the undefended system's mask has more holes. Noise and "none" still live
+# on theirs: what they keep is hardly more than the share with gradient 0.)
 # </details>
 #
 # ### As an attacker measures
@@ -160,9 +163,9 @@ assert min(left["AT, loss"], left["AT, margin"]) > left["none"] + 0.1, "Adversar
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The order is turned over. What seemed to hurt is the only thing that helps. Why did it *seem* to hurt? A network under
-# constant attack does not get every bit to S. So its loss has a slope again, and the weak attack works: the system
-# has lost its mask, and gained resistance.
+# The order is turned over. What seemed to hurt on digits is the only thing that helps. Why did it *seem* to hurt? A
+# network under constant attack does not get every bit to S. So its loss has a slope again, and the weak attack works:
+# the system has lost its mask, and gained resistance.
 # </details>
 #
 # ## 3 · And the inner objective?
