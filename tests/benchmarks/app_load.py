@@ -37,7 +37,7 @@ def main(sessions: str = "10", trainings: str = "3", rounds: str = "5") -> None:
             for part in ("eps", "at"):
                 ticks += visitors[turn % len(visitors)].page.evaluate(DRAG % part)
         for tab in trainers:
-            tab.page.get_by_text("done").first.wait_for()
+            tab.page.get_by_role("button", name="Attack it").first.wait_for()
         errors = [error for tab in (*visitors, *trainers) for error in tab.errors]
         own = [_own(tab.page, address) for tab in (*trainers, visitors[0])]
         lines = [
