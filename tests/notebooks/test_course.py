@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import torch
 
 from tasklab import notebooks
 from tasklab.course import COURSE, PAGES
+from tasklab.data import available
 from tests.notebooks.copies import run
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +65,14 @@ def test_its_form(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_teachers_copy_runs_to_its_end(name: str) -> None:
     assert run(notebooks.build(name, "teacher", parameters=QUICK)) == []
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", NAMES)
+def test_it_runs_on_mnist_too(name: str) -> None:
+    if not os.environ.get("TASKLAB_DATA") or not available("mnist"):
+        pytest.skip("needs mnist under TASKLAB_DATA")
+    assert run(notebooks.build(name, "teacher", parameters=QUICK | {"DATA": "mnist"})) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
