@@ -49,3 +49,13 @@ def notebook_of(page: str) -> Part:
     '08_is_it_really_robust'
     """
     return next(part for part in COURSE if part.own and part.page == page)
+
+
+def notebooks_of(page: str) -> tuple[str, ...]:
+    """The names of all notebooks that lead to a page, its own first.
+
+    >>> notebooks_of("train")
+    ('02_training', '07_effect_of_s', '09_adversarial_training')
+    """
+    there = sorted((part for part in COURSE if part.page == page), key=lambda part: not part.own)
+    return tuple(part.notebook for part in there)

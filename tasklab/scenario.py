@@ -46,7 +46,7 @@ class Scenario:
     Args:
         data: name of the data set.
         image: the picture's place in its test split.
-        systems: names in the zoo.
+        systems: names in the zoo; by default four systems of the data set.
         attack: a name of `ATTACKS`.
         objectives: what the attack climbs, one after the other.
         eps, steps, step_size, norm, random_start, restarts, criterion, keep, seed: of the attack, where it has them.
@@ -55,6 +55,8 @@ class Scenario:
 
     >>> Scenario(eps=0.1, systems=("digits-rbc",)).link("outputs")
     'http://localhost:8501/outputs?eps=0.1&systems=rbc'
+    >>> Scenario(data="mnist").systems[0]
+    'mnist-tra'
     """
 
     data: str = "digits"
@@ -73,6 +75,11 @@ class Scenario:
     keep: Keep = "best"
     seed: int = 0
     n: int = 200
+
+    def __post_init__(self) -> None:
+        if self.systems == Scenario.systems:
+            own = tuple(name.replace("digits", self.data, 1) for name in self.systems)
+            object.__setattr__(self, "systems", own)
 
     def settings(self, objective: str) -> Settings:
         """The attack's settings for one objective.

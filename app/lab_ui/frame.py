@@ -15,7 +15,7 @@ from streamlit.errors import StreamlitAPIException
 
 from lab_ui.scenes import BEGINNING, SCENES, Scene
 from lab_ui.style import style
-from tasklab.course import notebook_of
+from tasklab.course import notebooks_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -210,7 +210,9 @@ def close_page(
                                    key=f"html {name}")
             for name, (make, words) in (files or {}).items():
                 st.download_button(words, make, name, "text/html", key=f"file {name}")
-        st.markdown(f"The notebook of this page is `{notebook_of(lab.slug).notebook}`; "
+        own, *more = notebooks_of(lab.slug)
+        further = f" (and {' and '.join(f'`{name}`' for name in more)})" if more else ""
+        st.markdown(f"The notebook of this page is `{own}`{further}; "
                     "`tasklab notebooks build --student --to course` writes them all.")
 
 
