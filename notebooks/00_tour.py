@@ -271,7 +271,8 @@ print(scenario.link("attack_lab"))
 #
 # ## Further reading
 #
-# - Han, Li, Long, Ge: *Learning Task-aware Robust Deep Learning Systems*. The paper that this course takes apart.
+# - Han, Li, Long, Ge (2020): *Learning Task-aware Robust Deep Learning Systems*. arXiv:2010.05125.
+#   The paper that this course takes apart.
 # - Szegedy, Zaremba, Sutskever, Bruna, Erhan, Goodfellow, Fergus (2014): *Intriguing properties of neural networks*.
 #   ICLR. arXiv:1312.6199. Where it began.
 # - Goodfellow, Shlens, Szegedy (2015): *Explaining and Harnessing Adversarial Examples*. ICLR. arXiv:1412.6572. FGSM.

@@ -371,4 +371,5 @@ for key in ("tra", "deepbe"):
 #   Trustworthiness.
 # - Poličar, Stražar, Zupan (2024): *openTSNE: A Modular Python Library for t-SNE Dimensionality Reduction and
 #   Embedding*. Journal of Statistical Software 109(3). How new points are placed.
-# - Han, Li, Long, Ge: *Learning Task-aware Robust Deep Learning Systems*. Figure 3 and the text around it.
+# - Han, Li, Long, Ge (2020): *Learning Task-aware Robust Deep Learning Systems*. arXiv:2010.05125.
+#   Figure 3 and the text around it.

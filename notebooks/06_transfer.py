@@ -78,10 +78,15 @@ assert rate["tra", "deepbe"] > 0.3, "TRA's images do fool another one."
 # ## 2 · Look at what was shown
 #
 # Before we call that a defence, let us look at the images in the empty row.
+#
+# **Predict.** ε = 0.2 allows every pixel to change visibly. How many of INT's images were changed at all?
 
 # %%
 moved = own.threats["int"].images
-print("pixels that INT's attack changed, in all images together:", int((moved != x).sum()))
+changed = (moved != x).flatten(1).any(dim=1)
+right = systems["int"].predict(x) == y  # before any attack
+print(f"images that INT's attack changed: {int(changed.sum())} of {len(y)}; "
+      f"of those that INT reads correctly: {int((changed & right).sum())}")
 gallery([x[0], moved[0], x[1], moved[1]], ["clean", "INT's attack", "clean", "INT's attack"])
 
 # %% tags=["check"]
@@ -89,8 +94,9 @@ assert own.threats["int"].unmoved.value > 0.95, "Nearly every image came back bi
 assert own.threats["int"].zero_gradient.value > 0.95, "There was no gradient."
 
 # %% [markdown]
-# Nothing has moved. The victims were shown *clean* images, and read them correctly. A rate of 0 says nothing about
-# them, and nothing about INT: **the attack never made anything that could transfer.**
+# Of the images that count, nothing has moved. (The few that changed are those that INT misreads anyway: only there
+# has its loss a slope.) The victims were shown *clean* images, and read them correctly. A rate of 0 says nothing
+# about them, and nothing about INT: **the attack never made anything that could transfer.**
 #
 # ## 3 · The same matrix, aimed at the decision
 #
@@ -118,6 +124,8 @@ assert aimed.cells["rbc", "tra"].rate().value > own.cells["rbc", "tra"].rate().v
 # The paper counts images that the *threat* reads correctly. Some of those the victim misreads anyway, before any
 # attack. The stricter filter counts images that *both* read. And beside each rate belongs what plain noise of the same
 # size does.
+#
+# **Predict.** From the first filter to the second: does the rate rise or fall? What does noise reach?
 
 # %%
 cell = aimed.cells["tra", "int"]
@@ -154,6 +162,9 @@ assert "int" in weak, "Exercise 1: INT's images are clean images. Can they fool 
 # An attacker who cannot see inside the victim may own several other networks. `aimed.together(victim)` counts a picture
 # as fooled if *any* other threat's image fools the victim. How much does RBC fall for all others together, and how much
 # for the best single one? Fill in both shares, as numbers from 0 to 1.
+#
+# *Hint.* `together` gives a cell, too, with its `.rate().value`. For the best single one, take the largest rate of
+# `aimed.cells[threat, "rbc"]`, RBC itself left out.
 
 # %% tags=["exercise"]
 everybody, single = None, None

@@ -290,7 +290,8 @@ print(Scenario(data=DATA, systems=systems).link("attack_lab"))
 #
 # ## Further reading
 #
-# - Han, Li, Long, Ge: *Learning Task-aware Robust Deep Learning Systems*. The section "Impact of S" and Figure 4.
+# - Han, Li, Long, Ge (2020): *Learning Task-aware Robust Deep Learning Systems*. arXiv:2010.05125.
+#   The section "Impact of S" and Figure 4.
 # - Tsipras, Santurkar, Engstrom, Turner, Madry (2019): *Robustness May Be at Odds with Accuracy*. ICLR.
 #   arXiv:1805.12152. The claim that the paper sets out to answer.
 # - Moosavi-Dezfooli, Fawzi, Frossard (2016): *DeepFool: a simple and accurate method to fool deep neural networks*.

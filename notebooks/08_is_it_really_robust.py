@@ -123,6 +123,8 @@ assert torch.equal(result.unmoved & kept, result.zero_gradient & kept), "Unmoved
 # ## 4 · Third clue: where does the gradient get lost?
 #
 # Follow the chain: picture → outputs → loss. The dotted line is S = 350: where a picture's worst bit has its margin.
+#
+# **Predict.** Which part of the pictures will lie to the right of it? You have seen that number before.
 
 # %%
 clean = rbc.read(x)
@@ -227,6 +229,8 @@ assert worst["RBC"].float().mean() < claims["RBC"].outcomes.accuracy.value, "Not
 # ## 8 · All clues at once
 #
 # tasklab asks eight questions of a claimed result. Here is the report on your colleague's number.
+#
+# **Predict.** Which of your clues will it find, and is there one that finds nothing wrong?
 
 # %%
 few = test.subset(60 if FAST else 150)

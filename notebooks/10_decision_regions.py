@@ -380,7 +380,8 @@ print(Scenario().link("regions") + "?" + shown)
 #
 # ## Further reading
 #
-# - Han, Li, Long, Ge: *Learning Task-aware Robust Deep Learning Systems*. Equation 1: the intervals.
+# - Han, Li, Long, Ge (2020): *Learning Task-aware Robust Deep Learning Systems*. arXiv:2010.05125.
+#   Equation 1: the intervals.
 # - Goodfellow, Shlens, Szegedy (2015): *Explaining and Harnessing Adversarial Examples*. ICLR. arXiv:1412.6572.
 # - Athalye, Carlini, Wagner (2018): *Obfuscated Gradients Give a False Sense of Security: Circumventing Defenses to
 #   Adversarial Examples*. ICML. arXiv:1802.00420.
