@@ -28,6 +28,9 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross
            "pentagon")
 """Of classes: with the colours, 110 pairs before one comes again."""
 
+HALO = {"color": "#1a1a1a", "shadow": ", ".join(["0 0 4px #ffffff"] * 4)}
+"""Of words among the points: they read on any colour, on a light page and on a dark one."""
+
 NAMED = 20
 """With more classes than this, their names would cover the map."""
 
@@ -233,7 +236,7 @@ def _names(home: Places, labels: NDArray[np.int64], classes: Sequence[str]) -> T
     middles = {k: points[np.abs(points - np.median(points, axis=0)).sum(axis=1).argmin()] for k, points in here.items()}
     return {"type": "scatter", "mode": "text", "name": "classes", "hoverinfo": "skip",
             "x": [float(p[0]) for p in middles.values()], "y": [float(p[1]) for p in middles.values()],
-            "text": [f"<b>{classes[k]}</b>" for k in middles], "textfont": {"size": 26}}
+            "text": [f"<b>{classes[k]}</b>" for k in middles], "textfont": HALO | {"size": 26}}
 
 
 def _way(stops: Stops, window: Window) -> list[Trace]:
@@ -244,7 +247,7 @@ def _way(stops: Stops, window: Window) -> list[Trace]:
         {"type": "scatter", "mode": "lines", "name": "way", "x": spots[:, 0], "y": spots[:, 1], "hoverinfo": "skip",
          "line": {"color": GREY, "width": 3}},
         {"type": "scatter", "mode": "markers+text", "name": "stops", "x": spots[:, 0], "y": spots[:, 1],
-         "text": [f"<b>{word}</b>" for word in words], "textposition": "top center", "textfont": {"size": 17},
+         "text": [f"<b>{word}</b>" for word in words], "textposition": "top center", "textfont": HALO | {"size": 17},
          "customdata": [["None" if d < 0 else d, look.word] for d, look in zip(decoded, looks, strict=True)],
          "hovertemplate": "step %{text}: read as %{customdata[0]}<extra></extra>",
          "marker": {"size": 17, "color": [look.colour for look in looks], "symbol": [look.symbol for look in looks],
