@@ -96,11 +96,12 @@ def test_built_files_run_in_a_kernel_and_show_figures(tmp_path: Path) -> None:
     assert "application/vnd.plotly.v1+json" in shown, "JupyterLab and VS Code draw this; Colab brings its own renderer"
 
 
-def test_an_unknown_notebook_is_one_sentence() -> None:
-    command = [sys.executable, "-m", "tasklab", "notebooks", "build", "--student", "--to", "x", "--only", "99"]
+def test_an_unknown_notebook_is_one_sentence_and_no_folder(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tasklab", "notebooks", "build", "99", "--student", "--to", str(tmp_path / "made")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode in (1, 2)
-    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
+    assert "expected a notebook among 00_tour" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "made").exists()
 
 
 def test_the_spelling() -> None:
