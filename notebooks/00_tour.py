@@ -248,7 +248,8 @@ assert 0 <= read_as <= 9, "Exercise 2: a digit from 0 to 9, please."
 # %% [markdown]
 # ## The same in the app
 #
-# Start the app with `streamlit run app` and open this link: it shows exactly this picture and these attacks. Drag ε.
+# Start the app with `streamlit run app` in tasklab's folder and open this link: it shows exactly this picture and these
+# attacks. Drag ε.
 
 # %%
 print(scenario.link("attack_lab"))

@@ -11,30 +11,35 @@ class Part:
 
     Attributes:
         notebook: file name without its ending.
+        session: which of three sessions in a lab it belongs to.
+        minutes: how long it takes, exercises and questions included.
         page: the page's slug, the name of its file and its address in the app.
         title: what both are called.
         own: whether the page has its first notebook here; else the notebook is a further one of that page.
     """
 
     notebook: str
+    session: int
+    minutes: int
     page: str
     title: str
     own: bool = True
 
 
 COURSE = (
-    Part(notebook="00_tour", page="start", title="Start"),
-    Part(notebook="01_codecs_and_losses", page="codecs", title="Codecs"),
-    Part(notebook="02_training", page="train", title="Train"),
-    Part(notebook="03_attacks_from_scratch", page="attack_lab", title="Attack lab"),
-    Part(notebook="04_decision_outputs", page="outputs", title="Outputs"),
-    Part(notebook="05_feature_maps", page="feature_map", title="Feature map"),
-    Part(notebook="06_transfer", page="transfer", title="Transfer"),
-    Part(notebook="07_effect_of_s", page="train", title="The effect of S", own=False),
-    Part(notebook="08_is_it_really_robust", page="robust", title="Really robust?"),
-    Part(notebook="09_adversarial_training", page="train", title="Adversarial training", own=False),
-    Part(notebook="10_decision_regions", page="regions", title="Regions"),
-    Part(notebook="11_bring_your_own", page="draw", title="Draw"),
+    Part(notebook="00_tour", session=1, minutes=25, page="start", title="Start"),
+    Part(notebook="01_codecs_and_losses", session=1, minutes=45, page="codecs", title="Codecs"),
+    Part(notebook="02_training", session=1, minutes=50, page="train", title="Train"),
+    Part(notebook="03_attacks_from_scratch", session=1, minutes=50, page="attack_lab", title="Attack lab"),
+    Part(notebook="04_decision_outputs", session=2, minutes=35, page="outputs", title="Outputs"),
+    Part(notebook="05_feature_maps", session=2, minutes=50, page="feature_map", title="Feature map"),
+    Part(notebook="06_transfer", session=2, minutes=40, page="transfer", title="Transfer"),
+    Part(notebook="07_effect_of_s", session=2, minutes=45, page="train", title="The effect of S", own=False),
+    Part(notebook="08_is_it_really_robust", session=3, minutes=60, page="robust", title="Really robust?"),
+    Part(notebook="09_adversarial_training", session=3, minutes=60, page="train",
+         title="Adversarial training", own=False),
+    Part(notebook="10_decision_regions", session=3, minutes=45, page="regions", title="Regions"),
+    Part(notebook="11_bring_your_own", session=3, minutes=60, page="draw", title="Draw"),
 )
 """In the order in which it is taught."""
 

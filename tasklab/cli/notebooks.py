@@ -13,7 +13,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
     command = commands.add_parser("notebooks", help="list the course's notebooks, or build copies of them")
     actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="the notebooks, and the page of the app that belongs to each")
+    listing = actions.add_parser("list", help="the notebooks by session, their minutes, and their pages in the app")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(call=_list)
     build = actions.add_parser("build", help="write .ipynb files")
@@ -34,10 +34,11 @@ def _list(args: argparse.Namespace) -> int:
     from tasklab.course import COURSE
 
     if args.json:
-        print_json([{"notebook": part.notebook, "page": part.page, "title": part.title} for part in COURSE])
+        names = ("notebook", "session", "minutes", "page", "title")
+        print_json([{name: getattr(part, name) for name in names} for part in COURSE])
     else:
         for part in COURSE:
-            print(f"{part.notebook:<24} {part.title:<22} page {part.page}")
+            print(f"session {part.session}  {part.notebook:<24} {part.minutes} minutes  page {part.page}")
     return 0
 
 

@@ -54,8 +54,9 @@ def test_its_form(name: str) -> None:
     assert sum("check" in tags for tags in kinds) >= 2
     opening = copy.cells[0].source
     assert opening.startswith("# ") and "minutes" in opening and "you need" in opening
-    page = next(part.page for part in COURSE if part.notebook == name)
-    assert ".link(" in text and (page == "start" or f'"{page}"' in text), "it leads to its page"
+    part = next(part for part in COURSE if part.notebook == name)
+    assert f"| {part.minutes} minutes |" in opening, "the list of the course says the same"
+    assert ".link(" in text and (part.page == "start" or f'"{part.page}"' in text), "it leads to its page"
     again = jupytext.reads(jupytext.writes(copy, fmt="py:percent"), fmt="py:percent")
     assert [(c.cell_type, c.source, notebooks.tags(c)) for c in again.cells] == [
         (c.cell_type, c.source, notebooks.tags(c)) for c in copy.cells
