@@ -26,6 +26,7 @@
 # **How to work.** Each section asks, lets you *predict*, and then runs. Type your guess before you run the next cell.
 # "What you should see" is folded: open it after the figure. A cell that says `assert` checks what was promised.
 # Exercises have a hint, a place to write, and a check that tells you when you are done.
+# "Runs in" counts seconds of one processor at work, all cells together: a busy computer takes longer.
 
 # %% tags=["parameters"]
 FAST = False  # True: less work, for a quick look

@@ -21,7 +21,7 @@
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
-# | 50 minutes | notebooks 00 and 01 | about 20 seconds, 13 with `FAST` (MNIST: a minute) |
+# | 50 minutes | notebooks 00 and 01 | about 16 seconds, 12 with `FAST` (MNIST: 30) |
 #
 # We train small networks on 1,000 pictures, so that every run takes a second or two.
 

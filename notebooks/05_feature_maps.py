@@ -21,7 +21,7 @@
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
-# | 50 minutes | notebooks 00 and 03 | about 12 seconds, 7 with `FAST` |
+# | 50 minutes | notebooks 00 and 03 | about 7 seconds, 6 with `FAST` (MNIST: 12) |
 #
 # Figure 3 of the paper shows such maps. It is read there that with RBC and INT the distances between features of
 # different classes "are more significant", and that this is "the reason why" both are more robust. Let us look.

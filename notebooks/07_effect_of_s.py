@@ -21,7 +21,7 @@
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
-# | 45 minutes | notebooks 00, 01 and 03 | about 20 seconds, 12 with `FAST` (MNIST: a minute) |
+# | 45 minutes | notebooks 00, 01 and 03 | about 12 seconds, 10 with `FAST` (MNIST: 35) |
 #
 # Small networks are trained here, on 1,000 pictures, in a second or two each.
 

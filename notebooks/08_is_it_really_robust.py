@@ -21,7 +21,7 @@
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
-# | 60 minutes | notebooks 00, 01 and 03 | about 20 seconds, 10 with `FAST` |
+# | 60 minutes | notebooks 00, 01 and 03 | about 13 seconds, 8 with `FAST` (MNIST: a minute) |
 #
 # **The case.** A colleague trained two systems on the same pictures and attacked both with PGD, at ε = 0.2. "TRA keeps
 # nothing. RBC keeps almost everything. Binary codes are robust." You are the reviewer.

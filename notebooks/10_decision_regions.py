@@ -21,7 +21,7 @@
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
-# | 45 minutes | notebooks 01 and 03 | about 10 seconds, 6 with `FAST` |
+# | 45 minutes | notebooks 01 and 03 | about 7 seconds, 6 with `FAST` |
 #
 # A picture has hundreds of pixels, so nobody has ever seen its decision regions. Here an input has two numbers, and you
 # can look at *every* input there is.
