@@ -1,0 +1,12 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def _one_beginning() -> None:
+    """Random networks and images are the same in whatever order, and beside whatever others, a test runs."""
+    torch.manual_seed(0)
