@@ -83,7 +83,8 @@ def settled(page: Any, timeout: float = 240.0) -> None:
             return document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'
                 && charts.every(c => c.querySelector('.main-svg'))
                 && !document.querySelector('[data-testid=stSkeleton]')
-                && !document.querySelector('[data-stale=true]');
+                && !document.querySelector('[data-stale=true]')
+                && !document.querySelector('.lab-live');  // a training in the page
         }""",
         timeout=timeout * 1000,
     )

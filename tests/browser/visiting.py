@@ -7,6 +7,9 @@ from urllib.parse import urlparse
 
 from tests.browser.serving import settled
 
+STILL = """() => document.getAnimations().every(
+    each => each.playState !== 'running' || each.effect.getComputedTiming().endTime === Infinity)"""
+
 
 class Visit:
     """A tab on one address, settled; ``moving``: on one that never rests while it is looked at."""
@@ -43,6 +46,7 @@ class Visit:
         """What axe finds wrong with the page as it stands."""
         from axe_playwright_python.sync_playwright import Axe
 
+        self.page.wait_for_function(STILL)  # nothing is half faded
         found = Axe().run(self.page).response["violations"]
         return [f"{v['impact']} {v['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
                 for v in found for node in v["nodes"]]
