@@ -140,6 +140,7 @@ def new_system(
     arch: str = "small_cnn",
     width: int = 32,
     stairs: int | None = None,
+    contrast: tuple[float, float] | None = None,
     seed: int | None = None,
 ) -> System:
     """An untrained system for a data set: input shape and normalisation from the data, outputs and scale from the task.
@@ -151,6 +152,7 @@ def new_system(
         width: of ``small_cnn`` and ``mlp``; the others have one of their own.
         stairs: sigmoid steps before a single output; by default one between each two classes for intervals, where a
             linear head learns slowly, and 0, a linear head, for the other tasks.
+        contrast: (low, high), grey values to stretch the images between; by default they stay as they are.
         seed: of the initial weights.
 
     Raises:
@@ -165,7 +167,7 @@ def new_system(
         stairs = task.num_classes - 1 if isinstance(task, INT) else 0
     spec = NetworkSpec(
         arch=arch, in_shape=data.shape, outputs=task.width, mean=data.mean, std=data.std, scale=task.unit,
-        centre=task.centre, width=width, stairs=stairs,
+        centre=task.centre, width=width, stairs=stairs, contrast=contrast,
     )
     return System(build_network(spec, seed), task)
 

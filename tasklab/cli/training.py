@@ -41,12 +41,15 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--arch", default="small_cnn", help="network (default: small_cnn)")
     command.add_argument("--width", type=int, default=32, help="of small_cnn and mlp (default: 32)")
     command.add_argument("--stairs", type=int, help="sigmoid steps before the output (default: for int)")
+    command.add_argument("--contrast", type=fraction, nargs=2, metavar=("LOW", "HIGH"),
+                         help="stretch grey values between these (default: leave them)")
     for name, kind in RECIPE_SETTINGS.items():
         command.add_argument(_flag(name), dest=name, type=kind, help="of the recipe")
     command.add_argument("--flip", action="store_true", help="mirror half of the images")
     command.add_argument("--defence", choices=("none", "adversarial", "gaussian", "uniform"), default="none")
     command.add_argument("--defence-eps", type=fraction, default=0.1, help="ε of adversarial or uniform (default: 0.1)")
     command.add_argument("--defence-steps", type=int, default=7, help="inner steps of adversarial (default: 7)")
+    command.add_argument("--defence-step-size", type=fraction, help="of adversarial (default: 2.5·ε/steps)")
     command.add_argument("--defence-objective", default="margin", help="inner objective: margin, or train as the paper")
     command.add_argument("--sigma", type=fraction, default=0.1, help="of gaussian, in pixel units (default: 0.1)")
     command.add_argument("--n", type=int, help="train on so many images only")
@@ -124,7 +127,10 @@ def _train(
     from tasklab.system import new_system
     from tasklab.training import EpochEvent, Run, fit
 
-    untrained = new_system(task, train, arch=args.arch, width=args.width, stairs=args.stairs, seed=recipe.seed)
+    untrained = new_system(
+        task, train, arch=args.arch, width=args.width, stairs=args.stairs, seed=recipe.seed,
+        contrast=tuple(args.contrast) if args.contrast else None,
+    )
     system = on_device(untrained, args.device)
     events = fit(system, train, recipe, validation=validation, run=folder)
     with _interrupted() as stop:
@@ -177,7 +183,10 @@ def _defence(args: argparse.Namespace) -> Defence | None:
     from tasklab.training import Adversarial, GaussianNoise, UniformNoise
 
     if args.defence == "adversarial":
-        return Adversarial(eps=args.defence_eps, steps=args.defence_steps, objective=args.defence_objective)
+        return Adversarial(
+            eps=args.defence_eps, steps=args.defence_steps, step_size=args.defence_step_size,
+            objective=args.defence_objective,
+        )
     if args.defence == "gaussian":
         return GaussianNoise(sigma=args.sigma)
     return UniformNoise(eps=args.defence_eps) if args.defence == "uniform" else None

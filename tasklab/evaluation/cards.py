@@ -91,7 +91,8 @@ def card_markdown(card: dict[str, Any]) -> str:
         f"# {card['name']}",
         "",
         f"- task: {_listed(settings)}",
-        f"- network: {_listed({k: card['network'][k] for k in ('arch', 'in_shape', 'outputs', 'width', 'stairs')})}",
+        f"- network: {_listed({k: card['network'][k] for k in ('arch', 'in_shape', 'outputs', 'width', 'stairs')})}"
+        + (f", contrast {list(card['network']['contrast'])}" if card["network"].get("contrast") else ""),
         f"- data: {card['data']['name']}, {card['data']['train']} training, {card['data']['test']} test images",
         f"- recipe: {_listed(recipe)}",
         f"- defence: {_listed(defence) if defence else 'none'}",

@@ -70,6 +70,7 @@ def settings_of(name: str) -> dict[str, Any]:
     return {
         "name": name, "data": card["data"]["name"], "task": card["task"] | changes, "recipe": card["recipe"],
         "arch": card["network"]["arch"], "width": card["network"]["width"], "stairs": card["network"]["stairs"],
+        "contrast": card["network"].get("contrast"),
         "watch": WATCH, "attacked": 400, "eps": [0.1, 0.2, 0.3],
     } | others
 

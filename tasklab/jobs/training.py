@@ -34,7 +34,7 @@ class Training:
         data: the set.
         n: train on so many images only; None for all.
         task, recipe: what is trained, and how.
-        arch, width, stairs: of the network; see `tasklab.system.new_system`.
+        arch, width, stairs, contrast: of the network; see `tasklab.system.new_system`.
         device: ``"cpu"`` or ``"cuda"``.
         watch: what is measured after each epoch, None for nothing but the clean accuracy.
         eps: radii measured for the card.
@@ -49,6 +49,7 @@ class Training:
     arch: str = "small_cnn"
     width: int = 32
     stairs: int | None = None
+    contrast: tuple[float, float] | None = None
     device: str = "cpu"
     watch: Watch | None = None
     eps: tuple[float, ...] = (0.1, 0.2, 0.3)
@@ -100,6 +101,8 @@ class Training:
             found["watch"] = Watch(**found["watch"])
         if "eps" in found:
             found["eps"] = tuple(float(radius) for radius in found["eps"])
+        if found.get("contrast") is not None:
+            found["contrast"] = tuple(float(value) for value in found["contrast"])
         return Training(**found)
 
     def begin(self) -> tuple[System, ImageSet, ImageSet]:
@@ -107,7 +110,8 @@ class Training:
         train, validation = (data.load(self.data, split) for split in ("train", "validation"))
         train = train.subset(min(self.n, len(train))) if self.n else train
         untrained = new_system(
-            self.task, train, arch=self.arch, width=self.width, stairs=self.stairs, seed=self.recipe.seed
+            self.task, train, arch=self.arch, width=self.width, stairs=self.stairs, contrast=self.contrast,
+            seed=self.recipe.seed,
         )
         try:
             return untrained.to(self.device), train, validation
@@ -124,7 +128,7 @@ class Training:
             words += ["--defence", self.recipe.defence.name]
             for name, value in dataclasses.asdict(self.recipe.defence).items():
                 if value is not None:
-                    words += ["--sigma" if name == "sigma" else f"--defence-{name}", str(value)]
+                    words += ["--sigma" if name == "sigma" else f"--defence-{name.replace('_', '-')}", str(value)]
         words += ["--seed", str(self.recipe.seed), "--attacked", str(self.attacked), "--eps", *map(str, self.eps)]
         return shlex.join(words)
 
@@ -138,7 +142,7 @@ class Training:
         given = _arguments(self.task, type(self.task)(num_classes=classes))
         given |= {"num_classes": classes} if classes != Task.num_classes else {}
         network = {name: value for name, value in _arguments(self, Training()).items()
-                   if name in ("arch", "width", "stairs")} | {"seed": self.recipe.seed}
+                   if name in ("arch", "width", "stairs", "contrast")} | {"seed": self.recipe.seed}
         recipe = _arguments(self.recipe, Recipe())
         watch = f", watch=Watch({_written(dataclasses.asdict(self.watch))})" if self.watch else ""
         imported = [type(self.task).__name__, "Recipe", "fit", "load_data", "new_system"]
@@ -282,5 +286,5 @@ def _flags(given: object, usual: object, left_out: set[str]) -> list[str]:
     words = []
     for name, value in _arguments(given, usual).items():
         if name not in left_out and value is not None:
-            words += ["--" + name.replace("_", "-"), str(value)]
+            words += ["--" + name.replace("_", "-"), *map(str, value if isinstance(value, tuple) else (value,))]
     return words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasklab.models.fast import PLAIN, Plan, prepare, probe
-from tasklab.models.network import Head, Network, Normalise, build_network
+from tasklab.models.network import ContrastStretch, Head, Network, Normalise, build_network
 from tasklab.models.registry import ARCHITECTURES, Architecture
 from tasklab.models.spec import NetworkSpec
 
@@ -11,6 +11,7 @@ __all__ = [
     "ARCHITECTURES",
     "PLAIN",
     "Architecture",
+    "ContrastStretch",
     "Head",
     "Network",
     "NetworkSpec",

@@ -37,6 +37,29 @@ class Normalise(nn.Module):
         return (x - self.mean) / self.std
 
 
+class ContrastStretch(nn.Module):
+    """Stretch grey values: from low to high they climb from all but black to all but white, beyond hardly at all.
+
+    Where ink and paper are further apart than twice an attack's ε, as in MNIST, what the attack does to a black or a
+    white pixel is all but undone. Beyond low and high the curve keeps `SLOPE`, a fiftieth of a straight line's: it is
+    nowhere flat, so an attack's gradient is nowhere 0 and has the sign that it would have without the curve.
+
+    >>> ContrastStretch(0.3, 0.7)(torch.tensor([0.0, 0.3, 0.5, 0.7, 1.0]))
+    tensor([0.0000, 0.0060, 0.5000, 0.9940, 1.0000])
+    """
+
+    SLOPE = 0.02
+
+    def __init__(self, low: float, high: float) -> None:
+        """Take the two ends in pixel units."""
+        super().__init__()
+        self.low, self.high = low, high
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x in [0, 1], stretched within [0, 1]."""
+        return self.SLOPE * x + (1 - self.SLOPE) * ((x - self.low) / (self.high - self.low)).clamp(0, 1)
+
+
 class Head(nn.Module):
     """The output layer: `z = scale * linear(f) + centre`, in float32 whatever the trunk's precision.
 
@@ -81,8 +104,8 @@ class Head(nn.Module):
 class Network(nn.Module):
     """Images (N, C, H, W) in [0, 1], or points (N, D), to outputs (N, K) float32 in the task's natural unit.
 
-    The layers are `.normalise`, `.trunk` (to features (N, D)) and `.head`; `forward(x)` equals
-    `forward_head(forward_features(x))`. Use `build_network` to make one.
+    The layers are `.contrast` (the identity unless the spec asks for it), `.normalise`, `.trunk` (to features (N, D))
+    and `.head`; `forward(x)` equals `forward_head(forward_features(x))`. Use `build_network` to make one.
 
     >>> spec = NetworkSpec(arch="mlp", in_shape=(2,), outputs=3, mean=(0.5, 0.5), std=(0.25, 0.25))
     >>> network = build_network(spec, seed=0)
@@ -95,6 +118,7 @@ class Network(nn.Module):
         super().__init__()
         self.spec = spec
         architecture = ARCHITECTURES[spec.arch]
+        self.contrast = ContrastStretch(*spec.contrast) if spec.contrast else nn.Identity()
         self.normalise = Normalise(spec.mean, spec.std, architecture.input_dims)
         self.trunk, self.num_features = architecture.build(spec.in_shape, spec.width)
         self.head = Head(
@@ -106,7 +130,7 @@ class Network(nn.Module):
         if tuple(x.shape[1:]) != self.spec.in_shape:
             wanted = ", ".join(str(side) for side in self.spec.in_shape)
             raise ValueError(f"expected a batch of inputs (N, {wanted}) in [0, 1], got {tuple(x.shape)}")
-        return cast(Tensor, self.trunk(self.normalise(x)))
+        return cast(Tensor, self.trunk(self.normalise(self.contrast(x))))
 
     def forward_head(self, f: Tensor) -> Tensor:
         """Return the outputs (N, K) float32 of features (N, D)."""

@@ -25,6 +25,8 @@ class NetworkSpec:
         width: channels of `small_cnn`, hidden units of `mlp`; leave it out for the others, their width is fixed.
         stairs: sigmoid steps between the features and a single output, which then climbs from level to level as an
             interval code wants it; 0 for a linear head.
+        contrast: (low, high) in pixel units, 0 <= low < high <= 1: grey values are stretched so that low becomes all
+            but black and high all but white (see `tasklab.models.network.ContrastStretch`); None for as they are.
 
     Raises ValueError or TypeError naming what was expected.
 
@@ -42,6 +44,7 @@ class NetworkSpec:
     centre: float = 0.0
     width: int = 32
     stairs: int = 0
+    contrast: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Normalise sequences to tuples and numbers to their plain types, then check every field."""
@@ -56,6 +59,9 @@ class NetworkSpec:
             object.__setattr__(self, name, values)
         for name in ("scale", "centre"):
             object.__setattr__(self, name, _number(name, getattr(self, name)))
+        if self.contrast is not None:
+            limits = tuple(_number("contrast", v) for v in _sequence("contrast", self.contrast))
+            object.__setattr__(self, "contrast", limits)
         self._check_shape()
         self._check_ranges()
 
@@ -87,6 +93,8 @@ class NetworkSpec:
                 raise ValueError(f"expected {wanted} value(s) in {name} for in_shape {self.in_shape}, got {values}")
         if min(self.std) <= 0:
             raise ValueError(f"expected every std above 0, got {self.std}")
+        if self.contrast is not None and not (len(self.contrast) == 2 and 0 <= self.contrast[0] < self.contrast[1] <= 1):
+            raise ValueError(f"expected contrast (low, high) with 0 <= low < high <= 1, got {self.contrast}; try None")
         if self.scale == 0:
             raise ValueError("expected a scale other than 0, got 0; try 1.0")
 

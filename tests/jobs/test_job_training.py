@@ -143,7 +143,10 @@ def test_settings_are_checked_before_there_is_a_job(wrong: dict[str, Any], tmp_p
 TRAININGS = [
     Training(),
     Training(name="a", task=TRA(), width=16, n=300, recipe=Recipe(epochs=3, flip=True, crop=1, seed=5)),
-    Training(task=RBC(S=10, code="gray"), recipe=Recipe(defence=Adversarial(eps=0.2, objective="train")), eps=(0.2,)),
+    Training(
+        task=RBC(S=10, code="gray"), contrast=(0.3, 0.7), eps=(0.2,),
+        recipe=Recipe(defence=Adversarial(eps=0.2, step_size=0.1, objective="train")),
+    ),
     Training(task=DeepBE(loss_form="mse", bits=5), recipe=Recipe(defence=GaussianNoise(sigma=0.3))),
     Training(task=INT(alpha=2, beta=8, gap="floor"), stairs=0, recipe=Recipe(defence=UniformNoise(eps=0.1), inset=0.4)),
 ]
@@ -161,6 +164,7 @@ def test_settings_survive_a_file_and_the_command_line(chosen: Training) -> None:
     assert (args.data, args.n, args.arch, args.width, args.stairs, args.name) == (
         chosen.data, chosen.n, chosen.arch, chosen.width, chosen.stairs, chosen.name
     )
+    assert (args.contrast and tuple(args.contrast)) == chosen.contrast
     assert (tuple(args.eps), args.attacked) == (chosen.eps, chosen.attacked)
 
 

@@ -6,8 +6,10 @@ import json
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tasklab.models import ARCHITECTURES, Head, Network, NetworkSpec, build_network
+from tasklab.models import ARCHITECTURES, ContrastStretch, Head, Network, NetworkSpec, build_network
 
 
 def make_spec(arch: str = "small_cnn", shape: tuple[int, ...] | None = None, **settings: object) -> NetworkSpec:
@@ -31,6 +33,9 @@ def make_spec(arch: str = "small_cnn", shape: tuple[int, ...] | None = None, **s
         ({"std": (0.0,)}, "std above 0"),
         ({"mean": (float("nan"),)}, "finite"),
         ({"scale": 0.0}, "other than 0"),
+        ({"contrast": (0.7, 0.3)}, "low < high"),
+        ({"contrast": (0.3, 0.5, 0.7)}, "low < high"),
+        ({"contrast": (-0.1, 0.7)}, "0 <= low"),
         ({"arch": "mlp"}, r"\(D,\)"),
     ],
 )
@@ -42,7 +47,8 @@ def test_spec_refuses_with_a_reason(change: dict[str, object], words: str) -> No
 
 
 @pytest.mark.parametrize(
-    "change", [{"outputs": 2.5}, {"in_shape": 28}, {"mean": 0.5}, {"scale": "350"}, {"width": True}, {"arch": 3}]
+    "change", [{"outputs": 2.5}, {"in_shape": 28}, {"mean": 0.5}, {"scale": "350"}, {"width": True}, {"arch": 3},
+               {"contrast": 0.3}, {"contrast": ("a", "b")}]
 )
 def test_spec_refuses_wrong_types(change: dict[str, object]) -> None:
     good = {"arch": "small_cnn", "in_shape": (1, 28, 28), "outputs": 4, "mean": (0.1,), "std": (0.3,)}
@@ -51,7 +57,8 @@ def test_spec_refuses_wrong_types(change: dict[str, object]) -> None:
 
 
 def test_spec_round_trips_through_json_exactly() -> None:
-    spec = make_spec(shape=(3, 32, 32), mean=(0.1, 1 / 3, 0.7), std=(0.2, 0.3, 1e-3), scale=350.0, centre=0.1, width=48)
+    spec = make_spec(shape=(3, 32, 32), mean=(0.1, 1 / 3, 0.7), std=(0.2, 0.3, 1e-3), scale=350.0, centre=0.1, width=48,
+                     contrast=(0.25, 0.75))
     back = NetworkSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
     assert back == spec
     assert hash(back) == hash(spec)
@@ -107,6 +114,35 @@ def test_normalisation_is_per_channel() -> None:
     network = build_network(make_spec(shape=(3, 8, 8), mean=(0.1, 0.2, 0.3), std=(1.0, 2.0, 4.0)))
     out = network.normalise(torch.full((1, 3, 8, 8), 0.5))
     assert torch.allclose(out[0, :, 0, 0], torch.tensor([0.4, 0.15, 0.05]))
+
+
+def test_contrast_is_stretched_before_the_normalisation() -> None:
+    plain, stretched = (build_network(make_spec(contrast=c), seed=0).eval() for c in (None, (0.3, 0.7)))
+    x = torch.rand(4, 1, 28, 28)
+    curve = 0.02 * x + 0.98 * ((x - 0.3) / 0.4).clamp(0, 1)
+    assert torch.allclose(stretched(x), plain(curve), atol=1e-6)
+    assert not torch.allclose(stretched(x), plain(x), atol=1e-3)
+    assert stretched.state_dict().keys() == plain.state_dict().keys()
+
+
+@given(st.floats(0, 0.98), st.floats(0.01, 1))
+def test_stretched_contrast_is_nowhere_flat_and_stays_in_the_range(low: float, length: float) -> None:
+    stretch = ContrastStretch(low, min(1.0, low + length))
+    x = torch.linspace(0, 1, 501, requires_grad=True)
+    y = stretch(x)
+    slope, = torch.autograd.grad(y.sum(), x)
+    assert float(slope.min()) >= 0.02 - 1e-6
+    assert (y.min().item(), y.max().item()) == pytest.approx((0, 1), abs=1e-6)
+    assert (y.diff() > 0).all()
+
+
+def test_gradient_through_stretched_contrast_has_the_sign_of_the_one_behind_it() -> None:
+    network = build_network(make_spec(contrast=(0.3, 0.7)), seed=0).eval()
+    x = torch.rand(4, 1, 28, 28, requires_grad=True)
+    curve = network.contrast(x).detach().requires_grad_(True)
+    through, = torch.autograd.grad(network(x).sum(), x)
+    behind, = torch.autograd.grad(network.head(network.trunk(network.normalise(curve))).sum(), curve)
+    assert torch.equal(through.sign(), behind.sign())
 
 
 def test_wrong_batch_shape_is_explained() -> None:
