@@ -93,8 +93,9 @@ class NetworkSpec:
                 raise ValueError(f"expected {wanted} value(s) in {name} for in_shape {self.in_shape}, got {values}")
         if min(self.std) <= 0:
             raise ValueError(f"expected every std above 0, got {self.std}")
-        if self.contrast is not None and not (len(self.contrast) == 2 and 0 <= self.contrast[0] < self.contrast[1] <= 1):
-            raise ValueError(f"expected contrast (low, high) with 0 <= low < high <= 1, got {self.contrast}; try None")
+        ends = self.contrast
+        if ends is not None and not (len(ends) == 2 and 0 <= ends[0] < ends[1] <= 1):
+            raise ValueError(f"expected contrast (low, high) with 0 <= low < high <= 1, got {ends}; try None")
         if self.scale == 0:
             raise ValueError("expected a scale other than 0, got 0; try 1.0")
 
