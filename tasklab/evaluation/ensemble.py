@@ -139,7 +139,7 @@ def ensemble(
     deep: list[Settings] = [
         APGD(steps=200 if full else 50, restarts=10 if full else 4, objective=aim, **shared),
         APGD(steps=200 if full else 50, restarts=5 if full else 1, objective=sweep, **shared),
-        Square(steps=1000 if full else 125, tries=16, **shared),
+        Square(steps=1000 if full else 250, tries=16 if full else 8, **shared),
     ]
     if aim == sweep:
         del deep[1]

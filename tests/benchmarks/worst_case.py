@@ -1,10 +1,10 @@
 """How robust the shipped systems are, and whether the ensemble that says so is strong and quick: one results page.
 
-    python -m tests.benchmarks.worst_case [--folder F] [--systems ...] [--eps ...] [--n 1000] [--compare 500]
+    python -m tests.benchmarks.worst_case [--folder F] [--systems ...] [--eps ...] [--n 1000] [--compare 300]
 
-Four tables: the worst case that `tasklab worst --preset standard` finds; adversarially trained systems in pairs, image
-by image; the same ensemble beside torchattacks' AutoAttack and PGD-200 × 10 on the first images, with times; and which
-honesty check fires on whose own loss. Finished
+Five tables: the worst case that `tasklab worst --preset standard` finds; the same on the whole test set for systems
+that withstand it; adversarially trained systems in pairs, image by image; the same ensemble beside torchattacks'
+AutoAttack and PGD-200 × 10 on the first images, with times; and which honesty check fires on whose own loss. Finished
 cells are kept in the folder and read when asked for again, unless a system, an attack or an image has changed; the page
 is written anew after each cell.
 """
@@ -34,8 +34,10 @@ FOLDER = Path("runs/robustness")
 EPS = (0.1, 0.2, 0.3)
 REPORTED = ("mnist-int", "mnist-deepbe", "mnist-deepbe-hinge", "mnist-rbc", "mnist-tra-at")
 REPORT_EPS = (0.1, 0.3)
-PAIRS = (("mnist-tra-at", "mnist-rbc-at-margin"),)
+PAIRS = (("mnist-tra-at", "mnist-rbc-at-margin"), ("mnist-tra-at-contrast", "mnist-rbc-at-contrast"))
 """Trained by one recipe, but for the task."""
+WHOLE, WHOLE_EPS = ("mnist-tra-at-contrast", "mnist-rbc-at-contrast"), 0.3
+"""Attacked on all test images too, at this ε."""
 
 
 def kept(file: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def circumstances(threads: int) -> dict[str, Any]:
 
 
 def comparison(name: str, system: System, test: data.ImageSet, eps: float, folder: Path) -> dict[str, Any]:
-    """One cell of the second table."""
+    """One cell of the comparison."""
     from importlib.metadata import version
 
     images, labels = test.x(), test.labels
@@ -71,7 +73,7 @@ def comparison(name: str, system: System, test: data.ImageSet, eps: float, folde
 
 
 def report(name: str, system: System, test: data.ImageSet, eps: float, folder: Path) -> dict[str, Any]:
-    """One line of the third table: every check on PGD-20 on the system's own loss, last iterate."""
+    """One line of the checks: every check on PGD-20 on the system's own loss, last iterate."""
     claim = PGD(eps=eps, steps=20, objective="train", keep="last")
     key = digest(system, test.x(), test.labels, [(settings.name, Entry(settings)) for settings in battery(claim)])
 
@@ -83,7 +85,7 @@ def report(name: str, system: System, test: data.ImageSet, eps: float, folder: P
 
 
 def pair(first: WorstRow, second: WorstRow, test: data.ImageSet, folder: Path) -> dict[str, Any]:
-    """Two finished cells of the first table on the same images: who alone withstands how many, and McNemar's p."""
+    """Two finished cells of the worst case on the same images: who alone withstands how many, and McNemar's p."""
     standing = []
     for row in (first, second):
         found = worst_case(zoo.load(row.system), test, row.eps, folder=cell_folder(folder / "worst", row))
@@ -93,6 +95,15 @@ def pair(first: WorstRow, second: WorstRow, test: data.ImageSet, folder: Path) -
             "first_alone": int((a & ~b).sum()), "second_alone": int((b & ~a).sum()), "p": mcnemar(a, b)}
 
 
+def halves(row: WorstRow, test: data.ImageSet, folder: Path) -> dict[str, Any]:
+    """A finished cell on a whole set, with what stands in its first and in its second half."""
+    found = worst_case(zoo.load(row.system), test, row.eps, folder=cell_folder(folder / "worst", row))
+    standing = found.decoded == found.labels
+    middle = len(standing) // 2
+    return {"system": row.system, "eps": row.eps, "n": len(standing), "clean": row.clean.correct,
+            "standing": int(standing.sum()), "first_half": int(standing[:middle].sum()), "cpu_seconds": row.cpu}
+
+
 def trained_to_withstand(system: System) -> bool:
     """Whether most images will stand, so that every attacker takes all its time on them."""
     defence = system.card.get("recipe", {}).get("defence") or {}
@@ -100,8 +111,8 @@ def trained_to_withstand(system: System) -> bool:
 
 
 def run(
-    systems: Sequence[str], *, eps: Sequence[float], n: int, compared: int, defended: int, reported: int, folder: Path,
-    tell: Callable[[Results], object],
+    systems: Sequence[str], *, eps: Sequence[float], n: int, compared: int, defended: int, reported: int, whole: bool,
+    folder: Path, tell: Callable[[Results], object],
 ) -> Results:
     """Measure, or read what has been measured, and tell the results after each cell."""
     results = Results(n=n, compared=compared, defended=defended, reported=reported)
@@ -119,6 +130,11 @@ def run(
         for r in REPORT_EPS if reported and name in REPORTED else ():
             results.reports.append(report(name, system, sets[reported], r, folder))
             tell(results)
+        if whole and name in WHOLE:
+            everything = data.load("mnist", "test")
+            for row in stream_worst_rows({name: system}, everything, [WHOLE_EPS], folder=folder / "worst"):
+                results.whole.append(halves(row, everything, folder))
+                tell(results)
     cells = {(row.system, row.eps): row for row in results.worst}
     for first, second in PAIRS:
         for r in eps:
@@ -136,11 +152,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--page", type=Path, default=zoo.folder(), help="where robustness.md and .json go")
     parser.add_argument("--systems", nargs="+", default=list(zoo.names("mnist")), help="(default: all on MNIST)")
     parser.add_argument("--eps", type=float, nargs="+", default=list(EPS), help="(default: 0.1 0.2 0.3)")
-    parser.add_argument("--n", type=int, default=1000, help="images of the first table; 0: none (default: 1000)")
-    parser.add_argument("--compare", type=int, default=500, help="of the second; 0: none (default: 500)")
-    parser.add_argument("--defended", type=int, default=50,
-                        help="of the second, on adversarially trained systems, which take longest (default: 50)")
-    parser.add_argument("--report", type=int, default=200, help="of the third; 0: none (default: 200)")
+    parser.add_argument("--n", type=int, default=1000, help="images of the worst case; 0: none (default: 1000)")
+    parser.add_argument("--compare", type=int, default=300, help="of the comparison; 0: none (default: 300)")
+    parser.add_argument("--defended", type=int, default=100,
+                        help="of it on adversarially trained systems, which take longest (default: 100)")
+    parser.add_argument("--report", type=int, default=200, help="of the checks; 0: none (default: 200)")
+    parser.add_argument("--whole", action=argparse.BooleanOptionalAction, default=True,
+                        help=f"all test images at {WHOLE_EPS:g} for {' and '.join(WHOLE)} (default: yes)")
     parser.add_argument("--threads", type=int, default=1, help="(default: 1)")
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
@@ -152,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{done[0]} worst cases, {done[1]} comparisons, {done[2]} reports", flush=True)
 
     run(given.systems, eps=given.eps, n=given.n, compared=given.compare, defended=given.defended,
-        reported=given.report, folder=given.folder, tell=tell)
+        reported=given.report, whole=given.whole, folder=given.folder, tell=tell)
 
 
 if __name__ == "__main__":
