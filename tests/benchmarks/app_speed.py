@@ -104,7 +104,8 @@ def _changed(page: Any, before: str) -> None:
 
 def _switch(page: Any, title: str) -> float:
     link = page.get_by_test_id("stTopNavLink").filter(has_text=title)
-    return timed(lambda: (link.click(), page.wait_for_timeout(20), settled(page)))
+    before = page.evaluate(SHOWN)
+    return timed(lambda: (link.click(), _changed(page, before)))
 
 
 def main(repeats: str = "10") -> None:

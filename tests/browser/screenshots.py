@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from typing import Any
 
@@ -11,9 +12,14 @@ SIZES = {"wide": (1280, 800), "phone": (390, 844)}
 FOLDER = ROOT / "screenshots"
 
 
-def main(slug: str = "", query: str = "") -> None:
+def main() -> None:
     """Each size in light and dark, as whole pages, into the folder ``screenshots``."""
-    slugs = [slug] if slug else sorted(file.stem for file in (ROOT / "app" / "app_pages").glob("*.py"))
+    pages = sorted(file.stem for file in (ROOT / "app" / "app_pages").glob("*.py"))
+    parser = argparse.ArgumentParser(prog="python -m tests.browser.screenshots")
+    parser.add_argument("page", nargs="?", choices=pages, help="(default: all)")
+    parser.add_argument("query", nargs="?", default="", help="of the address, such as data=mnist")
+    given = parser.parse_args()
+    slugs, query = [given.page] if given.page else pages, given.query
     FOLDER.mkdir(exist_ok=True)
     with serving() as address, browsing() as browser:
         for each in slugs:
@@ -38,4 +44,4 @@ def _draw(page: Any, address: str, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main()
