@@ -14,7 +14,8 @@ KINDS = (
     "rbc-at-margin",
 )
 SETS = ("digits", "mnist")
-NAMES = [f"{dataset}-{kind}" for dataset in SETS for kind in KINDS]
+CONTRAST = ("mnist-tra-at-contrast", "mnist-rbc-at-contrast")
+NAMES = [*(f"{dataset}-{kind}" for dataset in SETS for kind in KINDS), *CONTRAST]
 
 
 def needs(dataset: str) -> None:
@@ -69,6 +70,32 @@ def test_positive_control_an_undefended_softmax_falls(name: str) -> None:
     test = data.load(zoo.card(name)["data"]["name"], "test").subset(100)
     result = attack(zoo.load(name), test.x(), test.labels, PGD(eps=0.3, steps=40))
     assert result.accuracy < 0.05
+
+
+class Straight(torch.nn.Module):
+    """A layer forwards, the identity backwards: what hides behind the layer's slope is in the open."""
+
+    def __init__(self, layer: torch.nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + (self.layer(x) - x).detach()
+
+
+@pytest.mark.parametrize("name", CONTRAST)
+def test_stretched_contrast_hides_nothing_from_a_gradient(name: str) -> None:
+    needs("mnist")
+    test = data.load("mnist", "test").subset(100)
+    own, opened = zoo.load(name), zoo.load(name)
+    opened.network.contrast = Straight(opened.network.contrast)
+    assert torch.equal(opened.outputs(test.x()), own.outputs(test.x()))
+    settings = PGD(eps=0.3, steps=20)
+    plain, straight = (attack(system, test.x(), test.labels, settings) for system in (own, opened))
+    assert 0.85 < plain.accuracy <= straight.accuracy + 0.01
+    assert plain.share(plain.zero_gradient) == 0
+    beyond = attack(own, test.x(), test.labels, PGD(eps=0.6, steps=20))
+    assert beyond.accuracy < 0.1, "a ball that reaches across the stretch breaks it, as it must"
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:

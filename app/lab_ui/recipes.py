@@ -35,6 +35,7 @@ DEFENCES = ("none", "adversarial", "gaussian", "uniform")
 CODES = ("binary", "gray")
 LOSSES = ("mse", "hinge", "bce")
 GAPS = ("abnormal", "floor")
+STRETCH = (0.3, 0.7)
 WATCHED = 100
 """Validation pictures that are attacked after each epoch."""
 
@@ -60,6 +61,8 @@ HELP = {
     "n": "How many training pictures. Fewer train faster, and worse.",
     "arch": "The small one trains in seconds on this machine; the others want a graphics card.",
     "width": "Channels of the small network.",
+    "contrast": "Grey values from 0.3 to 0.7 are stretched from black to white, so that an attack of up to 0.3 hardly "
+    "changes a black or a white pixel. It helps where pictures are nearly black and white.",
     "parametrisation": "scaled: the output layer has the size of S (or of the line), so one learning rate serves all. "
     "paper: it has not, as published, and a large S trains slowly.",
     "average": "Decay of the running average of the weights, which is what is kept. 0 keeps the last weights.",
@@ -91,6 +94,7 @@ def controls(dataset: str, seed: int) -> Training:
                             key="train_arch", bind=URL, help=HELP["arch"])
         width = st.select_slider("Its width", (4, 8, 16, 32, 64), 32, key="train_width", bind=URL, help=HELP["width"],
                                  disabled=not ARCHITECTURES[arch].has_width)
+        stretched = st.toggle("Stretch contrast", key="train_contrast", bind=URL, help=HELP["contrast"])
         rate = st.number_input("Learning rate", 1e-5, 1.0, usual.lr, 0.001, format="%.4f", key="train_lr", bind=URL)
         batch = st.select_slider("Pictures a step", (16, 32, 64, 128), 32, key="train_batch", bind=URL)
         average = st.select_slider("Average of the weights", (0.0, 0.9, 0.99, 0.999), 0.99, key="train_average",
@@ -107,6 +111,7 @@ def controls(dataset: str, seed: int) -> Training:
         name="my-system", data=dataset, n=None if size >= info.sizes[0] else size,
         task=make_task(name, num_classes=info.num_classes, **settings), recipe=recipe, arch=arch,
         width=width if ARCHITECTURES[arch].has_width else 32, device=device,
+        contrast=STRETCH if stretched else None,
         watch=Watch(eps=watched, steps=10, images=WATCHED),
     )
 
@@ -116,6 +121,8 @@ def described(training: Training) -> str:
     task, recipe = training.task, training.recipe
     parts = [named(task), f"{training.n or DATASETS[training.data].sizes[0]:,} pictures of {training.data}",
              f"{recipe.epochs} epoch{'s' * (recipe.epochs > 1)}"]
+    if training.contrast:
+        parts.append("contrast stretched")
     return ", ".join(parts + ([against(recipe.defence)] if recipe.defence else []))
 
 

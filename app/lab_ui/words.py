@@ -10,6 +10,7 @@ VARIANTS = {
     "at": "trained under attack",
     "at-train": "trained under attacks on its loss",
     "at-margin": "trained under attacks on its margin",
+    "at-contrast": "trained under attacks on its margin, contrast stretched",
     "gn": "trained on noise",
     "hinge": "hinge loss",
 }

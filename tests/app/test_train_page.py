@@ -127,6 +127,7 @@ CONTROLS: dict[str, tuple[dict[str, str], Any]] = {
              lambda t: (t.width, t.recipe.lr, t.recipe.batch_size, t.recipe.average, t.recipe.seed)
              == (8, 0.02, 64, 0.9, 7)),
     "watch": ({"train_watch": "0.1"}, lambda t: t.watch.eps == 0.1),
+    "contrast": ({"train_contrast": "true"}, lambda t: t.contrast == (0.3, 0.7)),
     "network": ({"train_arch": "resnet18"}, lambda t: (t.arch, t.width) == ("resnet18", 32)),
 }
 
