@@ -14,7 +14,7 @@ KINDS = (
     "rbc-at-margin",
 )
 SETS = ("digits", "mnist")
-CONTRAST = ("mnist-tra-at-contrast", "mnist-rbc-at-contrast")
+CONTRAST = ("mnist-tra-contrast", "mnist-tra-at-contrast", "mnist-rbc-at-contrast")
 NAMES = [*(f"{dataset}-{kind}" for dataset in SETS for kind in KINDS), *CONTRAST]
 
 
@@ -92,7 +92,8 @@ def test_stretched_contrast_hides_nothing_from_a_gradient(name: str) -> None:
     assert torch.equal(opened.outputs(test.x()), own.outputs(test.x()))
     settings = PGD(eps=0.3, steps=20)
     plain, straight = (attack(system, test.x(), test.labels, settings) for system in (own, opened))
-    assert 0.85 < plain.accuracy <= straight.accuracy + 0.01
+    assert plain.accuracy <= straight.accuracy + 0.01
+    assert plain.accuracy > (0.85 if "-at-" in name else 0.4), "without the stretch, nothing would be left of the latter"
     assert plain.share(plain.zero_gradient) == 0
     beyond = attack(own, test.x(), test.labels, PGD(eps=0.6, steps=20))
     assert beyond.accuracy < 0.1, "a ball that reaches across the stretch breaks it, as it must"

@@ -11,6 +11,7 @@ VARIANTS = {
     "at-train": "trained under attacks on its loss",
     "at-margin": "trained under attacks on its margin",
     "at-contrast": "trained under attacks on its margin, contrast stretched",
+    "contrast": "contrast stretched",
     "gn": "trained on noise",
     "hinge": "hinge loss",
 }

@@ -15,7 +15,7 @@ from tasklab.system import System
 from tasklab.tasks import RBC, TRA, Task
 from tests.benchmarks import rivals, worst_case
 from tests.benchmarks.rivals import AUTO, LONG, RAW, STANDARD, Found
-from tests.benchmarks.robustness_page import Results, page
+from tests.benchmarks.robustness_page import CONTRAST, Results, page
 
 EPS = 0.6
 
@@ -117,6 +117,14 @@ def test_a_pair_is_read_from_its_finished_cells(
     assert found["first_alone"] > 0 and 0 < found["p"] <= 1
     text = page(Results(n=8, compared=0, defended=0, reported=0, pairs=[found]), {})
     assert f"| tra | rbc | 0.01 | {found['both']} | {found['first_alone']} |" in text
+
+
+def test_contrast_is_told_once_all_four_are_measured(images: torch.Tensor) -> None:
+    system = small(TRA(num_classes=4))
+    rows = list(stream_worst_rows(dict.fromkeys(CONTRAST, system), (images, system.predict(images)), [0.01]))
+    whole, part = (page(Results(n=8, compared=0, defended=0, reported=0, worst=some), {}) for some in (rows, rows[1:]))
+    assert f"| stretched | under attack | {rows[0].worst.accuracy.percent()} |" in whole
+    assert "or the contrast?" in whole and "or the contrast?" not in part
 
 
 @pytest.mark.parametrize("n", ["0"])
