@@ -110,11 +110,11 @@ def _contrast(results: Results) -> list[str]:
         for name, (grey, trained) in CONTRAST.items()
     ]
     return [
-        "Worst case found, in %, of four networks that answer with ten scores. Where grey values are *stretched*, those "
-        "from 0.3 to 0.7 are drawn out from black to white before the network sees them, and beyond hardly a slope is "
-        "left (`--contrast 0.3 0.7` in training): an attack of ε ≤ 0.3 can do little to a pixel that is black or white, "
-        "and most of MNIST's are. The first two rows differ in nothing else. The last two differ in width and inner "
-        "attack too, as their cards say.",
+        "Worst case found, in %, of four networks that answer with ten scores. Where grey values are *stretched*, "
+        "those from 0.3 to 0.7 are drawn out from black to white before the network sees them, and beyond hardly a "
+        "slope is left (`--contrast 0.3 0.7` in training): an attack of ε ≤ 0.3 can do little to a pixel that is black "
+        "or white, and most of MNIST's are. The first two rows differ in nothing else. The last two differ in width "
+        "and inner attack too, as their cards say.",
         "",
         to_markdown(pd.DataFrame(table)),
     ]
