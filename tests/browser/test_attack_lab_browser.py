@@ -202,7 +202,8 @@ def test_the_file_taken_away_drags_without_a_server(visit: Any, browser: Any, tm
         tab.page.get_by_role("button", name="ε to drag (one HTML file)").click()
     file = tmp_path / "scene.html"
     download.value.save_as(file)
-    context = browser.new_context(viewport={"width": 390, "height": 844}, offline=True)
+    phone: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    context = browser.new_context(**phone, offline=True)
     page, asked = context.new_page(), []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(file.as_uri())
@@ -214,7 +215,12 @@ def test_the_file_taken_away_drags_without_a_server(visit: Any, browser: Any, tm
     slider.press("Home")
     page.evaluate("() => new Promise(requestAnimationFrame)")
     assert all("correct" in words for words in page.locator("[data-part^=chip] .tl-chip").all_inner_texts())
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    box = slider.bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert page.locator("[data-part=epsword]").inner_text() == "ε = 0.50"
+    assert any("correct" not in words for words in page.locator("[data-part^=chip] .tl-chip").all_inner_texts())
+    assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [390, 390]
     assert asked == [file.as_uri()]
     context.close()
 
