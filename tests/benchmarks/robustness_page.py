@@ -33,7 +33,7 @@ class Results:
     defended: int
     reported: int
     worst: list[WorstRow] = field(default_factory=list)
-    whole: list[dict[str, Any]] = field(default_factory=list)
+    across: list[dict[str, Any]] = field(default_factory=list)
     pairs: list[dict[str, Any]] = field(default_factory=list)
     comparison: list[dict[str, Any]] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)
@@ -44,7 +44,7 @@ def write(results: Results, about: dict[str, Any], folder: Path) -> None:
     values = {
         "machine": about,
         "worst": [row.to_dict() for row in _sorted(results)],
-        "whole": sorted(results.whole, key=_place),
+        "across": sorted(results.across, key=_place),
         "pairs": results.pairs,
         "comparison": sorted(results.comparison, key=_place),
         "reports": sorted(results.reports, key=_place),
@@ -70,8 +70,8 @@ def page(results: Results, about: dict[str, Any]) -> str:
         lines += ["", "## The worst case found", "", *_worst(results)]
     if found := _contrast(results):
         lines += ["", "## The training, or the contrast?", "", *found]
-    if results.whole:
-        lines += ["", "## On the whole test set", "", *_whole(results)]
+    if results.across:
+        lines += ["", "## Across the whole test set", "", *_across(results)]
     if results.pairs:
         lines += ["", "## Adversarially trained, in pairs", "", *_pairs(results)]
     if results.comparison:
@@ -120,8 +120,8 @@ def _contrast(results: Results) -> list[str]:
     ]
 
 
-def _whole(results: Results) -> list[str]:
-    rows = sorted(results.whole, key=_place)
+def _across(results: Results) -> list[str]:
+    rows = sorted(results.across, key=_place)
     table = [
         {
             "system": row["system"], "ε": f"{row['eps']:g}", "n": str(row["n"]),
@@ -137,10 +137,10 @@ def _whole(results: Results) -> list[str]:
         "MNIST's test images are not in random order: its first half, and so the first images in every other table "
         "here, is the harder one. Figures published for the whole set, such as those under AutoAttack on its authors' "
         "list (Croce & Hein 2020; ε = 0.3: Madry's network 88.5, TRADES' 92.8, CROWN-IBP's 94.0, the best 96.34), "
-        "compare with these.",
+        "compare with these: each fifth image of the whole set.",
         "",
-        f"    tasklab worst {' '.join(row['system'] for row in rows)} --eps {rows[0]['eps']:g} --preset standard "
-        f"--n {rows[0]['n']}",
+        f"    python -m tests.benchmarks.worst_case --n 0 --compare 0 --defended 0 --report 0 --systems "
+        f"{' '.join(row['system'] for row in rows)}",
         "",
         to_markdown(pd.DataFrame(table)),
     ]
@@ -182,9 +182,9 @@ def _comparison(results: Results) -> list[str]:
         table.append(line)
     outside = sum(one["outside"] for row in rows for one in row["attackers"].values())
     return [
-        f"The first {results.compared} images ({results.defended} on adversarially trained systems), every attacker in "
-        "one process and one thread, one after the other on the same images; whatever they say of themselves, an image "
-        "is broken if the system itself, in float32, no longer reads its label in an image of the ball. *AutoAttack* "
+        f"The first {results.compared} images ({results.defended} where training was under attack or contrast is "
+        "stretched), every attacker in one process and one thread, one after the other on the same images; whatever "
+        "they say of themselves, an image is broken if the system itself, in float32, no longer reads its label in an image of the ball. *AutoAttack* "
         "is torchattacks' (APGD on cross-entropy, targeted APGD, targeted FAB, with the 10 steps each that "
         "torchattacks gives them, and Square with 5,000 queries) on the classes' scores with None as a further class, "
         "`system.as_logits()`; for TRA also on the network's own logits. *PGD-200 × 10* climbs the margin. Before the "

@@ -111,7 +111,7 @@ def test_a_pair_is_read_from_its_finished_cells(
     found = worst_case.pair(first, second, test, tmp_path)
     split = worst_case.halves(first, test, tmp_path)
     assert (split["n"], split["standing"]) == (8, first.worst.correct) and 0 <= split["first_half"] <= 4
-    assert "## On the whole test set" in page(Results(n=8, compared=0, defended=0, reported=0, whole=[split]), {})
+    assert "## Across the whole test set" in page(Results(n=8, compared=0, defended=0, reported=0, across=[split]), {})
     assert found["both"] + found["first_alone"] == first.worst.correct
     assert found["both"] + found["second_alone"] == second.worst.correct
     assert found["first_alone"] > 0 and 0 < found["p"] <= 1
