@@ -184,13 +184,13 @@ def _comparison(results: Results) -> list[str]:
     return [
         f"The first {results.compared} images ({results.defended} where training was under attack or contrast is "
         "stretched), every attacker in one process and one thread, one after the other on the same images; whatever "
-        "they say of themselves, an image is broken if the system itself, in float32, no longer reads its label in an image of the ball. *AutoAttack* "
-        "is torchattacks' (APGD on cross-entropy, targeted APGD, targeted FAB, with the 10 steps each that "
-        "torchattacks gives them, and Square with 5,000 queries) on the classes' scores with None as a further class, "
-        "`system.as_logits()`; for TRA also on the network's own logits. *PGD-200 × 10* climbs the margin. Before the "
-        f"clock starts, 64 images go through the network once; what takes under {SHORT:g} s of the processor is run "
-        f"{REPEATS} times, and the median counts. *They alone broke*: images that a rival fooled and the ensemble did "
-        "not.",
+        "they say of themselves, an image is broken if the system itself, in float32, no longer reads its label in an "
+        "image of the ball. *AutoAttack* is torchattacks' (APGD on cross-entropy, targeted APGD, targeted FAB, with "
+        "the 10 steps each that torchattacks gives them, and Square with 5,000 queries) on the classes' scores with "
+        "None as a further class, `system.as_logits()`; for TRA also on the network's own logits. *PGD-200 × 10* "
+        "climbs the margin. Before the clock starts, 64 images go through the network once; what takes under "
+        f"{SHORT:g} s of the processor is run {REPEATS} times, and the median counts. *They alone broke*: "
+        "images that a rival fooled and the ensemble did not.",
         "",
         f"In {len(strong)} of {len(rows)} cells no rival leaves fewer images standing (by more than {SLACK:g} points); "
         f"the ensemble takes at most a fifth of AutoAttack's processor time in {len(quick)} of {len(rows)}. "

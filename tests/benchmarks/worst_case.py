@@ -5,8 +5,8 @@
 Five tables: the worst case that `tasklab worst --preset standard` finds; the same across the whole test set for systems
 that withstand it; adversarially trained systems in pairs, image by image; the ensemble beside torchattacks' AutoAttack
 and PGD-200 × 10 on the first images, with times; and which honesty check fires on whose own loss. Finished cells are
-kept in the folder and read when asked for again, unless a system, an attack or an image has changed; the page is written
-anew after each cell.
+kept in the folder and read when asked for again, unless a system, an attack or an image has changed; the page is
+written anew after each cell.
 """
 
 from __future__ import annotations
