@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread answer
 
 import streamlit as st
 
+from lab_ui.warming import warm
 from tasklab.course import PAGES, notebook_of
 
 st.set_page_config(page_title="tasklab", page_icon="🎯", layout="wide")
@@ -18,3 +19,4 @@ st.navigation(
      for slug in there],
     position="top",
 ).run()
+warm()  # after the page, which is not to wait for it

@@ -131,10 +131,15 @@ def _check(scenario: Scenario, name: str, key: str, aim: str) -> None:
 def _answer(scenario: Scenario, name: str, key: str, aim: str, fine: bool) -> Sweep:
     _check(scenario, name, key, aim)
     settings = dataclasses.replace(scenario.settings(aim), eps=0.0)  # results are kept for every ε alike
-    grid, more = (COARSE, STOPS) if scenario.attack in TOGETHER else ((), COARSE)
+    together = scenario.attack in TOGETHER
+    grid, more = (COARSE, STOPS) if together else ((), COARSE)
     parts = [tuple(grid), tuple(stop for stop in more if stop not in grid) if fine else ()]
     known = {stop for part in parts for stop in part}
-    parts.append(tuple(stop for stop in (0.0, scenario.eps) if stop not in known))
+    missing = tuple(stop for stop in (0.0, scenario.eps) if stop not in known)
+    if missing and together and not fine:  # one more beside the others costs next to nothing
+        parts = [(*grid, *missing)]
+    else:
+        parts.append(missing)
     found = [_sweep(name, shelf.stamp(name), scenario.data, scenario.image, settings, scenario.target, part)
              for part in parts if part]
     whole = found[0]

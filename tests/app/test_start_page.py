@@ -164,10 +164,18 @@ def test_its_code_gives_its_answers() -> None:
     }
 
 
-def test_it_needs_no_torch() -> None:
-    code = (f"import sys; from streamlit.testing.v1 import AppTest; sys.path.insert(0, {str(ROOT / 'app')!r})\n"
+def test_it_needs_no_torch_and_brings_it_once_it_is_shown() -> None:
+    code = (f"import sys, threading, time; from streamlit.testing.v1 import AppTest; sys.path.insert(0, {str(ROOT / 'app')!r})\n"
+            "from lab_ui import warming; pause = 0; warming._load = lambda then=warming._load: until(then)\n"
+            "def until(then):\n"
+            "    while not pause: time.sleep(0.01)\n"
+            "    warming.PAUSE = 0; then()\n"
             f"at = AppTest.from_file({str(APP)!r}, default_timeout=120).run()\n"
             "assert not at.exception\n"
-            "print([name for name in ('torch', 'torchvision', 'sklearn') if name in sys.modules])")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("[]\n")
+            "heavy = ('torch', 'torchvision', 'sklearn')\n"
+            "print([name for name in heavy if name in sys.modules])\n"
+            "pause = 1\n"
+            "[each.join() for each in threading.enumerate() if each.name == 'warming']\n"
+            "print('torch' in sys.modules)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
+    assert done.stdout.endswith("[]\nTrue\n")

@@ -19,7 +19,18 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]
-READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+SETTLED = """() => {
+    const app = document.querySelector('[data-testid=stApp]');
+    const charts = [...document.querySelectorAll('[data-testid=stPlotlyChart]')];
+    const head = '.lab-lead, .st-front, [data-testid=stAlert]';
+    return app && app.dataset.testScriptState === 'notRunning'
+        && charts.every(c => c.querySelector('.main-svg'))
+        && !document.querySelector('[data-testid=stSkeleton]')
+        && !document.querySelector('[data-stale=true]')
+        && !document.querySelector('.lab-live')  // a training in the page
+        && (document.querySelector(head)
+            || [...document.querySelectorAll('*')].some(each => each.shadowRoot?.querySelector(head)));
+}"""
 
 
 def chromium() -> str | None:
@@ -75,16 +86,4 @@ def browsing() -> Iterator[Any]:
 
 def settled(page: Any, timeout: float = 240.0) -> None:
     """Wait until the script has run, its charts are drawn, and nothing is stale."""
-    page.wait_for_selector(READY, timeout=timeout * 1000)
-    page.wait_for_selector(".lab-lead, .st-front, [data-testid=stAlert]", timeout=timeout * 1000)
-    page.wait_for_function(
-        """() => {
-            const charts = [...document.querySelectorAll('[data-testid=stPlotlyChart]')];
-            return document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'
-                && charts.every(c => c.querySelector('.main-svg'))
-                && !document.querySelector('[data-testid=stSkeleton]')
-                && !document.querySelector('[data-stale=true]')
-                && !document.querySelector('.lab-live');  // a training in the page
-        }""",
-        timeout=timeout * 1000,
-    )
+    page.wait_for_function(SETTLED, timeout=timeout * 1000)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.serving import READY
+from tests.browser.serving import settled
 from tests.browser.visiting import Visit
 
 CHANGED = "before => { const e = document.querySelectorAll('.lab-live img')[1]; return e && e.src !== before; }"
@@ -15,9 +15,9 @@ CHANGED = "before => { const e = document.querySelectorAll('.lab-live img')[1]; 
 def drawn(tab: Visit) -> None:
     """Training has ended, and the squares can be clicked."""
     tab.page.wait_for_selector("[data-testid=stPlotlyChart] .main-svg")
-    tab.page.wait_for_selector(READY)
+    settled(tab.page)
     tab.page.wait_for_timeout(1000)
-    tab.page.wait_for_selector(READY)
+    settled(tab.page)
 
 
 def test_training_moves_the_picture_until_it_is_stopped(visit: Any) -> None:
