@@ -165,7 +165,8 @@ def test_its_code_gives_its_answers() -> None:
 
 
 def test_it_needs_no_torch_and_brings_it_once_it_is_shown() -> None:
-    code = (f"import sys, threading, time; from streamlit.testing.v1 import AppTest; sys.path.insert(0, {str(ROOT / 'app')!r})\n"
+    code = ("import sys, threading, time; from streamlit.testing.v1 import AppTest\n"
+            f"sys.path.insert(0, {str(ROOT / 'app')!r})\n"
             "from lab_ui import warming; pause = 0; warming._load = lambda then=warming._load: until(then)\n"
             "def until(then):\n"
             "    while not pause: time.sleep(0.01)\n"
