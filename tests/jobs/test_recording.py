@@ -21,7 +21,7 @@ def test_every_shipped_system_of_digits_has_its_curves() -> None:
 def test_what_is_recorded_is_whole(name: str) -> None:
     entry = recorded()[name]
     training = Training.from_dict(entry["settings"])
-    assert entry["settings"] == Training.from_dict(settings_of(name)).to_dict(), "as the command would train it today"
+    assert training == Training.from_dict(settings_of(name)), "as the command would train it today"
     assert [row["epoch"] for row in entry["epochs"]] == list(range(1, training.recipe.epochs + 1))
     assert all(set(row) == {"epoch", *KEPT} for row in entry["epochs"])
     assert entry["epochs"][entry["epoch"] - 1]["best"]

@@ -131,9 +131,9 @@ def test_stretched_contrast_is_nowhere_flat_and_stays_in_the_range(low: float, l
     x = torch.linspace(0, 1, 501, requires_grad=True)
     y = stretch(x)
     slope, = torch.autograd.grad(y.sum(), x)
-    assert float(slope.min()) >= 0.02 - 1e-6
-    assert (y.min().item(), y.max().item()) == pytest.approx((0, 1), abs=1e-6)
-    assert (y.diff() > 0).all()
+    assert slope.min().item() >= 0.02 - 1e-6
+    assert (y.min().item(), y.max().item()) == pytest.approx((0, 1), abs=1e-4)
+    assert (y.detach().diff() > 0).all()
 
 
 def test_gradient_through_stretched_contrast_has_the_sign_of_the_one_behind_it() -> None:
