@@ -49,7 +49,7 @@ STOPWATCH = """(looks) => {
       const now = performance.now();
       const shown = looks && seen === null ? eval(looks) : undefined;
       if (began !== undefined && shown !== undefined && shown !== before) seen = now - began;
-      if (began !== undefined && ran && settled()) done([seen, now - began]);
+      if (began !== undefined && ran && (!looks || seen !== null) && settled()) done([seen, now - began]);
       else requestAnimationFrame(look);
     };
     look();
