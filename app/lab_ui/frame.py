@@ -203,17 +203,21 @@ def close_page(
         st.code(code, language="python")
         with st.container(horizontal=True):
             for name, table in (tables or {}).items():
-                st.download_button(f"{name} (CSV)", table.to_csv(index=False), f"{lab.slug}_{name}.csv", "text/csv",
-                                   key=f"csv {name}")
+                _download(f"{name} (CSV)", table.to_csv(index=False), f"{lab.slug}_{name}.csv", f"csv {name}")
             for name, figure in (figures or {}).items():
-                st.download_button(f"{name} (HTML figure)", _Page(figure), f"{lab.slug}_{name}.html", "text/html",
-                                   key=f"html {name}")
+                _download(f"{name} (HTML figure)", _Page(figure), f"{lab.slug}_{name}.html", f"html {name}")
             for name, (make, words) in (files or {}).items():
-                st.download_button(words, make, name, "text/html", key=f"file {name}")
+                _download(words, make, name, f"file {name}")
         own, *more = notebooks_of(lab.slug)
         further = f" (and {' and '.join(f'`{name}`' for name in more)})" if more else ""
         st.markdown(f"The notebook of this page is `{own}`{further}; "
                     "`tasklab notebooks build --student --to course` writes them all.")
+
+
+def _download(words: str, text: str | Callable[[], str], name: str, key: str) -> None:
+    """A button for a file. It starts no run: a run that starts drops the word that the file is made, for good."""
+    st.download_button(words, text, name, "text/csv" if name.endswith(".csv") else "text/html", key=key,
+                       on_click="ignore")
 
 
 @dataclass(frozen=True)

@@ -198,8 +198,11 @@ def test_a_link_repeats_the_page_in_another_tab(visit: Any) -> None:
 def test_the_file_taken_away_drags_without_a_server(visit: Any, browser: Any, tmp_path: Path) -> None:
     tab = visit(told())
     tab.page.get_by_text("Code, link, files").click()
+    tab.still()
+    sent = len(tab.sent)
     with tab.page.expect_download() as download:
         tab.page.get_by_role("button", name="ε to drag (one HTML file)").click()
+    assert len(tab.sent) == sent + 1  # the file is asked for, and no run that would drop the answer
     file = tmp_path / "scene.html"
     download.value.save_as(file)
     phone: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}

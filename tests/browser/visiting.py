@@ -36,6 +36,10 @@ class Visit:
         if message.type == "error" and "/_stcore/" not in message.location.get("url", ""):
             self.errors.append(message.text)
 
+    def still(self) -> None:
+        """Wait until nothing moves under the hand."""
+        self.page.wait_for_function(STILL)
+
     @property
     def elsewhere(self) -> list[str]:
         """What it asked of others than the app's own server."""
@@ -46,7 +50,7 @@ class Visit:
         """What axe finds wrong with the page as it stands."""
         from axe_playwright_python.sync_playwright import Axe
 
-        self.page.wait_for_function(STILL)  # nothing is half faded
+        self.still()  # nothing is half faded
         found = Axe().run(self.page).response["violations"]
         return [f"{v['impact']} {v['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
                 for v in found for node in v["nodes"]]
