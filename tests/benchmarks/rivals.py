@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from statistics import median
 from typing import Any
 
@@ -160,6 +161,22 @@ def described(found: list[Found]) -> dict[str, Any]:
             for one in found
         },
     }
+
+
+def joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What `described` says of blocks of images one after the other, as one; the machine is the first block's."""
+    starts = [0, *accumulate(part["n"] for part in parts)]
+
+    def one(name: str) -> dict[str, Any]:
+        found = [part["attackers"][name] for part in parts]
+        sums = {key: sum(some[key] for some in found)
+                for key in ("standing", "seconds", "cpu_seconds", "outside", "left_what_standard_broke")}
+        missed = [start + image for start, some in zip(starts, found, strict=False)
+                  for image in some["broke_what_standard_did_not"]]
+        stages = [sum(left) for left in zip(*(some["stages"] for some in found), strict=True)]
+        return sums | {"stages": stages, "broke_what_standard_did_not": missed}
+
+    return parts[0] | {"n": starts[-1], "attackers": {name: one(name) for name in parts[0]["attackers"]}}
 
 
 class _Outputs(nn.Module):

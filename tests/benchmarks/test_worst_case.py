@@ -85,16 +85,22 @@ def test_cells_are_kept_and_the_page_holds_them(
     system = small(RBC(num_classes=4, S=1))
     test = ImageSet(name="noise", split="test", images=(255 * images).byte(), labels=system.predict(images),
                     classes=("0", "1", "2", "3"), mean=(0.5,), std=(0.25,))
-    standing = torch.tensor([True, False])
+    standing = torch.tensor([True, False, False, False])
     told = [Found(name=STANDARD, standing=standing, seconds=1.0, cpu=1.0, outside=0),
-            Found(name=AUTO, standing=~standing, seconds=10.0, cpu=10.0, outside=0, stages=(2, 2, 2, 1)),
+            Found(name=AUTO, standing=~standing, seconds=10.0, cpu=10.0, outside=0, stages=(4, 3, 3, 3)),
             Found(name=LONG, standing=standing, seconds=2.0, cpu=2.0, outside=0)]
     calls: list[float] = []
     monkeypatch.setattr(worst_case, "compare", lambda *given: calls.append(given[3]) or told)
-    cells = [worst_case.comparison("it", system, test, eps, tmp_path) for eps in (0.1, 0.1, 0.2)]
-    assert calls == [0.1, 0.2] and cells[0] == cells[1]
-    assert json.loads(json.dumps(cells[0]))["attackers"][AUTO]["broke_what_standard_did_not"] == [0]
-    text = page(Results(n=0, compared=2, defended=2, reported=0, comparison=cells[1:]), {"threads": 1})
+    less = worst_case.comparison("it", system, test.subset(4), 0.1, tmp_path, block=4)
+    cells = [worst_case.comparison("it", system, test, eps, tmp_path, block=4) for eps in (0.1, 0.1, 0.2)]
+    assert calls == [0.1, 0.1, 0.2, 0.2], "one call for each new block"
+    assert cells[0] == cells[1] == json.loads(json.dumps(cells[0]))
+    for cell, blocks in ((less, 1), (cells[0], 2)):
+        auto = cell["attackers"][AUTO]
+        assert (cell["n"], auto["standing"]) == (4 * blocks, 3 * blocks)
+        assert auto["stages"] == [4 * blocks, 3 * blocks, 3 * blocks, 3 * blocks]
+        assert (auto["seconds"], auto["broke_what_standard_did_not"]) == (10.0 * blocks, [0, 4][:blocks])
+    text = page(Results(n=0, compared=8, defended=8, reported=0, comparison=cells[1:]), {"threads": 1})
     assert "In 2 of 2 cells no rival leaves fewer images standing" in text
     assert "processor time in 2 of 2" in text and "| 0.10 (0.10) |" in text
 

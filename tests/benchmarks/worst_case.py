@@ -1,6 +1,6 @@
 """How robust the shipped systems are, and whether the ensemble that says so is strong and quick: one results page.
 
-    python -m tests.benchmarks.worst_case [--folder F] [--systems ...] [--eps ...] [--n 1000] [--compare 300]
+    python -m tests.benchmarks.worst_case [--folder F] [--systems ...] [--eps ...] [--n 1000] [--compare 1000]
 
 Five tables: the worst case that `tasklab worst --preset standard` finds; the same across the whole test set for systems
 that withstand it; adversarially trained systems in pairs, image by image; the ensemble beside torchattacks' AutoAttack
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tasklab import data, zoo
 from tasklab.attacks import PGD
@@ -27,7 +28,7 @@ from tasklab.evaluation.honesty import battery
 from tasklab.evaluation.worst_table import cell_folder
 from tasklab.system import System
 from tests.benchmarks.attack_speed import machine
-from tests.benchmarks.rivals import blind, compare, described
+from tests.benchmarks.rivals import blind, compare, described, joined
 from tests.benchmarks.robustness_page import Results, write
 
 FOLDER = Path("runs/robustness")
@@ -38,6 +39,9 @@ PAIRS = (("mnist-tra-at", "mnist-rbc-at-margin"), ("mnist-tra-at-contrast", "mni
 """Trained by one recipe, but for the task."""
 ACROSS, ACROSS_EPS, STRIDE = ("mnist-tra-at-contrast", "mnist-rbc-at-contrast"), 0.3, 5
 """Attacked across the whole test set too, at this ε, on each fifth image."""
+
+BLOCK = 50
+"""Systems made to withstand attacks are compared in blocks of so many images: a longer comparison goes on from them."""
 
 
 def kept(file: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -55,21 +59,24 @@ def circumstances(threads: int) -> dict[str, Any]:
     return machine(threads)
 
 
-def comparison(name: str, system: System, test: data.ImageSet, eps: float, folder: Path) -> dict[str, Any]:
-    """One cell of the comparison."""
+def comparison(name: str, system: System, test: data.ImageSet, eps: float, folder: Path, block: int) -> dict[str, Any]:
+    """One cell of the comparison, from blocks of so many images that are kept one by one."""
     from importlib.metadata import version
 
+    def part(images: Tensor, labels: Tensor) -> dict[str, Any]:
+        key = digest(system, images, labels, [(f"torchattacks {version('torchattacks')}", entry)
+                                              for entry in ensemble(system.task, eps, "standard")])
+
+        def make() -> dict[str, Any]:
+            about = circumstances(torch.get_num_threads())
+            return described(compare(system, images, labels, eps)) | {"machine": about}
+
+        return kept(folder / "compare" / f"{name}-{eps:g}-{key[:12]}.json", make)
+
     images, labels = test.x(), test.labels
-    key = digest(system, images, labels, [(f"torchattacks {version('torchattacks')}", entry)
-                                          for entry in ensemble(system.task, eps, "standard")])
-
-    def make() -> dict[str, Any]:
-        about = circumstances(torch.get_num_threads())
-        found = described(compare(system, images, labels, eps))
-        eyes = {what: share.value for what, share in blind(system, images, labels).items()}
-        return found | {"zero_gradient": eyes, "machine": about}
-
-    return {"system": name, "eps": eps} | kept(folder / "compare" / f"{name}-{eps:g}-{key[:12]}.json", make)
+    parts = [part(*some) for some in zip(images.split(block), labels.split(block), strict=True)]
+    eyes = {what: share.value for what, share in blind(system, images, labels).items()}
+    return {"system": name, "eps": eps} | joined(parts) | {"zero_gradient": eyes}
 
 
 def report(name: str, system: System, test: data.ImageSet, eps: float, folder: Path) -> dict[str, Any]:
@@ -123,9 +130,9 @@ def run(
             for row in stream_worst_rows({name: system}, sets[n], eps, folder=folder / "worst"):
                 results.worst.append(row)
                 tell(results)
-        size = defended if made_to_withstand(system) else compared
+        size, block = (defended, BLOCK) if made_to_withstand(system) else (compared, compared)
         for r in eps if size else ():
-            results.comparison.append(comparison(name, system, sets[size], r, folder))
+            results.comparison.append(comparison(name, system, sets[size], r, folder, block))
             tell(results)
         for r in REPORT_EPS if reported and name in REPORTED else ():
             results.reports.append(report(name, system, sets[reported], r, folder))
@@ -153,9 +160,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--systems", nargs="+", default=list(zoo.names("mnist")), help="(default: all on MNIST)")
     parser.add_argument("--eps", type=float, nargs="+", default=list(EPS), help="(default: 0.1 0.2 0.3)")
     parser.add_argument("--n", type=int, default=1000, help="images of the worst case; 0: none (default: 1000)")
-    parser.add_argument("--compare", type=int, default=300, help="of the comparison; 0: none (default: 300)")
-    parser.add_argument("--defended", type=int, default=50,
-                        help="of it on systems made to withstand attacks, which take longest (default: 50)")
+    parser.add_argument("--compare", type=int, default=1000, help="of the comparison; 0: none (default: 1000)")
+    parser.add_argument("--defended", type=int, default=200,
+                        help="of it on systems made to withstand attacks, which take longest (default: 200)")
     parser.add_argument("--report", type=int, default=200, help="of the checks; 0: none (default: 200)")
     parser.add_argument("--across", action=argparse.BooleanOptionalAction, default=True,
                         help=f"each fifth test image at {ACROSS_EPS:g} for {' and '.join(ACROSS)} (default: yes)")
