@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,7 @@ from lab_ui.frame import Lab
 from lab_ui.words import AIM_NOTES, AIMS, HELP, title
 from tasklab.attacks import OBJECTIVES, Settings
 from tasklab.figures.scene import how
-from tasklab.figures.scene_sweep import STOPS, Sweep, joined, sweep
+from tasklab.figures.scene_sweep import STOPS, Sweep, joined, sweep_each
 from tasklab.figures.scene_walk import Walk, walk
 from tasklab.scenario import ATTACKS, Scenario
 from tasklab.tasks import INT, RBC, Task
@@ -44,15 +45,46 @@ def answers(scenario: Scenario, lab: Lab, *, fine: bool, progress: Callable[[flo
         fine: whether many ε are asked for, rather than a few.
         progress: called with the share done and with words, before each part.
     """
+    return each(
+        scenario, lambda name, aim: _check(scenario, name, lab.key(name), aim),
+        lambda name, aims: _answer(scenario, name, aims, fine),
+        lambda share, name, aim: progress(share, f"{title(lab.key(name))}, aimed at {AIMS[aim]}"),
+    )
+
+
+def each(
+    scenario: Scenario, check: Callable[[str, str], object], work: Callable[[str, Sequence[str]], Sequence[Sweep]],
+    progress: Callable[[float, str, str], object] = lambda share, name, aim: None,
+) -> Found:
+    """What work makes of each system under each objective, under several at once where the attack can.
+
+    Args:
+        scenario: the systems, the objectives and the attack.
+        check: raises an error for a system and an objective that do not go together.
+        work: a sweep for each of a system's objectives.
+        progress: called with the share done, before each system and objective.
+    """
     found: Found = {}
-    pairs = [(name, aim) for aim in scenario.objectives for name in scenario.systems]
-    for place, (name, aim) in enumerate(pairs):
-        progress(place / len(pairs), f"{title(lab.key(name))}, aimed at {AIMS[aim]}")
-        try:
-            found[name, aim] = _answer(scenario, name, lab.key(name), aim, fine)
-        except ValueError as error:
-            found[name, aim] = str(error)
-    return found
+    aims = scenario.objectives
+    pairs = [(name, aim) for aim in aims for name in scenario.systems]
+    groups = [(name, aims) for name in scenario.systems if aims]
+    if scenario.attack not in TOGETHER:
+        groups = [(name, (aim,)) for name, aim in pairs]
+    for place, (name, some) in enumerate(groups):
+        progress(place / len(groups), name, some[0])
+        good = []
+        for aim in some:
+            try:
+                check(name, aim)
+                good.append(aim)
+            except (ValueError, OSError) as error:
+                found[name, aim] = str(error)
+        if good:
+            try:
+                found |= {(name, aim): one for aim, one in zip(good, work(name, good), strict=True)}
+            except ValueError as error:
+                found |= {(name, aim): str(error) for aim in good}
+    return {pair: found[pair] for pair in pairs}
 
 
 def fine_key(scenario: Scenario) -> str:
@@ -128,9 +160,8 @@ def _check(scenario: Scenario, name: str, key: str, aim: str) -> None:
         raise Refused("The target is the picture's own class. Choose another target.")
 
 
-def _answer(scenario: Scenario, name: str, key: str, aim: str, fine: bool) -> Sweep:
-    _check(scenario, name, key, aim)
-    settings = dataclasses.replace(scenario.settings(aim), eps=0.0)  # results are kept for every ε alike
+def _answer(scenario: Scenario, name: str, aims: Sequence[str], fine: bool) -> list[Sweep]:
+    settings = dataclasses.replace(scenario.settings(aims[0]), eps=0.0)  # results are kept for every ε alike
     together = scenario.attack in TOGETHER
     grid, more = (COARSE, STOPS) if together else ((), COARSE)
     parts = [tuple(grid), tuple(stop for stop in more if stop not in grid) if fine else ()]
@@ -140,22 +171,22 @@ def _answer(scenario: Scenario, name: str, key: str, aim: str, fine: bool) -> Sw
         parts = [(*grid, *missing)]
     else:
         parts.append(missing)
-    found = [_sweep(name, shelf.stamp(name), scenario.data, scenario.image, settings, scenario.target, part)
-             for part in parts if part]
-    whole = found[0]
-    for one in found[1:]:
-        whole = joined(whole, one)
-    return whole
+    found = [
+        _sweeps(name, shelf.stamp(name), scenario.data, scenario.image, settings, tuple(aims), scenario.target, part)
+        for part in parts if part
+    ]
+    return [reduce(joined, of_one) for of_one in zip(*found, strict=True)]
 
 
-@st.cache_data(max_entries=800, show_spinner=False, hash_funcs=HASH)
-def _sweep(
-    name: str, stamp: str, dataset: str, index: int, settings: Settings, target: int | None, stops: tuple[float, ...]
-) -> Sweep:
+@st.cache_data(max_entries=400, show_spinner=False, hash_funcs=HASH)
+def _sweeps(
+    name: str, stamp: str, dataset: str, index: int, settings: Settings, aims: tuple[str, ...], target: int | None,
+    stops: tuple[float, ...],
+) -> list[Sweep]:
     system, images = shelf.system(name), shelf.test_set(dataset)
     assert images is not None
     x, y = images.x(index), images.labels[index : index + 1]
-    return sweep(system, x, y, settings, stops, target=None if target is None else y.new_tensor([target]))
+    return sweep_each(system, x, y, settings, aims, stops, target=None if target is None else y.new_tensor([target]))
 
 
 @st.cache_data(max_entries=200, show_spinner=False, hash_funcs=HASH)

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 from lab_ui import shelf
-from lab_ui.answers import HASH, TOGETHER, Found, check
+from lab_ui.answers import HASH, TOGETHER, Found, check, each
 from lab_ui.pad import Drawing
 from lab_ui.pictures import chip, image_tag
 from lab_ui.words import title
 from tasklab.attacks import Settings
 from tasklab.codecs import ABNORMAL
 from tasklab.data import DATASETS, draw_strokes, read_picture
-from tasklab.figures.scene_sweep import Sweep, sweep
+from tasklab.figures.scene_sweep import Sweep, sweep_each
 from tasklab.scenario import Scenario
 
 STOPS = tuple(k / 20 for k in range(11))
@@ -127,31 +127,29 @@ def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str])
         label: what it shows.
         keys: of systems, by their names.
     """
-    found: Found = {}
     stops = {*STOPS, scenario.eps} if scenario.attack in TOGETHER else {0.0, scenario.eps}
-    for aim in scenario.objectives:
-        for name in scenario.systems:
-            try:
-                system = shelf.system(name)
-                check(scenario, aim, system.task, title(keys[name]))
-                if scenario.target == label:
-                    raise ValueError("The target is the picture's own class. Choose another target.")
-                settings = dataclasses.replace(scenario.settings(aim), eps=0.0)  # kept for every ε alike
-                found[name, aim] = _sweep(name, shelf.stamp(name), x.numpy().tobytes(), tuple(x.shape), label,
-                                          settings, scenario.target, tuple(sorted(stops)))
-            except (ValueError, OSError) as error:
-                found[name, aim] = str(error)
-    return found
+
+    def fits(name: str, aim: str) -> None:
+        check(scenario, aim, shelf.system(name).task, title(keys[name]))
+        if scenario.target == label:
+            raise ValueError("The target is the picture's own class. Choose another target.")
+
+    def work(name: str, aims: Sequence[str]) -> list[Sweep]:
+        settings = dataclasses.replace(scenario.settings(aims[0]), eps=0.0)  # kept for every ε alike
+        return _sweeps(name, shelf.stamp(name), x.numpy().tobytes(), tuple(x.shape), label, settings, tuple(aims),
+                       scenario.target, tuple(sorted(stops)))
+
+    return each(scenario, fits, work)
 
 
 @st.cache_data(max_entries=400, show_spinner=False, hash_funcs=HASH)
-def _sweep(
-    name: str, stamp: str, pixels: bytes, shape: tuple[int, ...], label: int, settings: Settings, target: int | None,
-    stops: tuple[float, ...],
-) -> Sweep:
+def _sweeps(
+    name: str, stamp: str, pixels: bytes, shape: tuple[int, ...], label: int, settings: Settings,
+    aims: tuple[str, ...], target: int | None, stops: tuple[float, ...],
+) -> list[Sweep]:
     x = torch.frombuffer(bytearray(pixels), dtype=torch.float32).reshape(shape)
     wanted = None if target is None else torch.tensor([target])
-    return sweep(shelf.system(name), x, torch.tensor([label]), settings, stops, target=wanted)
+    return sweep_each(shelf.system(name), x, torch.tensor([label]), settings, aims, stops, target=wanted)
 
 
 STYLE = """

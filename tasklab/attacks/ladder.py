@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tasklab.attacks.engine import attack
 from tasklab.attacks.geometry import bounds, per_row, random_start, step
+from tasklab.attacks.objectives import Objective, as_objective
 from tasklab.attacks.pgd import FGSM, PGD
 from tasklab.attacks.result import AttackResult
 from tasklab.attacks.rows import Group, Loop, Rows, loop
@@ -19,19 +20,26 @@ from tasklab.attacks.runner import Runner
 from tasklab.attacks.settings import Settings
 from tasklab.models.fast import PLAIN
 from tasklab.system import System
+from tasklab.tasks import Task
+
+Climbed = str | Objective | Callable[[Task, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Ladder(PGD):
-    """PGD whose examples differ in ε and in the length of a step; ``eps`` is the largest."""
+    """PGD whose examples differ in ε and in the length of a step, and in what they climb where several are `_beside`.
+
+    ``eps`` is the largest; all radii come once for each objective.
+    """
 
     radii: tuple[float, ...]
     strides: tuple[float, ...]
+    climbed: int = 1
 
 
 def ladder(
     system: System, image: Tensor, label: Tensor, settings: Settings, radii: Sequence[float], *,
-    target: Tensor | None = None, index: int = 0,
+    objectives: Sequence[Climbed] = (), target: Tensor | None = None, index: int = 0,
 ) -> AttackResult:
     """What an attack makes of one picture at each of many radii; the result has one example for each radius.
 
@@ -44,6 +52,8 @@ def ladder(
         label: int64 ``(1,)``.
         settings: the attack; its own ``eps`` does not matter.
         radii: each ≥ 0, at least one.
+        objectives: climbed instead of the settings' own, as rows of one batch where none has parts; the result has
+            all radii for the first, then all for the next.
         target: int64 ``(1,)``, the class to reach, for ``targeted=True``.
         index: the example's number for its random starts.
 
@@ -62,15 +72,21 @@ def ladder(
         raise ValueError(f"expected one picture and its label, got {len(image)} and {len(label)}; try x[:1], y[:1]")
     if not radii:
         raise ValueError("expected at least one radius, got none; try (0.0, 0.1)")
-    rungs = [dataclasses.replace(settings, eps=float(radius), plan=PLAIN) for radius in radii]
-    n = len(rungs)
-    if type(settings) not in (PGD, FGSM):
+    climbs = [dataclasses.replace(settings, objective=one) for one in objectives] or [settings]
+    climbed = [as_objective(one.objective) for one in climbs]
+    at_once = type(settings) in (PGD, FGSM)
+    if len(climbs) > 1 and not (at_once and all(_single(one, system.task) for one in climbed)):
+        return _join([ladder(system, image, label, one, radii, target=target, index=index) for one in climbs])
+    rungs = [dataclasses.replace(climbs[-1], eps=float(radius), plan=PLAIN) for radius in radii]
+    if not at_once:
         indices = torch.tensor([index])
         return _join([attack(system, image, label, rung, targets=target, indices=indices) for rung in rungs])
-    shared = {field.name: getattr(settings, field.name) for field in dataclasses.fields(PGD)}
+    n = len(climbs) * len(rungs)
+    shared = {field.name: getattr(rungs[-1], field.name) for field in dataclasses.fields(PGD)}
     whole = _Ladder(**shared | {
-        "eps": max(rung.eps for rung in rungs), "plan": PLAIN, "radii": tuple(rung.eps for rung in rungs),
-        "strides": tuple(rung.stride for rung in rungs if isinstance(rung, PGD)),
+        "eps": max(rung.eps for rung in rungs), "radii": tuple(rung.eps for rung in rungs) * len(climbs),
+        "strides": tuple(rung.stride for rung in rungs if isinstance(rung, PGD)) * len(climbs),
+        "climbed": len(climbs), "objective": climbed[0] if len(climbs) == 1 else _beside(climbed),
     })
     found = attack(
         system, image.expand(n, *image.shape[1:]).contiguous(), label.expand(n).contiguous(), whole,
@@ -79,11 +95,34 @@ def ladder(
     return dataclasses.replace(found, settings=rungs[-1])
 
 
+def _single(objective: Objective, task: Task) -> bool:
+    return objective.of == "outputs" and objective.parts(task) == 1
+
+
+def _beside(objectives: Sequence[Objective]) -> Objective:
+    """Objectives without parts as one: a row's part says which of them it climbs."""
+    def value(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
+        found = z.new_zeros(len(z))
+        for place, objective in enumerate(objectives):
+            rows = (part == place).nonzero().squeeze(1)
+            if len(rows):
+                found[rows] = objective(task, z[rows], y[rows], torch.zeros_like(rows))
+        return found
+
+    def check(task: Task) -> None:
+        for objective in objectives:
+            objective.check(task)
+
+    return Objective(" beside ".join(one.name for one in objectives), value, check=check)
+
+
 @loop.register(_Ladder)
 def _climb(settings: _Ladder, run: Runner, group: Group, fooled: Tensor) -> Loop:
     """PGD's loop, each row in its own ball and with its own stride."""
     rows = Rows(run, group, settings, fooled, everyone=settings.keep != "first")
     place = rows.example + group.offset
+    if settings.climbed > 1:
+        rows.part = place // (len(settings.radii) // settings.climbed)
     flat = settings.norm == "l2"  # lengths of rows, rather than of pixels
     radius, stride = (
         torch.tensor(given, dtype=torch.float32, device=rows.origin.device)[place] for given in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from tasklab import data, zoo
 from tasklab.attacks import Settings
-from tasklab.attacks.ladder import ladder
+from tasklab.attacks.ladder import Climbed, ladder
 from tasklab.scenario import Scenario
 from tasklab.system import System
 from tasklab.tasks import Task
@@ -79,17 +80,32 @@ def sweep(
     >>> found.images.shape, found.at(0.2)
     (torch.Size([2, 1, 2, 2]), 1)
     """
+    (one,) = sweep_each(system, image, label, settings, (settings.objective,), stops, target=target)
+    return one
+
+
+def sweep_each(
+    system: System, image: Tensor, label: Tensor, settings: Settings, objectives: Sequence[Climbed],
+    stops: Sequence[float] = STOPS, *, target: Tensor | None = None,
+) -> list[Sweep]:
+    """`sweep` under each objective instead of the settings' own, in order, and at once where `ladder` can."""
     ordered = tuple(sorted({float(stop) for stop in stops}))
-    found = ladder(system, image, label, settings, ordered, target=target)
+    found = ladder(system, image, label, settings, ordered, objectives=objectives, target=target)
     z = system.read(torch.cat([image, found.images]))
     codec, own = system.task.codec, int(label)
     margins = codec.margins(z)[:, own]
-    return Sweep(
-        task=system.task, settings=found.settings, stops=ordered, clean=image, label=own, images=found.images,
-        outputs=z[1:], clean_outputs=z[0], decoded=found.decoded, clean_decoded=int(found.clean_decoded[0]),
-        margins=margins[1:], clean_margin=float(margins[0]), fooled=found.fooled, zero_gradient=found.zero_gradient,
-        unmoved=found.unmoved,
-    )
+
+    def of(place: int) -> Sweep:
+        here, after = (slice(place * len(ordered) + k, (place + 1) * len(ordered) + k) for k in (0, 1))
+        return Sweep(
+            task=system.task, settings=dataclasses.replace(found.settings, objective=objectives[place]), stops=ordered,
+            clean=image, label=own, images=found.images[here], outputs=z[after], clean_outputs=z[0],
+            decoded=found.decoded[here], clean_decoded=int(found.clean_decoded[0]), margins=margins[after],
+            clean_margin=float(margins[0]), fooled=found.fooled[here], zero_gradient=found.zero_gradient[here],
+            unmoved=found.unmoved[here],
+        )
+
+    return [of(place) for place in range(len(objectives))]
 
 
 def sweeps(scenario: Scenario, stops: Sequence[float] = STOPS) -> dict[tuple[str, str], Sweep]:
@@ -107,11 +123,12 @@ def sweeps(scenario: Scenario, stops: Sequence[float] = STOPS) -> dict[tuple[str
         raise ValueError(f"expected image in 0..{len(test) - 1}, got {scenario.image}")
     x, y = test.x(scenario.image), test.labels[scenario.image : scenario.image + 1]
     target = None if scenario.target is None else y.new_tensor([scenario.target])
-    systems = {name: zoo.load(name) for name in scenario.systems}
-    return {
-        (name, objective): sweep(system, x, y, scenario.settings(objective), stops, target=target)
-        for objective in scenario.objectives for name, system in systems.items()
-    }
+    aims = scenario.objectives
+    if not aims:
+        return {}
+    settings = scenario.settings(aims[0])
+    found = {name: sweep_each(zoo.load(name), x, y, settings, aims, stops, target=target) for name in scenario.systems}
+    return {(name, aim): found[name][place] for place, aim in enumerate(aims) for name in scenario.systems}
 
 
 def joined(first: Sweep, second: Sweep) -> Sweep:

@@ -48,6 +48,45 @@ def test_every_rung_is_the_attack_at_its_radius(settings: Settings, name: str) -
             assert getattr(found, field)[place] == getattr(alone, field)[0], (field, radius)
 
 
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("objectives", [("train", "margin"), ("margin", "bits", "sum_bits"), ("margin",)])
+@pytest.mark.parametrize("settings", [
+    FGSM(eps=0),
+    PGD(eps=0, steps=4, restarts=3, seed=7, keep="first"),
+    PGD(eps=0, steps=4, random_start=False, keep="best", norm="l2", criterion="evaded"),
+    Square(eps=0, steps=20),
+], ids=lambda s: f"{s.name}-{s.norm}")
+def test_objectives_side_by_side_are_each_alone(settings: Settings, objectives: tuple[str, ...], name: str) -> None:
+    system, image, label = problem(name)
+    found = ladder(system, image, label, settings, RADII, objectives=objectives, index=5)
+    assert len(found.images) == len(RADII) * len(objectives)
+    for place, objective in enumerate(objectives):
+        alone = ladder(system, image, label, dataclasses.replace(settings, objective=objective), RADII, index=5)
+        here = slice(place * len(RADII), (place + 1) * len(RADII))
+        assert torch.allclose(found.images[here], alone.images, atol=1e-6), objective
+        for field in ("decoded", "clean_decoded", "fooled", "zero_gradient", "unmoved"):
+            assert torch.equal(getattr(found, field)[here], getattr(alone, field)), (field, objective)
+
+
+def test_side_by_side_is_one_batch() -> None:
+    system, image, label = problem("rbc")
+    settings = PGD(eps=0, steps=4, random_start=False, keep="best")
+    calls: list[int] = []
+    with_hook = system.network.register_forward_hook(lambda *given: calls.append(len(given[2])))
+    for objectives in (("margin",), ("train", "margin")):
+        ladder(system, image, label, settings, RADII, objectives=objectives)
+    with_hook.remove()
+    assert len(calls) % 2 == 0 and calls[len(calls) // 2 :] == [2 * rows for rows in calls[: len(calls) // 2]]
+
+
+def test_each_objective_fits_its_task() -> None:
+    system, image, label = problem("rbc")
+    with pytest.raises(ValueError, match="expected task int"):
+        ladder(system, image, label, FGSM(eps=0), RADII, objectives=("margin", "up"))
+    with pytest.raises(ValueError, match="expected an objective that has a target"):
+        ladder(system, image, label, FGSM(eps=0, targeted=True), RADII, objectives=("margin", "bits"), target=label)
+
+
 def test_a_target_is_aimed_at_on_every_rung() -> None:
     system, image, label = problem("tra")
     target = (label + 1) % 4
