@@ -95,7 +95,7 @@ class NetworkSpec:
             raise ValueError(f"expected every std above 0, got {self.std}")
         ends = self.contrast
         if ends is not None and not (len(ends) == 2 and 0 <= ends[0] < ends[1] <= 1):
-            raise ValueError(f"expected contrast (low, high) with 0 <= low < high <= 1, got {ends}; try None")
+            raise ValueError(f"expected contrast (low, high) with 0 <= low < high <= 1, got {ends}; try (0.3, 0.7)")
         if self.scale == 0:
             raise ValueError("expected a scale other than 0, got 0; try 1.0")
 

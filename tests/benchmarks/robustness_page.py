@@ -113,8 +113,8 @@ def _contrast(results: Results) -> list[str]:
         "Worst case found, in %, of four networks that answer with ten scores. Where grey values are *stretched*, "
         "those from 0.3 to 0.7 are drawn out from black to white before the network sees them, and beyond hardly a "
         "slope is left (`--contrast 0.3 0.7` in training): an attack of ε ≤ 0.3 can do little to a pixel that is black "
-        "or white, and most of MNIST's are. The first two rows differ in nothing else. The last two differ in width "
-        "and inner attack too, as their cards say.",
+        "or white, and most of MNIST's are. The first two rows differ in nothing else, but for the release of torch "
+        "that trained them; the last two in width and inner attack too, as their cards say.",
         "",
         to_markdown(pd.DataFrame(table)),
     ]
