@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -93,6 +94,16 @@ def test_digits_are_divided_with_no_row_twice_and_classes_in_proportion():
     for part in parts:
         expected = everything * len(part) / 1797
         assert np.abs(np.bincount(part.labels.numpy()) - expected).max() <= 2
+
+
+def test_digits_are_read_without_scikit_learn_itself_or_through_it(monkeypatch):
+    rows = []
+    for barred, place in (("sklearn.datasets", loading.DIGITS), ("nothing", "elsewhere.csv")):
+        with monkeypatch.context() as patched:
+            patched.setitem(sys.modules, barred, None)  # an import of it would fail
+            patched.setattr(loading, "DIGITS", place)
+            rows.append(loading._digits_as_rows())
+    assert rows[0].shape == (1797, 65) and np.array_equal(*rows)
 
 
 @pytest.mark.parametrize("name", ["digits", "spirals", *REAL])
