@@ -9,14 +9,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread answer
 
 import streamlit as st
 
-from lab_ui.warming import warm
+from lab_ui.warming import wait, warm
 from tasklab.course import PAGES, notebook_of
 
 st.set_page_config(page_title="tasklab", page_icon="🎯", layout="wide")
 there = [slug for slug in PAGES if (Path(__file__).parent / "app_pages" / f"{slug}.py").exists()]
-st.navigation(
+page = st.navigation(
     [st.Page(f"app_pages/{slug}.py", title=notebook_of(slug).title, url_path=slug, default=slug == there[0])
      for slug in there],
     position="top",
-).run()
+)
+if page.url_path:  # all but Start
+    wait()
+page.run()
 warm()  # after the page, which is not to wait for it

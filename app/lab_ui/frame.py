@@ -198,17 +198,29 @@ def close_page(
     """
     if lab.lecture:
         return
-    with st.expander("Code, link, files"):
+    _take_away(lab.slug, code, tables or {}, figures or {}, files or {})
+
+
+@st.fragment
+def _take_away(
+    slug: str, code: str, tables: Mapping[str, DataFrame], figures: Mapping[str, Figure],
+    files: Mapping[str, tuple[Callable[[], str], str]],
+) -> None:
+    """What is behind the last bar of a page. It comes when it is opened: most visitors need none of it."""
+    bar = st.expander("Code, link, files", key="take_away", on_change="rerun")
+    if not bar.open:
+        return
+    with bar:
         st.markdown("The numbers of this page, with the library alone. Its address is a link to this very view.")
-        st.code(code, language="python")
+        st.code(code, language="python", wrap_lines=True)  # what scrolls sideways cannot be reached by keys
         with st.container(horizontal=True):
-            for name, table in (tables or {}).items():
-                _download(f"{name} (CSV)", table.to_csv(index=False), f"{lab.slug}_{name}.csv", f"csv {name}")
-            for name, figure in (figures or {}).items():
-                _download(f"{name} (HTML figure)", _Page(figure), f"{lab.slug}_{name}.html", f"html {name}")
-            for name, (make, words) in (files or {}).items():
+            for name, table in tables.items():
+                _download(f"{name} (CSV)", table.to_csv(index=False), f"{slug}_{name}.csv", f"csv {name}")
+            for name, figure in figures.items():
+                _download(f"{name} (HTML figure)", _Page(figure), f"{slug}_{name}.html", f"html {name}")
+            for name, (make, words) in files.items():
                 _download(words, make, name, f"file {name}")
-        own, *more = notebooks_of(lab.slug)
+        own, *more = notebooks_of(slug)
         further = f" (and {' and '.join(f'`{name}`' for name in more)})" if more else ""
         st.markdown(f"The notebook of this page is `{own}`{further}; "
                     "`tasklab notebooks build --student --to course` writes them all.")

@@ -1,4 +1,4 @@
-"""What is slow the first time in a process, done while nobody waits for it."""
+"""What is slow the first time in a process: done while nobody waits for it, or with a word to those who do."""
 
 from __future__ import annotations
 
@@ -11,14 +11,37 @@ import streamlit as st
 PAUSE = 1.0
 """Seconds in which the page that was asked for is sent, and others may come."""
 
+_word = st.components.v2.component(  # a component: what shows them is fetched while the imports go on
+    "tasklab_warming", html='<p role="status">One moment: PyTorch is being loaded, once for everybody.</p>',
+    css="p { margin: 0; font-size: 1.1rem; }", js="export default function () {}",
+)
+
+
+_ready = threading.Event()
+
 
 @st.cache_resource(show_spinner=False)
 def warm() -> None:
     """Import in the background, once, what most pages need: the first of them would wait seconds for torch."""
-    threading.Thread(target=_load, daemon=True, name="warming").start()
+    threading.Thread(target=_later, daemon=True, name="warming").start()
+
+
+def wait() -> None:
+    """Import now what most pages need, with a word while that takes its time."""
+    place = st.empty()  # in every run, so that what follows keeps its place
+    if not _ready.is_set():
+        with place:
+            _word(key="warming")
+        _load()
+        place.empty()
+
+
+def _later() -> None:
+    time.sleep(PAUSE)
+    _load()
 
 
 def _load() -> None:
-    time.sleep(PAUSE)
     for name in ("tasklab.attacks", "tasklab.figures", "tasklab.zoo", "plotly.graph_objects"):
         importlib.import_module(name)
+    _ready.set()

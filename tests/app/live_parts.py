@@ -31,3 +31,11 @@ def stop(scene: dict[str, Any]) -> int:
     away = [abs(eps - scene["eps"]) for eps in scene["stops"]]
     assert min(away) < 1e-6, "the page's own ε must be a stop"
     return away.index(min(away))
+
+
+def snippet(at: AppTest) -> str:
+    """The snippet that a page offers under its last bar."""
+    at.session_state["take_away"] = True
+    at.run()
+    assert not at.exception, [e.message for e in at.exception]
+    return str(at.code[0].value)

@@ -6,6 +6,7 @@ import contextlib
 import doctest
 import io
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from lab_ui import warming
 from tasklab import data, zoo
 from tasklab.attacks import OBJECTIVES
 from tasklab.scenario import ATTACKS
-from tests.app.live_parts import cells, refusals, shipped, stop
+from tests.app.live_parts import cells, refusals, shipped, snippet, stop
 from tests.systems import KEYS, small_zoo
 
 APP = Path(__file__).parents[2] / "app" / "streamlit_app.py"
@@ -84,7 +86,7 @@ def execute(at: AppTest) -> dict[tuple[str, str], int]:
     """What the snippet on the page decodes, run as a reader would."""
     space: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(at.code[0].value, "snippet", "exec"), space)
+        exec(compile(snippet(at), "snippet", "exec"), space)
     return space["decoded"]
 
 
@@ -120,8 +122,18 @@ def test_a_few_stops_come_at_once_and_more_when_the_scene_asks() -> None:
     assert len(scene(clean(at.run()))["stops"]) == 26  # another ε asks for nothing anew
 
 
+def test_the_word_about_torch_leaves_everything_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warming, "_ready", threading.Event())
+    at = start(**small_zoo().query)
+    assert warming._ready.is_set() and shipped(at, "warming") is None
+    first = [type(child) for child in at.main.children.values()]
+    assert [type(child) for child in clean(at.run()).main.children.values()] == first
+
+
 def test_the_table_holds_every_stop_and_the_file_is_the_scene() -> None:
     at = start(**small_zoo().query)
+    assert not at.main.get("download_button"), "nothing before it is opened"
+    assert "zoo" in snippet(at)
     assert {button.proto.label for button in at.main.get("download_button")} == {
         "attack (CSV)", "ε to drag (one HTML file)", "Step by step (one HTML file)"}
 
@@ -276,7 +288,7 @@ def test_a_damaged_file_is_named_and_the_others_go_on(monkeypatch: pytest.Monkey
     assert "“digits-empty” is damaged" in told
     assert "“digits-rbc” is damaged" in told
     assert charts(at) == 6  # TRA, DeepBE and RBC with S = 10
-    assert "digits-rbc\"" not in at.code[0].value
+    assert "digits-rbc\"" not in snippet(at)
 
 
 def test_no_system_at_all_says_where_to_put_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

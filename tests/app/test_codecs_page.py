@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from lab_ui import codec_panels
 from tasklab.tasks import Task
-from tests.app.live_parts import shipped
+from tests.app.live_parts import shipped, snippet
 
 APP = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 
@@ -40,7 +40,7 @@ def panels(at: AppTest) -> dict[str, dict[str, Any]]:
 def execute(at: AppTest) -> dict[str, int]:
     space: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(at.code[0].value, "snippet", "exec"), space)
+        exec(compile(snippet(at), "snippet", "exec"), space)
     return space["decoded"]
 
 
@@ -99,7 +99,7 @@ def test_a_link_holds_the_outputs_and_they_stay_when_a_setting_moves() -> None:
     clean(at.slider(key="codecs_S").set_value(50).run())
     clean(at.slider(key="codecs_alpha").set_value(0.0).run())
     assert panels(at)["rbc"]["start"] == [10, -10, 20, -20]
-    assert "[[44.5]]" in at.code[0].value
+    assert "[[44.5]]" in snippet(at)
     clean(at.slider(key="codecs_bits").set_value(5).run())  # four outputs no longer fit
     assert panels(at)["rbc"]["start"] == [-50, -50, -50, 50, 50]
     assert at.query_params["z_int"] == "44.5"
@@ -111,7 +111,7 @@ def test_outputs_that_nobody_moved_stay_too_and_the_snippet_says_what_is_shown()
     shown = panels(at)["rbc"]["start"]
     clean(at.slider(key="codecs_S").set_value(50).run())
     assert panels(at)["rbc"]["start"] == shown  # as the browser keeps them
-    assert str([shown]) in at.code[0].value
+    assert str([shown]) in snippet(at)
 
 
 @pytest.mark.parametrize("said", ["1,2", "☃", "nan,0,0,0", "1e9,0,0,0", "", ["x"] * 4, [10**400] * 4,

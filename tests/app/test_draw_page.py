@@ -20,7 +20,7 @@ import lab_ui.own_picture
 import lab_ui.pad
 from tasklab import zoo
 from tasklab.data import digit_strokes, draw_strokes
-from tests.app.live_parts import cells, refusals, shipped, stop
+from tests.app.live_parts import cells, refusals, shipped, snippet, stop
 from tests.app.visitors import clean, sentences, visit
 
 FOUR = ("tra", "deepbe", "int", "rbc")
@@ -64,7 +64,7 @@ def verdicts(at: AppTest) -> dict[str, list[int]]:
 def execute(at: AppTest) -> dict[tuple[str, str], int]:
     space: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(at.code[0].value, "snippet", "exec"), space)
+        exec(compile(snippet(at), "snippet", "exec"), space)
     return space["decoded"]
 
 
@@ -135,7 +135,7 @@ def test_an_upload_is_read_like_a_drawing() -> None:
     at = upload("my two.png", png(page))
     right = bodies(at)
     assert "systems read a <b>2</b>" in right
-    assert "read_picture('my two.png', \"digits\")" in at.code[0].value
+    assert "read_picture('my two.png', \"digits\")" in snippet(at)
 
 
 HOSTILE = {

@@ -19,6 +19,7 @@ from lab_ui import mapping
 from tasklab import data, zoo
 from tasklab.embedding import PCA, embed, read_features
 from tasklab.figures.maps import map_window
+from tests.app.live_parts import snippet
 from tests.app.visitors import clean, sentences, until, visit
 from tests.systems import small_zoo
 
@@ -68,7 +69,7 @@ def execute(at: AppTest) -> dict[str, Any]:
     """What the snippet on the page finds, run as a reader would."""
     space: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(at.code[0].value, "snippet", "exec"), space)
+        exec(compile(snippet(at), "snippet", "exec"), space)
     return space
 
 
@@ -185,7 +186,7 @@ def test_nonsense_in_a_link_is_dropped(key: str, value: str) -> None:
 def test_another_choice_of_systems_leaves_no_system_behind() -> None:
     at = start(feature_map_kind="PCA", systems=["tra", "rbc"], feature_map_system="rbc")
     clean(at.multiselect(key="systems").set_value(["tra", "int"]).run())
-    assert 'zoo.load("digits-tra")' in at.code[0].value
+    assert 'zoo.load("digits-tra")' in snippet(at)
 
 
 def test_perplexities_fit_the_number_of_points() -> None:

@@ -15,6 +15,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from tasklab import data, zoo
+from tests.app.live_parts import snippet
 from tests.app.visitors import clean, sentences, visit
 from tests.systems import small_zoo
 
@@ -56,7 +57,7 @@ def execute(at: AppTest) -> dict[str, Any]:
     """What the snippet on the page reads, run as a reader would."""
     space: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(at.code[0].value, "snippet", "exec"), space)
+        exec(compile(snippet(at), "snippet", "exec"), space)
     return space["readings"]
 
 
@@ -132,7 +133,7 @@ def test_what_a_system_does_not_have_is_one_sentence_and_the_rest_stays() -> Non
     assert len(charts(at)) == 1
     at = start(systems=["tra"], objective="unclipped")
     assert "each system says why" in bodies(at)
-    assert not at.code
+    assert "Code, link, files" not in [bar.label for bar in at.expander]
 
 
 def test_a_class_that_is_not_among_few_pictures() -> None:

@@ -18,6 +18,7 @@ from lab_ui.planes import Plane, Training
 from tasklab import data
 from tasklab.attacks import PGD, attack
 from tasklab.tasks import make_task
+from tests.app.live_parts import snippet
 
 PAGE = Path(__file__).parents[2] / "app" / "app_pages" / "regions.py"
 QUICK = {"regions_epochs": "10", "regions_n": "100"}
@@ -202,7 +203,7 @@ def test_no_task_asks_for_one() -> None:
 def test_the_snippet_says_what_the_page_says(query: dict[str, str | list[str]]) -> None:
     at, space = shown(**query), dict[str, Any]()
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(at.code[0].value, "snippet", "exec"), space)
+        exec(compile(snippet(at), "snippet", "exec"), space)
     for name, found in space["found"].items():
         title = {"tra": "TRA", "int": "INT", "rbc": "RBC", "deepbe": "DeepBE"}[name]
         assert f"<b>{title} {100 * found.flat_share:.0f} %</b>" in lead(at)

@@ -18,6 +18,7 @@ from lab_ui import jobs, reports
 from lab_ui.reports import CURVES
 from tasklab import zoo
 from tasklab.evaluation.studies import keep_studies, kept_study, row_of
+from tests.app.live_parts import snippet
 from tests.app.visitors import clean, scheduling, sentences, until, visit
 
 SHIPPED = zoo.folder()
@@ -176,7 +177,7 @@ def test_what_the_lesson_says_of_rbc_is_so() -> None:
 def test_the_snippet_gives_the_page_s_numbers() -> None:
     study = study_of("digits-rbc")
     at = visit("robust")
-    code = at.code[0].value.replace("queries=100", "queries=1")
+    code = snippet(at).replace("queries=100", "queries=1")
     space: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(code, "snippet", "exec"), space)

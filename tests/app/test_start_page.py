@@ -19,6 +19,7 @@ from lab_ui import opening
 from tasklab import data
 from tasklab.course import PAGES
 from tasklab.scenario import Scenario
+from tests.app.live_parts import snippet
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "app" / "streamlit_app.py"
@@ -158,7 +159,7 @@ def test_there_is_a_way_to_every_page() -> None:
 def test_its_code_gives_its_answers() -> None:
     at, space, found = start(), dict[str, Any](), opening.read()
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(at.code[0].value, space)
+        exec(snippet(at), space)
     assert space["decoded"] == {
         objective: [each["decoded"] for each in found["views"][objective]["reads"]] for objective in ("train", "margin")
     }

@@ -22,6 +22,7 @@ from tasklab.jobs.recording import recorded
 from tasklab.jobs.training import Training
 from tasklab.system import System
 from tasklab.training import Adversarial, GaussianNoise, UniformNoise
+from tests.app.live_parts import snippet
 
 SMALL: dict[str, str | list[str]] = {"train_epochs": "1", "train_n_digits": "200", "train_width": "4"}
 
@@ -187,7 +188,7 @@ def test_a_training_from_click_to_attack(monkeypatch: pytest.MonkeyPatch) -> Non
     torch.set_num_threads(1)
     monkeypatch.chdir(job.folder)
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(at.code[0].value, "snippet", "exec"), space)
+        exec(compile(snippet(at), "snippet", "exec"), space)
     assert [each.accuracy for each in space["epochs"]] == [pytest.approx(event["accuracy"])]
     assert space["epochs"][0].own_loss_accuracy == pytest.approx(event["own_loss_accuracy"])
     again = System.load(job.folder / "digits-my-first-try.safetensors")

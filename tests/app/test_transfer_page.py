@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from tasklab import data, zoo
 from tasklab.attacks import PGD
 from tasklab.evaluation import transfer
+from tests.app.live_parts import snippet
 from tests.app.visitors import clean, sentences, visit
 from tests.systems import small_zoo
 
@@ -93,7 +94,7 @@ def test_the_snippet_gives_the_numbers_of_the_page(query: dict[str, str | list[s
         at = reveal(at)
     space: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(at.code[0].value, "snippet", "exec"), space)
+        exec(compile(snippet(at), "snippet", "exec"), space)
     assert len(space["tables"]) == len(grids(at)) >= 2
     for table, grid in zip(space["tables"].values(), grids(at), strict=True):
         told = table.set_index("threat")

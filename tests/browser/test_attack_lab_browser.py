@@ -56,6 +56,7 @@ def verdicts(tab: Visit) -> list[str]:
 
 
 def eps(tab: Visit) -> float:
+    tab.page.evaluate("() => new Promise(requestAnimationFrame)")
     return float(tab.page.locator("[data-part=epsword]").inner_text().split("=")[1])
 
 
@@ -105,7 +106,6 @@ def test_keys_move_epsilon_one_stop_at_a_time_and_nothing_else(visit: Any) -> No
     assert eps(tab) == 0
     for k in range(4):
         slider.press("ArrowRight")
-        tab.page.evaluate("() => new Promise(requestAnimationFrame)")
         assert eps(tab) == pytest.approx(0.02 * (k + 1))
     assert slider.get_attribute("aria-valuetext") == "ε = 0.08"
     assert len(tab.sent) == sent
@@ -198,6 +198,8 @@ def test_a_link_repeats_the_page_in_another_tab(visit: Any) -> None:
 def test_the_file_taken_away_drags_without_a_server(visit: Any, browser: Any, tmp_path: Path) -> None:
     tab = visit(told())
     tab.page.get_by_text("Code, link, files").click()
+    tab.page.get_by_role("button", name="ε to drag (one HTML file)").wait_for()
+    settled(tab.page)
     tab.still()
     sent = len(tab.sent)
     with tab.page.expect_download() as download:

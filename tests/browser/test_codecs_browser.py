@@ -58,6 +58,8 @@ def test_a_marker_dragged_along_the_line_goes_through_gaps_and_classes(tab: Visi
     assert classes == sorted(classes)
     tab.page.wait_for_timeout(1500)
     assert len(tab.sent) == sent + 1, "one message when it rests"
+    tab.page.get_by_text("Code, link, files").click()
+    tab.page.locator("[data-testid=stCode]").wait_for()
     settled(tab.page)
     assert f"z = torch.tensor([[{values(tab, 'int')[0]}]]" in tab.page.locator("[data-testid=stCode]").text_content()
 

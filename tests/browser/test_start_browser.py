@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.serving import settled
+from tests.browser.serving import serving, settled
 from tests.browser.visiting import Visit
 
 
@@ -65,3 +65,16 @@ def test_a_stop_opens_its_page(address: str, browser: Any) -> None:
         tab.page.get_by_text("One picture. Four answers.").wait_for()
     finally:
         tab.close()
+
+
+def test_who_waits_for_torch_is_told_so_once(browser: Any) -> None:
+    with serving(TASKLAB_DATA="/nowhere") as address:
+        for told in (True, False):
+            tab = Visit(browser, f"{address}/attack_lab", moving=True)
+            word = tab.page.get_by_text("PyTorch is being loaded")
+            if told:
+                word.wait_for()
+            tab.page.locator(".tl-chip").first.wait_for()
+            settled(tab.page)
+            assert word.count() == 0
+            tab.close()
