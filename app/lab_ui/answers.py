@@ -71,6 +71,7 @@ def each(
     if scenario.attack not in TOGETHER:
         groups = [(name, (aim,)) for name, aim in pairs]
     for place, (name, some) in enumerate(groups):
+        st.session_state.get("here")  # a run that has been overtaken by another ends at a look at the session's state
         progress(place / len(groups), name, some[0])
         good = []
         for aim in some:

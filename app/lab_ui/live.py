@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 import torch
 
+from lab_ui.heard import heard
 from tasklab.data import ImageSet
 from tasklab.figures.scene_files import script, stylesheet
 
@@ -63,11 +64,12 @@ def scene(
     """
 
     def rested() -> None:
-        on_eps(float(st.session_state[key].eps))
+        if (eps := heard(key, "eps")) is not None:
+            on_eps(float(eps))
 
     def finer() -> None:
-        if on_finer is not None:
-            on_finer(str(st.session_state[key].finer))
+        if on_finer is not None and (wish := heard(key, "finer")) is not None:
+            on_finer(str(wish))
 
     _scene(key=key, data=data, on_eps_change=rested, on_finer_change=finer)
 
@@ -94,7 +96,8 @@ def strip(images: ImageSet, places: Sequence[int], chosen: int, *, key: str, on_
     """
 
     def picked() -> None:
-        on_pick(int(st.session_state[key].pick))
+        if (place := heard(key, "pick")) is not None:
+            on_pick(int(place))
 
     pixels = torch.cat([(images.x(place) * 255).round().to(torch.uint8) for place in places])
     data = {
@@ -114,6 +117,7 @@ def codecs(data: dict[str, Any], *, key: str, on_outputs: Callable[[Any], None])
     """
 
     def rested() -> None:
-        on_outputs(st.session_state[key].outputs)
+        if (outputs := heard(key, "outputs")) is not None:
+            on_outputs(outputs)
 
     _codecs(key=key, data=data, on_outputs_change=rested)

@@ -113,13 +113,11 @@ def living_map(
     data["reach"] = [max(_reach(each[:, axis]) for each in shared) for axis in (0, 1)]
 
     def picked() -> None:
-        told = st.session_state[key].get("picked")
-        if told is not None:
+        if (told := heard(key, "picked")) is not None:
             on_pick([int(row) for row in told["rows"]], int(told["step"]))
 
     def opened() -> None:
-        row = st.session_state[key].get("opened")
-        if row is not None:
+        if (row := heard(key, "opened")) is not None:
             on_open(int(row))
 
     _map(key=key, data=data, on_picked_change=picked, on_opened_change=opened)

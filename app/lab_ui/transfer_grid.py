@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from lab_ui.heard import heard
 from tasklab.evaluation import Share, TransferResult
 from tasklab.evaluation.transferred import NOISE, Filter, Line
 from tasklab.figures.matrix import WORDS
@@ -37,8 +38,7 @@ def transfer_grid(
     """
 
     def picked() -> None:
-        cell = st.session_state[key].get("cell")
-        if cell:
+        if cell := heard(key, "cell"):
             on_pick(cell["threat"], cell["victim"])
 
     rows = [_row(line, names) for line in result.lines(images)]

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 import torch
+from streamlit.runtime.state import SessionState, session_state_proxy
+from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest
 
-from lab_ui import warming
+from lab_ui import answers, warming
 from tasklab import data, zoo
 from tasklab.attacks import OBJECTIVES
-from tasklab.scenario import ATTACKS
+from tasklab.scenario import ATTACKS, Scenario
 from tests.app.live_parts import cells, refusals, shipped, snippet, stop
 from tests.systems import KEYS, small_zoo
 
@@ -120,6 +122,22 @@ def test_a_few_stops_come_at_once_and_more_when_the_scene_asks() -> None:
             assert after["decoded"][many["stops"].index(eps)] == before["decoded"][place]
     at.slider(key="eps").set_value(0.2)
     assert len(scene(clean(at.run()))["stops"]) == 26  # another ε asks for nothing anew
+
+
+def test_a_run_that_was_overtaken_ends_between_two_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Overtaken(Exception):
+        """What streamlit ends a run with."""
+
+    worked: list[str] = []
+
+    def overtaken() -> None:
+        if worked:
+            raise Overtaken
+
+    monkeypatch.setattr(session_state_proxy, "get_session_state", lambda: SafeSessionState(SessionState(), overtaken))
+    with pytest.raises(Overtaken):
+        answers.each(Scenario(), lambda name, aim: None, lambda name, aims: worked.append(name) or [None] * len(aims))
+    assert worked == [Scenario().systems[0]]
 
 
 def test_the_word_about_torch_leaves_everything_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,9 @@ def visit(browser: Any, address: str) -> Iterator[Any]:
 STOPS = """[...document.querySelectorAll('*')].filter(e => e.shadowRoot).map(e => e.shadowRoot.querySelector(
     'input[data-part=eps]')).filter(Boolean).map(e => Number(e.max))[0]"""
 
+CLEAN = """[...document.querySelectorAll('*')].filter(e => e.shadowRoot).map(e => e.shadowRoot.querySelector(
+    '[data-part=clean]')).find(Boolean)"""
+
 
 def told() -> str:
     return "?" + urlencode(small_zoo().query, doseq=True)
@@ -228,6 +231,23 @@ def test_the_file_taken_away_drags_without_a_server(visit: Any, browser: Any, tm
     assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [390, 390]
     assert asked == [file.as_uri()]
     context.close()
+
+
+def test_a_page_can_be_left_while_it_still_has_something_to_say(visit: Any) -> None:
+    tab = visit(told())
+    for wait in (0, 150, 250, 290):
+        before = tab.page.evaluate(f"({CLEAN}).toDataURL()")
+        tab.page.get_by_test_id("stSidebar").get_by_test_id("stNumberInputStepUp").first.click()
+        tab.page.wait_for_function(f"({CLEAN}).toDataURL() !== {before!r}")  # it will wish for many stops soon
+        tab.page.wait_for_timeout(wait)
+        tab.page.get_by_test_id("stTopNavLink").filter(has_text="Codecs").click()
+        tab.page.locator("[data-panel=int] [data-part=chip]").wait_for(timeout=20_000)
+        tab.page.wait_for_timeout(1000)
+        assert tab.page.get_by_test_id("stException").count() == 0
+        assert "/codecs" in tab.page.url
+        tab.page.go_back()
+        tab.page.wait_for_function(f"{STOPS} > 9")
+        settled(tab.page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -64,6 +64,26 @@ def test_a_marker_dragged_along_the_line_goes_through_gaps_and_classes(tab: Visi
     assert f"z = torch.tensor([[{values(tab, 'int')[0]}]]" in tab.page.locator("[data-testid=stCode]").text_content()
 
 
+def test_the_page_can_be_left_before_the_hand_has_rested(tab: Visit) -> None:
+    for wait in (0, 300, 560):
+        area = tab.page.locator("[data-panel=int] [data-part=drag]")
+        area.scroll_into_view_if_needed()
+        box = area.bounding_box()
+        tab.page.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2)
+        tab.page.mouse.down()
+        tab.page.mouse.move(box["x"] + 120 + wait / 5, box["y"] + box["height"] / 2)
+        tab.page.mouse.up()
+        tab.page.wait_for_timeout(wait)
+        tab.page.get_by_test_id("stTopNavLink").filter(has_text="Start").click()
+        tab.page.locator(".front").wait_for(timeout=20_000)
+        tab.page.wait_for_timeout(1000)
+        assert tab.page.get_by_test_id("stException").count() == 0
+        assert "/codecs" not in tab.page.url
+        tab.page.go_back()
+        area.wait_for()
+        settled(tab.page)
+
+
 def test_a_bit_dragged_across_its_threshold_and_to_its_rail(tab: Visit) -> None:
     area = tab.page.locator("[data-panel=rbc] [data-part=drag]")
     area.scroll_into_view_if_needed()

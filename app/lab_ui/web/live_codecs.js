@@ -199,7 +199,7 @@ class Lesson {
     this.panels = new Map();
     this.onRest = () => {};
     root.innerHTML = '<div class="tl-panels"></div><p class="tl-unseen" aria-live="polite"></p>';
-    this.rest = quiet(() => {
+    this.rest = quietly(root, () => {
       this.root.querySelector(".tl-unseen").textContent = [...this.panels.values()].map((panel) => panel.said).join(". ");
       this.onRest(Object.fromEntries([...this.panels].map(([key, panel]) => [key, panel.z])));
     }, 600);

@@ -77,6 +77,21 @@ function quiet(act, wait) {
   return later;
 }
 
+/** As `quiet`, for what a server is told: later while a hand is busy elsewhere, and not at all once the page is left. */
+function quietly(root, act, wait) {
+  let leaving = false;
+  const later = quiet(() => { if (root.isConnected && !leaving) act(); }, wait);
+  const elsewhere = (event) => {
+    if (!root.isConnected) for (const kind of kinds) document.removeEventListener(kind, elsewhere, true);
+    const path = event.composedPath(), here = path.includes(root);
+    leaving = !here && event.type === "click" && path.some((each) => each.tagName === "A");
+    if (!here && later.due()) later();
+  };
+  const kinds = ["pointerdown", "keydown", "click"];
+  for (const kind of kinds) document.addEventListener(kind, elsewhere, true);
+  return later;
+}
+
 /** Keys that our sliders use stay ours: the page around has shortcuts of its own on the arrows. */
 function keepKeys(element) {
   if (element.dataset.keys) return;

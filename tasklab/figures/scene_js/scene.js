@@ -7,7 +7,8 @@ class Scene {
     this.onEps = () => {};   // ε at rest, for whoever keeps it
     this.onFiner = () => {}; // the wish for more stops
     this.show = onFrame(() => this.draw());
-    this.settle = quiet(() => { if (!this.dragging) this.send(); }, 500);
+    this.settle = quietly(root, () => { if (!this.dragging) this.send(); }, 500);
+    this.wish = quietly(root, () => { if (this.data.finer === this.wished) this.onFiner(this.wished); }, 300);
     this.speak = quiet(() => { this.part("live").textContent = this.spoken(); }, 500);
     new ResizeObserver(() => { if (sizeOf(this.root) !== this.width) this.show(); }).observe(root);
   }
@@ -38,8 +39,8 @@ class Scene {
     this.move(this.nearest(asked ? data.eps : old), false);
     this.draw();
     if (data.finer && !data.ask && this.wished !== data.finer) {
-      this.wished = data.finer;
-      this.onFiner(data.finer);
+      this.wished = data.finer;  // not for a picture that is only passed on the way to another
+      this.wish();
     }
   }
 
