@@ -102,7 +102,7 @@ def test_cells_are_kept_and_the_page_holds_them(
         assert (auto["seconds"], auto["broke_what_standard_did_not"]) == (10.0 * blocks, [0, 4][:blocks])
     text = page(Results(n=0, compared=8, defended=8, reported=0, comparison=cells[1:]), {"threads": 1})
     assert "In 2 of 2 cells no rival leaves fewer images standing" in text
-    assert "processor time in 2 of 2" in text and "| 0.10 (0.10) |" in text
+    assert "processor time in 2 of 2" in text and "| 2.0 | 20.0 | 4.0 | 0.10 |" in text
 
 
 def test_a_pair_is_read_from_its_finished_cells(
