@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 
-def heard(key: str, name: str) -> Any:
+def word_from(key: str, name: str) -> Any:
     """The value that a component or a chart sends, for its callback; None where its page has been left meanwhile.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 import torch
 
-from lab_ui.heard import heard
+from lab_ui.heard import word_from
 from tasklab.data import ImageSet
 from tasklab.figures.scene_files import script, stylesheet
 
@@ -64,11 +64,11 @@ def scene(
     """
 
     def rested() -> None:
-        if (eps := heard(key, "eps")) is not None:
+        if (eps := word_from(key, "eps")) is not None:
             on_eps(float(eps))
 
     def finer() -> None:
-        if on_finer is not None and (wish := heard(key, "finer")) is not None:
+        if on_finer is not None and (wish := word_from(key, "finer")) is not None:
             on_finer(str(wish))
 
     _scene(key=key, data=data, on_eps_change=rested, on_finer_change=finer)
@@ -96,7 +96,7 @@ def strip(images: ImageSet, places: Sequence[int], chosen: int, *, key: str, on_
     """
 
     def picked() -> None:
-        if (place := heard(key, "pick")) is not None:
+        if (place := word_from(key, "pick")) is not None:
             on_pick(int(place))
 
     pixels = torch.cat([(images.x(place) * 255).round().to(torch.uint8) for place in places])
@@ -117,7 +117,7 @@ def codecs(data: dict[str, Any], *, key: str, on_outputs: Callable[[Any], None])
     """
 
     def rested() -> None:
-        if (outputs := heard(key, "outputs")) is not None:
+        if (outputs := word_from(key, "outputs")) is not None:
             on_outputs(outputs)
 
     _codecs(key=key, data=data, on_outputs_change=rested)

@@ -13,6 +13,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike, NDArray
 
+from lab_ui.heard import word_from
 from tasklab.codecs import Interval
 from tasklab.figures.maps import COLOURS, NAMED, REACHES, SYMBOLS, Stops, Window, map_window, merged_stops
 from tasklab.figures.style import LOOKS
@@ -113,11 +114,11 @@ def living_map(
     data["reach"] = [max(_reach(each[:, axis]) for each in shared) for axis in (0, 1)]
 
     def picked() -> None:
-        if (told := heard(key, "picked")) is not None:
+        if (told := word_from(key, "picked")) is not None:
             on_pick([int(row) for row in told["rows"]], int(told["step"]))
 
     def opened() -> None:
-        if (row := heard(key, "opened")) is not None:
+        if (row := word_from(key, "opened")) is not None:
             on_open(int(row))
 
     _map(key=key, data=data, on_picked_change=picked, on_opened_change=opened)

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from lab_ui import controls
-from lab_ui.heard import heard
+from lab_ui.heard import word_from
 from lab_ui.planes import Plane, nearest
 from lab_ui.words import SYSTEMS
 from tasklab.data import DATASETS
@@ -61,7 +61,7 @@ def point(plane: Plane) -> int:
 
 def picked(key: str, plane: Plane) -> None:
     """A click in a square: the point nearest to it is attacked next."""
-    if chosen := (heard(key, "selection") or {}).get("points"):
+    if chosen := (word_from(key, "selection") or {}).get("points"):
         st.session_state["regions_point"] = nearest(plane, chosen[0]["x"], chosen[0]["y"])
 
 

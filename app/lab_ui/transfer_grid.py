@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from lab_ui.heard import heard
+from lab_ui.heard import word_from
 from tasklab.evaluation import Share, TransferResult
 from tasklab.evaluation.transferred import NOISE, Filter, Line
 from tasklab.figures.matrix import WORDS
@@ -38,7 +38,7 @@ def transfer_grid(
     """
 
     def picked() -> None:
-        if cell := heard(key, "cell"):
+        if cell := word_from(key, "cell"):
             on_pick(cell["threat"], cell["victim"])
 
     rows = [_row(line, names) for line in result.lines(images)]
