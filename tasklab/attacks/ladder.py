@@ -53,7 +53,7 @@ def ladder(
         settings: the attack; its own ``eps`` does not matter.
         radii: each ≥ 0, at least one.
         objectives: climbed instead of the settings' own, as rows of one batch where none has parts; the result has
-            all radii for the first, then all for the next.
+            all radii for the first, then all for the next, and the settings of the last.
         target: int64 ``(1,)``, the class to reach, for ``targeted=True``.
         index: the example's number for its random starts.
 
