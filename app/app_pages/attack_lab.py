@@ -44,33 +44,52 @@ def page() -> None:
         return
     if not lab.lecture:
         live.strip(lab.pictures, _around(lab), lab.image, key="attack_lab_strip", on_pick=_pick)
-    working = st.empty()
-    key = answers.fine_key(scenario)
-    fine = st.session_state.get("attack_lab_fine") == key
-    slow = scenario.attack not in TOGETHER
-    found = answers.answers(
-        scenario, lab, fine=fine, progress=lambda share, words: working.progress(share, words) if slow else None
-    )
-    working.empty()
+    fine = _fine(scenario)
+    found = _found(lab, scenario, st.empty(), fine=fine)
     there = {pair: cell for pair, cell in found.items() if isinstance(cell, Sweep)}
     if not there:
         for sentence in dict.fromkeys(cell for cell in found.values() if isinstance(cell, str)):
             st.info(sentence)
         return
-    _scene(lab, scenario, found, key=None if fine else key, ask=slow)
+    _scene(lab, scenario, found, fine=fine)
     way = _player(lab, scenario, list(there))
     files: dict[str, Any] = {"eps_drag.html": (_SceneFile(found, lab, scenario.eps), "ε to drag (one HTML file)")}
     if way is not None:
         files["steps.html"] = (lambda: walk_html(way[0], **way[1]), "Step by step (one HTML file)")
-    frame.close_page(lab, code=scenario.to_code(list(there)), tables={"attack": answers.table(found)}, files=files)
+    frame.close_page(lab, code=scenario.to_code(list(there)), tables={"attack": lambda: answers.table(found)},
+                     files=files)
 
 
-def _scene(lab: Lab, scenario: Scenario, found: Found, *, key: str | None, ask: bool) -> None:
+def _fine(scenario: Scenario) -> bool:
+    """Whether the scene has asked for many ε."""
+    return bool(st.session_state.get("attack_lab_fine") == answers.fine_key(scenario))
+
+
+def _found(lab: Lab, scenario: Scenario, working: Any, *, fine: bool) -> Found:
+    """The answers; where they take a while, a word in that place on what is worked on."""
+    slow = scenario.attack not in TOGETHER
+    found = answers.answers(
+        scenario, lab, fine=fine, progress=lambda share, words: working.progress(share, words) if slow else None
+    )
+    working.empty()
+    return found
+
+
+@st.fragment  # what it says by itself stops no run of the page: a click, whose run had just begun, would be lost
+def _scene(lab: Lab, scenario: Scenario, found: Found, *, fine: bool) -> None:
     """The scene itself, and the two buttons that pin it."""
+    if st.session_state["eps"] != scenario.eps:  # its hand has rested elsewhere
+        st.rerun()
+    working = st.empty()  # in every run, so that what follows keeps its place
+    if _fine(scenario) and not fine:
+        found |= _found(lab, scenario, working, fine=True)  # for the files and tables of the page too
+        fine = True
+    key = None if fine else answers.fine_key(scenario)
     data = scene_data(**answers.words(found, lab), eps=scenario.eps, title="Attack lab")
     pinned = st.session_state.get("attack_lab_pinned")
-    live.scene(data | {"finer": key, "ask": ask and key is not None, "pinned": pinned}, key="attack_lab_scene",
-               on_eps=_keep_eps, on_finer=_keep_fine)
+    ask = key is not None and scenario.attack not in TOGETHER
+    live.scene(data | {"finer": key, "ask": ask, "pinned": pinned}, key="attack_lab_scene", on_eps=_keep_eps,
+               on_finer=_keep_fine)
     if lab.lecture:
         return
     with st.container(horizontal=True):
@@ -106,10 +125,10 @@ class _SceneFile:
     """The scene as one file, made when it is asked for."""
 
     def __init__(self, found: Found, lab: Lab, eps: float) -> None:
-        self.words, self.eps = answers.words(found, lab), eps
+        self.found, self.lab, self.eps = found, lab, eps
 
     def __call__(self) -> str:
-        return scene_html(**self.words, eps=self.eps, title="One picture under attack")
+        return scene_html(**answers.words(self.found, self.lab), eps=self.eps, title="One picture under attack")
 
 
 def _around(lab: Lab) -> range:

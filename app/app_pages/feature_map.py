@@ -50,22 +50,22 @@ def page() -> None:
             frame.headline("Feature map", f"There is no map of {html.escape(called)}.")
             st.info(str(error))
         return
-    view = View(name=name, called=called, kind=kind, points=points, forming=forming)
+    view, formed = View(name=name, called=called, kind=kind, points=points, forming=forming), forming.map is not None
     with head:
         frame.headline("Feature map", map_views.lead(kind))
     with right:
         map_views.quality(view)
-        if forming.map is not None:
+        if formed:
             view = map_views.under_attack(lab, scenario, view)
             map_views.picked(lab, scenario, view)
     with left:
         if forming.trouble:
             st.info(forming.trouble)
-        elif forming.map is None:
+        elif not formed:
             st.fragment(_on_its_way, run_every=PULSE)(lab, view)
         else:
             map_views.draw(lab, view)
-    if forming.map is not None:
+    if formed:
         frame.close_page(lab, code=map_views.code(lab, scenario, view), tables={"map": map_views.table(view)},
                          files={"map.html": (map_views.Whole(lab, view), "map (HTML figure)")})
 

@@ -183,7 +183,7 @@ def close_page(
     lab: Lab,
     *,
     code: str,
-    tables: Mapping[str, DataFrame] | None = None,
+    tables: Mapping[str, DataFrame | Callable[[], DataFrame]] | None = None,
     figures: Mapping[str, Figure] | None = None,
     files: Mapping[str, tuple[Callable[[], str], str]] | None = None,
 ) -> None:
@@ -192,7 +192,7 @@ def close_page(
     Args:
         lab: the page.
         code: Python that gives the page's numbers with the library alone.
-        tables: by name, offered as CSV.
+        tables: by name, offered as CSV; or what makes them when they are asked for.
         figures: by name, offered as interactive HTML that needs no network.
         files: further ones, file name to what makes its text and the words on its button.
     """
@@ -203,7 +203,7 @@ def close_page(
 
 @st.fragment
 def _take_away(
-    slug: str, code: str, tables: Mapping[str, DataFrame], figures: Mapping[str, Figure],
+    slug: str, code: str, tables: Mapping[str, DataFrame | Callable[[], DataFrame]], figures: Mapping[str, Figure],
     files: Mapping[str, tuple[Callable[[], str], str]],
 ) -> None:
     """What is behind the last bar of a page. It comes when it is opened: most visitors need none of it."""
@@ -215,7 +215,7 @@ def _take_away(
         st.code(code, language="python", wrap_lines=True)  # what scrolls sideways cannot be reached by keys
         with st.container(horizontal=True):
             for name, table in tables.items():
-                _download(f"{name} (CSV)", table.to_csv(index=False), f"{slug}_{name}.csv", f"csv {name}")
+                _download(f"{name} (CSV)", _Csv(table), f"{slug}_{name}.csv", f"csv {name}")
             for name, figure in figures.items():
                 _download(f"{name} (HTML figure)", _Page(figure), f"{slug}_{name}.html", f"html {name}")
             for name, (make, words) in files.items():
@@ -226,10 +226,22 @@ def _take_away(
                     "`tasklab notebooks build --student --to course` writes them all.")
 
 
-def _download(words: str, text: str | Callable[[], str], name: str, key: str) -> None:
+def _download(words: str, text: Callable[[], str], name: str, key: str) -> None:
     """A button for a file. It starts no run: a run that starts drops the word that the file is made, for good."""
     st.download_button(words, text, name, "text/csv" if name.endswith(".csv") else "text/html", key=key,
                        on_click="ignore")
+
+
+@dataclass(frozen=True)
+class _Csv:
+    """A table as CSV, made when it is asked for."""
+
+    table: DataFrame | Callable[[], DataFrame]
+
+    def __call__(self) -> str:
+        table = self.table() if callable(self.table) else self.table
+        text: str = table.to_csv(index=False)
+        return text
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import openTSNE  # noqa: F401  # here, not in two threads that draw: sklearn, halfway imported by both, would fail
+import sklearn.manifold  # noqa: F401
 import streamlit as st
 import torch
 from numpy.typing import NDArray

@@ -6,6 +6,9 @@ import base64
 import contextlib
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -195,3 +198,26 @@ def test_perplexities_fit_the_number_of_points() -> None:
     for n in (8, 50, 400, 1000):
         assert mapping.usual_perplexity(n) in mapping.perplexities(n)
         assert max(mapping.perplexities(n)) <= (n - 1) / 3
+
+
+def test_what_draws_maps_is_imported_before_threads_draw() -> None:
+    root = Path(__file__).parents[2]
+    code = """
+import sys
+from lab_ui import mapping
+def those(): return {name for name in sys.modules if name.split(".")[0] in ("sklearn", "openTSNE", "scipy")}
+before = those()
+import numpy as np
+from tasklab.embedding import PCA, TSNE, embed, neighbour_accuracy, trustworthiness
+x = np.random.default_rng(0).normal(size=(40, 5))
+for settings in (PCA(), TSNE(perplexity=5)):
+    found = embed(x, settings)
+    found.place(x[:2] + 0.1)
+    neighbour_accuracy(found.positions, np.arange(40) % 2, 5)
+    trustworthiness(x, found.positions, 5)
+print(sorted(those() - before))
+"""
+    path = os.pathsep.join((str(root), str(root / "app")))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                          env=os.environ | {"PYTHONPATH": path})
+    assert done.stdout.strip() == "[]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tasklab.scenario import Scenario
 from tests.browser.serving import serving, settled
@@ -231,6 +233,23 @@ def test_the_file_taken_away_drags_without_a_server(visit: Any, browser: Any, tm
     assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [390, 390]
     assert asked == [file.as_uri()]
     context.close()
+
+
+def test_many_stops_come_without_a_run_of_the_page_and_are_in_its_table(visit: Any, tmp_path: Path) -> None:
+    tab = visit(told())
+    runs = [message.rerun_script for message in map(BackMsg.FromString, tab.sent) if message.HasField("rerun_script")]
+    wishes = [run for run in runs if any("finer" in state.json_trigger_value for state in run.widget_states.widgets)]
+    assert len(wishes) == 1
+    assert wishes[0].fragment_id, "a run of the whole page would end one that a click has begun, before it is heard"
+    tab.page.get_by_text("Code, link, files").click()
+    tab.page.get_by_role("button", name="attack (CSV)").wait_for()
+    settled(tab.page)
+    tab.still()
+    with tab.page.expect_download() as download:
+        tab.page.get_by_role("button", name="attack (CSV)").click()
+    download.value.save_as(tmp_path / "attack.csv")
+    rows = list(csv.DictReader((tmp_path / "attack.csv").open()))
+    assert len({row["eps"] for row in rows}) == tab.page.evaluate(STOPS) + 1 > 9
 
 
 def test_a_page_can_be_left_while_it_still_has_something_to_say(visit: Any) -> None:
