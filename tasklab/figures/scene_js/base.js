@@ -68,24 +68,32 @@ function onFrame(draw) {
   };
 }
 
-/** Call `act` when `wait` milliseconds have passed without another call; `now` acts at once if one is due. */
+/** Call `act(false)` when `wait` milliseconds have passed without another call; `now` calls `act(true)` if one is due. */
 function quiet(act, wait) {
   let timer = 0;
-  const later = () => { clearTimeout(timer); timer = setTimeout(() => { timer = 0; act(); }, wait); };
-  later.now = () => { if (timer) { clearTimeout(timer); timer = 0; act(); } };
+  const later = () => { clearTimeout(timer); timer = setTimeout(() => { timer = 0; act(false); }, wait); };
+  later.now = () => { if (timer) { clearTimeout(timer); timer = 0; act(true); } };
   later.due = () => timer !== 0;
   return later;
 }
 
 /** As `quiet`, for what a server is told: later while a hand is busy elsewhere, and not at all once the page is left. */
 function quietly(root, act, wait) {
-  let leaving = false;
-  const later = quiet(() => { if (root.isConnected && !leaving) act(); }, wait);
+  let leaving = false, touched = -Infinity;
+  // Not before the browser is idle: sent together with a click, it would make that click's run one of this part alone.
+  const idle = window.requestIdleCallback ?? window.setTimeout;
+  const send = () => { if (root.isConnected && !leaving) act(); };
+  const later = quiet((now) => {
+    if (now) send();
+    else idle(() => performance.now() - touched < wait ? later() : send(), { timeout: 1000 });
+  }, wait);
   const elsewhere = (event) => {
     if (!root.isConnected) for (const kind of kinds) document.removeEventListener(kind, elsewhere, true);
     const path = event.composedPath(), here = path.includes(root);
     leaving = !here && event.type === "click" && path.some((each) => each.tagName === "A");
-    if (!here && later.due()) later();
+    if (here) return;
+    touched = performance.now();
+    if (later.due()) later();
   };
   const kinds = ["pointerdown", "keydown", "click"];
   for (const kind of kinds) document.addEventListener(kind, elsewhere, true);
