@@ -39,7 +39,18 @@ def names(dataset: str | None = None, *, where: Path | None = None) -> tuple[str
         where: look in this folder alone, instead of in `folders`.
     """
     found = sorted({file.stem for place in _places(where) for file in place.glob(f"*{SUFFIX}")})
-    return tuple(name for name in found if dataset is None or card(name, where=where)["data"]["name"] == dataset)
+    return tuple(name for name in found if dataset is None or dataset_of(name, where=where) == dataset)
+
+
+def dataset_of(name: str, *, where: Path | None = None) -> str:
+    """The data set of a system, from its card.
+
+    Raises:
+        ValueError: no such system; the message lists those there are.
+        CheckpointError: a file without a readable card.
+    """
+    file = path(name, where=where)
+    return str(_card(str(file), file.stat().st_mtime_ns)["data"]["name"])
 
 
 def card(name: str, *, where: Path | None = None) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def systems(dataset: str) -> tuple[dict[str, str], list[str]]:
     mine = own.files(dataset)
     for name in zoo.names():
         try:
-            of = zoo.card(name)["data"]["name"]
+            of = zoo.dataset_of(name)
         except (CheckpointError, OSError):
             troubles.append(f"The file of system “{name}” is damaged and was left out; replace it with a whole copy.")
             continue

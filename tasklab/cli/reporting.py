@@ -32,10 +32,10 @@ def run(args: argparse.Namespace) -> int:
     from tasklab.evaluation.studies import digest, keep_studies
     from tasklab.evaluation.study import EPS, Lender, stream_study
 
-    names = args.systems or [name for name in zoo.names() if data.available(zoo.card(name)["data"]["name"], args.root)]
+    names = args.systems or [name for name in zoo.names() if data.available(zoo.dataset_of(name), args.root)]
     bar, lenders = Bar(), dict[str, Lender]()
     for name in names:
-        of = zoo.card(name)["data"]["name"]
+        of = zoo.dataset_of(name)
         if of not in lenders:
             test = data.load(of, "test", root=args.root)
             there = {f"{of}-{key}" for key in SOURCES} & set(zoo.names(of))
