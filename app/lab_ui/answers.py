@@ -179,7 +179,7 @@ def _answer(scenario: Scenario, name: str, aims: Sequence[str], fine: bool) -> l
     return [reduce(joined, of_one) for of_one in zip(*found, strict=True)]
 
 
-@st.cache_data(max_entries=400, show_spinner=False, hash_funcs=HASH)
+@st.cache_resource(max_entries=400, show_spinner=False, hash_funcs=HASH)
 def _sweeps(
     name: str, stamp: str, dataset: str, index: int, settings: Settings, aims: tuple[str, ...], target: int | None,
     stops: tuple[float, ...],
@@ -190,7 +190,7 @@ def _sweeps(
     return sweep_each(system, x, y, settings, aims, stops, target=None if target is None else y.new_tensor([target]))
 
 
-@st.cache_data(max_entries=200, show_spinner=False, hash_funcs=HASH)
+@st.cache_resource(max_entries=200, show_spinner=False, hash_funcs=HASH)
 def _way(name: str, stamp: str, dataset: str, index: int, settings: Settings, target: int | None) -> Walk:
     system, images = shelf.system(name), shelf.test_set(dataset)
     assert images is not None
