@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
     from streamlit.delta_generator import DeltaGenerator
 
-HEIGHT = 420
 FIELDS = {words: aim for aim, words in plane_views.AIM_WORDS.items()}
 GUESSES = ("in every square", "only on pale ground", "in none")
 
@@ -105,7 +104,7 @@ def _train(chosen: tuple[Plane, ...], going: bool) -> None:
     for column, each in _columns(tuple(found)):
         with column, st.container(border=True, gap="xsmall", height="stretch"):
             plane_views.heading(each.task)
-            plane_views.live(found[each], each.points, HEIGHT)
+            plane_views.live(found[each], each.points)
 
 
 def _columns(chosen: tuple[Plane, ...]) -> Iterator[tuple[DeltaGenerator, Plane]]:
@@ -177,8 +176,10 @@ def _square(each: Plane, field: str, point: int, eps: float, shown: bool) -> dic
     trails = walked.trails if shown else ()
     figure, line = _figures(each, field, point, eps, shown)
     charts, key = {f"{each.task.name} plane": figure}, f"regions_plane_{each.task.name}"
-    st.plotly_chart(figure, key=key, on_select=lambda: plane_controls.picked(key, each), selection_mode="points",
-                    config={"displayModeBar": False}, alt=describe_regions(name, found, trails, classes))
+    with st.container(key=f"regions_square_{each.task.name}"):  # the style makes it one, however narrow
+        st.plotly_chart(figure, key=key, on_select=lambda: plane_controls.picked(key, each), selection_mode="points",
+                        config={"displayModeBar": False}, alt=describe_regions(name, found, trails, classes),
+                        height="stretch")
     if shown:
         st.html(plane_views.verdict(trails, classes))
     if line is not None and walked.section is not None:
@@ -196,7 +197,7 @@ def _figures(each: Plane, field: str, point: int, eps: float, shown: bool) -> tu
     points, walked = each.points, planes.walk(each, point, eps)
     figure = plane(
         planes.read(each, field), classes=points.classes, points=points.x(), labels=points.labels,
-        trails=walked.trails if shown else (), marked=points.x(point)[0], eps=eps, picks=25, height=HEIGHT,
+        trails=walked.trails if shown else (), marked=points.x(point)[0], eps=eps, picks=25, height=plane_views.SIDE,
     )
     cutting = shown and walked.section is not None
     return figure, cut(walked.section, classes=points.classes, height=200) if cutting else None

@@ -17,16 +17,20 @@ from tasklab.figures.regions import CLASS_COLOURS, data_url, region_pixels
 from tasklab.figures.style import look_of, outcome_of
 from tasklab.tasks import Task
 
+SIDE = 420
+"""Of a square, in pixels, at most."""
+
 STYLE = """
 <style>
 .lab-live { aspect-ratio: 1; max-width: 100%; margin: 0 auto; outline: 1px solid #8a8a8a; }
 .stElementContainer:has(.lab-live)[data-stale="true"] { opacity: 1 !important; transition: none !important; }
 .lab-live img { width: 100%; height: 100%; display: block; }
+[class*="st-key-regions_square"] { aspect-ratio: 1; max-height: SIDE; }
 .lab-head h2 { font-size: 1.3rem; font-weight: 700; padding: 0; margin: 0; line-height: 1.25; }
 .lab-ways { display: grid; grid-template-columns: 6rem 1fr; gap: 0.3rem 0.8rem; align-items: center;
   margin: 0.4rem 0 0; font-size: 1.05rem; }
 </style>
-"""
+""".replace("SIDE", f"{SIDE}px")
 
 AIM_WORDS = {"train": "training loss", "margin": "margin"}
 
@@ -36,15 +40,15 @@ def heading(task: Task) -> None:
     st.html(f'<div class="lab-head"><h2>{SYSTEMS[task.name]}</h2><p>{kind(task)}</p></div>')
 
 
-def live(found: Regions, points: ImageSet, height: int) -> None:
+def live(found: Regions, points: ImageSet) -> None:
     """The plane as a system reads it at this moment: one small picture, the points drawn into it."""
     words = f"what each place is read as at this moment; None {100 * found.none_share:.0f} %"
-    ground = Image.fromarray(region_pixels(found, 2 * height))
+    ground = Image.fromarray(region_pixels(found, 2 * SIDE))
     pen = ImageDraw.Draw(ground)
     for (x, y), k in zip(points.x().tolist(), points.labels.tolist(), strict=True):
         _mark(pen, x * ground.width, (1 - y) * ground.height, ground.width / 120, k)
     picture = f'<img src="{data_url(np.asarray(ground))}" alt="{words}">'
-    st.html(f'<div class="lab-live" style="width:{height}px">{picture}</div>')
+    st.html(f'<div class="lab-live" style="width:{SIDE}px">{picture}</div>')
 
 
 def _mark(pen: ImageDraw.ImageDraw, x: float, y: float, r: float, k: int) -> None:

@@ -11,6 +11,12 @@ from tests.browser.visiting import Visit
 
 CHANGED = "before => { const e = document.querySelectorAll('.lab-live img')[1]; return e && e.src !== before; }"
 
+SQUARE = """() => {
+    const { width, height } = document.querySelector('[data-testid=stPlotlyChart] .main-svg').getBoundingClientRect();
+    return width < 390 && Math.abs(width - height) < 2;
+}"""
+"""No blank band above or below the first plane on a phone."""
+
 
 def drawn(tab: Visit) -> None:
     """Training has ended, and the squares can be clicked."""
@@ -68,3 +74,4 @@ def test_no_obstacle_once_all_is_shown(visit: Any, scheme: str) -> None:
     tab.page.set_viewport_size({"width": 390, "height": 844})
     tab.page.wait_for_timeout(700)
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= 390
+    tab.page.wait_for_function(SQUARE)
