@@ -168,6 +168,7 @@ def _comparison(results: Results) -> list[str]:
     rows = sorted(results.comparison, key=_place)
     strong = [row for row in rows if _behind(row) <= SLACK]
     quick = [row for row in rows if _ratio(row) <= FIFTH]
+    weak = [f"{row['system']} at {row['eps']:g} (by {_behind(row):.1f})" for row in rows if _behind(row) > SLACK]
     table = []
     for row in rows:
         made = row["attackers"]
@@ -196,7 +197,8 @@ def _comparison(results: Results) -> list[str]:
         "",
         f"In {len(strong)} of {len(rows)} cells no rival leaves fewer images standing (by more than {SLACK:g} points); "
         f"the ensemble takes at most a fifth of AutoAttack's processor time in {len(quick)} of {len(rows)}. "
-        f"{outside} images came back outside the ball.",
+        f"{outside} images came back outside the ball."
+        + (f" A rival leaves fewer of {', '.join(weak)}: there the ensemble is not strong enough." if weak else ""),
         "",
         f"    python -m tests.benchmarks.worst_case --n 0 --report 0 --compare {results.compared} "
         f"--defended {results.defended}",

@@ -102,6 +102,11 @@ def test_cells_are_kept_and_the_page_holds_them(
         assert (auto["seconds"], auto["broke_what_standard_did_not"]) == (10.0 * blocks, [0, 4][:blocks])
     text = page(Results(n=0, compared=8, defended=8, reported=0, comparison=cells[1:]), {"threads": 1})
     assert "In 2 of 2 cells no rival leaves fewer images standing" in text
+    assert "A rival leaves fewer" not in text
+    weaker = json.loads(json.dumps(cells[2]))
+    weaker["attackers"][AUTO]["standing"] = 0
+    text = page(Results(n=0, compared=8, defended=8, reported=0, comparison=[cells[1], weaker]), {"threads": 1})
+    assert "In 1 of 2 cells" in text and "A rival leaves fewer of it at 0.2 (by 25.0): there" in text
     assert "processor time in 2 of 2" in text and "| 2.0 | 20.0 | 4.0 | 0.10 |" in text
 
 

@@ -161,8 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--eps", type=float, nargs="+", default=list(EPS), help="(default: 0.1 0.2 0.3)")
     parser.add_argument("--n", type=int, default=1000, help="images of the worst case; 0: none (default: 1000)")
     parser.add_argument("--compare", type=int, default=1000, help="of the comparison; 0: none (default: 1000)")
-    parser.add_argument("--defended", type=int, default=100,
-                        help="of it on systems made to withstand attacks, which take longest (default: 100)")
+    parser.add_argument("--defended", type=int, default=200,
+                        help="of it on systems made to withstand attacks, which take longest (default: 200)")
     parser.add_argument("--report", type=int, default=200, help="of the checks; 0: none (default: 200)")
     parser.add_argument("--across", action=argparse.BooleanOptionalAction, default=True,
                         help=f"each fifth test image at {ACROSS_EPS:g} for {' and '.join(ACROSS)} (default: yes)")
