@@ -184,6 +184,7 @@ def _sweeps(
     name: str, stamp: str, dataset: str, index: int, settings: Settings, aims: tuple[str, ...], target: int | None,
     stops: tuple[float, ...],
 ) -> list[Sweep]:
+    """A sweep for each aim; shared, so never to be altered."""
     system, images = shelf.system(name), shelf.test_set(dataset)
     assert images is not None
     x, y = images.x(index), images.labels[index : index + 1]
@@ -192,6 +193,7 @@ def _sweeps(
 
 @st.cache_resource(max_entries=200, show_spinner=False, hash_funcs=HASH)
 def _way(name: str, stamp: str, dataset: str, index: int, settings: Settings, target: int | None) -> Walk:
+    """A way of the player; shared, so never to be altered."""
     system, images = shelf.system(name), shelf.test_set(dataset)
     assert images is not None
     x, y = images.x(index), images.labels[index : index + 1]
