@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from tasklab.models.registry import ARCHITECTURES
 from tasklab.models.spec import NetworkSpec
 
+CPU = torch.device("cpu")
+
 
 class Normalise(nn.Module):
     """Subtract the mean and divide by the standard deviation, per channel (or per coordinate).
@@ -155,13 +157,18 @@ def build_network(spec: NetworkSpec, seed: int | None = None) -> Network:
     with torch.device("cpu"):
         if seed is None:
             return Network(spec)
-        with _seeded(seed):
+        with seeded(seed):
             return Network(spec)
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed the CPU generator alone for the block: unlike torch.manual_seed, no accelerator's state is touched."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+def seeded(seed: int, device: torch.device = CPU) -> Iterator[None]:
+    """Seed torch's generator of this device for the block, and no other's; the state before comes back after it."""
+    on_gpu = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_gpu else []):
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        else:
+            torch.default_generator.manual_seed(seed)
         yield

@@ -18,6 +18,7 @@ from tasklab import losses
 from tasklab.attacks import PGD, attack
 from tasklab.data import ImageSet, augment
 from tasklab.models.fast import PLAIN, Plan, probe
+from tasklab.models.network import seeded
 from tasklab.system import System, check_outputs
 from tasklab.tasks import INT
 from tasklab.training.defences import Adversarial
@@ -223,7 +224,12 @@ class _Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.network.train()
-        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+        if x.device.type == "cuda" and x.ndim == 4:
+            x = x.contiguous(memory_format=torch.channels_last)  # what its convolutions are quickest on
+        with (
+            seeded(recipe.seed * 1_000_003 + self.step, x.device),  # what a network draws itself, such as dropout
+            torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"),
+        ):
             z = self.network(x)
         z = check_outputs(z, len(x), task)
         loss = self._loss(z, y).mean() / task.unit**2

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tasklab import __version__
 from tasklab.attacks import PGD, attack
 from tasklab.system import System
 
@@ -121,7 +123,11 @@ TOOLS: dict[str, Tool] = {
 
 
 def versions() -> dict[str, str]:
-    """The versions of everything that takes part."""
-    packages = {"torch": "torch", "tasklab": "tasklab", "torchattacks": "torchattacks", "foolbox": "foolbox",
+    """The versions of everything that takes part and is there."""
+    packages = {"torch": "torch", "torchattacks": "torchattacks", "foolbox": "foolbox",
                 "ART": "adversarial-robustness-toolbox"}
-    return {name: version(package) for name, package in packages.items()}
+    found = {"tasklab": __version__}
+    for name, package in packages.items():
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(package)
+    return found
