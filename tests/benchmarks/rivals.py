@@ -59,7 +59,7 @@ def compare(system: System, images: Tensor, labels: Tensor, eps: float) -> list[
         attackers[RAW] = lambda: autoattack(_Outputs(system), images, labels, eps, system.task.num_classes)
     attackers[LONG] = lambda: (attack(system, images, labels, PGD(eps=eps, steps=200, restarts=10)).images, ())
     warm(system, images, labels)
-    return [timed(name, run, system, images, labels, eps) for name, run in attackers.items()]
+    return [_timed(name, run, system, images, labels, eps) for name, run in attackers.items()]
 
 
 def warm(system: System, images: Tensor, labels: Tensor) -> None:
@@ -128,13 +128,12 @@ def _flat(value: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return (gradient == 0).flatten(1).all(dim=1)
 
 
-def timed(
+def _timed(
     name: str, run: Callable[[], tuple[Tensor, tuple[int, ...]]], system: System, images: Tensor, labels: Tensor,
-    eps: float, *, repeats: int = REPEATS,
+    eps: float,
 ) -> Found:
-    """What an attacker makes of the images, judged by the system; up to so many runs where one is short."""
     clocks: list[tuple[float, float]] = []
-    while not clocks or (len(clocks) < repeats and clocks[0][1] < SHORT):
+    while not clocks or (len(clocks) < REPEATS and clocks[0][1] < SHORT):
         torch.manual_seed(0)
         started, busy = time.perf_counter(), time.process_time()
         found, stages = run()
