@@ -184,14 +184,14 @@ def _comparison(results: Results) -> list[str]:
     outside = sum(one["outside"] for row in rows for one in row["attackers"].values())
     return [
         f"The first {results.compared} images ({results.defended} or more where training was under attack or contrast "
-        "is stretched, in blocks that count together), every attacker in one process and one thread, one after the other "
-        "on the same images; whatever they say of themselves, an image is broken if the system itself, in float32, no "
-        "longer reads its label in an image of the ball. *AutoAttack* is torchattacks' (APGD on cross-entropy, "
-        "targeted APGD, targeted FAB, with the 10 steps each that torchattacks gives them, and Square with 5,000 "
-        "queries) on the classes' scores with None as a further class, `system.as_logits()`; for TRA also on the "
-        "network's own logits. *PGD-200 × 10* climbs the margin. The library's own attacks run the network the way "
-        "that a probe finds quickest, which here is bfloat16; torchattacks runs the module it is given, in float32. "
-        "Before the clock starts, 64 images go through the network once; what takes under "
+        "is stretched, in blocks that count together), every attacker in one process and one thread, one after the "
+        "other on the same images; whatever they say of themselves, an image is broken if the system itself, in "
+        "float32, no longer reads its label in an image of the ball. *AutoAttack* is torchattacks' (APGD on "
+        "cross-entropy, targeted APGD, targeted FAB, with the 10 steps each that torchattacks gives them, and Square "
+        "with 5,000 queries) on the classes' scores with None as a further class, `system.as_logits()`; for TRA also "
+        "on the network's own logits. *PGD-200 × 10* climbs the margin. The library's own attacks run the network the"
+        " way that a probe finds quickest, which here is bfloat16; torchattacks runs the module it is given, in "
+        "float32. Before the clock starts, 64 images go through the network once; what takes under "
         f"{SHORT:g} s of the processor is run {REPEATS} times, and the median counts. Times are of the processor: the "
         "runs took turns with other work. *They alone broke*: images that a rival fooled and the ensemble did not.",
         "",

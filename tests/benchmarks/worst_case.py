@@ -126,7 +126,7 @@ def run(
 ) -> Results:
     """Measure, or read what has been measured, and tell the results after each cell."""
     results = Results(n=n, compared=compared, defended=defended, reported=reported)
-    sizes = {n, compared, defended, reported, *LONGER.values()} - {0}
+    sizes = {n, compared, defended, reported, *(LONGER.values() if defended else ())} - {0}
     sets = {size: data.load("mnist", "test").subset(size) for size in sizes}
     for name in systems:
         system = zoo.load(name)

@@ -111,6 +111,34 @@ def test_the_same_again_and_something_else_with_another_seed() -> None:
     assert not equal_weights(one, other)
 
 
+def test_what_a_network_draws_itself_comes_from_the_seed_and_the_step() -> None:
+    def after(seed: int, callers: int) -> System:
+        system = system_of(RBC())
+        system.network.trunk.append(nn.Dropout(0.5))
+        torch.manual_seed(callers)
+        list(fit(system, digits(120), dataclasses.replace(FEW, epochs=1, seed=seed)))
+        return system
+
+    one, again, other = after(0, 1), after(0, 2), after(1, 1)
+    assert equal_weights(one, again)
+    assert not equal_weights(one, other)
+
+
+def test_each_step_draws_anew() -> None:
+    drawn: list[float] = []
+
+    class Drawing(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            if self.training:
+                drawn.append(float(torch.rand(())))
+            return x
+
+    system = system_of(RBC())
+    system.network.trunk.append(Drawing())
+    list(fit(system, digits(120), dataclasses.replace(FEW, epochs=1)))
+    assert len(set(drawn)) == len(drawn) > 1
+
+
 @pytest.mark.parametrize("defence", [None, GaussianNoise(sigma=0.1), Adversarial(eps=0.05, steps=2)], ids=str)
 def test_nothing_but_the_network_changes(defence: GaussianNoise | Adversarial | None) -> None:
     train, validation = digits(120), digits(40, "validation")
