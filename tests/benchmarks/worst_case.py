@@ -40,8 +40,8 @@ PAIRS = (("mnist-tra-at", "mnist-rbc-at-margin"), ("mnist-tra-at-contrast", "mni
 ACROSS, ACROSS_EPS, STRIDE = ("mnist-tra-at-contrast", "mnist-rbc-at-contrast"), 0.3, 5
 """Attacked across the whole test set too, at this ε, on each fifth image."""
 
-LONGER = {"mnist-rbc-at-margin": 1000}
-"""Compared on so many images: on fewer, one or two that a rival alone had found by chance decided about its cells."""
+LONGER = {("mnist-rbc-at-margin", 0.2): 1000, ("mnist-rbc-at-margin", 0.3): 1000}
+"""Cells compared on so many images: of 200, one or two that a rival alone had found by chance decided about them."""
 
 BLOCK = 50
 """Systems made to withstand attacks are compared in blocks of so many images: a longer comparison goes on from them."""
@@ -135,9 +135,9 @@ def run(
                 results.worst.append(row)
                 tell(results)
         size, block = (defended, BLOCK) if made_to_withstand(system) else (compared, compared)
-        size = max(size, LONGER.get(name, 0)) if size else 0
         for r in eps if size else ():
-            results.comparison.append(comparison(name, system, sets[size], r, folder, block))
+            images = sets[max(size, LONGER.get((name, r), 0))]
+            results.comparison.append(comparison(name, system, images, r, folder, block))
             tell(results)
         for r in REPORT_EPS if reported and name in REPORTED else ():
             results.reports.append(report(name, system, sets[reported], r, folder))
