@@ -78,7 +78,7 @@ def _found(lab: Lab, scenario: Scenario, working: Any, *, fine: bool) -> Found:
 @st.fragment  # what it says by itself stops no run of the page: a click, whose run had just begun, would be lost
 def _scene(lab: Lab, scenario: Scenario, found: Found, *, fine: bool) -> None:
     """The scene itself, and the two buttons that pin it."""
-    if st.session_state["eps"] != scenario.eps:  # its hand has rested elsewhere
+    if controls.eps_now(lab.data) != scenario.eps:  # its hand has rested elsewhere
         st.rerun()
     working = st.empty()  # in every run, so that what follows keeps its place
     if _fine(scenario) and not fine:

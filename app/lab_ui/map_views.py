@@ -25,6 +25,7 @@ from tasklab.codecs import Interval
 from tasklab.embedding import PCA, TSNE
 from tasklab.evaluation.outcomes import outcomes
 from tasklab.figures import LOOKS, Landed, Stops
+from tasklab.figures.describing import with_article
 from tasklab.figures.style import outcome_of
 from tasklab.scenario import Scenario
 from tasklab.tasks import Task
@@ -162,7 +163,7 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
         return view
     aim, classes = AIMS[scenario.objectives[0]], lab.pictures.classes
     label, end = int(one.labels[0]), int(one.decoded[1][0])
-    pictures = (image_tag(lab.pictures.x(scenario.image), f"picture {scenario.image}, a {classes[label]}"),
+    pictures = (image_tag(lab.pictures.x(scenario.image), f"picture {scenario.image}, {with_article(classes[label])}"),
                 image_tag(one.images, "the same, attacked"))
     st.html(
         f'<div class="lab-page map-side"><h2>Picture {scenario.image} under attack</h2><p>Aimed at {aim}: '
@@ -209,7 +210,7 @@ def picked(lab: Lab, scenario: Scenario, view: View) -> None:
         read_as = f"{_said(first, classes)} → " if last != first else ""
         cells.append(
             f'<a href="{html.escape(link)}" target="_self" title="Picture {row} in the attack lab">'
-            f"{image_tag(shown, f'picture {row}, a {classes[label]}')}<span>{read_as}{_chip(last, label, classes)}"
+            f"{image_tag(shown, f'picture {row}, {with_article(classes[label])}')}<span>{read_as}{_chip(last, label, classes)}"
             "</span></a>"
         )
     st.html(

@@ -20,11 +20,9 @@ from lab_ui.words import title
 from tasklab.attacks import Settings
 from tasklab.codecs import ABNORMAL
 from tasklab.data import DATASETS, draw_strokes, read_picture
+from tasklab.data.info import radii_of
 from tasklab.figures.scene_sweep import Sweep, sweep_each
 from tasklab.scenario import Scenario
-
-STOPS = tuple(k / 20 for k in range(11))
-"""ε to drag over; the one that is asked for comes along."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +109,7 @@ def readings_html(data: str, x: Tensor, read: Mapping[str, int], label: int) -> 
     info = DATASETS[data]
     size = "×".join(str(side) for side in info.shape[1:])
     named = info.title if size in info.title else f"{info.title} ({size})"
-    cells = "".join(f"<li>{chip(decoded, label)}<span>{title(key)}</span></li>" for key, decoded in read.items())
+    cells = "".join(f"<li>{chip(decoded, label, names=info.classes)}<span>{title(key)}</span></li>" for key, decoded in read.items())
     return (
         f'{STYLE}<div class="lab-page read-own"><figure>{image_tag(x, f"the picture in {size} pixels")}'
         f"<figcaption>{named}</figcaption></figure><ul>{cells}</ul></div>"
@@ -127,7 +125,8 @@ def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str])
         label: what it shows.
         keys: of systems, by their names.
     """
-    stops = {*STOPS, scenario.eps} if scenario.attack in TOGETHER else {0.0, scenario.eps}
+    some = radii_of(scenario.data, scenario.norm).some  # ε to drag over; the one that is asked for comes along
+    stops = {*some, scenario.eps} if scenario.attack in TOGETHER else {0.0, scenario.eps}
 
     def fits(name: str, aim: str) -> None:
         check(scenario, aim, shelf.system(name).task, title(keys[name]))

@@ -73,9 +73,9 @@ def circumstances() -> dict[str, Any]:
 
 
 def figure(card: dict[str, Any], attack: str, objective: str | None = None, eps: float = 0.0) -> dict[str, Any] | None:
-    """One row of a card's metrics, or None."""
+    """One row of a card's metrics, or None; ε is compared as it is printed, to four places."""
     for row in card.get("metrics", []):
-        if (row["attack"], row["objective"], row["eps"]) == (attack, objective, eps):
+        if (row["attack"], row["objective"]) == (attack, objective) and abs(row["eps"] - eps) <= 5e-5:
             return dict(row)
     return None
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tasklab.codecs import Interval
+from tasklab.figures.describing import with_article
 from tasklab.figures.style import GREY, LOOKS, Outcome, faded, frame, look_of, outcome_of
 from tasklab.tasks import Task
 
@@ -191,7 +192,7 @@ def describe_map(
     if stops is not None:
         decoded = _ints(stops.decoded)
         heard = ", ".join("None" if d < 0 else classes[d] for d, _ in itertools.groupby(decoded))
-        parts.append(f"One attack, a {classes[stops.label]}, on its way read as {heard}.")
+        parts.append(f"One attack, {with_article(classes[stops.label])}, on its way read as {heard}.")
     return " ".join(parts)
 
 

@@ -409,8 +409,8 @@ class LivingMap {
     this.tip.hidden = i === null;
     this.canvas.style.cursor = i === null ? "crosshair" : "pointer";
     if (i === null) return;
-    const { data } = this, heard = this.read(i);
-    this.tip.textContent = `picture ${data.rows[i]}, a ${data.classes[data.labels[i]]}, read as ${heard < 0 ? "None" : data.classes[heard]}`;
+    const { data } = this, heard = this.read(i), name = data.classes[data.labels[i]];
+    this.tip.textContent = `picture ${data.rows[i]}, ${/^[aeio8]/.test(name) ? "an" : "a"} ${name}, read as ${heard < 0 ? "None" : data.classes[heard]}`;
     const left = Math.min(event.offsetX + 14, this.canvas.clientWidth - this.tip.offsetWidth - 4);
     Object.assign(this.tip.style, { left: `${Math.max(4, left)}px`, top: `${this.canvas.offsetTop + event.offsetY + 16}px` });
   }

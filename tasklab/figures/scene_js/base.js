@@ -21,6 +21,9 @@ const outcome = (decoded, label) => (decoded < 0 ? "abnormal" : decoded === labe
 
 const read = (decoded, names) => (decoded < 0 ? "None" : names[decoded]);
 
+/** A class's name with its article. */
+const an = (name) => `${/^[aeio8]/.test(name) ? "an" : "a"} ${name}`;
+
 /** What was read, with colour, sign and word. */
 function chip(decoded, label, names) {
   const kind = outcome(decoded, label), look = LOOKS[kind];
