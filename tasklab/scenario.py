@@ -208,7 +208,9 @@ class Scenario:
             name: value for name, value in self._given("margin").items()
             if name in fields and name != "objective" and (name in ("eps", "steps") or value != fields[name].default)
         }
-        words = [f"{name}={eps_said(value) if name == 'eps' else _quoted(value)}" for name, value in given.items()]
+        levels = eps_said(self.eps)
+        words = [f"{name}={levels if name == 'eps' and '/' in levels else _quoted(value)}"
+                 for name, value in given.items()]
         return ", ".join(words + ([f"objective={objective}"] if "objective" in fields else []))
 
     def _given(self, objective: str) -> dict[str, Any]:

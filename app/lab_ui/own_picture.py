@@ -109,7 +109,8 @@ def readings_html(data: str, x: Tensor, read: Mapping[str, int], label: int) -> 
     info = DATASETS[data]
     size = "×".join(str(side) for side in info.shape[1:])
     named = info.title if size in info.title else f"{info.title} ({size})"
-    cells = "".join(f"<li>{chip(decoded, label, names=info.classes)}<span>{title(key)}</span></li>" for key, decoded in read.items())
+    cells = "".join(f"<li>{chip(decoded, label, names=info.classes)}<span>{title(key)}</span></li>"
+                    for key, decoded in read.items())
     return (
         f'{STYLE}<div class="lab-page read-own"><figure>{image_tag(x, f"the picture in {size} pixels")}'
         f"<figcaption>{named}</figcaption></figure><ul>{cells}</ul></div>"

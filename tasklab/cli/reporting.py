@@ -18,8 +18,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("systems", nargs="*", metavar="SYSTEM", help="names (default: all that there are)")
     command.add_argument("--to", type=Path, metavar="DIR", help="folder of reports.json (default: beside the systems)")
     command.add_argument("--n", type=int, default=200, help="the first N test images (default: 200)")
-    command.add_argument("--eps", type=fraction, nargs="+", help="radii of the curves (default: those of the data set, such as "
-                         "0.05 0.1 0.15 0.2 0.3 of MNIST)")
+    command.add_argument("--eps", type=fraction, nargs="+", help="radii of the curves (default: those of the "
+                         "data set, such as 0.05 0.1 0.15 0.2 0.3 of MNIST)")
     command.add_argument("--claim", type=fraction, help="the radius that is checked (default: the data set's, "
                          "0.2 of MNIST, 8/255 of CIFAR-10)")
     command.add_argument("--queries", type=int, default=500, help="of the score-based attack (default: 500)")

@@ -90,6 +90,6 @@ def eps_said(eps: float, *, number: bool = False) -> str:
     ('8/255 (0.031)', '0.1')
     """
     levels = round(510 * eps) / 2
-    if abs(255 * eps - levels) > _SURE or abs(1000 * eps - round(1000 * eps)) < _SURE:
-        return f"{eps:g}"
+    if levels == 0 or abs(255 * eps - levels) > _SURE or round(eps, 4) == eps:
+        return f"{eps:.4g}"
     return f"{levels:g}/255" + (f" ({eps:.2g})" if number else "")
