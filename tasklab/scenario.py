@@ -115,11 +115,11 @@ class Scenario:
         """The values of a link that differ from the defaults."""
         defaults, query = Scenario(), dict[str, str | list[str]]()
         usual, classes = radii_of(self.data, self.norm).usual, info_of(self.data).classes
-        other = self.data != defaults.data  # which opens with a picture of its own
+        other = self.data != defaults.data  # which opens with a picture and a number of pictures of its own
         for key in PLAIN:
             name = KEYS.get(key, key)
             value = getattr(self, name)
-            if value != (usual if key == "eps" else getattr(defaults, name)) or (key == "image" and other):
+            if value != (usual if key == "eps" else getattr(defaults, name)) or (key in ("image", "n") and other):
                 named = classes[value] if key == "target" and value in range(len(classes)) else str(value)
                 query[key] = named.lower() if isinstance(value, bool) else named
         keys = [name.removeprefix(f"{self.data}-") for name in self.systems]

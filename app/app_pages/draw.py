@@ -22,6 +22,9 @@ from tasklab.scenario import Scenario
 EXAMPLE = 2
 """A digit on which the aim makes the difference, for the systems of both data sets."""
 
+EXAMPLE_CLASS = 8
+"""The class whose photograph is shown first: a ship."""
+
 LARGEST = 20
 """Megabytes of an uploaded file."""
 
@@ -39,15 +42,29 @@ LESSON = (
 )
 
 
+PHOTOGRAPHS = (
+    frame.Step("Take an example, or upload a photograph of your own. Every system reads it at once, on 32×32 pixels.",
+               {"eps": 0.0}),
+    frame.Step("Now attack it, aimed at the training loss. The change is far smaller than on digits: a few of the 255 "
+               "levels of a pixel.", {"eps": 0.2, "train": True, "margin": False}),
+    frame.Step("The same attack aimed at the decision. Drag ε down: how little is enough?",
+               {"train": True, "margin": True}),
+    frame.Step("Upload something that is none of the ten classes. TRA always names one; bits and intervals can say "
+               "None.", {"eps": 0.0}),
+)
+
+
 def page() -> None:
     """Picture, readings, attack, files."""
-    lab = frame.open_page("draw", lesson=LESSON, bar=("data", "systems", "seed"), needs_images=False)
+    photographs = DATASETS[controls.asked_for()].shape[0] == 3
+    lab = frame.open_page("draw", lesson=PHOTOGRAPHS if photographs else LESSON, bar=("data", "systems", "seed"),
+                          needs_images=False)
     scenario = controls.attack(lab, one_objective=False)
     head = st.container()
     left, right = st.columns([4, 7], gap="large")
     info = DATASETS[lab.data]
     with left:
-        own = _upload(info) if info.shape[0] == 3 else _picture()
+        own = _photograph(lab) if info.shape[0] == 3 else _picture()
     with right:
         read = None if own is None else _read(own, lab)
     label = None if own is None or read is None else _label(lab.data, own, read, left)
@@ -78,24 +95,36 @@ def _picture() -> Own | None:
             "example empties the pad.",
         )
         return Own(drawing=drawing_pad(example))
-    return _file("A picture of a digit, dark on light or light on dark", "Choose a file, or draw.")
+    file = _file("A picture of a digit, dark on light or light on dark")
+    if file is None:
+        st.info("Choose a file, or draw.")
+    return file
 
 
-def _upload(info: DataInfo) -> Own | None:
-    """A photograph; None where there is none yet, which was said."""
+def _photograph(lab: Lab) -> Own | None:
+    """An upload, or an example of a class from the test set; None where there is nothing yet, which was said."""
+    info = DATASETS[lab.data]
     *most, last = info.classes
-    found = _file(f"A photograph: {', '.join(most)} or {last}",
-                  "Choose a photograph of one of these. A pad is for digits: choose those on the left to draw.")
-    if found is not None:
+    file = _file(f"A photograph: {', '.join(most)} or {last}")
+    if file is not None:
         st.caption(f"The largest square in its middle is taken, and made as small as those of {info.title}.")
-    return found
+        return file
+    if lab.images is not None:
+        example = st.pills("Or take an example", info.classes, default=info.classes[EXAMPLE_CLASS],
+                           key="draw_photograph", bind="query-params", wrap=True,
+                           help="The first of each class in the test set: no system has seen it in training.")
+        if example is not None:
+            label = info.classes.index(example)
+            place = int((lab.pictures.labels == label).nonzero()[0])
+            return Own(place=place, label=label)
+    st.info("Choose a photograph of one of these. A pad is for digits: choose those on the left to draw.")
+    return None
 
 
-def _file(words: str, without: str) -> Own | None:
+def _file(words: str) -> Own | None:
     file = st.file_uploader(words, key="draw_file", max_upload_size=LARGEST,
                             help="PNG, JPEG and most others. It stays on this machine.")
     if file is None:
-        st.info(without)
         return None
     return Own(file=file.getvalue(), name=file.name)
 
@@ -186,15 +215,15 @@ def _code(lab: Lab, scenario: Scenario, own: Own, label: int, runs: list[tuple[s
         pairs = ", ".join(f'("{name}", "{aim}")' for name, aim in runs)
         loop, pad = [f"for name, objective in [{pairs}]:"], " " * 4
     target = "" if scenario.target is None else f", targets=torch.tensor([{scenario.target}])"
-    tools = "read_picture" if own.drawing is None else "draw_strokes, read_picture"
-    tools = f"digit_strokes, {tools}" if own.known is not None else tools
-    tools = ", ".join(sorted(tools.split(", ")))
+    tools = ["read_picture"] if own.place is None else []
+    if own.drawing is not None:
+        tools = [*(["digit_strokes"] if own.known is not None else []), "draw_strokes", *tools]
     return "\n".join([
         "import torch",
         "",
-        "from tasklab import zoo",
+        "from tasklab import zoo" if tools else "from tasklab import data, zoo",
         f"from tasklab.attacks import {scenario.attack}, attack",
-        f"from tasklab.data import {tools}",
+        *([f"from tasklab.data import {', '.join(tools)}"] if tools else []),
         "",
         *own.code(lab.data),
         f"y = torch.tensor([{label}])",

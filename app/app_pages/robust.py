@@ -29,7 +29,7 @@ FIRST, ALL = (CURVES["train"], CURVES["noise"]), tuple(CURVES[c] for c in ("trai
 
 NS = (50, 100, 200, 400)
 TIMES = {"digits": "about a minute for 50 pictures", "mnist": "some minutes for 50 pictures",
-         "cifar10": "half an hour for 50 pictures, and longer for a larger network"}
+         "cifar10": "some minutes for 50 pictures, an hour and more for EfficientNet"}
 
 LESSON = (
     frame.Step("The paper's attack climbs the training loss. Compare its line with plain noise of the same size: at "
@@ -230,7 +230,7 @@ def _paired(key: str, other: str, study: Mapping[str, Any], beside: Mapping[str,
 def _found(values: Any, *, fine: bool) -> str:
     """The ε within which half of the pictures fall."""
     half = float(values.quantile(0.5, interpolation="higher"))
-    return f"{255 * half:.2g}/255" if fine else f"{half:.3g}"
+    return f"{255 * half:.2g}/255" if fine and 0 < half < 1 else f"{half:.3g}"
 
 
 def _said(p: float) -> str:
@@ -250,7 +250,8 @@ def _measure(lab: Lab, name: str, words: str) -> None:
     with st.form("robust_again", border=True):
         st.markdown(f"**Ask it yourself.** {words}, as a job: {TIMES[lab.data]}.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            n = st.selectbox("Pictures", [n for n in NS if n <= len(lab.pictures)], 1, key="robust_n", width=140)
+            n = st.selectbox("Pictures", [n for n in NS if n <= len(lab.pictures)],
+                             0 if DATASETS[lab.data].shape[0] == 3 else 1, key="robust_n", width=140)
             seed = st.number_input("Seed", 0, 9999, 1, key="robust_seed", width=140)
             asked = st.form_submit_button("Ask", type="primary")
     if asked:

@@ -15,6 +15,9 @@ from tasklab.scenario import ATTACKS, Scenario
 PICTURE = {"digits": 54, "mnist": 20, "cifar10": 7}
 """The picture each data set opens with: one on which the aim makes the difference."""
 
+MANY = {"digits": 200, "mnist": 200, "cifar10": 50}
+"""So many pictures a page of many begins with: what a processor attacks in a few seconds."""
+
 STEPS = {"FGSM": 1, "PGD": 10, "APGD": 20, "Square": 300, "FAB": 20, "CW": 100, "HopSkipJump": 10, "Noise": 100}
 """The steps, or queries, that each attack opens with."""
 
@@ -35,6 +38,12 @@ def dataset(*, every: bool = False) -> str:
         on_change=_open,
     )
     return found
+
+
+def asked_for() -> str:
+    """The data set that is asked for, before its control is drawn."""
+    found = str(st.session_state.get("data") or st.query_params.get("data", "digits"))
+    return found if found in shelf.DATASETS else "digits"
 
 
 def picture(name: str, images: ImageSet) -> int:
@@ -72,7 +81,7 @@ def seed() -> int:
 def many(images: ImageSet) -> int:
     """How many of the first test pictures."""
     stops = [stop for stop in (50, 100, 200, 400, 1000) if stop <= len(images)]
-    found: int = st.select_slider("Pictures", stops, 200, key="n", bind=URL, help=HELP["n"])
+    found: int = st.select_slider("Pictures", stops, MANY[images.name], key="n", bind=URL, help=HELP["n"])
     return found
 
 
@@ -179,6 +188,7 @@ def _go(images: ImageSet, index: int, way: int, wanted: int | None) -> None:
 def _open() -> None:
     """Another data set opens with its own picture, its own classes, and an ε that is usual there."""
     st.session_state["image"] = PICTURE[st.session_state["data"]]
+    st.session_state["n"] = MANY[st.session_state["data"]]
     for key in ("target", "only", "outputs_class", "draw_label"):
         st.session_state.pop(key, None)
     _fit_eps()

@@ -22,8 +22,8 @@ NETWORKS = tuple(f"{network}-" for network in words.NETWORKS)
 
 
 def offered() -> tuple[str, ...]:
-    """The data sets for which there is a system, shipped or one's own; digits always."""
-    there = {"digits", *(of for of in DATASETS if own.files(of))}
+    """The data sets for which there is a system, shipped or one's own; those of digits always."""
+    there = {"digits", "mnist", *(of for of in DATASETS if own.files(of))}
     for name in zoo.names():
         try:
             there.add(zoo.dataset_of(name))

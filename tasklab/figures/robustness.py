@@ -213,7 +213,7 @@ def _levels(end: float) -> dict[str, Any]:
     if "/" not in eps_said(end):
         return {}
     most = round(255 * end)
-    ticks = [level / 255 for level in range(0, most + 1, max(1, round(most / 8)))]
+    ticks = [level / 255 for level in range(0, most + 1, max(1, round(most / 4)))]
     return {"tickvals": ticks, "ticktext": [eps_said(eps) for eps in ticks]}
 
 
