@@ -186,9 +186,12 @@ def _go(images: ImageSet, index: int, way: int, wanted: int | None) -> None:
 
 
 def _open() -> None:
-    """Another data set opens with its own picture, its own classes, and an ε that is usual there."""
-    st.session_state["image"] = PICTURE[st.session_state["data"]]
-    st.session_state["n"] = MANY[st.session_state["data"]]
+    """Another data set opens with its own picture, its own systems and classes, and an ε that is usual there."""
+    data = st.session_state["data"]
+    st.session_state["image"], st.session_state["n"] = PICTURE[data], MANY[data]
+    there = list(shelf.systems(data)[0])
+    stay = [key for key in st.session_state.get("systems", ()) if key in there]
+    st.session_state["systems"] = stay or there[:4]
     for key in ("target", "only", "outputs_class", "draw_label"):
         st.session_state.pop(key, None)
     _fit_eps()

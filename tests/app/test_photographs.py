@@ -326,8 +326,9 @@ def test_an_own_system_makes_the_data_set_offered(monkeypatch: pytest.MonkeyPatc
     clean(at.file_uploader(key="train_upload_0").set_value(("mine.safetensors", content, "")).run())
     until(lambda: any("my-tra" in each.value for each in at.markdown), 5)
     at.switch_page("app_pages/attack_lab.py")
-    at.query_params["data"] = "cifar10"
     clean(at.run())
+    clean(at.segmented_control(key="data").set_value("cifar10").run())
+    assert sentences(at) == []
     assert [cell["title"] for cell in scene(at)["aims"][0]["cells"]] == ["my-tra"]
 
 

@@ -27,8 +27,8 @@ const an = (name) => `${/^[aeio8]/.test(name) ? "an" : "a"} ${name}`;
 /** What was read, with colour, sign and word. */
 function chip(decoded, label, names) {
   const kind = outcome(decoded, label), look = LOOKS[kind];
-  const long = decoded >= 0 && names[decoded].length > 6; // its sign and colour say enough where there is little room
-  const word = kind === "abnormal" || label === null || long ? "" : ` · ${look.word}`;
+  const size = decoded < 0 ? 0 : names[decoded].length; // its sign and colour say enough where there is little room
+  const word = kind === "abnormal" || label === null ? "" : `<span class="${size > 6 ? "tl-most" : size > 1 ? "tl-more" : ""}"> · ${look.word}</span>`;
   return `<span class="tl-chip tl-${kind}">${look.sign} reads ${esc(read(decoded, names))}${word}</span>`;
 }
 

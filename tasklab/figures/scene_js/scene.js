@@ -76,7 +76,7 @@ class Scene {
           <span><i class="tl-orange">✖</i> after, on the wrong side</span><span>▨ None: no class at all</span>
           <span>blue ground: what the label needs</span><span>▲ the true label</span></p></div>
       </div>
-      <div class="tl-bar"><label><span class="tl-eps" data-part="epsword"></span>
+      <div class="tl-bar${data.said[last].includes("/") ? " tl-levels" : ""}"><label><span class="tl-eps" data-part="epsword"></span>
         <input type="range" data-part="eps" min="0" max="${last}" step="1" aria-label="ε, the size of the change, dragged live"></label>
         <span class="tl-ends"><span>0</span><span>${data.norm === "l2" ? "length of the whole change (l2)" : "how much any pixel may change"}</span><span>${data.numbers[last]}</span></span>
         <button type="button" data-part="ask" hidden>Work out other ε too</button>
