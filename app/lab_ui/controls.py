@@ -64,7 +64,10 @@ def picture(name: str, images: ImageSet) -> int:
 
 
 def systems(there: dict[str, str]) -> tuple[str, ...]:
-    """Which systems, by name."""
+    """Which systems, by name; those of another data set make room for the first of this one."""
+    kept = st.session_state.get("systems")
+    if kept and not set(kept) & set(there):
+        st.session_state["systems"] = list(there)[:4]
     keys = st.multiselect(
         "Systems side by side", list(there), default=list(there)[:4], key="systems", bind=URL, help=HELP["systems"],
         placeholder="Pick a system",
@@ -186,12 +189,9 @@ def _go(images: ImageSet, index: int, way: int, wanted: int | None) -> None:
 
 
 def _open() -> None:
-    """Another data set opens with its own picture, its own systems and classes, and an ε that is usual there."""
+    """Another data set opens with its own picture, its own classes, and an ε that is usual there."""
     data = st.session_state["data"]
     st.session_state["image"], st.session_state["n"] = PICTURE[data], MANY[data]
-    there = list(shelf.systems(data)[0])
-    stay = [key for key in st.session_state.get("systems", ()) if key in there]
-    st.session_state["systems"] = stay or there[:4]
     for key in ("target", "only", "outputs_class", "draw_label"):
         st.session_state.pop(key, None)
     _fit_eps()
