@@ -17,6 +17,7 @@ class Radii:
         paper: those of the paper's tables, ascending.
         curve: those at which accuracy is measured, ascending.
         few: stops of an ε that is dragged, from 0 to the largest: those that are shown at once.
+        some: the same where none follow.
         many: the same with all that follow.
         per: a control goes in steps of 1/per.
     """
@@ -25,6 +26,7 @@ class Radii:
     paper: tuple[float, ...]
     curve: tuple[float, ...]
     few: tuple[float, ...]
+    some: tuple[float, ...]
     many: tuple[float, ...]
     per: int
 
@@ -32,12 +34,6 @@ class Radii:
     def most(self) -> float:
         """The largest."""
         return self.many[-1]
-
-    @property
-    def some(self) -> tuple[float, ...]:
-        """The few and those halfway between them."""
-        pairs = zip(self.few, self.few[1:], strict=False)
-        return tuple(sorted({*self.few, *(self.nearest((low + high) / 2) for low, high in pairs)}))
 
     def nearest(self, eps: float) -> float:
         """The step of a control that is nearest to ε.
@@ -66,12 +62,13 @@ def _levels(*levels: float) -> tuple[float, ...]:
 
 IN_HUNDREDTHS = Radii(
     usual=0.2, paper=(0.1, 0.2, 0.3), curve=(0.05, 0.1, 0.15, 0.2, 0.3), few=tuple(k / 10 for k in range(6)),
-    many=tuple(k / 50 for k in range(26)), per=100,
+    some=tuple(k / 20 for k in range(11)), many=tuple(k / 50 for k in range(26)), per=100,
 )
 """Of black on white, as in MNIST; and of all pictures where ε is a length (l2)."""
 
 IN_LEVELS = Radii(
-    usual=8 / 255, paper=_levels(3, 6, 9), curve=_levels(1, 2, 3, 6, 8, 9, 16), few=_levels(0, 2, 8, 16),
+    usual=8 / 255, paper=_levels(3, 6, 9), curve=_levels(1, 2, 3, 6, 8, 9, 16), few=_levels(0, 8, 16),
+    some=_levels(0, 1, 2, 4, 6, 8, 12, 16),
     many=_levels(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16), per=510,
 )
 """Of photographs, as in CIFAR-10: ε counts the 255 levels of a channel."""
