@@ -18,6 +18,9 @@ from tasklab.data import DataMissing, ImageSet
 from tasklab.system import System
 
 DATASETS = ("digits", "mnist", "cifar10")
+SMALL = ("small_cnn", "mlp")
+"""Networks that a processor runs at once."""
+
 NETWORKS = tuple(f"{network}-" for network in words.NETWORKS)
 
 
@@ -71,6 +74,15 @@ def system(name: str) -> System:
         return (_shipped if mine is None else _own)(str(where), where.stat().st_mtime_ns)
     except (CheckpointError, OSError):
         raise ValueError(f"The file of system “{name}” is damaged; replace it with a whole copy.") from None
+
+
+def is_large(name: str) -> bool:
+    """Whether a processor needs seconds for what a small network does at once; not for one that does not load."""
+    try:
+        spec = getattr(system(name).network, "spec", None)
+    except (ValueError, OSError):
+        return False
+    return spec is not None and spec.arch not in SMALL
 
 
 def card(name: str) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from tasklab.evaluation.studies import digest, keep_studies
 from tasklab.evaluation.study import stream_study
 from tasklab.jobs.training import Training
 from tasklab.scenario import Scenario
+from tasklab.system import new_system
+from tasklab.tasks import make_task
 from tests.app.live_parts import cells, shipped, snippet, stop
 from tests.app.visitors import clean, sentences, until, visit
 from tests.photographs import photograph_zoo, photographs, put_in_place
@@ -178,6 +180,22 @@ def test_larger_networks_come_last_and_are_named() -> None:
     assert title("efficientnet-rbc") == "RBC, EfficientNet"
     at = start("attack_lab", systems=["rbc", "efficientnet-rbc"])
     assert [cell["title"] for cell in scene(at)["aims"][0]["cells"]] == ["RBC", "RBC, EfficientNet"]
+
+
+def test_large_networks_are_asked_for_more_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not scene(start("attack_lab"))["ask"]
+    monkeypatch.setattr(shelf, "is_large", lambda name: "efficientnet" in name)
+    found = scene(start("attack_lab", systems=["rbc", "efficientnet-rbc"]))
+    assert found["ask"] and len(found["stops"]) == 3
+
+
+def test_which_networks_are_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TASKLAB_ZOO", str(tmp_path))
+    system = new_system(make_task("tra"), photographs("train"), arch="efficientnet_b0", seed=0)
+    system.card = {"name": "cifar10-efficientnet-tra", "data": {"name": "cifar10"}, "task": system.task.to_dict()}
+    system.save(tmp_path / "cifar10-efficientnet-tra.safetensors")
+    assert shelf.is_large("cifar10-efficientnet-tra") and not shelf.is_large("digits-tra")
+    assert not shelf.is_large("nobody's")
 
 
 def test_without_systems_it_is_offered_for_training_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

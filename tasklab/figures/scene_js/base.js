@@ -28,7 +28,8 @@ const an = (name) => `${/^[aeio8]/.test(name) ? "an" : "a"} ${name}`;
 function chip(decoded, label, names) {
   const kind = outcome(decoded, label), look = LOOKS[kind];
   const size = decoded < 0 ? 0 : names[decoded].length; // its sign and colour say enough where there is little room
-  const word = kind === "abnormal" || label === null ? "" : `<span class="${size > 6 ? "tl-most" : size > 1 ? "tl-more" : ""}"> · ${look.word}</span>`;
+  const said = kind === "abnormal" || label === null ? "" : ` · ${look.word}`;
+  const word = size > 1 && said ? `<span class="${size > 6 ? "tl-most" : "tl-more"}">${said}</span>` : said;
   return `<span class="tl-chip tl-${kind}">${look.sign} reads ${esc(read(decoded, names))}${word}</span>`;
 }
 
