@@ -41,8 +41,6 @@ function bytes(base64) {
 
 const signed = (base64) => new Int8Array(bytes(base64).buffer);
 
-const floats = (base64) => new Float32Array(bytes(base64).buffer);
-
 /** Paint a canvas with a value in 0..255 for each channel and pixel; the browser enlarges it without blur. */
 function paint(canvas, shape, value) {
   const [channels, height, width] = shape, size = height * width;
