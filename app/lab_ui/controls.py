@@ -161,7 +161,7 @@ def _eps(usual: Radii) -> float:
                       help=HELP["eps"], format="%.4f" if fine else None)
     eps = usual.nearest(found) if usual.fits(found) else found
     if fine:
-        st.caption(f"ε = {eps_said(eps)}: {255 * eps:.3g} of the 255 levels of a pixel")
+        st.caption(f"ε = {eps_said(eps)} of the way from black to white")
     return eps
 
 
