@@ -126,7 +126,7 @@ def controls(dataset: str, seed: int) -> Training:
         task=make_task(name, num_classes=info.num_classes, **settings), recipe=recipe, arch=arch,
         width=width if ARCHITECTURES[arch].has_width else 32, device=device,
         contrast=STRETCH if stretched else None,
-        watch=Watch(eps=watched, steps=10, images=WATCHED), eps=tuple(sorted({*radii.paper, radii.usual})),
+        watch=Watch(eps=watched, steps=10, images=WATCHED), eps=radii.measured,
     )
 
 

@@ -35,6 +35,11 @@ class Radii:
         """The largest."""
         return self.many[-1]
 
+    @property
+    def measured(self) -> tuple[float, ...]:
+        """Those that a system's card has: the paper's and the usual one."""
+        return tuple(sorted({*self.paper, self.usual}))
+
     def nearest(self, eps: float) -> float:
         """The step of a control that is nearest to ε.
 

@@ -74,7 +74,7 @@ def settings_of(name: str) -> dict[str, Any]:
     original, task, others = EXTRA.get(name, (name, {}, {}))
     told = ({"task": task} if original is None else _of_card(zoo.card(original), task)) | others
     radii = DATASETS[told["data"]].radii
-    watched = {"watch": WATCH | {"eps": radii.usual}, "attacked": 400, "eps": sorted({*radii.paper, radii.usual})}
+    watched = {"watch": WATCH | {"eps": radii.usual}, "attacked": 400, "eps": list(radii.measured)}
     return watched | told | {"name": name}
 
 
