@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from tasklab import data
+from tasklab import data, zoo
 from tasklab.data import DATASETS, ImageSet
 from tasklab.system import new_system
 from tasklab.tasks import make_task
@@ -38,21 +38,33 @@ def photographs(split: str = "test") -> ImageSet:
 
 
 def put_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever loads CIFAR-10 gets these photographs, and ``TASKLAB_ZOO`` is the folder of their systems."""
+    """Whoever loads CIFAR-10 gets these photographs, and ``TASKLAB_ZOO`` is the folder of their systems: the only ones.
+    """
     load = data.load
+    others()  # before the folder is another one
 
     def loaded(name: str, split: Any = "train", **more: Any) -> ImageSet:
         return photographs(split) if name == "cifar10" else load(name, split, **more)
 
     monkeypatch.setattr(data, "load", loaded)
+    monkeypatch.setattr(zoo, "folder", others)
     monkeypatch.setenv("TASKLAB_ZOO", str(photograph_zoo()))
+
+
+@lru_cache(maxsize=1)
+def others() -> Path:
+    """The shipped systems, and what is kept beside them, without those of CIFAR-10."""
+    place = _folder()
+    for file in zoo.folder().iterdir():
+        if not file.name.startswith("cifar10"):
+            (place / file.name).symlink_to(file)
+    return place
 
 
 @lru_cache(maxsize=1)
 def photograph_zoo() -> Path:
     """A folder with ``cifar10-KEY.safetensors`` for each of `KEYS`, made once for a run of tests."""
-    folder = Path(tempfile.mkdtemp(prefix="tasklab-photographs-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = _folder()
     for key in KEYS:
         task = make_task(key.rpartition("-")[2])
         system = new_system(task, photographs("train"), width=4, seed=0)
@@ -61,3 +73,9 @@ def photograph_zoo() -> Path:
         system.card = {"name": f"cifar10-{key}", "data": {"name": "cifar10"}, "task": task.to_dict()}
         system.save(folder / f"cifar10-{key}.safetensors")
     return folder
+
+
+def _folder() -> Path:
+    found = Path(tempfile.mkdtemp(prefix="tasklab-photographs-"))
+    atexit.register(shutil.rmtree, found, ignore_errors=True)
+    return found
