@@ -25,6 +25,8 @@ from tasklab.attacks import (
 )
 from tasklab.attacks.criteria import Criterion
 from tasklab.attacks.settings import Keep, Norm
+from tasklab.data.info import info_of, radii_of
+from tasklab.data.radii import eps_said
 
 ATTACKS: dict[str, type[Settings]] = {
     kind.__name__: kind for kind in (FGSM, PGD, APGD, Square, FAB, CW, HopSkipJump, Noise)
@@ -49,14 +51,15 @@ class Scenario:
         systems: names in the zoo; by default four systems of the data set.
         attack: a name of `ATTACKS`.
         objectives: what the attack climbs, one after the other.
-        eps, steps, step_size, norm, random_start, restarts, criterion, keep, seed: of the attack, where it has them.
+        eps: of the attack; by default the one that is usual for the data set and the norm.
+        steps, step_size, norm, random_start, restarts, criterion, keep, seed: of the attack, where it has them.
         target: the class to reach, None for any other.
         n: how many pictures, where many are looked at.
 
     >>> Scenario(eps=0.1, systems=("digits-rbc",)).link("outputs")
     'http://localhost:8501/outputs?eps=0.1&systems=rbc'
-    >>> Scenario(data="mnist").systems[0]
-    'mnist-tra'
+    >>> Scenario(data="mnist").systems[0], Scenario(data="cifar10").eps == 8 / 255
+    ('mnist-tra', True)
     """
 
     data: str = "digits"
@@ -64,7 +67,7 @@ class Scenario:
     systems: tuple[str, ...] = ("digits-tra", "digits-deepbe", "digits-int", "digits-rbc")
     attack: str = "PGD"
     objectives: tuple[str, ...] = ("train", "margin")
-    eps: float = 0.2
+    eps: float = None  # type: ignore[assignment]  # a number once it is made
     steps: int = 10
     step_size: float | None = None
     norm: Norm = "linf"
@@ -80,6 +83,8 @@ class Scenario:
         if self.systems == Scenario.systems:
             own = tuple(name.replace("digits", self.data, 1) for name in self.systems)
             object.__setattr__(self, "systems", own)
+        if self.eps is None:
+            object.__setattr__(self, "eps", radii_of(self.data, self.norm).usual)
 
     def settings(self, objective: str) -> Settings:
         """The attack's settings for one objective.
@@ -109,11 +114,14 @@ class Scenario:
     def to_query(self) -> dict[str, str | list[str]]:
         """The values of a link that differ from the defaults."""
         defaults, query = Scenario(), dict[str, str | list[str]]()
+        usual, classes = radii_of(self.data, self.norm).usual, info_of(self.data).classes
+        other = self.data != defaults.data  # which opens with a picture and a number of pictures of its own
         for key in PLAIN:
             name = KEYS.get(key, key)
             value = getattr(self, name)
-            if value != getattr(defaults, name):
-                query[key] = str(value).lower() if isinstance(value, bool) else str(value)
+            if value != (usual if key == "eps" else getattr(defaults, name)) or (key in ("image", "n") and other):
+                named = classes[value] if key == "target" and value in range(len(classes)) else str(value)
+                query[key] = named.lower() if isinstance(value, bool) else named
         keys = [name.removeprefix(f"{self.data}-") for name in self.systems]
         if keys != [name.removeprefix("digits-") for name in defaults.systems]:
             query["systems"] = keys
@@ -141,6 +149,9 @@ class Scenario:
                 except (ValueError, KeyError):
                     continue
         dataset = found.get("data", Scenario.data)
+        if "target" in found:
+            classes = data.DATASETS[dataset].classes
+            found["target"] = classes.index(found["target"]) if found["target"] in classes else None
         keys = query.get("systems", [name.removeprefix("digits-") for name in Scenario.systems])
         found["systems"] = tuple(f"{dataset}-{key}" for key in ([keys] if isinstance(keys, str) else keys))
         found["objectives"] = tuple(
@@ -197,7 +208,9 @@ class Scenario:
             name: value for name, value in self._given("margin").items()
             if name in fields and name != "objective" and (name in ("eps", "steps") or value != fields[name].default)
         }
-        words = [f"{name}={_quoted(value)}" for name, value in given.items()]
+        levels = eps_said(self.eps)
+        words = [f"{name}={levels if name == 'eps' and '/' in levels else _quoted(value)}"
+                 for name, value in given.items()]
         return ", ".join(words + ([f"objective={objective}"] if "objective" in fields else []))
 
     def _given(self, objective: str) -> dict[str, Any]:
@@ -213,10 +226,11 @@ class Scenario:
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
-    "data": str, "image": int, "attack": lambda text: {name: name for name in ATTACKS}[text], "eps": float,
+    "data": lambda text: info_of(text).name, "image": int,
+    "attack": lambda text: {name: name for name in ATTACKS}[text], "eps": float,
     "steps": int, "step_size": float, "norm": lambda text: {"linf": "linf", "l2": "l2"}[text],
     "random_start": lambda text: {"true": True, "false": False}[text], "restarts": int,
-    "criterion": lambda text: {"misclassified": "misclassified", "evaded": "evaded"}[text], "target": int,
+    "criterion": lambda text: {"misclassified": "misclassified", "evaded": "evaded"}[text], "target": str,
     "keep": lambda text: {"first": "first", "best": "best", "last": "last"}[text], "seed": int, "n": int,
 }
 

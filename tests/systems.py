@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tasklab import data, zoo
 from tasklab.attacks import PGD, attack
+from tasklab.data.info import radii_of
 from tasklab.system import System
 
 KEYS = ("tra", "deepbe", "int", "rbc", "rbc-s10")
@@ -50,7 +51,7 @@ def small_zoo() -> SmallZoo:
     return SmallZoo(folder=folder, picture=telling(systems, test.x(), test.labels)[0])
 
 
-def telling(systems: dict[str, System], x: Tensor, y: Tensor) -> list[int]:
+def telling(systems: dict[str, System], x: Tensor, y: Tensor, eps: float = 0.2) -> list[int]:
     """The pictures on which the aim makes the difference, in the app's opening scenario.
 
     All systems read them correctly. An attack on the training loss breaks TRA and DeepBE, and finds no gradient in the
@@ -59,7 +60,7 @@ def telling(systems: dict[str, System], x: Tensor, y: Tensor) -> list[int]:
     good = torch.ones(len(y), dtype=torch.bool)
     for key, system in systems.items():
         for objective in ("train", "margin"):
-            settings = PGD(eps=0.2, steps=10, random_start=False, keep="best", objective=objective)
+            settings = PGD(eps=eps, steps=10, random_start=False, keep="best", objective=objective)
             result = attack(system, x, y, settings)
             good &= result.clean_decoded == y
             good &= result.fooled if objective == "margin" or key in ("tra", "deepbe") else result.zero_gradient
@@ -70,9 +71,10 @@ def main(dataset: str, n: str = "400") -> None:
     """The telling pictures of a data set for the shipped systems: ``python -m tests.systems mnist``."""
     test = data.load(dataset, "test").subset(int(n))
     systems = {key: zoo.load(f"{dataset}-{key}") for key in ("tra", "deepbe", "int", "rbc")}
-    found = telling(systems, test.x(), test.labels)
+    eps = radii_of(dataset).usual
+    found = telling(systems, test.x(), test.labels, eps)
     for index in found:
-        settings = PGD(eps=0.2, steps=10, random_start=False, keep="best")
+        settings = PGD(eps=eps, steps=10, random_start=False, keep="best")
         x, y = test.x(index), test.labels[index : index + 1]
         read = [int(attack(system, x, y, settings).decoded) for system in systems.values()]
         sys.stdout.write(f"{index}: a {int(test.labels[index])}, read as {read}\n")

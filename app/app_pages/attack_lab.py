@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from lab_ui import answers, controls, frame, live
+from lab_ui import answers, controls, frame, live, shelf
 from lab_ui.answers import TOGETHER, Found
 from lab_ui.frame import Lab
 from lab_ui.words import AIMS, title
@@ -60,6 +60,11 @@ def page() -> None:
                      files=files)
 
 
+def _slow(scenario: Scenario) -> bool:
+    """Whether an answer takes seconds: more stops then come when they are asked for by hand."""
+    return scenario.attack not in TOGETHER or any(shelf.is_large(name) for name in scenario.systems)
+
+
 def _fine(scenario: Scenario) -> bool:
     """Whether the scene has asked for many ε."""
     return bool(st.session_state.get("attack_lab_fine") == answers.fine_key(scenario))
@@ -67,7 +72,7 @@ def _fine(scenario: Scenario) -> bool:
 
 def _found(lab: Lab, scenario: Scenario, working: Any, *, fine: bool) -> Found:
     """The answers; where they take a while, a word in that place on what is worked on."""
-    slow = scenario.attack not in TOGETHER
+    slow = _slow(scenario)
     found = answers.answers(
         scenario, lab, fine=fine, progress=lambda share, words: working.progress(share, words) if slow else None
     )
@@ -78,7 +83,7 @@ def _found(lab: Lab, scenario: Scenario, working: Any, *, fine: bool) -> Found:
 @st.fragment  # what it says by itself stops no run of the page: a click, whose run had just begun, would be lost
 def _scene(lab: Lab, scenario: Scenario, found: Found, *, fine: bool) -> None:
     """The scene itself, and the two buttons that pin it."""
-    if st.session_state["eps"] != scenario.eps:  # its hand has rested elsewhere
+    if controls.eps_now(lab.data) != scenario.eps:  # its hand has rested elsewhere
         st.rerun()
     working = st.empty()  # in every run, so that what follows keeps its place
     if _fine(scenario) and not fine:
@@ -87,7 +92,7 @@ def _scene(lab: Lab, scenario: Scenario, found: Found, *, fine: bool) -> None:
     key = None if fine else answers.fine_key(scenario)
     data = scene_data(**answers.words(found, lab), eps=scenario.eps, title="Attack lab")
     pinned = st.session_state.get("attack_lab_pinned")
-    ask = key is not None and scenario.attack not in TOGETHER
+    ask = key is not None and _slow(scenario)
     live.scene(data | {"finer": key, "ask": ask, "pinned": pinned}, key="attack_lab_scene", on_eps=_keep_eps,
                on_finer=_keep_fine)
     if lab.lecture:

@@ -1,4 +1,4 @@
-"""Draw: a digit by hand, or a picture of one's own, read by every system, then attacked."""
+"""Draw: a digit by hand, or a photograph or picture of one's own, read by every system, then attacked."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from lab_ui.own_picture import Own
 from lab_ui.pad import drawing_pad
 from lab_ui.words import AIM_NOTES, AIMS, title
 from tasklab.codecs import ABNORMAL
-from tasklab.data import DATASETS, PictureError
+from tasklab.data import DATASETS, DataInfo, PictureError
+from tasklab.figures.describing import with_article
 from tasklab.figures.scene import scene_data, scene_html
 from tasklab.figures.scene_sweep import Sweep
 from tasklab.scenario import Scenario
 
 EXAMPLE = 2
 """A digit on which the aim makes the difference, for the systems of both data sets."""
+
+EXAMPLE_CLASS = 6
+"""The class whose photograph is shown first: a frog, on which the aim makes the difference."""
 
 LARGEST = 20
 """Megabytes of an uploaded file."""
@@ -38,26 +42,41 @@ LESSON = (
 )
 
 
+PHOTOGRAPHS = (
+    frame.Step("Take an example, or upload a photograph of your own. Every system reads it at once, on 32×32 pixels.",
+               {"eps": 0.0}),
+    frame.Step("Now attack it, aimed at the training loss. The change is far smaller than on digits: a few of the 255 "
+               "levels of a pixel.", {"eps": 0.2, "train": True, "margin": False}),
+    frame.Step("The same attack aimed at the decision. Drag ε down: how little is enough?",
+               {"train": True, "margin": True}),
+    frame.Step("Upload something that is none of the ten classes. TRA always names one; bits and intervals can say "
+               "None.", {"eps": 0.0}),
+)
+
+
 def page() -> None:
     """Picture, readings, attack, files."""
-    lab = frame.open_page("draw", lesson=LESSON, bar=("data", "systems", "seed"), needs_images=False)
+    photographs = DATASETS[controls.asked_for()].shape[0] == 3
+    lab = frame.open_page("draw", lesson=PHOTOGRAPHS if photographs else LESSON, bar=("data", "systems", "seed"),
+                          needs_images=False)
     scenario = controls.attack(lab, one_objective=False)
     head = st.container()
     left, right = st.columns([4, 7], gap="large")
+    info = DATASETS[lab.data]
     with left:
-        own = _picture()
+        own = _photograph(lab) if info.shape[0] == 3 else _picture()
     with right:
         read = None if own is None else _read(own, lab)
-    label = None if own is None or read is None else _label(own, read, left)
+    label = None if own is None or read is None else _label(lab.data, own, read, left)
     with head:
-        frame.headline("Draw", _lead(read or {}, label))
+        frame.headline("Draw", _lead(read or {}, label, info))
     if own is None or read is None:
         return
     with right:
         for data, (x, found) in read.items():
             st.html(own_picture.readings_html(data, x, found, ABNORMAL if label is None else label))
     if label is None:
-        st.info("No system reads a digit here. Say what it is on the left, and the attack begins.")
+        st.info("No system reads anything here. Say what it is on the left, and the attack begins.")
         return
     x = read[lab.data][0]
     keys = {name: lab.key(name) for name in lab.chosen}
@@ -76,18 +95,48 @@ def _picture() -> Own | None:
             "example empties the pad.",
         )
         return Own(drawing=drawing_pad(example))
-    file = st.file_uploader("A picture of a digit, dark on light or light on dark", key="draw_file",
-                            max_upload_size=LARGEST, help="PNG, JPEG and most others. It stays on this machine.")
+    file = _file("A picture of a digit, dark on light or light on dark")
     if file is None:
         st.info("Choose a file, or draw.")
+    return file
+
+
+def _photograph(lab: Lab) -> Own | None:
+    """An upload, or an example of a class from the test set; None where there is nothing yet, which was said."""
+    info = DATASETS[lab.data]
+    *most, last = info.classes
+    file = _file(f"A photograph: {', '.join(most)} or {last}")
+    if file is not None:
+        st.caption(f"The largest square in its middle is taken, and made as small as those of {info.title}.")
+        return file
+    if lab.images is not None:
+        example = st.pills("Or take an example", info.classes, default=info.classes[EXAMPLE_CLASS],
+                           key="draw_photograph", bind="query-params", wrap=True,
+                           help="The first of each class in the test set: no system has seen it in training.")
+        if example is not None:
+            label = info.classes.index(example)
+            place = int((lab.pictures.labels == label).nonzero()[0])
+            return Own(place=place, label=label)
+    st.info("Choose a photograph of one of these. A pad is for digits: choose those on the left to draw.")
+    return None
+
+
+def _file(words: str) -> Own | None:
+    file = st.file_uploader(words, key="draw_file", max_upload_size=LARGEST,
+                            help="PNG, JPEG and most others. It stays on this machine.")
+    if file is None:
         return None
     return Own(file=file.getvalue(), name=file.name)
 
 
 def _read(own: Own, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | None:
-    """By data set, the picture as it is there and what its systems read; None if it is no picture, which was said."""
+    """By data set, the picture as it is there and what its systems read; None if it is no picture, which was said.
+
+    All data sets of the same classes read it.
+    """
     read = {}
-    for data in sorted(shelf.DATASETS, key=lambda data: data != lab.data):
+    alike = [data for data in shelf.DATASETS if DATASETS[data].classes == DATASETS[lab.data].classes]
+    for data in sorted(alike, key=lambda data: data != lab.data):
         try:
             x = own_picture.seen(own, data)
         except PictureError as error:
@@ -102,12 +151,15 @@ def _read(own: Own, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | None:
     return read
 
 
-def _label(own: Own, read: dict[str, tuple[Any, dict[str, int]]], place: Any) -> int | None:
+def _label(data: str, own: Own, read: dict[str, tuple[Any, dict[str, int]]], place: Any) -> int | None:
     """What the picture shows: as said, as the example has it, or as most systems read it."""
-    said = place.selectbox("It shows a", (AS_READ, *range(10)), key="draw_label", bind="query-params",
-                           help="The attack tries to make the systems read anything else.")
+    classes = DATASETS[data].classes
+    if st.session_state.get("draw_label", AS_READ) not in (AS_READ, *classes):
+        del st.session_state["draw_label"]
+    said: str = place.selectbox("It shows", (AS_READ, *classes), key="draw_label", bind="query-params",
+                                help="The attack tries to make the systems read anything else.")
     if said != AS_READ:
-        return int(said)
+        return classes.index(said)
     if own.known is not None:
         return own.known
     return own_picture.most_read([label for _, found in read.values() for label in found.values()])
@@ -140,16 +192,18 @@ def _attacked(lab: Lab, scenario: Scenario, own: Own, label: int, cells: Found, 
     )
 
 
-def _lead(read: dict[str, tuple[Any, dict[str, int]]], label: int | None) -> str:
+def _lead(read: dict[str, tuple[Any, dict[str, int]]], label: int | None, info: DataInfo) -> str:
     """Who reads it, in a sentence; the scene says what the attack does."""
     if label is None:
-        return "Draw a digit, and every system says what it reads."
+        what = "Draw a digit" if info.shape[0] == 1 else "Upload a photograph"
+        return f"{what}, and every system says what it reads."
     every = [decoded for _, found in read.values() for decoded in found.values()]
     right, none = every.count(label), every.count(ABNORMAL)
     parts = [f"{len(every) - right - none} read something else"] if len(every) - right - none else []
     parts += [f"{none} read None" if none > 1 else "1 reads None"] if none else []
     rest = f"; {' and '.join(parts)}" if parts else ""
-    return f"<b>{right} of {len(every)}</b> systems read a <b>{label}</b>{rest}. Below, they are attacked."
+    article, name = with_article(info.classes[label]).split(" ", 1)
+    return f"<b>{right} of {len(every)}</b> systems read {article} <b>{name}</b>{rest}. Below, they are attacked."
 
 
 def _code(lab: Lab, scenario: Scenario, own: Own, label: int, runs: list[tuple[str, str]]) -> str:
@@ -161,15 +215,15 @@ def _code(lab: Lab, scenario: Scenario, own: Own, label: int, runs: list[tuple[s
         pairs = ", ".join(f'("{name}", "{aim}")' for name, aim in runs)
         loop, pad = [f"for name, objective in [{pairs}]:"], " " * 4
     target = "" if scenario.target is None else f", targets=torch.tensor([{scenario.target}])"
-    tools = "read_picture" if own.drawing is None else "draw_strokes, read_picture"
-    tools = f"digit_strokes, {tools}" if own.known is not None else tools
-    tools = ", ".join(sorted(tools.split(", ")))
+    tools = ["read_picture"] if own.place is None else []
+    if own.drawing is not None:
+        tools = [*(["digit_strokes"] if own.known is not None else []), "draw_strokes", *tools]
     return "\n".join([
         "import torch",
         "",
-        "from tasklab import zoo",
+        "from tasklab import zoo" if tools else "from tasklab import data, zoo",
         f"from tasklab.attacks import {scenario.attack}, attack",
-        f"from tasklab.data import {tools}",
+        *([f"from tasklab.data import {', '.join(tools)}"] if tools else []),
         "",
         *own.code(lab.data),
         f"y = torch.tensor([{label}])",

@@ -43,7 +43,8 @@ def page() -> None:
     settings = TSNE(perplexity=perplexity, seed=lab.seed) if kind == "t-SNE" else PCA()
     called = title(lab.key(name))
     try:
-        points = mapping.points(lab.data, name, map_views.space(kind))
+        with st.spinner("Reading the pictures …"):
+            points = mapping.points(lab.data, name, map_views.space(kind))
         forming = mapping.forming(lab.data, name, map_views.space(kind), settings)
     except ValueError as error:
         with head:

@@ -20,6 +20,7 @@ from lab_ui.frame import Lab
 from lab_ui.words import AIMS, HELP, kind, title
 from tasklab import figures
 from tasklab.codecs import Binary
+from tasklab.data.radii import eps_said
 from tasklab.evaluation.outcomes import Outcomes, outcomes
 from tasklab.figures import Reading
 from tasklab.scenario import Scenario
@@ -149,8 +150,9 @@ def _panel(
         return
     charts[lab.key(name)] = _histogram(called, reading, f"histogram {name}")
     _stack(called, panel.outcomes())
-    frame.badge(n=len(batch.rows), objective=scenario.objectives[0], how=f"{how(scenario)}, ε = {scenario.eps:g}",
-                zero=batch.zero, verdict="masked" if batch.zero > MASKED else None, help=HELP["badge"])
+    frame.badge(n=len(batch.rows), objective=scenario.objectives[0],
+                how=f"{how(scenario)}, ε = {eps_said(scenario.eps, number=True)}", zero=batch.zero,
+                verdict="masked" if batch.zero > MASKED else None, help=HELP["badge"])
 
 
 def _histogram(called: str, reading: Reading, key: str, window: tuple[float, float] | None = None) -> Figure:

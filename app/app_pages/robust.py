@@ -13,6 +13,8 @@ from lab_ui.frame import Lab
 from lab_ui.reports import CURVE_NOTES, CURVES
 from lab_ui.words import title
 from tasklab import figures
+from tasklab.data import DATASETS
+from tasklab.data.radii import eps_said
 from tasklab.evaluation.statistics import Share, mcnemar
 from tasklab.evaluation.studies import curves_of, distances_of, row_of, zeros_of
 
@@ -26,6 +28,8 @@ FIRST, ALL = (CURVES["train"], CURVES["noise"]), tuple(CURVES[c] for c in ("trai
 """Curves before and after the first guess."""
 
 NS = (50, 100, 200, 400)
+TIMES = {"digits": "about a minute for 50 pictures", "mnist": "some minutes for 50 pictures",
+         "cifar10": "some minutes for 50 pictures, an hour and more for EfficientNet"}
 
 LESSON = (
     frame.Step("The paper's attack climbs the training loss. Compare its line with plain noise of the same size: at "
@@ -106,7 +110,7 @@ def _lead(key: str, study: Mapping[str, Any], claimed: Mapping[str, Any], shown:
     row, eps = claimed["train"], study["claim_eps"]
     clean, kept = (100 * row[count] / row["n"] for count in ("clean", "correct"))
     words = (f"{html.escape(title(key))} reads <b>{clean:.0f} %</b> of the pictures correctly. With the attack used in "
-             f"the paper, ε = {eps:g}, it still reads <b>{kept:.0f} %</b>.")
+             f"the paper, ε = {eps_said(eps)}, it still reads <b>{kept:.0f} %</b>.")
     worst = row_of(study, "worst", eps)
     if shown and worst is not None:
         words += f" In the worst case found, <b>{100 * worst['correct'] / worst['n']:.0f} %</b>."
@@ -170,8 +174,8 @@ def _curves(key: str, study: Mapping[str, Any], chosen: tuple[str, ...], shown: 
     words = figures.describe_curves(curves, names=CURVES)
     st.plotly_chart(figure, config={"displayModeBar": False}, key="robust_chart", alt=f"{title(key)}. {words}")
     below = " Below: for how many correct pictures the gradient was exactly 0." if shown else ""
-    st.caption(f"n = {study['n']} pictures, bands: 95 % intervals, dotted: ε = {study['claim_eps']:g}. All lines are "
-               "upper bounds: a stronger attack may leave less." + below)
+    st.caption(f"n = {study['n']} pictures, bands: 95 % intervals, dotted: ε = {eps_said(study['claim_eps'])}. All "
+               "lines are upper bounds: a stronger attack may leave less." + below)
     return figure
 
 
@@ -198,9 +202,9 @@ def _pictures(lab: Lab, key: str, study: Mapping[str, Any], asked: Sequence[jobs
         with_whom = st.selectbox("Beside", list(others), list(others).index(usual), key="robust_with", bind=URL,
                                  width=260)
         stairs[title(with_whom)] = distances_of(others[with_whom])
-    figure = figures.distance_curves(stairs, most=0.5)
-    said = ", ".join(f"{name}: half fall within ε = {float(values.quantile(0.5, interpolation='higher')):.3g}"
-                     for name, values in stairs.items())
+    figure = figures.distance_curves(stairs, most=DATASETS[lab.data].radii.most)
+    fine = DATASETS[lab.data].radii.per > 100
+    said = ", ".join(f"{name}: half fall within ε = {_found(values, fine=fine)}" for name, values in stairs.items())
     st.plotly_chart(figure, config={"displayModeBar": False}, key="robust_stairs", alt=f"Smallest ε found. {said}.")
     st.caption(f"{said}. n = {study['n']} pictures, PGD on each condition in turn at growing ε, drawn back to the "
                "boundary; upper bounds on the smallest ε.")
@@ -218,9 +222,15 @@ def _paired(key: str, other: str, study: Mapping[str, Any], beside: Mapping[str,
                else "hardly more than chance explains")
     numbers = " and ".join(f"{html.escape(title(name))} {Share(int(stand.sum()), len(stand)).percent(0)} %"
                            for name, stand in ((key, a), (other, b)))
-    return (f"On the same {len(a)} pictures, nothing within ε = {eps:g} was found for {numbers}. Where they differ, "
-            f"{int((a & ~b).sum())} speak for the first and {int((b & ~a).sum())} for the second: {verdict} "
+    return (f"On the same {len(a)} pictures, nothing within ε = {eps_said(eps)} was found for {numbers}. Where they "
+            f"differ, {int((a & ~b).sum())} speak for the first and {int((b & ~a).sum())} for the second: {verdict} "
             f"(McNemar, p {_said(p)}).")
+
+
+def _found(values: Any, *, fine: bool) -> str:
+    """The ε within which half of the pictures fall."""
+    half = float(values.quantile(0.5, interpolation="higher"))
+    return f"{255 * half:.2g}/255" if fine and 0 < half < 1 else f"{half:.3g}"
 
 
 def _said(p: float) -> str:
@@ -238,10 +248,10 @@ def _measure(lab: Lab, name: str, words: str) -> None:
         shelf.offer_download(lab.data)
         return
     with st.form("robust_again", border=True):
-        st.markdown(f"**Ask it yourself.** {words}, as a job: about a minute for 50 pictures of digits, some minutes "
-                    "for MNIST.")
+        st.markdown(f"**Ask it yourself.** {words}, as a job: {TIMES[lab.data]}.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            n = st.selectbox("Pictures", [n for n in NS if n <= len(lab.pictures)], 1, key="robust_n", width=140)
+            n = st.selectbox("Pictures", [n for n in NS if n <= len(lab.pictures)],
+                             0 if DATASETS[lab.data].shape[0] == 3 else 1, key="robust_n", width=140)
             seed = st.number_input("Seed", 0, 9999, 1, key="robust_seed", width=140)
             asked = st.form_submit_button("Ask", type="primary")
     if asked:
@@ -257,6 +267,7 @@ def _code(name: str, study: Mapping[str, Any]) -> str:
     """The two claims, with the library alone."""
     mine = name not in _shipped()
     load = f'System.load("{name}.safetensors")  # downloaded from the page “Train”' if mine else f'zoo.load("{name}")'
+    eps = eps_said(study["claim_eps"])
     return "\n".join([
         "from tasklab import data, zoo" if not mine else "from tasklab import System, data",
         "from tasklab.evaluation import evaluate, stream_report",
@@ -264,7 +275,7 @@ def _code(name: str, study: Mapping[str, Any]) -> str:
         "",
         f"system = {load}",
         f'test = data.load("{study["data"]}", "test").subset({study["n"]})',
-        f'own, margin = (question(aim, {study["claim_eps"]:g}, seed={study["seed"]}) for aim in ("train", "margin"))',
+        f'own, margin = (question(aim, {eps}, seed={study["seed"]}) for aim in ("train", "margin"))',
         "rows = evaluate(system, test, [own, margin])",
         "for row in rows:",
         "    print(row.attack, row.objective, row.outcomes.accuracy, row.zero_gradient)",

@@ -8,6 +8,8 @@ import streamlit as st
 
 from lab_ui import frame, jobs, own, owner, recipes, runs, shelf
 from lab_ui.runs import RunView
+from tasklab.data import DATASETS
+from tasklab.data.radii import eps_said
 from tasklab.evaluation.cards import figure
 from tasklab.figures import BLUE, GREY, ORANGE
 from tasklab.figures.training import ZERO, describe_sweep, describe_training, sweep_figure, training_figure
@@ -15,22 +17,25 @@ from tasklab.jobs.training import Training
 
 LESSON = (
     frame.Step("The same pictures, learned twice: as ten scores (TRA) and as four bits with a margin (RBC). Both end "
-               "up reading nearly all of them.", {"train_left": "digits-tra", "train_right": "digits-rbc"}),
+               "up reading nearly all of them.",
+               {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"}),
     frame.Step("The grey ground: for so many pictures the gradient of RBC's loss is exactly 0. The dotted curve rests "
                "on it: where there is no gradient, an attack on the loss goes nowhere.",
-               {"train_left": "digits-tra", "train_right": "digits-rbc"}),
+               {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"}),
     frame.Step("The extreme case: DeepBE's hinge is 0 for every picture read correctly. Fitted with squared distances "
                "(left), nothing is hidden.",
-               {"train_left": "digits-deepbe", "train_right": "digits-deepbe-hinge"}),
+               {"data": "digits", "train_left": "digits-deepbe", "train_right": "digits-deepbe-hinge"}),
     frame.Step("Training on noise raises the dotted curve further; the dashed one, aimed at the decision, stays at "
-               "the bottom.", {"train_left": "digits-rbc", "train_right": "digits-rbc-gn"}),
+               "the bottom.",
+               {"data": "digits", "train_left": "digits-rbc", "train_right": "digits-rbc-gn"}),
     frame.Step("Training on real attacks raises the dashed curve: codes can be hardened, the code alone does not do "
-               "it.", {"train_left": "digits-rbc", "train_right": "digits-rbc-at-margin"}),
+               "it.",
+               {"data": "digits", "train_left": "digits-rbc", "train_right": "digits-rbc-at-margin"}),
 )
-FIRST = {"digits": ("digits-tra", "digits-rbc"), "mnist": ("mnist-tra-short", "mnist-rbc-short")}
+FIRST = {"digits": ("digits-tra", "digits-rbc"), "mnist": ("mnist-tra-short", "mnist-rbc-short"),
+         "cifar10": ("cifar10-tra-short", "cifar10-rbc-short")}
 SWEEP = (1.0, 10.0, 100.0, 350.0)
 LAYERS = ("scaled", "paper")
-RADII = (0.1, 0.2, 0.3)
 SIDES = ("left", "right")
 KEY = (
     '<p class="lab-key">Validation pictures read correctly, after each epoch: '
@@ -42,7 +47,6 @@ KEY = (
 """How to read both charts, once."""
 URL = "query-params"
 
-SHOWN_EPS = 0.2
 SHOWN = 3
 """Own systems shown at once; further ones behind a fold."""
 
@@ -84,13 +88,14 @@ def _controls(lab: frame.Lab) -> Training | None:
 
 def _start_bar(lab: frame.Lab, training: Training) -> None:
     """What would be trained, its name, and the button."""
+    told = filter(None, (recipes.described(training), recipes.takes(training)))
     with st.container(border=True, key="train_bar"), st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Train your own.** {recipes.described(training)}.", width="stretch")
+        st.markdown(f"**Train your own.** {', '.join(told)}.", width="stretch")
         name = st.text_input("Name", key="train_name", max_chars=30, placeholder=recipes.short_name(training),
                              label_visibility="collapsed", width=200)
         st.button("▶ Train", type="primary", key="train_start", on_click=_start, args=(training, name),
-                  help="Digits take seconds, MNIST minutes. The page stays usable, and what is trained here can be "
-                  "attacked on every other page.")
+                  help="Digits take seconds, MNIST and CIFAR-10 minutes, with all pictures up to hours. The page stays "
+                  "usable, and what is trained here can be attacked on every other page.")
     if refused := st.session_state.pop("_train_refused", None):
         st.warning(refused)
 
@@ -166,7 +171,7 @@ def _run(run: RunView, side: str) -> None:
                     alt=f"{run.title}. {describe_training(run.epochs)}")
     if watch is not None and run.epochs and run.epochs[-1].get("robust_accuracy") is not None:
         frame.badge(n=watch.images, objective="train, margin", zero=run.epochs[-1].get(ZERO),
-                    how=f"{recorded}PGD, {watch.steps} steps, 1 start, ε = {watch.eps:g}",
+                    how=f"{recorded}PGD, {watch.steps} steps, 1 start, ε = {eps_said(watch.eps, number=True)}",
                     help="Of the validation set, after the last epoch shown. Upper bounds: a stronger attack may leave "
                     "less.")
     elif not run.epochs:
@@ -200,7 +205,8 @@ def _systems(lab: frame.Lab) -> None:
 def _system(lab: frame.Lab, name: str) -> None:
     file, key = shelf.file(name), name.removeprefix(f"{lab.data}-")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{key}** · {_figures(shelf.card(name))}", width="stretch")
+        eps = DATASETS[lab.data].radii.usual
+        st.markdown(f"**{key}** · {_figures(shelf.card(name), eps)}", width="stretch")
         beside = str(shelf.card(name)["task"]["task"])
         st.button("Attack it", key=f"attack {name}", type="primary", help="In the attack lab, beside a shipped one",
                   on_click=frame.leave_for, args=("attack_lab", {"systems": [beside, key]}))
@@ -210,15 +216,15 @@ def _system(lab: frame.Lab, name: str) -> None:
         st.button("Remove", key=f"forget {name}", on_click=_remove, args=(name,))
 
 
-def _figures(card: dict[str, Any]) -> str:
+def _figures(card: dict[str, Any], eps: float) -> str:
     """A system's figures in one line."""
     clean = figure(card, "clean")
     parts = [f"{100 * clean['accuracy']:.1f} %"] if clean else ["not measured"]
     for objective, words in (("train", "attack on its loss"), ("margin", "on its decision")):
-        row = figure(card, "pgd", objective, SHOWN_EPS)
+        row = figure(card, "pgd", objective, eps)
         if row is not None:
             parts.append(f"{words} {100 * row['accuracy']:.0f} %")
-    return " · ".join(parts) + (f" (ε = {SHOWN_EPS:g})" if len(parts) > 1 else "")
+    return " · ".join(parts) + (f" (ε = {eps_said(eps)})" if len(parts) > 1 else "")
 
 
 def _remove(name: str) -> None:
@@ -239,7 +245,10 @@ def _sweep(lab: frame.Lab, training: Training | None, everything: dict[str, RunV
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = st.segmented_control("Output layer", LAYERS, default="scaled", required=True, bind=URL,
                                      key="train_layer", help=recipes.HELP["parametrisation"])
-        eps = st.segmented_control("ε", RADII, default=0.2, required=True, key="train_sweep_eps", bind=URL)
+        radii = DATASETS[lab.data].radii
+        place = "train_sweep_eps" if radii.per <= 100 else f"train_sweep_eps_{lab.data}"
+        eps = st.segmented_control("ε", radii.paper, default=radii.paper[1], required=True, format_func=eps_said,
+                                   key=place, bind=URL)
         if training is not None and not lab.lecture:
             st.button("Train this sweep yourself", key="train_sweep", on_click=_start_sweep, args=(training,),
                       help="Four trainings with the settings on the left, one for each S. They wait for each other.")
@@ -253,7 +262,7 @@ def _sweep(lab: frame.Lab, training: Training | None, everything: dict[str, RunV
     source = "recorded" if all(run.state == "recorded" for run in groups[0].values()) else "your own"
     st.plotly_chart(sweep_figure(points), config={"displayModeBar": False}, key="sweep", alt=describe_sweep(points))
     attacked = next(iter(groups[0].values())).training.attacked
-    st.caption(f"The sweep is {source}. n = {attacked} test pictures, ε = {eps:g}. "
+    st.caption(f"The sweep is {source}. n = {attacked} test pictures, ε = {eps_said(eps)}. "
                "On the loss: PGD, 20 steps; on the decision: PGD, 40 steps. Upper bounds.")
     st.html(f'<p class="lab-note">{_said(layer)}</p>')
 

@@ -14,6 +14,7 @@ from lab_ui.transfer_grid import counted, percent, transfer_grid
 from lab_ui.words import AIMS, HELP, title
 from tasklab import figures
 from tasklab.data import ImageSet
+from tasklab.data.radii import eps_said
 from tasklab.evaluation import TransferResult
 from tasklab.evaluation.transferred import OTHERS, Filter
 from tasklab.figures.matrix import WORDS
@@ -152,7 +153,7 @@ def _matrix(scenario: Scenario, objective: str, images: Filter, names: dict[str,
     )
     masked = [names[name] for name, threat in result.threats.items() if threat.masked]
     frame.badge(n=len(next(iter(result.threats.values())).images), objective=objective,
-                how=f"{how(result.settings)}, ε = {scenario.eps:g}", help=HELP["n"],
+                how=f"{how(result.settings)}, ε = {eps_said(scenario.eps, number=True)}", help=HELP["n"],
                 verdict=f"{' and '.join(masked)} masked: no gradient to follow" if masked else None)
 
 

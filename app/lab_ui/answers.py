@@ -14,17 +14,17 @@ from lab_ui import shelf
 from lab_ui.frame import Lab
 from lab_ui.words import AIM_NOTES, AIMS, HELP, title
 from tasklab.attacks import OBJECTIVES, Settings
+from tasklab.data.info import radii_of
+from tasklab.data.radii import eps_said
+from tasklab.figures.describing import with_article
 from tasklab.figures.scene import how
-from tasklab.figures.scene_sweep import STOPS, Sweep, joined, sweep_each
+from tasklab.figures.scene_sweep import Sweep, joined, sweep_each
 from tasklab.figures.scene_walk import Walk, walk
 from tasklab.scenario import ATTACKS, Scenario
 from tasklab.tasks import INT, RBC, Task
 
 TOGETHER = ("FGSM", "PGD")
 """Attacks that climb at many ε at once; the others are run for one ε after the other, when somebody asks."""
-
-COARSE = tuple(k / 10 for k in range(6))
-"""ε that are shown at once; `STOPS` follow."""
 
 Found = dict[tuple[str, str], Sweep | str]
 """By system and objective: what was found, or the sentence that says why there is nothing."""
@@ -135,7 +135,7 @@ def pin(scenario: Scenario, found: Found, lab: Lab) -> dict[str, Any]:
             rows.append({"system": key, "aim": aim, "title": f"{title(key)}, {AIMS[aim]}", "label": one.label,
                          "decoded": int(one.decoded[at]), "margin": float(one.margins[at])})
     label = lab.pictures.classes[int(lab.pictures.labels[scenario.image])]
-    said = f"picture {scenario.image}, a {label} · {told} · {scenario.norm} · ε = {scenario.eps:g}"
+    said = f"picture {scenario.image}, {with_article(label)} · {told} · {scenario.norm} · ε = {eps_said(scenario.eps)}"
     return {"words": said, "names": list(lab.pictures.classes), "rows": rows}
 
 
@@ -164,7 +164,8 @@ def _check(scenario: Scenario, name: str, key: str, aim: str) -> None:
 def _answer(scenario: Scenario, name: str, aims: Sequence[str], fine: bool) -> list[Sweep]:
     settings = dataclasses.replace(scenario.settings(aims[0]), eps=0.0)  # results are kept for every ε alike
     together = scenario.attack in TOGETHER
-    grid, more = (COARSE, STOPS) if together else ((), COARSE)
+    radii = radii_of(scenario.data, scenario.norm)  # few are shown at once, many follow
+    grid, more = (radii.few, radii.many) if together else ((), radii.few)
     parts = [tuple(grid), tuple(stop for stop in more if stop not in grid) if fine else ()]
     known = {stop for part in parts for stop in part}
     missing = tuple(stop for stop in (0.0, scenario.eps) if stop not in known)

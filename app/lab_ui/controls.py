@@ -8,10 +8,15 @@ from lab_ui import shelf
 from lab_ui.frame import Lab
 from lab_ui.words import AIM_NOTES, AIMS, ATTACK_NOTES, HELP
 from tasklab.data import DATASETS, ImageSet
+from tasklab.data.info import radii_of
+from tasklab.data.radii import Radii, eps_said
 from tasklab.scenario import ATTACKS, Scenario
 
-PICTURE = {"digits": 54, "mnist": 20}
+PICTURE = {"digits": 54, "mnist": 20, "cifar10": 15}
 """The picture each data set opens with: one on which the aim makes the difference."""
+
+MANY = {"digits": 200, "mnist": 200, "cifar10": 50}
+"""So many pictures a page of many begins with: what a processor attacks in a few seconds."""
 
 STEPS = {"FGSM": 1, "PGD": 10, "APGD": 20, "Square": 300, "FAB": 20, "CW": 100, "HopSkipJump": 10, "Noise": 100}
 """The steps, or queries, that each attack opens with."""
@@ -19,15 +24,26 @@ STEPS = {"FGSM": 1, "PGD": 10, "APGD": 20, "Square": 300, "FAB": 20, "CW": 100, 
 STEP_STOPS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 200, 300, 500, 1000)
 
 URL = "query-params"
+ANY_OTHER = "any other"
+"""No target."""
 
 
-def dataset() -> str:
-    """Which data set."""
+def dataset(*, every: bool = False) -> str:
+    """Which data set: one of those for which there is a system, or of all."""
+    there = shelf.DATASETS if every else shelf.offered()
+    if st.session_state.get("data", "digits") not in there:
+        del st.session_state["data"]
     found: str = st.segmented_control(
-        "Data set", shelf.DATASETS, default="digits", required=True, key="data", bind=URL, help=HELP["dataset"],
+        "Data set", there, default="digits", required=True, key="data", bind=URL, help=HELP["dataset"],
         on_change=_open,
     )
     return found
+
+
+def asked_for() -> str:
+    """The data set that is asked for, before its control is drawn."""
+    found = str(st.session_state.get("data") or st.query_params.get("data", "digits"))
+    return found if found in shelf.DATASETS else "digits"
 
 
 def picture(name: str, images: ImageSet) -> int:
@@ -39,7 +55,7 @@ def picture(name: str, images: ImageSet) -> int:
                                  help=HELP["image"])
     any_class = "any class"
     only = st.session_state.get("only", any_class)
-    wanted = None if only == any_class else images.classes.index(only)
+    wanted = images.classes.index(only) if only in images.classes else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox("Go to the next", (any_class, *images.classes), key="only", help=HELP["only"], width=130)
         st.button("◀", on_click=_go, args=(images, index, -1, wanted), help="Previous picture", key="picture_back")
@@ -48,7 +64,10 @@ def picture(name: str, images: ImageSet) -> int:
 
 
 def systems(there: dict[str, str]) -> tuple[str, ...]:
-    """Which systems, by name."""
+    """Which systems, by name; those of another data set make room for the first of this one."""
+    kept = st.session_state.get("systems")
+    if kept and not set(kept) & set(there):
+        st.session_state["systems"] = list(there)[:4]
     keys = st.multiselect(
         "Systems side by side", list(there), default=list(there)[:4], key="systems", bind=URL, help=HELP["systems"],
         placeholder="Pick a system",
@@ -65,7 +84,7 @@ def seed() -> int:
 def many(images: ImageSet) -> int:
     """How many of the first test pictures."""
     stops = [stop for stop in (50, 100, 200, 400, 1000) if stop <= len(images)]
-    found: int = st.select_slider("Pictures", stops, 200, key="n", bind=URL, help=HELP["n"])
+    found: int = st.select_slider("Pictures", stops, MANY[images.name], key="n", bind=URL, help=HELP["n"])
     return found
 
 
@@ -87,8 +106,10 @@ def attack(lab: Lab, *, one_objective: bool = True, default: str = "margin", n: 
         n: whether the page looks at many pictures.
     """
     classes = DATASETS[lab.data].classes
+    if st.session_state.get("target", ANY_OTHER) not in (ANY_OTHER, *classes):
+        del st.session_state["target"]
     with st.sidebar:
-        eps = st.slider("ε, the size of the change", 0.0, 0.5, 0.2, 0.01, key="eps", bind=URL, help=HELP["eps"])
+        eps = _eps(radii(lab.data))
         kind = st.selectbox("Attack", list(ATTACKS), 1, key="attack", bind=URL, help=HELP["attack"],
                             on_change=_typical_steps)
         if kind not in ("FGSM", "PGD"):
@@ -100,23 +121,48 @@ def attack(lab: Lab, *, one_objective: bool = True, default: str = "margin", n: 
         with st.expander("More settings"):
             climbs = kind == "PGD"
             starts = kind in ("PGD", "APGD")
-            step_size = st.number_input("Step size", 0.001, 1.0, None, 0.01, format="%.3f", key="step", bind=URL,
+            step_size = st.number_input("Step size", 0.0001, 1.0, None, radii(lab.data).usual / 20, format="%.4g",
+                                        key="step", bind=URL,
                                         help=HELP["step"], placeholder="2.5·ε/steps", disabled=not climbs)
             norm = st.segmented_control("Norm", ("linf", "l2"), default="linf", required=True, key="norm", bind=URL,
-                                        help=HELP["norm"])
+                                        help=HELP["norm"], on_change=_fit_eps)
             start = st.toggle("Random start", False, key="start", bind=URL, help=HELP["start"], disabled=not starts)
             restarts = st.number_input("Restarts", 1, 10, 1, key="restarts", bind=URL, help=HELP["restarts"],
                                        disabled=single or (starts and not start))
             criterion = st.selectbox("Success is", ("misclassified", "evaded"), key="criterion", bind=URL,
                                      help=HELP["criterion"])
-            target = st.selectbox("Target", ("any other", *classes), key="target", bind=URL, help=HELP["target"])
+            target = st.selectbox("Target", (ANY_OTHER, *classes), key="target", bind=URL, help=HELP["target"])
             keep = st.selectbox("Keep", ("best", "last", "first"), key="keep", bind=URL, help=HELP["keep"],
                                 disabled=not climbs)
     return Scenario(
         data=lab.data, image=lab.image, systems=lab.chosen, attack=kind, objectives=objectives, eps=eps, steps=steps,
         step_size=step_size, norm=norm, random_start=start, restarts=restarts, criterion=criterion,
-        target=None if target == "any other" else classes.index(target), keep=keep, seed=lab.seed, n=pictures,
+        target=None if target == ANY_OTHER else classes.index(target), keep=keep, seed=lab.seed, n=pictures,
     )
+
+
+def radii(data: str) -> Radii:
+    """The ε that are customary on a data set, in the norm that is chosen."""
+    return radii_of(data, st.session_state.get("norm") or st.query_params.get("norm", "linf"))
+
+
+def eps_now(data: str) -> float:
+    """ε as the slider, or whoever else was asked last, has it."""
+    usual, eps = radii(data), float(st.session_state["eps"])
+    return usual.nearest(eps) if usual.fits(eps) else eps
+
+
+def _eps(usual: Radii) -> float:
+    """The slider of ε, and what it means in levels of a photograph."""
+    if not 0 <= st.session_state.get("eps", usual.usual) <= usual.most:
+        st.session_state["eps"] = usual.usual
+    fine = usual.per > 100
+    found = st.slider("ε, the size of the change", 0.0, usual.most, usual.usual, 1 / usual.per, key="eps", bind=URL,
+                      help=HELP["eps"], format="%.4f" if fine else None)
+    eps = usual.nearest(found) if usual.fits(found) else found
+    if fine:
+        st.caption(f"ε = {eps_said(eps)} of the way from black to white")
+    return eps
 
 
 def aims(main: tuple[str, ...] = Scenario.objectives) -> tuple[str, ...]:
@@ -143,8 +189,19 @@ def _go(images: ImageSet, index: int, way: int, wanted: int | None) -> None:
 
 
 def _open() -> None:
-    """Another data set opens with its own picture."""
-    st.session_state["image"] = PICTURE[st.session_state["data"]]
+    """Another data set opens with its own picture, its own classes, and an ε that is usual there."""
+    data = st.session_state["data"]
+    st.session_state["image"], st.session_state["n"] = PICTURE[data], MANY[data]
+    for key in ("target", "only", "outputs_class", "draw_label"):
+        st.session_state.pop(key, None)
+    _fit_eps()
+
+
+def _fit_eps() -> None:
+    """An ε that means something for the data set and the norm."""
+    usual = radii(st.session_state.get("data", "digits"))
+    if not usual.fits(st.session_state.get("eps", usual.usual)):
+        st.session_state["eps"] = usual.usual
 
 
 def _typical_steps() -> None:

@@ -96,7 +96,7 @@ def open_page(
     from lab_ui import controls, shelf  # these import torch
 
     with st.sidebar:
-        name = controls.dataset() if "data" in bar else "digits"
+        name = controls.dataset(every=slug == "train") if "data" in bar else "digits"
     images = shelf.test_set(name)
     if images is None and needs_images:
         shelf.offer_download(name)
@@ -286,8 +286,28 @@ def _strip(slug: str, lesson: Sequence[Step], lecture: bool) -> None:
 
 def _go(place: str, lesson: Sequence[Step], to: int) -> None:
     st.session_state[place] = to
-    for key, value in lesson[to].values.items():
+    for key, value in _here(lesson[to].values).items():
         st.session_state[key] = value
+
+
+def _here(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A lesson's values, told for digits, on the data set that is looked at: its ε, its classes."""
+    data = st.session_state.get("data", "digits")
+    if data == "digits" or not values:
+        return values
+    from tasklab.data.info import info_of, radii_of
+
+    if "data" in values:  # it goes back to digits
+        radii = radii_of("digits")
+        stays = radii.fits(st.session_state.get("eps", radii.usual))
+        return values if stays else {"eps": radii.usual} | dict(values)
+    info, norm = info_of(data), st.session_state.get("norm", "linf")
+    found = dict(values)
+    if "eps" in found:
+        found["eps"] = radii_of(data, norm).like(found["eps"], radii_of("digits", norm))
+    if str(found.get("outputs_class", "")).isdigit():
+        found["outputs_class"] = info.classes[int(found["outputs_class"])]
+    return found
 
 
 def _lecture() -> None:

@@ -22,9 +22,11 @@ from lab_ui.mapping import Forming, Points
 from lab_ui.words import AIMS, HELP
 from tasklab import figures
 from tasklab.codecs import Interval
+from tasklab.data.radii import eps_said
 from tasklab.embedding import PCA, TSNE
 from tasklab.evaluation.outcomes import outcomes
 from tasklab.figures import LOOKS, Landed, Stops
+from tasklab.figures.describing import with_article
 from tasklab.figures.style import outcome_of
 from tasklab.scenario import Scenario
 from tasklab.tasks import Task
@@ -162,7 +164,7 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
         return view
     aim, classes = AIMS[scenario.objectives[0]], lab.pictures.classes
     label, end = int(one.labels[0]), int(one.decoded[1][0])
-    pictures = (image_tag(lab.pictures.x(scenario.image), f"picture {scenario.image}, a {classes[label]}"),
+    pictures = (image_tag(lab.pictures.x(scenario.image), f"picture {scenario.image}, {with_article(classes[label])}"),
                 image_tag(one.images, "the same, attacked"))
     st.html(
         f'<div class="lab-page map-side"><h2>Picture {scenario.image} under attack</h2><p>Aimed at {aim}: '
@@ -180,7 +182,8 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
         f'<div class="lab-page map-side"><h2>{len(rows)} pictures under attack</h2><p>Drag the steps. At the end '
         f"{ends.correct} are right, {ends.wrong} wrong, {ends.abnormal} None.</p></div>"
     )
-    frame.badge(n=len(rows), objective=scenario.objectives[0], how=f"{how(scenario)}, ε = {scenario.eps:g}",
+    frame.badge(n=len(rows), objective=scenario.objectives[0],
+                how=f"{how(scenario)}, ε = {eps_said(scenario.eps, number=True)}",
                 zero=many.zero, verdict="masked" if many.zero > 0.1 else None, help=HELP["badge"])
     return dataclasses.replace(view, many=many)
 
@@ -207,9 +210,10 @@ def picked(lab: Lab, scenario: Scenario, view: View) -> None:
             shown, last = many.images[place[row] : place[row] + 1], int(many.decoded[1][place[row]])
         link = dataclasses.replace(scenario, image=row, objectives=Scenario.objectives).link("attack_lab", base=".")
         read_as = f"{_said(first, classes)} → " if last != first else ""
+        alt = f"picture {row}, {with_article(classes[label])}"
         cells.append(
             f'<a href="{html.escape(link)}" target="_self" title="Picture {row} in the attack lab">'
-            f"{image_tag(shown, f'picture {row}, a {classes[label]}')}<span>{read_as}{_chip(last, label, classes)}"
+            f"{image_tag(shown, alt)}<span>{read_as}{_chip(last, label, classes)}"
             "</span></a>"
         )
     st.html(

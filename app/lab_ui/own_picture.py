@@ -20,11 +20,9 @@ from lab_ui.words import title
 from tasklab.attacks import Settings
 from tasklab.codecs import ABNORMAL
 from tasklab.data import DATASETS, draw_strokes, read_picture
+from tasklab.data.info import radii_of
 from tasklab.figures.scene_sweep import Sweep, sweep_each
 from tasklab.scenario import Scenario
-
-STOPS = tuple(k / 20 for k in range(11))
-"""ε to drag over; the one that is asked for comes along."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,22 +30,27 @@ class Own:
     """Where a picture comes from.
 
     Attributes:
-        drawing: strokes, or None for a file.
+        drawing: strokes, or None for a file or an example.
         file: the bytes of a file.
         name: of the file.
+        place: in the test set, of an example among photographs; ``label`` is its class.
     """
 
     drawing: Drawing | None = None
     file: bytes = b""
     name: str = ""
+    place: int | None = None
+    label: int | None = None
 
     @property
     def known(self) -> int | None:
-        """The digit, where it is an example's."""
-        return None if self.drawing is None else self.drawing.example
+        """The class, where it is an example's."""
+        return self.label if self.drawing is None else self.drawing.example
 
     def code(self, data: str) -> list[str]:
         """Python that makes ``x`` of it."""
+        if self.place is not None:
+            return [f'x = data.load("{data}", "test").x({self.place})']
         if self.drawing is None:
             return [f'x = read_picture({self.name!r}, "{data}")']
         strokes = f"digit_strokes({self.known})" if self.known is not None else repr(self.drawing.strokes)
@@ -63,6 +66,8 @@ def seen(own: Own, data: str) -> Tensor:
     Raises:
         PictureError: one sentence: there is nothing to see, or the file is no picture.
     """
+    if own.place is not None and (images := shelf.test_set(data)) is not None:
+        return images.x(own.place)
     x: Tensor = _drawn(own.drawing, data) if own.drawing is not None else _opened(own.file, data)
     return x
 
@@ -111,9 +116,11 @@ def readings_html(data: str, x: Tensor, read: Mapping[str, int], label: int) -> 
     info = DATASETS[data]
     size = "×".join(str(side) for side in info.shape[1:])
     named = info.title if size in info.title else f"{info.title} ({size})"
-    cells = "".join(f"<li>{chip(decoded, label)}<span>{title(key)}</span></li>" for key, decoded in read.items())
+    cells = "".join(f"<li>{chip(decoded, label, names=info.classes)}<span>{title(key)}</span></li>"
+                    for key, decoded in read.items())
+    named_so = " read-names" if max(map(len, info.classes)) > 2 else ""
     return (
-        f'{STYLE}<div class="lab-page read-own"><figure>{image_tag(x, f"the picture in {size} pixels")}'
+        f'{STYLE}<div class="lab-page read-own{named_so}"><figure>{image_tag(x, f"the picture in {size} pixels")}'
         f"<figcaption>{named}</figcaption></figure><ul>{cells}</ul></div>"
     )
 
@@ -127,7 +134,8 @@ def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str])
         label: what it shows.
         keys: of systems, by their names.
     """
-    stops = {*STOPS, scenario.eps} if scenario.attack in TOGETHER else {0.0, scenario.eps}
+    some = radii_of(scenario.data, scenario.norm).some  # ε to drag over; the one that is asked for comes along
+    stops = {*some, scenario.eps} if scenario.attack in TOGETHER else {0.0, scenario.eps}
 
     def fits(name: str, aim: str) -> None:
         check(scenario, aim, shelf.system(name).task, title(keys[name]))
@@ -159,12 +167,14 @@ STYLE = """
 .read-own ul { list-style: none; margin: 0; padding: 0; flex: 1 1 auto; display: grid; gap: 0.45rem 1rem;
   grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); }
 .read-own li { margin: 0; padding: 0; display: flex; gap: 0.6rem; align-items: center; }
-.read-own li .lab-chip { min-width: 3.3rem; text-align: center; padding: 0.1rem 0.5rem; }
+.read-own li .lab-chip { flex: none; min-width: 3.3rem; text-align: center; padding: 0.1rem 0.5rem; }
 .read-own li span:last-child { font-size: 0.95rem; line-height: 1.15; }
+.read-names ul { grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); }
 @media (max-width: 640px) {
   .read-own { gap: 0.8rem; }
   .read-own figure { flex-basis: 4.5rem; }
   .read-own ul { grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); }
+  .read-names ul { grid-template-columns: 1fr; }
 }
 </style>
 """

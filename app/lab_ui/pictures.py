@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -18,7 +19,7 @@ def image_tag(x: Tensor, alt: str) -> str:
     return f'<img src="data:image/png;base64,{source}" alt="{html.escape(alt)}">'
 
 
-def chip(decoded: int, label: int, words: str = "") -> str:
-    """What was read, with colour and sign; ``words`` come first."""
+def chip(decoded: int, label: int, words: str = "", names: Sequence[str] | None = None) -> str:
+    """What was read, with colour and sign; ``words`` come first, ``names`` are those of the classes."""
     outcome, look = outcome_of(decoded, label), figures.look_of(decoded, label)
-    return f'<span class="lab-chip lab-{outcome}">{look.sign} {html.escape(words)}{read(decoded)}</span>'
+    return f'<span class="lab-chip lab-{outcome}">{look.sign} {html.escape(words + read(decoded, names))}</span>'

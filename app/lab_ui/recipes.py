@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import streamlit as st
 
 from lab_ui.words import SYSTEMS
 from tasklab.data import DATASETS
+from tasklab.data.radii import eps_said
 from tasklab.jobs.training import Training
 from tasklab.models import ARCHITECTURES
 from tasklab.tasks import Task, make_task
@@ -29,8 +31,13 @@ class Typical:
 TYPICAL = {"tra": Typical(), "deepbe": Typical(epochs=30), "int": Typical(epochs=50, lr=0.01, inset=0.4),
            "rbc": Typical()}
 S_STOPS = (1, 3, 10, 30, 100, 350, 1000)
-SIZES = {"digits": (200, 500, 1097), "mnist": (1000, 2000, 5000, 10_000, 20_000, 55_000)}
-OPENS_WITH = {"digits": 1097, "mnist": 5000}
+SIZES = {"digits": (200, 500, 1097), "mnist": (1000, 2000, 5000, 10_000, 20_000, 55_000),
+         "cifar10": (1000, 2000, 5000, 10_000, 20_000, 45_000)}
+OPENS_WITH = {"digits": 1097, "mnist": 5000, "cifar10": 5000}
+SPEED = {"cifar10": 0.9}
+"""Where it takes long: milliseconds for a picture in an epoch, with the network that a training opens with, on one
+core."""
+
 DEFENCES = ("none", "adversarial", "gaussian", "uniform")
 CODES = ("binary", "gray")
 LOSSES = ("mse", "hinge", "bce")
@@ -54,7 +61,7 @@ HELP = {
     "every picture read correctly. bce: cross-entropy of each bit.",
     "defence": "What is done to the pictures before the network learns from them. adversarial: they are attacked, anew "
     "in every step. gaussian, uniform: random noise.",
-    "eps": "How much any pixel may change.",
+    "eps": "How much any pixel may change; 8/255 is 0.031.",
     "sigma": "The noise's standard deviation; black is 0, white is 1.",
     "inner": "What the attacks in training climb: margin is a real attack, train the loss itself, as in the paper.",
     "epochs": "How often the network sees every picture.",
@@ -67,6 +74,8 @@ HELP = {
     "paper: it has not, as published, and a large S trains slowly.",
     "average": "Decay of the running average of the weights, which is what is kept. 0 keeps the last weights.",
     "inset": "INT: training aims this far inside the interval (a share of its length).",
+    "flip": "Half of the photographs are mirrored, anew in every epoch: a truck that drives left is a truck.",
+    "crop": "Photographs are shifted by up to so many pixels, anew in every epoch.",
     "watch": "After each epoch, the first validation pictures are attacked with this ε (PGD, 10 steps), once along the "
     "training loss, once along the decision margin.",
 }
@@ -80,12 +89,13 @@ def controls(dataset: str, seed: int) -> Training:
     """
     name: str = st.selectbox("Task", list(TYPICAL), 3, key="train_task", bind=URL, help=HELP["task"],
                              format_func=SYSTEMS.__getitem__, on_change=_typical)
-    usual = TYPICAL[name]
+    usual, info = TYPICAL[name], DATASETS[dataset]
+    radii, photographs = info.radii, info.shape[0] == 3
     settings = _task(name)
     epochs = st.slider("Epochs", 1, 100, usual.epochs, key="train_epochs", bind=URL, help=HELP["epochs"])
     size = st.select_slider("Training pictures", SIZES[dataset], OPENS_WITH[dataset], key=f"train_n_{dataset}",
                             bind=URL, help=HELP["n"])
-    defence = _defence()
+    defence = _defence(dataset)
     with st.expander("More settings"):
         settings["parametrisation"] = st.selectbox(
             "Output layer", ("scaled", "paper"), key="train_parametrisation", bind=URL, help=HELP["parametrisation"]
@@ -94,25 +104,29 @@ def controls(dataset: str, seed: int) -> Training:
                             key="train_arch", bind=URL, help=HELP["arch"])
         width = st.select_slider("Its width", (4, 8, 16, 32, 64), 32, key="train_width", bind=URL, help=HELP["width"],
                                  disabled=not ARCHITECTURES[arch].has_width)
-        stretched = st.toggle("Stretch contrast", key="train_contrast", bind=URL, help=HELP["contrast"])
+        flip, crop, stretched = False, 0, False
+        if photographs:
+            flip = st.toggle("Mirror half of them", True, key="train_flip", bind=URL, help=HELP["flip"])
+            crop = st.slider("Shift by up to", 0, 8, 4, key="train_crop", bind=URL, help=HELP["crop"],
+                             format="%d pixels")
+        else:
+            stretched = st.toggle("Stretch contrast", key="train_contrast", bind=URL, help=HELP["contrast"])
         rate = st.number_input("Learning rate", 1e-5, 1.0, usual.lr, 0.001, format="%.4f", key="train_lr", bind=URL)
         batch = st.select_slider("Pictures a step", (16, 32, 64, 128), 32, key="train_batch", bind=URL)
         average = st.select_slider("Average of the weights", (0.0, 0.9, 0.99, 0.999), 0.99, key="train_average",
                                    bind=URL, help=HELP["average"])
         inset = st.slider("Inset", 0.0, 0.45, usual.inset, 0.05, key="train_inset", bind=URL, help=HELP["inset"],
                           disabled=name != "int")
-        watched = st.slider("ε of the attacks that watch", 0.0, 0.5, 0.2, 0.05, key="train_watch", bind=URL,
-                            help=HELP["watch"])
+        watched = _eps("ε of the attacks that watch", "train_watch", dataset, HELP["watch"], among=radii.some)
         device = _device()
-    info = DATASETS[dataset]
-    recipe = Recipe(epochs=epochs, batch_size=batch, lr=rate, defence=defence, average=average,
+    recipe = Recipe(epochs=epochs, batch_size=batch, lr=rate, defence=defence, average=average, flip=flip, crop=crop,
                     inset=inset if name == "int" else 0.0, seed=seed)
     return Training(
         name="my-system", data=dataset, n=None if size >= info.sizes[0] else size,
         task=make_task(name, num_classes=info.num_classes, **settings), recipe=recipe, arch=arch,
         width=width if ARCHITECTURES[arch].has_width else 32, device=device,
         contrast=STRETCH if stretched else None,
-        watch=Watch(eps=watched, steps=10, images=WATCHED),
+        watch=Watch(eps=watched, steps=10, images=WATCHED), eps=radii.measured,
     )
 
 
@@ -124,6 +138,25 @@ def described(training: Training) -> str:
     if training.contrast:
         parts.append("contrast stretched")
     return ", ".join(parts + ([against(recipe.defence)] if recipe.defence else []))
+
+
+def takes(training: Training) -> str:
+    """How long a training will take on one core, in words; nothing where that is soon over.
+
+    >>> takes(Training(data="cifar10", n=5000, recipe=Recipe(epochs=20, batch_size=32))), takes(Training())
+    ('about 2 minutes', '')
+    """
+    if training.data not in SPEED or training.device != "cpu":
+        return ""
+    if training.arch != "small_cnn":
+        return "hours on a processor"
+    recipe = training.recipe
+    passes = 1 + (recipe.defence.steps if isinstance(recipe.defence, Adversarial) else 0)
+    pictures = (training.n or DATASETS[training.data].sizes[0]) * recipe.epochs * passes
+    minutes = max(1, round(pictures * SPEED[training.data] * (training.width / 32) ** 1.5 / 60_000))
+    if minutes >= 90:
+        return f"about {round(minutes / 60)} hours"
+    return f"about {minutes} minute{'s' * (minutes > 1)}"
 
 
 def named(task: Task) -> str:
@@ -175,14 +208,25 @@ def _task(name: str) -> dict[str, Any]:
     return found
 
 
-def _defence() -> Defence | None:
+def _eps(label: str, key: str, dataset: str, words: str, *, among: Sequence[float] = ()) -> float:
+    """A size of change that fits the data set; each kind of pictures keeps its own."""
+    radii = DATASETS[dataset].radii
+    if radii.per <= 100:
+        step = among[1] if among else 1 / radii.per
+        return float(st.slider(label, 0.0, radii.most, radii.usual, step, key=key, bind=URL, help=words))
+    found: float = st.select_slider(label, among or radii.many, radii.usual, format_func=eps_said, bind=URL, help=words,
+                                    key=f"{key}_{dataset}")
+    return found
+
+
+def _defence(dataset: str) -> Defence | None:
     kind = st.selectbox("Defence", DEFENCES, key="train_defence", bind=URL, help=HELP["defence"])
     if kind == "none":
         return None
     if kind == "gaussian":
         return GaussianNoise(sigma=st.slider("Noise σ", 0.0, 0.5, 0.1, 0.01, key="train_sigma", bind=URL,
                                              help=HELP["sigma"]))
-    eps = st.slider("ε in training", 0.0, 0.5, 0.2, 0.01, key="train_eps", bind=URL, help=HELP["eps"])
+    eps = _eps("ε in training", "train_eps", dataset, HELP["eps"])
     if kind == "uniform":
         return UniformNoise(eps=eps)
     inner = st.segmented_control("They climb", ("margin", "train"), default="margin", required=True, key="train_inner",
@@ -204,10 +248,11 @@ def _device() -> str:
 def against(defence: Defence) -> str:
     """What a training defends against, in a few words."""
     if isinstance(defence, Adversarial):
-        return f"against attacks on its {'loss' if defence.objective == 'train' else 'margin'} (ε = {defence.eps:g})"
+        what = "loss" if defence.objective == "train" else "margin"
+        return f"against attacks on its {what} (ε = {eps_said(defence.eps)})"
     if isinstance(defence, GaussianNoise):
         return f"on Gaussian noise (σ = {defence.sigma:g})"
-    return f"on uniform noise (ε = {defence.eps:g})"  # type: ignore[attr-defined]
+    return f"on uniform noise (ε = {eps_said(defence.eps)})"  # type: ignore[attr-defined]
 
 
 def _typical() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab_ui import jobs, shelf
+from tasklab.data.radii import eps_said
 from tasklab.evaluation.statistics import Share
 from tasklab.evaluation.studies import digest, kept_study
 from tasklab.figures.robustness import LIGHTS, checks_of, said
@@ -129,8 +130,8 @@ def badge_of(row: Mapping[str, Any], verdict: str | None = None) -> dict[str, An
     how = kinds.get(str(row["attack"]), str(row["attack"]))
     steps = f"{how}, {row['steps']} steps, {row['restarts']} start{'s' * (row['restarts'] > 1)}"
     zero = row["zero_gradient"] / row["clean"] if row["zero_gradient"] is not None and row["clean"] else None
-    return {"n": row["n"], "objective": row["objective"], "how": f"{steps}, ε = {row['eps']:g}", "zero": zero,
-            "verdict": verdict}
+    how = f"{steps}, ε = {eps_said(row['eps'], number=True)}"
+    return {"n": row["n"], "objective": row["objective"], "how": how, "zero": zero, "verdict": verdict}
 
 
 def table_of(study: Mapping[str, Any]) -> Any:
@@ -140,7 +141,7 @@ def table_of(study: Mapping[str, Any]) -> Any:
     rows: Sequence[Mapping[str, Any]] = study["rows"]
     return pd.DataFrame([
         {
-            "aimed at": CURVES.get(row["curve"], row["curve"]), "ε": row["eps"],
+            "aimed at": CURVES.get(row["curve"], row["curve"]), "ε": eps_said(row["eps"]),
             "correct %": 100 * row["correct"] / row["n"], "wrong %": 100 * row["wrong"] / row["n"],
             "None %": 100 * row["abnormal"] / row["n"],
             "95 % interval": Share(row["correct"], row["n"]).percent(0).split(" ", 1)[1],

@@ -11,13 +11,28 @@ from typing import Any
 
 import streamlit as st
 
-from lab_ui import jobs, own
+from lab_ui import jobs, own, words
 from tasklab import data, zoo
 from tasklab.checkpoint import CheckpointError
 from tasklab.data import DataMissing, ImageSet
 from tasklab.system import System
 
-DATASETS = ("digits", "mnist")
+DATASETS = ("digits", "mnist", "cifar10")
+SMALL = ("small_cnn", "mlp")
+"""Networks that a processor runs at once."""
+
+NETWORKS = tuple(f"{network}-" for network in words.NETWORKS)
+
+
+def offered() -> tuple[str, ...]:
+    """The data sets for which there is a system, shipped or one's own; those of digits always."""
+    there = {"digits", "mnist", *(of for of in DATASETS if own.files(of))}
+    for name in zoo.names():
+        try:
+            there.add(zoo.dataset_of(name))
+        except (CheckpointError, OSError):
+            continue
+    return tuple(of for of in DATASETS if of in there)
 
 
 def systems(dataset: str) -> tuple[dict[str, str], list[str]]:
@@ -33,7 +48,8 @@ def systems(dataset: str) -> tuple[dict[str, str], list[str]]:
         if of == dataset and name not in mine:
             found[name.removeprefix(f"{dataset}-")] = name
     order = {key: place for place, key in enumerate(("tra", "deepbe", "int", "rbc"))}
-    shipped = dict(sorted(found.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
+    shipped = dict(sorted(found.items(), key=lambda item: (
+        item[0].startswith(NETWORKS), order.get(item[0].removeprefix(NETWORKS[0]), len(order)), item[0])))
     return shipped | {name.removeprefix(f"{dataset}-"): name for name in mine}, troubles
 
 
@@ -58,6 +74,15 @@ def system(name: str) -> System:
         return (_shipped if mine is None else _own)(str(where), where.stat().st_mtime_ns)
     except (CheckpointError, OSError):
         raise ValueError(f"The file of system “{name}” is damaged; replace it with a whole copy.") from None
+
+
+def is_large(name: str) -> bool:
+    """Whether a processor needs seconds for what a small network does at once; not for one that does not load."""
+    try:
+        spec = getattr(system(name).network, "spec", None)
+    except (ValueError, OSError):
+        return False
+    return spec is not None and spec.arch not in SMALL
 
 
 def card(name: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tasklab.attacks import Settings
 from tasklab.data import ImageSet
 from tasklab.evaluation import Threat, TransferResult, find_threat, transfer
 from tasklab.evaluation.transferred import OTHERS, Cell
+from tasklab.figures.describing import with_article
 from tasklab.scenario import ATTACKS, Scenario
 
 Key = tuple[tuple[str, str], ...]
@@ -117,17 +118,17 @@ def gallery(scenario: Scenario, test: ImageSet, cell: Cell, indices: Sequence[in
         link = dataclasses.replace(scenario, image=i, systems=_both(cell)).link("attack_lab", base=".")
         parts.append(
             f'<a class="moved" href="{html.escape(link)}" target="_self" title="Picture {i} in the attack lab">'
-            f"<span>{image_tag(test.x(i), f'picture {i}, a {test.classes[int(test.labels[i])]}')}"
+            f"<span>{image_tag(test.x(i), f'picture {i}, {with_article(test.classes[int(test.labels[i])])}')}"
             f"{image_tag(cell.images[i : i + 1], 'the same, attacked')}</span>"
-            f"{_words(cell, i, int(test.labels[i]))}</a>"
+            f"{_words(cell, i, int(test.labels[i]), test.classes)}</a>"
         )
     return f'{STYLE}<div class="lab-page moved-pictures">{"".join(parts)}</div>'
 
 
-def _words(cell: Cell, i: int, label: int) -> str:
+def _words(cell: Cell, i: int, label: int, names: Sequence[str]) -> str:
     before, after = int(cell.before[i]), int(cell.decoded[i])
     still = '<span class="moved-still">never moved</span>' if bool(cell.unmoved[i]) else ""
-    return f'<span class="moved-words">{read(before)} → {chip(after, label)}</span>{still}'
+    return f'<span class="moved-words">{read(before, names)} → {chip(after, label, names=names)}</span>{still}'
 
 
 def _both(cell: Cell) -> tuple[str, ...]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tasklab.codecs import ABNORMAL
 from tasklab.tasks import INT, RBC, TRA, Task
+
+NETWORKS = {"efficientnet": "EfficientNet"}
+"""Networks that a system's name begins with; without one it is the small one."""
 
 SYSTEMS = {"tra": "TRA", "deepbe": "DeepBE", "int": "INT", "rbc": "RBC"}
 VARIANTS = {
@@ -53,7 +58,8 @@ ATTACK_NOTES = {
 }
 
 HELP = {
-    "dataset": "Digits (8×8 pixels) come with the library. MNIST (28×28) is downloaded once, if you ask for it.",
+    "dataset": "Digits (8×8 pixels) come with the library. MNIST (28×28) and CIFAR-10 (photographs, 32×32 in colour) "
+    "are downloaded once, if you ask for them.",
     "systems": "The same kind of network, trained for four kinds of answer. Pick any number; each gets a column.",
     "image": "The picture's number in the test set: no system has seen it in training.",
     "only": "The two buttons jump to the next picture of this class.",
@@ -61,7 +67,9 @@ HELP = {
     "attack": "FGSM takes one step of size ε. PGD takes many small ones and never leaves the ε-ball. The others are "
     "stronger, or see less.",
     "n": "So many pictures, the first of the test set. More take longer and make the interval narrower.",
-    "eps": "How much any pixel may change (0 is black, 1 is white). The paper uses 0.1, 0.2 and 0.3 on MNIST.",
+    "eps": "How much any pixel may change (0 is black, 1 is white). The paper uses 0.1, 0.2 and 0.3 on MNIST, "
+    "3/255, 6/255 and 9/255 on CIFAR-10: one level of the 255 of a photograph is 0.004. In the L2 norm ε is the length "
+    "of the whole change.",
     "steps": "How many steps the attack takes; for Square and Noise, how many tries.",
     "step": "How far one step goes. Empty: 2.5·ε/steps, enough to cross the ball and turn around.",
     "norm": "What ε measures: the largest change of a pixel (linf), or the length of the whole change (l2).",
@@ -85,9 +93,12 @@ HELP = {
 def title(key: str) -> str:
     """What a column is called.
 
-    >>> title("rbc-s100"), title("tra-at"), title("my-own")
-    ('RBC, S = 100', 'TRA, trained under attack', 'my-own')
+    >>> title("rbc-s100"), title("tra-at"), title("my-own"), title("efficientnet-rbc")
+    ('RBC, S = 100', 'TRA, trained under attack', 'my-own', 'RBC, EfficientNet')
     """
+    network, _, rest = key.partition("-")
+    if network in NETWORKS and title(rest) != rest:
+        return f"{title(rest)}, {NETWORKS[network]}"
     base, _, variant = key.partition("-")
     if base not in SYSTEMS:
         return key
@@ -119,6 +130,10 @@ def number(value: float) -> str:
     return text.replace("-", "−")
 
 
-def read(decoded: int) -> str:
-    """A decoded label as text."""
-    return "None" if decoded == ABNORMAL else str(decoded)
+def read(decoded: int, names: Sequence[str] | None = None) -> str:
+    """A decoded label as text: by its class's name, where ``names`` are given.
+
+    >>> read(3), read(3, ("airplane", "automobile", "bird", "cat")), read(-1)
+    ('3', 'cat', 'None')
+    """
+    return "None" if decoded == ABNORMAL else str(decoded) if names is None else names[decoded]

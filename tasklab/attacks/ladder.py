@@ -151,6 +151,8 @@ def _climb(settings: _Ladder, run: Runner, group: Group, fooled: Tensor) -> Loop
             break
         if settings.keep == "first":
             x, gradient, eps, length = rows.leave(x, gradient, eps, length)
+        if index == 0 and settings.keep != "last":  # where nothing may change, one look is enough
+            x, gradient, eps, length = rows.keep(eps.flatten() > 0, x, gradient, eps, length)
         x = step(x, gradient, rows.origin, rows.box, eps=eps, stride=length, norm=settings.norm)
     return rows
 

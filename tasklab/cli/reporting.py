@@ -18,8 +18,10 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("systems", nargs="*", metavar="SYSTEM", help="names (default: all that there are)")
     command.add_argument("--to", type=Path, metavar="DIR", help="folder of reports.json (default: beside the systems)")
     command.add_argument("--n", type=int, default=200, help="the first N test images (default: 200)")
-    command.add_argument("--eps", type=fraction, nargs="+", help="radii of the curves (default: 0.05 0.1 0.15 0.2 0.3)")
-    command.add_argument("--claim", type=fraction, default=0.2, help="the radius that is checked (default: 0.2)")
+    command.add_argument("--eps", type=fraction, nargs="+", help="radii of the curves (default: those of the "
+                         "data set, such as 0.05 0.1 0.15 0.2 0.3 of MNIST)")
+    command.add_argument("--claim", type=fraction, help="the radius that is checked (default: the data set's, "
+                         "0.2 of MNIST, 8/255 of CIFAR-10)")
     command.add_argument("--queries", type=int, default=500, help="of the score-based attack (default: 500)")
     command.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
     command.add_argument("--root", type=Path, help="folder of the sets (default: $TASKLAB_DATA or the user's cache)")
@@ -30,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Study each system in turn, and keep each study as soon as it is done."""
     from tasklab import data, zoo
     from tasklab.evaluation.studies import digest, keep_studies
-    from tasklab.evaluation.study import EPS, Lender, stream_study
+    from tasklab.evaluation.study import Lender, stream_study
 
     names = args.systems or [name for name in zoo.names() if data.available(zoo.dataset_of(name), args.root)]
     bar, lenders = Bar(), dict[str, Lender]()
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
             lenders[of] = Lender({each: zoo.load(each) for each in sorted(there)}, test.subset(min(args.n, len(test))),
                                  seed=args.seed)
         for event in stream_study(
-            zoo.load(name), lenders[of].images, name=name, eps=args.eps or EPS, claim_eps=args.claim,
+            zoo.load(name), lenders[of].images, name=name, eps=args.eps, claim_eps=args.claim,
             lender=lenders[of], queries=args.queries, seed=args.seed,
         ):
             bar.show(event["progress"], 1.0, f"{name}: {event['message']}")

@@ -53,7 +53,9 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--defence-objective", default="margin", help="inner objective: margin, or train as the paper")
     command.add_argument("--sigma", type=fraction, default=0.1, help="of gaussian, in pixel units (default: 0.1)")
     command.add_argument("--n", type=int, help="train on so many images only")
-    command.add_argument("--eps", type=fraction, nargs="*", default=[0.1, 0.2, 0.3], help="radii measured for the card")
+    command.add_argument("--eps", type=fraction, nargs="*",
+                         help="radii measured for the card (default: "
+                         "the data set's, such as 0.1 0.2 0.3 of MNIST)")
     command.add_argument("--attacked", type=int, default=1000, help="test images attacked for the card (default: 1000)")
     command.add_argument("--seeds", type=int, default=1, help="train so many seeds; the first is kept (default: 1)")
     command.add_argument("--store", choices=("float32", "float16"), default="float32", help="how weights are stored")
@@ -105,8 +107,9 @@ def run(args: argparse.Namespace) -> int:
     file = args.to / f"{name}.safetensors"
     system.save(file, dtype=args.store)
     stored = System.load(file).to(args.device)  # what is measured is what is shipped
+    radii = data.DATASETS[args.data].radii.measured if args.eps is None else args.eps
     stored.card["metrics"] = measure(
-        stored, test, eps=args.eps, attacked=args.attacked, seed=args.seed, progress=bar.evaluation
+        stored, test, eps=radii, attacked=args.attacked, seed=args.seed, progress=bar.evaluation
     )
     bar.clear()
     stored.save(file, dtype=args.store)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasklab.data.radii import IN_HUNDREDTHS, IN_LEVELS, Radii
+
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 _CIFAR100_WORDS = """
@@ -34,6 +36,7 @@ class DataInfo:
         sizes: how many examples train, validation and test hold (for points: unless told otherwise).
         download_bytes: what has to be fetched; 0 for a set that is always there.
         disk_bytes: what it takes on disk afterwards.
+        radii: how much attacks customarily change a pixel.
     """
 
     name: str
@@ -45,6 +48,7 @@ class DataInfo:
     sizes: tuple[int, int, int]
     download_bytes: int = 0
     disk_bytes: int = 0
+    radii: Radii = IN_HUNDREDTHS
 
     @property
     def num_classes(self) -> int:
@@ -100,6 +104,7 @@ DATASETS: dict[str, DataInfo] = {
             sizes=(45000, 5000, 10000),
             download_bytes=170498071,
             disk_bytes=186214026,
+            radii=IN_LEVELS,
         ),
         DataInfo(
             name="cifar100",
@@ -111,6 +116,7 @@ DATASETS: dict[str, DataInfo] = {
             sizes=(45000, 5000, 10000),
             download_bytes=169001437,
             disk_bytes=186301098,
+            radii=IN_LEVELS,
         ),
         _points("moons", "Two moons", 2, (0.5, 0.5), (0.233, 0.265)),
         _points("circles", "Two circles", 2, (0.5, 0.5), (0.226, 0.226)),
@@ -130,3 +136,12 @@ def info_of(name: str) -> DataInfo:
     if name not in DATASETS:
         raise ValueError(f"expected a data set, one of {', '.join(DATASETS)}, got {name!r}; try 'digits'")
     return DATASETS[name]
+
+
+def radii_of(name: str, norm: str = "linf") -> Radii:
+    """The ε that are customary on a data set: in a norm of single pixels, or of the length of the whole change.
+
+    >>> radii_of("mnist").usual, radii_of("cifar10").usual == 8 / 255, radii_of("cifar10", "l2").usual
+    (0.2, True, 0.2)
+    """
+    return info_of(name).radii if norm == "linf" else IN_HUNDREDTHS

@@ -10,9 +10,10 @@ import torch
 
 from tasklab.attacks import PGD
 from tasklab.data import ImageSet
+from tasklab.data.radii import eps_said
 from tasklab.evaluation.robustness import Progress, Row, evaluate
 from tasklab.evaluation.statistics import wilson
-from tasklab.evaluation.tables import radius, to_markdown
+from tasklab.evaluation.tables import to_markdown
 from tasklab.system import System
 
 
@@ -73,9 +74,9 @@ def circumstances() -> dict[str, Any]:
 
 
 def figure(card: dict[str, Any], attack: str, objective: str | None = None, eps: float = 0.0) -> dict[str, Any] | None:
-    """One row of a card's metrics, or None."""
+    """One row of a card's metrics, or None; ε is compared as it is printed, to four places."""
     for row in card.get("metrics", []):
-        if (row["attack"], row["objective"], row["eps"]) == (attack, objective, eps):
+        if (row["attack"], row["objective"]) == (attack, objective) and abs(row["eps"] - eps) <= 5e-5:
             return dict(row)
     return None
 
@@ -143,7 +144,7 @@ def _reading(row: dict[str, Any]) -> dict[str, str]:
     return {
         "attack": row["attack"] + (f"-{row['steps']}" if row["steps"] else ""),
         "objective": row["objective"] or "–",
-        "ε": radius(row["eps"]) if row["eps"] else "–",
+        "ε": eps_said(row["eps"]) if row["eps"] else "–",
         "correct": f"{100 * row['accuracy']:.2f} [{100 * row['low']:.2f}, {100 * row['high']:.2f}]",
         "wrong": percent(row["wrong"] / n),
         "None": percent(row["abnormal"] / n),
@@ -187,7 +188,7 @@ def _line(card: dict[str, Any]) -> dict[str, str]:
     for row in card["metrics"][1:]:
         value = f"{100 * row['accuracy']:.1f}"
         own = row["objective"] == "train"
-        line[f"{'own loss' if own else row['objective']} {radius(row['eps'])}"] = (
+        line[f"{'own loss' if own else row['objective']} {eps_said(row['eps'])}"] = (
             f"{value} ({100 * row['zero_gradient']:.0f})" if own else value
         )
     return line

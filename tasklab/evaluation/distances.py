@@ -66,10 +66,16 @@ class Distances:
 
 def ladder(
     *, norm: Norm = "linf", steps: int = 20, objective: str = "bits", criterion: Criterion = "misclassified",
-    seed: int = 0,
+    reach: float | None = None, seed: int = 0,
 ) -> list[Settings]:
-    """PGD at one radius after another, then halfway between those, and halfway again: three tries or so an image."""
-    radii, between = [*RUNGS[norm]], [0.0, *RUNGS[norm]]
+    """PGD at one radius after another, then halfway between those, and halfway again: three tries or so an image.
+
+    Args:
+        norm, steps, objective, criterion, seed: of the attacks.
+        reach: the largest radius, the others in proportion; by default that of `RUNGS`.
+    """
+    rungs = RUNGS[norm] if reach is None else tuple(reach * rung / RUNGS[norm][-1] for rung in RUNGS[norm])
+    radii, between = [*rungs], [0.0, *rungs]
     for _ in range(2):
         middle = [(low + high) / 2 for low, high in itertools.pairwise(between)]
         radii, between = radii + middle, sorted(between + middle)

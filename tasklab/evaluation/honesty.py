@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 
 from tasklab.attacks import FGSM, PGD, Noise, Settings, Square
+from tasklab.data.radii import eps_said
 from tasklab.evaluation.robustness import Data, Progress, Row, stream_rows
 from tasklab.evaluation.statistics import Share, wilson
 from tasklab.evaluation.transferred import Threat
@@ -94,8 +95,8 @@ class HonestyReport:
         """The report as a page."""
         claim = self.claim
         lines = [
-            f"**{self.verdict.upper()}** · {claim.attack} on {claim.objective}, ε = {claim.eps:g}, {claim.steps} steps "
-            f"× {claim.restarts}, n = {claim.n}",
+            f"**{self.verdict.upper()}** · {claim.attack} on {claim.objective}, ε = {eps_said(claim.eps)}, "
+            f"{claim.steps} steps × {claim.restarts}, n = {claim.n}",
             "",
             self.sentence,
             "",
@@ -224,7 +225,7 @@ def _flat(claim: Row, kin: Sequence[Row], chance: float) -> Check:
     fall = low.outcomes.accuracy.value - high.outcomes.accuracy.value
     inside = high.outcomes.accuracy.value >= low.outcomes.accuracy.interval[0]
     level: Level = "fail" if inside and high.outcomes.accuracy.interval[0] > chance else "pass"
-    sentence = f"From ε = {low.eps:.3g} to {high.eps:.3g} accuracy falls by so much"
+    sentence = f"From ε = {eps_said(low.eps)} to {eps_said(high.eps)} accuracy falls by so much"
     if level == "fail" and _works(claim, kin, chance):
         level, sentence = "warn", sentence + ": too little to tell; the attack works at ε = 1, so try a larger ε."
     else:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tasklab.attacks import FGSM, PGD, Noise, Settings, Square
-from tasklab.data import ImageSet
+from tasklab.data import DATASETS, ImageSet
+from tasklab.data.radii import IN_HUNDREDTHS, eps_said
 from tasklab.evaluation.distances import ladder, smallest
 from tasklab.evaluation.honesty import UNBOUNDED, assess
 from tasklab.evaluation.keeping import KeptRows
@@ -26,10 +27,6 @@ from tasklab.system import System
 
 FORMAT = 1
 
-EPS = (0.05, 0.1, 0.15, 0.2, 0.3)
-CLAIM_EPS = 0.2
-"""The radii of the curves, and the one at which the checks are run."""
-
 CURVES = ("train", "margin", "bits", "towards_code", "transfer", "noise", "worst")
 """What is asked at each ε; ``worst`` are all answers together, image by image (None counts as broken)."""
 
@@ -37,7 +34,7 @@ ASKED = ("train", "margin", "bits", "towards_code", "noise")
 """Those that are attacks of one's own; `question` has their settings."""
 
 CLAIMS = ("train", "margin")
-"""The curves whose accuracy at `CLAIM_EPS` is checked."""
+"""The curves whose accuracy at one ε, the claim's, is checked."""
 
 TESTED = 20
 """Images of the test of the attack itself."""
@@ -104,8 +101,8 @@ def stream_study(
     images: ImageSet,
     *,
     name: str = "",
-    eps: Sequence[float] = EPS,
-    claim_eps: float = CLAIM_EPS,
+    eps: Sequence[float] | None = None,
+    claim_eps: float | None = None,
     lender: Lender | None = None,
     queries: int = 500,
     seed: int = 0,
@@ -117,7 +114,8 @@ def stream_study(
         system: what is studied.
         images: the pictures, all of them used.
         name: of the system, which does not lend to itself.
-        eps: the radii of the curves; ``claim_eps`` joins them where it is missing.
+        eps: the radii of the curves; ``claim_eps`` joins them where it is missing. By default those customary on
+            the pictures' data set; so is ``claim_eps``.
         claim_eps: where the checks are run.
         lender: whose images are tried as well; None for no transfer.
         queries: of the score-based attack.
@@ -130,6 +128,8 @@ def stream_study(
     Raises:
         ValueError: radii that are not between 0 and 1, or no pictures.
     """
+    usual = DATASETS[images.name].radii if images.name in DATASETS else IN_HUNDREDTHS
+    eps, claim_eps = usual.curve if eps is None else eps, usual.usual if claim_eps is None else claim_eps
     radii = sorted({*map(float, eps), float(claim_eps)})
     if not len(images) or not 0 < radii[0] <= radii[-1] < UNBOUNDED:
         raise ValueError(f"expected pictures and radii between 0 and 1, got {len(images)} pictures and {radii}")
@@ -153,14 +153,14 @@ def stream_study(
                 kept.write(row)
         rows.append((curve, row))
         done += 1
-        yield _event(done, total, f"{row.attack} on {row.objective}, ε = {row.eps:g}: "
+        yield _event(done, total, f"{row.attack} on {row.objective}, ε = {eps_said(row.eps)}: "
                      f"{row.outcomes.accuracy.percent()} % correct")
     for radius in radii:
         threats = [] if lender is None else [shown(system, images, each) for each in lender.lend(radius, but=name)]
         if threats:
             rows.append(("transfer", threats[0] if len(threats) == 1 else combined(threats)))
         done += 1
-        yield _event(done, total, f"images found against other systems, ε = {radius:g}")
+        yield _event(done, total, f"images found against other systems, ε = {eps_said(radius)}")
     for radius in radii:
         here = [row for _, row in rows if row.eps == radius and row.criterion == "misclassified"]
         rows.append(("worst", combined(here)))
@@ -171,7 +171,7 @@ def stream_study(
             tests[curve] = check_attack(system, few, claim, draws=100).to_dict()
         done += 1
         yield _event(done, total, "images for which an adversarial example is known to exist")
-    distances = smallest(system, images, ladder(seed=seed)).values.tolist()
+    distances = smallest(system, images, ladder(reach=usual.most, seed=seed)).values.tolist()
     study = {
         "format": FORMAT, "name": name, "data": images.name, "n": len(images), "eps": radii, "claim_eps": claim_eps,
         "seed": seed, "sources": [] if lender is None else [source for source in lender.sources if source != name],
@@ -179,7 +179,7 @@ def stream_study(
         "rows": [_plain(curve, row) for curve, row in rows if curve],
         "reports": {curve: _report(rows, claim, system.task.num_classes) for curve, claim in claims.items()},
         "tests": tests,
-        "distances": [round(distance, 4) if math.isfinite(distance) else None for distance in distances],
+        "distances": [round(distance, 5) if math.isfinite(distance) else None for distance in distances],
         "seconds": round(time.perf_counter() - started, 1),
     }
     yield _event(total, total, f"Asked everything of {len(images)} pictures.") | {"event": "study", "study": study}

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tasklab.attacks import FGSM, PGD, Noise, Settings, Square
+from tasklab.data.radii import eps_said
 from tasklab.evaluation.honesty import ADAPTIVE
 from tasklab.evaluation.robustness import Row, combined
 from tasklab.evaluation.statistics import Share, mcnemar
-from tasklab.evaluation.tables import radius
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +96,7 @@ def full_table(rows: Mapping[str, Sequence[Row]], *, decimals: int = 1) -> pd.Da
         for eps, groups in _radii(some):
             clean = next(iter(groups.values())).clean
             shares = {group: row.outcomes.accuracy for group, row in groups.items()}
-            line: dict[str, Any] = {"system": name, "ε": radius(eps), "clean %": percent(clean.accuracy),
+            line: dict[str, Any] = {"system": name, "ε": eps_said(eps), "clean %": percent(clean.accuracy),
                                     "None on clean %": percent(clean.alarm)}
             line |= {f"{group} %": percent(shares.get(group)) for group in GROUPS[:-1]}
             line["worst case %"] = shares["worst case"].percent(decimals)
@@ -171,9 +171,9 @@ def compare(first: Row, second: Row, names: tuple[str, str] = ("first", "second"
     if asked[0] != asked[1] or not torch.equal(first.labels.cpu(), second.labels.cpu()):
         raise ValueError(f"expected rows of one ε, norm and criterion on the same images, got {first!r} and {second!r}")
     a, b = ((row.decoded == row.labels).cpu() for row in (first, second))
-    what = "clean" if first.attack == "clean" else f"{first.attack} on {first.objective}, ε = {radius(first.eps)}"
+    what = "clean" if first.attack == "clean" else f"{first.attack} on {first.objective}, ε = {eps_said(first.eps)}"
     if first.attack == "worst case":
-        what = f"worst case found, ε = {radius(first.eps)}"
+        what = f"worst case found, ε = {eps_said(first.eps)}"
     return Comparison(
         names=names, what=what, both=int((a & b).sum()), only_first=int((a & ~b).sum()),
         only_second=int((~a & b).sum()), neither=int((~a & ~b).sum()), p=mcnemar(a, b),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from tasklab.data.radii import eps_said
 from tasklab.evaluation.robustness import Row
 from tasklab.evaluation.statistics import Share
 
@@ -63,17 +64,6 @@ def to_json(table: pd.DataFrame) -> str:
     return str(table.to_json(orient="records", force_ascii=False, double_precision=15))
 
 
-def radius(eps: float) -> str:
-    """ε as people write it: in 255ths where it is a whole or half number of them.
-
-    >>> radius(8 / 255), radius(0.3)
-    ('8/255', '0.3')
-    """
-    levels = eps * 255
-    whole = levels > 0 and abs(2 * levels - round(2 * levels)) < 1e-6 and round(eps, 4) != eps
-    return f"{round(2 * levels) / 2:g}/255" if whole else f"{eps:.4g}"
-
-
 def _each(rows: Rows) -> list[tuple[dict[str, object], Row]]:
     if isinstance(rows, Mapping):
         return [({"system": name}, row) for name, some in rows.items() for row in some]
@@ -113,7 +103,7 @@ def _words(row: Row, decimals: int) -> dict[str, object]:
     return {
         "attack": row.attack,
         "objective": row.objective or "–",
-        "ε": "–" if clean else f"{radius(row.eps)}{' (L2)' if row.norm == 'l2' else ''}",
+        "ε": "–" if clean else f"{eps_said(row.eps)}{' (L2)' if row.norm == 'l2' else ''}",
         "steps": "–" if clean else f"{row.steps}" + (f" × {row.restarts}" if row.restarts > 1 else ""),
         "correct %": result.accuracy.percent(decimals),
         "wrong %": result.error.percent(decimals),

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from tasklab.attacks import PGD
 from tasklab.attacks.criteria import Criterion
+from tasklab.data.radii import eps_said
 from tasklab.evaluation.ensemble import Entry, Preset, digest, ensemble, stream_worst_case
 from tasklab.evaluation.outcomes import Outcomes
 from tasklab.evaluation.robustness import Data, Progress, evaluate, read_data
 from tasklab.evaluation.statistics import Share
-from tasklab.evaluation.tables import radius, to_markdown
+from tasklab.evaluation.tables import to_markdown
 from tasklab.system import System
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def cell_folder(folder: str | Path, row: WorstRow) -> Path:
 
 
 def _cell(folder: str | Path, name: str, eps: float, key: str) -> Path:
-    return Path(folder) / f"{name}-{radius(eps).replace('/', '_')}-{key[:12]}"
+    return Path(folder) / f"{name}-{eps_said(eps).replace('/', '_')}-{key[:12]}"
 
 
 def worst_frame(rows: Sequence[WorstRow]) -> pd.DataFrame:
@@ -147,7 +148,7 @@ def worst_frame(rows: Sequence[WorstRow]) -> pd.DataFrame:
     return pd.DataFrame([
         {
             "system": row.system,
-            "ε": radius(row.eps),
+            "ε": eps_said(row.eps),
             "clean %": f"{100 * row.clean.accuracy.value:.1f}",
             "own loss, PGD-20 %": f"{100 * row.own.accuracy.value:.1f}",
             "zero gradient %": f"{100 * row.zero_gradient.value:.1f}",

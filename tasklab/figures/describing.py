@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from tasklab.codecs import ABNORMAL, Binary, Interval
@@ -22,16 +24,26 @@ def describe_outputs(task: Task, clean: Outputs, attacked: Outputs | None = None
     return " ".join(parts)
 
 
-def introduce(task: Task, label: int) -> str:
-    """What a figure of the outputs consists of, and what the label needs."""
+def introduce(task: Task, label: int, names: Sequence[str] | None = None) -> str:
+    """What a figure of the outputs consists of, and what the label needs; ``names`` are those of the classes."""
+    name = label if names is None else names[label]
     if isinstance(task.codec, Interval):
         low, high = float(task.codec.lower[label]), float(task.codec.upper[label])
-        return f"Output on the line of intervals, label {label} from {low:g} to {high:g}."
+        return f"Output on the line of intervals, label {name} from {low:g} to {high:g}."
     if isinstance(task.codec, Binary):
         code = "".join(str(bit) for bit in task.codec.rows[label])
         rails = f", rails at ±{task.S:g}" if isinstance(task, RBC) else ""
-        return f"One gauge per bit around {task.codec.threshold:g}{rails}, label {label} is {code}."
-    return f"One bar per class, the largest wins, label {label}."
+        return f"One gauge per bit around {task.codec.threshold:g}{rails}, label {name} is {code}."
+    return f"One bar per class, the largest wins, label {name}."
+
+
+def with_article(name: str) -> str:
+    """The name of a class with its article.
+
+    >>> with_article("cat"), with_article("airplane"), with_article("8")
+    ('a cat', 'an airplane', 'an 8')
+    """
+    return f"{'an' if name[0] in 'aeio8' else 'a'} {name}"
 
 
 def _said(task: Task, z: Outputs) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tasklab.codecs import Interval
+from tasklab.figures.describing import with_article
 from tasklab.figures.style import GREY, LOOKS, Outcome, faded, frame, look_of, outcome_of
 from tasklab.tasks import Task
 
@@ -139,8 +140,8 @@ def feature_map(
     if len(classes) <= NAMED and line is None:
         traces.append(_names(home, y, classes))
     if stops is not None:
-        traces += _way(stops, window)
-    return _figure(traces, _layout(_reach(traces, line is not None), height, seconds, line, window))
+        traces += _way(stops, window, classes)
+    return _figure(traces, _layout(_reach(traces, line is not None), height, seconds, line, window, classes))
 
 
 def map_window(positions: ArrayLike, line: Task | None = None) -> Window:
@@ -191,7 +192,7 @@ def describe_map(
     if stops is not None:
         decoded = _ints(stops.decoded)
         heard = ", ".join("None" if d < 0 else classes[d] for d, _ in itertools.groupby(decoded))
-        parts.append(f"One attack, a {classes[stops.label]}, on its way read as {heard}.")
+        parts.append(f"One attack, {with_article(classes[stops.label])}, on its way read as {heard}.")
     return " ".join(parts)
 
 
@@ -234,12 +235,13 @@ def _names(home: Places, labels: NDArray[np.int64], classes: Sequence[str]) -> T
     """Each class's name at the point of its own that is nearest to all others of it."""
     here = {k: home[labels == k] for k in range(len(classes)) if (labels == k).any()}
     middles = {k: points[np.abs(points - np.median(points, axis=0)).sum(axis=1).argmin()] for k, points in here.items()}
+    size = 26 if all(len(name) == 1 for name in classes) else 18
     return {"type": "scatter", "mode": "text", "name": "classes", "hoverinfo": "skip",
             "x": [float(p[0]) for p in middles.values()], "y": [float(p[1]) for p in middles.values()],
-            "text": [f"<b>{classes[k]}</b>" for k in middles], "textfont": HALO | {"size": 26}}
+            "text": [f"<b>{classes[k]}</b>" for k in middles], "textfont": HALO | {"size": size}}
 
 
-def _way(stops: Stops, window: Window) -> list[Trace]:
+def _way(stops: Stops, window: Window, classes: Sequence[str]) -> list[Trace]:
     """The way as a line, and its stops as numbered markers."""
     spots, decoded, words = merged_stops(stops, window)
     looks = [look_of(d, stops.label) for d in decoded]
@@ -248,14 +250,16 @@ def _way(stops: Stops, window: Window) -> list[Trace]:
          "line": {"color": GREY, "width": 3}},
         {"type": "scatter", "mode": "markers+text", "name": "stops", "x": spots[:, 0], "y": spots[:, 1],
          "text": [f"<b>{word}</b>" for word in words], "textposition": "top center", "textfont": HALO | {"size": 17},
-         "customdata": [["None" if d < 0 else d, look.word] for d, look in zip(decoded, looks, strict=True)],
+         "customdata": [["None" if d < 0 else classes[d], look.word] for d, look in zip(decoded, looks, strict=True)],
          "hovertemplate": "step %{text}: read as %{customdata[0]}<extra></extra>",
          "marker": {"size": 17, "color": [look.colour for look in looks], "symbol": [look.symbol for look in looks],
                     "line": {"width": 2, "color": "#ffffff"}}, "unselected": {"marker": {"opacity": 1}}},
     ]
 
 
-def _layout(reach: tuple[float, float], height: int, seconds: float, line: Task | None, window: Window) -> Trace:
+def _layout(
+    reach: tuple[float, float], height: int, seconds: float, line: Task | None, window: Window, classes: Sequence[str],
+) -> Trace:
     hidden = {"showticklabels": False, "showgrid": False, "zeroline": False, "ticks": ""}
     across: Trace = hidden | {"range": [-reach[0], reach[0]]}
     up: Trace = hidden | {"range": [-reach[1], reach[1]]}
@@ -274,7 +278,7 @@ def _layout(reach: tuple[float, float], height: int, seconds: float, line: Task 
         ]
         every = max(1, math.ceil(len(ends) / NAMED))
         across |= {"showticklabels": True, "tickvals": [float(e.mean()) for e in ends][::every],
-                   "ticktext": [str(k) for k in range(len(ends))][::every]}
+                   "ticktext": list(classes[: len(ends)])[::every]}
     layout = frame(height, legend=False, xaxis=across, yaxis=up)
     layout |= {"dragmode": "lasso", "clickmode": "event+select", "shapes": shapes, "hovermode": "closest",
                "newselection": {"line": {"color": GREY, "width": 2}}, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}}

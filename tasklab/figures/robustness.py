@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from tasklab.data.radii import eps_said
 from tasklab.evaluation.honesty import Check, HonestyReport, Level
 from tasklab.evaluation.statistics import Share
 from tasklab.figures.lines import PENS
@@ -82,7 +83,9 @@ def accuracy_curves(
                 "hovertemplate": "%{y:.0f} % without a gradient<extra>" + called.get(key, key) + "</extra>",
             })
     shown = {"showgrid": True, "gridcolor": "rgba(138,138,138,0.25)"}
-    across = shown | {"title": {"text": "ε"}, "rangemode": "tozero", "anchor": "y2" if zeros is not None else "y"}
+    end = max(eps for points in curves.values() for eps in points)
+    across = shown | _levels(end) | {"title": {"text": "ε"}, "rangemode": "tozero"}
+    across |= {"anchor": "y2" if zeros is not None else "y"}
     layout = frame(height, legend=len(curves) > 1, xaxis=across, yaxis=shown | {
         "title": {"text": up}, "range": [-3, 103], "tickvals": [0, 25, 50, 75, 100], "domain": [floor, 1],
     })
@@ -111,7 +114,7 @@ def describe_curves(
     called = dict(names or {})
     said = []
     for key, points in curves.items():
-        parts = ", ".join(f"{100 * share.value:.0f} % at ε = {eps:g}" for eps, share in sorted(points.items()))
+        parts = ", ".join(f"{100 * share.value:.0f} % at ε = {eps_said(eps)}" for eps, share in sorted(points.items()))
         said.append(f"{called.get(key, key)}: {parts}.")
     return " ".join(["Share that withstood.", *said])
 
@@ -159,7 +162,7 @@ def distance_curves(
     shown = {"showgrid": True, "gridcolor": "rgba(138,138,138,0.25)"}
     words = "the smallest ε that fools" + (" (L2)" if norm == "l2" else "")
     return _figure(traces, frame(
-        height, legend=len(found) > 1, xaxis=shown | {"title": {"text": words}, "range": [0, end]},
+        height, legend=len(found) > 1, xaxis=shown | _levels(end) | {"title": {"text": words}, "range": [0, end]},
         yaxis=shown | {"title": {"text": "nothing found, %"}, "range": [-3, 103], "tickvals": [0, 25, 50, 75, 100]},
     ))
 
@@ -205,6 +208,15 @@ def said(check: Check) -> str:
     return "–" if check.figure is None else f"{100 * check.figure:.1f} %".replace("-", "−")
 
 
+def _levels(end: float) -> dict[str, Any]:
+    """Ticks in levels of 255, for an axis of ε that ends at a whole number of them."""
+    if "/" not in eps_said(end):
+        return {}
+    most = round(255 * end)
+    ticks = [level / 255 for level in range(0, most + 1, max(1, round(most / 4)))]
+    return {"tickvals": ticks, "ticktext": [eps_said(eps) for eps in ticks]}
+
+
 def _banded(name: str, pen: tuple[str, str, str], points: Sequence[tuple[float, Share]]) -> list[Trace]:
     points = [(eps, share) for eps, share in points if share.n]
     x = [eps for eps, _ in points]
@@ -216,8 +228,9 @@ def _banded(name: str, pen: tuple[str, str, str], points: Sequence[tuple[float, 
     }
     line = _line(name, pen, x, [100 * share.value for _, share in points])
     return [band, line | {
-        "legendgroup": name, "customdata": [f"{share.count} of {share.n}: {share.percent()} %" for _, share in points],
-        "hovertemplate": "ε = %{x:g}: %{customdata}<extra>" + name + "</extra>",
+        "legendgroup": name,
+        "customdata": [f"{eps_said(eps)}: {share.count} of {share.n}: {share.percent()} %" for eps, share in points],
+        "hovertemplate": "ε = %{customdata}<extra>" + name + "</extra>",
     }]
 
 

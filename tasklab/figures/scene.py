@@ -18,6 +18,7 @@ from torch import Tensor
 from tasklab.attacks import FGSM, Settings
 from tasklab.attacks.objectives import as_objective
 from tasklab.codecs import Binary, Interval
+from tasklab.data.radii import eps_said
 from tasklab.figures.describing import introduce
 from tasklab.figures.outputs import line_ends
 from tasklab.figures.pictures import amplification
@@ -90,7 +91,9 @@ def scene_data(
     data = {
         "title": title, "name": names[one.label], "label": one.label, "names": names,
         "shape": list(one.clean.shape[1:]), "clean": _packed((one.clean * 255).round().to(torch.uint8)),
-        "stops": [round(stop, 6) for stop in one.stops], "norm": one.settings.norm, "how": how(one.settings),
+        "stops": [round(stop, 12) for stop in one.stops], "said": [eps_said(stop) for stop in one.stops],
+        "numbers": [eps_said(stop, number=True) for stop in one.stops], "norm": one.settings.norm,
+        "how": how(one.settings),
         "aims": rows, "notes": dict(notes or {}),
     }
     told = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
@@ -142,7 +145,7 @@ def _cell(cell: Sweep | str, names: Sequence[str]) -> dict[str, Any]:
 def chart_data(task: Task, z: Tensor, label: int, names: Sequence[str], *, most: int = 10) -> dict[str, Any]:
     """What a chart of outputs needs besides the outputs: codewords, and ends that hold all of ``z`` ``(N, K)``."""
     codec = task.codec
-    shared = {"all": list(names), "intro": introduce(task, label)}
+    shared = {"all": list(names), "intro": introduce(task, label, names)}
     if isinstance(codec, Interval):
         low, high = line_ends(codec, z.flatten().tolist())
         every = max(1, math.ceil(codec.num_classes / 20))

@@ -12,11 +12,13 @@ from torch import Tensor
 from tasklab import data, zoo
 from tasklab.attacks import Settings
 from tasklab.attacks.ladder import Climbed, ladder
+from tasklab.data.info import radii_of
+from tasklab.data.radii import IN_HUNDREDTHS
 from tasklab.scenario import Scenario
 from tasklab.system import System
 from tasklab.tasks import Task
 
-STOPS = tuple(k / 50 for k in range(26))
+STOPS = IN_HUNDREDTHS.many
 """ε from 0 to 0.5, the stops of a scene where nothing else is asked for."""
 
 
@@ -108,8 +110,12 @@ def sweep_each(
     return [of(place) for place in range(len(objectives))]
 
 
-def sweeps(scenario: Scenario, stops: Sequence[float] = STOPS) -> dict[tuple[str, str], Sweep]:
+def sweeps(scenario: Scenario, stops: Sequence[float] | None = None) -> dict[tuple[str, str], Sweep]:
     """A scenario's attack on its picture at each stop: each system under each objective, as `scene_html` takes them.
+
+    Args:
+        scenario: what is asked.
+        stops: ε; by default those customary on its data set.
 
     Raises:
         ValueError: a system, a picture or a setting that is not there.
@@ -127,6 +133,7 @@ def sweeps(scenario: Scenario, stops: Sequence[float] = STOPS) -> dict[tuple[str
     if not aims:
         return {}
     settings = scenario.settings(aims[0])
+    stops = radii_of(scenario.data, scenario.norm).many if stops is None else stops
     found = {name: sweep_each(zoo.load(name), x, y, settings, aims, stops, target=target) for name in scenario.systems}
     return {(name, aim): found[name][place] for place, aim in enumerate(aims) for name in scenario.systems}
 

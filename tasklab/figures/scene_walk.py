@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tasklab.attacks import FGSM, PGD, AttackResult, Settings, Step, stream
@@ -118,9 +120,12 @@ def walk_data(found: Walk, *, title: str = "", aim: str = "", names: Sequence[st
         names: of the classes; by default their numbers.
     """
     names = [str(k) for k in range(found.task.num_classes)] if names is None else list(names)
-    packed = {name: _packed(getattr(found, name)) for name in ("clean", "images", "gradients")}
+    peaks = found.gradients.flatten(1).abs().amax(dim=1)  # (T,)
+    packed = {"clean": _in_levels(found.clean), "images": _in_levels(found.images),
+              "gradients": _in_shares(found.gradients, peaks)}
     told = hashlib.sha256("".join(packed.values()).encode()).hexdigest()[:16]
     return packed | {
+        "peaks": peaks.tolist(),
         "id": f"{told}-{title}-{aim}", "title": title, "aim": aim or as_objective(found.settings.objective).name,
         "label": found.label, "names": names, "shape": list(found.clean.shape[1:]),
         "chart": chart_data(found.task, found.outputs, found.label, names),
@@ -135,5 +140,17 @@ def _place(path: list[tuple[Step, int]], image: Tensor) -> int | None:
     return next((k for k, (event, row) in enumerate(path) if k and torch.equal(event.images[row], image)), None)
 
 
-def _packed(values: Tensor) -> str:
-    return base64.b64encode(values.detach().cpu().float().contiguous().numpy().tobytes()).decode()
+def _in_levels(images: Tensor) -> str:
+    """Pixels in [0, 1] as 16-bit numbers: 65535 is 1, and a level of 255 is a whole number of them."""
+    return _packed((65535 * images.detach().cpu()).round().numpy().astype(np.uint16))
+
+
+def _in_shares(gradients: Tensor, peaks: Tensor) -> str:
+    """Gradients ``(T, C, H, W)`` as 16-bit numbers: 32767 is the peak of a step; what is not 0 stays so."""
+    each = peaks.clamp_min(torch.finfo(torch.float32).tiny).reshape(-1, *[1] * (gradients.ndim - 1))
+    shares = 32767 * (gradients / each).clamp(-1, 1).detach().cpu()
+    return _packed((shares.sign() * shares.abs().ceil()).clamp(-32767, 32767).numpy().astype(np.int16))
+
+
+def _packed(values: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()

@@ -1,7 +1,7 @@
 """Curves of the shipped systems' trainings, recorded once and shipped beside them.
 
 ``python -m tasklab.jobs.recording FOLDER`` repeats the trainings as jobs in a folder, each watched under attack, and
-writes ``curves.json``; it can be stopped and goes on, and takes up what the folder holds already.
+writes ``curves.json``; it can be stopped and goes on, and takes up what the folder and the file hold already.
 """
 
 from __future__ import annotations
@@ -17,22 +17,28 @@ from pathlib import Path
 from typing import Any
 
 from tasklab import zoo
+from tasklab.data import DATASETS
 
 FILE = "curves.json"
 KEPT = ("loss", "train_accuracy", "accuracy", "abnormal", "robust_accuracy", "own_loss_accuracy",
         "own_loss_zero_gradient", "zero_gradient_share", "best", "seconds")
 """The fields of an `EpochEvent` that are kept."""
 
-WATCH = {"eps": 0.2, "steps": 20, "images": 200}
-SHORT = {"n": 4000, "attacked": 200, "recipe": {"epochs": 10, "batch_size": 64, "average": 0.99}}
-EXTRA: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+WATCH = {"steps": 20, "images": 200}
+SHORT: dict[str, Any] = {"n": 4000, "attacked": 200, "recipe": {"epochs": 10, "batch_size": 64, "average": 0.99}}
+PHOTOGRAPHS = {"data": "cifar10", "arch": "small_cnn", "width": 32, "stairs": 0, "n": 5000, "attacked": 200,
+               "recipe": {"epochs": 15, "batch_size": 64, "average": 0.99, "flip": True, "crop": 4}}
+EXTRA: dict[str, tuple[str | None, dict[str, Any], dict[str, Any]]] = {
     "digits-rbc-s1": ("digits-rbc", {"S": 1.0}, {}),
     **{f"digits-rbc-unscaled-s{S:g}": ("digits-rbc", {"S": S, "parametrisation": "paper"}, {})
        for S in (1.0, 10.0, 100.0, 350.0)},
     "mnist-tra-short": ("mnist-tra", {}, SHORT),
     "mnist-rbc-short": ("mnist-rbc", {}, SHORT),
+    "cifar10-tra-short": (None, {"task": "tra", "num_classes": 10}, PHOTOGRAPHS),
+    "cifar10-rbc-short": (None, {"task": "rbc", "num_classes": 10}, PHOTOGRAPHS),
 }
-"""Trainings of systems that are not shipped: that of a shipped one, with other settings of the task, or of the rest."""
+"""Trainings of systems that are not shipped: that of a shipped one, if of any, with other settings of the task, or of
+the rest."""
 
 
 def recorded(*, where: Path | None = None) -> dict[str, dict[str, Any]]:
@@ -64,15 +70,21 @@ def _recorded(file: str) -> dict[str, dict[str, Any]]:
 
 
 def settings_of(name: str) -> dict[str, Any]:
-    """The settings of a job that repeats the training of a shipped system, watched."""
-    original, changes, others = EXTRA.get(name, (name, {}, {}))
-    card = zoo.card(original)
+    """The settings of a job that repeats the training of a shipped system, or makes one of `EXTRA`; watched."""
+    original, task, others = EXTRA.get(name, (name, {}, {}))
+    told = ({"task": task} if original is None else _of_card(zoo.card(original), task)) | others
+    radii = DATASETS[told["data"]].radii
+    watched = {"watch": WATCH | {"eps": radii.usual}, "attacked": 400, "eps": list(radii.measured)}
+    return watched | told | {"name": name}
+
+
+def _of_card(card: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """How a shipped system was trained, with other settings of its task."""
+    network = card["network"]
     return {
-        "name": name, "data": card["data"]["name"], "task": card["task"] | changes, "recipe": card["recipe"],
-        "arch": card["network"]["arch"], "width": card["network"]["width"], "stairs": card["network"]["stairs"],
-        "contrast": card["network"].get("contrast"),
-        "watch": WATCH, "attacked": 400, "eps": [0.1, 0.2, 0.3],
-    } | others
+        "data": card["data"]["name"], "task": card["task"] | task, "recipe": card["recipe"], "arch": network["arch"],
+        "width": network["width"], "stairs": network["stairs"], "contrast": network.get("contrast"),
+    }
 
 
 def gather(folder: Path) -> dict[str, dict[str, Any]]:
@@ -118,7 +130,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 sys.stdout.write(f"{name}: {event['message']}\n")
                 sys.stdout.flush()
     file = args.to / FILE
-    file.write_text(json.dumps(gather(args.folder), separators=(",", ":")).replace('},"', '},\n"') + "\n")
+    kept = json.loads(file.read_text()) if file.is_file() else {}
+    found = dict(sorted((kept | gather(args.folder)).items()))
+    file.write_text(json.dumps(found, separators=(",", ":")).replace('},"', '},\n"') + "\n")
     sys.stdout.write(f"{file}\n")
     return 0
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tasklab import data, zoo
 from tasklab.evaluation.studies import digest
-from tasklab.evaluation.study import CLAIM_EPS, EPS, Lender, stream_study
+from tasklab.evaluation.study import Lender, stream_study
 from tasklab.system import System
 
 RESULT = "report.json"
@@ -17,13 +17,15 @@ MOST = 1000
 """Pictures that a report may use."""
 
 DEFAULTS: dict[str, Any] = {
-    "system": "", "file": None, "data": "digits", "n": 200, "eps": list(EPS), "claim_eps": CLAIM_EPS, "queries": 500,
+    "system": "", "file": None, "data": "digits", "n": 200, "eps": None, "claim_eps": None, "queries": 500,
     "sources": [], "seed": 0,
 }
 
 
 def check(settings: dict[str, Any]) -> dict[str, Any]:
     """``file``: the system's checkpoint; ``system``: what it is called; ``sources``: in the zoo; see `stream_study`.
+
+    Radii that are None become those customary on the data set.
 
     Raises:
         ValueError: an unknown setting, or a value that is refused.
@@ -33,14 +35,17 @@ def check(settings: dict[str, Any]) -> dict[str, Any]:
     found = DEFAULTS | settings
     if found["data"] not in data.DATASETS:
         raise ValueError(f"expected a data set, one of {', '.join(data.DATASETS)}, got {found['data']!r}")
+    radii = data.DATASETS[found["data"]].radii
+    found["eps"] = list(radii.curve) if found["eps"] is None else found["eps"]
+    found["claim_eps"] = radii.usual if found["claim_eps"] is None else found["claim_eps"]
     for name, most in (("n", MOST), ("queries", 10_000)):
         if isinstance(found[name], bool) or not isinstance(found[name], int) or not 1 <= found[name] <= most:
             raise ValueError(f"expected {name} as an integer in 1..{most}, got {found[name]!r}")
     if not isinstance(found["file"], str) or not Path(found["file"]).is_file():
         raise ValueError(f"expected the file of a system, got {found['file']!r}")
-    radii = [*found["eps"], found["claim_eps"]]
-    if not all(isinstance(radius, float) and 0 < radius < 1 for radius in radii):
-        raise ValueError(f"expected radii between 0 and 1, got {radii}")
+    asked = [*found["eps"], found["claim_eps"]]
+    if not all(isinstance(radius, float) and 0 < radius < 1 for radius in asked):
+        raise ValueError(f"expected radii between 0 and 1, got {asked}")
     for name in found["sources"]:
         zoo.path(name)  # its error is raised now
     return found

@@ -9,8 +9,8 @@ import pytest
 from linear_systems import EAST, NORTH, grey_images, linear, sides
 
 from tasklab.attacks import PGD
+from tasklab.data.radii import eps_said
 from tasklab.evaluation import evaluate, frame, table, to_csv, to_json, to_markdown
-from tasklab.evaluation.tables import radius
 from tasklab.tasks import RBC
 
 pd = pytest.importorskip("pandas")
@@ -105,4 +105,4 @@ def test_no_rows_are_an_empty_table() -> None:
     ],
 )
 def test_a_radius_is_written_as_people_do(eps: float, text: str) -> None:
-    assert radius(eps) == text
+    assert eps_said(eps) == text

@@ -5,7 +5,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (root.told !== told) {
     root.told = told;
     root.innerHTML = `<div class="tl-strip" role="group" aria-label="Pictures">${data.places.map((place, i) =>
-      `<button type="button" data-place="${place}" aria-label="picture ${place}, a ${esc(data.names[i])}"><canvas></canvas></button>`).join("")}</div>`;
+      `<button type="button" data-place="${place}" aria-label="picture ${place}, ${esc(an(data.names[i]))}"><canvas></canvas></button>`).join("")}</div>`;
     const pixels = bytes(data.pixels), size = pixels.length / data.places.length;
     root.querySelectorAll("canvas").forEach((canvas, k) => paint(canvas, data.shape, (i) => pixels[k * size + i]));
   }

@@ -244,6 +244,8 @@ class LivingMap {
     pen.textAlign = "center";
     pen.textBaseline = "bottom";
     pen.font = "600 15px sans-serif";
+    const tight = data.bands.some(([low, high, k]) =>
+      pen.measureText(data.classes[k]).width > this.spot(high, 0)[0] - this.spot(low, 0)[0] + 8);
     for (const [low, high, k] of data.bands) {
       const [x0] = this.spot(low, 0), [x1] = this.spot(high, 0);
       pen.globalAlpha = 0.16;
@@ -251,7 +253,7 @@ class LivingMap {
       pen.fillRect(x0, 0, x1 - x0, h);
       pen.globalAlpha = 1;
       pen.fillStyle = this.ink;
-      pen.fillText(data.classes[k], (x0 + x1) / 2, h - 4);
+      pen.fillText(data.classes[k], (x0 + x1) / 2, h - 4 - (tight ? 17 * (k % 3) : 0)); // names without room take turns in height
     }
   }
 
@@ -326,12 +328,21 @@ class LivingMap {
       at.get(label)[1].push(this.now[2 * i + 1]);
     });
     const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+    const size = data.classes.every((name) => name.length === 1) ? 26 : 19, taken = [];
+    this.pen.font = `800 ${size}px sans-serif`;
     for (const [label, [xs, ys]] of at) {
       const [x, y] = this.spot(middle(xs), middle(ys)), near = ys.filter((v) => Math.abs(v - middle(ys)) < 0.25);
       const [, top] = this.spot(0, Math.max(...near)), [, bottom] = this.spot(0, Math.min(...near));
       const above = Math.max(16, Math.max(top, y - 90) - 20), hidden = this.crossed(x, above);
-      this.halo(data.classes[label], x, hidden ? Math.min(bottom, y + 90) + 20 : above, 26, this.ink);
+      const wide = this.pen.measureText(data.classes[label]).width / 2 + 3;
+      taken.push({ label, x, y: hidden ? Math.min(bottom, y + 90) + 20 : above, wide });
     }
+    taken.sort((a, b) => a.y - b.y).forEach((one, i) => { // the lower of two that lie on each other gives way
+      for (const other of taken.slice(0, i).sort((a, b) => a.y - b.y)) {
+        if (Math.abs(one.x - other.x) < one.wide + other.wide && one.y < other.y + size) one.y = other.y + size;
+      }
+      this.halo(data.classes[one.label], one.x, one.y, size, this.ink);
+    });
   }
 
   /** Whether a stop of the attack, or its number, covers this place. */
@@ -409,8 +420,8 @@ class LivingMap {
     this.tip.hidden = i === null;
     this.canvas.style.cursor = i === null ? "crosshair" : "pointer";
     if (i === null) return;
-    const { data } = this, heard = this.read(i);
-    this.tip.textContent = `picture ${data.rows[i]}, a ${data.classes[data.labels[i]]}, read as ${heard < 0 ? "None" : data.classes[heard]}`;
+    const { data } = this, heard = this.read(i), name = data.classes[data.labels[i]];
+    this.tip.textContent = `picture ${data.rows[i]}, ${/^[aeio8]/.test(name) ? "an" : "a"} ${name}, read as ${heard < 0 ? "None" : data.classes[heard]}`;
     const left = Math.min(event.offsetX + 14, this.canvas.clientWidth - this.tip.offsetWidth - 4);
     Object.assign(this.tip.style, { left: `${Math.max(4, left)}px`, top: `${this.canvas.offsetTop + event.offsetY + 16}px` });
   }

@@ -21,10 +21,15 @@ const outcome = (decoded, label) => (decoded < 0 ? "abnormal" : decoded === labe
 
 const read = (decoded, names) => (decoded < 0 ? "None" : names[decoded]);
 
+/** A class's name with its article. */
+const an = (name) => `${/^[aeio8]/.test(name) ? "an" : "a"} ${name}`;
+
 /** What was read, with colour, sign and word. */
 function chip(decoded, label, names) {
   const kind = outcome(decoded, label), look = LOOKS[kind];
-  const word = kind === "abnormal" || label === null ? "" : ` · ${look.word}`;
+  const size = decoded < 0 ? 0 : names[decoded].length; // its sign and colour say enough where there is little room
+  const said = kind === "abnormal" || label === null ? "" : ` · ${look.word}`;
+  const word = size > 1 && said ? `<span class="${size > 6 ? "tl-most" : "tl-more"}">${said}</span>` : said;
   return `<span class="tl-chip tl-${kind}">${look.sign} reads ${esc(read(decoded, names))}${word}</span>`;
 }
 
@@ -35,8 +40,6 @@ function bytes(base64) {
 }
 
 const signed = (base64) => new Int8Array(bytes(base64).buffer);
-
-const floats = (base64) => new Float32Array(bytes(base64).buffer);
 
 /** Paint a canvas with a value in 0..255 for each channel and pixel; the browser enlarges it without blur. */
 function paint(canvas, shape, value) {

@@ -24,6 +24,18 @@ function tick(x, y, name, own) {
   return own ? word(x, y, name, 'font-weight="700"') + word(x, y + 13, "▲", 'font-size="11"') : word(x, y, name);
 }
 
+/** Class names under their places; where there is no room for all of them the label's, and below it the one that is read. */
+function ticks(places, y, view, width) {
+  const own = places.find(({ k }) => k === view.label), other = places.find(({ k }) => k === view.decoded && k !== view.label);
+  const wide = (name) => 8 * name.length;
+  if (places.every(({ name }) => name.length < 3 || wide(name) < width / places.length)) {
+    return places.map(({ x, name, k }) => tick(x, y, name, k === view.label)).join("");
+  }
+  const within = (x, name) => Math.min(Math.max(x, wide(name) / 2), width - wide(name) / 2);
+  const full = ({ x, name }, down, sign) => word(within(x, `${sign} ${name}`), y + down, `${sign} ${name}`, 'font-weight="700"');
+  return (own ? full(own, 0, "▲") : "") + (other ? full(other, 15, LOOKS.wrong.sign) : "");
+}
+
 function bars(chart, view, width, height) {
   const { classes, names, low, high } = chart, top = 16, bottom = height - 32;
   const y = (value) => bottom - ((Math.min(Math.max(value, low), high) - low) / (high - low)) * (bottom - top);
@@ -35,8 +47,8 @@ function bars(chart, view, width, height) {
       `fill="${chosen ? look.colour : GREY}" fill-opacity="${chosen ? 1 : 0.55}"/>`);
     if (chosen) found.push(word(x, up ? b - 4 : b + 14, look.sign, 'font-weight="700"'));
     if (view.before) found.push(marker("circle-open", x, y(view.before[k]), Math.min(11, step * 0.7), GREY));
-    found.push(tick(x, bottom + 15, names[i], k === view.label));
   });
+  found.push(ticks(classes.map((k, i) => ({ k, x: (i + 0.5) * step, name: names[i] })), bottom + 15, view, width));
   found.push(`<line x1="0" x2="${width}" y1="${y(0)}" y2="${y(0)}" stroke="${GREY}" stroke-width="1"/>`);
   return found.join("");
 }
@@ -85,7 +97,7 @@ function lineGround(chart, view, x, top, bottom) {
     found.push(floor ? band(upper[k], next, GREY, 0.08) : k + 1 < lower.length ? band(upper[k], next, "url(#tl-hatch)", 1) : "");
   });
   found.push(band(low, lower[0], "url(#tl-hatch)", 1), band(floor ? end : upper[upper.length - 1], high, "url(#tl-hatch)", 1));
-  for (const k of shown) found.push(tick(x((lower[k] + upper[k]) / 2), bottom + 15, names[k], k === view.label));
+  found.push(ticks(shown.map((k) => ({ k, x: x((lower[k] + upper[k]) / 2), name: names[k] })), bottom + 15, view, x(high)));
   return found.join("");
 }
 

@@ -21,9 +21,9 @@ function pgdStep(x, gradient, clean, { eps, stride, norm }) {
   let ball = !linf && far ? 1 : 0, box = 0;
   const next = moved.map((v, i) => {
     let at = v;
-    if (linf && Math.abs(away[i]) > eps + 1e-6) { ball += 1; at = clean[i] + Math.sign(away[i]) * eps; }
+    if (linf && Math.abs(away[i]) > eps + 2e-5) { ball += 1; at = clean[i] + Math.sign(away[i]) * eps; }
     if (!linf) at = clean[i] + short[i];
-    if (at < -1e-7 || at > 1 + 1e-7) box += 1;
+    if (at < -2e-5 || at > 1 + 2e-5) box += 1; // pixels come as 16-bit numbers
     return Math.min(1, Math.max(0, at));
   });
   return { way, moved, next, ball, box };
@@ -45,7 +45,8 @@ class Player {
     this.stop();
     this.data = data;
     this.size = data.shape.reduce((a, b) => a * b, 1);
-    for (const name of ["clean", "images", "gradients"]) this[name] = floats(data[name]);
+    for (const name of ["clean", "images"]) this[name] = Float32Array.from(new Uint16Array(bytes(data[name]).buffer), (v) => v / 65535);
+    this.gradients = new Int16Array(bytes(data.gradients).buffer);
     this.steps = data.outputs.length - 1;
     this.build();
     this.go(Math.min(4, 4 * this.steps)); // the first step, whole
@@ -128,7 +129,7 @@ class Player {
       this.width = sizeOf(this.root);
       this.chartWidths = ["chart", "climb"].map((name) => chartWidth(this.part(name)));
     }
-    const now = this.row(this.images, step), gradient = this.steps ? this.row(this.gradients, step) : now.map(() => 0);
+    const now = this.row(this.images, step), gradient = this.steps ? this.row(this.gradients, step).map((v) => (v * data.peaks[step]) / 32767) : now.map(() => 0);
     const largest = gradient.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
     const { way, moved, ball, box } = pgdStep(now, gradient, this.clean, data);
     const top = way.reduce((most, v) => Math.max(most, Math.abs(v)), 0) || 1, next = this.row(this.images, Math.min(step + 1, this.steps));

@@ -54,7 +54,7 @@ class Scene {
     this.at = at;
     const slider = this.part("eps");
     if (Number(slider.value) !== at) slider.value = String(at);
-    slider.setAttribute("aria-valuetext", `ε = ${this.data.stops[at]}`);
+    slider.setAttribute("aria-valuetext", `ε = ${this.data.numbers[at]}`);
     this.show();
     if (byHand) { this.settle(); this.speak(); }
   }
@@ -69,16 +69,16 @@ class Scene {
     const last = data.stops.length - 1;
     this.root.innerHTML = `
       <div class="tl-top">
-        <figure class="tl-clean"><canvas data-part="clean" role="img" aria-label="clean picture of a ${esc(data.name)}"></canvas>
-          <figcaption>clean, a <b>${esc(data.name)}</b></figcaption></figure>
+        <figure class="tl-clean"><canvas data-part="clean" role="img" aria-label="clean picture of ${esc(an(data.name))}"></canvas>
+          <figcaption>clean, ${an(data.name).split(" ")[0]} <b>${esc(data.name)}</b></figcaption></figure>
         <div class="tl-words">${data.title ? `<h1>${esc(data.title)}</h1>` : ""}<p class="tl-lead lab-lead" data-part="lead"></p>
           <p class="tl-key"><span>○ before</span><span><i class="tl-blue">◆</i> after, on the label's side</span>
           <span><i class="tl-orange">✖</i> after, on the wrong side</span><span>▨ None: no class at all</span>
           <span>blue ground: what the label needs</span><span>▲ the true label</span></p></div>
       </div>
-      <div class="tl-bar"><label><span class="tl-eps" data-part="epsword"></span>
+      <div class="tl-bar${data.said[last].includes("/") ? " tl-levels" : ""}"><label><span class="tl-eps" data-part="epsword"></span>
         <input type="range" data-part="eps" min="0" max="${last}" step="1" aria-label="ε, the size of the change, dragged live"></label>
-        <span class="tl-ends"><span>0</span><span>${data.norm === "l2" ? "length of the whole change (l2)" : "how much any pixel may change"}</span><span>${data.stops[last]}</span></span>
+        <span class="tl-ends"><span>0</span><span>${data.norm === "l2" ? "length of the whole change (l2)" : "how much any pixel may change"}</span><span>${data.numbers[last]}</span></span>
         <button type="button" data-part="ask" hidden>Work out other ε too</button>
       </div>
       <div data-part="pinned"></div>
@@ -122,16 +122,16 @@ class Scene {
   }
 
   draw() {
-    const data = this.data, at = this.at;
+    const data = this.data, at = this.at, last = data.stops.length - 1;
     if (this.width !== sizeOf(this.root)) {
       this.width = sizeOf(this.root);
       this.widths = new Map([...this.root.querySelectorAll(".tl-chart")].map((holder) => [holder, chartWidth(holder)]));
     }
-    write(this.part("epsword"), `ε = ${data.stops[at].toFixed(2)}`);
+    write(this.part("epsword"), `ε = ${data.said[last].includes("/") ? data.said[at] : data.stops[at].toFixed(2)}`);
     write(this.part("lead"), this.headline(), true);
     data.aims.forEach((aim, row) => {
       const shown = aim.cells.filter((cell) => !cell.refused), zero = shown.filter((cell) => cell.zero[at]).length;
-      write(this.part(`badge${row}`), `n = 1 picture · objective “${aim.key}” · ${data.how} · ε = ${data.stops[at]} · gradient exactly 0 in ${zero} of ${shown.length}`);
+      write(this.part(`badge${row}`), `n = 1 picture · objective “${aim.key}” · ${data.how} · ε = ${data.numbers[at]} · gradient exactly 0 in ${zero} of ${shown.length}`);
       aim.cells.forEach((cell, column) => { if (!cell.refused) this.drawCell(cell, `${row}-${column}`); });
     });
     this.drawPinned();
@@ -197,7 +197,7 @@ class Scene {
   spoken() {
     const rows = this.data.aims.map((aim) => `Aimed at ${aim.title}: ` + aim.cells.filter((cell) => !cell.refused)
       .map((cell) => `${cell.title} reads ${read(cell.decoded[this.at], this.data.names)}`).join(", "));
-    return `ε = ${this.data.stops[this.at]}. ${rows.join(". ")}.`;
+    return `ε = ${this.data.numbers[this.at]}. ${rows.join(". ")}.`;
   }
 
   /** A, as it was pinned, beside B, as it is now. */
@@ -213,7 +213,7 @@ class Scene {
         answer(this.data.names, cell.decoded[this.at], this.data.label, cell.margins[this.at])).join("<br>") || "not shown";
     };
     write(holder, `<table class="tl-pinned"><caption>A, pinned: ${esc(pinned.words)}. B: what is shown below.</caption>
-      <thead><tr><th scope="col">System, aim</th><th scope="col">A</th><th scope="col">B, ε = ${this.data.stops[this.at]}</th></tr></thead>
+      <thead><tr><th scope="col">System, aim</th><th scope="col">A</th><th scope="col">B, ε = ${this.data.said[this.at]}</th></tr></thead>
       <tbody>${pinned.rows.map((row) => `<tr><th scope="row">${esc(row.title)}</th>
         <td>${answer(pinned.names, row.decoded, row.label, row.margin)}</td><td>${live(row)}</td></tr>`).join("")}</tbody></table>`, true);
   }
