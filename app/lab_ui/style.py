@@ -36,6 +36,7 @@ STYLE = """
 .lab-key { display: flex; flex-wrap: wrap; gap: 0.1rem 1.1rem; margin: 0; font-size: 0.95rem; }
 .lab-lesson { font-size: 1.1rem; line-height: 1.35; margin: 0; }
 .stButton button[kind="primary"] * { color: light-dark(#ffffff, #0b1117) !important; }
+.stElementContainer[class*="_scene"][data-stale="true"] { opacity: 1 !important; transition: none !important; }
 [data-tag] * { color: light-dark(#ffffff, #0b1117) !important; }
 @media (max-width: 640px) {
   .lab-top { align-items: flex-start; gap: 1rem; }
