@@ -12,7 +12,9 @@ from tasklab.cli.common import (
     Bar,
     add_attack,
     add_common,
+    add_eps,
     attack_settings,
+    eps_asked,
     load_system,
     print_json,
     test_images,
@@ -26,7 +28,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
     command = commands.add_parser("attack", help="attack a system on its test images")
     command.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
-    add_attack(command, eps="0.1")
+    add_eps(command)
+    add_attack(command)
     command.add_argument("--objective", help=OBJECTIVE_HELP + " (default: margin; bits for fab)")
     command.add_argument("--keep", choices=("first", "best", "last"),
                          help="first: leave when fooled; best: all steps, nearest iterate; last: as published")
@@ -41,13 +44,15 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from tasklab.attacks import attack
+    from tasklab.data.radii import eps_said
     from tasklab.evaluation import outcomes
 
     system = load_system(args.system, args.device)
     images = test_images(system, args)
     targeted = args.target is not None
     own = {"keep": args.keep} if args.keep else {}
-    settings = attack_settings(args, eps=args.eps, objective=args.objective, targeted=targeted, **own)
+    (eps,) = eps_asked(args, system)
+    settings = attack_settings(args, eps=eps, objective=args.objective, targeted=targeted, **own)
     targets = torch.full_like(images.labels, args.target) if targeted else None
     bar = Bar()
     result = attack(
@@ -62,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         print_json({"system": args.system} | result.summary() | {"wrong": after.wrong, "abnormal": after.abnormal})
         return 0
     aim = result.summary()["objective"]
-    print(f"{args.system}, {settings.name.upper()} on {aim}, ε = {args.eps:g} ({settings.norm}), "
+    print(f"{args.system}, {settings.name.upper()} on {aim}, ε = {eps_said(eps)} ({settings.norm}), "
           f"{settings.steps} steps × {settings.restarts}, {len(images)} images, {result.seconds:.1f} s")
     for words, found in (("clean", before), ("attacked", after)):
         print(f"  {words:<9} correct {found.accuracy.percent(1)} %   wrong {found.error.percent(1)} %   "

@@ -10,7 +10,9 @@ from tasklab.cli.common import (
     Bar,
     add_attack,
     add_common,
+    add_eps,
     attack_settings,
+    eps_asked,
     load_system,
     print_json,
     test_images,
@@ -21,14 +23,16 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add both commands."""
     command = commands.add_parser("check", help="question an accuracy under PGD: did the attack try?")
     command.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
-    add_attack(command, eps="0.1")
+    add_eps(command)
+    add_attack(command)
     command.add_argument("--objective", default="train", help=OBJECTIVE_HELP + " (default: train)")
     command.add_argument("--queries", type=int, default=1000, help="of the score-based attack (default: 1000)")
     add_common(command)
     command.set_defaults(call=_check, n=200)
     test = commands.add_parser("check-attack", help="does an attack find adversarial examples known to exist?")
     test.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
-    add_attack(test, eps="0.1")
+    add_eps(test)
+    add_attack(test)
     test.add_argument("--objective", help=OBJECTIVE_HELP + " (default: margin; bits for fab)")
     test.add_argument("--inner", type=int, default=999, help="points known to be no adversarial ones (default: 999)")
     test.add_argument("--draws", type=int, default=200, help="of the random search (default: 200)")
@@ -46,7 +50,8 @@ def _check(args: argparse.Namespace) -> int:
     if args.attack != "pgd":
         raise ValueError(f"expected --attack pgd, got {args.attack}; the checks compare PGD with its own variations")
     system = load_system(args.system, args.device)
-    claim = attack_settings(args, eps=args.eps, objective=args.objective, keep="last")
+    (eps,) = eps_asked(args, system)
+    claim = attack_settings(args, eps=eps, objective=args.objective, keep="last")
     assert isinstance(claim, PGD)
     bar = Bar()
     for found in stream_report(system, test_images(system, args), claim, queries=args.queries, progress=bar.evaluation):
@@ -61,11 +66,13 @@ def _check(args: argparse.Namespace) -> int:
 
 def _check_attack(args: argparse.Namespace) -> int:
     """Test the attack image by image, print what it found and what chance found."""
+    from tasklab.data.radii import eps_said
     from tasklab.evaluation import stream_check_attack
 
     system = load_system(args.system, args.device)
     own = {"keep": "last"} if args.objective == "train" else {}
-    settings = attack_settings(args, eps=args.eps, objective=args.objective, **own)
+    (eps,) = eps_asked(args, system)
+    settings = attack_settings(args, eps=eps, objective=args.objective, **own)
     bar = Bar()
     for found in stream_check_attack(
         system, test_images(system, args), settings, inner=args.inner, draws=args.draws, closeness=args.closeness,
@@ -77,7 +84,7 @@ def _check_attack(args: argparse.Namespace) -> int:
         print_json({"system": args.system} | test.to_dict())
         return 0
     shown = settings.to_dict()
-    print(f"{test.verdict.upper()} · {args.system}, {settings.name} on {shown['objective']}, ε = {args.eps:g}, "
+    print(f"{test.verdict.upper()} · {args.system}, {settings.name} on {shown['objective']}, ε = {eps_said(eps)}, "
           f"{settings.steps} steps × {settings.restarts}")
     print(f"  {test.sentence}")
     print(f"  found {test.found} %, by chance ({test.draws} draws) {test.random} %, no gradient "

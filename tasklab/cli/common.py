@@ -39,10 +39,23 @@ def add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
-def add_attack(command: argparse.ArgumentParser, *, eps: str | None) -> None:
-    """The settings of an attack; with ``eps=None`` the option is left to the command."""
-    if eps is not None:
-        command.add_argument("--eps", type=fraction, default=fraction(eps), help=f"ε in pixel units (default: {eps})")
+def add_eps(command: argparse.ArgumentParser, *, nargs: str | None = None) -> None:
+    """``--eps``, one or several."""
+    command.add_argument("--eps", type=fraction, nargs=nargs, help="ε in pixel units, such as 0.2 or 8/255 (default: "
+                         "the smallest of the paper's for the data set, 0.1 or 3/255)")
+
+
+def eps_asked(args: argparse.Namespace, system: System) -> list[float]:
+    """The ε that were asked for, or what is usual where none were."""
+    if args.eps is None:
+        from tasklab.data.info import radii_of
+
+        return [radii_of(_dataset(system)).paper[0]]
+    return list(args.eps) if isinstance(args.eps, list) else [args.eps]
+
+
+def add_attack(command: argparse.ArgumentParser) -> None:
+    """The settings of an attack, but for its ε."""
     command.add_argument("--attack", choices=ATTACKS, default="pgd", help="(default: pgd)")
     command.add_argument("--steps", type=int, help="steps, queries or draws (default: the attack's own, 20 for PGD)")
     command.add_argument("--step-size", type=fraction, help="of PGD (default: 2.5·eps/steps)")
@@ -96,11 +109,15 @@ def test_images(system: System, args: argparse.Namespace) -> ImageSet:
     """The first test images of the set that the system was trained on."""
     from tasklab import data
 
+    found = data.load(_dataset(system), "test", root=args.root)
+    return found.subset(min(args.n, len(found))).to(system.device)
+
+
+def _dataset(system: System) -> str:
     name = system.card.get("data", {}).get("name")
     if name is None:
         raise ValueError("expected a system whose card names its data set, got one that does not; try another file")
-    found = data.load(name, "test", root=args.root)
-    return found.subset(min(args.n, len(found))).to(system.device)
+    return str(name)
 
 
 class Bar:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tasklab.cli.common import Bar, add_common, fraction, load_system, print_json, print_table, test_images
+from tasklab.cli.common import Bar, add_common, add_eps, eps_asked, load_system, print_json, print_table, test_images
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -13,7 +13,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     compare = commands.add_parser("compare", help="does one system withstand more than another, on the same images?")
     compare.add_argument("first", metavar="A", help="a shipped system's name, or the path of a .safetensors file")
     compare.add_argument("second", metavar="B", help="another one, of the same data set")
-    compare.add_argument("--eps", type=fraction, nargs="*", default=[0.1], help="radii, such as 0.1 0.2 or 8/255")
+    add_eps(compare, nargs="*")
     compare.add_argument("--objectives", nargs="+", default=["margin", "bits"],
                          help="what PGD climbs; the worst case over all of them is compared (default: margin bits)")
     compare.add_argument("--steps", type=int, default=40, help="of PGD (default: 40)")
@@ -42,13 +42,13 @@ def _compare(args: argparse.Namespace) -> int:
     systems = [load_system(name, args.device) for name in names]
     if len({system.card.get("data", {}).get("name") for system in systems}) > 1:
         raise ValueError("expected two systems of one data set, got two; try names that begin alike")
-    bar, found = Bar(), []
+    bar, found, radii = Bar(), [], eps_asked(args, systems[0])
     attacks = [PGD(eps=eps, steps=args.steps, objective=objective, seed=args.seed)
-               for eps in args.eps for objective in args.objectives]
+               for eps in radii for objective in args.objectives]
     rows = [evaluate(system, test_images(system, args), attacks, progress=bar.evaluation) for system in systems]
     bar.clear()
     found.append(compare(rows[0][0], rows[1][0], names))
-    for eps in args.eps:
+    for eps in radii:
         worst = [combined([row for row in some[1:] if row.eps == eps]) for some in rows]
         found.append(compare(worst[0], worst[1], names))
     if args.json:

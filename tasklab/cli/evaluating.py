@@ -10,8 +10,9 @@ from tasklab.cli.common import (
     Bar,
     add_attack,
     add_common,
+    add_eps,
     attack_settings,
-    fraction,
+    eps_asked,
     load_system,
     print_table,
     test_images,
@@ -22,10 +23,10 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
     command = commands.add_parser("evaluate", help="outcomes of systems, clean and under attack, as a table")
     command.add_argument("systems", nargs="+", metavar="SYSTEM", help="shipped names, or paths of .safetensors files")
-    command.add_argument("--eps", type=fraction, nargs="*", default=[0.1], help="radii, such as 0.1 0.2 or 8/255")
+    add_eps(command, nargs="*")
     command.add_argument("--objectives", nargs="+", default=["train", "margin"],
                          help=OBJECTIVE_HELP + " (default: train margin)")
-    add_attack(command, eps=None)
+    add_attack(command)
     command.add_argument("--full", action="store_true",
                          help="one line for each system and ε: the paper's protocol beside adaptive attacks, search "
                          "without gradients, transfer and the worst case; --objectives and the attack are not used")
@@ -44,15 +45,14 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("expected --sources together with --full, got them alone; try tasklab transfer")
     from tasklab.evaluation import evaluate, frame, table
 
-    bar = Bar()
-    attacks = [
-        attack_settings(args, eps=eps, objective=objective, **({"keep": "last"} if objective == "train" else {}))
-        for eps in args.eps
-        for objective in args.objectives
-    ]
-    rows = {}
+    bar, rows = Bar(), {}
     for name in args.systems:
         system = load_system(name, args.device)
+        attacks = [
+            attack_settings(args, eps=eps, objective=objective, **({"keep": "last"} if objective == "train" else {}))
+            for eps in eps_asked(args, system)
+            for objective in args.objectives
+        ]
         rows[name] = evaluate(system, test_images(system, args), attacks, progress=bar.evaluation)
         bar.say(f"{name}: done")
     print_table(table(rows), frame(rows), "json" if args.json else "csv" if args.csv else "markdown")
@@ -67,11 +67,11 @@ def _full(args: argparse.Namespace) -> int:
     bar, rows, threats = Bar(), {}, {}
     for name in args.systems:
         system = load_system(name, args.device)
-        images = test_images(system, args)
-        attacks = [settings for eps in args.eps for settings in protocol(eps, seed=args.seed)]
+        images, radii = test_images(system, args), eps_asked(args, system)
+        attacks = [settings for eps in radii for settings in protocol(eps, seed=args.seed)]
         rows[name] = evaluate(system, images, attacks, progress=bar.evaluation)
         for source in (each for each in args.sources if each != name):
-            for eps in args.eps:
+            for eps in radii:
                 if (source, eps) not in threats:
                     threats[source, eps] = find_threat(
                         source, load_system(source, args.device), images.x(), images.labels,

@@ -10,7 +10,9 @@ from tasklab.cli.common import (
     Bar,
     add_attack,
     add_common,
+    add_eps,
     attack_settings,
+    eps_asked,
     load_system,
     print_table,
     test_images,
@@ -21,7 +23,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
     command = commands.add_parser("transfer", help="show each system's adversarial images to the others")
     command.add_argument("systems", nargs="+", metavar="SYSTEM", help="two or more names or files, of one data set")
-    add_attack(command, eps="0.1")
+    add_eps(command)
+    add_attack(command)
     command.add_argument("--objective", default="margin", help=OBJECTIVE_HELP + " (default: margin)")
     command.add_argument("--images", choices=("both", "threat"), default="both",
                          help="which images the table counts: those that threat and victim decode correctly, or, as in "
@@ -38,9 +41,10 @@ def run(args: argparse.Namespace) -> int:
     systems = {name: load_system(name, args.device) for name in args.systems}
     if len({system.card.get("data", {}).get("name") for system in systems.values()}) > 1:
         raise ValueError("expected systems of one data set, got several; try names that begin alike")
-    images = test_images(next(iter(systems.values())), args)
+    first = next(iter(systems.values()))
+    images, (eps,) = test_images(first, args), eps_asked(args, first)
     bar = Bar()
-    settings = attack_settings(args, eps=args.eps, objective=args.objective, keep="best")
+    settings = attack_settings(args, eps=eps, objective=args.objective, keep="best")
     result = transfer(systems, systems, images.x(), images.labels, settings, progress=bar.evaluation)
     bar.clear()
     form = "json" if args.json else "csv" if args.csv else "markdown"

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tasklab.cli.common import Bar, add_common, fraction, load_system, print_json, test_images
+from tasklab.cli.common import Bar, add_common, add_eps, eps_asked, load_system, print_json, test_images
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -14,7 +14,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser("worst", help="the worst case found by an ensemble of attacks")
     command.add_argument("systems", nargs="+", metavar="SYSTEM",
                          help="a shipped system's name, or the path of a .safetensors file")
-    command.add_argument("--eps", type=fraction, nargs="+", default=[0.1], help="ε in pixel units (default: 0.1)")
+    add_eps(command, nargs="+")
     command.add_argument("--preset", default="quick", help="quick, standard or full (default: quick)")
     command.add_argument("--table", action="store_true",
                          help="a Markdown table, with PGD on the own loss beside; so are several systems or ε")
@@ -30,12 +30,14 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run each stage on the survivors of the last, print what is left."""
-    if args.table or len(args.systems) * len(args.eps) > 1:
+    if args.table or len(args.systems) * len(args.eps or [None]) > 1:
         return _table(args)
+    from tasklab.data.radii import eps_said
     from tasklab.evaluation import stream_worst_case
 
-    name, eps = args.systems[0], args.eps[0]
+    name = args.systems[0]
     system = load_system(name, args.device)
+    (eps,) = eps_asked(args, system)
     bar = Bar()
     for stage, found in stream_worst_case(
         system, test_images(system, args), eps, preset=args.preset, folder=args.folder, seed=args.seed,
@@ -53,13 +55,14 @@ def run(args: argparse.Namespace) -> int:
             "broken_by": worst.broken_by.tolist(),
         })
         return 0
-    print(f"{name}, ε = {eps:g}, worst case found by {len(worst.stages)} attacks ({args.preset}): "
+    print(f"{name}, ε = {eps_said(eps)}, worst case found by {len(worst.stages)} attacks ({args.preset}): "
           f"correct {worst.outcomes.accuracy.percent()} %, wrong {worst.outcomes.error.percent()} %, "
           f"None {worst.outcomes.alarm.percent()} %, n = {worst.outcomes.n}")
     return 0
 
 
 def _table(args: argparse.Namespace) -> int:
+    from tasklab.data.radii import eps_said
     from tasklab.evaluation import stream_worst_rows, worst_markdown
 
     if args.sources:
@@ -68,10 +71,11 @@ def _table(args: argparse.Namespace) -> int:
     for name in args.systems:
         system = load_system(name, args.device)
         for row in stream_worst_rows(
-            {Path(name).stem: system}, test_images(system, args), args.eps, preset=args.preset,
+            {Path(name).stem: system}, test_images(system, args), eps_asked(args, system), preset=args.preset,
             criterion=args.criterion, seed=args.seed, folder=args.folder, progress=bar.evaluation,
         ):
-            bar.say(f"{row.system}, ε = {row.eps:g}: {row.worst.accuracy.percent()} % stand ({row.seconds:.1f} s)")
+            bar.say(f"{row.system}, ε = {eps_said(row.eps)}: {row.worst.accuracy.percent()} % stand "
+                    f"({row.seconds:.1f} s)")
             rows.append(row)
     if args.json:
         print_json([row.to_dict() for row in rows])

@@ -14,8 +14,10 @@ import pytest
 import torch
 
 from tasklab import data
-from tasklab.cli import main
+from tasklab.cli import main, parser
+from tasklab.cli.common import eps_asked
 from tasklab.system import System
+from tasklab.tasks import TRA
 from tasklab.training import Run
 
 TINY = ["--data", "digits", "--n", "400", "--width", "8", "--batch-size", "40", "--attacked", "20", "--eps", "0.2"]
@@ -238,3 +240,18 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     broken = subprocess.run(f"{sys.executable} -m tasklab list | true", shell=True, capture_output=True, text=True,
                             check=False)
     assert "Traceback" not in broken.stderr and "Broken" not in broken.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "dataset", "radii"),
+    [
+        (["attack", "it"], "digits", [0.1]),
+        (["attack", "it"], "cifar10", [3 / 255]),
+        (["check", "it", "--eps", "8/255"], "cifar10", [8 / 255]),
+        (["worst", "it", "--eps", "0.1", "0.2"], "mnist", [0.1, 0.2]),
+        (["evaluate", "it", "--eps"], "mnist", []),
+    ],
+)
+def test_where_no_eps_is_asked_for_it_is_the_papers_smallest(words: list[str], dataset: str, radii: list[float]) -> None:
+    system = System(torch.nn.Linear(2, 10), TRA(num_classes=10), card={"data": {"name": dataset}})
+    assert eps_asked(parser().parse_args(words), system) == radii
