@@ -252,6 +252,6 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         (["evaluate", "it", "--eps"], "mnist", []),
     ],
 )
-def test_where_no_eps_is_asked_for_it_is_the_papers_smallest(words: list[str], dataset: str, radii: list[float]) -> None:
+def test_where_no_eps_is_asked_for_it_is_the_smallest(words: list[str], dataset: str, radii: list[float]) -> None:
     system = System(torch.nn.Linear(2, 10), TRA(num_classes=10), card={"data": {"name": dataset}})
     assert eps_asked(parser().parse_args(words), system) == radii
