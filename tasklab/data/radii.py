@@ -73,8 +73,7 @@ IN_HUNDREDTHS = Radii(
 
 IN_LEVELS = Radii(
     usual=8 / 255, paper=_levels(3, 6, 9), curve=_levels(1, 2, 3, 6, 8, 9, 16), few=_levels(0, 8, 16),
-    some=_levels(0, 1, 2, 4, 6, 8, 12, 16),
-    many=_levels(0, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16), per=510,
+    some=_levels(0, 1, 2, 4, 6, 8, 12, 16), many=_levels(*range(17)), per=510,
 )
 """Of photographs, as in CIFAR-10: ε counts the 255 levels of a channel."""
 

@@ -149,7 +149,7 @@ def test_many_stops_follow() -> None:
     at = start("attack_lab")
     at.session_state["attack_lab_fine"] = scene(at)["finer"]
     many = scene(clean(at.run()))
-    assert many["said"][:4] == ["0", "0.5/255", "1/255", "1.5/255"] and many["said"][-1] == "16/255"
+    assert many["said"][:4] == ["0", "1/255", "2/255", "3/255"] and many["said"][-1] == "16/255"
     assert len(many["stops"]) == len(radii_of("cifar10").many), "and none of them twice"
 
 
