@@ -29,6 +29,7 @@ def tab(address: str, browser: Any) -> Iterator[Visit]:
 
 def pressed(tab: Visit) -> list[str]:
     buttons = tab.page.locator('button[data-place][aria-pressed="true"]')
+    buttons.first.wait_for()  # the grid draws itself after the page has come
     return [buttons.nth(i).get_attribute("data-place") for i in range(buttons.count())]
 
 
