@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
 
     names = args.systems or [name for name in zoo.names() if data.available(zoo.dataset_of(name), args.root)]
     bar, lenders = Bar(), dict[str, Lender]()
+    if args.to:
+        args.to.mkdir(parents=True, exist_ok=True)  # now, rather than after the work
     for name in names:
         of = zoo.dataset_of(name)
         if of not in lenders:

@@ -124,7 +124,7 @@ def fit(
         recipe: how.
         validation: images that choose the best epoch; without them the last one is the best.
         run: a folder. A run that was stopped there, by whatever means, goes on from its last checkpoint and ends, on
-            the same device, bit for bit where it would have ended.
+            a CPU bit for bit, where it would have ended.
         watch: measure this after each epoch; by default only adversarial training is watched, at its own ε, and it
             alone chooses its best epoch by what is seen.
 

@@ -46,15 +46,16 @@ def test_evaluate_full_has_every_column(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_report_keeps_a_study_beside_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["report", "digits-tra", "--n", "8", "--eps", "0.1", "--claim", "0.1", "--queries", "5", "--to"]
-    assert main([*words, str(tmp_path)]) == 0
+    folder = tmp_path / "not" / "there yet"
+    assert main([*words, str(folder)]) == 0
     assert "digits-tra: train:" in capsys.readouterr().out
-    kept = json.loads((tmp_path / "reports.json").read_text())["digits-tra"]
+    kept = json.loads((folder / "reports.json").read_text())["digits-tra"]
     assert kept["n"] == 8 and kept["eps"] == [0.1] and kept["sources"] == ["digits-deepbe"]
     assert {row["curve"] for row in kept["rows"]} == {"train", "margin", "bits", "towards_code", "transfer", "noise",
                                                       "square", "worst"}
-    assert main(["report", "digits-int", *words[2:], str(tmp_path)]) == 0
-    assert json.loads((tmp_path / "reports.json").read_text())["digits-tra"] == kept, "the other's is left alone"
-    file = tmp_path / "digits-tra.safetensors"
+    assert main(["report", "digits-int", *words[2:], str(folder)]) == 0
+    assert json.loads((folder / "reports.json").read_text())["digits-tra"] == kept, "the other's is left alone"
+    file = folder / "digits-tra.safetensors"
     file.write_bytes(zoo.path("digits-tra").read_bytes())
     assert kept_study("digits-tra", file=file) == kept
     file.write_bytes(zoo.path("digits-int").read_bytes())
