@@ -10,6 +10,7 @@ from lab_ui import answers, controls, frame, live, shelf
 from lab_ui.answers import TOGETHER, Found
 from lab_ui.frame import Lab
 from lab_ui.words import AIMS, title
+from tasklab.data.info import radii_of
 from tasklab.figures.scene import scene_data, scene_html
 from tasklab.figures.scene_sweep import Sweep
 from tasklab.figures.scene_walk import walk_data, walk_html
@@ -70,11 +71,20 @@ def _fine(scenario: Scenario) -> bool:
     return bool(st.session_state.get("attack_lab_fine") == answers.fine_key(scenario))
 
 
+def _stops(scenario: Scenario, *, fine: bool) -> tuple[float, ...]:
+    """The ε that are worked out, beside the one asked for."""
+    radii, together = radii_of(scenario.data, scenario.norm), scenario.attack in TOGETHER
+    if fine:
+        return radii.many if together else radii.few
+    return radii.few if together and _slow(scenario) else ()
+
+
 def _found(lab: Lab, scenario: Scenario, working: Any, *, fine: bool) -> Found:
     """The answers; where they take a while, a word in that place on what is worked on."""
     slow = _slow(scenario)
     found = answers.answers(
-        scenario, lab, fine=fine, progress=lambda share, words: working.progress(share, words) if slow else None
+        scenario, lab, _stops(scenario, fine=fine),
+        progress=lambda share, words: working.progress(share, words) if slow else None,
     )
     working.empty()
     return found
@@ -90,9 +100,10 @@ def _scene(lab: Lab, scenario: Scenario, found: Found, *, fine: bool) -> None:
         found |= _found(lab, scenario, working, fine=True)  # for the files and tables of the page too
         fine = True
     key = None if fine else answers.fine_key(scenario)
-    data = scene_data(**answers.words(found, lab), eps=scenario.eps, title="Attack lab")
-    pinned = st.session_state.get("attack_lab_pinned")
     ask = key is not None and _slow(scenario)
+    data = scene_data(**answers.words(found, lab), eps=scenario.eps, title="Attack lab",
+                      coming=() if ask else _stops(scenario, fine=True))
+    pinned = st.session_state.get("attack_lab_pinned")
     live.scene(data | {"finer": key, "ask": ask, "pinned": pinned}, key="attack_lab_scene", on_eps=_keep_eps,
                on_finer=_keep_fine)
     if lab.lecture:

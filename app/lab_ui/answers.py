@@ -14,7 +14,6 @@ from lab_ui import shelf
 from lab_ui.frame import Lab
 from lab_ui.words import AIM_NOTES, AIMS, HELP, title
 from tasklab.attacks import OBJECTIVES, Settings
-from tasklab.data.info import radii_of
 from tasklab.data.radii import eps_said
 from tasklab.figures.describing import with_article
 from tasklab.figures.scene import how
@@ -36,18 +35,20 @@ class Refused(ValueError):
     """A combination that means nothing, as one sentence for the person who asked for it."""
 
 
-def answers(scenario: Scenario, lab: Lab, *, fine: bool, progress: Callable[[float, str], object]) -> Found:
+def answers(
+    scenario: Scenario, lab: Lab, stops: Sequence[float], *, progress: Callable[[float, str], object]
+) -> Found:
     """Everything the page shows: each system under each objective at each ε.
 
     Args:
         scenario: what is asked.
         lab: the page.
-        fine: whether many ε are asked for, rather than a few.
+        stops: ε beside 0 and the scenario's own.
         progress: called with the share done and with words, before each part.
     """
     return each(
         scenario, lambda name, aim: _check(scenario, name, lab.key(name), aim),
-        lambda name, aims: _answer(scenario, name, aims, fine),
+        lambda name, aims: _answer(scenario, name, aims, tuple(stops)),
         lambda share, name, aim: progress(share, f"{title(lab.key(name))}, aimed at {AIMS[aim]}"),
     )
 
@@ -161,21 +162,12 @@ def _check(scenario: Scenario, name: str, key: str, aim: str) -> None:
         raise Refused("The target is the picture's own class. Choose another target.")
 
 
-def _answer(scenario: Scenario, name: str, aims: Sequence[str], fine: bool) -> list[Sweep]:
+def _answer(scenario: Scenario, name: str, aims: Sequence[str], stops: tuple[float, ...]) -> list[Sweep]:
     settings = dataclasses.replace(scenario.settings(aims[0]), eps=0.0)  # results are kept for every ε alike
-    together = scenario.attack in TOGETHER
-    radii = radii_of(scenario.data, scenario.norm)  # few are shown at once, many follow
-    grid, more = (radii.few, radii.many) if together else ((), radii.few)
-    parts = [tuple(grid), tuple(stop for stop in more if stop not in grid) if fine else ()]
-    known = {stop for part in parts for stop in part}
-    missing = tuple(stop for stop in (0.0, scenario.eps) if stop not in known)
-    if missing and together and not fine:  # one more beside the others costs next to nothing
-        parts = [(*grid, *missing)]
-    else:
-        parts.append(missing)
+    missing = tuple(stop for stop in (0.0, scenario.eps) if stop not in stops)
     found = [
         _sweeps(name, shelf.stamp(name), scenario.data, scenario.image, settings, tuple(aims), scenario.target, part)
-        for part in parts if part
+        for part in (stops, missing) if part
     ]
     return [reduce(joined, of_one) for of_one in zip(*found, strict=True)]
 

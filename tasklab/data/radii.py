@@ -16,9 +16,9 @@ class Radii:
         usual: to begin with, and the one at which claims are checked.
         paper: those of the paper's tables, ascending.
         curve: those at which accuracy is measured, ascending.
-        few: stops of an ε that is dragged, from 0 to the largest: those that are shown at once.
-        some: the same where none follow.
-        many: the same with all that follow.
+        few: stops of an ε that is dragged, from 0 to the largest, where each takes long.
+        some: the same where all have to come at once.
+        many: the same where they may follow.
         per: a control goes in steps of 1/per.
     """
 
@@ -61,8 +61,8 @@ class Radii:
         return eps if there == self else min(self.most, self.nearest(eps / there.usual * self.usual))
 
 
-def _levels(*levels: float) -> tuple[float, ...]:
-    return tuple(round(2 * level) / 510 for level in levels)
+def _levels(*levels: int) -> tuple[float, ...]:
+    return tuple(level / 255 for level in levels)
 
 
 IN_HUNDREDTHS = Radii(
@@ -73,7 +73,7 @@ IN_HUNDREDTHS = Radii(
 
 IN_LEVELS = Radii(
     usual=8 / 255, paper=_levels(3, 6, 9), curve=_levels(1, 2, 3, 6, 8, 9, 16), few=_levels(0, 8, 16),
-    some=_levels(0, 1, 2, 4, 6, 8, 12, 16), many=_levels(*range(17)), per=510,
+    some=_levels(0, 1, 2, 4, 6, 8, 12, 16), many=_levels(*range(17)), per=255,
 )
 """Of photographs, as in CIFAR-10: ε counts the 255 levels of a channel."""
 

@@ -56,7 +56,7 @@ def scene_html(
 def scene_data(
     cells: Cells, *, eps: float | None = None, title: str = "", names: Sequence[str] | None = None,
     titles: Mapping[str, str] | None = None, aims: Mapping[str, tuple[str, str]] | None = None,
-    notes: Mapping[str, str] | None = None,
+    notes: Mapping[str, str] | None = None, coming: Sequence[float] = (),
 ) -> dict[str, Any]:
     """Everything a scene shows, as plain values for JSON.
 
@@ -68,6 +68,7 @@ def scene_data(
         titles: of systems, by their keys.
         aims: of objectives, by their keys: what an attack aims at, and a sentence about it.
         notes: below the scene, words and what they mean.
+        coming: stops that the slider has already, and that data to come will hold; until then it shows the nearest.
 
     Raises:
         ValueError: no sweep at all, or sweeps of different pictures or stops.
@@ -79,6 +80,7 @@ def scene_data(
     for other in found:
         if other.stops != one.stops or other.label != one.label or not torch.equal(other.clean, one.clean):
             raise ValueError("expected sweeps of one picture over the same stops, got different ones")
+    track = sorted({*one.stops, *coming})
     names = [str(k) for k in range(one.task.num_classes)] if names is None else list(names)
     titles, aims = titles or {}, aims or {}
     rows = []
@@ -93,6 +95,7 @@ def scene_data(
         "shape": list(one.clean.shape[1:]), "clean": _packed((one.clean * 255).round().to(torch.uint8)),
         "stops": [round(stop, 12) for stop in one.stops], "said": [eps_said(stop) for stop in one.stops],
         "numbers": [eps_said(stop, number=True) for stop in one.stops], "norm": one.settings.norm,
+        "track": [round(stop, 12) for stop in track], "end": eps_said(track[-1], number=True),
         "how": how(one.settings),
         "aims": rows, "notes": dict(notes or {}),
     }

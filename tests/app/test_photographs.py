@@ -81,7 +81,7 @@ def test_every_page_opens_on_photographs(page: str) -> None:
 def test_epsilon_fits_the_data_set_and_follows_it(page: str) -> None:
     at = start(page)
     slider = at.slider(key="eps")
-    assert slider.value == USUAL and slider.max == pytest.approx(16 / 255) and slider.step == pytest.approx(1 / 510)
+    assert slider.value == USUAL and slider.max == pytest.approx(16 / 255) and slider.step == pytest.approx(1 / 255)
     assert any("ε = 8/255" in caption.value for caption in at.caption)
     clean(at.segmented_control(key="data").set_value("digits").run())
     assert at.slider(key="eps").value == 0.2 and at.slider(key="eps").max == 0.5
@@ -135,7 +135,8 @@ def test_the_attack_lab_says_classes_by_name_and_levels() -> None:
     found = scene(at)
     assert [cell["title"] for cell in found["aims"][0]["cells"]] == ["TRA", "DeepBE", "INT", "RBC"], "the small ones"
     assert found["name"] == "cat" and found["shape"] == [3, 32, 32]
-    assert found["said"] == ["0", "8/255", "16/255"] and found["numbers"][1] == "8/255 (0.031)"
+    assert found["said"] == ["0", "8/255"] and found["numbers"][1] == "8/255 (0.031)"
+    assert found["track"] == pytest.approx(radii_of("cifar10").many) and found["end"] == "16/255 (0.063)"
     line = next(cell["chart"] for _, cell in cells(found) if cell["chart"]["kind"] == "line")
     assert "label cat" in line["intro"]
     assert len(json.dumps(found)) < 200_000, "what is sent at once stays small"
@@ -150,15 +151,16 @@ def test_many_stops_follow() -> None:
     at.session_state["attack_lab_fine"] = scene(at)["finer"]
     many = scene(clean(at.run()))
     assert many["said"][:4] == ["0", "1/255", "2/255", "3/255"] and many["said"][-1] == "16/255"
+    assert many["track"] == many["stops"]
     assert len(many["stops"]) == len(radii_of("cifar10").many), "and none of them twice"
 
 
 def test_what_a_scene_hands_back_is_the_stop_it_was() -> None:
     """ε comes back from a browser as a decimal number: it is the same level, and asks for no stop of its own."""
     at = start("attack_lab")
-    at.session_state["eps"] = scene(at)["stops"][2]
+    at.session_state["eps"] = scene(at)["track"][7]
     found = scene(clean(at.run()))
-    assert len(found["stops"]) == 3 and found["eps"] == 16 / 255
+    assert found["said"] == ["0", "7/255"] and found["eps"] == 7 / 255
 
 
 def test_a_target_and_a_class_go_with_the_data_set() -> None:
@@ -186,7 +188,8 @@ def test_large_networks_are_asked_for_more_by_hand(monkeypatch: pytest.MonkeyPat
     assert not scene(start("attack_lab"))["ask"]
     monkeypatch.setattr(shelf, "is_large", lambda name: "efficientnet" in name)
     found = scene(start("attack_lab", systems=["rbc", "efficientnet-rbc"]))
-    assert found["ask"] and len(found["stops"]) == 3
+    assert found["ask"] and found["said"] == ["0", "8/255", "16/255"]
+    assert found["track"] == found["stops"], "nothing comes by itself"
 
 
 def test_which_networks_are_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ SCENE = {
 }
 """What the attack lab's scene says once another ε, or another picture, has come to it; which of two pages is there."""
 
-MANY_STOPS = f"Number(({FIND})('eps')?.max) > 9"
+MANY_STOPS = f"Number(({FIND})('eps')?.dataset.stops) > 9"
 """Whether the scene has the many stops that it asks for a moment after it has come."""
 
 STOPWATCH = """(looks) => {

@@ -44,7 +44,7 @@ def visit(browser: Any, address: str) -> Iterator[Any]:
 
 
 STOPS = """[...document.querySelectorAll('*')].filter(e => e.shadowRoot).map(e => e.shadowRoot.querySelector(
-    'input[data-part=eps]')).filter(Boolean).map(e => Number(e.max))[0]"""
+    'input[data-part=eps]')).filter(Boolean).map(e => Number(e.dataset.stops) - 1)[0]"""
 
 CLEAN = """[...document.querySelectorAll('*')].filter(e => e.shadowRoot).map(e => e.shadowRoot.querySelector(
     '[data-part=clean]')).find(Boolean)"""

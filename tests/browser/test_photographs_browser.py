@@ -22,7 +22,7 @@ SLIDER = "input[data-part=eps]"
 PICTURE = 3
 STOPS = radii_of("cifar10").many
 FINE = f"""Number([...document.querySelectorAll('*')].filter(e => e.shadowRoot).map(e => e.shadowRoot.querySelector(
-    'input[data-part=eps]')).find(Boolean)?.max) === {len(STOPS) - 1}"""
+    'input[data-part=eps]')).find(Boolean)?.dataset.stops) === {len(STOPS)}"""
 
 
 @pytest.fixture(scope="module")

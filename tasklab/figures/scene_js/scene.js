@@ -1,5 +1,11 @@
 // The ε-drag: everything an attack found at each ε was shipped once; a drag only chooses which of it is shown.
 
+/** The place of the value that is nearest. */
+function nearest(values, to) {
+  const away = values.map((value) => Math.abs(value - to));
+  return away.indexOf(Math.min(...away));
+}
+
 class Scene {
   constructor(root) {
     this.root = root;
@@ -16,7 +22,7 @@ class Scene {
   part(name) { return this.parts.get(name); }
 
   send() {
-    const eps = this.data.stops[this.at];
+    const eps = this.data.track[this.place];
     if (eps === this.told) return;
     this.told = eps;
     this.awaited = performance.now() + 5000; // an answer to something older is on its way, perhaps
@@ -26,7 +32,7 @@ class Scene {
   /** New data; ε stays where a hand left it, unless it was changed elsewhere. */
   update(data) {
     if (this.dragging) { this.later = data; return; }
-    const first = !this.data, old = first ? data.eps : this.data.stops[this.at];
+    const first = !this.data, old = first ? data.eps : this.data.track[this.place];
     if (data.eps === this.told) this.awaited = 0;
     const asked = first || (data.eps !== this.told && performance.now() > (this.awaited || 0));
     if (asked) this.told = data.eps;
@@ -36,7 +42,7 @@ class Scene {
     if (fresh) this.build();
     this.part("ask").hidden = !data.ask;
     this.part("ask").onclick = () => this.onFiner(data.finer);
-    this.move(this.nearest(asked ? data.eps : old), false);
+    this.move(nearest(this.data.track, asked ? data.eps : old), false);
     this.draw();
     if (data.finer && !data.ask && this.wished !== data.finer) {
       this.wished = data.finer;  // not for a picture that is only passed on the way to another
@@ -44,17 +50,13 @@ class Scene {
     }
   }
 
-  nearest(eps) {
-    const away = this.data.stops.map((stop) => Math.abs(stop - eps));
-    return away.indexOf(Math.min(...away));
-  }
-
-  /** Go to a stop; `byHand` tells whoever keeps ε, once the hand rests. */
-  move(at, byHand) {
-    this.at = at;
-    const slider = this.part("eps");
-    if (Number(slider.value) !== at) slider.value = String(at);
-    slider.setAttribute("aria-valuetext", `ε = ${this.data.numbers[at]}`);
+  /** Go to a place of the slider, and show the stop nearest to it; `byHand` tells whoever keeps ε, once the hand rests. */
+  move(place, byHand) {
+    const { track, stops, numbers } = this.data, slider = this.part("eps");
+    this.place = place;
+    this.at = nearest(stops, track[place]);
+    if (Number(slider.value) !== place) slider.value = String(place);
+    slider.setAttribute("aria-valuetext", `ε = ${numbers[this.at]}`);
     this.show();
     if (byHand) { this.settle(); this.speak(); }
   }
@@ -66,7 +68,6 @@ class Scene {
       if (!cell.refused) cell.pixels = signed(cell.changes);
     }));
     this.clean = bytes(data.clean);
-    const last = data.stops.length - 1;
     this.root.innerHTML = `
       <div class="tl-top">
         <figure class="tl-clean"><canvas data-part="clean" role="img" aria-label="clean picture of ${esc(an(data.name))}"></canvas>
@@ -76,9 +77,9 @@ class Scene {
           <span><i class="tl-orange">✖</i> after, on the wrong side</span><span>▨ None: no class at all</span>
           <span>blue ground: what the label needs</span><span>▲ the true label</span></p></div>
       </div>
-      <div class="tl-bar${data.said[last].includes("/") ? " tl-levels" : ""}"><label><span class="tl-eps" data-part="epsword"></span>
-        <input type="range" data-part="eps" min="0" max="${last}" step="1" aria-label="ε, the size of the change, dragged live"></label>
-        <span class="tl-ends"><span>0</span><span>${data.norm === "l2" ? "length of the whole change (l2)" : "how much any pixel may change"}</span><span>${data.numbers[last]}</span></span>
+      <div class="tl-bar${data.end.includes("/") ? " tl-levels" : ""}"><label><span class="tl-eps" data-part="epsword"></span>
+        <input type="range" data-part="eps" data-stops="${data.stops.length}" min="0" max="${data.track.length - 1}" step="1" aria-label="ε, the size of the change, dragged live"></label>
+        <span class="tl-ends"><span>0</span><span>${data.norm === "l2" ? "length of the whole change (l2)" : "how much any pixel may change"}</span><span>${data.end}</span></span>
         <button type="button" data-part="ask" hidden>Work out other ε too</button>
       </div>
       <div data-part="pinned"></div>
@@ -122,12 +123,12 @@ class Scene {
   }
 
   draw() {
-    const data = this.data, at = this.at, last = data.stops.length - 1;
+    const data = this.data, at = this.at;
     if (this.width !== sizeOf(this.root)) {
       this.width = sizeOf(this.root);
       this.widths = new Map([...this.root.querySelectorAll(".tl-chart")].map((holder) => [holder, chartWidth(holder)]));
     }
-    write(this.part("epsword"), `ε = ${data.said[last].includes("/") ? data.said[at] : data.stops[at].toFixed(2)}`);
+    write(this.part("epsword"), `ε = ${data.end.includes("/") ? data.said[at] : data.stops[at].toFixed(2)}`);
     write(this.part("lead"), this.headline(), true);
     data.aims.forEach((aim, row) => {
       const shown = aim.cells.filter((cell) => !cell.refused), zero = shown.filter((cell) => cell.zero[at]).length;
