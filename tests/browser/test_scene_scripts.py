@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
+from tasklab.attacks import PGD
 from tasklab.attacks.geometry import bounds, step
 from tasklab.figures import describe_outputs
-from tasklab.figures.scene import chart_data
-from tasklab.figures.scene_files import script
+from tasklab.figures.scene import chart_data, scene_data
+from tasklab.figures.scene_files import script, stylesheet
+from tasklab.figures.scene_sweep import sweep
+from tasklab.system import System
 from tasklab.tasks import make_task
 from tests.browser.serving import browsing
 
@@ -74,3 +78,33 @@ def test_a_verdict_has_a_sign_and_a_word_beside_its_colour(page: Any) -> None:
         "● reads 3 · correct", "✕ reads 5 · wrong", "▨ reads None"]
     evil = page.evaluate("() => lab.chip(0, 1, ['<img src=x>', 'b'])")
     assert "<img" not in evil
+
+
+def test_the_slider_has_the_places_of_stops_that_are_still_to_come(page: Any) -> None:
+    """Until they are there the nearest is shown, and said; then what the hand had chosen, with the slider as it was."""
+    torch.manual_seed(0)
+    system = System(nn.Sequential(nn.Flatten(), nn.Linear(4, 1)), make_task("int"))
+    x, y, many = torch.rand(1, 1, 2, 2), torch.tensor([0]), [k / 10 for k in range(6)]
+    few, all_of_them = (
+        scene_data({("a", "margin"): sweep(system, x, y, PGD(eps=0), stops)}, eps=0.2, coming=many)
+        for stops in ((0.0, 0.2), many)
+    )
+    tab = page.context.browser.new_page()
+    tab.set_content(f"<style>{stylesheet()}</style><main class='tl'></main>")
+    tab.add_script_tag(content=script("scene") + """
+        window.told = [];
+        window.scene = new Scene(document.querySelector("main"));
+        scene.onEps = (eps) => told.push(eps);""")
+    show = "data => { scene.update(data); return new Promise(requestAnimationFrame); }"
+    tab.evaluate(show, few)
+    slider = tab.get_by_role("slider")
+    knob = "e => [e.min, e.max, e.value, e.getAttribute('aria-valuetext')]"
+    assert slider.evaluate(knob) == ["0", "5", "2", "ε = 0.2"]
+    slider.press("End")
+    tab.wait_for_function("told.length")
+    assert tab.evaluate("told") == [0.5], "what is wanted"
+    assert slider.evaluate(knob) == ["0", "5", "5", "ε = 0.2"], "what is shown"
+    tab.evaluate(show, all_of_them | {"eps": 0.5})
+    assert slider.evaluate(knob) == ["0", "5", "5", "ε = 0.5"]
+    assert tab.locator("[data-part=epsword]").text_content() == "ε = 0.50"
+    tab.close()
