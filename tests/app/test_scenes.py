@@ -11,9 +11,11 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from lab_ui.scenes import SCENES, Scene
+from tasklab import data
 from tasklab.scenario import Scenario
 
 APP = Path(__file__).parents[2] / "app"
+needs_cifar10 = pytest.mark.skipif(not data.available("cifar10"), reason="CIFAR-10 is not under TASKLAB_DATA")
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +35,7 @@ def decoded(scene: Scene) -> dict[tuple[str, str], tuple[bool, int]]:
         key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
         for key, value in scene.values.items()
     }).run()
-    return {(name.removeprefix("digits-"), objective): (bool(result.zero_gradient), int(result.decoded))
+    return {(name.partition("-")[2], objective): (bool(result.zero_gradient), int(result.decoded))
             for (name, objective), result in found.items()}
 
 
@@ -50,7 +52,18 @@ def test_labels_alone_break_all_four() -> None:
     assert all(label != 8 for _, label in decoded(scene("Black box beats white box")).values())
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+@needs_cifar10
+def test_one_level_is_enough_for_a_photograph() -> None:
+    found, deer = decoded(scene("One level of 255")), data.DATASETS["cifar10"].classes.index("deer")
+    keys = ("tra", "deepbe", "int", "rbc")
+    assert [found[key, "train"][0] for key in keys] == [False, False, True, True]
+    assert [found[key, "train"][1] == deer for key in keys] == [False, False, True, True]
+    assert all(found[key, "margin"][1] != deer for key in keys)
+
+
+@pytest.mark.parametrize("scene", [
+    pytest.param(scene, marks=needs_cifar10 if "data" in scene.values else ()) for scene in SCENES
+], ids=lambda scene: scene.name)
 def test_a_scene_opens_its_page_with_its_values_alone(scene: Scene) -> None:
     assert (APP / "app_pages" / f"{scene.page}.py").exists()
     at = AppTest.from_file(str(APP / "streamlit_app.py"), default_timeout=120)
@@ -61,4 +74,6 @@ def test_a_scene_opens_its_page_with_its_values_alone(scene: Scene) -> None:
     at.menu_button(key="scenes").click(scene.name).run()
     assert not at.exception
     assert any(html.escape(scene.words) in block.proto.body for block in at.main.get("html"))
-    assert at.slider(key="eps").value == scene.values.get("eps", 0.2)
+    assert at.slider(key="eps").value == pytest.approx(scene.values.get("eps", 0.2))
+    if scene.page == "attack_lab":
+        assert at.number_input(key="image").value == scene.values.get("image", 54)
