@@ -63,6 +63,9 @@ SCENE = {
 MANY_STOPS = f"Number(({FIND})('eps')?.dataset.stops) > 9"
 """Whether the scene has the many stops that it asks for a moment after it has come."""
 
+FRESH = 5
+"""Servers that are started for their first page."""
+
 STOPWATCH = """(looks) => {
   const settled = SETTLED, before = eval(looks);
   let began, seen = null;
@@ -111,28 +114,41 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def measure(repeats: int) -> list[Line]:
-    """All lines, on one server, the first torch page first."""
-    lines = []
+    """All lines: the first torch page, each time of a server of its own; all others of one."""
+    lines: list[Line] = []
+
+    def arrivals(what: str, budget: float | None, pairs: Sequence[tuple[float, float]]) -> None:
+        lines.append(Line(what=f"{what}, to its picture", budget=budget, took=[seen for seen, _ in pairs]))
+        lines.append(Line(what=f"{what}, to rest", budget=None, took=[rest for _, rest in pairs]))
+
+    with browsing() as browser:
+        pairs = []
+        for _ in range(min(repeats, FRESH)):
+            with serving() as address:
+                pairs.append(arrived(browser, f"{address}/attack_lab", SHOWN["attack_lab"]))
+        arrivals("first torch page of a fresh process", 4000, pairs)
     with serving() as address, browsing() as browser:
-        for slug, times, what, budget in (
-            ("attack_lab", 1, "first torch page of a fresh process", 4000),
-            ("start", repeats, "Start, nothing kept by the browser", 1500),
-            ("attack_lab", repeats, "attack lab, nothing kept by the browser", None),
+        for slug, path, what, budget in (
+            ("start", "", "Start, nothing kept by the browser", 1500),
+            ("attack_lab", "attack_lab", "attack lab, nothing kept by the browser", None),
         ):
-            url = f"{address}/{'' if slug == 'start' else slug}"
-            pairs = [arrived(browser, url, SHOWN[slug]) for _ in range(times)]
-            lines.append(Line(what=f"{what}, to its picture", budget=budget, took=[seen for seen, _ in pairs]))
-            lines.append(Line(what=f"{what}, to rest", budget=None, took=[rest for _, rest in pairs]))
+            url = f"{address}/{path}"
+            arrived(browser, url, SHOWN[slug])  # the server is warm
+            arrivals(what, budget, [arrived(browser, url, SHOWN[slug]) for _ in range(repeats)])
         tab = Visit(browser, f"{address}/attack_lab")
         for part, what in (("eps", "drag ε, per tick"), ("at", "scrub PGD, per tick")):
             lines.append(Line(what=what, budget=16, took=tab.page.evaluate(DRAG % part)))
         tab.close()
         for dataset in filter(data.available, ("digits", "mnist", "cifar10")):
-            tab = Visit(browser, f"{address}/attack_lab?data={dataset}&eps={data.DATASETS[dataset].radii.paper[0]}")
-            for what, act in (("another ε", partial(_slider(tab.page).press, "ArrowRight")),
-                              ("another picture", another_picture(tab.page).click)):
+            radii = data.DATASETS[dataset].radii
+            tab = Visit(browser, f"{address}/attack_lab?data={dataset}&eps=0")
+            steps = round(radii.most * radii.per)  # of the control
+            for what, act, times in (
+                ("another ε", partial(_slider(tab.page).press, "ArrowRight"), min(repeats, steps)),
+                ("another picture", another_picture(tab.page).click, repeats),
+            ):
                 pairs = []
-                for _ in range(repeats):
+                for _ in range(times):
                     tab.page.wait_for_function(MANY_STOPS)
                     pairs.append(watched(tab.page, act, SCENE["eps" if what == "another ε" else "picture"]))
                 what += f", {dataset}"
