@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 
 from lab_ui import shelf
@@ -153,16 +155,35 @@ def eps_now(data: str) -> float:
 
 
 def _eps(usual: Radii) -> float:
-    """The slider of ε, and what it means in levels of a photograph."""
+    """The slider of ε, and what it means in levels of a photograph.
+
+    Its ends differ between data sets. A bound slider with other ends is another one to streamlit: it would take the
+    address's ε for its own, and leave it there; so the address is read and written here.
+    """
+    there = st.query_params.get("eps")
+    if there not in (None, st.session_state.get("eps_address")):  # a link, or a way back
+        st.session_state["eps"] = _number(there)
     if not 0 <= st.session_state.get("eps", usual.usual) <= usual.most:
         st.session_state["eps"] = usual.usual
     fine = usual.per > 100
-    found = st.slider("ε, the size of the change", 0.0, usual.most, usual.usual, 1 / usual.per, key="eps", bind=URL,
-                      help=HELP["eps"], format="%.4f" if fine else None)
+    found = st.slider("ε, the size of the change", 0.0, usual.most, usual.usual, 1 / usual.per, key="eps",
+                      persist_state="session", help=HELP["eps"], format="%.4f" if fine else None)
     eps = usual.nearest(found) if usual.fits(found) else found
+    said = st.session_state["eps_address"] = None if eps == usual.usual else str(eps)
+    if said is None:
+        st.query_params.pop("eps", None)
+    elif said != there:
+        st.query_params["eps"] = said
     if fine:
         st.caption(f"ε = {eps_said(eps)} of the way from black to white")
     return eps
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def aims(main: tuple[str, ...] = Scenario.objectives) -> tuple[str, ...]:

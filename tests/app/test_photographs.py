@@ -89,6 +89,20 @@ def test_epsilon_fits_the_data_set_and_follows_it(page: str) -> None:
     assert at.slider(key="eps").value == USUAL
 
 
+def test_the_address_says_epsilon_whatever_the_data_set_was_before() -> None:
+    at = start("attack_lab", eps=str(3 / 255))
+    assert at.query_params["eps"] in (str(3 / 255), [str(3 / 255)])
+    clean(at.segmented_control(key="data").set_value("digits").run())
+    assert at.slider(key="eps").value == 0.2, "that of photographs is not the digits'"
+    assert "eps" not in at.query_params, "it is the usual one"
+    clean(at.slider(key="eps").set_value(0.1).run())
+    assert at.query_params["eps"] in ("0.1", ["0.1"])
+    clean(at.segmented_control(key="data").set_value("cifar10").run())
+    assert at.slider(key="eps").value == USUAL and "eps" not in at.query_params
+    at.query_params["eps"] = str(6 / 255)  # the way back in a browser's history
+    assert clean(at.run()).slider(key="eps").value == pytest.approx(6 / 255)
+
+
 def test_digits_and_mnist_share_what_was_chosen() -> None:
     at = start("attack_lab", data="digits", eps="0.1")
     at.segmented_control(key="data").set_value("mnist")
