@@ -161,8 +161,9 @@ def _eps(usual: Radii) -> float:
     address's ε for its own, and leave it there; so the address is read and written here.
     """
     there = st.query_params.get("eps")
-    if there not in (None, st.session_state.get("eps_address")):  # a link, or a way back
-        st.session_state["eps"] = _number(there)
+    opened = "eps_address" not in st.session_state  # or else what differs is a way back in the browser's history
+    if there is not None if opened else there != st.session_state["eps_address"]:
+        st.session_state["eps"] = usual.usual if there is None else _number(there)
     if not 0 <= st.session_state.get("eps", usual.usual) <= usual.most:
         st.session_state["eps"] = usual.usual
     fine = usual.per > 100

@@ -88,6 +88,9 @@ def open_page(
             st.switch_page(f"app_pages/{other}.py", query_params=said)
         except StreamlitAPIException:  # the widgets of the page left are bound to the address, and say it themselves
             st.switch_page(f"app_pages/{other}.py", query_params={})
+    if st.session_state.get("page") != slug:
+        st.session_state["page"] = slug
+        st.session_state.pop("eps_address", None)  # of the page before
     lecture = bool(st.session_state.get("lecture_on", False))
     style(lecture)
     _strip(slug, lesson, lecture)

@@ -101,6 +101,8 @@ def test_the_address_says_epsilon_whatever_the_data_set_was_before() -> None:
     assert at.slider(key="eps").value == USUAL and "eps" not in at.query_params
     at.query_params["eps"] = str(6 / 255)  # the way back in a browser's history
     assert clean(at.run()).slider(key="eps").value == pytest.approx(6 / 255)
+    del at.query_params["eps"]
+    assert clean(at.run()).slider(key="eps").value == USUAL
 
 
 def test_digits_and_mnist_share_what_was_chosen() -> None:
