@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +27,10 @@ WORDS = {"queued": "waits", "running": "runs", "done": "done", "failed": "failed
 TITLES = {"train": "Training of {name}", "download": "Download of {data}", "report": "Report on {system}"}
 
 
+AFTERWARDS = 10.0
+"""Seconds after a job's end in which a page that shows it is looked after."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobView:
     """What a page shows of a job.
@@ -39,6 +44,7 @@ class JobView:
         message: one sentence for a person.
         events: what it logged.
         folder: where what it makes lies.
+        ended: when, in seconds of the epoch; 0 where it has not.
     """
 
     id: str
@@ -50,6 +56,7 @@ class JobView:
     message: str
     events: tuple[dict[str, Any], ...]
     folder: Path
+    ended: float
 
     @property
     def active(self) -> bool:
@@ -120,13 +127,16 @@ def remove(name: str) -> None:
 def watch(draw: Callable[[], None], kind: str | None = None, *, key: str = "jobs") -> None:
     """Draw a part of a page, again each second while jobs of a kind are active, and the whole page when none is.
 
+    The whole page is drawn once more a while later: on a server that is pressed hard, the run that a job's end asks for
+    can be overtaken, and would leave the page without what the job made.
+
     ``draw`` must not call `watch` or `show`: fragments that poll are not nested.
     """
-    active = _active(kind)
+    pace = _pace(kind)
 
-    @st.fragment(run_every=1.0 if active else None, key=f"watch {key}")
+    @st.fragment(run_every=pace, key=f"watch {key}")
     def part() -> None:
-        if _active(kind) != active:
+        if _pace(kind) != pace:
             st.rerun()
         draw()
 
@@ -179,8 +189,12 @@ def duration(seconds: float) -> str:
     return f"{-int(-seconds // 60)} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
-def _active(kind: str | None) -> bool:
-    return any(view.active for view in mine(kind))
+def _pace(kind: str | None) -> float | None:
+    """Seconds between two looks at the jobs of a kind; None where there is nothing to look at."""
+    views = mine(kind)
+    if any(view.active for view in views):
+        return 1.0
+    return 5.0 if any(time.time() - view.ended < AFTERWARDS for view in views) else None
 
 
 def _find(name: str) -> Job | None:
@@ -202,6 +216,7 @@ def _view(job: Job) -> JobView:
         id=job.folder.name, kind=job.kind, settings=job.settings, state=state, progress=progress,
         seconds_left=_left(events[begun[-1] :]) if begun and state == "running" else None,
         message=_message(job, state, events), events=events, folder=job.folder,
+        ended=0.0 if (outcome := job.outcome) is None else outcome.at,
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import doctest
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -318,3 +320,13 @@ def test_words() -> None:
     for module in (recipes, jobs):
         assert doctest.testmod(module).failed == 0
     assert jobs.duration(61) == "2 min"
+
+
+def test_a_page_is_looked_after_for_a_while_after_a_job_s_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = SimpleNamespace(active=True, ended=0.0)
+    monkeypatch.setattr(jobs, "mine", lambda kind=None: [view])
+    assert jobs._pace("train") == 1
+    view.active, view.ended = False, time.time()
+    assert jobs._pace("train") is not None
+    view.ended -= jobs.AFTERWARDS
+    assert jobs._pace("train") is None
