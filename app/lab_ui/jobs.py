@@ -26,7 +26,6 @@ WORDS = {"queued": "waits", "running": "runs", "done": "done", "failed": "failed
          "interrupted": "interrupted"}
 TITLES = {"train": "Training of {name}", "download": "Download of {data}", "report": "Report on {system}"}
 
-
 AFTERWARDS = 10.0
 """Seconds after a job's end in which a page that shows it is looked after."""
 
@@ -127,8 +126,8 @@ def remove(name: str) -> None:
 def watch(draw: Callable[[], None], kind: str | None = None, *, key: str = "jobs") -> None:
     """Draw a part of a page, again each second while jobs of a kind are active, and the whole page when none is.
 
-    The whole page is drawn once more a while later: on a server that is pressed hard, the run that a job's end asks for
-    can be overtaken, and would leave the page without what the job made.
+    The whole page is drawn once more a while later: on a server that is pressed hard, pages were seen that went without
+    what a job had made, although it was there.
 
     ``draw`` must not call `watch` or `show`: fragments that poll are not nested.
     """
