@@ -184,9 +184,9 @@ def _comparison(results: Results) -> list[str]:
     outside = sum(one["outside"] for row in rows for one in row["attackers"].values())
     return [
         f"The first {results.compared} images ({results.defended} where training was under attack or contrast is "
-        "stretched, in blocks that count together; but more for every RBC among those at ε = 0.3, and for one at 0.2: "
-        "there, and at 0.3 for the same system, a rival had been an image or two ahead), every attacker in one process "
-        "and one thread, one after the other on the same images; "
+        "stretched, in blocks that count together; but more in five cells, as their n says: in mnist-rbc-at-margin's "
+        "two, as a rival had been an image or two ahead on 200; in the other three at ε = 0.3 as there was time), "
+        "every attacker in one process and one thread, one after the other on the same images; "
         "whatever they say of themselves, an image is broken if the system itself, in "
         "float32, no longer reads its label in an image of the ball. *AutoAttack* is torchattacks' (APGD on "
         "cross-entropy, targeted APGD, targeted FAB, with the 10 steps each that torchattacks gives them, and Square "
