@@ -76,7 +76,8 @@ def _stops(scenario: Scenario, *, fine: bool) -> tuple[float, ...]:
     radii, together = radii_of(scenario.data, scenario.norm), scenario.attack in TOGETHER
     if fine:
         return radii.many if together else radii.few
-    return radii.few if together and _slow(scenario) else ()
+    some = _slow(scenario) or scenario.eps == 0  # no others follow, or there would be nothing to drag over before
+    return radii.few if together and some else ()
 
 
 def _found(lab: Lab, scenario: Scenario, working: Any, *, fine: bool) -> Found:
