@@ -16,7 +16,7 @@ class Radii:
         usual: to begin with, and the one at which claims are checked.
         paper: those of the paper's tables, ascending.
         curve: those at which accuracy is measured, ascending.
-        few: stops of an ε that is dragged, from 0 to the largest, where each takes long.
+        few: stops of an ε that is dragged, from 0 to the largest, where it must be quick, or each takes long.
         some: the same where all have to come at once.
         many: the same where they may follow.
         per: a control goes in steps of 1/per.
