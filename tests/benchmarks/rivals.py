@@ -23,7 +23,7 @@ STANDARD, AUTO, RAW, LONG = "standard", "AutoAttack", "AutoAttack on logits", "P
 SLACK = 1e-6
 """How far outside the ball float32 may put an image."""
 
-SHORT, REPEATS = 10.0, 3
+SHORT, REPEATS = 4.0, 3
 """What takes fewer seconds of the processor is run so often, and the median counts."""
 
 STAGES = ("APGD-CE", "APGD-T", "FAB-T", "Square")
@@ -49,13 +49,18 @@ class Found:
     stages: tuple[int, ...] = ()
 
 
-def compare(system: System, images: Tensor, labels: Tensor, eps: float) -> list[Found]:
-    """Every attacker on the same images; the ensemble first, AutoAttack next, so that both meet the machine alike."""
+def compare(
+    system: System, images: Tensor, labels: Tensor, eps: float, *, on_logits: bool = True
+) -> list[Found]:
+    """Every attacker on the same images; the ensemble first, AutoAttack next, so that both meet the machine alike.
+
+    ``on_logits``: whether AutoAttack attacks TRA's own logits too.
+    """
     attackers: dict[str, Callable[[], tuple[Tensor, tuple[int, ...]]]] = {
         STANDARD: lambda: (worst_case(system, (images, labels), eps, preset="standard").images, ()),
         AUTO: lambda: autoattack(system.as_logits(), images, labels, eps, system.task.num_classes + 1),
     }
-    if isinstance(system.task, TRA):
+    if on_logits and isinstance(system.task, TRA):
         attackers[RAW] = lambda: autoattack(_Outputs(system), images, labels, eps, system.task.num_classes)
     attackers[LONG] = lambda: (attack(system, images, labels, PGD(eps=eps, steps=200, restarts=10)).images, ())
     warm(system, images, labels)
@@ -164,17 +169,24 @@ def described(found: list[Found]) -> dict[str, Any]:
 
 
 def joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What `described` says of blocks of images one after the other, as one; the machine is the first block's."""
+    """What `described` says of blocks of images one after the other, as one; the machine is the first block's.
+
+    An attacker may have left out the later blocks: ``n`` says on how many images it was, and ``ours`` how many of those
+    stand before the ensemble.
+    """
     starts = [0, *accumulate(part["n"] for part in parts)]
 
     def one(name: str) -> dict[str, Any]:
-        found = [part["attackers"][name] for part in parts]
+        there = [(start, part) for start, part in zip(starts, parts, strict=False) if name in part["attackers"]]
+        found = [part["attackers"][name] for _, part in there]
         sums = {key: sum(some[key] for some in found)
                 for key in ("standing", "seconds", "cpu_seconds", "outside", "left_what_standard_broke")}
-        missed = [start + image for start, some in zip(starts, found, strict=False)
-                  for image in some["broke_what_standard_did_not"]]
+        missed = [start + image for start, part in there
+                  for image in part["attackers"][name]["broke_what_standard_did_not"]]
         stages = [sum(left) for left in zip(*(some["stages"] for some in found), strict=True)]
-        return sums | {"stages": stages, "broke_what_standard_did_not": missed}
+        return sums | {"stages": stages, "broke_what_standard_did_not": missed,
+                       "n": sum(part["n"] for _, part in there),
+                       "ours": sum(part["attackers"][STANDARD]["standing"] for _, part in there)}
 
     return parts[0] | {"n": starts[-1], "attackers": {name: one(name) for name in parts[0]["attackers"]}}
 

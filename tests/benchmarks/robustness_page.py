@@ -176,7 +176,7 @@ def _comparison(results: Results) -> list[str]:
         line = {"system": row["system"], "ε": f"{row['eps']:g}", "n": str(row["n"])}
         line["standard %"] = Share(ours["standing"], row["n"]).percent()
         for name in (AUTO, RAW, LONG):
-            line[f"{name} %"] = f"{100 * made[name]['standing'] / row['n']:.1f}" if name in made else "–"
+            line[f"{name} %"] = _left(made[name], row["n"]) if name in made else "–"
         line["they alone broke"] = str(len(_missed(row)))
         line |= {f"{name}: CPU s": f"{made[name]['cpu_seconds']:.1f}" for name in (STANDARD, AUTO, LONG)}
         line["÷ AutoAttack"] = f"{_ratio(row):.2f}"
@@ -261,10 +261,14 @@ def _missed(row: dict[str, Any]) -> set[int]:
 
 
 def _behind(row: dict[str, Any]) -> float:
-    """By how many points the ensemble's accuracy is above the lowest of the others."""
-    made = row["attackers"]
-    lowest = min(one["standing"] for name, one in made.items() if name != STANDARD)
-    return 100 * float(made[STANDARD]["standing"] - lowest) / float(row["n"])
+    """By how many points at most the ensemble's accuracy is above another's on the same images."""
+    return max(100 * (one["ours"] - one["standing"]) / one["n"] for name, one in row["attackers"].items()
+               if name != STANDARD)
+
+
+def _left(one: dict[str, Any], n: int) -> str:
+    """What an attacker leaves in percent, with n where it was on fewer images than others."""
+    return f"{100 * one['standing'] / one['n']:.1f}" + f" (n = {one['n']})" * (one["n"] < n)
 
 
 def _ratio(row: dict[str, Any]) -> float:

@@ -90,7 +90,7 @@ def test_cells_are_kept_and_the_page_holds_them(
             Found(name=AUTO, standing=~standing, seconds=10.0, cpu=10.0, outside=0, stages=(4, 3, 3, 3)),
             Found(name=LONG, standing=standing, seconds=2.0, cpu=2.0, outside=0)]
     calls: list[float] = []
-    monkeypatch.setattr(worst_case, "compare", lambda *given: calls.append(given[3]) or told)
+    monkeypatch.setattr(worst_case, "compare", lambda *given, **more: calls.append(given[3]) or told)
     less = worst_case.comparison("it", system, test.subset(4), 0.1, tmp_path, block=4)
     cells = [worst_case.comparison("it", system, test, eps, tmp_path, block=4) for eps in (0.1, 0.1, 0.2)]
     assert calls == [0.1, 0.1, 0.2, 0.2], "one call for each new block"
@@ -108,6 +108,24 @@ def test_cells_are_kept_and_the_page_holds_them(
     text = page(Results(n=0, compared=8, defended=8, reported=0, comparison=[cells[1], weaker]), {"threads": 1})
     assert "In 1 of 2 cells" in text and "A rival leaves fewer of it at 0.2 (by 25.0): there" in text
     assert "processor time in 2 of 2" in text and "| 2.0 | 20.0 | 4.0 | 0.10 |" in text
+
+
+def test_an_attacker_may_leave_later_blocks_out() -> None:
+    def block(**standing: int) -> dict[str, object]:
+        return {"n": 4, "attackers": {
+            {"ours": STANDARD, "auto": AUTO, "raw": RAW, "long": LONG}[name]: {
+                "standing": count, "seconds": 1.0, "cpu_seconds": 1.0, "outside": 0, "stages": [4, 3, 3, 3],
+                "broke_what_standard_did_not": [1] * (name == "raw"), "left_what_standard_broke": 0,
+            } for name, count in standing.items()
+        }}
+
+    cell = rivals.joined([block(ours=3, auto=3, raw=2, long=3), block(ours=3, auto=3, long=3)])
+    assert (cell["n"], cell["attackers"][AUTO]["n"], cell["attackers"][RAW]["n"]) == (8, 8, 4)
+    assert (cell["attackers"][AUTO]["ours"], cell["attackers"][RAW]["ours"]) == (6, 3)
+    rows = [{"system": "it", "eps": 0.1, "zero_gradient": {}} | cell]
+    text = page(Results(n=0, compared=8, defended=8, reported=0, comparison=rows), {"threads": 1})
+    assert "A rival leaves fewer of it at 0.1 (by 25.0): there" in text, "of the four, not of the eight"
+    assert "| 75.0 | 50.0 (n = 4) | 75.0 | 1 |" in text
 
 
 def test_a_pair_is_read_from_its_finished_cells(

@@ -50,6 +50,10 @@ at the largest ε, as there was time for them."""
 BLOCK = 50
 """Systems made to withstand attacks are compared in blocks of so many images: a longer comparison goes on from them."""
 
+LOGITS = 200
+"""Blocks that begin before this image have AutoAttack on TRA's own logits too: it finds about as much there as on the
+scores, and takes as long again."""
+
 
 def kept(file: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What the file holds, or else what is made and then held."""
@@ -70,18 +74,19 @@ def comparison(name: str, system: System, test: data.ImageSet, eps: float, folde
     """One cell of the comparison, from blocks of so many images that are kept one by one."""
     from importlib.metadata import version
 
-    def part(images: Tensor, labels: Tensor) -> dict[str, Any]:
+    def part(start: int, images: Tensor, labels: Tensor) -> dict[str, Any]:
         key = digest(system, images, labels, [(f"torchattacks {version('torchattacks')}", entry)
                                               for entry in ensemble(system.task, eps, "standard")])
 
         def make() -> dict[str, Any]:
             about = circumstances(torch.get_num_threads())
-            return described(compare(system, images, labels, eps)) | {"machine": about}
+            return described(compare(system, images, labels, eps, on_logits=start < LOGITS)) | {"machine": about}
 
         return kept(folder / "compare" / f"{name}-{eps:g}-{key[:12]}.json", make)
 
     images, labels = test.x(), test.labels
-    parts = [part(*some) for some in zip(images.split(block), labels.split(block), strict=True)]
+    starts = range(0, len(images), block)
+    parts = [part(*some) for some in zip(starts, images.split(block), labels.split(block), strict=True)]
     eyes = {what: share.value for what, share in blind(system, images, labels).items()}
     return {"system": name, "eps": eps} | joined(parts) | {"zero_gradient": eyes}
 
