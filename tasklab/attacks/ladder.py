@@ -150,11 +150,20 @@ def _climb(settings: _Ladder, run: Runner, group: Group, fooled: Tensor) -> Loop
         if gradient is None:
             break
         if settings.keep == "first":
-            x, gradient, eps, length = rows.leave(x, gradient, eps, length)
-        if index == 0 and settings.keep != "last":  # where nothing may change, one look is enough
-            x, gradient, eps, length = rows.keep(eps.flatten() > 0, x, gradient, eps, length)
+            x, z, gradient, eps, length = rows.leave(x, z, gradient, eps, length)
+        if index == 0 and settings.keep != "last":  # where nothing changes, one look is enough
+            goes_on = (eps.flatten() > 0) & ~_stuck(rows, x, z, gradient)
+            x, gradient, eps, length = rows.keep(goes_on, x, gradient, eps, length)
         x = step(x, gradient, rows.origin, rows.box, eps=eps, stride=length, norm=settings.norm)
     return rows
+
+
+def _stuck(rows: Rows, x: Tensor, z: Tensor, gradient: Tensor) -> Tensor:
+    """Which rows, bool ``(rows,)``, no step moves from their picture: no gradient there, and a network that has just
+    answered for the second time as for the first. One that answers at random might give a gradient later."""
+    flat, there = (gradient == 0).flatten(1).all(dim=1), (x == rows.origin).flatten(1).all(dim=1)
+    alike = (rows.run.codec.margins(z) == rows.before[rows.example]).all(dim=1)
+    return flat & there & alike
 
 
 def _join(found: Sequence[AttackResult]) -> AttackResult:

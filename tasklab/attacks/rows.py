@@ -70,7 +70,7 @@ class Rows:
 
     ``reached`` is positive exactly where an image has been fooled, and larger for what is better: its margin beyond
     the boundary or, for the shortest, one over its distance. ``decoded`` is what the network itself, in float32, makes
-    of ``found``, or `UNREAD`.
+    of ``found``, or `UNREAD`. ``before`` and ``clean`` are margins and labels of the images as they come.
 
     Args:
         run: the network, counted.
@@ -89,7 +89,7 @@ class Rows:
         self.run, self.group, self.settings, self.shortest = run, group, settings, shortest
         n, device = len(group.images), group.images.device
         margins = run.margins(group.images)
-        self.clean = run.codec.read(margins)
+        self.before, self.clean = margins, run.codec.read(margins)
         self.reached = closeness(settings.criterion, margins, group.labels, group.targets)
         if shortest:  # nothing is nearer than the image itself
             self.reached = torch.where(self.reached > 0, torch.inf, self.reached)

@@ -79,6 +79,28 @@ def test_side_by_side_is_one_batch() -> None:
     assert len(calls) % 2 == 0 and calls[len(calls) // 2 :] == [2 * rows for rows in calls[: len(calls) // 2]]
 
 
+class Jittering(torch.nn.Module):
+    """Answers like another network, but for a little noise, anew each time."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        z: torch.Tensor = self.network(x)
+        return z + 1e-3 * torch.rand_like(z)
+
+
+def test_what_has_no_gradient_is_left_alone_unless_the_network_answers_at_random() -> None:
+    trained, image, label = problem("rbc")
+    system = System(trained.network, dataclasses.replace(TASKS["rbc"], S=0.0))  # every picture read right has loss 0
+    settings = PGD(eps=0, steps=9, random_start=False, keep="best", objective="train")
+    found = ladder(system, image, label, settings, RADII)
+    assert bool(found.zero_gradient.all()) and bool(found.unmoved.all()) and found.backwards == len(RADII)
+    noisy = ladder(System(Jittering(trained.network), system.task), image, label, settings, RADII)
+    assert noisy.backwards == len(RADII) + 8 * (len(RADII) - 1), "only ε = 0 is left alone"
+
+
 def test_each_objective_fits_its_task() -> None:
     system, image, label = problem("rbc")
     with pytest.raises(ValueError, match="expected task int"):
