@@ -1,4 +1,4 @@
-"""Pictures in the place of CIFAR-10's, and a few systems of them, for tests of pages: nothing has to be downloaded."""
+"""Pictures in the place of CIFAR's, and a few systems of them, for tests of pages: nothing has to be downloaded."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ KEYS = ("tra", "deepbe", "int", "rbc", "efficientnet-rbc")
 N = 200
 
 
-@lru_cache(maxsize=2)
-def photographs(split: str = "test") -> ImageSet:
+@lru_cache(maxsize=4)
+def photographs(split: str = "test", name: str = "cifar10") -> ImageSet:
     """Coloured noise on a ground by which the class can be told, 200 of 32×32 pixels, each class in turn."""
-    info = DATASETS["cifar10"]
+    info = DATASETS[name]
     generator = torch.Generator().manual_seed(len(split))
     labels = torch.arange(N) % info.num_classes
     grounds = torch.rand(info.num_classes, 3, 1, 1, generator=torch.Generator().manual_seed(7))

@@ -49,7 +49,7 @@ PHOTOGRAPHS = (
                "levels of a pixel.", {"eps": 0.2, "train": True, "margin": False}),
     frame.Step("The same attack aimed at the decision. Drag ε down: how little is enough?",
                {"train": True, "margin": True}),
-    frame.Step("Upload something that is none of the ten classes. TRA always names one; bits and intervals can say "
+    frame.Step("Upload something that is none of the classes. TRA always names one; bits and intervals can say "
                "None.", {"eps": 0.0}),
 )
 
@@ -105,14 +105,19 @@ def _photograph(lab: Lab) -> Own | None:
     """An upload, or an example of a class from the test set; None where there is nothing yet, which was said."""
     info = DATASETS[lab.data]
     *most, last = info.classes
-    file = _file(f"A photograph: {', '.join(most)} or {last}")
+    few = len(most) < 20
+    file = _file(f"A photograph: {', '.join(most)} or {last}" if few else f"A photograph of what {info.title} knows")
     if file is not None:
         st.caption(f"The largest square in its middle is taken, and made as small as those of {info.title}.")
         return file
     if lab.images is not None:
-        example = st.pills("Or take an example", info.classes, default=info.classes[EXAMPLE_CLASS],
-                           key="draw_photograph", bind="query-params", wrap=True,
-                           help="The first of each class in the test set: no system has seen it in training.")
+        words, told = "Or take an example", "The first of its class in the test set: no system has seen it in training."
+        key, first = "draw_photograph", info.classes[EXAMPLE_CLASS]
+        if few:
+            example = st.pills(words, info.classes, default=first, key=key, bind="query-params", wrap=True, help=told)
+        else:
+            example = st.selectbox(words, info.classes, info.classes.index(first), key=f"{key}_{lab.data}",
+                                   bind="query-params", help=told)
         if example is not None:
             label = info.classes.index(example)
             place = int((lab.pictures.labels == label).nonzero()[0])

@@ -29,7 +29,8 @@ FIRST, ALL = (CURVES["train"], CURVES["noise"]), tuple(CURVES[c] for c in ("trai
 
 NS = (50, 100, 200, 400)
 TIMES = {"digits": "about a minute for 50 pictures", "mnist": "some minutes for 50 pictures",
-         "cifar10": "some minutes for 50 pictures, half an hour for EfficientNet"}
+         "cifar10": "some minutes for 50 pictures, half an hour for EfficientNet",
+         "cifar100": "some minutes for 50 pictures"}
 
 LESSON = (
     frame.Step("The paper's attack climbs the training loss. Compare its line with plain noise of the same size: at "

@@ -33,7 +33,8 @@ LESSON = (
                {"data": "digits", "train_left": "digits-rbc", "train_right": "digits-rbc-at-margin"}),
 )
 FIRST = {"digits": ("digits-tra", "digits-rbc"), "mnist": ("mnist-tra-short", "mnist-rbc-short"),
-         "cifar10": ("cifar10-tra-short", "cifar10-rbc-short")}
+         "cifar10": ("cifar10-tra-short", "cifar10-rbc-short"),
+         "cifar100": ("cifar100-tra-short", "cifar100-rbc-short")}
 SWEEP = (1.0, 10.0, 100.0, 350.0)
 LAYERS = ("scaled", "paper")
 SIDES = ("left", "right")
@@ -70,7 +71,7 @@ def page() -> None:
         _bring()
     pair = [everything[key] for key in (left, right) if key in everything]
     frame.close_page(
-        lab, code=pair[-1].training.to_code() if pair else Training(data=lab.data).to_code(),
+        lab, code=(pair[-1].training if pair else training or Training()).to_code(),
         tables={run.key: _table(run) for run in pair if run.epochs},
         figures={run.key: training_figure(run.epochs, total=run.total) for run in pair if run.epochs},
     )
@@ -94,7 +95,7 @@ def _start_bar(lab: frame.Lab, training: Training) -> None:
         name = st.text_input("Name", key="train_name", max_chars=30, placeholder=recipes.short_name(training),
                              label_visibility="collapsed", width=200)
         st.button("▶ Train", type="primary", key="train_start", on_click=_start, args=(training, name),
-                  help="Digits take seconds, MNIST and CIFAR-10 minutes, with all pictures up to hours. The page stays "
+                  help="Digits take seconds, MNIST and CIFAR minutes, with all pictures up to hours. The page stays "
                   "usable, and what is trained here can be attacked on every other page.")
     if refused := st.session_state.pop("_train_refused", None):
         st.warning(refused)
@@ -184,7 +185,7 @@ def _headline(run: RunView | None) -> str:
         return "Train a system, and watch what two attacks leave of it: one on its loss, one on its decision."
     said = f"{run.title}: an attack on the training loss leaves <b>{100 * last['own_loss_accuracy']:.0f} %</b>"
     if last[ZERO] > 0.01:
-        said += f", and has no gradient at all for {100 * last[ZERO]:.0f} % of the pictures"
+        said += f", and has no gradient at all for {100 * last[ZERO]:.0f} % of those read correctly"
     return f"{said}. Aimed at the decision, the same attack leaves <b>{100 * last['robust_accuracy']:.0f} %</b>."
 
 

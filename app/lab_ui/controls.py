@@ -14,10 +14,10 @@ from tasklab.data.info import radii_of
 from tasklab.data.radii import Radii, eps_said
 from tasklab.scenario import ATTACKS, Scenario
 
-PICTURE = {"digits": 54, "mnist": 20, "cifar10": 16}
+PICTURE = {"digits": 54, "mnist": 20, "cifar10": 16, "cifar100": 58}
 """The picture each data set opens with: one on which the aim makes the difference."""
 
-MANY = {"digits": 200, "mnist": 200, "cifar10": 50}
+MANY = {"digits": 200, "mnist": 200, "cifar10": 50, "cifar100": 50}
 """So many pictures a page of many begins with: what a processor attacks in a few seconds."""
 
 STEPS = {"FGSM": 1, "PGD": 10, "APGD": 20, "Square": 300, "FAB": 20, "CW": 100, "HopSkipJump": 10, "Noise": 100}

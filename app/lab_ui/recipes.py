@@ -32,9 +32,9 @@ TYPICAL = {"tra": Typical(), "deepbe": Typical(epochs=30), "int": Typical(epochs
            "rbc": Typical()}
 S_STOPS = (1, 3, 10, 30, 100, 350, 1000)
 SIZES = {"digits": (200, 500, 1097), "mnist": (1000, 2000, 5000, 10_000, 20_000, 55_000),
-         "cifar10": (1000, 2000, 5000, 10_000, 20_000, 45_000)}
-OPENS_WITH = {"digits": 1097, "mnist": 5000, "cifar10": 5000}
-SPEED = {"cifar10": 0.9}
+         "cifar10": (1000, 2000, 5000, 10_000, 20_000, 45_000), "cifar100": (5000, 10_000, 20_000, 45_000)}
+OPENS_WITH = {"digits": 1097, "mnist": 5000, "cifar10": 5000, "cifar100": 20_000}
+SPEED = {"cifar10": 0.9, "cifar100": 0.9}
 """Where it takes long: milliseconds for a picture in an epoch, with the network that a training opens with, on one
 core."""
 
@@ -47,15 +47,16 @@ WATCHED = 100
 """Validation pictures that are attacked after each epoch."""
 
 HELP = {
-    "task": "What the network has to answer: ten scores (TRA), bits around 0.5 (DeepBE), a number on a line of "
-    "intervals (INT), or bits with a margin S (RBC).",
+    "task": "What the network has to answer: a score for each class (TRA), bits around 0.5 (DeepBE), a number on a "
+    "line of intervals (INT), or bits with a margin S (RBC).",
     "S": "How far each bit has to be on its side of 0 before the loss lets go of it. The paper uses 350.",
     "alpha": "The gap between two intervals. The paper uses 4.",
     "beta": "The length of an interval. The paper uses 16.",
     "s0": "Where the line of intervals begins.",
     "gap": "What a number between two intervals means. abnormal: None, as the paper says. floor: the class below, as "
     "the paper's own formula decodes it.",
-    "bits": "How many bits an answer has. Four are enough for ten classes; more leave more codewords that mean None.",
+    "bits": "How many bits an answer has. Four are enough for ten classes, seven for a hundred; more leave more "
+    "codewords that mean None.",
     "code": "Which codeword stands for which class. binary: the label's own bits. gray: neighbours differ in one bit.",
     "loss": "How DeepBE's bits are fitted. mse: squared distance to 0 and 1. hinge: the paper's form, exactly 0 for "
     "every picture read correctly. bce: cross-entropy of each bit.",
@@ -91,7 +92,7 @@ def controls(dataset: str, seed: int) -> Training:
                              format_func=SYSTEMS.__getitem__, on_change=_typical)
     usual, info = TYPICAL[name], DATASETS[dataset]
     radii, photographs = info.radii, info.shape[0] == 3
-    settings = _task(name)
+    settings = _task(name, info.num_classes)
     epochs = st.slider("Epochs", 1, 100, usual.epochs, key="train_epochs", bind=URL, help=HELP["epochs"])
     size = st.select_slider("Training pictures", SIZES[dataset], OPENS_WITH[dataset], key=f"train_n_{dataset}",
                             bind=URL, help=HELP["n"])
@@ -185,7 +186,7 @@ def short_name(training: Training) -> str:
     return "-".join(filter(None, [task.name, f"s{told['S']:g}" if "S" in told else "", layer, against]))
 
 
-def _task(name: str) -> dict[str, Any]:
+def _task(name: str, classes: int) -> dict[str, Any]:
     """The settings of the chosen task."""
     found: dict[str, Any] = {}
     if name == "rbc":
@@ -203,7 +204,9 @@ def _task(name: str) -> dict[str, Any]:
         found["loss_form"] = st.selectbox("Loss", LOSSES, key="train_loss", bind=URL, help=HELP["loss"])
     if name in ("rbc", "deepbe"):
         left, right = st.columns(2)
-        found["bits"] = left.number_input("Bits", 4, 8, 4, key="train_bits", bind=URL, help=HELP["bits"])
+        least = (classes - 1).bit_length()
+        found["bits"] = left.number_input("Bits", least, 2 * least, key="train_bits" if least == 4 else
+                                          f"train_bits_{classes}", bind=URL, help=HELP["bits"])
         found["code"] = right.selectbox("Code", CODES, key="train_code", bind=URL, help=HELP["code"])
     return found
 

@@ -17,7 +17,7 @@ from tasklab.checkpoint import CheckpointError
 from tasklab.data import DataMissing, ImageSet
 from tasklab.system import System
 
-DATASETS = ("digits", "mnist", "cifar10")
+DATASETS = ("digits", "mnist", "cifar10", "cifar100")
 SMALL = ("small_cnn", "mlp")
 """Networks that a processor runs at once."""
 

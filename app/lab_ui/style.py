@@ -35,6 +35,7 @@ STYLE = """
   line-height: 1.35; }
 .lab-key { display: flex; flex-wrap: wrap; gap: 0.1rem 1.1rem; margin: 0; font-size: 0.95rem; }
 .lab-lesson { font-size: 1.1rem; line-height: 1.35; margin: 0; }
+.st-key-data button { padding-inline: 0.5rem; }
 .stButton button[kind="primary"] * { color: light-dark(#ffffff, #0b1117) !important; }
 .stElementContainer[class*="_scene"][data-stale="true"] { opacity: 1 !important; transition: none !important; }
 [data-tag] * { color: light-dark(#ffffff, #0b1117) !important; }

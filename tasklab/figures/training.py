@@ -91,7 +91,8 @@ def sweep_figure(points: Mapping[float, Mapping[str, float]], *, x: str = "S", h
     """Accuracies over a setting that was swept, in %, over a logarithmic axis.
 
     Args:
-        points: by the setting's value, some of the fields of `CURVES` and `ZERO`, between 0 and 1.
+        points: by the setting's value, some of the fields of `CURVES` and `ZERO`, between 0 and 1; the last, a share
+            of the images read correctly, is drawn as one of all, where their accuracy is known.
         x: what was swept.
         height: in pixels.
 
@@ -103,7 +104,8 @@ def sweep_figure(points: Mapping[float, Mapping[str, float]], *, x: str = "S", h
     names = CURVES | {ZERO: ZERO_NAME}
     curves = {}
     for field, name in names.items():
-        there = {value: point[field] for value, point in sorted(points.items()) if point.get(field) is not None}
+        there = {value: _of_all(point, field) for value, point in sorted(points.items())
+                 if point.get(field) is not None and (field != ZERO or point.get("accuracy") is not None)}
         if there:
             curves[name] = (list(there), [100 * share for share in there.values()])
     figure = lines(curves, x=x, y="pictures, %", log_x=True, y_range=(-2, 103), height=height)
@@ -119,6 +121,11 @@ def describe_sweep(points: Mapping[float, Mapping[str, float]], *, x: str = "S")
         parts = [f"{name} {100 * point[field]:.0f} %" for field, name in CURVES.items() if point.get(field) is not None]
         said.append(f"{x} = {value:g}: {', '.join(parts)}")
     return "; ".join(said) + "."
+
+
+def _of_all(row: Mapping[str, Any], field: str) -> float:
+    """A field as a share of all images."""
+    return float(row[field] * (row["accuracy"] if field == ZERO else 1))
 
 
 def _percent() -> dict[str, Any]:
@@ -139,13 +146,13 @@ def _accuracy(epochs: Rows, field: str, place: int) -> list[dict[str, Any]]:
 
 
 def _zero(epochs: Rows) -> list[dict[str, Any]]:
-    """The share of images without a gradient, as a ground that the curve of the own loss rests on."""
-    there = [row for row in epochs if row.get(ZERO) is not None]
+    """The share of images read correctly and without a gradient: a ground that the curve of the own loss rests on."""
+    there = [row for row in epochs if row.get(ZERO) is not None and row.get("accuracy") is not None]
     if not there:
         return []
     return [{
         "type": "scatter", "mode": "lines", "name": ZERO_NAME, "x": [row["epoch"] for row in there],
-        "y": [100 * row[ZERO] for row in there], "line": {"width": 0, "color": GREY}, "fill": "tozeroy",
+        "y": [100 * _of_all(row, ZERO) for row in there], "line": {"width": 0, "color": GREY}, "fill": "tozeroy",
         "fillcolor": faded(GREY, 0.3), "hovertemplate": "%{y:.1f} %",
     }]
 

@@ -28,6 +28,7 @@ WATCH = {"steps": 20, "images": 200}
 SHORT: dict[str, Any] = {"n": 4000, "attacked": 200, "recipe": {"epochs": 10, "batch_size": 64, "average": 0.99}}
 PHOTOGRAPHS = {"data": "cifar10", "arch": "small_cnn", "width": 32, "stairs": 0, "n": 5000, "attacked": 200,
                "recipe": {"epochs": 15, "batch_size": 64, "average": 0.99, "flip": True, "crop": 4}}
+HUNDRED = PHOTOGRAPHS | {"data": "cifar100", "n": 20_000}
 EXTRA: dict[str, tuple[str | None, dict[str, Any], dict[str, Any]]] = {
     "digits-rbc-s1": ("digits-rbc", {"S": 1.0}, {}),
     **{f"digits-rbc-unscaled-s{S:g}": ("digits-rbc", {"S": S, "parametrisation": "paper"}, {})
@@ -36,6 +37,8 @@ EXTRA: dict[str, tuple[str | None, dict[str, Any], dict[str, Any]]] = {
     "mnist-rbc-short": ("mnist-rbc", {}, SHORT),
     "cifar10-tra-short": (None, {"task": "tra", "num_classes": 10}, PHOTOGRAPHS),
     "cifar10-rbc-short": (None, {"task": "rbc", "num_classes": 10}, PHOTOGRAPHS),
+    "cifar100-tra-short": (None, {"task": "tra", "num_classes": 100}, HUNDRED),
+    "cifar100-rbc-short": (None, {"task": "rbc", "num_classes": 100}, HUNDRED),
 }
 """Trainings of systems that are not shipped: that of a shipped one, if of any, with other settings of the task, or of
 the rest."""
