@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from tasklab.evaluation import Share, WorstRow, to_markdown, worst_markdown
-from tests.benchmarks.rivals import AUTO, LONG, RAW, REPEATS, SHORT, STAGES, STANDARD
+from tests.benchmarks.rivals import AUTO, LONG, RAW, REPEATS, STAGES, STANDARD
 
 SLACK, FIFTH = 0.2, 0.2
 """Points of accuracy by which a rival may be below the ensemble, and the share of AutoAttack's time it may take."""
@@ -30,7 +30,6 @@ class Results:
 
     n: int
     compared: int
-    defended: int
     reported: int
     worst: list[WorstRow] = field(default_factory=list)
     across: list[dict[str, Any]] = field(default_factory=list)
@@ -139,7 +138,7 @@ def _across(results: Results) -> list[str]:
         "list (Croce & Hein 2020; ε = 0.3: Madry's network 88.5, TRADES' 92.8, CROWN-IBP's 94.0, the best 96.34), "
         "compare with these: each fifth image of the whole set.",
         "",
-        f"    python -m tests.benchmarks.worst_case --n 0 --compare 0 --defended 0 --report 0 --systems "
+        f"    python -m tests.benchmarks.worst_case --n 0 --compare 0 --report 0 --systems "
         f"{' '.join(row['system'] for row in rows)}",
         "",
         to_markdown(pd.DataFrame(table)),
@@ -183,18 +182,16 @@ def _comparison(results: Results) -> list[str]:
         table.append(line)
     outside = sum(one["outside"] for row in rows for one in row["attackers"].values())
     return [
-        f"The first {results.compared} images ({results.defended} where training was under attack or contrast is "
-        "stretched, in blocks that count together; but more in five cells, as their n says: in mnist-rbc-at-margin's "
-        "two, as a rival had been an image or two ahead on 200; in the other three at ε = 0.3 as there was time), "
-        "every attacker in one process and one thread, one after the other on the same images; "
-        "whatever they say of themselves, an image is broken if the system itself, in "
-        "float32, no longer reads its label in an image of the ball. *AutoAttack* is torchattacks' (APGD on "
-        "cross-entropy, targeted APGD, targeted FAB, with the 10 steps each that torchattacks gives them, and Square "
-        "with 5,000 queries) on the classes' scores with None as a further class, `system.as_logits()`; for TRA also "
-        "on the network's own logits. *PGD-200 × 10* climbs the margin. The library's own attacks run the network the"
+        f"The first {results.compared} images (in blocks that count together where training was under attack or "
+        "contrast is stretched), every attacker in one process and one thread, one after the other on the same images; "
+        "whatever they say of themselves, an image is broken if the system itself, in float32, no longer reads its "
+        "label in an image of the ball. *AutoAttack* is torchattacks' (APGD on cross-entropy, targeted APGD, targeted "
+        "FAB, with the 10 steps each that torchattacks gives them, and Square with 5,000 queries) on the classes' "
+        "scores with None as a further class, `system.as_logits()`; for TRA also on the network's own logits, in some "
+        "cells on fewer images. *PGD-200 × 10* climbs the margin. The library's own attacks run the network the"
         " way that a probe finds quickest, which here is bfloat16; torchattacks runs the module it is given, in "
-        "float32. Before the clock starts, 64 images go through the network once; what takes under "
-        f"{SHORT:g} s of the processor is run {REPEATS} times, and the median counts. Times are of the processor: the "
+        "float32. Before the clock starts, 64 images go through the network once; what takes but a few seconds of the "
+        f"processor is run {REPEATS} times, and the median counts. Times are of the processor: the "
         "runs took turns with other work. *They alone broke*: images that a rival fooled and the ensemble did not.",
         "",
         f"In {len(strong)} of {len(rows)} cells no rival leaves fewer images standing (by more than {SLACK:g} points); "
@@ -202,8 +199,7 @@ def _comparison(results: Results) -> list[str]:
         f"{outside} images came back outside the ball."
         + (f" A rival leaves fewer of {', '.join(weak)}: there the ensemble is not strong enough." if weak else ""),
         "",
-        f"    python -m tests.benchmarks.worst_case --n 0 --report 0 --compare {results.compared} "
-        f"--defended {results.defended}",
+        f"    python -m tests.benchmarks.worst_case --n 0 --report 0 --compare {results.compared}",
         "",
         to_markdown(pd.DataFrame(table)),
     ]

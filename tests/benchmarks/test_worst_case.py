@@ -100,12 +100,12 @@ def test_cells_are_kept_and_the_page_holds_them(
         assert (cell["n"], auto["standing"]) == (4 * blocks, 3 * blocks)
         assert auto["stages"] == [4 * blocks, 3 * blocks, 3 * blocks, 3 * blocks]
         assert (auto["seconds"], auto["broke_what_standard_did_not"]) == (10.0 * blocks, [0, 4][:blocks])
-    text = page(Results(n=0, compared=8, defended=8, reported=0, comparison=cells[1:]), {"threads": 1})
+    text = page(Results(n=0, compared=8, reported=0, comparison=cells[1:]), {"threads": 1})
     assert "In 2 of 2 cells no rival leaves fewer images standing" in text
     assert "A rival leaves fewer" not in text
     weaker = json.loads(json.dumps(cells[2]))
     weaker["attackers"][AUTO]["standing"] = 0
-    text = page(Results(n=0, compared=8, defended=8, reported=0, comparison=[cells[1], weaker]), {"threads": 1})
+    text = page(Results(n=0, compared=8, reported=0, comparison=[cells[1], weaker]), {"threads": 1})
     assert "In 1 of 2 cells" in text and "A rival leaves fewer of it at 0.2 (by 25.0): there" in text
     assert "processor time in 2 of 2" in text and "| 2.0 | 20.0 | 4.0 | 0.10 |" in text
 
@@ -123,7 +123,7 @@ def test_an_attacker_may_leave_later_blocks_out() -> None:
     assert (cell["n"], cell["attackers"][AUTO]["n"], cell["attackers"][RAW]["n"]) == (8, 8, 4)
     assert (cell["attackers"][AUTO]["ours"], cell["attackers"][RAW]["ours"]) == (6, 3)
     rows = [{"system": "it", "eps": 0.1, "zero_gradient": {}} | cell]
-    text = page(Results(n=0, compared=8, defended=8, reported=0, comparison=rows), {"threads": 1})
+    text = page(Results(n=0, compared=8, reported=0, comparison=rows), {"threads": 1})
     assert "A rival leaves fewer of it at 0.1 (by 25.0): there" in text, "of the four, not of the eight"
     assert "| 75.0 | 50.0 (n = 4) | 75.0 | 1 |" in text
 
@@ -140,27 +140,27 @@ def test_a_pair_is_read_from_its_finished_cells(
     found = worst_case.pair(first, second, test, tmp_path)
     split = worst_case.halves(first, test, tmp_path)
     assert (split["n"], split["standing"]) == (8, first.worst.correct) and 0 <= split["first_half"] <= 4
-    assert "## Across the whole test set" in page(Results(n=8, compared=0, defended=0, reported=0, across=[split]), {})
+    assert "## Across the whole test set" in page(Results(n=8, compared=0, reported=0, across=[split]), {})
     assert found["both"] + found["first_alone"] == first.worst.correct
     assert found["both"] + found["second_alone"] == second.worst.correct
     assert found["first_alone"] > 0 and 0 < found["p"] <= 1
-    text = page(Results(n=8, compared=0, defended=0, reported=0, pairs=[found]), {})
+    text = page(Results(n=8, compared=0, reported=0, pairs=[found]), {})
     assert f"| tra | rbc | 0.01 | {found['both']} | {found['first_alone']} |" in text
 
 
 def test_contrast_is_told_once_all_four_are_measured(images: torch.Tensor) -> None:
     system = small(TRA(num_classes=4))
     rows = list(stream_worst_rows(dict.fromkeys(CONTRAST, system), (images, system.predict(images)), [0.01]))
-    whole, part = (page(Results(n=8, compared=0, defended=0, reported=0, worst=some), {}) for some in (rows, rows[1:]))
+    whole, part = (page(Results(n=8, compared=0, reported=0, worst=some), {}) for some in (rows, rows[1:]))
     assert f"| stretched | under attack | {rows[0].worst.accuracy.percent()} |" in whole
     assert "or the contrast?" in whole and "or the contrast?" not in part
 
 
 @pytest.mark.parametrize("n", ["0"])
 def test_the_command_writes_both_files(n: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    nothing = Results(n=0, compared=0, defended=0, reported=0)
+    nothing = Results(n=0, compared=0, reported=0)
     monkeypatch.setattr(worst_case, "run", lambda systems, **given: given["tell"](nothing))
-    worst_case.main(["--page", str(tmp_path), "--n", n, "--compare", n, "--defended", n, "--report", n, "--systems",
+    worst_case.main(["--page", str(tmp_path), "--n", n, "--compare", n, "--report", n, "--systems",
                      "mnist-tra", "--threads", str(torch.get_num_threads())])
     assert json.loads((tmp_path / "robustness.json").read_text())["worst"] == []
     assert (tmp_path / "robustness.md").read_text().startswith("# How robust")

@@ -40,15 +40,9 @@ PAIRS = (("mnist-tra-at", "mnist-rbc-at-margin"), ("mnist-tra-at-contrast", "mni
 ACROSS, ACROSS_EPS, STRIDE = ("mnist-tra-at-contrast", "mnist-rbc-at-contrast"), 0.3, 5
 """Attacked across the whole test set too, at this ε, on each fifth image."""
 
-LONGER = {
-    ("mnist-rbc-at-margin", 0.2): 1000, ("mnist-rbc-at-margin", 0.3): 1000,
-    ("mnist-rbc-at-train", 0.3): 1000, ("mnist-rbc-at-contrast", 0.3): 1000, ("mnist-tra-at-contrast", 0.3): 1000,
-}
-"""Cells compared on so many images: the first two, as a rival's chance finds had decided about them on 200; the others,
-at the largest ε, as there was time for them."""
-
 BLOCK = 50
-"""Systems made to withstand attacks are compared in blocks of so many images: a longer comparison goes on from them."""
+"""Systems made to withstand attacks, which take longest, are compared in blocks of so many images: a comparison that
+was interrupted goes on from them."""
 
 LOGITS = 200
 """Blocks that begin before this image have AutoAttack on TRA's own logits too: it finds about as much there as on the
@@ -130,23 +124,21 @@ def made_to_withstand(system: System) -> bool:
 
 
 def run(
-    systems: Sequence[str], *, eps: Sequence[float], n: int, compared: int, defended: int, reported: int, across: bool,
-    folder: Path, tell: Callable[[Results], object],
+    systems: Sequence[str], *, eps: Sequence[float], n: int, compared: int, reported: int, across: bool, folder: Path,
+    tell: Callable[[Results], object],
 ) -> Results:
     """Measure, or read what has been measured, and tell the results after each cell."""
-    results = Results(n=n, compared=compared, defended=defended, reported=reported)
-    sizes = {n, compared, defended, reported, *(LONGER.values() if defended else ())} - {0}
-    sets = {size: data.load("mnist", "test").subset(size) for size in sizes}
+    results = Results(n=n, compared=compared, reported=reported)
+    sets = {size: data.load("mnist", "test").subset(size) for size in {n, compared, reported} - {0}}
     for name in systems:
         system = zoo.load(name)
         if n:
             for row in stream_worst_rows({name: system}, sets[n], eps, folder=folder / "worst"):
                 results.worst.append(row)
                 tell(results)
-        size, block = (defended, BLOCK) if made_to_withstand(system) else (compared, compared)
-        for r in eps if size else ():
-            images = sets[max(size, LONGER.get((name, r), 0))]
-            results.comparison.append(comparison(name, system, images, r, folder, block))
+        for r in eps if compared else ():
+            block = min(BLOCK, compared) if made_to_withstand(system) else compared
+            results.comparison.append(comparison(name, system, sets[compared], r, folder, block))
             tell(results)
         for r in REPORT_EPS if reported and name in REPORTED else ():
             results.reports.append(report(name, system, sets[reported], r, folder))
@@ -175,8 +167,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--eps", type=float, nargs="+", default=list(EPS), help="(default: 0.1 0.2 0.3)")
     parser.add_argument("--n", type=int, default=1000, help="images of the worst case; 0: none (default: 1000)")
     parser.add_argument("--compare", type=int, default=1000, help="of the comparison; 0: none (default: 1000)")
-    parser.add_argument("--defended", type=int, default=200,
-                        help="of it on systems made to withstand attacks, which take longest (default: 200)")
     parser.add_argument("--report", type=int, default=200, help="of the checks; 0: none (default: 200)")
     parser.add_argument("--across", action=argparse.BooleanOptionalAction, default=True,
                         help=f"each fifth test image at {ACROSS_EPS:g} for {' and '.join(ACROSS)} (default: yes)")
@@ -190,8 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         done = len(results.worst), len(results.comparison), len(results.reports)
         print(f"{done[0]} worst cases, {done[1]} comparisons, {done[2]} reports", flush=True)
 
-    run(given.systems, eps=given.eps, n=given.n, compared=given.compare, defended=given.defended,
-        reported=given.report, across=given.across, folder=given.folder, tell=tell)
+    run(given.systems, eps=given.eps, n=given.n, compared=given.compare, reported=given.report, across=given.across,
+        folder=given.folder, tell=tell)
 
 
 if __name__ == "__main__":
