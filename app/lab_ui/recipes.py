@@ -204,9 +204,9 @@ def _task(name: str, classes: int) -> dict[str, Any]:
         found["loss_form"] = st.selectbox("Loss", LOSSES, key="train_loss", bind=URL, help=HELP["loss"])
     if name in ("rbc", "deepbe"):
         left, right = st.columns(2)
-        least = (classes - 1).bit_length()
-        found["bits"] = left.number_input("Bits", least, 2 * least, key="train_bits" if least == 4 else
-                                          f"train_bits_{classes}", bind=URL, help=HELP["bits"])
+        least = make_task(name, num_classes=classes).width
+        key = "train_bits" if classes == 10 else f"train_bits_{classes}"
+        found["bits"] = left.number_input("Bits", least, 2 * least, key=key, bind=URL, help=HELP["bits"])
         found["code"] = right.selectbox("Code", CODES, key="train_code", bind=URL, help=HELP["code"])
     return found
 

@@ -58,8 +58,8 @@ ATTACK_NOTES = {
 }
 
 HELP = {
-    "dataset": "Digits (8×8 pixels) come with the library. MNIST (28×28) and CIFAR-10 (photographs, 32×32 in colour) "
-    "are downloaded once, if you ask for them.",
+    "dataset": "Digits (8×8 pixels) come with the library. MNIST (28×28), CIFAR-10 and CIFAR-100 "
+    "(photographs in 10 and in 100 classes, 32×32 in colour) are downloaded once, if you ask for them.",
     "systems": "The same kind of network, trained for four kinds of answer. Pick any number; each gets a column.",
     "image": "The picture's number in the test set: no system has seen it in training.",
     "only": "The two buttons jump to the next picture of this class.",
@@ -68,7 +68,7 @@ HELP = {
     "stronger, or see less.",
     "n": "So many pictures, the first of the test set. More take longer and make the interval narrower.",
     "eps": "How much any pixel may change (0 is black, 1 is white). The paper uses 0.1, 0.2 and 0.3 on MNIST, "
-    "3/255, 6/255 and 9/255 on CIFAR-10: one level of the 255 of a photograph is 0.004. In the L2 norm ε is the length "
+    "3/255, 6/255 and 9/255 on CIFAR: one level of the 255 of a photograph is 0.004. In the L2 norm ε is the length "
     "of the whole change.",
     "steps": "How many steps the attack takes; for Square and Noise, how many tries.",
     "step": "How far one step goes. Empty: 2.5·ε/steps, enough to cross the ball and turn around.",

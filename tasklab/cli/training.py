@@ -75,6 +75,9 @@ def run(args: argparse.Namespace) -> int:
     from tasklab.evaluation.cards import card_markdown, circumstances, measure
     from tasklab.system import System
 
+    for flag in ("seeds", "attacked"):  # now, rather than after the work
+        if getattr(args, flag) < 1:
+            raise ValueError(f"expected --{flag} ≥ 1, got {getattr(args, flag)}")
     train, validation, test = (data.load(args.data, split, root=args.root) for split in ("train", "validation", "test"))
     train = train.subset(args.n) if args.n else train
     task, recipe = _task(args, train.num_classes), _recipe(args)

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
-import torch
 
 from lab_ui import jobs
 from tasklab import data
@@ -17,7 +15,7 @@ from tasklab.jobs.training import Training
 from tasklab.system import new_system
 from tasklab.tasks import make_task
 from tests.app.live_parts import cells, shipped
-from tests.app.visitors import clean, visit
+from tests.app.visitors import clean, own_jobs, visit
 from tests.photographs import photographs
 
 DATA = "cifar100"
@@ -33,19 +31,14 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
         return photographs(split, DATA) if name == DATA else load(name, split, **more)
 
     monkeypatch.setattr(data, "load", loaded)
-    monkeypatch.setenv("TASKLAB_JOBS", str(tmp_path / "jobs"))
     monkeypatch.setenv("TASKLAB_ZOO", str(tmp_path))
     for key in ("tra", "deepbe", "int", "rbc"):
         task = make_task(key, num_classes=len(CLASSES))
         system = new_system(task, photographs("train", DATA), arch="small_cnn", width=4, seed=0)
         system.card = {"name": f"{DATA}-{key}", "data": {"name": DATA}, "task": task.to_dict()}
         system.save(tmp_path / f"{DATA}-{key}.safetensors")
-    threads = torch.get_num_threads()
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield
-    jobs.scheduler().close()
-    torch.set_num_threads(threads)
+    with own_jobs(monkeypatch, tmp_path / "jobs", fresh=True):
+        yield
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import streamlit as st
-import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -28,7 +26,7 @@ from tasklab.scenario import Scenario
 from tasklab.system import new_system
 from tasklab.tasks import make_task
 from tests.app.live_parts import cells, shipped, snippet, stop
-from tests.app.visitors import clean, sentences, until, visit
+from tests.app.visitors import clean, own_jobs, sentences, until, visit
 from tests.photographs import photograph_zoo, photographs, put_in_place
 
 PAGES = ("attack_lab", "robust", "outputs", "feature_map", "transfer", "train", "draw")
@@ -40,13 +38,8 @@ USUAL = 8 / 255
 @pytest.fixture(autouse=True)
 def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     put_in_place(monkeypatch)
-    monkeypatch.setenv("TASKLAB_JOBS", str(tmp_path / "jobs"))
-    threads = torch.get_num_threads()
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield
-    jobs.scheduler().close()
-    torch.set_num_threads(threads)
+    with own_jobs(monkeypatch, tmp_path / "jobs", fresh=True):
+        yield
 
 
 def start(page: str, **query: str | list[str]) -> AppTest:

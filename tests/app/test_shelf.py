@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 import torch
-from visitors import TOKENS, clean, sentences, until, visit
+from visitors import TOKENS, clean, own_jobs, sentences, until, visit
 
 from lab_ui import jobs, own, owner, shelf
 from tasklab import data, zoo
@@ -20,13 +19,8 @@ from tasklab.tasks import RBC, TRA
 
 @pytest.fixture(autouse=True)
 def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("TASKLAB_JOBS", str(tmp_path / "jobs"))
-    threads = torch.get_num_threads()
-    st.session_state.clear()
-    yield
-    jobs.scheduler().close()
-    st.session_state.clear()
-    torch.set_num_threads(threads)
+    with own_jobs(monkeypatch, tmp_path / "jobs"):
+        yield
 
 
 @contextlib.contextmanager

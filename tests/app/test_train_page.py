@@ -15,7 +15,7 @@ import pytest
 import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
-from visitors import APP, TOKENS, clean, sentences, until, visit
+from visitors import APP, TOKENS, clean, own_jobs, sentences, until, visit
 
 from lab_ui import jobs, owner, recipes, scheduler
 from tasklab import data
@@ -31,13 +31,8 @@ SMALL: dict[str, str | list[str]] = {"train_epochs": "1", "train_n_digits": "200
 
 @pytest.fixture(autouse=True)
 def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("TASKLAB_JOBS", str(tmp_path / "jobs"))
-    st.session_state.clear()
-    threads = torch.get_num_threads()
-    yield
-    jobs.scheduler().close()
-    st.session_state.clear()
-    torch.set_num_threads(threads)
+    with own_jobs(monkeypatch, tmp_path / "jobs"):
+        yield
 
 
 def bodies(at: AppTest) -> str:

@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+import streamlit as st
+import torch
 from streamlit.testing.v1 import AppTest
 
-from lab_ui import owner
+from lab_ui import jobs, owner
 from lab_ui.scheduler import Scheduler
 
 APP = Path(__file__).parents[2] / "app" / "streamlit_app.py"
@@ -43,6 +46,23 @@ def until(true: Callable[[], Any], seconds: float = 180.0) -> Any:
         assert time.monotonic() < end, "it never came"
         time.sleep(0.05)
     return found
+
+
+@contextmanager
+def own_jobs(monkeypatch: pytest.MonkeyPatch, folder: Path, *, fresh: bool = False) -> Iterator[None]:
+    """Jobs of one test alone, ended with it, and threads given back; with no answer kept from before if ``fresh``."""
+    monkeypatch.setenv("TASKLAB_JOBS", str(folder))
+    threads = torch.get_num_threads()
+    st.session_state.clear()
+    if fresh:
+        st.cache_resource.clear()
+        st.cache_data.clear()
+    try:
+        yield
+    finally:
+        jobs.scheduler().close()
+        st.session_state.clear()
+        torch.set_num_threads(threads)
 
 
 @contextmanager

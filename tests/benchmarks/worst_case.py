@@ -137,7 +137,7 @@ def run(
                 results.worst.append(row)
                 tell(results)
         for r in eps if compared else ():
-            block = min(BLOCK, compared) if made_to_withstand(system) else compared
+            block = BLOCK if made_to_withstand(system) else compared
             results.comparison.append(comparison(name, system, sets[compared], r, folder, block))
             tell(results)
         for r in REPORT_EPS if reported and name in REPORTED else ():

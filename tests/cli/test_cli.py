@@ -186,6 +186,8 @@ def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["train", "--task", "tra", "--S", "3"], "expected settings of tra"),
         (["train", "--task", "rbc", "--bits", "2"], "try bits=4"),
         (["train", "--lr", "-1"], "expected lr"),
+        (["train", "--attacked", "0"], "expected --attacked ≥ 1"),
+        (["train", "--seeds", "0"], "expected --seeds ≥ 1"),
         (["worst", "{rbc}", "--preset", "nonsense"], "expected preset among"),
         (["check", "{rbc}", "--attack", "fgsm"], "expected --attack pgd"),
         (["data", "nonsense"], "expected a set among"),
