@@ -185,7 +185,7 @@ def _headline(run: RunView | None) -> str:
         return "Train a system, and watch what two attacks leave of it: one on its loss, one on its decision."
     said = f"{run.title}: an attack on the training loss leaves <b>{100 * last['own_loss_accuracy']:.0f} %</b>"
     if last[ZERO] > 0.01:
-        said += f", and has no gradient at all for {100 * last[ZERO]:.0f} % of those read correctly"
+        said += f", and has no gradient at all for <b>{100 * last[ZERO]:.0f} %</b> of those read correctly"
     return f"{said}. Aimed at the decision, the same attack leaves <b>{100 * last['robust_accuracy']:.0f} %</b>."
 
 
