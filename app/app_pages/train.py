@@ -53,20 +53,25 @@ SHOWN = 3
 
 
 def page() -> None:
-    """The bar, what one can train, two runs, the sweep, and what can be taken away."""
+    """The bar, what one can train, two runs, the sweep, and what can be taken away.
+
+    What comes and goes has a container: whatever stands below would else move, and be seen twice while the page runs.
+    """
     lab = frame.open_page("train", lesson=LESSON, bar=("data", "seed"))
     training = _controls(lab)
     everything = runs.recorded_runs(lab.data) | runs.own_runs(lab.data)
     head = st.container()
-    if training is not None and not lab.lecture:
-        _start_bar(lab, training)
-        jobs.watch(lambda: jobs.boxes("train"), "train", key="train boxes")
-    _systems(lab)
+    with st.container():
+        if training is not None and not lab.lecture:
+            _start_bar(lab, training)
+            jobs.watch(lambda: jobs.boxes("train"), "train", key="train boxes")
+        _systems(lab)
     st.html(KEY)
     left, right = (_side(lab, side, column, everything) for side, column in zip(SIDES, st.columns(2), strict=True))
     with head:
         frame.headline("Train", _headline(everything.get(right)))
-    _sweep(lab, training, everything)
+    with st.container():
+        _sweep(lab, training, everything)
     if not lab.lecture:
         _bring()
     pair = [everything[key] for key in (left, right) if key in everything]

@@ -15,6 +15,13 @@ from tests.browser.visiting import Visit
 PATIENCE = 240_000
 ENDLESS = "train?train_epochs=100&train_width=64&train_defence=adversarial&train_inner_steps=4"  # of minutes
 EPOCHS = "() => [...document.body.innerText.matchAll(/epoch (\\d+) of 100/g)].map(found => Number(found[1]))"
+COUNTED = """text => {
+    const count = () => document.evaluate(`count(//p[.="${text}"])`, document).numberValue;
+    window.most = count();
+    new MutationObserver(() => { window.most = Math.max(window.most, count()); })
+        .observe(document.body, {childList: true, subtree: true});
+}"""
+"""Keep in ``window.most`` how often a paragraph with this text has stood on the page at once."""
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +113,11 @@ def test_trained_attacked_taken_away_and_brought_back(visit: Any, tmp_path: Path
     assert file.name == "digits-my-rbc-s350.safetensors"
     assert zoo.card(file.stem, where=tmp_path)["name"] == "digits-my-rbc-s350"
 
+    tab.page.evaluate(COUNTED, "Bring a system")
     press(tab, "Remove")
     tab.page.get_by_role("button", name="Attack it").wait_for(state="detached", timeout=PATIENCE)
+    settled(tab.page)
+    assert tab.page.evaluate("window.most") == 1, "what stands below a removed system was seen twice"
     tab.page.get_by_text("Bring a system").click()
     bring(tab, file)
     tab.page.get_by_role("button", name="Attack it").wait_for(timeout=PATIENCE)
