@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import reduce
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from torch import Tensor
 
 from lab_ui import shelf
 from lab_ui.frame import Lab
@@ -20,10 +23,14 @@ from tasklab.figures.scene import how
 from tasklab.figures.scene_sweep import Sweep, joined, sweep_each
 from tasklab.figures.scene_walk import Walk, walk
 from tasklab.scenario import ATTACKS, Scenario
+from tasklab.system import System
 from tasklab.tasks import INT, RBC, Task
 
 TOGETHER = ("FGSM", "PGD")
 """Attacks that climb at many ε at once; the others are run for one ε after the other, when somebody asks."""
+
+HANDS = min(4, os.cpu_count() or 1)
+"""Systems that are attacked side by side."""
 
 Found = dict[tuple[str, str], Sweep | str]
 """By system and objective: what was found, or the sentence that says why there is nothing."""
@@ -48,21 +55,22 @@ def answers(
     """
     return each(
         scenario, lambda name, aim: _check(scenario, name, lab.key(name), aim),
-        lambda name, aims: _answer(scenario, name, aims, tuple(stops)),
+        lambda name, aims: _work(scenario, name, aims, tuple(stops)),
         lambda share, name, aim: progress(share, f"{title(lab.key(name))}, aimed at {AIMS[aim]}"),
     )
 
 
 def each(
-    scenario: Scenario, check: Callable[[str, str], object], work: Callable[[str, Sequence[str]], Sequence[Sweep]],
+    scenario: Scenario, check: Callable[[str, str], object],
+    work: Callable[[str, Sequence[str]], Callable[[], Sequence[Sweep]]],
     progress: Callable[[float, str, str], object] = lambda share, name, aim: None,
 ) -> Found:
-    """What work makes of each system under each objective, under several at once where the attack can.
+    """What is made of each system under each objective, under several at once where the attack can.
 
     Args:
         scenario: the systems, the objectives and the attack.
         check: raises an error for a system and an objective that do not go together.
-        work: a sweep for each of a system's objectives.
+        work: what makes a sweep for each of a system's objectives; it runs beside others, and asks nothing of the page.
         progress: called with the share done, before each system and objective.
     """
     found: Found = {}
@@ -71,21 +79,28 @@ def each(
     groups = [(name, aims) for name in scenario.systems if aims]
     if scenario.attack not in TOGETHER:
         groups = [(name, (aim,)) for name, aim in pairs]
-    for place, (name, some) in enumerate(groups):
-        st.session_state.get("here")  # a run that has been overtaken by another ends at a look at the session's state
-        progress(place / len(groups), name, some[0])
-        good = []
-        for aim in some:
+    hands = ThreadPoolExecutor(HANDS, "attack")
+    at_work: list[tuple[str, list[str], Future[Sequence[Sweep]]]] = []
+    try:
+        for name, some in groups:
+            good = []
+            for aim in some:
+                try:
+                    check(name, aim)
+                    good.append(aim)
+                except (ValueError, OSError) as error:
+                    found[name, aim] = str(error)
+            if good:
+                at_work.append((name, good, hands.submit(work(name, good))))
+        for place, (name, good, made) in enumerate(at_work):
+            st.session_state.get("here")  # a run overtaken by another ends at a look at the session's state
+            progress(place / len(at_work), name, good[0])
             try:
-                check(name, aim)
-                good.append(aim)
-            except (ValueError, OSError) as error:
-                found[name, aim] = str(error)
-        if good:
-            try:
-                found |= {(name, aim): one for aim, one in zip(good, work(name, good), strict=True)}
+                found |= {(name, aim): one for aim, one in zip(good, made.result(), strict=True)}
             except ValueError as error:
                 found |= {(name, aim): str(error) for aim in good}
+    finally:
+        hands.shutdown(wait=False, cancel_futures=True)
     return {pair: found[pair] for pair in pairs}
 
 
@@ -162,26 +177,31 @@ def _check(scenario: Scenario, name: str, key: str, aim: str) -> None:
         raise Refused("The target is the picture's own class. Choose another target.")
 
 
-def _answer(scenario: Scenario, name: str, aims: Sequence[str], stops: tuple[float, ...]) -> list[Sweep]:
+def _work(
+    scenario: Scenario, name: str, aims: Sequence[str], stops: tuple[float, ...]
+) -> Callable[[], list[Sweep]]:
     settings = dataclasses.replace(scenario.settings(aims[0]), eps=0.0)  # results are kept for every ε alike
     missing = tuple(stop for stop in (0.0, scenario.eps) if stop not in stops)
-    found = [
-        _sweeps(name, shelf.stamp(name), scenario.data, scenario.image, settings, tuple(aims), scenario.target, part)
-        for part in (stops, missing) if part
-    ]
-    return [reduce(joined, of_one) for of_one in zip(*found, strict=True)]
+    stamp, system, images = shelf.stamp(name), shelf.system(name), shelf.test_set(scenario.data)
+    assert images is not None
+    x, y = images.x(scenario.image), images.labels[scenario.image : scenario.image + 1]
+
+    def made() -> list[Sweep]:
+        found = [_sweeps(name, stamp, scenario.data, scenario.image, settings, tuple(aims), scenario.target, part,
+                         system, x, y) for part in (stops, missing) if part]
+        return [reduce(joined, of_one) for of_one in zip(*found, strict=True)]
+
+    return made
 
 
 @st.cache_resource(max_entries=400, show_spinner=False, hash_funcs=HASH)
 def _sweeps(
     name: str, stamp: str, dataset: str, index: int, settings: Settings, aims: tuple[str, ...], target: int | None,
-    stops: tuple[float, ...],
+    stops: tuple[float, ...], _system: System, _x: Tensor, _y: Tensor,
 ) -> list[Sweep]:
     """A sweep for each aim; shared, so never to be altered."""
-    system, images = shelf.system(name), shelf.test_set(dataset)
-    assert images is not None
-    x, y = images.x(index), images.labels[index : index + 1]
-    return sweep_each(system, x, y, settings, aims, stops, target=None if target is None else y.new_tensor([target]))
+    wanted = None if target is None else _y.new_tensor([target])
+    return sweep_each(_system, _x, _y, settings, aims, stops, target=wanted)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False, hash_funcs=HASH)

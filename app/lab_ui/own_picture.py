@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -23,6 +24,7 @@ from tasklab.data import DATASETS, draw_strokes, read_picture
 from tasklab.data.info import radii_of
 from tasklab.figures.scene_sweep import Sweep, sweep_each
 from tasklab.scenario import Scenario
+from tasklab.system import System
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,10 +144,10 @@ def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str])
         if scenario.target == label:
             raise ValueError("The target is the picture's own class. Choose another target.")
 
-    def work(name: str, aims: Sequence[str]) -> list[Sweep]:
+    def work(name: str, aims: Sequence[str]) -> Callable[[], list[Sweep]]:
         settings = dataclasses.replace(scenario.settings(aims[0]), eps=0.0)  # kept for every ε alike
-        return _sweeps(name, shelf.stamp(name), x.numpy().tobytes(), tuple(x.shape), label, settings, tuple(aims),
-                       scenario.target, tuple(sorted(stops)))
+        return partial(_sweeps, name, shelf.stamp(name), x.numpy().tobytes(), tuple(x.shape), label, settings,
+                       tuple(aims), scenario.target, tuple(sorted(stops)), shelf.system(name))
 
     return each(scenario, fits, work)
 
@@ -153,11 +155,11 @@ def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str])
 @st.cache_data(max_entries=400, show_spinner=False, hash_funcs=HASH)
 def _sweeps(
     name: str, stamp: str, pixels: bytes, shape: tuple[int, ...], label: int, settings: Settings,
-    aims: tuple[str, ...], target: int | None, stops: tuple[float, ...],
+    aims: tuple[str, ...], target: int | None, stops: tuple[float, ...], _system: System,
 ) -> list[Sweep]:
     x = torch.frombuffer(bytearray(pixels), dtype=torch.float32).reshape(shape)
     wanted = None if target is None else torch.tensor([target])
-    return sweep_each(shelf.system(name), x, torch.tensor([label]), settings, aims, stops, target=wanted)
+    return sweep_each(_system, x, torch.tensor([label]), settings, aims, stops, target=wanted)
 
 
 STYLE = """
