@@ -7,9 +7,8 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import streamlit as st
 from torch import Tensor
 
@@ -25,6 +24,9 @@ from tasklab.figures.scene_walk import Walk, walk
 from tasklab.scenario import ATTACKS, Scenario
 from tasklab.system import System
 from tasklab.tasks import INT, RBC, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TOGETHER = ("FGSM", "PGD")
 """Attacks that climb at many ε at once; the others are run for one ε after the other, when somebody asks."""
@@ -132,6 +134,8 @@ def words(found: Found, lab: Lab) -> dict[str, Any]:
 
 def table(found: Found) -> pd.DataFrame:
     """Every number of the page: one row for each system, aim and ε; label −1 is None."""
+    import pandas as pd  # a quarter of a second, which the first page of a server need not wait
+
     rows = [
         {"system": name, "objective": aim, "eps": stop, "label": one.label, "decoded_before": one.clean_decoded,
          "decoded": int(one.decoded[k]), "margin_before": one.clean_margin, "margin": float(one.margins[k]),

@@ -1,4 +1,7 @@
-"""Live parts of pages: what is dragged, scrubbed or played in the browser, with the server asked once per picture."""
+"""Live parts of pages: what is dragged, scrubbed or played in the browser, with the server asked once per picture.
+
+Their data are sent in a list: in a mapping, streamlit looks for tables, and imports pandas for it, on a first page.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ ROOT = '<div class="tl"></div>\n'
 STYLE = stylesheet() + "\n.tl { --tl-top: 3.75rem; }  /* under the app's own header */\n"
 
 SCENE = """
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".tl");
   root.live ??= new Scene(root);
   root.live.onEps = (eps) => setTriggerValue("eps", eps);
@@ -29,7 +32,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 """
 
 PLAYER = """
-export default function ({ data, parentElement }) {
+export default function ({ data: [data], parentElement }) {
   const root = parentElement.querySelector(".tl");
   root.live ??= new Player(root);
   root.live.update(data);
@@ -71,7 +74,7 @@ def scene(
         if on_finer is not None and (wish := word_from(key, "finer")) is not None:
             on_finer(str(wish))
 
-    _scene(key=key, data=data, on_eps_change=rested, on_finer_change=finer)
+    _scene(key=key, data=[data], on_eps_change=rested, on_finer_change=finer)
 
 
 def player(data: dict[str, Any], *, key: str) -> None:
@@ -81,7 +84,7 @@ def player(data: dict[str, Any], *, key: str) -> None:
         data: of `tasklab.figures.scene_walk.walk_data`.
         key: of the component.
     """
-    _player(key=key, data=data)
+    _player(key=key, data=[data])
 
 
 def strip(images: ImageSet, places: Sequence[int], chosen: int, *, key: str, on_pick: Callable[[int], None]) -> None:
@@ -104,7 +107,7 @@ def strip(images: ImageSet, places: Sequence[int], chosen: int, *, key: str, on_
         "shape": list(images.shape), "pixels": base64.b64encode(pixels.numpy().tobytes()).decode(), "chosen": chosen,
         "places": list(places), "names": [images.classes[int(images.labels[place])] for place in places],
     }
-    _strip(key=key, data=data, on_pick_change=picked)
+    _strip(key=key, data=[data], on_pick_change=picked)
 
 
 def codecs(data: dict[str, Any], *, key: str, on_outputs: Callable[[Any], None]) -> None:
@@ -120,4 +123,4 @@ def codecs(data: dict[str, Any], *, key: str, on_outputs: Callable[[Any], None])
         if (outputs := word_from(key, "outputs")) is not None:
             on_outputs(outputs)
 
-    _codecs(key=key, data=data, on_outputs_change=rested)
+    _codecs(key=key, data=[data], on_outputs_change=rested)

@@ -39,6 +39,7 @@ def wait() -> None:
 def _later() -> None:
     time.sleep(PAUSE)
     _load()
+    importlib.import_module("pandas")  # for tables, which come when they are asked for
 
 
 def _load() -> None:

@@ -12,7 +12,8 @@ def shipped(at: AppTest, name: str) -> dict[str, Any] | None:
     """The data of the one component of that name on the page; None where there is none."""
     found = [e.proto for e in at.main.get("bidi_component") if e.proto.component_name == f"tasklab_{name}"]
     assert len(found) <= 1
-    return json.loads(found[0].json) if found else None
+    told = json.loads(found[0].json) if found else None
+    return told[0] if isinstance(told, list) else told
 
 
 def cells(scene: dict[str, Any] | None) -> list[tuple[str, dict[str, Any]]]:

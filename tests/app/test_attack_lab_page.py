@@ -6,6 +6,8 @@ import contextlib
 import doctest
 import io
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -334,3 +336,13 @@ def test_words() -> None:
 
     assert doctest.testmod(lab_ui.words).failed == 0
     assert set(lab_ui.words.AIMS) == set(lab_ui.words.AIM_NOTES) == set(AIMS)
+
+
+def test_the_first_page_of_a_server_does_not_wait_for_pandas() -> None:
+    code = ("import sys; from streamlit.testing.v1 import AppTest\n"
+            f"at = AppTest.from_file({str(APP)!r}, default_timeout=120).switch_page('app_pages/attack_lab.py')\n"
+            "sys.modules['pandas'] = None\n"
+            "at.run()\n"
+            "print([error.message for error in at.exception], len(at.main.get('bidi_component')))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
+    assert done.stdout == "[] 3\n"

@@ -222,7 +222,7 @@ class Lesson {
   }
 }
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data: [data], parentElement, setStateValue }) {
   const root = parentElement.querySelector(".tl");
   root.live ??= new Lesson(root);
   root.live.onRest = (outputs) => setStateValue("outputs", outputs);

@@ -1,6 +1,6 @@
 // A strip of small pictures, each a button.
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".tl"), told = data.places.join() + data.pixels.length;
   if (root.told !== told) {
     root.told = told;
