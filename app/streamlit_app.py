@@ -9,7 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread answer
 
 import streamlit as st
 
-from lab_ui.warming import wait, warm
+from lab_ui.warming import keep, wait, warm
 from tasklab.course import PAGES, notebook_of
 
 st.set_page_config(page_title="tasklab", page_icon="🎯", layout="wide")
@@ -23,3 +23,4 @@ if page.url_path:  # all but Start
     wait()
 page.run()
 warm()  # after the page, which is not to wait for it
+keep()

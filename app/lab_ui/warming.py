@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
+import sys
 import threading
 import time
 
@@ -18,6 +20,8 @@ _word = st.components.v2.component(  # a component: what shows them is fetched w
 
 
 _ready = threading.Event()
+_kept = 0
+"""Modules there were when `keep` last did its work."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -34,6 +38,18 @@ def wait() -> None:
             _word(key="warming")
         _load()
         place.empty()
+
+
+def keep() -> None:
+    """Once modules have come by the hundred, take all there is out of the collector's way.
+
+    Streamlit collects after each run, and a walk through the half a million objects of torch and plotly holds every
+    thread for a quarter of a second.
+    """
+    global _kept
+    if len(sys.modules) >= _kept + 100:
+        gc.freeze()
+        _kept = len(sys.modules)
 
 
 def _later() -> None:
