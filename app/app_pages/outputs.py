@@ -204,7 +204,7 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
         return
     st.html('<div class="lab-aim"><h2>What S does</h2></div>')
     if not frame.predict("outputs", "The same system, trained with several S: every bit is pushed S away from 0. Under "
-                         "an attack aimed at the decision margin …", GUESSES):
+                         "an attack aimed at the decision margin\u00a0…", GUESSES):
         return
     aims = ("train", "margin")
     try:

@@ -5,6 +5,7 @@ Another ε and another picture are asked for on each data set that is there, MNI
 
 from __future__ import annotations
 
+import base64
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -103,6 +104,28 @@ class Line:
                 f"{len(self.took)} | {held} |")
 
 
+class Wire:
+    """What goes between a page and its server, with the times at which the browser's network saw it."""
+
+    def __init__(self, page: Any) -> None:
+        self._sent: list[float] = []
+        self._came: list[tuple[float, bytes]] = []
+        session = page.context.new_cdp_session(page)
+        session.on("Network.webSocketFrameSent", lambda event: self._sent.append(event["timestamp"]))
+        session.on("Network.webSocketFrameReceived", lambda event: self._came.append(
+            (event["timestamp"], base64.b64decode(event["response"]["payloadData"]))))
+        session.send("Network.enable")
+
+    def clear(self) -> None:
+        """Forget what went before."""
+        self._sent.clear()
+        self._came.clear()
+
+    def answered(self, name: str) -> float:
+        """Milliseconds from the first word to the server to the first of its messages that has a component's name."""
+        return 1000 * (next(at for at, message in self._came if name.encode() in message) - self._sent[0])
+
+
 def percentile(values: Sequence[float], percent: float) -> float:
     """The smallest value that so many percent of all do not exceed.
 
@@ -142,17 +165,21 @@ def measure(repeats: int) -> list[Line]:
         for dataset in filter(data.available, ("digits", "mnist", "cifar10")):
             radii = data.DATASETS[dataset].radii
             tab = Visit(browser, f"{address}/attack_lab?data={dataset}&eps=0")
+            wire = Wire(tab.page)
             steps = round(radii.most * radii.per)  # of the control
             for what, act, times in (
                 ("another ε", partial(_slider(tab.page).press, "ArrowRight"), min(repeats, steps)),
                 ("another picture", another_picture(tab.page).click, repeats),
             ):
-                pairs = []
+                pairs, served = [], []
                 for _ in range(times):
                     tab.page.wait_for_function(MANY_STOPS)
+                    wire.clear()
                     pairs.append(watched(tab.page, act, SCENE["eps" if what == "another ε" else "picture"]))
+                    served.append(wire.answered("tasklab_scene"))
                 what += f", {dataset}"
                 lines.append(Line(what=f"{what}, to the scene", budget=400, took=[seen for seen, _ in pairs]))
+                lines.append(Line(what=f"{what}, of which server", budget=60, took=served))
                 lines.append(Line(what=f"{what}, to the whole page at rest", budget=None,
                                   took=[rest for _, rest in pairs]))
             tab.close()
