@@ -83,8 +83,7 @@ def _train(chosen: tuple[Plane, ...], going: bool) -> None:
     mine = [runs[each] for each in chosen if each in runs]
     if going:
         for run in mine:
-            if not run.done:
-                run.advance()
+            run.advance()
         if all(run.done for run in mine):
             st.rerun()
     share = min(run.step / run.steps for run in mine)

@@ -63,16 +63,25 @@ class Plane:
 
 
 class Training:
-    """One run that goes on bit by bit, and stops when nobody asks for more."""
+    """One run that goes on bit by bit, and stops when nobody asks for more.
+
+    A run of the page that another has overtaken may still be at it: each waits for the other.
+    """
 
     def __init__(self, plane: Plane) -> None:
         self.plane, self.system, self.trouble = plane, plane.fresh(), ""
         self._events: Generator[TrainingEvent, None, None] = fit(self.system, plane.points, plane.recipe)
         self.step, self.steps = 0, plane.epochs * (plane.n // plane.recipe.batch_size)
         self.done = False
+        self._lock = threading.Lock()
 
     def advance(self) -> None:
         """Train until the next picture is due; a finished system goes onto the shelf."""
+        with self._lock:
+            if not self.done:
+                self._advance()
+
+    def _advance(self) -> None:
         began, due = time.perf_counter(), self.step + max(1, self.steps // FRAMES)
         try:
             while self.step < due and time.perf_counter() - began < PATIENCE:
@@ -86,8 +95,10 @@ class Training:
             _shelf().put(self.plane, self.system)
 
     def stop(self) -> None:
-        """Let go of it."""
-        self._events.close()
+        """Let go of it; what is half trained goes nowhere."""
+        with self._lock:
+            self._events.close()
+            self.done = True
 
 
 class _Shelf:

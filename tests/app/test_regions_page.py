@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,45 @@ def test_a_run_in_bits_ends_where_one_in_whole_does() -> None:
         pass
     for one, other in zip(run.system.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("act", ["advance", "stop"])
+def test_a_run_of_the_page_that_is_overtaken_leaves_the_training_whole(
+    monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    began, goes_on, errors = threading.Event(), threading.Event(), list[BaseException]()
+
+    def slow(*given: Any) -> Iterator[None]:
+        for _ in range(2):
+            began.set()
+            assert goes_on.wait(60)
+            yield
+
+    def watched(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except ValueError as error:
+            errors.append(error)
+
+    monkeypatch.setattr(planes, "fit", slow)
+    monkeypatch.setattr(planes, "PATIENCE", 60.0)
+    planes._shelf.clear()
+    plane = Plane(data="moons", n=50, noise=0.03, seed=0, epochs=5, task=make_task("tra", num_classes=2))
+    run = Training(plane)
+    overtaken = threading.Thread(target=watched, args=(run.advance,))
+    overtaken.start()
+    assert began.wait(60)
+    other = threading.Thread(target=watched, args=(getattr(run, act),))
+    other.start()
+    other.join(0.2)  # it waits, or has failed by now
+    goes_on.set()
+    overtaken.join()
+    other.join()
+    assert not errors and run.done
+    run.advance()
+    assert planes.trained(plane) is run.system, "what it was about to finish is kept"
+    planes.forget((plane,))
+    let_go = Training(plane)
+    let_go.stop()
+    let_go.advance()
+    assert planes.trained(plane) is None, "half trained"
