@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from tasklab.models.folding import fold_batchnorm, pool_before_relu
-from tasklab.models.network import Network
+from tasklab.models.network import Network, own_draws
 from tasklab.models.rewiring import rewire
 
 _log = logging.getLogger(__name__)
@@ -164,8 +164,7 @@ def probe(network: nn.Module, x: Tensor) -> Plan:
     shapes = tuple(tuple(p.shape) for p in network.parameters())
     key = (layers, shapes, tuple(x.shape[1:]), str(x.device), torch.get_num_threads())
     if key not in _chosen:
-        devices = [x.device] if x.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices), torch.inference_mode(False), torch.enable_grad():
+        with own_draws(x.device), torch.inference_mode(False), torch.enable_grad():
             _chosen[key] = _measure(network, x[:LIGHT_ROWS].detach().clone())
     return _chosen[key]
 

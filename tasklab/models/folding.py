@@ -8,9 +8,10 @@ flow on the data), its children are tried one by one; what cannot be traced at a
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -20,6 +21,9 @@ from tasklab.models.small import ChannelsLast
 
 _TRANSPARENT = (nn.Identity, ChannelsLast)
 _log = logging.getLogger(__name__)
+
+_tracing = threading.Lock()
+"""Held while torch.fx traces: it then stands between every network of the process and its call."""
 
 _CONVS: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv1d: nn.BatchNorm1d,
@@ -95,7 +99,21 @@ def _pairs(network: nn.Module, wanted: Callable[[nn.Module, nn.Module], bool]) -
 
 
 class _Tracer(fx.Tracer):
-    """A tracer that sees the transparent layers as layers."""
+    """A tracer that sees the transparent layers as layers, and lets what other threads call pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        here = threading.get_ident() == self._thread
+        return super().call_module(m, forward, args, kwargs) if here else forward(*args, **kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        here = threading.get_ident() == self._thread
+        return super().getattr(attr, attr_val, parameter_proxy_cache) if here else attr_val
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, _TRANSPARENT) or super().is_leaf_module(m, module_qualified_name)
@@ -113,7 +131,8 @@ def _edges(module: nn.Module, prefix: str) -> list[tuple[str, str]]:
     if not any(True for _ in module.children()):
         return []
     try:
-        graph = _Tracer().trace(module)
+        with _tracing:
+            graph = _Tracer().trace(module)
     except Exception as reason:  # a tracer can meet any error of the module's own code
         _log.debug("%s is not traceable (%s); trying its children", prefix or "the network", reason)
         return [edge for name, child in module.named_children() for edge in _edges(child, f"{prefix}{name}.")]

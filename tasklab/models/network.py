@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
@@ -15,6 +16,8 @@ from tasklab.models.registry import ARCHITECTURES
 from tasklab.models.spec import NetworkSpec
 
 CPU = torch.device("cpu")
+
+_drawing = threading.RLock()
 
 
 class Normalise(nn.Module):
@@ -163,12 +166,21 @@ def build_network(spec: NetworkSpec, seed: int | None = None) -> Network:
 
 @contextmanager
 def seeded(seed: int, device: torch.device = CPU) -> Iterator[None]:
-    """Seed torch's generator of this device for the block, and no other's; the state before comes back after it."""
-    on_gpu = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if on_gpu else []):
-        if on_gpu:
+    """Seed torch's generator of this device for the block, and no other's; see `own_draws`."""
+    with own_draws(device):
+        if device.type == "cuda":
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
         else:
             torch.default_generator.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def own_draws(device: torch.device = CPU) -> Iterator[None]:
+    """Give the state of torch's generators, the CPU's and this device's, back after the block.
+
+    All threads draw from the same ones: such blocks of several threads come one after the other.
+    """
+    with _drawing, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 
 import pytest
 import torch
@@ -200,6 +201,36 @@ def test_batchnorm_that_cannot_be_folded_is_left() -> None:
 def test_folding_sees_through_layers_that_change_nothing() -> None:
     net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Identity(), nn.Identity(), nn.BatchNorm2d(2)).eval()
     assert fold_batchnorm(net) == 1
+
+
+def test_folding_leaves_the_networks_of_other_threads_alone(make_network) -> None:
+    """torch.fx stands between all networks and their calls while it traces one, and two that trace leave it there."""
+    began, goes_on = threading.Event(), threading.Event()
+
+    class Slow(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            began.set()
+            assert goes_on.wait(60)
+            return super().forward(x)
+
+    def slow() -> nn.Module:
+        return Slow(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)).eval()
+
+    network, module_call = make_network("small_cnn"), nn.Module.__call__
+    x = batch(network)
+    expected, folded = grad(network, x), []
+    threads = [threading.Thread(target=lambda: folded.append(fold_batchnorm(slow()))) for _ in range(2)]
+    for each in threads:
+        each.start()
+    assert began.wait(60)
+    try:
+        found = grad(network, x)
+    finally:
+        goes_on.set()
+        for each in threads:
+            each.join()
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+    assert folded == [1, 1] and nn.Module.__call__ is module_call
 
 
 def test_pool_before_relu_keeps_outputs_and_gradients_exactly() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasklab.models import ARCHITECTURES, ContrastStretch, Head, Network, NetworkSpec, build_network
+from tasklab.models.network import seeded
 
 
 def make_spec(arch: str = "small_cnn", shape: tuple[int, ...] | None = None, **settings: object) -> NetworkSpec:
@@ -84,6 +86,27 @@ def test_same_seed_same_weights_and_the_global_state_is_untouched() -> None:
     unseeded = build_network(make_spec()).state_dict()
     torch.manual_seed(5)
     assert torch.equal(unseeded["trunk.0.weight"], build_network(make_spec()).state_dict()["trunk.0.weight"])
+
+
+def test_a_seed_is_one_threads_alone() -> None:
+    with seeded(3):
+        alone = torch.rand(2, 4)
+    found, inside, goes_on = [], threading.Event(), threading.Event()
+
+    def other() -> None:
+        with seeded(5):
+            inside.set()
+            assert goes_on.wait(60)
+
+    between, before = threading.Thread(target=other), torch.get_rng_state()
+    with seeded(3):
+        found.append(torch.rand(4))
+        between.start()
+        inside.wait(0.2)  # in vain: it waits
+        found.append(torch.rand(4))
+    goes_on.set()
+    between.join()
+    assert torch.equal(torch.stack(found), alone) and torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 9, 11)])
