@@ -51,7 +51,8 @@ def page() -> None:
             frame.headline("Feature map", f"There is no map of {html.escape(called)}.")
             st.info(str(error))
         return
-    view, formed = View(name=name, called=called, kind=kind, points=points, forming=forming), forming.map is not None
+    view = View(name=name, called=called, kind=kind, points=points, forming=forming, map=forming.map)
+    formed = view.map is not None
     with head:
         frame.headline("Feature map", map_views.lead(kind))
     with right:

@@ -23,7 +23,7 @@ from lab_ui.words import AIMS, HELP
 from tasklab import figures
 from tasklab.codecs import Interval
 from tasklab.data.radii import eps_said
-from tasklab.embedding import PCA, TSNE
+from tasklab.embedding import PCA, TSNE, Map
 from tasklab.evaluation.outcomes import outcomes
 from tasklab.figures import LOOKS, Landed, Stops
 from tasklab.figures.describing import with_article
@@ -55,7 +55,8 @@ class View:
         name, called: of the system.
         kind: ``"t-SNE"``, ``"PCA"`` or ``"Outputs"``.
         points: what is mapped.
-        forming: the map.
+        forming: the map on its way.
+        map: once it was finished, as this run of the page began; None before.
         one: the attack on the scenario's picture.
         many: the attack on the first n.
     """
@@ -65,6 +66,7 @@ class View:
     kind: str
     points: Points
     forming: Forming
+    map: Map | None
     one: Batch | None = None
     many: Batch | None = None
 
@@ -91,7 +93,7 @@ class View:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _placed(map_key: str, batch_key: str, _view: View, _batch: Batch) -> NDArray[np.float64]:
-    found = _view.forming.map
+    found = _view.map
     values = _batch.features if space(_view.kind) == "features" else _batch.iterates
     assert found is not None and values is not None
     there = [row for row in _batch.rows if row < len(found)]
@@ -120,22 +122,22 @@ def draw(lab: Lab, view: View) -> None:
     """The map, on its way or finished."""
     forming, classes, points = view.forming, lab.pictures.classes, view.points
     n = len(points.labels)
-    if forming.map is None:
+    if view.map is None:
         now = forming.frames[-1] if forming.frames else _first_look(lab, view)
         said = f"iteration {forming.iteration} of {forming.total}" if forming.total else "looking for neighbours …"
     else:
-        now = forming.map.positions
+        now = view.map.positions
         said = f"{view.kind} of {n} pictures"
     stops, moves = _stops(view), _moves(view)
     what = "outputs" if view.kind == "Outputs" else f"{view.kind} of the features"
     alt = f"{view.called}, {what}, {n} pictures"
-    if forming.map is not None:
+    if view.map is not None:
         alt = figures.describe_map(alt, points.labels, classes, landed=_landed(moves), stops=stops,
                                    accuracy=forming.accuracy)
     living_map(
         now, points.labels, classes, points.decoded, key="feature_map_living", alt=alt, said=said,
-        name=view.key, frames=forming.frames if forming.map is not None and isinstance(forming.settings, TSNE) else (),
-        forming=None if forming.map is not None else max(0, len(forming.frames) - 1), moves=moves, stops=stops,
+        name=view.key, frames=forming.frames if view.map is not None and isinstance(forming.settings, TSNE) else (),
+        forming=None if view.map is not None else max(0, len(forming.frames) - 1), moves=moves, stops=stops,
         line=view.line, height=760 if lab.lecture else 540, on_pick=_keep, on_open=_open,
     )
 
@@ -143,14 +145,14 @@ def draw(lab: Lab, view: View) -> None:
 def quality(view: View) -> None:
     """How far the map may be believed."""
     forming, words = view.forming, ""
-    if forming.map is None:
+    if view.map is None:
         words = "The map is forming. It began as PCA; now neighbours find each other."
     else:
         words = f"<b>{100 * forming.accuracy:.0f} %</b> lie among pictures of their own class."
         if view.kind == "t-SNE":
             words += f" Trustworthiness {forming.trust:.2f} of 1: who is near here is near in the network."
-        elif forming.map.explained is not None and forming.map.width > 1:
-            words += f" The plane holds {100 * sum(forming.map.explained):.0f} % of the spread."
+        elif view.map.explained is not None and view.map.width > 1:
+            words += f" The plane holds {100 * sum(view.map.explained):.0f} % of the spread."
     st.html(f'<p class="lab-lesson">{words}</p>')
 
 
@@ -224,7 +226,7 @@ def picked(lab: Lab, scenario: Scenario, view: View) -> None:
 
 def table(view: View) -> pd.DataFrame:
     """One row for each picture; −1 is None."""
-    found, points = view.forming.map, view.points
+    found, points = view.map, view.points
     assert found is not None
     columns = {"picture": range(len(points.labels)), "label": points.labels, "decoded": points.decoded,
                "x": found.positions[:, 0], "y": found.positions[:, 1]}
@@ -245,7 +247,7 @@ class Whole:
 
     def __call__(self) -> str:
         view, moves = self.view, _moves(self.view)
-        found = view.forming.map
+        found = view.map
         assert found is not None
         landed = _landed(moves)
         figure = figures.feature_map(found.positions, view.points.labels, self.classes, decoded=view.points.decoded,

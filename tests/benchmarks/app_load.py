@@ -1,7 +1,8 @@
 """A room at once: ``python -m tests.benchmarks.app_load [sessions] [trainings] [rounds]``.
 
 So many visitors, each a browser context of its own, take another picture in the attack lab, drag ε and scrub PGD in the
-browser; some train at the same time. Prints medians and p95 of a round, the server's memory, and what went wrong.
+browser; some train at the same time, and two attack many pictures at once under another seed, on pages of their own.
+Prints medians and p95 of a round, the server's memory, and what went wrong.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def main(sessions: str = "10", trainings: str = "3", rounds: str = "5") -> None:
     with tempfile.TemporaryDirectory() as folder, serving(TASKLAB_JOBS=folder) as address, browsing() as browser:
         trainers = [Visit(browser, f"{address}/train") for _ in range(int(trainings))]
         visitors = [Visit(browser, f"{address}/attack_lab?image={20 + k}") for k in range(int(sessions))]
+        others = [Visit(browser, f"{address}/{slug}") for slug in ("outputs", "transfer")]
         alone = resident(address)
         for tab in trainers:
             tab.page.get_by_role("button", name="▶ Train").click()
@@ -31,6 +33,8 @@ def main(sessions: str = "10", trainings: str = "3", rounds: str = "5") -> None:
         for turn in range(int(rounds)):
             for tab in visitors:
                 tab.page.evaluate(STOPWATCH, SCENE["picture"])
+            for tab in others:
+                tab.page.get_by_test_id("stNumberInputStepUp").first.click()  # of the seed
             for tab in visitors:  # all at once, then everybody waits
                 another_picture(tab.page).click()
             took += [tab.page.evaluate("labTook") for tab in visitors]
@@ -38,12 +42,16 @@ def main(sessions: str = "10", trainings: str = "3", rounds: str = "5") -> None:
                 ticks += visitors[turn % len(visitors)].page.evaluate(DRAG % part)
         for tab in trainers:
             tab.page.get_by_role("button", name="Attack it").first.wait_for()
-        errors = [error for tab in (*visitors, *trainers) for error in tab.errors]
+        everybody = (*visitors, *trainers, *others)
+        for tab in everybody:
+            settled(tab.page)
+        errors = [error for tab in everybody for error in tab.errors]
+        errors += [text for tab in everybody for text in tab.page.get_by_test_id("stException").all_inner_texts()]
         own = [_own(tab.page, address) for tab in (*trainers, visitors[0])]
         lines = [
             "| what | median | p95 | n |",
             "| --- | ---: | ---: | ---: |",
-            *(f"| another picture to {what}, {sessions} at once, {trainings} trainings, ms | "
+            *(f"| another picture to {what}, {sessions} at once, {trainings} trainings, 2 batches, ms | "
               f"{statistics.median(column):,.0f} | {percentile(column, 95):,.0f} | {len(column)} |"
               for what, column in zip(("the scene", "rest"), zip(*took, strict=True), strict=True)),
             f"| tick of a drag or scrub, ms | {statistics.median(ticks):,.1f} | {percentile(ticks, 95):,.1f} | "
