@@ -84,6 +84,7 @@ def _train(chosen: tuple[Plane, ...], going: bool) -> None:
     if going:
         for run in mine:
             run.advance()
+            frame.give_way()
         if all(run.done for run in mine):
             st.rerun()
     share = min(run.step / run.steps for run in mine)

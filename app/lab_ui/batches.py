@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lab_ui import shelf
 from lab_ui.answers import Refused, check
+from lab_ui.frame import give_way
 from tasklab.attacks import PGD, AttackResult, Settings, stream
 from tasklab.attacks.objectives import as_objective
 from tasklab.data import ImageSet
@@ -127,6 +128,7 @@ def _attacked(
         except StopIteration as stop:
             result: AttackResult = stop.value
             break
+        give_way()
         if wanted:
             now[event.example] = event.images
             if event.index in wanted:

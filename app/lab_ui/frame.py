@@ -122,6 +122,11 @@ def open_page(
                seed=seed)
 
 
+def give_way() -> None:
+    """End this run of the page here if its visitor has asked for something else; long work asks now and then."""
+    st.session_state.get("here")  # streamlit ends a run at any look at the session's state
+
+
 def leave_for(slug: str, values: Mapping[str, Any] | None = None) -> None:
     """Go to another page with these widgets' values; to be called in a callback, before any widget is drawn.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from lab_ui import shelf
+from lab_ui.frame import give_way
 from lab_ui.pictures import chip, image_tag
 from lab_ui.words import read, title
 from tasklab.attacks import Settings
@@ -78,7 +79,7 @@ _HASHES = dict.fromkeys(ATTACKS.values(), repr)
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_HASHES)
 def _threat(name: str, stamp: str, dataset: str, n: int, settings: Settings) -> Threat:
     test = _first(dataset, n)
-    return find_threat(name, shelf.system(name), test.x(), test.labels, settings)
+    return find_threat(name, shelf.system(name), test.x(), test.labels, settings, progress=lambda _: give_way())
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=_HASHES)

@@ -19,9 +19,10 @@ from streamlit.runtime.state import SessionState, session_state_proxy
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest
 
-from lab_ui import answers, warming
+from lab_ui import answers, batches, transfers, warming
 from tasklab import data, zoo
 from tasklab.attacks import OBJECTIVES
+from tasklab.attacks.rows import Rows
 from tasklab.scenario import ATTACKS, Scenario
 from tests.app.live_parts import cells, refusals, shipped, snippet, stop
 from tests.systems import KEYS, small_zoo
@@ -155,6 +156,35 @@ def test_a_run_that_was_overtaken_begins_no_further_system(monkeypatch: pytest.M
         if each.name.startswith("attack"):
             each.join()
     assert worked in ([*Scenario().systems[:1]], [*Scenario().systems[:2]]) and len(Scenario().systems) > 2
+
+
+@pytest.mark.parametrize("work", [
+    pytest.param(lambda scenario: batches.attacked(scenario, "digits-tra", "TRA", range(50)), id="outputs"),
+    pytest.param(lambda scenario: transfers.find(scenario, "margin", lambda share, words: None), id="transfer"),
+])
+def test_an_attack_on_many_pictures_gives_way_before_its_end(
+    monkeypatch: pytest.MonkeyPatch, work: Callable[[Scenario], object]
+) -> None:
+    class Overtaken(Exception):
+        """What streamlit ends a run with."""
+
+    steps: list[int] = []
+    climb = Rows.climb
+
+    def counted(rows: Rows, x: torch.Tensor) -> Any:
+        steps.append(len(rows))
+        return climb(rows, x)
+
+    def overtaken() -> None:
+        if len(steps) == 3:
+            raise Overtaken
+
+    monkeypatch.setattr(Rows, "climb", counted)
+    monkeypatch.setattr(session_state_proxy, "get_session_state", lambda: SafeSessionState(SessionState(), overtaken))
+    scenario = Scenario(systems=("digits-tra",), objectives=("margin",), n=50, seed=31, keep="last")
+    with pytest.raises(Overtaken):
+        work(scenario)
+    assert len(steps) == 3 < scenario.steps
 
 
 def test_the_word_about_torch_leaves_everything_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
