@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import streamlit as st
 from torch import Tensor
 
 from lab_ui import shelf
-from lab_ui.frame import Lab, give_way
+from lab_ui.frame import Lab, awaited, give_way
 from lab_ui.words import AIM_NOTES, AIMS, HELP, title
 from tasklab.attacks import OBJECTIVES, Settings
 from tasklab.data.radii import eps_said
@@ -33,9 +33,6 @@ TOGETHER = ("FGSM", "PGD")
 
 HANDS = min(4, os.cpu_count() or 1)
 """Systems that are attacked side by side."""
-
-GLANCE = 0.03
-"""Seconds between two looks at whether the visitor has asked for something else."""
 
 Found = dict[tuple[str, str], Sweep | str]
 """By system and objective: what was found, or the sentence that says why there is nothing."""
@@ -100,10 +97,8 @@ def each(
         for place, (name, good, made) in enumerate(at_work):
             progress(place / len(at_work), name, good[0])
             give_way()
-            while not wait([made], GLANCE).done:
-                give_way()
             try:
-                found |= {(name, aim): one for aim, one in zip(good, made.result(), strict=True)}
+                found |= {(name, aim): one for aim, one in zip(good, awaited(made), strict=True)}
             except ValueError as error:
                 found |= {(name, aim): str(error) for aim in good}
     finally:

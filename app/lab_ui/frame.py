@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from tasklab.data import ImageSet
+
+Made = TypeVar("Made")
+
+GLANCE = 0.03
+"""Seconds between two looks at whether the visitor has asked for something else."""
 
 BAR = ("data", "image", "systems", "seed")
 """The parts of the scenario bar."""
@@ -125,6 +131,13 @@ def open_page(
 def give_way() -> None:
     """End this run of the page here if its visitor has asked for something else; long work asks now and then."""
     st.session_state.get("here")  # streamlit ends a run at any look at the session's state
+
+
+def awaited(made: Future[Made]) -> Made:
+    """What is made on another thread, once it is there; this run gives way meanwhile."""
+    while not wait([made], GLANCE).done:
+        give_way()
+    return made.result()
 
 
 def leave_for(slug: str, values: Mapping[str, Any] | None = None) -> None:

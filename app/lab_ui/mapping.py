@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,8 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from lab_ui import batches, shelf
+from lab_ui.frame import awaited
+from tasklab.data import ImageSet
 from tasklab.embedding import PCA, TSNE, Map, neighbour_accuracy, read_features, read_outputs, stream, trustworthiness
 from tasklab.embedding.settings import largest_perplexity
+from tasklab.system import System
 
 MOST = 1000
 """Pictures on a map, as in the paper; or as many as there are."""
@@ -94,8 +98,11 @@ def points(dataset: str, name: str, space: Space) -> Points:
     Raises:
         ValueError: one sentence: a system that is gone, damaged, for other pictures, or without features.
     """
-    batches.pictures(dataset, name)
-    return _points(dataset, name, shelf.stamp(name), space, MOST)
+    images = batches.pictures(dataset, name)
+    hand = ThreadPoolExecutor(1, "points")
+    made = hand.submit(_points, dataset, name, shelf.stamp(name), space, MOST, shelf.system(name), images)
+    hand.shutdown(wait=False)
+    return awaited(made)
 
 
 def forming(dataset: str, name: str, space: Space, settings: TSNE | PCA) -> Forming:
@@ -114,10 +121,10 @@ def usual_perplexity(n: int) -> int:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _points(dataset: str, name: str, stamp: str, space: Space, most: int) -> Points:
-    system, images = shelf.system(name), shelf.test_set(dataset)
-    assert images is not None
-    shown = images.subset(min(most, len(images)))
+def _points(
+    dataset: str, name: str, stamp: str, space: Space, most: int, _system: System, _images: ImageSet
+) -> Points:
+    system, shown = _system, _images.subset(min(most, len(_images)))
     read = read_features if space == "features" else read_outputs
     try:
         numbers = read(system, shown.x())
