@@ -13,7 +13,7 @@ import streamlit as st
 from torch import Tensor
 
 from lab_ui import shelf
-from lab_ui.frame import Lab, awaited, give_way
+from lab_ui.frame import Lab, awaited
 from lab_ui.words import AIM_NOTES, AIMS, HELP, title
 from tasklab.attacks import OBJECTIVES, Settings
 from tasklab.data.radii import eps_said
@@ -96,7 +96,6 @@ def each(
                 at_work.append((name, good, hands.submit(work(name, good))))
         for place, (name, good, made) in enumerate(at_work):
             progress(place / len(at_work), name, good[0])
-            give_way()
             try:
                 found |= {(name, aim): one for aim, one in zip(good, awaited(made), strict=True)}
             except ValueError as error:

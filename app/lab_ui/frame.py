@@ -135,6 +135,7 @@ def give_way() -> None:
 
 def awaited(made: Future[Made]) -> Made:
     """What is made on another thread, once it is there; this run gives way meanwhile."""
+    give_way()
     while not wait([made], GLANCE).done:
         give_way()
     return made.result()

@@ -65,7 +65,7 @@ class Plane:
 class Training:
     """One run that goes on bit by bit, and stops when nobody asks for more.
 
-    A run of the page that another has overtaken may still be at it: each waits for the other.
+    Where two runs of the page are at it, one waits for the other.
     """
 
     def __init__(self, plane: Plane) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from lab_ui import mapping
+from lab_ui import map_views, mapping
 from tasklab import data, zoo
 from tasklab.embedding import PCA, embed, read_features
 from tasklab.figures.maps import map_window
@@ -90,6 +91,25 @@ def test_the_map_forms_from_its_first_look_on() -> None:
     begun = places(last["frames"][0])
     assert abs(np.corrcoef(begun[:, 0], plane[:, 0])[0, 1]) > 0.99, "it begins as PCA"
     assert "%</b> lie among pictures of their own class" in bodies(at)
+
+
+def test_a_map_that_is_finished_while_it_is_drawn_is_not_told_of_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw, run, goes_on = map_views.draw, mapping.Forming.run, threading.Event()
+
+    def held(forming: mapping.Forming, points: mapping.Points) -> None:
+        assert isinstance(forming.settings, PCA) or goes_on.wait(60)
+        run(forming, points)
+
+    def late(lab: Any, view: map_views.View) -> None:
+        goes_on.set()
+        until(lambda: view.forming.done)
+        draw(lab, view)
+
+    monkeypatch.setattr(mapping.Forming, "run", held)
+    monkeypatch.setattr(map_views, "draw", late)
+    at = start(wait=False, seed="8")
+    assert living(at)["forming"] and "The map is forming" in bodies(at)
+    assert not living(clean(at.run()))["forming"] and "The map is forming" not in bodies(at)
 
 
 def test_one_picture_is_followed_through_its_attack_in_numbered_stops() -> None:
@@ -204,7 +224,7 @@ def test_what_draws_maps_is_imported_before_threads_draw() -> None:
     root = Path(__file__).parents[2]
     code = """
 import sys
-from lab_ui import mapping
+from lab_ui import map_views, mapping
 def those(): return {name for name in sys.modules if name.split(".")[0] in ("sklearn", "openTSNE", "scipy")}
 before = those()
 import numpy as np
