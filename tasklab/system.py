@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from tasklab.data import ImageSet
 from tasklab.models import NetworkSpec, build_network
+from tasklab.models.turns import evaluating, exclusively, on_a_copy
 from tasklab.tasks import INT, Task
 
 
@@ -60,6 +60,8 @@ class System:
     def outputs(self, x: Tensor) -> Tensor:
         """The network's answer in evaluation mode, differentiable.
 
+        The network works on a copy of ``x``, outside the caller's autocast; threads may share it.
+
         Args:
             x: images ``(N, C, H, W)`` in [0, 1].
 
@@ -70,7 +72,7 @@ class System:
             ValueError: the network's outputs are not ``(N, K)``.
         """
         with evaluating(self.network):
-            return check_outputs(self.network(x), len(x), self.task)
+            return check_outputs(on_a_copy(self.network, x), len(x), self.task)
 
     def predict(self, x: Tensor, *, batch_size: int = 512) -> Tensor:
         """The decoded labels int64 ``(N,)``, `ABNORMAL` included, read batch by batch without gradients."""
@@ -80,7 +82,7 @@ class System:
         """`outputs` float32 ``(N, K)`` of any number of images, batch by batch without gradients."""
         with torch.no_grad():
             parts = [self.outputs(part) for part in torch.split(x, batch_size)] if len(x) else []
-            return torch.cat(parts) if parts else torch.zeros(0, self.task.width, device=x.device)
+            return torch.cat(parts) if parts else torch.zeros(0, self.task.width, dtype=torch.float32, device=x.device)
 
     def margins(self, x: Tensor) -> Tensor:
         """float32 ``(N, num_classes)``, differentiable; positive exactly for the decoded class."""
@@ -108,7 +110,7 @@ class System:
                 "try System(network, task, features=lambda x: …)"
             )
         with evaluating(self.network):
-            return torch.as_tensor(read(x)).float()
+            return torch.as_tensor(on_a_copy(read, x)).float()
 
     def as_logits(self) -> nn.Module:
         """A module from images to `class_scores`, for tools that expect logits; class ``num_classes`` is None."""
@@ -116,7 +118,9 @@ class System:
 
     def to(self, device: torch.device | str) -> System:
         """A copy of this system on another device; a ``features`` of one's own comes along as it is."""
-        network = copy.deepcopy(self.network).to(device)
+        with exclusively(self.network):
+            network = copy.deepcopy(self.network)
+        network.to(device)
         return System(network, self.task, card=self.card, features=self._given_features)
 
     def save(self, path: str | Path, *, dtype: Literal["float32", "float16"] = "float32") -> None:
@@ -185,19 +189,6 @@ class _Logits(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self._scores(x)
-
-
-@contextlib.contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; every submodule's training flag is given back."""
-    training = [module for module in network.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 def check_outputs(z: Tensor, n: int, task: Task) -> Tensor:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from tasklab.codecs import ABNORMAL
 from tasklab.data import load
 from tasklab.models import NetworkSpec, build_network
-from tasklab.system import System, check_outputs, evaluating
+from tasklab.models.turns import evaluating
+from tasklab.system import System, check_outputs
 from tasklab.tasks import INT, RBC, TRA, DeepBE, Task, make_task
 
 TASKS: list[Task] = [TRA(), RBC(), DeepBE(), INT(), INT(gap="floor"), RBC(num_classes=3, S=1)]

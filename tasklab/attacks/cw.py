@@ -81,9 +81,10 @@ def _descend(settings: CW, run: Runner, group: Group, fooled: torch.Tensor) -> L
         t = torch.tanh(w)
         x = (t + 1) / 2
         z, value, gradient = rows.climb(x)
-        hit = hit | rows.offer(x, z)
+        success = rows.offer(x, z)
+        hit = hit | success
         yield rows.step(index, x, z, value, gradient)
-        pull = c * (value <= 0) / unit  # relu's slope; the boundary itself is no success yet
+        pull = c * ((value <= 0) | ~success) / unit  # relu's slope; at the boundary itself nothing is won yet
         slope = (2 * (x - image) - per_row(pull, x) * gradient) * (1 - t * t) / 2
         first = 0.9 * first + 0.1 * slope
         second = 0.999 * second + 0.001 * slope * slope

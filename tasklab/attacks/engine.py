@@ -17,7 +17,7 @@ from tasklab.attacks.criteria import succeeded
 from tasklab.attacks.geometry import MAX_INDEX
 from tasklab.attacks.objectives import Objective, as_objective
 from tasklab.attacks.result import AttackResult
-from tasklab.attacks.rows import UNREAD, Group, Step, length, loop
+from tasklab.attacks.rows import UNREAD, Group, Rows, Step, length, loop
 from tasklab.attacks.runner import Runner
 from tasklab.attacks.settings import Settings
 from tasklab.system import System
@@ -68,10 +68,9 @@ def stream(
         aimed = None if targets is None else targets[these]
         members = Group(images[these], labels[these], aimed, indices[these], low)
         rows = yield from loop(settings, run, members, fooled)
-        unread = (rows.decoded == UNREAD).nonzero().squeeze(1)
-        rows.decoded[unread] = run.codec.read(run.margins(rows.found[unread]))
-        results.append((rows.clean, rows.found, rows.decoded, rows.zero_gradient))
-    clean, found, decoded, zero = (
+        _read_again(run, rows, members)
+        results.append((rows.clean, rows.found, rows.decoded, rows.zero_gradient, rows.nonfinite_gradient))
+    clean, found, decoded, zero, nonfinite = (
         (torch.cat(parts) for parts in zip(*results, strict=True)) if results else _nothing(images)
     )
     success = succeeded(settings.criterion, decoded, labels, targets)
@@ -85,6 +84,7 @@ def stream(
         fooled=success,
         distance=torch.where(success, length(found - images, settings.norm), math.inf),
         zero_gradient=zero,
+        nonfinite_gradient=nonfinite,
         unmoved=(found == images).flatten(1).all(dim=1),
         forwards=run.forwards,
         backwards=run.backwards,
@@ -132,9 +132,22 @@ def attack(
             progress(event)
 
 
-def _nothing(images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _read_again(run: Runner, rows: Rows, group: Group) -> None:
+    """Have the network itself read what was found; what it would read otherwise beside other images is given up."""
+    unread = (rows.decoded == UNREAD).nonzero().squeeze(1)
+    x, y = rows.found[unread], group.labels[unread]
+    aim = None if group.targets is None else group.targets[unread]
+    z = run.read(x)
+    decoded = run.codec.decode(z)
+    doubtful = succeeded(run.criterion, decoded, y, aim) & ~(run.success_margin(x, z, y, aim, clear=1.0) > 0)
+    rows.decoded[unread] = torch.where(doubtful, rows.clean[unread], decoded)
+    back = unread[doubtful]
+    rows.found[back] = group.images[back]
+
+
+def _nothing(images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     empty = torch.zeros(0, dtype=torch.int64, device=images.device)
-    return empty, images.detach().clone(), empty, empty.bool()
+    return empty, images.detach().clone(), empty, empty.bool(), empty.bool()
 
 
 def _check_indices(indices: Tensor | None, n: int, batch_size: int) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,10 +12,8 @@ from tasklab.attacks.geometry import per_row
 from tasklab.attacks.nearest import Nearest, finish
 from tasklab.attacks.objectives import Objective
 from tasklab.attacks.rows import Group, Loop, Rows, length, loop
+from tasklab.attacks.runner import CLEAR, Runner
 from tasklab.tasks import Task
-
-if TYPE_CHECKING:
-    from tasklab.attacks.runner import Runner
 
 BIAS, OVERSHOOT, FADE, BACK = 0.1, 0.05, 1e-4, 0.9
 """FAB's α_max, η − 1 (at the first step, and what is left of it at the last) and β."""
@@ -72,6 +69,7 @@ def _cross(settings: FAB, run: Runner, group: Group, fooled: Tensor) -> Loop:
         rows.offer(x, z)
         yield rows.step(index, x, z, value, gradient)
         reach = 1 + OVERSHOOT * FADE ** (index / max(settings.steps - 1, 1))
+        value = value - 2 * CLEAR * run.tolerance(z)  # a plane so far beyond the boundary that rounding does not matter
         ahead = to_plane(x, gradient, -value, norm)
         there = value + (gradient * (image - x)).flatten(1).sum(dim=1)  # the linearised term at the image
         direct = to_plane(image, gradient, -there, norm)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from tasklab.attacks.criteria import closeness
 from tasklab.attacks.draws import Draws
 from tasklab.attacks.geometry import per_row, rescale
 from tasklab.attacks.nearest import Nearest, finish
@@ -54,6 +53,7 @@ class HopSkipJump(Nearest):
     0
     """
 
+    uses_gradients: ClassVar[bool] = False
     steps: int = 20
     samples: int = 100
     tries: int = 60
@@ -100,11 +100,12 @@ def _walk(settings: HopSkipJump, run: Runner, group: Group, fooled: Tensor) -> L
 
 
 def _fools(rows: Rows, x: Tensor, which: slice = slice(None), times: int = 1) -> Tensor:
-    """The one thing this attack asks: whether each image fools. ``x`` holds ``times`` images for each of these rows."""
+    """The one thing this attack asks: whether each image fools, by more than rounding. ``x`` holds ``times`` images for
+    each of these rows."""
     labels, part = (t[which].repeat_interleave(times) for t in (rows.labels, rows.part))
     aim = None if rows.targets is None else rows.targets[which].repeat_interleave(times)
     z, _ = rows.run.look(x, labels, part, aim)
-    return closeness(rows.settings.criterion, rows.run.codec.margins(z), labels, aim) > 0
+    return rows.run.success_margin(x, z, labels, aim) > 0
 
 
 def _start(rows: Rows, draws: Draws, tries: int) -> tuple[Tensor, Tensor]:
@@ -113,7 +114,7 @@ def _start(rows: Rows, draws: Draws, tries: int) -> tuple[Tensor, Tensor]:
     for attempt in range(tries if len(rows) else 0):
         drawn = draws.uniform(*x.shape[1:])
         if attempt % 3:
-            drawn = (drawn < 0.5).float()
+            drawn = (drawn < 0.5).to(torch.float32)
         if attempt % 3 == 2 and x.ndim == 4:
             coarse = drawn[:, :, :: max(x.shape[2] // 4, 1), :: max(x.shape[3] // 4, 1)]
             drawn = nn.functional.interpolate(coarse, size=x.shape[2:], mode="nearest")
@@ -152,7 +153,7 @@ def _normal(rows: Rows, draws: Draws, x: Tensor, radius: Tensor, samples: int) -
         reach = radius[these].repeat_interleave(samples)
         u = rescale(draws.normal(samples, *x.shape[1:], which=these).flatten(0, 1), reach)
         u = (here + u).clamp(0, 1) - here
-        sign = 2.0 * _fools(rows, here + u, these, samples).reshape(-1, samples) - 1
+        sign = 2 * _fools(rows, here + u, these, samples).reshape(-1, samples).float() - 1
         mean = sign.mean(dim=1, keepdim=True)
         weight = torch.where(mean.abs() == 1, sign, sign - mean)  # (rows, samples)
         found.append((per_row(weight.flatten(), u) * u).reshape(-1, samples, *x.shape[1:]).mean(dim=1))

@@ -168,7 +168,8 @@ def _join(found: Sequence[AttackResult]) -> AttackResult:
     def together(name: str) -> Any:
         return torch.cat([getattr(one, name) for one in found])
 
-    names = ("images", "labels", "clean_decoded", "decoded", "fooled", "distance", "zero_gradient", "unmoved")
+    names = ("images", "labels", "clean_decoded", "decoded", "fooled", "distance", "zero_gradient",
+             "nonfinite_gradient", "unmoved")
     return dataclasses.replace(
         found[-1], **{name: together(name) for name in names},
         targets=None if found[0].targets is None else together("targets"),

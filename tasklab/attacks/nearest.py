@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from tasklab.attacks.criteria import closeness
 from tasklab.attacks.geometry import per_row, project_l2
 from tasklab.attacks.rows import Rows
 from tasklab.attacks.settings import Settings, check_whole
@@ -48,12 +47,13 @@ def finish(rows: Rows, settings: Nearest) -> Rows:
     there = ((rows.reached > 0) & rows.attacked).nonzero().squeeze(1)
     clean, found = group.images[there], rows.found[there]
     labels, aim = group.labels[there], None if group.targets is None else group.targets[there]
-    low, high = torch.zeros(len(there), device=found.device), torch.ones(len(there), device=found.device)
+    low = torch.zeros(len(there), dtype=torch.float32, device=found.device)
+    high = torch.ones_like(low)
     best = found
     for _ in range(settings.halvings if len(there) else 0):
         middle = (low + high) / 2
         x = clean + per_row(middle, clean) * (found - clean)
-        fools = closeness(settings.criterion, run.margins(x), labels, aim) > 0
+        fools = run.success_margin(x, run.read(x), labels, aim) > 0
         best = torch.where(per_row(fools, x), x, best)
         low, high = torch.where(fools, low, middle), torch.where(fools, middle, high)
     reached = rows.found.clone()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -33,6 +33,7 @@ class Noise(Settings):
     'corner'
     """
 
+    uses_gradients: ClassVar[bool] = False
     steps: int = 100
     kind: Literal["uniform", "corner"] = "uniform"
     objective: str | Objective = field(default="margin", init=False)

@@ -25,6 +25,8 @@ class AttackResult:
         distance: float32 ``(N,)``, how far ``images`` are from those given, in the attack's norm, where that fooled;
             else infinite. It bounds the distance to the decision boundary from above.
         zero_gradient: bool ``(N,)``, the attack asked for gradients, and none was ever other than exactly 0.
+        nonfinite_gradient: bool ``(N,)``, a gradient was NaN or infinite somewhere, as where the network overflows;
+            such an image does not count among ``zero_gradient``.
         unmoved: bool ``(N,)``, given back bit for bit.
         forwards, backwards: rows passed through the network.
         seconds: wall time.
@@ -40,6 +42,7 @@ class AttackResult:
     fooled: Tensor
     distance: Tensor
     zero_gradient: Tensor
+    nonfinite_gradient: Tensor
     unmoved: Tensor
     forwards: int
     backwards: int
@@ -64,6 +67,7 @@ class AttackResult:
             "accuracy": self.accuracy if len(self.labels) else None,
             "fooled": int(self.fooled.sum()),
             "zero_gradient_share": self.share(self.zero_gradient),
+            "nonfinite_gradient_share": self.share(self.nonfinite_gradient),
             "unmoved_share": self.share(self.unmoved),
             "forwards": self.forwards,
             "backwards": self.backwards,

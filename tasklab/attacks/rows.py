@@ -88,7 +88,7 @@ class Rows:
     ) -> None:
         self.run, self.group, self.settings, self.shortest = run, group, settings, shortest
         n, device = len(group.images), group.images.device
-        margins = run.margins(group.images)
+        margins = run.codec.margins(run.read(group.images))
         self.before, self.clean = margins, run.codec.read(margins)
         self.reached = closeness(settings.criterion, margins, group.labels, group.targets)
         if shortest:  # nothing is nearer than the image itself
@@ -98,6 +98,7 @@ class Rows:
         self.attacked = torch.ones_like(self.reached, dtype=torch.bool) if everyone else self.reached <= 0
         self._asked = torch.zeros(n, dtype=torch.bool, device=device)
         self._moved = torch.zeros(n, dtype=torch.bool, device=device)
+        self.nonfinite_gradient = torch.zeros(n, dtype=torch.bool, device=device)
         self._all_fooled = fooled
         parts = run.parts if parts is None else parts
         kinds = settings.restarts * parts
@@ -129,7 +130,7 @@ class Rows:
     @property
     def zero_gradient(self) -> Tensor:
         """bool ``(n,)``: a gradient was asked for, and none was ever other than exactly 0."""
-        return self._asked & ~self._moved
+        return self._asked & ~self._moved & ~self.nonfinite_gradient
 
     def random_start(self) -> Tensor:
         """A uniform point of each row's ball."""
@@ -142,9 +143,11 @@ class Rows:
         return self.run.look(x, self.labels, self.part, self.targets)
 
     def climb(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Outputs, values and gradients at ``x``."""
+        """Outputs, values and gradients at ``x``; where a gradient is NaN or infinite, 0 stands for it."""
         z, value, gradient = self.run.climb(x, self.labels, self.part, self.targets)
         self._asked[self.example] = True
+        self.nonfinite_gradient[self.example[~gradient.isfinite().flatten(1).all(dim=1)]] = True
+        gradient = torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)
         self._moved[self.example[(gradient != 0).flatten(1).any(dim=1)]] = True
         return z, value, gradient
 
@@ -164,14 +167,18 @@ class Rows:
 
     def _nearness(self, x: Tensor, z: Tensor, *, believe: bool) -> tuple[Tensor, Tensor]:
         """How near rows are to success, ``(rows,)``, positive iff reached; what the network itself makes of them."""
-        criterion, labels, aim = self.settings.criterion, self.labels, self.targets
-        near = closeness(criterion, self.run.codec.margins(z), labels, aim)
+        labels, aim, run = self.labels, self.targets, self.run
         decoded = torch.full_like(labels, UNREAD)
-        if not (self.run.exact or believe):
+        if run.exact and not believe:
+            return run.success_margin(x, z, labels, aim), decoded
+        near = closeness(self.settings.criterion, run.codec.margins(z), labels, aim)
+        if not believe:
             claimed = ((near > 0) & (self.shortest | (near > self.reached[self.example]))).nonzero().squeeze(1)
-            margins = self.run.margins(x[claimed])
-            near[claimed] = closeness(criterion, margins, labels[claimed], None if aim is None else aim[claimed])
-            decoded[claimed] = self.run.codec.read(margins)
+            read = run.read(x[claimed])
+            near[claimed] = run.success_margin(
+                x[claimed], read, labels[claimed], None if aim is None else aim[claimed]
+            )
+            decoded[claimed] = run.codec.decode(read)
         return near, decoded
 
     def forget(self) -> None:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from tasklab.attacks.criteria import closeness, tolerance
 from tasklab.attacks.objectives import Objective
 from tasklab.attacks.settings import Settings
-from tasklab.models.fast import MIN_ROWS, PLAIN, prepare, probe
+from tasklab.models.fast import MIN_ROWS, PLAIN, Plan, prepare, probe
+from tasklab.models.turns import on_a_copy
 from tasklab.system import System
+
+_log = logging.getLogger(__name__)
 
 PROBE_WORK = 1024
 """Rows × steps from which it pays to look for a faster way to run the network."""
+
+CLEAR, STEADY = 2.0, 2.0**-12
+"""An attack goes on until a success is this many tolerances clear of the boundary, so that the last reading, which asks
+for one, confirms it; and how far each pixel is moved to see whether outputs are on a plateau."""
 
 
 class Runner:
@@ -23,22 +33,58 @@ class Runner:
         self, system: System, objective: Objective, settings: Settings, batch_size: int, images: Tensor, rows: int
     ) -> None:
         self.system, self.objective, self.batch_size = system, objective, batch_size
+        self.criterion = settings.criterion
         self.task, self.codec, self.parts = system.task, system.task.codec, objective.parts(system.task)
-        plan = settings.plan
-        if plan == "auto":
-            few = images[:batch_size]
-            copies = math.ceil(min(rows, MIN_ROWS) / max(len(few), 1)) or 1  # so many rows there will be
-            few = few.repeat(copies, *[1] * (few.ndim - 1))
-            plan = probe(system.network, few) if rows * settings.steps >= PROBE_WORK else PLAIN
-        self.plan = plan
-        self.exact = plan == PLAIN
-        self.network = system.outputs if self.exact else prepare(system.network, plan)
+        self.depth = max(1, sum(parameter.ndim > 1 for parameter in system.network.parameters()))
+        self.plan = _plan(system.network, settings, batch_size, images, rows)
+        self.network: Callable[[Tensor], Tensor] = system.outputs
+        if self.plan != PLAIN:
+            try:
+                self.network = _copied(prepare(system.network, self.plan))
+            except ValueError:
+                raise  # a plan that this device does not have
+            except Exception as reason:  # a network may refuse to be copied, and is run as given
+                _log.warning("%s runs as given, without a faster copy: %.200s", type(system.network).__name__, reason)
+                self.plan = PLAIN
+        self.has_gradient = True
         self.forwards = self.backwards = 0
 
-    def margins(self, x: Tensor) -> Tensor:
-        """Exact margins, float32 on the network as given."""
+    @property
+    def exact(self) -> bool:
+        """Whether the network is run as given."""
+        return self.plan == PLAIN
+
+    def read(self, x: Tensor) -> Tensor:
+        """Exact outputs ``(rows, K)``: float32, on the network as given."""
         self.forwards += len(x)
-        return self.codec.margins(self.system.read(x, batch_size=self.batch_size))
+        return self.system.read(x, batch_size=self.batch_size)
+
+    def tolerance(self, z: Tensor) -> Tensor:
+        """The margin ``(rows,)`` below which a success may be one of rounding."""
+        return tolerance(z, self.task.unit, self.depth)
+
+    def success_margin(
+        self, x: Tensor, z: Tensor, y: Tensor, targets: Tensor | None, *, clear: float = CLEAR
+    ) -> Tensor:
+        """How far the outputs ``z`` at ``x`` are beyond the decision, ``(rows,)``: positive iff that is a success.
+
+        A margin of less than ``clear`` tolerances is none, since the same image might be read otherwise in another
+        batch or on another processor. Where outputs do not change at all around ``x``, as behind a rounding or a
+        saturated layer, any margin counts, a tie included.
+        """
+        margin = closeness(self.criterion, self.codec.margins(z), y, targets)
+        needed = clear * self.tolerance(z)
+        doubtful = ((margin > 0) & (margin <= needed)).nonzero().squeeze(1)
+        if len(doubtful):
+            unsteady = doubtful[~self._steady(x[doubtful], z[doubtful])]
+            margin[unsteady] -= needed[unsteady]
+        return margin
+
+    def _steady(self, x: Tensor, z: Tensor) -> Tensor:
+        """Which outputs stay bit for bit when every pixel moves a little, in two opposite directions."""
+        signs = torch.randint(0, 2, x.shape[1:], generator=torch.Generator().manual_seed(0)).to(x.device) * 2 - 1
+        moved = [self.read((x + way * STEADY * signs).clamp(0, 1)) for way in (1, -1)]
+        return (moved[0] == z).all(dim=1) & (moved[1] == z).all(dim=1)
 
     def value(self, x: Tensor, z: Tensor, y: Tensor, part: Tensor, targets: Tensor | None) -> Tensor:
         """What is climbed at ``x`` with outputs ``z``, ``(rows,)``."""
@@ -62,22 +108,63 @@ class Runner:
     def climb(
         self, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Outputs, values, and gradients of the values with respect to ``x``."""
-        found = []
+        """Outputs, values, and gradients of the values with respect to ``x``.
+
+        Gradients may hold NaN or infinity; they are 0 for a network or an objective that has none.
+        """
+        results = []
         for low in range(0, len(x), self.batch_size):
             rows = slice(low, low + self.batch_size)
-            with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in
-                leaf = x[rows].detach().clone().requires_grad_()
-                z = self.network(leaf).float()
+            with torch.inference_mode(False):  # whatever the caller is in
                 aimed = None if targets is None else targets[rows].clone()
-                value = self.value(leaf, z, y[rows].clone(), part[rows].clone(), aimed)
-                gradient = None
-                if value.requires_grad:
-                    (gradient,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)
-            if gradient is None:
-                gradient = torch.zeros_like(leaf)
-            found.append((z.detach(), value.detach(), torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)))
+                results.append(self._climb(x[rows].detach().clone(), y[rows].clone(), part[rows].clone(), aimed))
         self.forwards += len(x)
         self.backwards += len(x)
-        z, value, gradient = (torch.cat(column) for column in zip(*found, strict=True))
+        z, value, gradient = (torch.cat(column) for column in zip(*results, strict=True))
         return z, value, gradient
+
+    def _climb(
+        self, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The same for one batch of rows."""
+        leaf = x.requires_grad_(self.has_gradient)
+        with torch.set_grad_enabled(self.has_gradient):
+            try:
+                z = self.network(leaf).float()
+            except RuntimeError as reason:
+                if not self.has_gradient:
+                    raise
+                return self._without_gradient(reason, x.detach(), y, part, targets)
+            value = self.value(leaf, z, y, part, targets)
+            gradient = None
+            if value.requires_grad:
+                (gradient,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)
+        return z.detach(), value.detach(), torch.zeros_like(leaf) if gradient is None else gradient
+
+    def _without_gradient(
+        self, reason: RuntimeError, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Go on without gradients if the network answers when none is asked for: NumPy inside, say."""
+        self.has_gradient = False
+        try:
+            result = self._climb(x, y, part, targets)
+        except RuntimeError:
+            raise reason from None
+        _log.warning("%s has no gradient with respect to its input: %.200s", type(self.system.network).__name__, reason)
+        return result
+
+
+def _plan(network: nn.Module, settings: Settings, batch_size: int, images: Tensor, rows: int) -> Plan:
+    """The plan that the settings name, or the fastest one for these rows where they leave it open."""
+    if settings.plan != "auto":
+        return settings.plan
+    if rows * settings.steps < PROBE_WORK:
+        return PLAIN
+    few = images[:batch_size]
+    copies = math.ceil(min(rows, MIN_ROWS) / max(len(few), 1)) or 1  # as many rows as there will be
+    return probe(network, few.repeat(copies, *[1] * (few.ndim - 1)), gradients=settings.uses_gradients)
+
+
+def _copied(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """A faster copy, which may work in place on what it is given."""
+    return lambda x: on_a_copy(network, x)

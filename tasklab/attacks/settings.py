@@ -40,6 +40,7 @@ class Settings:
     """
 
     boundless: ClassVar[bool] = False  # whether ε may be infinite
+    uses_gradients: ClassVar[bool] = True
     eps: float
     steps: int = 20
     norm: Norm = "linf"

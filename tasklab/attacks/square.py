@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -50,6 +50,7 @@ class Square(Settings):
     0
     """
 
+    uses_gradients: ClassVar[bool] = False
     steps: int = 1000
     p: float = 0.8
     tries: int = 1

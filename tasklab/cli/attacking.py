@@ -76,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"  of the correct images, gradient exactly zero {100 * zero:.1f} %, given back unmoved {100 * still:.1f} %")
     if zero > 0.01:
         print("  The attack had nothing to follow there: this accuracy says little. Try --objective margin.")
+    if (broken := result.share(result.nonfinite_gradient)) > 0:
+        print(f"  A gradient was not a finite number on {100 * broken:.1f} %: the network overflows there.")
     return 0
 
 

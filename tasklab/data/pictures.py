@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -102,14 +101,12 @@ def _open(content: bytes) -> Image:
     Image.init()
     formats = [kind for kind in Image.ID if kind not in _REFUSED]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the size is judged here, by a lower limit than Pillow's
-            picture = Image.open(BytesIO(content), formats=formats)
-            _check_size(picture.width, picture.height)
-            if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":  # MPO: a camera's preview beside it
-                raise PictureError("expected a single picture, got several (an animation?); try one of its frames")
-            picture.load()
-            return ImageOps.exif_transpose(picture)
+        picture = Image.open(BytesIO(content), formats=formats)
+        _check_size(picture.width, picture.height)
+        if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":  # MPO: a camera's preview beside it
+            raise PictureError("expected a single picture, got several (an animation?); try one of its frames")
+        picture.load()
+        return ImageOps.exif_transpose(picture)
     except PictureError:
         raise
     except UnidentifiedImageError as error:

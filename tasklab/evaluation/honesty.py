@@ -158,7 +158,7 @@ def stream_report(
     >>> data = torch.rand(8, 1, 2, 2), torch.zeros(8, dtype=torch.int64)
     >>> *_, report = stream_report(system, data, PGD(eps=0.1, steps=3, objective="train"), queries=5)
     >>> len(report.checks)
-    8
+    9
     """
     attacks = battery(claim, queries=queries)
     found = {settings: row for row in known if (settings := row.settings) in attacks}
@@ -193,8 +193,9 @@ def assess(claim: Row, evidence: Sequence[Row], *, num_classes: int) -> HonestyR
     here = [row for row in others if (row.eps, row.norm, row.criterion) == (claim.eps, claim.norm, claim.criterion)]
     chance = 1 / num_classes
     checks = (
-        _zero_gradient(claim), _unmoved(claim), _flat(claim, kin, chance), _order(claim, [claim, *kin]),
-        _black_box(claim, here), _unbounded(kin, chance), _adaptive(claim, here), _converged(claim, kin),
+        _zero_gradient(claim), _nonfinite_gradient(claim), _unmoved(claim), _flat(claim, kin, chance),
+        _order(claim, [claim, *kin]), _black_box(claim, here), _unbounded(kin, chance), _adaptive(claim, here),
+        _converged(claim, kin),
     )
     standing = claim.decoded == claim.labels
     for row in here:
@@ -207,6 +208,13 @@ def _zero_gradient(claim: Row) -> Check:
     return _graded("zero gradient", share, warn=0.01, fail=0.10, good="The objective had a gradient on every image "
                    "that mattered.", bad="On so many correct images the objective had no gradient at all: there the "
                    "attack had nothing to follow.")
+
+
+def _nonfinite_gradient(claim: Row) -> Check:
+    known = claim.nonfinite_gradient
+    return _graded("not a number", known.value if known is not None and known.n else None, warn=0.01, fail=0.10,
+                   good="Every gradient was a finite number.", bad="On so many correct images a gradient was not a "
+                   "finite number: the network overflows there, and the attack could not follow it.")
 
 
 def _unmoved(claim: Row) -> Check:

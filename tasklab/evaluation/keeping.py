@@ -52,18 +52,20 @@ class KeptRows:
             attack=told["attack"], objective=told["objective"], criterion=settings.criterion, norm=settings.norm,
             eps=settings.eps, steps=settings.steps, restarts=settings.restarts,
             outcomes=outcomes(decoded, clean.labels), clean=clean.outcomes,
-            zero_gradient=Share(told["zero_gradient"], right), unmoved=Share(told["unmoved"], right), decoded=decoded,
-            labels=clean.labels, forwards=told["forwards"], backwards=told["backwards"], seconds=told["seconds"],
-            settings=settings,
+            zero_gradient=Share(told["zero_gradient"], right), unmoved=Share(told["unmoved"], right),
+            nonfinite_gradient=Share(told["nonfinite_gradient"], right), decoded=decoded, labels=clean.labels,
+            forwards=told["forwards"], backwards=told["backwards"], seconds=told["seconds"], settings=settings,
         )
 
     def write(self, row: Row) -> None:
         """Keep a finished row."""
-        assert row.settings is not None and row.zero_gradient is not None and row.unmoved is not None
+        assert row.settings is not None and row.zero_gradient is not None
+        assert row.nonfinite_gradient is not None and row.unmoved is not None
         key = self._key(row.settings)
         told: dict[str, Any] = {
             "key": key, "attack": row.attack, "objective": row.objective,
-            "decoded": row.decoded.tolist(), "zero_gradient": row.zero_gradient.count, "unmoved": row.unmoved.count,
+            "decoded": row.decoded.tolist(), "zero_gradient": row.zero_gradient.count,
+            "nonfinite_gradient": row.nonfinite_gradient.count, "unmoved": row.unmoved.count,
             "forwards": row.forwards, "backwards": row.backwards, "seconds": row.seconds,
         }
         self._lines[key] = told

@@ -59,6 +59,7 @@ class Row:
         outcomes: what the images decode to now.
         clean: what they decoded to before.
         zero_gradient: among the images decoded correctly before, those for which the attack never saw a gradient.
+        nonfinite_gradient: among the same, those for which a gradient was NaN or infinite: the network overflowed.
         unmoved: among the same, those it gave back bit for bit.
         decoded, labels: int64 ``(N,)``, example by example.
         forwards, backwards: rows passed through the network.
@@ -76,6 +77,7 @@ class Row:
     outcomes: Outcomes
     clean: Outcomes
     zero_gradient: Share | None = None
+    nonfinite_gradient: Share | None = None
     unmoved: Share | None = None
     decoded: Tensor = dataclasses.field(repr=False)
     labels: Tensor = dataclasses.field(repr=False)
@@ -101,10 +103,13 @@ class Row:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Why the accuracy may mislead: ``"masked"`` (or over 1 % ``"zero gradient"``), over 1 % ``"unmoved"``."""
+        """Why the accuracy may mislead: ``"masked"`` (or over 1 % ``"zero gradient"``), over 1 % ``"not a number"``
+        and ``"unmoved"``."""
         found = []
         if self.zero_gradient is not None and self.zero_gradient.value > WARN:
             found.append("masked" if self.masked else "zero gradient")
+        if self.nonfinite_gradient is not None and self.nonfinite_gradient.value > WARN:
+            found.append("not a number")
         if self.unmoved is not None and self.unmoved.value > WARN:
             found.append("unmoved")
         return tuple(found)
@@ -148,6 +153,7 @@ def stream_rows(
             outcomes=outcomes(result.decoded, result.labels),
             clean=outcomes(result.clean_decoded, result.labels),
             zero_gradient=Share.of(result.zero_gradient, correct),
+            nonfinite_gradient=Share.of(result.nonfinite_gradient, correct),
             unmoved=Share.of(result.unmoved, correct),
             decoded=result.decoded,
             labels=result.labels,
@@ -248,6 +254,7 @@ def combined(rows: Sequence[Row]) -> Row:
         outcomes=outcomes(worst, first.labels),
         clean=first.clean,
         zero_gradient=_least([row.zero_gradient for row in tried]),
+        nonfinite_gradient=_least([row.nonfinite_gradient for row in tried]),
         unmoved=_least([row.unmoved for row in tried]),
         decoded=worst,
         labels=first.labels,

@@ -88,6 +88,7 @@ def _numbers(row: Row) -> dict[str, object]:
         "R": math.nan if row.attack == "clean" else row.stability,
         "flags": ", ".join(row.flags),
         "zero_gradient": math.nan if row.zero_gradient is None else row.zero_gradient.value,
+        "nonfinite_gradient": math.nan if row.nonfinite_gradient is None else row.nonfinite_gradient.value,
         "unmoved": math.nan if row.unmoved is None else row.unmoved.value,
         "forwards": row.forwards,
         "backwards": row.backwards,

@@ -21,6 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from tasklab.models.folding import fold_batchnorm, pool_before_relu
 from tasklab.models.network import Network, own_draws
 from tasklab.models.rewiring import rewire
+from tasklab.models.turns import exclusively, on_a_copy
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +88,9 @@ def prepare(network: nn.Module, plan: Plan) -> nn.Module:
         raise ValueError("expected an accelerator for precision float16, got a network on the cpu; try bfloat16")
     dtype = _DTYPES[plan.precision]
     with torch.no_grad():
-        fast = copy.deepcopy(network).eval().requires_grad_(False)
+        with exclusively(network):
+            fast = copy.deepcopy(network)
+        fast.eval().requires_grad_(False)
         if plan.fold:
             folded, swapped = fold_batchnorm(fast), pool_before_relu(fast)
             _log.debug("folded %d BatchNorm layers, exchanged %d pools with their ReLU", folded, swapped)
@@ -146,35 +149,47 @@ class _Whole(nn.Module):
         return z.float()
 
 
-def probe(network: nn.Module, x: Tensor) -> Plan:
+def probe(network: nn.Module, x: Tensor, *, gradients: bool = True) -> Plan:
     """Choose a plan by measuring a forward and an input gradient on a few rows of x, on x's device.
 
     The candidates are the plain copy, the folded channels-last copy, and the same in bfloat16. The folded one must give
     the plain outputs (to 1e-3 of the largest; bfloat16 to 0.2), or the choice is PLAIN; another must take at most two
     thirds of PLAIN's time, as what attacks end on differs a little from plan to plan, and must not hang on noise.
-    Fewer than 16 rows, or a network without convolutions, are not worth it: PLAIN. The choice is remembered for
-    this process by the network's structure, the image shape, the device and the number of threads.
+    Fewer than 16 rows, or a network without convolutions, are not worth it: PLAIN. So is a network that cannot be
+    copied or measured, whatever the reason; a line in the log names it. The choice is remembered for this process by
+    the network's structure, the image shape, the device, the number of threads and ``gradients``.
 
-    Returns a Plan; the network, x and the random state are untouched.
+    Args:
+        network: the network; neither it nor the random state is touched.
+        x: float images ``(N, C, H, W)``.
+        gradients: whether input gradients are wanted, or forwards alone.
+
+    Returns:
+        A Plan.
     """
     convolutional = any(isinstance(m, nn.modules.conv._ConvNd) for m in network.modules())
     if len(x) < MIN_ROWS or not convolutional or not x.is_floating_point():
         return PLAIN
     layers = tuple((name, type(m).__qualname__) for name, m in network.named_modules())
     shapes = tuple(tuple(p.shape) for p in network.parameters())
-    key = (layers, shapes, tuple(x.shape[1:]), str(x.device), torch.get_num_threads())
+    key = (layers, shapes, tuple(x.shape[1:]), str(x.device), torch.get_num_threads(), gradients)
     if key not in _chosen:
         with own_draws(x.device), torch.inference_mode(False), torch.enable_grad():
-            _chosen[key] = _measure(network, x[:LIGHT_ROWS].detach().clone())
+            try:
+                _chosen[key] = _measure(network, x[:LIGHT_ROWS].detach().clone(), gradients)
+            except Exception as reason:  # the network's own code may raise anything, and it runs without a copy
+                _log.warning("%s runs as given, without a faster copy: %s: %.200s",
+                             type(network).__name__, type(reason).__name__, reason)
+                _chosen[key] = PLAIN
     return _chosen[key]
 
 
-def _measure(network: nn.Module, x: Tensor) -> Plan:
+def _measure(network: nn.Module, x: Tensor, gradients: bool) -> Plan:
     start = time.perf_counter()
     copies = {plan: prepare(network, plan) for plan in CANDIDATES if _supported(plan, x.device)}
     outputs, seconds = {}, {}
     for plan, fast in copies.items():  # the warm-up is also the check
-        outputs[plan], seconds[plan] = _time(fast, x[:MIN_ROWS])
+        outputs[plan], seconds[plan] = _time(fast, x[:MIN_ROWS], gradients)
     largest = float(outputs[PLAIN].abs().max())
     error = {plan: float((z - outputs[PLAIN]).abs().max()) for plan, z in outputs.items()}
     if not error[CANDIDATES[1]] <= 1e-3 * largest + 1e-6:
@@ -186,7 +201,7 @@ def _measure(network: nn.Module, x: Tensor) -> Plan:
     seconds = dict.fromkeys(good, float("inf"))
     for _ in range(repeats):
         for plan in good:
-            seconds[plan] = min(seconds[plan], _time(copies[plan], x)[1])
+            seconds[plan] = min(seconds[plan], _time(copies[plan], x, gradients)[1])
     best = PLAIN
     for plan in good:
         if seconds[plan] < (WORTH if best == PLAIN else 0.9) * seconds[best]:
@@ -195,15 +210,17 @@ def _measure(network: nn.Module, x: Tensor) -> Plan:
     return best
 
 
-def _time(network: nn.Module, x: Tensor) -> tuple[Tensor, float]:
-    """Return the outputs for x and the seconds of a forward and an input gradient."""
-    x = x.clone().requires_grad_(True)
+def _time(network: nn.Module, x: Tensor, gradients: bool) -> tuple[Tensor, float]:
+    """Return the outputs for x and the seconds of a forward and, if asked for, an input gradient."""
+    x = x.clone().requires_grad_(gradients)
     alone = x.device.type == "cpu" and torch.get_num_threads() == 1
     clock = time.thread_time if alone else time.perf_counter  # the former does not count what others take
     _wait(x.device)
     start = clock()
-    z = network(x)
-    torch.autograd.grad(z.sum(), x)
+    with torch.set_grad_enabled(gradients):
+        z = on_a_copy(network, x)
+        if gradients:
+            torch.autograd.grad(z.sum(), x)
     _wait(x.device)
     return z.detach(), clock() - start
 

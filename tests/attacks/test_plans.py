@@ -93,9 +93,11 @@ def test_a_copy_that_claims_too_much_is_not_believed(system: System, monkeypatch
 
 def test_a_probe_is_made_for_large_work_alone(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
+    wanted: list[bool] = []
 
-    def probe(network: torch.nn.Module, x: torch.Tensor) -> Plan:
+    def probe(network: torch.nn.Module, x: torch.Tensor, *, gradients: bool) -> Plan:
         asked.append(len(x))
+        wanted.append(gradients)
         return FAST
 
     monkeypatch.setattr(runner, "probe", probe)
@@ -110,3 +112,4 @@ def test_a_probe_is_made_for_large_work_alone(system: System, monkeypatch: pytes
     assert asked == [10]
     assert attack(system, x[:3], y[:3], Square(eps=0.05, steps=3, tries=16)).plan == FAST
     assert asked == [10, 18], "few images that are many rows are probed as so many rows"
+    assert wanted == [True, False], "Square takes no gradient, so none is measured"

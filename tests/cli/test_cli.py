@@ -127,7 +127,7 @@ def test_check_flags_what_the_attack_did_not_try(made: Path, capsys: pytest.Capt
              "--queries", "5"]
     code, text, _ = run(*words, "--json", capsys=capsys)
     report = json.loads(text)
-    assert code == 0 and report["objective"] == "train" and len(report["checks"]) == 8
+    assert code == 0 and report["objective"] == "train" and len(report["checks"]) == 9
     assert report["lowest"] <= report["accuracy"]
     _, page, _ = run(*words, capsys=capsys)
     assert report["sentence"] in page

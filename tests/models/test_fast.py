@@ -266,7 +266,7 @@ def test_probe_is_plain_for_small_batches_and_networks_without_convolutions(make
 def test_probe_remembers_its_choice(make_network, monkeypatch) -> None:
     network, calls = make_network("small_cnn", (1, 8, 8)), []
     monkeypatch.setattr(fast, "_chosen", {})
-    monkeypatch.setattr(fast, "_measure", lambda net, x: calls.append(x.shape) or FOLDED)
+    monkeypatch.setattr(fast, "_measure", lambda net, x, gradients: calls.append(x.shape) or FOLDED)
     with torch.no_grad():
         assert probe(network, batch(network, 64)) == FOLDED
     assert probe(copy.deepcopy(network), batch(network, 40)) == FOLDED
@@ -281,9 +281,9 @@ def test_probe_takes_the_faster_plan_if_it_is_worth_it(make_network, monkeypatch
 
     def choose(seconds: dict[Plan, float], outputs: dict[Plan, Tensor] | None = None) -> Plan:
         monkeypatch.setattr(fast, "prepare", lambda _net, plan: plan)
-        monkeypatch.setattr(fast, "_time", lambda plan, _x: ((outputs or {}).get(plan, z), seconds[plan]))
+        monkeypatch.setattr(fast, "_time", lambda plan, _x, _gradients: ((outputs or {}).get(plan, z), seconds[plan]))
         monkeypatch.setattr(fast, "_supported", lambda plan, _device: True)
-        return fast._measure(network, x)
+        return fast._measure(network, x, True)
 
     assert choose({PLAIN: 0.1, FOLDED: 0.085, BF16: 0.07}) == PLAIN
     assert choose({PLAIN: 0.1, FOLDED: 0.08, BF16: 0.06}) == BF16

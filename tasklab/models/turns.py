@@ -1,0 +1,113 @@
+"""Calling a network that several threads share: evaluation mode for readers, one step at a time for a trainer.
+
+Training flags belong to a module, not to a thread. So whoever needs a mode claims the modules for the length of one
+call. Claims for evaluation share; a claim to change the network excludes all others. Claims are served in the order in
+which they came, so that neither readers nor a trainer starve.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+T = TypeVar("T")
+
+
+class _Claim:
+    """One thread's claim on some modules."""
+
+    def __init__(self, network: nn.Module, *, exclusive: bool) -> None:
+        self.modules = set(network.modules())
+        self.exclusive = exclusive
+        self.thread = threading.get_ident()
+        self.active = False
+
+    def conflicts(self, other: _Claim) -> bool:
+        """Whether the two cannot be active at once."""
+        return (
+            (self.exclusive or other.exclusive)
+            and self.thread != other.thread
+            and not self.modules.isdisjoint(other.modules)
+        )
+
+
+_changed = threading.Condition()
+_claims: list[_Claim] = []  # in the order in which they came
+_readers: dict[nn.Module, int] = {}  # how many active claims hold each module in evaluation mode
+_to_restore: set[nn.Module] = set()  # modules whose owner has them in training mode
+
+
+@contextlib.contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside; every submodule's training flag is given back by the last thread that leaves."""
+    claim = _Claim(network, exclusive=False)
+    _begin(claim)
+    try:
+        yield
+    finally:
+        _end(claim)
+
+
+@contextlib.contextmanager
+def exclusively(network: nn.Module) -> Iterator[None]:
+    """No other thread is inside `evaluating` or `exclusively` with a module of this network: for changing it."""
+    claim = _Claim(network, exclusive=True)
+    _begin(claim)
+    try:
+        yield
+    finally:
+        _end(claim)
+
+
+def on_a_copy(function: Callable[[Tensor], T], x: Tensor) -> T:
+    """``function`` of a copy of ``x``, in the precision that it has itself, whatever autocast the caller is in.
+
+    A network may work in place on what it is given; the copy keeps that from the caller's images, and lets a gradient
+    with respect to ``x`` be taken all the same.
+    """
+    with torch.autocast(device_type=x.device.type, enabled=False):
+        return function(x.clone())
+
+
+def _begin(claim: _Claim) -> None:
+    with _changed:
+        nested = any(other.thread == claim.thread and other.active for other in _claims)
+        _claims.append(claim)
+        try:
+            _changed.wait_for(lambda: not any(map(claim.conflicts, _ahead_of(claim, nested))))
+        except BaseException:  # interrupted while waiting
+            _claims.remove(claim)
+            _changed.notify_all()
+            raise
+        claim.active = True
+        if claim.exclusive:
+            return
+        for module in claim.modules:
+            _readers[module] = _readers.get(module, 0) + 1
+            if module.training:
+                _to_restore.add(module)
+                module.training = False
+
+
+def _ahead_of(claim: _Claim, nested: bool) -> list[_Claim]:
+    """Who goes first: all that are active, and those that came earlier, unless these may be waiting for this thread."""
+    earlier = [] if nested else _claims[: _claims.index(claim)]
+    return earlier + [other for other in _claims if other.active]
+
+
+def _end(claim: _Claim) -> None:
+    with _changed:
+        _claims.remove(claim)
+        for module in () if claim.exclusive else claim.modules:
+            _readers[module] -= 1
+            if not _readers[module]:
+                del _readers[module]
+                if module in _to_restore:
+                    _to_restore.remove(module)
+                    module.training = True
+        _changed.notify_all()
