@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tasklab.data import ImageSet
 from tasklab.models import NetworkSpec, build_network
-from tasklab.models.turns import evaluating, exclusively, on_a_copy
+from tasklab.models.modes import evaluating, exclusively, on_a_copy
 from tasklab.tasks import INT, Task
 
 
