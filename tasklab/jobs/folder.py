@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tasklab.jobs.kinds import check
-from tasklab.jobs.lock import is_held
+from tasklab.lock import is_held
 
 State = Literal["queued", "running", "done", "failed", "stopped", "interrupted"]
 Ending = Literal["done", "failed", "stopped"]

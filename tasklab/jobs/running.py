@@ -11,7 +11,7 @@ from typing import Any
 
 from tasklab.jobs.folder import Busy, Job
 from tasklab.jobs.kinds import stream
-from tasklab.jobs.lock import Lock, Locked
+from tasklab.lock import Lock, Locked
 
 _log = logging.getLogger(__name__)
 

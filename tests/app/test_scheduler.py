@@ -14,7 +14,7 @@ from visitors import scheduling, until
 from lab_ui import scheduler as module
 from lab_ui.scheduler import Refused, Scheduler
 from tasklab.jobs import KINDS, Job, JobError
-from tasklab.jobs.lock import Lock
+from tasklab.lock import Lock
 
 HELPERS = Path(__file__).parents[1] / "jobs"
 SLOW = {"to": 4000, "seconds": 0.02}

@@ -10,7 +10,7 @@ import pytest
 from small_kinds import KINDS, KINDS_HERE, numbers
 
 from tasklab.jobs import Busy, Job, JobError, run
-from tasklab.jobs.lock import Lock, Locked, is_held
+from tasklab.lock import Lock, Locked, is_held
 
 
 @pytest.fixture(autouse=True)
