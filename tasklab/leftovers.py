@@ -23,7 +23,7 @@ def sweep(folder: Path, names: Iterable[str] | None = None, *, older: float = OL
 
     Args:
         folder: nothing happens where there is none.
-        names: of the files they were to become; by default any that ends in ``.safetensors`` or ``.json``.
+        names: of the files they were to become; by default any that ends as those of a run or a job do.
         older: how many seconds ago they must have been written last; 0 for whoever knows that nobody writes here.
 
     Returns:
@@ -45,4 +45,4 @@ def sweep(folder: Path, names: Iterable[str] | None = None, *, older: float = OL
 
 
 def _fits(name: str, wanted: set[str] | None) -> bool:
-    return name.endswith((".safetensors", ".json")) if wanted is None else name in wanted
+    return name.endswith((".safetensors", ".json", ".jsonl")) if wanted is None else name in wanted

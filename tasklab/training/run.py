@@ -60,8 +60,9 @@ class Run:
         try:
             self._lock.__enter__()
         except Locked:
-            who = "an earlier stream of events of this very process"
-            who, way = ("another process", "wait until it has ended") if self._is_foreign() else (who, "close() that one")
+            who, way = "another process", "wait until it has ended"
+            if not self._is_foreign():
+                who, way = "an earlier stream of events of this very process", "close() that one"
             raise RunError(f"expected a folder in which nobody trains, got {self.folder}, where {who} does; {way}, or "
                            "try another folder") from None
         try:
