@@ -34,8 +34,8 @@ def files(dataset: str | None = None) -> dict[str, Path]:
         return {}
     place = owner.root() / who
     made = {_named(folder): folder / RESULT for folder in sorted((place / "jobs").glob("*/"))
-            if (folder / RESULT).is_file() and (folder / "outcome.json").is_file()}
-    brought = {file.stem: file for file in sorted((place / "systems").glob(f"*{zoo.SUFFIX}")) if file.is_file()}
+            if os.path.isfile(folder / RESULT) and os.path.isfile(folder / "outcome.json")}
+    brought = {file.stem: file for file in sorted((place / "systems").glob(f"*{zoo.SUFFIX}")) if os.path.isfile(file)}
     found = {name: file for name, file in (made | brought).items() if name}
     return {name: file for name, file in found.items() if dataset is None or name.startswith(f"{dataset}-{MARK}")}
 
@@ -141,7 +141,7 @@ def _checked(file: Path) -> Any:
 
 def card_of(folder: Path) -> dict[str, Any]:
     """The card of what a job made; empty before it has made anything."""
-    if not (folder / RESULT).is_file():
+    if not os.path.isfile(folder / RESULT):
         return {}
     try:
         return zoo.card(Path(RESULT).stem, where=folder)

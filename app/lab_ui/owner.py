@@ -64,7 +64,7 @@ def remember() -> None:
         return
     data = {"name": COOKIE, "token": token, "seconds": DAYS * 86_400}
     kept = getattr(_keep(key="visitor_cookie", data=data, height=1, on_token_change=lambda: None), "token", None)
-    if isinstance(kept, str) and TOKEN.fullmatch(kept) and kept != token and not (root() / name).exists():
+    if isinstance(kept, str) and TOKEN.fullmatch(kept) and kept != token and not os.path.exists(root() / name):
         st.session_state[KEPT] = kept
         st.rerun()
 

@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
             os.nice(NICE)
         threading.Thread(target=_wait_for_the_end, args=(pressed, gone), daemon=True).start()
     from tasklab.jobs.folder import Job, JobError
-    from tasklab.jobs.running import run
+    from tasklab.jobs.running import run, sentence
 
     try:
         job = Job(args.folder)
@@ -51,6 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
                 sys.stdout.flush()
     except JobError as error:
         sys.stderr.write(f"{error}\n")
+        return 2
+    except OSError as error:  # a disk that is full before the job has begun
+        sys.stderr.write(f"{sentence(error)}\n")
         return 2
     outcome = job.outcome
     if outcome is None:
