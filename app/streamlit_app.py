@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread answer
 
 import streamlit as st
 
+from lab_ui import owner, uploads
 from lab_ui.warming import keep, wait, warm
 from tasklab.course import PAGES, notebook_of
 
@@ -22,5 +23,7 @@ page = st.navigation(
 if page.url_path:  # all but Start
     wait()
 page.run()
+owner.note_visit()
+uploads.watch()
 warm()  # after the page, which is not to wait for it
 keep()

@@ -6,9 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from lab_ui import answers, controls, frame, live, own_picture, shelf
+from lab_ui import answers, controls, frame, live, own_picture, shelf, uploads
 from lab_ui.answers import Found
 from lab_ui.frame import Lab
+from lab_ui.limits import MAX_PICTURE
 from lab_ui.own_picture import Own
 from lab_ui.pad import drawing_pad
 from lab_ui.words import AIM_NOTES, AIMS, title
@@ -24,9 +25,6 @@ EXAMPLE = 2
 
 EXAMPLE_CLASS = 6
 """The class whose photograph is shown first: a frog, on which the aim makes the difference."""
-
-LARGEST = 20
-"""Megabytes of an uploaded file."""
 
 BY_HAND, FROM_FILE = "draw", "upload"
 AS_READ = "as most systems read it"
@@ -127,11 +125,15 @@ def _photograph(lab: Lab) -> Own | None:
 
 
 def _file(words: str) -> Own | None:
-    file = st.file_uploader(words, key="draw_file", max_upload_size=LARGEST,
+    file = st.file_uploader(words, key="draw_file", max_upload_size=MAX_PICTURE,
                             help="PNG, JPEG and most others. It stays on this machine.")
     if file is None:
         return None
-    return Own(file=file.getvalue(), name=file.name)
+    try:
+        return Own(file=uploads.content(file, MAX_PICTURE), name=uploads.shown_name(file.name))
+    except ValueError as error:
+        st.error(str(error))
+        return None
 
 
 def _read(own: Own, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from lab_ui import frame, jobs, own, owner, recipes, runs, shelf
+from lab_ui import frame, jobs, own, owner, recipes, runs, shelf, uploads
 from lab_ui.runs import RunView
 from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
@@ -237,8 +237,11 @@ def _remove(name: str) -> None:
     file = own.path(name)
     if file is not None and file.name == own.RESULT:
         jobs.remove(file.parent.name)
-    else:
+        return
+    try:
         own.remove_brought(name)
+    except own.Refused as error:
+        jobs.refuse(str(error))
 
 
 def _sweep(lab: frame.Lab, training: Training | None, everything: dict[str, RunView]) -> None:
@@ -292,9 +295,11 @@ def _bring() -> None:
         if found is not None:
             taken = {str(view.settings["name"]) for view in jobs.mine("train")}
             try:
-                st.session_state["_said"] = f"“{own.bring(found.getvalue(), found.name, taken)}” is on your shelf now."
-            except own.Refused as error:
+                name = own.bring(uploads.content(found, own.MAX_UPLOAD), found.name, taken)
+                st.session_state["_said"] = f"“{name}” is on your shelf now."
+            except ValueError as error:
                 st.session_state["_said"] = str(error)
+            uploads.release(found)
             st.session_state["_brought"] = count + 1
             st.rerun()
         if said := st.session_state.pop("_said", None):

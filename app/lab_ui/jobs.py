@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from lab_ui import owner
+from lab_ui.disk import trouble
 from lab_ui.scheduler import Refused, Scheduler
 from tasklab.jobs import Job, JobError
 
@@ -102,9 +103,12 @@ def mine(kind: str | None = None) -> list[JobView]:
 
 
 def stop(name: str) -> None:
-    """Stop a job of the present visitor; what it has is kept."""
+    """Stop a job of the present visitor; what it has is kept. A refusal is kept for the box to say."""
     if (job := _find(name)) is not None:
-        scheduler().stop(job)
+        try:
+            scheduler().stop(job)
+        except Refused as error:
+            refuse(str(error))
 
 
 def resume(name: str) -> None:
@@ -113,14 +117,22 @@ def resume(name: str) -> None:
         try:
             scheduler().resume(job.folder.parent.parent.name, job)
         except (Refused, JobError) as error:
-            st.session_state["_job_refused"] = str(error)
+            refuse(str(error))
 
 
 def remove(name: str) -> None:
-    """Remove a job of the present visitor with all it made, unless it is active."""
+    """Remove a job of the present visitor with all it made, unless it is active; the box says what is refused."""
     job = _find(name)
     if job is not None and scheduler().state(job) not in ACTIVE:
-        job.delete()
+        try:
+            job.delete()
+        except OSError as error:
+            refuse(trouble(error))
+
+
+def refuse(sentence: str) -> None:
+    """Keep a sentence for the boxes to say."""
+    st.session_state["_job_refused"] = sentence
 
 
 def watch(draw: Callable[[], None], kind: str | None = None, *, key: str = "jobs") -> None:
@@ -227,7 +239,7 @@ def _message(job: Job, state: str, events: tuple[dict[str, Any], ...]) -> str:
     if outcome is not None and state in ("failed", "stopped"):
         return outcome.message
     if state == "interrupted":
-        return "The server was ended in between. It can go on from its last checkpoint."
+        return "The server was ended in between, or its disk is full. It can go on from its last checkpoint."
     if job.stopping:
         return "It is about to stop …"
     if job.waits:
@@ -238,7 +250,8 @@ def _message(job: Job, state: str, events: tuple[dict[str, Any], ...]) -> str:
 
 def _left(events: tuple[dict[str, Any], ...]) -> float | None:
     """Seconds left, from how fast this stretch of it has been."""
-    known = [(event["at"], event["progress"]) for event in events if event.get("progress") is not None]
+    known = [(event["at"], event["progress"]) for event in events
+             if event.get("progress") is not None and event.get("at") is not None]
     if len(known) < 2 or known[-1][1] - known[0][1] < 0.01:
         return None
     (began, low), (now, high) = known[0], known[-1]

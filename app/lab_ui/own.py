@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from lab_ui import owner
+from lab_ui.disk import trouble
+from lab_ui.limits import MAX_BROUGHT, MAX_UPLOAD
+from lab_ui.uploads import shown_name
 from tasklab import zoo
 from tasklab.checkpoint import CheckpointError
 
 MARK = "my-"
-MAX_UPLOAD = 64
-"""Megabytes of a file that is brought."""
-
-MAX_BROUGHT = 20
-"""How many brought files are kept for one visitor."""
-
 RESULT = "system.safetensors"
 
 
@@ -37,8 +34,8 @@ def files(dataset: str | None = None) -> dict[str, Path]:
         return {}
     place = owner.root() / who
     made = {_named(folder): folder / RESULT for folder in sorted((place / "jobs").glob("*/"))
-            if (folder / RESULT).is_file() and (folder / "outcome.json").is_file()}
-    brought = {file.stem: file for file in sorted((place / "systems").glob(f"*{zoo.SUFFIX}"))}
+            if os.path.isfile(folder / RESULT) and os.path.isfile(folder / "outcome.json")}
+    brought = {file.stem: file for file in sorted((place / "systems").glob(f"*{zoo.SUFFIX}")) if os.path.isfile(file)}
     found = {name: file for name, file in (made | brought).items() if name}
     return {name: file for name, file in found.items() if dataset is None or name.startswith(f"{dataset}-{MARK}")}
 
@@ -66,33 +63,47 @@ def bring(content: bytes, filename: str, taken: set[str] = frozenset()) -> str: 
     """Take a file that somebody brought, once it has been checked; its name here.
 
     Raises:
-        Refused: too large, too many, or not a whole system for pictures that are known here.
+        Refused: too large, too many, not a whole system for pictures that are known here, or the disk does not take it.
     """
     if len(content) > MAX_UPLOAD << 20:
         raise Refused(f"The file is larger than {MAX_UPLOAD} MB, which is all that is taken here.")
+    try:
+        return _bring(content, filename, taken)
+    except OSError as error:
+        raise Refused(trouble(error)) from error
+
+
+def _bring(content: bytes, filename: str, taken: set[str]) -> str:
     place = owner.root() / owner.new_visitor() / "systems"
     if place.is_dir() and len(list(place.glob(f"*{zoo.SUFFIX}"))) >= MAX_BROUGHT:
         raise Refused(f"You have brought {MAX_BROUGHT} systems, which is all there is room for. Remove some first.")
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / (Path(filename).name or "file")
+        file = Path(folder) / f"brought{zoo.SUFFIX}"
         file.write_bytes(content)
         try:
             system = _checked(file)
         except CheckpointError as error:
-            raise Refused(f"This is not a whole system: {error}.") from None
-    dataset = system.card["data"]["name"]
-    name = free_name(dataset, str(system.card.get("name") or Path(filename).stem), taken)
-    system.card["name"] = name
+            raise Refused(f"This is not a whole system: {str(error).removeprefix(f'{file.name}: ')}.") from None
+    dataset, called = system.card["data"]["name"], shown_name(filename)
+    name = free_name(dataset, str(system.card.get("name") or os.path.splitext(called)[0]), taken)
+    system.card |= {"name": name, "brought_as": called}
     place.mkdir(parents=True, exist_ok=True)
     system.save(place / f"{name}{zoo.SUFFIX}", dtype=system.card["stored"])
     return name
 
 
 def remove_brought(name: str) -> None:
-    """Remove a system that was brought; one that was trained here goes with its job."""
+    """Remove a system that was brought; one that was trained here goes with its job.
+
+    Raises:
+        Refused: the disk does not let go of it.
+    """
     file = path(name)
     if file is not None and file.name != RESULT:
-        file.unlink(missing_ok=True)
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise Refused(trouble(error)) from error
 
 
 def _named(folder: Path) -> str | None:
@@ -124,13 +135,13 @@ def _checked(file: Path) -> Any:
         system.card = {key: system.card[key] for key in ("name", "stored")  if key in system.card}
     system.card["data"] = (told if isinstance(told, dict) else {}) | {"name": named or fits[0]}
     if not isinstance(system.card.get("name"), str):
-        system.card["name"] = os.path.splitext(file.name)[0]
+        system.card.pop("name", None)
     return system
 
 
 def card_of(folder: Path) -> dict[str, Any]:
     """The card of what a job made; empty before it has made anything."""
-    if not (folder / RESULT).is_file():
+    if not os.path.isfile(folder / RESULT):
         return {}
     try:
         return zoo.card(Path(RESULT).stem, where=folder)

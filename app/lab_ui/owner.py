@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import secrets
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -14,6 +16,7 @@ COOKIE = "tasklab_visitor"
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 KEPT = "_visitor"
 DAYS = 400
+HOUR = 3600.0
 
 SCRIPT = """
 export default function (component) {
@@ -61,9 +64,18 @@ def remember() -> None:
         return
     data = {"name": COOKIE, "token": token, "seconds": DAYS * 86_400}
     kept = getattr(_keep(key="visitor_cookie", data=data, height=1, on_token_change=lambda: None), "token", None)
-    if isinstance(kept, str) and TOKEN.fullmatch(kept) and kept != token and not (root() / name).exists():
+    if isinstance(kept, str) and TOKEN.fullmatch(kept) and kept != token and not os.path.exists(root() / name):
         st.session_state[KEPT] = kept
         st.rerun()
+
+
+def note_visit() -> None:
+    """Touch the visitor's folder, where there is one: what nobody visits for long is removed (`lab_ui.disk.expire`)."""
+    if (name := visitor()) is not None:
+        folder = root() / name
+        with contextlib.suppress(OSError):  # there is none, or it cannot be touched
+            if time.time() - folder.stat().st_mtime > HOUR:
+                os.utime(folder)
 
 
 def folder_of(token: str) -> str:

@@ -13,6 +13,10 @@ from tasklab.figures.training import ZERO
 from tasklab.jobs.recording import recorded
 from tasklab.jobs.training import Training
 
+EPOCH = ("epoch", "epochs", "accuracy")
+STEP = ("epoch", "step", "steps", "loss")
+"""What an event must tell to be drawn; other numbers may be missing or None."""
+
 OBJECTIVES = {"own_loss_accuracy": "train", "robust_accuracy": "margin"}
 
 
@@ -79,15 +83,27 @@ def own_runs(dataset: str) -> dict[str, RunView]:
     for view in jobs.mine("train"):
         if view.settings.get("data") != dataset:
             continue
+        try:
+            training = Training.from_dict(view.settings)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            continue  # its box says what becomes of it
         card = own.card_of(view.folder)
         found[view.id] = RunView(
             key=view.id, title=str(view.settings["name"]).removeprefix(f"{dataset}-"),
-            training=Training.from_dict(view.settings), state=view.state,
-            epochs=tuple(event for event in view.events if event["event"] == "epoch"),
-            steps=tuple(event for event in view.events if event["event"] == "step"),
+            training=training, state=view.state,
+            epochs=tuple(event for event in view.events if event["event"] == "epoch" and _is_whole(event, EPOCH)),
+            steps=tuple(event for event in view.events if event["event"] == "step" and _is_whole(event, STEP)),
             metrics=tuple(card.get("metrics", ())), kept=card.get("epoch"),
         )
     return found
+
+
+def _is_whole(event: Mapping[str, Any], needed: tuple[str, ...]) -> bool:
+    """Whether what a file says of an epoch or a step can be drawn."""
+    numbers = {key: value for key, value in event.items() if key not in ("event", "message", "best", "at")}
+    real = all(value is None or (isinstance(value, int | float) and abs(value) < 1e9) for value in numbers.values())
+    counts = [key for key in needed if key in ("epoch", "epochs", "step", "steps")]
+    return real and all(numbers.get(key) is not None for key in needed) and all(numbers[key] >= 1 for key in counts)
 
 
 def sweeps(runs: Mapping[str, RunView]) -> list[dict[float, RunView]]:

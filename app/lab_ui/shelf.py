@@ -106,7 +106,7 @@ def _shipped(file: str, changed: int) -> System:
     return System.load(Path(file))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@st.cache_resource(max_entries=16, ttl=600, show_spinner=False)  # those of visitors, who come and go
 def _own(file: str, changed: int) -> System:
     return System.load(Path(file))
 

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tasklab.cli.common import Bar, add_common, fraction, print_json
+from tasklab.leftovers import sweep
 
 if TYPE_CHECKING:
     from tasklab.data import ImageSet
@@ -83,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
     task, recipe = _task(args, train.num_classes), _recipe(args)
     name = args.name or f"{args.data}-{task.name}"
     folder = args.folder or Path("runs") / name
+    sweep(args.to, [f"{name}.safetensors", f"{name}.md"])
     bar = Bar()
     systems = []
     for seed in range(args.seed, args.seed + args.seeds):

@@ -27,29 +27,33 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", help="one that tasklab.jobs.Job.create made")
     parser.add_argument("--threads", type=int, default=1, help="of the computation (default: 1)")
     parser.add_argument("--attended", action="store_true",
-                        help="leave, resumable, when standard input closes: whoever started this has gone")
+                        help="leave, resumable, when standard input closes: whoever started this has gone; a line "
+                        "there asks to give way to others")
     args = parser.parse_args(arguments)
     os.environ["OMP_NUM_THREADS"] = str(args.threads)  # before torch is imported
-    asked, gone = threading.Event(), threading.Event()
+    asked, gone, pressed = threading.Event(), threading.Event(), threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, _noting(asked))
     if args.attended:
         with contextlib.suppress(AttributeError, OSError):
             os.nice(NICE)
-        threading.Thread(target=_wait_for_the_end, args=(gone,), daemon=True).start()
+        threading.Thread(target=_wait_for_the_end, args=(pressed, gone), daemon=True).start()
     from tasklab.jobs.folder import Job, JobError
-    from tasklab.jobs.running import run
+    from tasklab.jobs.running import run, sentence
 
     try:
         job = Job(args.folder)
         if not args.attended and job.state != "running" and job.state != "done":
             job.resume()
-        for event in run(job, stopped=asked.is_set, left=gone.is_set):
+        for event in run(job, stopped=asked.is_set, left=gone.is_set, pressed=pressed.is_set):
             if "message" in event:
                 sys.stdout.write(f"{event['message']}\n")
                 sys.stdout.flush()
     except JobError as error:
         sys.stderr.write(f"{error}\n")
+        return 2
+    except OSError as error:  # a disk that is full before the job has begun
+        sys.stderr.write(f"{sentence(error)}\n")
         return 2
     outcome = job.outcome
     if outcome is None:
@@ -68,11 +72,11 @@ def _noting(asked: threading.Event) -> signal.Handlers:
     return note  # type: ignore[return-value]
 
 
-def _wait_for_the_end(gone: threading.Event) -> None:
-    """Standard input says nothing; it ends when the process at its other end does."""
+def _wait_for_the_end(pressed: threading.Event, gone: threading.Event) -> None:
+    """Standard input says that others wait; it ends when the process at its other end does."""
     with contextlib.suppress(OSError, ValueError):
         while os.read(0, 1024):
-            pass
+            pressed.set()
     gone.set()
     time.sleep(GRACE)
     os._exit(4)

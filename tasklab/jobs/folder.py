@@ -14,14 +14,16 @@ import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tasklab.jobs.kinds import check
-from tasklab.jobs.lock import is_held
+from tasklab.lock import is_held
 
 State = Literal["queued", "running", "done", "failed", "stopped", "interrupted"]
 Ending = Literal["done", "failed", "stopped"]
 FORMAT = 1
+LARGEST = 1e300
+"""No number of a job is as large."""
 
 
 class JobError(ValueError):
@@ -59,12 +61,14 @@ class Job:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(os.path.abspath(folder))
-        told = _read(self.folder / "job.json")
-        if told is None or told.get("format") != FORMAT or not isinstance(told.get("kind"), str):
+        told = _read(self.folder / "job.json") or {}
+        kind, settings, created = told.get("kind"), told.get("settings"), told.get("created")
+        whole = told.get("format") == FORMAT and isinstance(kind, str) and isinstance(settings, dict)
+        if not whole or not _is_number(created):
             raise JobError(f"expected a job in {self.folder}, got none that reads; try Job.create")
-        self.kind: str = told["kind"]
-        self.settings: dict[str, Any] = dict(told["settings"])
-        self.created = float(told["created"])
+        self.kind: str = kind  # type: ignore[assignment]
+        self.settings: dict[str, Any] = settings  # type: ignore[assignment]
+        self.created = float(created)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         return f"Job({str(self.folder)!r})"
@@ -122,23 +126,19 @@ class Job:
     @property
     def outcome(self) -> Outcome | None:
         """How it ended, if it did."""
-        told = _read(self.folder / "outcome.json")
-        try:
-            return Outcome(**told) if told is not None else None
-        except TypeError:
+        told = _read(self.folder / "outcome.json") or {}
+        state, message, at = told.get("state"), told.get("message"), told.get("at")
+        if state not in get_args(Ending) or not isinstance(message, str) or not _is_number(at):
             return None
+        return Outcome(state=state, message=message, at=float(at))  # type: ignore[arg-type]
 
     def events(self) -> list[dict[str, Any]]:
-        """What has happened so far, in order; a half-written last line is left out."""
+        """What has happened so far, in order; a half-written last line, and what is no event, is left out."""
         try:
             lines = (self.folder / "events.jsonl").read_bytes().split(b"\n")[:-1]
         except OSError:
             return []
-        found = []
-        for line in lines:
-            with contextlib.suppress(ValueError, TypeError):
-                found.append(dict(json.loads(line)))
-        return found
+        return [event for line in lines if (event := _parsed(line)) is not None and _is_event(event)]
 
     def stop(self) -> None:
         """Ask it to stop; a running one keeps what it has, and can be resumed."""
@@ -152,9 +152,9 @@ class Job:
         """
         if self.state == "running":
             raise Busy(f"expected a job that is not running, got {self.folder}; stop it first")
+        (self.folder / "queued").touch()  # first: where the disk does not take it, all stays as it was
         (self.folder / "stop").unlink(missing_ok=True)
         (self.folder / "outcome.json").unlink(missing_ok=True)
-        (self.folder / "queued").touch()
 
     def end(self, state: Ending, message: str) -> Outcome:
         """Write down how it ended."""
@@ -170,7 +170,7 @@ class Job:
 
     def rewind(self, step: float = math.inf) -> None:
         """Forget half-written lines, and the events from a step on: a resumed run is about to repeat them."""
-        kept = [event for event in self.events() if not event.get("step", -math.inf) >= step]
+        kept = [event for event in self.events() if not (event.get("step") or -math.inf) >= step]
         _write(self.folder / "events.jsonl", "".join(map(_line, kept)))
 
     def delete(self) -> None:
@@ -178,10 +178,12 @@ class Job:
 
         Raises:
             Busy: it is running.
+            OSError: it cannot be removed.
         """
         if self.state == "running":
             raise Busy(f"expected a job that is not running, got {self.folder}; stop it first")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.folder)
 
 
 def _line(event: dict[str, Any]) -> str:
@@ -192,10 +194,37 @@ def _line(event: dict[str, Any]) -> str:
 def _read(path: Path) -> dict[str, Any] | None:
     """A file's JSON object, or None where there is none."""
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        return _parsed(path.read_bytes())
+    except OSError:
+        return None
+
+
+def _parsed(text: bytes) -> dict[str, Any] | None:
+    """A JSON object, or None for anything else; numbers that JSON does not have are refused."""
+    try:
+        found = json.loads(text, parse_constant=_refused)
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _refused(word: str) -> None:
+    raise ValueError(f"expected a number of JSON, got {word}")
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < LARGEST  # neither infinite nor too large for a float
+
+
+def _is_event(event: dict[str, Any]) -> bool:
+    """Whether the keys that mean something to whoever shows an event hold what they should."""
+    numbers = (event.get(key) for key in ("step", "progress", "at"))
+    return (
+        isinstance(event.get("event"), str) and isinstance(event.get("message", ""), str)
+        and all(value is None or _is_number(value) for value in numbers)
+    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from tasklab.jobs.folder import Busy, Job
 from tasklab.jobs.kinds import stream
-from tasklab.jobs.lock import Lock, Locked
+from tasklab.leftovers import sweep
+from tasklab.lock import Lock, Locked
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ def run(
     *,
     stopped: Callable[[], bool] = lambda: False,
     left: Callable[[], bool] = lambda: False,
+    pressed: Callable[[], bool] = lambda: False,
 ) -> Iterator[dict[str, Any]]:
     """Run or resume a job; its folder tells everything, whoever asks.
 
@@ -34,6 +36,7 @@ def run(
         folder: of a job, or the job.
         stopped: asked after every event, beside the stop file: whether to end as "stopped".
         left: asked after every event: whether to leave without an outcome, as a killed process would, but in order.
+        pressed: asked after events with a ``step``, where little is lost: whether to leave as well, for others wait.
 
     Yields:
         Each event as logged, with ``at``, seconds of the epoch. First ``{"event": "begin"}``; nothing at all for a job
@@ -52,14 +55,17 @@ def run(
             (job.folder / "queued").unlink(missing_ok=True)
             return
         (job.folder / "outcome.json").unlink(missing_ok=True)
+        sweep(job.folder, older=0)  # nobody else writes here
         job.rewind()
         begin = _logged(job, {"event": "begin"})
         (job.folder / "queued").unlink(missing_ok=True)
         yield begin
-        yield from _events(job, stopped, left)
+        yield from _events(job, stopped, left, pressed)
 
 
-def _events(job: Job, stopped: Callable[[], bool], left: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+def _events(
+    job: Job, stopped: Callable[[], bool], left: Callable[[], bool], pressed: Callable[[], bool]
+) -> Iterator[dict[str, Any]]:
     repeated, last = True, "Done."
     try:
         if job.stopping or stopped():
@@ -72,7 +78,7 @@ def _events(job: Job, stopped: Callable[[], bool], left: Callable[[], bool]) -> 
                     repeated = False
                 last = event.get("message", last)
                 yield _logged(job, event)
-                if left():
+                if left() or ("step" in event and pressed()):
                     return
                 if job.stopping or stopped():
                     break
@@ -82,7 +88,8 @@ def _events(job: Job, stopped: Callable[[], bool], left: Callable[[], bool]) -> 
         job.end("stopped", "Stopped; it can go on from here.")
     except Exception as error:
         _log.exception("the job in %s failed", job.folder)
-        job.end("failed", sentence(error))
+        with contextlib.suppress(OSError):  # a full disk: it is interrupted, then
+            job.end("failed", sentence(error))
 
 
 def sentence(error: BaseException) -> str:
@@ -93,6 +100,8 @@ def sentence(error: BaseException) -> str:
     """
     if isinstance(error, MemoryError):
         return "There is not enough memory for this."
+    if isinstance(error, OSError) and error.strerror:
+        return f"A file could not be read or written: {error.strerror}."
     lines = str(error).strip().splitlines()
     text = lines[0] if lines else ""
     if not text or not isinstance(error, EXPECTED):

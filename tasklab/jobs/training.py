@@ -224,9 +224,10 @@ def _epochs_logged(folder: Path) -> set[int]:
     from tasklab.jobs.folder import Job, JobError
 
     try:
-        return {event["epoch"] for event in Job(folder).events() if event.get("event") == "epoch"}
+        events = [event for event in Job(folder).events() if event["event"] == "epoch"]
     except JobError:
         return set()
+    return {event["epoch"] for event in events if isinstance(event.get("epoch"), int)}
 
 
 def _step(event: StepEvent, per_epoch: int, share: float) -> dict[str, Any]:

@@ -172,6 +172,7 @@ class _Trainer:
             try:
                 self._restore(*found)
             except (KeyError, ValueError, TypeError, RuntimeError) as error:
+                run.close()
                 raise RunError(
                     f"expected a checkpoint of this run in {run.folder}, got one that does not fit ({error!r}); "
                     "try a new folder"
@@ -206,6 +207,8 @@ class _Trainer:
             raise
         finally:
             self.network.eval()
+            if self.run is not None:
+                self.run.close()
         self.network.load_state_dict(self.best_weights)
 
     def _one_step(self) -> StepEvent:

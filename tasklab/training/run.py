@@ -1,8 +1,14 @@
-"""A run's folder: settings.json, events.jsonl, last.safetensors (to resume) and best.safetensors (the system)."""
+"""A run's folder: settings.json, events.jsonl, last.safetensors (to resume) and best.safetensors (the system).
+
+``lock`` is held by the process that trains there. The checkpoint knows the events as well, so that ``events.jsonl`` may
+be lost.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +17,13 @@ import torch
 from torch import Tensor
 
 from tasklab.checkpoint import read_tensors, write_tensors
+from tasklab.leftovers import sweep
+from tasklab.lock import Lock, Locked
+
+_log = logging.getLogger(__name__)
+
+PATIENCE = 2.0
+"""Seconds to wait for a process that is about to leave the folder."""
 
 
 class RunError(ValueError):
@@ -31,16 +44,47 @@ class Run:
         self.events_file = self.folder / "events.jsonl"
         self.last_file = self.folder / "last.safetensors"
         self.best_file = self.folder / "best.safetensors"
+        self._lock = Lock(self.folder / "lock", PATIENCE)
+        self._events: list[dict[str, Any]] = []
 
     def begin(self, settings: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """Take the folder for a run with these settings.
+        """Take the folder for a run with these settings, until `close`.
 
         Returns:
             The state to resume from, or None for a fresh start.
 
         Raises:
-            RunError: the folder holds a run with other settings, or a checkpoint that does not read.
+            RunError: another process trains in the folder, or it holds a run with other settings, or a checkpoint that
+                does not read.
         """
+        try:
+            self._lock.__enter__()
+        except Locked:
+            who, way = "another process", "wait until it has ended"
+            if not self._is_foreign():
+                who, way = "an earlier stream of events of this very process", "close() that one"
+            raise RunError(f"expected a folder in which nobody trains, got {self.folder}, where {who} does; {way}, or "
+                           "try another folder") from None
+        try:
+            return self._begin(settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Leave the folder to others."""
+        self._lock.release()
+
+    def _is_foreign(self) -> bool:
+        """Whether the lock's holder is another process, as far as can be told."""
+        try:
+            return self._lock.path.read_text(encoding="utf-8") != str(os.getpid())
+        except (OSError, ValueError):
+            return True
+
+    def _begin(self, settings: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        files = (self.settings_file, self.events_file, self.last_file, self.best_file)
+        sweep(self.folder, [file.name for file in files], older=0)  # nobody else writes here
         wanted = json.loads(json.dumps(settings))
         if self.settings_file.exists():
             try:
@@ -56,39 +100,50 @@ class Run:
         else:
             _write(self.settings_file, json.dumps(wanted, indent=2, sort_keys=True) + "\n")
         if not self.last_file.exists():
-            self._keep_events(0)
+            self._keep_events([])
             return None
         try:
             tensors, metadata = read_tensors(self.last_file)
             state = dict(json.loads(metadata["state"]))
-            self._keep_events(int(state["events"]))
+            self._keep_events([dict(event) for event in state["events"]])
         except (KeyError, ValueError, TypeError) as error:
             raise RunError(f"expected a checkpoint to resume from, got {error!r}; try a new folder") from None
         return tensors, state
 
     def checkpoint(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Replace the checkpoint to resume from."""
-        count = len(self.events())
         copied = {key: tensor.clone() for key, tensor in tensors.items()}
-        write_tensors(self.last_file, copied, {"state": json.dumps(state | {"events": count})})
+        write_tensors(self.last_file, copied, {"state": json.dumps(state | {"events": self._events})})
 
     def log(self, event: dict[str, Any]) -> None:
         """Append one line to the events."""
         plain = {key: None if value != value else value for key, value in event.items()}  # JSON has no NaN
+        self._events.append(plain)
         with self.events_file.open("a") as file:
             file.write(json.dumps(plain) + "\n")
 
     def events(self) -> list[dict[str, Any]]:
-        """All events so far; a half-written last line is left out."""
-        if not self.events_file.exists():
+        """All events so far; what does not read, such as a half-written last line, is left out."""
+        try:
+            lines = self.events_file.read_bytes().split(b"\n")[:-1]
+        except FileNotFoundError:
             return []
-        lines = self.events_file.read_text().split("\n")[:-1]
-        return [json.loads(line) for line in lines]
+        found = []
+        for line in lines:
+            with contextlib.suppress(ValueError, RecursionError):
+                event = json.loads(line)
+                if isinstance(event, dict):
+                    found.append(event)
+        return found
 
-    def _keep_events(self, count: int) -> None:
-        """Drop what was logged after the checkpoint: it will happen again."""
-        kept = self.events()[:count]
-        _write(self.events_file, "".join(json.dumps(event) + "\n" for event in kept))
+    def _keep_events(self, known: list[dict[str, Any]]) -> None:
+        """Go on from the events that the checkpoint knows; what was logged after it will happen again."""
+        there = self.events()
+        if there[: len(known)] != known:
+            _log.warning("the events in %s were lost or are another run's; they are restored from the checkpoint",
+                         self.events_file)
+        self._events = known
+        _write(self.events_file, "".join(json.dumps(event) + "\n" for event in known))
 
 
 def flatten(state: dict[str, Any]) -> dict[str, Tensor]:

@@ -1,12 +1,16 @@
-"""The queue: capped, fair, first come first served; what dies takes nothing with it, and what is on disk is enough."""
+"""The queue: capped, by turns; what dies takes nothing with it, and what is on disk is enough."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import json
 import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from visitors import scheduling, until
@@ -14,7 +18,8 @@ from visitors import scheduling, until
 from lab_ui import scheduler as module
 from lab_ui.scheduler import Refused, Scheduler
 from tasklab.jobs import KINDS, Job, JobError
-from tasklab.jobs.lock import Lock
+from tasklab.lock import Lock
+from tests.jobs.mutated_jobs import write_job, write_neighbours
 
 HELPERS = Path(__file__).parents[1] / "jobs"
 SLOW = {"to": 4000, "seconds": 0.02}
@@ -168,6 +173,179 @@ def test_a_visitor_cannot_fill_the_queue_nor_the_disk(tmp_path: Path, monkeypatc
         monkeypatch.setattr(module, "MAX_KEPT", 3)
         with pytest.raises(Refused, match="3 jobs here"):
             queue.submit("ann", "count", {})
+
+
+def test_all_visitors_together_cannot_fill_the_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TOGETHER", 5)
+    with scheduling(tmp_path, at_once=1) as queue:
+        held(queue)
+        first, *_ = [queue.submit(f"visitor{number}", "count", {}) for number in range(5)]
+        with pytest.raises(Refused, match=r"^All visitors together have 5 jobs running or waiting"):
+            queue.submit("late", "count", {})
+        assert queue.jobs("late") == []
+        queue.stop(first)
+        queue.submit("late", "count", {})
+        with pytest.raises(Refused, match="All visitors together"):
+            queue.resume("visitor0", first)
+
+
+class Clock:
+    """Time that goes on when it is told to."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_job_that_runs_too_long_is_stopped_and_goes_on_when_it_is_resumed(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    clock = Clock()
+    with scheduling(tmp_path, at_once=1, command=command, clock=clock) as queue:
+        job, other = queue.submit("ann", "count", SLOW), queue.submit("ann", "count", SLOW)
+        until(lambda: counted(job) > 3)
+        clock.now += module.MAX_SECONDS + 1
+        until(lambda: queue.state(job) == "stopped")
+        until(lambda: job.outcome is not None and "hours" in job.outcome.message)
+        assert job.outcome is not None
+        assert job.outcome.message.startswith("Stopped after 6 hours, ")
+        assert job.outcome.message.endswith("; it can go on from here.")
+        until(lambda: counted(other) > 1)
+        queue.stop(other)
+        before = counted(job)
+        queue.resume("ann", job)
+        until(lambda: counted(job) > before + 3)
+        assert queue.state(job) == "running", "it has as long again"
+
+
+def test_what_runs_gives_way_to_a_late_visitor_and_loses_nothing(tmp_path: Path, command: tuple[str, ...]) -> None:
+    clock = Clock()
+    with scheduling(tmp_path, at_once=2, command=command, clock=clock) as queue:
+        first, second = (queue.submit("ann", "count", SLOW) for _ in range(2))
+        until(lambda: counted(first) > 2 and counted(second) > 2)
+        bob = queue.submit("bob", "count", {"to": 30, "seconds": 0.02})
+        assert queue.state(bob) == "queued"
+        clock.now += queue.turns.turn / 2
+        queue._wake.set()
+        clock.now += queue.turns.turn
+        until(lambda: counted(bob))
+        assert sorted(states(queue, first, second)) == ["queued", "running"]
+        until(lambda: queue.state(bob) == "done")
+        until(lambda: states(queue, first, second) == ["running", "running"])
+        before = counted(first), counted(second)
+        until(lambda: counted(first) > before[0] + 3 and counted(second) > before[1] + 3)
+        for job in (first, second):
+            steps = [event["step"] for event in job.events() if event["event"] == "number"]
+            assert steps == list(range(1, len(steps) + 1))
+
+
+def test_a_job_between_steps_that_are_kept_does_not_give_way(tmp_path: Path) -> None:
+    from tasklab.jobs import run
+
+    job = Job.create(tmp_path, "count", {"to": 4})
+    seen = [event["event"] for event in run(job, pressed=lambda: True)]
+    assert (seen, job.state) == (["begin", "number"], "interrupted")
+    job.resume()
+    assert [event["event"] for event in run(job)] == ["begin", *["number"] * 4]
+
+
+def test_neighbours_are_skipped_with_one_line_each(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_neighbours(tmp_path)
+    with scheduling(tmp_path, at_once=1) as queue:
+        held(queue)
+        whole = queue.submit("ann", "count", {})
+        place = tmp_path / "ann" / "jobs"
+        write_neighbours(place)
+        told = json.loads((whole.folder / "job.json").read_text())
+        for name, changed in {"1": told | {"created": None}, "2": told | {"settings": 3}, "3": {}}.items():
+            (place / name).mkdir()
+            (place / name / "job.json").write_text(json.dumps(changed))
+        for _ in range(3):
+            assert [job.folder for job in queue.jobs("ann")] == [whole.folder]
+        queue.submit("ann", "count", {})
+    with scheduling(tmp_path, at_once=1) as queue:
+        held(queue)
+        assert len(queue.jobs("ann")) == 2
+    lines = [record.getMessage() for record in caplog.records if "skipped" in record.getMessage()]
+    for name in ("lost+found", ".DS_Store", "README.txt", "UPPER", "1", "2", "3"):
+        mine = [line for line in lines if f"/{name} in the folder of jobs" in line]
+        assert mine and len(mine) == len({line.split(" in the folder")[0] for line in mine}) * 2, f"{name}: {mine}"
+
+
+def test_hundreds_of_odd_folders_stop_nobody(tmp_path: Path) -> None:
+    for seed in range(300):
+        write_job(tmp_path / "ann" / "jobs" / f"{seed:04d}", seed, "count", {"to": 3})
+    with scheduling(tmp_path, at_once=1) as queue:
+        held(queue)
+        found = queue.jobs("ann")
+        assert 50 < len(found) < 300
+        for job in found:
+            assert queue.state(job) in ("queued", "running", "done", "failed", "stopped", "interrupted")
+            for event in job.events():
+                json.dumps(event, allow_nan=False)
+            with contextlib.suppress(ValueError, OSError):  # a sentence
+                job.rewind(2)
+        bob = queue.submit("bob", "count", {})
+        assert queue.jobs("bob")[0].folder == bob.folder
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device", "/srv/secret/place")
+
+
+def raising(*_: Any, **__: Any) -> None:
+    raise FULL
+
+
+@pytest.mark.parametrize("what", ["submit", "resume", "stop"])
+def test_a_full_disk_is_a_sentence(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with scheduling(tmp_path, at_once=1) as queue:
+        held(queue)
+        job, stopped = queue.submit("ann", "count", {}), queue.submit("ann", "count", {})
+        queue.stop(stopped)
+        use = {"submit": lambda: queue.submit("bob", "count", {}), "resume": lambda: queue.resume("ann", stopped),
+               "stop": lambda: queue.stop(job)}[what]
+        with monkeypatch.context() as full:
+            full.setattr(Path, "touch", raising)
+            with pytest.raises(Refused, match=r"^The disk of this machine is full, so .*\.$"):
+                use()
+        assert queue.jobs("bob") == []
+        assert states(queue, job, stopped) == ["queued", "stopped"], "nothing is half done"
+
+
+@pytest.mark.parametrize("place", ["", "ann", "ann/jobs"])
+def test_a_folder_that_cannot_be_one_is_a_sentence(place: str, tmp_path: Path) -> None:
+    (tmp_path / "root" / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "root" / place).write_text("a file")
+    with scheduling(tmp_path / "root", at_once=1) as queue:
+        assert queue.jobs("ann") == []
+        with pytest.raises(Refused, match="cannot be written to"):
+            queue.submit("ann", "count", {})
+
+
+def test_a_job_whose_ending_cannot_be_written_does_not_stop_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with scheduling(tmp_path, at_once=1, command=("/nowhere/python",)) as queue:
+        with monkeypatch.context() as broken:
+            broken.setattr(Job, "end", raising)
+            lost = queue.submit("ann", "count", {})
+            until(lambda: lost.folder not in queue._waiting and queue._lock.acquire(timeout=1))
+            queue._lock.release()
+        failed = queue.submit("ann", "count", {})
+        until(lambda: queue.state(failed) == "failed")
+        assert queue.state(lost) == "interrupted"
+
+
+def test_unfinished_files_go_when_the_server_starts_again(tmp_path: Path) -> None:
+    place = tmp_path / "ann" / "systems"
+    place.mkdir(parents=True)
+    names = (".digits-my-rbc.safetensors.ab12cd34", ".digits-my-int.safetensors.0a0a0a0a", "digits-my-rbc.safetensors")
+    for name in names:
+        (place / name).write_bytes(b"half")
+    os.utime(place / names[0], (1.0, 1.0))
+    with scheduling(tmp_path, at_once=1):
+        assert {file.name for file in place.iterdir()} == set(names[1:]), "one may still be written"
 
 
 def test_a_name_cannot_leave_the_folder(tmp_path: Path) -> None:

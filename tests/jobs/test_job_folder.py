@@ -10,7 +10,7 @@ import pytest
 from small_kinds import KINDS, KINDS_HERE, numbers
 
 from tasklab.jobs import Busy, Job, JobError, run
-from tasklab.jobs.lock import Lock, Locked, is_held
+from tasklab.lock import Lock, Locked, is_held
 
 
 @pytest.fixture(autouse=True)
@@ -165,6 +165,61 @@ def test_an_outcome_that_does_not_read_is_none(tmp_path: Path) -> None:
     list(run(job))
     (tmp_path / "outcome.json").write_text(json.dumps({"state": "done"}))
     assert job.state == "interrupted"
+
+
+@pytest.mark.parametrize("changed", [
+    {"created": None}, {"created": "today"}, {"created": True}, {"created": 1e400}, {"settings": None},
+    {"settings": []}, {"kind": 3}, {"format": "1"},
+])
+def test_a_job_with_something_else_in_it_is_none(changed: dict[str, Any], tmp_path: Path) -> None:
+    count(tmp_path)
+    told = json.loads((tmp_path / "job.json").read_text())
+    (tmp_path / "job.json").write_text(json.dumps(told | changed))
+    with pytest.raises(JobError, match="expected a job in"):
+        Job(tmp_path)
+
+
+@pytest.mark.parametrize("line", [
+    '{"event": 3}', '{"event": "number", "step": "x"}', '{"event": "number", "progress": NaN}', "[" * 100_000,
+    '{"event": "number", "step": 1' + "0" * 400 + "}", '{"event": "number", "message": []}', '{"step": 1}',
+])
+def test_what_is_no_event_is_left_out(line: str, tmp_path: Path) -> None:
+    job = count(tmp_path)
+    list(run(job))
+    with (tmp_path / "events.jsonl").open("a") as file:
+        file.write(line + "\n")
+    assert numbers(job.events()) == [1, 2, 3, 4, 5]
+    job.rewind(3)
+    assert numbers(job.events()) == [1, 2]
+
+
+@pytest.mark.parametrize("changed", [{"state": "odd"}, {"state": []}, {"message": 3}, {"at": "then"}, {"at": 1e400}])
+def test_an_outcome_with_something_else_in_it_is_none(changed: dict[str, Any], tmp_path: Path) -> None:
+    job = count(tmp_path)
+    list(run(job))
+    told = json.loads((tmp_path / "outcome.json").read_text())
+    (tmp_path / "outcome.json").write_text(json.dumps(told | changed))
+    assert job.outcome is None
+
+
+def test_a_full_disk_ends_a_job_without_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device", str(tmp_path))
+
+    job = count(tmp_path, fail_at=3)
+    for event in run(job):
+        if event.get("step") == 1:
+            monkeypatch.setattr(Job, "end", full)
+    monkeypatch.undo()
+    assert job.state == "interrupted"
+
+
+def test_what_killed_writers_left_goes_when_it_runs_again(tmp_path: Path) -> None:
+    job = count(tmp_path)
+    for name in (".system.safetensors.0a1b2c3d", ".outcome.json.4711", ".events.jsonl.ab12_x9z"):
+        (tmp_path / name).write_text("half")
+    list(run(job))
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 def test_delete(tmp_path: Path) -> None:

@@ -92,6 +92,27 @@ def test_deserted_it_leaves_and_can_go_on(tmp_path: Path) -> None:
     assert job.state == "interrupted"
 
 
+def test_told_that_others_wait_it_leaves_and_can_go_on(tmp_path: Path) -> None:
+    job = slow(tmp_path)
+    with process(tmp_path, "--attended") as started:
+        until(lambda: begun(job))
+        assert started.stdin is not None
+        started.stdin.write("others wait\n")
+        started.stdin.flush()
+        assert started.wait(60) == 4
+    assert job.state == "interrupted"
+
+
+def test_a_disk_that_takes_nothing_is_a_sentence(tmp_path: Path) -> None:
+    job = Job.create(tmp_path, "count", {"to": 3})
+    (tmp_path / "events.jsonl").mkdir()
+    with process(tmp_path, "--attended") as started:
+        _, errors = started.communicate(timeout=120)
+    assert started.returncode == 2
+    assert errors.startswith("A file could not be read or written: ") and errors.count("\n") == 1
+    assert job.outcome is None
+
+
 def test_two_processes_cannot_run_one_folder(tmp_path: Path) -> None:
     job = slow(tmp_path)
     with process(tmp_path, "--attended") as first:

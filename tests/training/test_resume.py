@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -184,7 +185,6 @@ def test_other_settings_in_the_same_folder_are_refused(tmp_path: Path) -> None:
 DAMAGES = {
     "settings.json": [b"", b"{", b"[1, 2]", b"\xff\xfe\x00", b"3"],
     "last.safetensors": [b"", b"not this", None],
-    "events.jsonl": [b"{oops}\n", b"\xff\xff\n"],
 }
 
 
@@ -197,6 +197,79 @@ def test_a_damaged_folder_is_refused(name: str, content: bytes | None, tmp_path:
     path.write_bytes(path.read_bytes()[:-100] if content is None else content)
     with pytest.raises(RunError, match=r"expected .*, got .*; try"):
         go("adamw", tmp_path)
+
+
+FOREIGN = {
+    "lost": None,
+    "empty": b"",
+    "no JSON": b"{oops}\n",
+    "no text": b"\xff\xff\x00\n",
+    "no events": b"7\n[]\n",
+    "too deep": b"[" * 100_000 + b"\n",
+    "another run's": b'{"epoch": 1, "accuracy": 0.1, "best": false, "seconds": 9}\n' * 3,
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize("stop", [PER_EPOCH + 2, WHOLE])
+def test_events_that_are_lost_come_from_the_checkpoint(
+    stop: int, content: bytes | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, expected = go("adamw", tmp_path / "whole")
+    go("adamw", tmp_path / "run", stop)
+    file = tmp_path / "run" / "events.jsonl"
+    file.unlink() if content is None else file.write_bytes(content)
+    again, rest = go("adamw", tmp_path / "run")
+    assert rest == expected[stop:]
+    assert equal_weights(again, whole)
+    assert logged(Run(tmp_path / "run").events()) == logged(Run(tmp_path / "whole").events())
+    assert [record.levelname for record in caplog.records].count("WARNING") == 1
+    assert "restored from the checkpoint" in caplog.text
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["tasklab.training.run"], "PATIENCE", 0.1)
+    whole, expected = go("adamw", None)
+    task, recipe = SETTINGS["adamw"]
+
+    def begin() -> Any:
+        return fit(system_of(task, width=4), digits(125), recipe, validation=digits(60, "validation"), run=tmp_path)
+
+    first = begin()
+    seen = without_seconds([next(first)])
+    with pytest.raises(RunError, match=r"expected a folder in which nobody trains, got .*this very process.*; close"):
+        begin()
+    seen += without_seconds(first)
+    assert seen == expected, "the first is not disturbed"
+    again, rest = go("adamw", tmp_path)
+    assert rest == [] and equal_weights(again, whole), "its end gives the folder back"
+    unused = begin()
+    unused.close()
+    del unused
+    begin().close()
+    script = (f"from pathlib import Path; from tasklab.lock import Lock; import sys\n"
+              f"with Lock(Path({str(tmp_path / 'lock')!r})):\n    print('now', flush=True); sys.stdin.read()")
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          env=environment, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "now\n"
+        with pytest.raises(RunError, match=r"where another process does; wait until it has ended, or try another"):
+            begin()
+        process.kill()
+    begin().close()
+
+
+def test_what_killed_writers_left_is_removed(tmp_path: Path) -> None:
+    go("adamw", tmp_path, PER_EPOCH + 2)
+    left = [".last.safetensors.ab12_x9z", ".best.safetensors.deadbeef", ".events.jsonl.4711", ".settings.json.12"]
+    mine = [".last.safetensors.backup", ".notes.deadbeef", "last.safetensors.bak", ".last.safetensors"]
+    for name in left + mine:
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / ".best.safetensors.0000000f").mkdir()
+    go("adamw", tmp_path)
+    there = {path.name for path in tmp_path.iterdir()}
+    assert not there & set(left)
+    assert there >= {*mine, ".best.safetensors.0000000f"}
 
 
 @pytest.mark.parametrize("kind", ["a system", "another network", "no state", "half a state"])
@@ -235,7 +308,7 @@ def test_a_half_written_event_is_left_out(tmp_path: Path) -> None:
 def test_no_files_are_left_over(tmp_path: Path) -> None:
     _, events = trained(RBC(), BASE, train=digits(125), run=tmp_path, width=4)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "best.safetensors", "events.jsonl", "last.safetensors", "settings.json",
+        "best.safetensors", "events.jsonl", "last.safetensors", "lock", "settings.json",
     ]
     assert len(Run(tmp_path).events()) == len(epochs(events)) == 2
     assert isinstance(events[0], StepEvent)

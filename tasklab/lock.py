@@ -36,24 +36,34 @@ class Lock:
         until = time.monotonic() + self.patience
         while not _take(self._file, shared=False):
             if time.monotonic() >= until:
-                os.close(self._file)
+                self.release()
                 raise Locked(f"another process holds {self.path}")
             time.sleep(0.02)
-        os.ftruncate(self._file, 0)
-        os.write(self._file, str(os.getpid()).encode())
+        with contextlib.suppress(OSError):  # the number is for a person; a full disk does not take the lock away
+            os.ftruncate(self._file, 0)
+            os.write(self._file, str(os.getpid()).encode())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._file)
+        self.release()
+
+    def __del__(self) -> None:
+        self.release()  # of somebody who never came to its end
+
+    def release(self) -> None:
+        """Give the lock back, if it is held."""
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
 
 
 def is_held(path: Path) -> bool:
     """Whether a living process holds the lock on a file."""
     try:
         file = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
+    except OSError:  # there is none, or it is no file: nobody can hold it
         return False
     try:
         return not _take(file, shared=True)
