@@ -160,8 +160,8 @@ def _idle(kind: type[Settings], name: str, value: Any) -> bool:
 def _left_out(kind: type[Settings], name: str, value: Any) -> str:
     called, here = kind.__name__, WORDS.get(name, name)
     if name == "norm":
-        fixed = fixed(kind, name)
-        return f"{called} measures ε in {fixed} alone, so the norm is {fixed} and not {value}."
+        own = fixed(kind, name)
+        return f"{called} measures ε in {own} alone, so the norm is {own} and not {value}."
     if name == "targeted":
         return f"{called} has no target; any other class counts as a success."
     if name == "objective":

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tasklab.attacks import FGSM, PGD, Noise, Settings, Square
+from tasklab.attacks.building import changed
 from tasklab.checks import check_whole
 from tasklab.data import DATASETS, ImageSet
 from tasklab.data.radii import IN_HUNDREDTHS, eps_said
@@ -67,8 +67,8 @@ def question(curve: str, eps: float, *, seed: int = 0) -> PGD | Noise:
 def variations(claim: PGD) -> list[Settings]:
     """The same attack with everything allowed, with twice the steps, and with one: what the checks compare."""
     return [
-        replace(claim, eps=UNBOUNDED),
-        replace(claim, steps=2 * claim.steps),
+        changed(claim, eps=UNBOUNDED),
+        changed(claim, steps=2 * claim.steps),
         FGSM(eps=claim.eps, objective=claim.objective, seed=claim.seed),
     ]
 
