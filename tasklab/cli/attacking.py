@@ -51,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
     system = load_system(args.system, args.device)
     images = test_images(system, args)
     targeted = args.target is not None
+    (eps,) = eps_asked(args, system)
+    settings = attack_settings(args, eps=eps, objective=args.objective, targeted=targeted)
     if targeted:
         others = images.labels != args.target  # the rest are of that class as they come
         if len(images) and not bool(others.any()):
@@ -60,8 +62,6 @@ def run(args: argparse.Namespace) -> int:
             print(f"{left_out} of {len(images)} images are of class {args.target}, the target, and left out.",
                   file=sys.stderr)
         images = images.subset(others)
-    (eps,) = eps_asked(args, system)
-    settings = attack_settings(args, eps=eps, objective=args.objective, targeted=targeted)
     targets = torch.full_like(images.labels, args.target) if targeted else None
     bar = Bar()
     result = attack(
