@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from tasklab import data, zoo
-from tasklab.attacks import (
-    APGD,
-    CW,
-    FAB,
-    FGSM,
-    OBJECTIVES,
-    PGD,
-    AttackResult,
-    HopSkipJump,
-    Noise,
-    Settings,
-    Square,
-    attack,
-)
+from tasklab.attacks import OBJECTIVES, AttackResult, Settings, attack
+from tasklab.attacks.building import ATTACKS, Built, build, choices, fields_of, fixed, kind_of
 from tasklab.attacks.criteria import Criterion
+from tasklab.attacks.objectives import as_objective
 from tasklab.attacks.settings import Keep, Norm
+from tasklab.checks import as_number, as_whole, check_switch, keep
 from tasklab.data.info import info_of, radii_of
-from tasklab.data.radii import eps_said
+from tasklab.data.radii import Radii, eps_said
+from tasklab.tasks import Task
 
-ATTACKS: dict[str, type[Settings]] = {
-    kind.__name__: kind for kind in (FGSM, PGD, APGD, Square, FAB, CW, HopSkipJump, Noise)
-}
-"""What a scenario can attack with, by name."""
+__all__ = ["ATTACKS", "KEYS", "PLAIN", "Scenario"]
 
 KEYS = {"step": "step_size", "start": "random_start"}
 """Names in links that are shorter than the fields they stand for."""
@@ -50,9 +37,10 @@ class Scenario:
         image: the picture's place in its test split.
         systems: names in the zoo; by default four systems of the data set.
         attack: a name of `ATTACKS`.
-        objectives: what the attack climbs, one after the other.
+        objectives: what the attack climbs, one after the other, where it climbs anything; see `aims`.
         eps: of the attack; by default the one that is usual for the data set and the norm.
-        steps, step_size, norm, random_start, restarts, criterion, keep, seed: of the attack, where it has them.
+        steps, step_size, norm, random_start, restarts, criterion, keep, seed: of the attack, where it has them; what
+            contradicts it is settled by `tasklab.attacks.building.build`, and said in `sentences`.
         target: the class to reach, None for any other.
         n: how many pictures, where many are looked at.
 
@@ -83,17 +71,63 @@ class Scenario:
         if self.systems == Scenario.systems:
             own = tuple(name.replace("digits", self.data, 1) for name in self.systems)
             object.__setattr__(self, "systems", own)
+        kind_of(self.attack)  # its error is raised now
         if self.eps is None:
-            object.__setattr__(self, "eps", radii_of(self.data, self.norm).usual)
+            keep(self, eps=self.radii.usual)
+        for name, plain in (("image", as_whole), ("steps", as_whole), ("restarts", as_whole), ("seed", as_whole),
+                            ("n", as_whole), ("eps", as_number), ("target", as_whole), ("step_size", as_number)):
+            value = getattr(self, name)
+            if value is not None or name not in ("target", "step_size"):
+                found = plain(value)
+                if found is None:
+                    kind = "an integer" if plain is as_whole else "a number"
+                    raise ValueError(f"expected {name} as {kind}, got {value!r}; try {getattr(Scenario, name)!r}")
+                keep(self, **{name: found})
+        keep(self, random_start=check_switch("random_start", self.random_start))
 
-    def settings(self, objective: str) -> Settings:
-        """The attack's settings for one objective.
+    @property
+    def radii(self) -> Radii:
+        """The ε that are customary on the data set, in the norm that the attack measures by."""
+        norms = choices(self.attack, "norm")
+        return radii_of(self.data, self.norm if self.norm in norms else norms[0])
+
+    @property
+    def aims(self) -> tuple[str, ...]:
+        """What the attack climbs, one after the other; one name alone where it has no objective to choose.
+
+        >>> Scenario().aims, Scenario(attack="HopSkipJump").aims
+        (('train', 'margin'), ('label',))
+        """
+        if "objective" in fields_of(self.attack):
+            return self.objectives
+        return (as_objective(fixed(self.attack, "objective")).name,)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What of the scenario the attack does not have, and what takes its place.
+
+        >>> Scenario(attack="CW", steps=3, norm="l2").sentences
+        ('CW shares its 3 steps out among 6 searches, which need one each, so it makes 3 searches.',)
+        """
+        said = dict[str, None]()
+        for aim in self.aims:
+            try:
+                said |= dict.fromkeys(self.build(aim).sentences)
+            except ValueError:  # the attack itself will say so
+                continue
+        return tuple(said)
+
+    def build(self, objective: str, *, task: Task | None = None) -> Built:
+        """The attack's settings for one objective, and sentences on what was settled.
 
         Raises:
-            ValueError: settings that contradict each other.
+            ValueError: a contradiction that cannot be settled, such as a target for an objective that has none.
         """
-        kind = ATTACKS[self.attack]
-        return kind(**{name: value for name, value in self._given(objective).items() if name in _fields(kind)})
+        return build(self.attack, self._wanted(objective), task=task)
+
+    def settings(self, objective: str) -> Settings:
+        """The settings of `build` alone."""
+        return self.build(objective).settings
 
     def run(self) -> dict[tuple[str, str], AttackResult]:
         """The attack on the picture: each system under each objective.
@@ -105,16 +139,16 @@ class Scenario:
         if not 0 <= self.image < len(test):
             raise ValueError(f"expected image in 0..{len(test) - 1}, got {self.image}")
         x, y = test.x(self.image), test.labels[self.image : self.image + 1]
-        targets = None if self.target is None else y.new_tensor([self.target])
+        targets = y.new_tensor([self.target]) if self._targeted else None
         return {
             (name, objective): attack(zoo.load(name), x, y, self.settings(objective), targets=targets)
-            for objective in self.objectives for name in self.systems
+            for objective in self.aims for name in self.systems
         }
 
     def to_query(self) -> dict[str, str | list[str]]:
         """The values of a link that differ from the defaults."""
         defaults, query = Scenario(), dict[str, str | list[str]]()
-        usual, classes = radii_of(self.data, self.norm).usual, info_of(self.data).classes
+        usual, classes = self.radii.usual, info_of(self.data).classes
         other = self.data != defaults.data  # which opens with a picture and a number of pictures of its own
         for key in PLAIN:
             name = KEYS.get(key, key)
@@ -171,14 +205,15 @@ class Scenario:
             runs: pairs of system and objective; by default all.
         """
         if runs is None:
-            runs = [(name, objective) for objective in self.objectives for name in self.systems]
+            runs = [(name, objective) for objective in self.aims for name in self.systems]
+        runs = list(dict.fromkeys((name, self.climbed(objective)) for name, objective in runs))
         names, objectives = list(dict.fromkeys(n for n, _ in runs)), list(dict.fromkeys(o for _, o in runs))
         if list(runs) == [(name, objective) for objective in objectives for name in names]:
             loop, pad = [f"for objective in {_list(objectives)}:", f"    for name in {_list(names)}:"], " " * 8
         else:
             loop = ["for name, objective in [", *(f'    ("{n}", "{o}"),' for n, o in runs), "]:"]
             pad = " " * 4
-        target = "" if self.target is None else f", targets=torch.tensor([{self.target}])"
+        target = f", targets=torch.tensor([{self.target}])" if self._targeted else ""
         lines = ["import torch", ""] if target else []
         lines += [
             "from tasklab import data, zoo",
@@ -202,27 +237,37 @@ class Scenario:
         >>> Scenario(eps=0.1).arguments()
         'eps=0.1, steps=10, random_start=False, keep="best", objective=objective'
         """
-        kind = ATTACKS[self.attack]
-        fields = _fields(kind)
-        given = {
-            name: value for name, value in self._given("margin").items()
-            if name in fields and name != "objective" and (name in ("eps", "steps") or value != fields[name].default)
-        }
+        fields, settings = fields_of(self.attack), self.settings("margin")
+        names = dict.fromkeys([*self._wanted("margin"), *fields])
+        values = {name: getattr(settings, name) for name in names if name in fields and name != "objective"}
+        given = {name: value for name, value in values.items()
+                 if name in ("eps", "steps") or value != fields[name].default}
         levels = eps_said(self.eps)
         words = [f"{name}={levels if name == 'eps' and '/' in levels else _quoted(value)}"
                  for name, value in given.items()]
         return ", ".join(words + ([f"objective={objective}"] if "objective" in fields else []))
 
-    def _given(self, objective: str) -> dict[str, Any]:
-        """Everything an attack may ask for."""
-        return {
+    def climbed(self, objective: str) -> str:
+        """The objective that takes the place of one that the attack cannot climb as asked; mostly the same."""
+        try:
+            return as_objective(self.settings(objective).objective).name if objective in OBJECTIVES else objective
+        except ValueError:
+            return objective
+
+    def _wanted(self, objective: str) -> dict[str, Any]:
+        """Everything that is asked of the attack: all that it has, and of the rest what is not as it is by default."""
+        wanted = {
             "eps": self.eps, "steps": self.steps, "step_size": self.step_size, "norm": self.norm,
-            "random_start": self.random_start, "restarts": self._restarts(), "criterion": self.criterion,
+            "random_start": self.random_start, "restarts": self.restarts, "criterion": self.criterion,
             "targeted": self.target is not None, "keep": self.keep, "seed": self.seed, "objective": objective,
         }
+        known = fields_of(self.attack)
+        return {name: value for name, value in wanted.items()
+                if name in known or (name != "objective" and value != getattr(Scenario, name, False))}
 
-    def _restarts(self) -> int:
-        return self.restarts if self.random_start or "random_start" not in _fields(ATTACKS[self.attack]) else 1
+    @property
+    def _targeted(self) -> bool:
+        return self.target is not None and "targeted" in fields_of(self.attack)
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
@@ -233,10 +278,6 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "criterion": lambda text: {"misclassified": "misclassified", "evaded": "evaded"}[text], "target": str,
     "keep": lambda text: {"first": "first", "best": "best", "last": "last"}[text], "seed": int, "n": int,
 }
-
-
-def _fields(kind: type[Settings]) -> dict[str, dataclasses.Field[Any]]:
-    return {field.name: field for field in dataclasses.fields(kind) if field.init}
 
 
 def _quoted(value: object) -> str:

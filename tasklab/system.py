@@ -10,9 +10,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from tasklab.checks import check_whole
 from tasklab.data import ImageSet
+from tasklab.inputs import check_images, explaining
 from tasklab.models import NetworkSpec, build_network
-from tasklab.models.modes import evaluating, exclusively, on_a_copy
+from tasklab.models.sharing import evaluating, exclusively, on_a_copy
 from tasklab.tasks import INT, Task
 
 
@@ -69,9 +71,10 @@ class System:
             float32 ``(N, K)``. Every submodule's training flag is as it was.
 
         Raises:
+            TypeError: no tensor of floating-point numbers, or one of another type or device than the network's.
             ValueError: the network's outputs are not ``(N, K)``.
         """
-        with evaluating(self.network):
+        with evaluating(self.network), explaining(self.network, check_images(x)):
             return check_outputs(on_a_copy(self.network, x), len(x), self.task)
 
     def predict(self, x: Tensor, *, batch_size: int = 512) -> Tensor:
@@ -80,8 +83,9 @@ class System:
 
     def read(self, x: Tensor, *, batch_size: int = 512) -> Tensor:
         """`outputs` float32 ``(N, K)`` of any number of images, batch by batch without gradients."""
+        size = check_whole("batch_size", batch_size, low=1, hint=512)
         with torch.no_grad():
-            parts = [self.outputs(part) for part in torch.split(x, batch_size)] if len(x) else []
+            parts = [self.outputs(part) for part in torch.split(check_images(x), size)] if len(x) else []
             return torch.cat(parts) if parts else torch.zeros(0, self.task.width, dtype=torch.float32, device=x.device)
 
     def margins(self, x: Tensor) -> Tensor:
@@ -109,7 +113,7 @@ class System:
                 f"expected a network with forward_features, got {type(self.network).__name__}; "
                 "try System(network, task, features=lambda x: …)"
             )
-        with evaluating(self.network):
+        with evaluating(self.network), explaining(self.network, check_images(x)):
             return torch.as_tensor(on_a_copy(read, x)).float()
 
     def as_logits(self) -> nn.Module:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor
 
 from tasklab import losses
+from tasklab.checks import as_number, keep
 from tasklab.codecs import Argmax, Binary, Codec, Interval
 from tasklab.codecs.codes import Rows
 
@@ -34,7 +35,7 @@ class Task(ABC):
     def __post_init__(self) -> None:
         if self.parametrisation not in ("scaled", "paper"):
             raise ValueError(f"expected parametrisation 'scaled' or 'paper', got {self.parametrisation!r}")
-        _ = self.codec  # its errors are raised now
+        keep(self, num_classes=self.codec.num_classes)  # the codec's errors are raised now
 
     @cached_property
     @abstractmethod
@@ -125,8 +126,7 @@ class _Bits(Task):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "bits", self.codec.bits)
-        object.__setattr__(self, "code", self.codec.code)
+        keep(self, bits=self.codec.bits, code=self.codec.code)
 
     @cached_property
     def codec(self) -> Binary:
@@ -170,9 +170,10 @@ class RBC(_Bits):
     S: float = 350.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.S, bool) or not isinstance(self.S, int | float) or not 0 <= self.S < math.inf:
+        size = as_number(self.S)
+        if size is None or not 0 <= size < math.inf:
             raise ValueError(f"expected S as a finite number ≥ 0 (the margin of a bit), got {self.S!r}; try S=350")
-        object.__setattr__(self, "S", float(self.S))
+        keep(self, S=float(size))
         super().__post_init__()
 
     @property
@@ -195,8 +196,7 @@ class INT(Task):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("s0", "alpha", "beta"):
-            object.__setattr__(self, name, getattr(self.codec, name))
+        keep(self, s0=self.codec.s0, alpha=self.codec.alpha, beta=self.codec.beta)
 
     @cached_property
     def codec(self) -> Interval:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tasklab.codecs import ABNORMAL
 from tasklab.data import load
 from tasklab.models import NetworkSpec, build_network
-from tasklab.models.modes import evaluating
+from tasklab.models.sharing import evaluating
 from tasklab.system import System, check_outputs
 from tasklab.tasks import INT, RBC, TRA, DeepBE, Task, make_task
 

@@ -10,7 +10,6 @@ from lab_ui import answers, controls, frame, live, shelf
 from lab_ui.answers import TOGETHER, Found
 from lab_ui.frame import Lab
 from lab_ui.words import AIMS, title
-from tasklab.data.info import radii_of
 from tasklab.figures.scene import scene_data, scene_html
 from tasklab.figures.scene_sweep import Sweep
 from tasklab.figures.scene_walk import walk_data, walk_html
@@ -40,7 +39,7 @@ def page() -> None:
     """Pictures, scene, steps, files."""
     lab = frame.open_page("attack_lab", lesson=LESSON)
     scenario = controls.attack(lab, one_objective=False)
-    if not scenario.objectives:
+    if not scenario.aims:
         st.info("Pick at least one aim on the left, and the attack begins.")
         return
     if not lab.lecture:
@@ -73,7 +72,7 @@ def _fine(scenario: Scenario) -> bool:
 
 def _stops(scenario: Scenario, *, fine: bool) -> tuple[float, ...]:
     """The ε that are worked out, beside the one asked for."""
-    radii, together = radii_of(scenario.data, scenario.norm), scenario.attack in TOGETHER
+    radii, together = scenario.radii, scenario.attack in TOGETHER
     if fine:
         return radii.many if together else radii.few
     some = _slow(scenario) or scenario.eps == 0  # no others follow, or there would be nothing to drag over before

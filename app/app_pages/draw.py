@@ -12,7 +12,7 @@ from lab_ui.frame import Lab
 from lab_ui.limits import MAX_PICTURE
 from lab_ui.own_picture import Own
 from lab_ui.pad import drawing_pad
-from lab_ui.words import AIM_NOTES, AIMS, title
+from lab_ui.words import aim_words, title
 from tasklab.codecs import ABNORMAL
 from tasklab.data import DATASETS, DataInfo, PictureError
 from tasklab.figures.describing import with_article
@@ -174,12 +174,12 @@ def _label(data: str, own: Own, read: dict[str, tuple[Any, dict[str, int]]], pla
 
 def _attacked(lab: Lab, scenario: Scenario, own: Own, label: int, cells: Found, keys: dict[str, str]) -> None:
     """The scene with ε to drag, its badge, and what can be taken away."""
-    if not scenario.objectives:
+    if not scenario.aims:
         st.info("Pick at least one aim on the left, and the attack begins.")
         return
     for name in scenario.systems:
         told = {cell for (each, _), cell in cells.items() if each == name and isinstance(cell, str)}
-        if told and all(isinstance(cells[name, aim], str) for aim in scenario.objectives):
+        if told and all(isinstance(cells[name, aim], str) for aim in scenario.aims):
             st.info(f"{title(keys[name])}: {' '.join(sorted(told))}")
     sweeps = {place: cell for place, cell in cells.items() if isinstance(cell, Sweep)}
     if not sweeps:
@@ -187,7 +187,7 @@ def _attacked(lab: Lab, scenario: Scenario, own: Own, label: int, cells: Found, 
     words = {
         "cells": {(keys[name], aim): cell for (name, aim), cell in cells.items()},
         "titles": {key: title(key) for key in keys.values()},
-        "aims": {aim: (AIMS[aim], AIM_NOTES[aim]) for aim in scenario.objectives},
+        "aims": {aim: aim_words(scenario.attack, aim) for aim in scenario.aims},
         "names": DATASETS[lab.data].classes,
     }
     live.scene(scene_data(**words, eps=scenario.eps, title="Your picture, attacked") | {"finer": None, "ask": False},

@@ -17,7 +17,7 @@ from lab_ui import batches, controls, frame
 from lab_ui.batches import Batch
 from lab_ui.components import cell_heading, how
 from lab_ui.frame import Lab
-from lab_ui.words import AIMS, HELP, kind, title
+from lab_ui.words import HELP, NO_AIM, aim_words, kind, title
 from tasklab import figures
 from tasklab.codecs import Binary
 from tasklab.data.radii import eps_said
@@ -117,7 +117,7 @@ def _choose(lab: Lab) -> tuple[int | None, int | None]:
 
 def _legend(scenario: Scenario) -> None:
     st.html(
-        f'<div class="lab-aim"><h2>Aimed at {AIMS[scenario.objectives[0]]}</h2></div>'
+        f'<div class="lab-aim"><h2>Aimed at {aim_words(scenario.attack, scenario.aims[0])[0]}</h2></div>'
         '<p class="lab-key"><span>━ grey line: before the attack</span>'
         f'<span><span style="color:{figures.BLUE}">■</span> after it, right</span>'
         f'<span><span style="color:{figures.ORANGE}">■</span> after it, wrong</span>'
@@ -150,7 +150,7 @@ def _panel(
         return
     charts[lab.key(name)] = _histogram(called, reading, f"histogram {name}")
     _stack(called, panel.outcomes())
-    frame.badge(n=len(batch.rows), objective=scenario.objectives[0],
+    frame.badge(n=len(batch.rows), objective=scenario.aims[0],
                 how=f"{how(scenario)}, ε = {eps_said(scenario.eps, number=True)}", zero=batch.zero,
                 verdict="masked" if batch.zero > MASKED else None, help=HELP["badge"])
 
@@ -190,7 +190,8 @@ def _lead(lab: Lab, scenario: Scenario, found: dict[str, Panel]) -> str:
     for name, panel in found.items():
         before, after = (outcomes(d, panel.batch.labels).accuracy.value for d in panel.batch.decoded)
         parts.append(f"<b>{html.escape(title(lab.key(name)))} {100 * before:.0f} → {100 * after:.0f} %</b>")
-    said = f"Correct before and after an attack aimed at {AIMS[scenario.objectives[0]]}: {', '.join(parts)}."
+    aim, _ = aim_words(scenario.attack, scenario.aims[0])
+    said = f"Correct before and after an attack aimed at {aim}: {', '.join(parts)}."
     still = [title(lab.key(name)) for name, panel in found.items() if panel.batch.zero > MASKED]
     if still:
         said += f" {html.escape(' and '.join(still))} gave the attack no gradient to follow."
@@ -200,7 +201,7 @@ def _lead(lab: Lab, scenario: Scenario, found: dict[str, Panel]) -> str:
 def _about_s(lab: Lab, scenario: Scenario) -> None:
     """The same attack on systems that differ in S alone."""
     keys = [key for key in lab.systems if re.fullmatch(r"rbc(-s\d+)?", key)]
-    if len(keys) < 2:
+    if len(keys) < 2 or scenario.attack in NO_AIM:  # an attack without an aim has no two to compare
         return
     st.html('<div class="lab-aim"><h2>What S does</h2></div>')
     if not frame.predict("outputs", "The same system, trained with several S: every bit is pushed S away from 0. Under "
@@ -263,7 +264,7 @@ def _code(scenario: Scenario, found: dict[str, Panel], label: int | None) -> str
         chosen += f", bit={bit}" if all(b is not None for b in bits.values()) else (
             f", bit={bit} if name in [{with_bits}] else None")
     names = ", ".join(f'"{name}"' for name in found)
-    objective = f'"{scenario.objectives[0]}"'
+    objective = f'"{scenario.climbed(scenario.aims[0])}"'
     rows = [f"rows = (test.labels != {scenario.target}).nonzero()[:, 0]", "x, y = test.x(rows), test.labels[rows]"]
     return "\n".join([
         *(["import torch", ""] if aimed else []),

@@ -11,7 +11,7 @@ import streamlit as st
 
 from lab_ui import controls, frame, transfers
 from lab_ui.transfer_grid import counted, percent, transfer_grid
-from lab_ui.words import AIMS, HELP, title
+from lab_ui.words import AIMS, HELP, NO_AIM, aim_words, title
 from tasklab import figures
 from tasklab.data import ImageSet
 from tasklab.data.radii import eps_said
@@ -19,7 +19,7 @@ from tasklab.evaluation import TransferResult
 from tasklab.evaluation.transferred import OTHERS, Filter
 from tasklab.figures.matrix import WORDS
 from tasklab.figures.scene import how
-from tasklab.scenario import ATTACKS, Scenario
+from tasklab.scenario import Scenario
 
 MOST = 6
 """Systems in one matrix."""
@@ -56,9 +56,9 @@ class Cell:
 def page() -> None:
     """Scenario, matrices, the pictures of one cell."""
     lab = frame.open_page("transfer", lesson=LESSON, bar=("data", "systems", "seed"))
-    scenario = controls.attack(lab, one_objective=False, n=True)
+    scenario = controls.attack(lab, one_objective=False, n=True, targets=False)
     scenario = dataclasses.replace(scenario, systems=lab.chosen[:MOST], n=min(scenario.n, len(lab.pictures)))
-    objectives = scenario.objectives if _climbs(scenario) else scenario.objectives[:1]
+    objectives = scenario.aims
     if len(scenario.systems) < 2:
         st.info("Transfer needs two systems: one to attack, one to be shown what was found. Pick a second on the left.")
         return
@@ -139,7 +139,7 @@ def _matrix(scenario: Scenario, objective: str, images: Filter, names: dict[str,
     bar = st.empty()
     answer = transfers.find(scenario, objective, lambda part, words: bar.progress(part, words))
     bar.empty()
-    aim = f"Aimed at {AIMS[objective]}" if _climbs(scenario) else scenario.attack
+    aim = scenario.attack if scenario.attack in NO_AIM else f"Aimed at {AIMS[objective]}"
     st.html(f'<div class="lab-aim"><h2>{aim}</h2></div>')
     for sentence in answer.troubles:
         st.info(sentence)
@@ -185,11 +185,6 @@ def _opened(scenario: Scenario, test: ImageSet, result: TransferResult | None, c
     st.html(transfers.gallery(scenario, test, cell, indices[:SHOWN]))
 
 
-def _climbs(scenario: Scenario) -> bool:
-    """Whether the attack has an objective to climb."""
-    return any(field.name == "objective" and field.init for field in dataclasses.fields(ATTACKS[scenario.attack]))
-
-
 def _pick(objective: str) -> Callable[[str, str], None]:
     """What a click on a matrix does: that cell is opened."""
 
@@ -208,15 +203,16 @@ def _lead(found: dict[str, TransferResult], images: Filter, names: dict[str, str
         masked = [threat for threat in result.threats.values() if threat.masked]
         if not rates:
             continue
+        aim, _ = aim_words(type(result.settings).__name__, objective)
         if masked:
             still = max(masked, key=lambda threat: threat.unmoved.value)
             most = max((rate.value for place, rate in rates.items() if place[0] == still.name), default=0.0)
             reach = f"at most <b>{100 * most:.0f} %</b> of the time" if most > 0.005 else "<b>not once</b>"
-            said.append(f"Aimed at {AIMS[objective]}, {names[still.name]}'s pictures fool the others {reach}: "
+            said.append(f"Aimed at {aim}, {names[still.name]}'s pictures fool the others {reach}: "
                         f"<b>{percent(still.unmoved)} of them never moved</b>.")
             continue
         (threat, victim), rate = max(rates.items(), key=lambda item: item[1].value)
-        said.append(f"Aimed at {AIMS[objective]}, no threat is masked: {names[threat]}'s pictures fool "
+        said.append(f"Aimed at {aim}, no threat is masked: {names[threat]}'s pictures fool "
                     f"{names[victim]} <b>{percent(rate)}</b> of the time.")
     return " ".join(said) or "No picture counts here: a system misreads them all."
 

@@ -14,14 +14,15 @@ from torch import Tensor
 
 from lab_ui import shelf
 from lab_ui.frame import Lab, awaited
-from lab_ui.words import AIM_NOTES, AIMS, HELP, title
+from lab_ui.words import HELP, aim_words, title
 from tasklab.attacks import OBJECTIVES, Settings
+from tasklab.attacks.building import ATTACKS
 from tasklab.data.radii import eps_said
 from tasklab.figures.describing import with_article
 from tasklab.figures.scene import how
 from tasklab.figures.scene_sweep import Sweep, joined, sweep_each
 from tasklab.figures.scene_walk import Walk, walk
-from tasklab.scenario import ATTACKS, Scenario
+from tasklab.scenario import Scenario
 from tasklab.system import System
 from tasklab.tasks import INT, RBC, Task
 
@@ -58,7 +59,8 @@ def answers(
     return each(
         scenario, lambda name, aim: _check(scenario, name, lab.key(name), aim),
         lambda name, aims: _work(scenario, name, aims, tuple(stops)),
-        lambda share, name, aim: progress(share, f"{title(lab.key(name))}, aimed at {AIMS[aim]}"),
+        lambda share, name, aim: progress(
+            share, f"{title(lab.key(name))}, aimed at {aim_words(scenario.attack, aim)[0]}"),
     )
 
 
@@ -76,7 +78,7 @@ def each(
         progress: called with the share done, before each system and objective.
     """
     found: Found = {}
-    aims = scenario.objectives
+    aims = scenario.aims
     pairs = [(name, aim) for aim in aims for name in scenario.systems]
     groups = [(name, aims) for name in scenario.systems if aims]
     if scenario.attack not in TOGETHER:
@@ -92,12 +94,17 @@ def each(
                     good.append(aim)
                 except (ValueError, OSError) as error:
                     found[name, aim] = str(error)
-            if good:
-                at_work.append((name, good, hands.submit(work(name, good))))
-        for place, (name, good, made) in enumerate(at_work):
+            try:
+                made = work(name, good) if good else None
+            except ValueError as error:
+                found |= {(name, aim): str(error) for aim in good}
+                continue
+            if made is not None:
+                at_work.append((name, good, hands.submit(made)))
+        for place, (name, good, coming) in enumerate(at_work):
             progress(place / len(at_work), name, good[0])
             try:
-                found |= {(name, aim): one for aim, one in zip(good, awaited(made), strict=True)}
+                found |= {(name, aim): one for aim, one in zip(good, awaited(coming), strict=True)}
             except ValueError as error:
                 found |= {(name, aim): str(error) for aim in good}
     finally:
@@ -122,10 +129,11 @@ def way(scenario: Scenario, name: str, key: str, aim: str) -> Walk:
 
 def words(found: Found, lab: Lab) -> dict[str, Any]:
     """How a scene calls its systems, aims and classes: arguments of `scene_data`, its cells among them."""
+    attacks = {aim: type(cell.settings).__name__ for (_, aim), cell in found.items() if isinstance(cell, Sweep)}
     return {
         "cells": {(lab.key(name), aim): cell for (name, aim), cell in found.items()},
         "titles": {lab.key(name): title(lab.key(name)) for name, _ in found},
-        "aims": {aim: (AIMS[aim], AIM_NOTES[aim]) for _, aim in found},
+        "aims": {aim: aim_words(attacks.get(aim, ""), aim) for _, aim in found},
         "names": lab.pictures.classes,
         "notes": {"margin": HELP["margin"], "the line above a row": HELP["badge"]},
     }
@@ -150,8 +158,8 @@ def pin(scenario: Scenario, found: Found, lab: Lab) -> dict[str, Any]:
     for (name, aim), one in found.items():
         if isinstance(one, Sweep):
             at, key = one.at(scenario.eps), lab.key(name)
-            told = how(one.settings)
-            rows.append({"system": key, "aim": aim, "title": f"{title(key)}, {AIMS[aim]}", "label": one.label,
+            told, (aimed, _) = how(one.settings), aim_words(scenario.attack, aim)
+            rows.append({"system": key, "aim": aim, "title": f"{title(key)}, {aimed}", "label": one.label,
                          "decoded": int(one.decoded[at]), "margin": float(one.margins[at])})
     label = lab.pictures.classes[int(lab.pictures.labels[scenario.image])]
     said = f"picture {scenario.image}, {with_article(label)} · {told} · {scenario.norm} · ε = {eps_said(scenario.eps)}"
@@ -164,10 +172,8 @@ def check(scenario: Scenario, aim: str, task: Task, title: str) -> None:
         raise Refused(f"“{aim}” slides along INT's number line, and {title} has none. Try the decision margin instead.")
     if aim == "unclipped" and not isinstance(task, RBC):
         raise Refused(f"“unclipped” lifts the margin S of RBC's loss, and {title} has none. Try the decision margin.")
-    if scenario.target is not None and not OBJECTIVES[aim].targetable:
+    if scenario.target is not None and aim in OBJECTIVES and not OBJECTIVES[aim].targetable:
         raise Refused(f"“{aim}” cannot be aimed at a target class. Choose “any other” as target, or another aim.")
-    if scenario.target is not None and scenario.attack in ("HopSkipJump", "Noise"):
-        raise Refused(f"{scenario.attack} has no target. Choose “any other” as target, or another attack.")
 
 
 def _check(scenario: Scenario, name: str, key: str, aim: str) -> None:

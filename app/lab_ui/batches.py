@@ -16,10 +16,11 @@ from lab_ui import shelf
 from lab_ui.answers import Refused, check
 from lab_ui.frame import give_way
 from tasklab.attacks import PGD, AttackResult, Settings, stream
+from tasklab.attacks.building import ATTACKS
 from tasklab.attacks.objectives import as_objective
 from tasklab.data import ImageSet
 from tasklab.embedding import read_features, read_outputs
-from tasklab.scenario import ATTACKS, Scenario
+from tasklab.scenario import Scenario
 from tasklab.tasks import Task
 
 HASH: dict[Any, Any] = dict.fromkeys(ATTACKS.values(), repr)
@@ -99,10 +100,13 @@ def attacked(scenario: Scenario, name: str, title: str, rows: Sequence[int], *, 
     Raises:
         ValueError: one sentence: a combination that means nothing.
     """
-    (objective,) = scenario.objectives
+    (objective,) = scenario.aims
     check(scenario, objective, shelf.system(name).task, title)
     if not rows:
         raise Refused("No picture is left to attack: all are of the target class. Choose another target.")
+    if scenario.target is not None and any(int(pictures(scenario.data, name).labels[row]) == scenario.target
+                                           for row in rows):
+        raise Refused("The target is the picture's own class. Choose another target.")
     return _attacked(name, shelf.stamp(name), scenario.data, _told(rows), scenario.settings(objective),
                      scenario.target, iterates)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
 from lab_ui import shelf
 from lab_ui.frame import Lab
 from lab_ui.words import AIM_NOTES, AIMS, ATTACK_NOTES, HELP
+from tasklab.attacks.building import ATTACKS, choices, fields_of
 from tasklab.data import DATASETS, ImageSet
 from tasklab.data.info import radii_of
 from tasklab.data.radii import Radii, eps_said
-from tasklab.scenario import ATTACKS, Scenario
+from tasklab.scenario import Scenario
 
 PICTURE = {"digits": 54, "mnist": 20, "cifar10": 16, "cifar100": 58}
 """The picture each data set opens with: one on which the aim makes the difference."""
@@ -22,6 +25,8 @@ MANY = {"digits": 200, "mnist": 200, "cifar10": 50, "cifar100": 50}
 
 STEPS = {"FGSM": 1, "PGD": 10, "APGD": 20, "Square": 300, "FAB": 20, "CW": 100, "HopSkipJump": 10, "Noise": 100}
 """The steps, or queries, that each attack opens with."""
+
+KEEPS = ("best", "last", "first")
 
 STEP_STOPS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 200, 300, 500, 1000)
 
@@ -98,7 +103,9 @@ def objective(default: str = "margin") -> str:
     return found
 
 
-def attack(lab: Lab, *, one_objective: bool = True, default: str = "margin", n: bool = False) -> Scenario:
+def attack(
+    lab: Lab, *, one_objective: bool = True, default: str = "margin", n: bool = False, targets: bool = True
+) -> Scenario:
     """The attack's controls in the sidebar, and the scenario that they and the bar make.
 
     Args:
@@ -106,46 +113,73 @@ def attack(lab: Lab, *, one_objective: bool = True, default: str = "margin", n: 
         one_objective: whether to ask for a single objective; else the page asks by itself, with `aims`.
         default: the objective to begin with.
         n: whether the page looks at many pictures.
+        targets: whether the page can aim at a class.
+
+    Only what the attack has is offered; what contradicts itself nevertheless is settled, and said on the page.
     """
     classes = DATASETS[lab.data].classes
-    if st.session_state.get("target", ANY_OTHER) not in (ANY_OTHER, *classes):
-        del st.session_state["target"]
     with st.sidebar:
         eps = _eps(radii(lab.data))
         kind = st.selectbox("Attack", list(ATTACKS), 1, key="attack", bind=URL, help=HELP["attack"],
                             on_change=_typical_steps)
         if kind not in ("FGSM", "PGD"):
             st.caption(ATTACK_NOTES[kind])
-        single = kind == "FGSM"
-        steps = st.select_slider("Steps", STEP_STOPS, 10, key="steps", bind=URL, help=HELP["steps"], disabled=single)
-        objectives = (objective(default),) if one_objective else aims()
+        has, found = fields_of(kind), dict[str, Any]()
+        if "steps" in has:
+            found["steps"] = st.select_slider("Steps", STEP_STOPS, 10, key="steps", bind=URL, help=HELP["steps"])
+        if "objective" in has:
+            found["objectives"] = (objective(default),) if one_objective else aims()
         pictures = many(lab.pictures) if n else Scenario.n
         with st.expander("More settings"):
-            climbs = kind == "PGD"
-            starts = kind in ("PGD", "APGD")
-            step_size = st.number_input("Step size", 0.0001, 1.0, None, radii(lab.data).usual / 20, format="%.4g",
-                                        key="step", bind=URL,
-                                        help=HELP["step"], placeholder="2.5·ε/steps", disabled=not climbs)
-            norm = st.segmented_control("Norm", ("linf", "l2"), default="linf", required=True, key="norm", bind=URL,
-                                        help=HELP["norm"], on_change=_fit_eps)
-            start = st.toggle("Random start", False, key="start", bind=URL, help=HELP["start"], disabled=not starts)
-            restarts = st.number_input("Restarts", 1, 10, 1, key="restarts", bind=URL, help=HELP["restarts"],
-                                       disabled=single or (starts and not start))
-            criterion = st.selectbox("Success is", ("misclassified", "evaded"), key="criterion", bind=URL,
-                                     help=HELP["criterion"])
-            target = st.selectbox("Target", (ANY_OTHER, *classes), key="target", bind=URL, help=HELP["target"])
-            keep = st.selectbox("Keep", ("best", "last", "first"), key="keep", bind=URL, help=HELP["keep"],
-                                disabled=not climbs)
-    return Scenario(
-        data=lab.data, image=lab.image, systems=lab.chosen, attack=kind, objectives=objectives, eps=eps, steps=steps,
-        step_size=step_size, norm=norm, random_start=start, restarts=restarts, criterion=criterion,
-        target=None if target == ANY_OTHER else classes.index(target), keep=keep, seed=lab.seed, n=pictures,
-    )
+            found |= _more(kind, classes if targets else (), radii(lab.data).usual)
+    scenario = Scenario(data=lab.data, image=lab.image, systems=lab.chosen, attack=kind, eps=eps, seed=lab.seed,
+                        n=pictures, **found)
+    for sentence in scenario.sentences:
+        st.info(sentence)
+    return scenario
+
+
+def _more(kind: str, classes: Sequence[str], usual: float) -> dict[str, Any]:
+    """The rarer controls, as far as the attack has them; of the rest the scenario's own values hold."""
+    has, found = fields_of(kind), dict[str, Any]()
+    if "step_size" in has:
+        found["step_size"] = st.number_input("Step size", 0.0001, 1.0, None, usual / 20, format="%.4g", key="step",
+                                             bind=URL, help=HELP["step"], placeholder="2.5·ε/steps")
+    norms = choices(kind, "norm")
+    if len(norms) > 1:
+        found["norm"] = st.segmented_control("Norm", norms, default="linf", required=True, key="norm", bind=URL,
+                                             help=HELP["norm"], on_change=_fit_eps)
+    else:
+        found["norm"] = norms[0]
+        st.caption(f"{kind} measures ε in the norm {norms[0]} alone.")
+    if "random_start" in has:
+        found["random_start"] = st.toggle("Random start", False, key="start", bind=URL, help=HELP["start"])
+    if "restarts" in has and found.get("random_start", True):
+        found["restarts"] = st.number_input("Restarts", 1, 10, 1, key="restarts", bind=URL, help=HELP["restarts"])
+    found["criterion"] = st.selectbox("Success is", choices(kind, "criterion"), key="criterion", bind=URL,
+                                      help=HELP["criterion"])
+    if "targeted" in has and classes:
+        _keep_to("target", (ANY_OTHER, *classes))
+        target = st.selectbox("Target", (ANY_OTHER, *classes), key="target", bind=URL, help=HELP["target"])
+        found["target"] = None if target == ANY_OTHER else classes.index(target)
+    if keeps := [keep for keep in KEEPS if keep in choices(kind, "keep")]:
+        _keep_to("keep", keeps)
+        found["keep"] = st.selectbox("Keep", keeps, key="keep", bind=URL, help=HELP["keep"])
+    return found
+
+
+def _keep_to(key: str, there: Sequence[str]) -> None:
+    """Forget a value that a control does not offer any more."""
+    if st.session_state.get(key, there[0]) not in there:
+        del st.session_state[key]
 
 
 def radii(data: str) -> Radii:
-    """The ε that are customary on a data set, in the norm that is chosen."""
-    return radii_of(data, st.session_state.get("norm") or st.query_params.get("norm", "linf"))
+    """The ε that are customary on a data set, in the norm that is chosen, or that the attack alone has."""
+    kind = st.session_state.get("attack") or st.query_params.get("attack", "PGD")
+    norms = choices(kind if kind in ATTACKS else "PGD", "norm")
+    norm = st.session_state.get("norm") or st.query_params.get("norm", norms[0])
+    return radii_of(data, norm if norm in norms else norms[0])
 
 
 def eps_now(data: str) -> float:
@@ -227,5 +261,6 @@ def _fit_eps() -> None:
 
 
 def _typical_steps() -> None:
-    """Another attack opens with its own number of steps."""
+    """Another attack opens with its own number of steps, and an ε of its own norm."""
     st.session_state["steps"] = STEPS[st.session_state["attack"]]
+    _fit_eps()

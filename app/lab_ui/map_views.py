@@ -19,7 +19,7 @@ from lab_ui.components import how, image_tag
 from lab_ui.frame import Lab
 from lab_ui.living_map import Moves, living_map
 from lab_ui.mapping import Forming, Points
-from lab_ui.words import AIMS, HELP
+from lab_ui.words import HELP, aim_words
 from tasklab import figures
 from tasklab.codecs import Interval
 from tasklab.data.radii import eps_said
@@ -164,7 +164,7 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
     except ValueError as error:
         st.info(str(error))
         return view
-    aim, classes = AIMS[scenario.objectives[0]], lab.pictures.classes
+    aim, classes = aim_words(scenario.attack, scenario.aims[0])[0], lab.pictures.classes
     label, end = int(one.labels[0]), int(one.decoded[1][0])
     pictures = (image_tag(lab.pictures.x(scenario.image), f"picture {scenario.image}, {with_article(classes[label])}"),
                 image_tag(one.images, "the same, attacked"))
@@ -184,7 +184,7 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
         f'<div class="lab-page map-side"><h2>{len(rows)} pictures under attack</h2><p>Drag the steps. At the end '
         f"{ends.correct} are right, {ends.wrong} wrong, {ends.abnormal} None.</p></div>"
     )
-    frame.badge(n=len(rows), objective=scenario.objectives[0],
+    frame.badge(n=len(rows), objective=scenario.aims[0],
                 how=f"{how(scenario)}, ε = {eps_said(scenario.eps, number=True)}",
                 zero=many.zero, verdict="masked" if many.zero > 0.1 else None, help=HELP["badge"])
     return dataclasses.replace(view, many=many)
@@ -277,7 +277,7 @@ def code(lab: Lab, scenario: Scenario, view: View) -> str:
     if batch is not None:
         rows = list(batch.rows)
         given = f"range({len(rows)})" if rows == list(range(len(rows))) else repr(rows)
-        objective = f'"{scenario.objectives[0]}"'
+        objective = f'"{scenario.climbed(scenario.aims[0])}"'
         lines += [
             "",
             f"rows = torch.tensor({given})",

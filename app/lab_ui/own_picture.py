@@ -21,7 +21,6 @@ from lab_ui.words import title
 from tasklab.attacks import Settings
 from tasklab.codecs import ABNORMAL
 from tasklab.data import DATASETS, draw_strokes, read_picture
-from tasklab.data.info import radii_of
 from tasklab.figures.scene_sweep import Sweep, sweep_each
 from tasklab.scenario import Scenario
 from tasklab.system import System
@@ -136,7 +135,7 @@ def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str])
         label: what it shows.
         keys: of systems, by their names.
     """
-    some = radii_of(scenario.data, scenario.norm).some  # ε to drag over; the one that is asked for comes along
+    some = scenario.radii.some  # ε to drag over; the one that is asked for comes along
     stops = {*some, scenario.eps} if scenario.attack in TOGETHER else {0.0, scenario.eps}
 
     def fits(name: str, aim: str) -> None:

@@ -15,11 +15,13 @@ from lab_ui.frame import give_way
 from lab_ui.pictures import chip, image_tag
 from lab_ui.words import read, title
 from tasklab.attacks import Settings
+from tasklab.attacks.building import ATTACKS
+from tasklab.attacks.objectives import as_objective
 from tasklab.data import ImageSet
 from tasklab.evaluation import Threat, TransferResult, find_threat, transfer
 from tasklab.evaluation.transferred import OTHERS, Cell
 from tasklab.figures.describing import with_article
-from tasklab.scenario import ATTACKS, Scenario
+from tasklab.scenario import Scenario
 
 Key = tuple[tuple[str, str], ...]
 """Systems by name, each with its stamp."""
@@ -64,9 +66,14 @@ def find(scenario: Scenario, objective: str, tell: Callable[[float, str], object
             continue
         victims.append(entry)
         try:
-            _threat(*entry, scenario.data, scenario.n, settings)
+            as_objective(settings.objective).check(shelf.system(name).task)
         except ValueError:
             troubles.append(f"{called} does not have this aim, so it is no threat here; it is shown what others found.")
+            continue
+        try:
+            _threat(*entry, scenario.data, scenario.n, settings)
+        except ValueError as error:
+            troubles.append(f"{called} was not attacked: {error}. It is shown what others found.")
             continue
         threats.append(entry)
     result = _result(tuple(threats), tuple(victims), scenario.data, scenario.n, settings) if threats else None

@@ -48,6 +48,13 @@ AIM_NOTES = {
     "dlr": "AutoAttack's difference of scores over their spread, None counted as a class: free of any scale.",
 }
 
+NO_AIM = {
+    "HopSkipJump": ("the label alone", "It asks for labels and sees no outputs, so there is nothing to aim at but "
+                                       "another label."),
+    "Noise": ("nothing", "Random changes, of which the one that takes away most of the margin is kept."),
+}
+"""What stands in the place of an aim, and its note, for attacks that have none to choose."""
+
 ATTACK_NOTES = {
     "APGD": "Auto-PGD: its step size adapts by itself, and its momentum carries it over dents.",
     "Square": "Random search: squares of pixels are tried and kept if they help. It needs no gradient at all.",
@@ -88,6 +95,15 @@ HELP = {
     "systems the gradient was exactly 0 at every step, so that the attack had nothing to follow. One picture proves "
     "nothing about a system; it shows what can happen.",
 }
+
+
+def aim_words(attack: str, aim: str) -> tuple[str, str]:
+    """What an attack is aimed at, and a sentence about it.
+
+    >>> aim_words("PGD", "margin")[0], aim_words("HopSkipJump", "label")[0]
+    ('the decision margin', 'the label alone')
+    """
+    return NO_AIM[attack] if attack in NO_AIM else (AIMS[aim], AIM_NOTES[aim])
 
 
 def title(key: str) -> str:

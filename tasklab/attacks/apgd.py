@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from tasklab.attacks.geometry import per_row, project_l2, rescale
 from tasklab.attacks.rows import Group, Loop, Rows, loop
-from tasklab.attacks.settings import Norm, Settings, check_choice, check_starts
+from tasklab.attacks.settings import Keep, Norm, Settings, check_choice, check_starts
+from tasklab.checks import check_switch, keep
 
 if TYPE_CHECKING:
     from tasklab.attacks.runner import Runner
@@ -44,13 +45,15 @@ class APGD(Settings):
     'apgd'
     """
 
+    keeps: ClassVar[tuple[Keep, ...]] = ("first", "best")
     steps: int = 100
     random_start: bool = True
     keep: Literal["first", "best"] = "first"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("keep", self.keep, ("first", "best"))
+        keep(self, random_start=check_switch("random_start", self.random_start))
+        check_choice("keep", self.keep, self.keeps)
         check_starts(self.restarts, self.random_start)
 
 

@@ -10,7 +10,8 @@ import torch
 from tasklab.attacks.geometry import per_row
 from tasklab.attacks.nearest import Nearest, finish
 from tasklab.attacks.rows import Group, Loop, Rows, loop
-from tasklab.attacks.settings import Norm, check_number, check_whole
+from tasklab.attacks.settings import Norm
+from tasklab.checks import check_number, check_whole, keep
 
 if TYPE_CHECKING:
     from tasklab.attacks.runner import Runner
@@ -55,9 +56,9 @@ class CW(Nearest):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_whole("searches", self.searches, low=1, high=self.steps)
-        for name, hint in (("c", "0.1"), ("rate", "0.01")):
-            check_number(name, getattr(self, name), low=0.0, hint=hint)
+        keep(self, searches=check_whole("searches", self.searches, low=1, high=self.steps),
+             c=check_number("c", self.c, low=0.0, hint="0.1"),
+             rate=check_number("rate", self.rate, low=0.0, hint="0.01"))
 
 
 @loop.register(CW)

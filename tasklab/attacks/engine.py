@@ -20,6 +20,8 @@ from tasklab.attacks.result import AttackResult
 from tasklab.attacks.rows import UNREAD, Group, Rows, Step, length, loop
 from tasklab.attacks.runner import Runner
 from tasklab.attacks.settings import Settings
+from tasklab.checks import check_whole
+from tasklab.inputs import described, mismatch, to_images, to_unit
 from tasklab.system import System
 
 GROUP_ROWS = 4096
@@ -57,7 +59,7 @@ def stream(
     labels, targets = _check(system, images, labels, targets, settings, objective)
     n = len(images)
     per_example = settings.rows(system.task)
-    indices = _check_indices(indices, n, batch_size)
+    indices, batch_size = _check_indices(indices, n), check_whole("batch_size", batch_size, low=1, hint=256)
     run = Runner(system, objective, settings, batch_size, images, n * per_example)
     started = time.perf_counter()
     group = max(1, GROUP_ROWS // per_example)
@@ -150,9 +152,7 @@ def _nothing(images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     return empty, images.detach().clone(), empty, empty.bool(), empty.bool()
 
 
-def _check_indices(indices: Tensor | None, n: int, batch_size: int) -> Tensor:
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"expected batch_size as an integer ≥ 1, got {batch_size!r}; try 256")
+def _check_indices(indices: Tensor | None, n: int) -> Tensor:
     if indices is None:
         return torch.arange(n)
     if not isinstance(indices, Tensor) or indices.dtype != torch.int64 or tuple(indices.shape) != (n,):
@@ -168,15 +168,13 @@ def _check(
     system: System, images: Tensor, labels: Tensor, targets: Tensor | None, settings: Settings, objective: Objective
 ) -> tuple[Tensor, Tensor | None]:
     if not isinstance(images, Tensor) or images.dtype != torch.float32:
-        got = images.dtype if isinstance(images, Tensor) else type(images).__name__
-        raise TypeError(f"expected images as float32 in [0, 1], got {got}; try images.float() / 255 for bytes")
+        raise TypeError(f"expected images as float32 in [0, 1], got {described(images)}; try {to_images(images)}")
     if images.ndim < 2:
-        raise ValueError(f"expected a batch of images (N, C, H, W), got shape {tuple(images.shape)}; try images[None]")
-    if len(images) and not (float(images.min()) >= 0 and float(images.max()) <= 1):
-        raise ValueError(
-            f"expected images in [0, 1], got {float(images.min()):g}..{float(images.max()):g}; "
-            "try images without normalisation: it is the network's first layer"
-        )
+        hint = "images[None]" if images.ndim else "images.reshape(1, 1)"
+        raise ValueError(f"expected a batch of images (N, C, H, W), got shape {tuple(images.shape)}; try {hint}")
+    if images.numel() and not (float(images.min()) >= 0 and float(images.max()) <= 1):
+        raise ValueError(f"expected images in [0, 1], got {float(images.min()):g}..{float(images.max()):g}; "
+                         f"try {to_unit(images)}")
     objective.check(system.task)
     if (targets is not None) != settings.targeted:
         raise ValueError(f"expected targets exactly when targeted=True, got targeted={settings.targeted} and "
@@ -185,5 +183,16 @@ def _check(
     for given in checked:
         if len(given) != len(images):
             raise ValueError(f"expected one label for each of {len(images)} images, got {len(given)}")
+    if len(images) and mismatch(system.network, images) is not None:
+        system.read(images[:1])  # a network may see to it by itself; if it does not, this says what is wrong
     moved = [given.to(images.device) for given in checked]
-    return moved[0], moved[1] if targets is not None else None
+    if targets is None:
+        return moved[0], None
+    alike = (moved[0] == moved[1]).nonzero().flatten()
+    if len(alike):
+        first = int(alike[0])
+        raise ValueError(
+            f"expected targets other than the labels, got the label itself for {len(alike)} of {len(images)} images "
+            f"(image {first}: class {int(moved[0][first])}); try only the images where targets != labels"
+        )
+    return moved[0], moved[1]

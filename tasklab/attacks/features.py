@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from tasklab.attacks.objectives import Objective
+from tasklab.checks import check_whole
 from tasklab.system import System
 from tasklab.tasks import Task
 
@@ -41,6 +42,7 @@ def towards_features(system: System, images: Tensor, labels: Tensor, *, batch_si
     >>> attack(system, x, y, PGD(eps=0.1, steps=2, objective=objective)).summary()["objective"]
     'features'
     """
+    batch_size = check_whole("batch_size", batch_size, low=1, hint=256)
     labels = system.task.codec.check_labels(labels).to(images.device)
     counts = labels.bincount(minlength=system.task.num_classes)
     if len(images) != len(labels) or not bool((counts > 0).all()):

@@ -14,7 +14,8 @@ from tasklab.attacks.geometry import per_row, rescale
 from tasklab.attacks.nearest import Nearest, finish
 from tasklab.attacks.objectives import Objective
 from tasklab.attacks.rows import Group, Loop, Rows, length, loop
-from tasklab.attacks.settings import Norm, check_whole
+from tasklab.attacks.settings import Norm
+from tasklab.checks import check_whole, keep
 from tasklab.tasks import Task
 
 if TYPE_CHECKING:
@@ -62,8 +63,7 @@ class HopSkipJump(Nearest):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_whole("samples", self.samples, low=1)
-        check_whole("tries", self.tries, low=1)
+        keep(self, samples=check_whole("samples", self.samples, low=1), tries=check_whole("tries", self.tries, low=1))
 
 
 @loop.register(HopSkipJump)

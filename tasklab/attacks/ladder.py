@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tasklab.attacks.building import changed
 from tasklab.attacks.engine import attack
 from tasklab.attacks.geometry import bounds, per_row, random_start, step
 from tasklab.attacks.objectives import Objective, as_objective
@@ -43,7 +44,7 @@ def ladder(
 ) -> AttackResult:
     """What an attack makes of one picture at each of many radii; the result has one example for each radius.
 
-    Each example is what `attack` finds with ``dataclasses.replace(settings, eps=radius)``, the step size included:
+    Each example is what `attack` finds with ``changed(settings, eps=radius)``, the step size included:
     where it is not given it follows ε. Random starts are those of one and the same example, scaled.
 
     Args:
@@ -53,7 +54,8 @@ def ladder(
         settings: the attack; its own ``eps`` does not matter.
         radii: each ≥ 0, at least one.
         objectives: climbed instead of the settings' own, as rows of one batch where none has parts; the result has
-            all radii for the first, then all for the next, and the settings of the last.
+            all radii for the first, then all for the next, and the settings of the last. An attack that climbs nothing,
+            such as `Noise`, is the same for each.
         target: int64 ``(1,)``, the class to reach, for ``targeted=True``.
         index: the example's number for its random starts.
 
@@ -72,12 +74,12 @@ def ladder(
         raise ValueError(f"expected one picture and its label, got {len(image)} and {len(label)}; try x[:1], y[:1]")
     if not radii:
         raise ValueError("expected at least one radius, got none; try (0.0, 0.1)")
-    climbs = [dataclasses.replace(settings, objective=one) for one in objectives] or [settings]
+    climbs = [changed(settings, objective=one) for one in objectives] or [settings]
     climbed = [as_objective(one.objective) for one in climbs]
     at_once = type(settings) in (PGD, FGSM)
     if len(climbs) > 1 and not (at_once and all(_single(one, system.task) for one in climbed)):
         return _join([ladder(system, image, label, one, radii, target=target, index=index) for one in climbs])
-    rungs = [dataclasses.replace(climbs[-1], eps=float(radius), plan=PLAIN) for radius in radii]
+    rungs = [changed(climbs[-1], eps=float(radius), plan=PLAIN) for radius in radii]
     if not at_once:
         indices = torch.tensor([index])
         return _join([attack(system, image, label, rung, targets=target, indices=indices) for rung in rungs])

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from tasklab.attacks.geometry import per_row, project_l2
 from tasklab.attacks.rows import Rows
-from tasklab.attacks.settings import Settings, check_whole
+from tasklab.attacks.settings import Settings
+from tasklab.checks import check_whole, keep
 from tasklab.models.fast import PLAIN, Plan
 
 
@@ -34,7 +35,7 @@ class Nearest(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_whole("halvings", self.halvings, low=0)
+        keep(self, halvings=check_whole("halvings", self.halvings, low=0))
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain values; an infinite ε is None."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
 from tasklab.attacks.geometry import step
 from tasklab.attacks.rows import Group, Loop, Rows, loop
-from tasklab.attacks.settings import Keep, Settings, check_choice, check_number, check_starts
+from tasklab.attacks.settings import Keep, Settings, check_choice, check_starts
+from tasklab.checks import check_number, check_switch, keep
 
 if TYPE_CHECKING:
     from tasklab.attacks.runner import Runner
@@ -29,6 +30,7 @@ class PGD(Settings):
     The rest is as in `Settings`.
     """
 
+    keeps: ClassVar[tuple[Keep, ...]] = ("first", "best", "last")
     step_size: float | None = None
     random_start: bool = True
     keep: Keep = "first"
@@ -36,8 +38,10 @@ class PGD(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.step_size is not None:
-            check_number("step_size", self.step_size, low=0.0, hint="None for 2.5·eps/steps")
-        check_choice("keep", self.keep, ("first", "best", "last"))
+            size = check_number("step_size", self.step_size, low=0.0, hint="None for 2.5·eps/steps")
+            keep(self, step_size=size)
+        keep(self, random_start=check_switch("random_start", self.random_start))
+        check_choice("keep", self.keep, self.keeps)
         check_starts(self.restarts, self.random_start)
 
     @property

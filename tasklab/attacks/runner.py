@@ -13,7 +13,7 @@ from tasklab.attacks.criteria import closeness, tolerance
 from tasklab.attacks.objectives import Objective
 from tasklab.attacks.settings import Settings
 from tasklab.models.fast import MIN_ROWS, PLAIN, Plan, prepare, probe
-from tasklab.models.modes import on_a_copy
+from tasklab.models.sharing import on_a_copy
 from tasklab.system import System
 
 _log = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tasklab.attacks.criteria import CRITERIA, Criterion
 from tasklab.attacks.objectives import Objective, as_objective
+from tasklab.checks import as_number, check_number, check_switch, check_whole, keep
 from tasklab.models.fast import Plan
 from tasklab.tasks import Task
 
@@ -41,6 +42,8 @@ class Settings:
 
     boundless: ClassVar[bool] = False  # whether ε may be infinite
     uses_gradients: ClassVar[bool] = True
+    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2")  # those that it can measure ε by
+    keeps: ClassVar[tuple[Keep, ...]] = ()  # the iterates that it can be asked to hand back
     eps: float
     steps: int = 20
     norm: Norm = "linf"
@@ -52,12 +55,19 @@ class Settings:
     plan: Plan | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
-        if not (self.boundless and self.eps == math.inf):
-            check_number("eps", self.eps, low=0.0, hint="8/255")
-        check_whole("steps", self.steps, low=1)
-        check_whole("restarts", self.restarts, low=1, high=MAX_RESTARTS)
-        check_whole("seed", self.seed, low=0, high=MAX_SEED)
+        if self.boundless and as_number(self.eps) == math.inf:
+            keep(self, eps=math.inf)
+        else:
+            keep(self, eps=check_number("eps", self.eps, low=0.0, hint="8/255"))
+        keep(
+            self, steps=check_whole("steps", self.steps, low=1), targeted=check_switch("targeted", self.targeted),
+            restarts=check_whole("restarts", self.restarts, low=1, high=MAX_RESTARTS),
+            seed=check_whole("seed", self.seed, low=0, high=MAX_SEED),
+        )
         check_choice("norm", self.norm, ("linf", "l2"))
+        if self.norm not in self.norms:
+            raise ValueError(f"expected norm {self.norms[0]!r} for {type(self).__name__}, got {self.norm!r}; "
+                             f"try norm={self.norms[0]!r}")
         check_choice("criterion", self.criterion, CRITERIA)
         if self.plan != "auto" and not isinstance(self.plan, Plan):
             raise ValueError(f"expected plan 'auto' or a Plan, got {self.plan!r}; try PLAIN")
@@ -79,19 +89,6 @@ class Settings:
         settings["objective"] = as_objective(self.objective).name
         settings["plan"] = "auto" if self.plan == "auto" else dataclasses.asdict(self.plan)
         return {"attack": self.name} | settings
-
-
-def check_number(name: str, value: object, *, low: float, hint: str) -> None:
-    """Refuse what is not a finite number of at least ``low``."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < low:
-        raise ValueError(f"expected {name} as a finite number ≥ {low:g}, got {value!r}; try {hint}")
-
-
-def check_whole(name: str, value: object, *, low: int, high: int | None = None) -> None:
-    """Refuse what is not an integer in ``low..high``."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
-        wanted = f"≥ {low}" if high is None else f"in {low}..{high}"
-        raise ValueError(f"expected {name} as an integer {wanted}, got {value!r}")
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

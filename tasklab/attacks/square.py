@@ -12,7 +12,8 @@ from torch import Tensor
 from tasklab.attacks.draws import Draws
 from tasklab.attacks.geometry import per_row
 from tasklab.attacks.rows import Group, Loop, Rows, loop
-from tasklab.attacks.settings import Settings, check_number, check_whole
+from tasklab.attacks.settings import Norm, Settings
+from tasklab.checks import check_number, check_whole, keep
 
 if TYPE_CHECKING:
     from tasklab.attacks.runner import Runner
@@ -51,16 +52,14 @@ class Square(Settings):
     """
 
     uses_gradients: ClassVar[bool] = False
+    norms: ClassVar[tuple[Norm, ...]] = ("linf",)
     steps: int = 1000
     p: float = 0.8
     tries: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("p", self.p, low=0.0, hint="0.8")
-        check_whole("tries", self.tries, low=1)
-        if self.norm != "linf":
-            raise ValueError(f"expected norm 'linf' for Square, got {self.norm!r}; try norm='linf'")
+        keep(self, p=check_number("p", self.p, low=0.0, hint="0.8"), tries=check_whole("tries", self.tries, low=1))
         if not 0 < self.p <= 1:
             raise ValueError(f"expected p in (0, 1], a share of the pixels, got {self.p!r}; try 0.8")
 

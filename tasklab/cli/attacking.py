@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +51,17 @@ def run(args: argparse.Namespace) -> int:
     system = load_system(args.system, args.device)
     images = test_images(system, args)
     targeted = args.target is not None
-    own = {"keep": args.keep} if args.keep else {}
     (eps,) = eps_asked(args, system)
-    settings = attack_settings(args, eps=eps, objective=args.objective, targeted=targeted, **own)
+    settings = attack_settings(args, eps=eps, objective=args.objective, targeted=targeted)
+    if targeted:
+        others = images.labels != args.target  # the rest are of that class as they come
+        if len(images) and not bool(others.any()):
+            raise ValueError(f"expected images of other classes than the target {args.target}, got none; try a larger "
+                             "--n")
+        if left_out := len(images) - int(others.sum()):
+            print(f"{left_out} of {len(images)} images are of class {args.target}, the target, and left out.",
+                  file=sys.stderr)
+        images = images.subset(others)
     targets = torch.full_like(images.labels, args.target) if targeted else None
     bar = Bar()
     result = attack(

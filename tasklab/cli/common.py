@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
 import time
@@ -69,22 +68,27 @@ def add_attack(command: argparse.ArgumentParser) -> None:
 def attack_settings(args: argparse.Namespace, *, eps: float, objective: str | None, **more: Any) -> Settings:
     """The attack that the options describe; ``more`` holds what only some attacks have.
 
+    What contradicts itself is settled, and said on standard error.
+
     Raises:
         ValueError: an option that the attack does not have.
     """
-    import tasklab.attacks
+    from tasklab.attacks.building import build, fields_of
 
-    kinds = {kind.__name__.lower(): kind for kind in vars(tasklab.attacks).values() if isinstance(kind, type)}
-    kind = kinds[args.attack]
-    known = {field.name for field in dataclasses.fields(kind) if field.init}
+    known = fields_of(args.attack)
     asked = {"step_size": args.step_size, "norm": args.norm, "restarts": args.restarts, "steps": args.steps,
-             "objective": objective}
+             "objective": objective, "keep": getattr(args, "keep", None)}
     given = {name: value for name, value in asked.items() if value is not None}
-    if unknown := sorted(given.keys() - known):
+    unknown = sorted(given.keys() - known.keys())
+    if more.get("targeted") and "targeted" not in known:
+        unknown.append("target")
+    if unknown:
         raise ValueError(f"expected options that {args.attack} has, got {', '.join(unknown)}; try --attack pgd")
     shared = {name: value for name, value in more.items() if name in known}
-    settings: Settings = kind(eps=eps, criterion=args.criterion, seed=args.seed, **shared, **given)
-    return settings
+    built = build(args.attack, {"eps": eps, "criterion": args.criterion, "seed": args.seed} | shared | given)
+    for sentence in built.sentences:
+        print(sentence, file=sys.stderr)
+    return built.settings
 
 
 def load_system(name: str, device: str) -> System:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tasklab.checks import keep
 from tasklab.codecs.base import TINY, Codec, check_num_classes
 
 
@@ -22,7 +23,7 @@ class Argmax(Codec):
     num_classes: int = 10
 
     def __post_init__(self) -> None:
-        check_num_classes(self.num_classes)
+        keep(self, num_classes=check_num_classes(self.num_classes))
 
     @property
     def width(self) -> int:

@@ -7,6 +7,9 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from tasklab.checks import as_whole
+from tasklab.inputs import described, to_labels
+
 ABNORMAL = -1
 """The decoded label of an output that is no codeword: the paper's *None*."""
 
@@ -118,13 +121,16 @@ class Codec(ABC):
             TypeError, ValueError: what was expected, and what came.
         """
         if not isinstance(y, Tensor) or y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
-            got = y.dtype if isinstance(y, Tensor) else type(y).__name__
-            raise TypeError(f"expected labels as an integer tensor (N,), got {got}; try y.long()")
+            hint = to_labels(y, self.num_classes)
+            raise TypeError(f"expected labels as an integer tensor (N,), got {described(y)}; try {hint}")
         if y.ndim != 1:
-            raise ValueError(f"expected labels of shape (N,), got {tuple(y.shape)}; try y.flatten()")
+            hint = to_labels(y, self.num_classes)
+            raise ValueError(f"expected labels of shape (N,), got {tuple(y.shape)}; try {hint}")
         if y.numel() and (int(y.min()) < 0 or int(y.max()) >= self.num_classes):
             low, high = int(y.min()), int(y.max())
             hint = "leaving abnormal examples out" if low < 0 else f"a task with num_classes={high + 1}"
+            if low == 1 and high == self.num_classes:
+                hint += ", or y - 1 where labels count from 1"
             raise ValueError(f"expected labels in 0..{self.num_classes - 1}, got {low}..{high}; try {hint}")
         return y.long()
 
@@ -143,9 +149,11 @@ class Constants:
         return self._kept[device]
 
 
-def check_num_classes(num_classes: int) -> None:
-    """Refuse a number of classes below two."""
-    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 2:
+def check_num_classes(num_classes: object) -> int:
+    """The number of classes as a plain int; one below two is refused."""
+    found = as_whole(num_classes)
+    if found is None or found < 2:
         raise ValueError(f"expected num_classes as an integer of at least 2, got {num_classes!r}")
+    return found
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from tasklab.checks import as_number, as_whole, keep
 from tasklab.codecs.base import TINY, Codec, Constants, check_num_classes
 from tasklab.codecs.codes import Rows, gray_code, plain_code
 
@@ -40,14 +41,14 @@ class Binary(Codec):
     threshold: float = 0.0
 
     def __post_init__(self) -> None:
-        check_num_classes(self.num_classes)
+        keep(self, num_classes=check_num_classes(self.num_classes))
         rows = _rows(self.num_classes, self.bits, self.code)
-        object.__setattr__(self, "bits", len(rows[0]))
+        threshold = as_number(self.threshold)
+        if threshold is None or not math.isfinite(threshold):
+            raise ValueError(f"expected a finite threshold, got {self.threshold!r}")
+        keep(self, bits=len(rows[0]), threshold=float(threshold))
         if not isinstance(self.code, str):
-            object.__setattr__(self, "code", rows)
-        object.__setattr__(self, "threshold", float(self.threshold))
-        if not math.isfinite(self.threshold):
-            raise ValueError(f"expected a finite threshold, got {self.threshold}")
+            keep(self, code=rows)
 
     @property
     def width(self) -> int:
@@ -90,8 +91,11 @@ _EXPECTED_CODE = "expected code 'binary', 'gray' or 0/1 rows"
 
 
 def _rows(num_classes: int, bits: int | None, code: str | Rows) -> Rows:
-    if bits is not None and (isinstance(bits, bool) or not isinstance(bits, int) or bits < 1):
-        raise ValueError(f"expected bits as a positive integer, got {bits!r}")
+    if bits is not None:
+        found = as_whole(bits)
+        if found is None or found < 1:
+            raise ValueError(f"expected bits as a positive integer, got {bits!r}")
+        bits = found
     needed = math.ceil(math.log2(num_classes))
     if isinstance(code, str):
         if code not in ("binary", "gray"):

@@ -7,6 +7,8 @@ import math
 
 import torch
 
+from tasklab.checks import check_whole
+
 Rows = tuple[tuple[int, ...], ...]
 
 
@@ -16,6 +18,7 @@ def plain_code(num_classes: int, bits: int) -> Rows:
     >>> plain_code(3, 2)
     ((0, 0), (0, 1), (1, 0))
     """
+    num_classes, bits = check_whole("num_classes", num_classes, low=1), check_whole("bits", bits, low=1)
     return tuple(tuple(k >> i & 1 for i in reversed(range(bits))) for k in range(num_classes))
 
 
@@ -25,6 +28,7 @@ def gray_code(num_classes: int, bits: int) -> Rows:
     >>> gray_code(4, 2)
     ((0, 0), (0, 1), (1, 1), (1, 0))
     """
+    num_classes, bits = check_whole("num_classes", num_classes, low=1), check_whole("bits", bits, low=1)
     return tuple(tuple((k ^ k >> 1) >> i & 1 for i in reversed(range(bits))) for k in range(num_classes))
 
 
@@ -36,6 +40,7 @@ def hadamard_code(num_classes: int) -> Rows:
     >>> hadamard_code(4)
     ((0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 0))
     """
+    num_classes = check_whole("num_classes", num_classes, low=1)
     order = 2 ** math.ceil(math.log2(max(num_classes, 2)))
     return tuple(tuple((k & i).bit_count() % 2 for i in range(1, order)) for k in range(num_classes))
 
@@ -44,9 +49,11 @@ def random_code(num_classes: int, bits: int, seed: int = 0, draws: int = 200) ->
     """The random error-correcting output code (Dietterich & Bakiri 1995) of ``draws`` with the largest row distance.
 
     Raises:
-        ValueError: no draw had distinct rows.
+        ValueError: no draw had distinct rows; a number that is no integer, or too small.
     """
-    generator = torch.Generator().manual_seed(seed)
+    num_classes, bits = check_whole("num_classes", num_classes, low=2), check_whole("bits", bits, low=1)
+    draws = check_whole("draws", draws, low=1)
+    generator = torch.Generator().manual_seed(check_whole("seed", seed, low=0))
     best: tuple[int, Rows] | None = None
     for _ in range(draws):
         drawn = torch.randint(0, 2, (num_classes, bits), generator=generator).tolist()

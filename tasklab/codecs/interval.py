@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from tasklab.checks import check_number, keep
 from tasklab.codecs.base import TINY, Codec, Constants, check_num_classes
 
 
@@ -48,12 +48,9 @@ class Interval(Codec):
     gap: Literal["abnormal", "floor"] = "abnormal"
 
     def __post_init__(self) -> None:
-        check_num_classes(self.num_classes)
+        keep(self, num_classes=check_num_classes(self.num_classes))
         for name in ("s0", "alpha", "beta"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise ValueError(f"expected {name} as a finite number, got {value!r}")
-            object.__setattr__(self, name, float(value))
+            keep(self, **{name: float(check_number(name, getattr(self, name)))})
         if self.alpha < 0:
             raise ValueError(f"expected alpha ≥ 0 (the length of a gap), got {self.alpha:g}; try alpha=4")
         if self.beta <= 0:

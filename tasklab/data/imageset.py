@@ -9,9 +9,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from tasklab.checks import as_whole
+from tasklab.inputs import described, to_bytes, to_labels
+
 _log = logging.getLogger(__name__)
 
 Index = int | slice | Sequence[int] | Tensor
+"""Whole numbers of NumPy are ints here, and its arrays sequences."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,16 +49,18 @@ class ImageSet:
 
     def __post_init__(self) -> None:
         wanted = {torch.uint8: 4, torch.float32: 2}
-        if wanted.get(self.images.dtype) != self.images.ndim:
+        if not isinstance(self.images, Tensor) or wanted.get(self.images.dtype) != self.images.ndim:
             raise TypeError(
                 "expected images as uint8 (N, C, H, W) or points as float32 (N, 2), "
-                f"got {self.images.dtype} {tuple(self.images.shape)}; try (x * 255).round().to(torch.uint8)"
+                f"got {described(self.images)} {tuple(getattr(self.images, 'shape', ()))}; try {to_bytes(self.images)}"
             )
-        if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
-            raise ValueError(
-                f"expected labels as int64 ({len(self.images)},), got {self.labels.dtype} {tuple(self.labels.shape)}; "
-                "try one label for each image, with .long()"
-            )
+        labels = self.labels
+        if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.shape != self.images.shape[:1]:
+            hint = to_labels(labels, self.num_classes)
+            if hint in ("y", "y.long()"):
+                hint = "one label for each image" + ", with .long()" * (labels.dtype != torch.int64)
+            raise ValueError(f"expected labels as int64 ({len(self.images)},), got {described(labels)} "
+                             f"{tuple(getattr(labels, 'shape', ()))}; try {hint}")
         low, high = (int(self.labels.min()), int(self.labels.max())) if len(self.labels) else (0, 0)
         if low < 0 or high >= self.num_classes:
             raise ValueError(
@@ -110,10 +116,11 @@ class ImageSet:
         Raises:
             ValueError: if n is not within 0..len.
         """
-        if isinstance(index, int):
-            if not 0 <= index <= len(self):
-                raise ValueError(f"expected a number of examples in 0..{len(self)}, got {index}; try {len(self)}")
-            index = slice(index)
+        first = as_whole(index)
+        if first is not None:
+            if not 0 <= first <= len(self):
+                raise ValueError(f"expected a number of examples in 0..{len(self)}, got {first}; try {len(self)}")
+            index = slice(first)
         rows = self._rows(index)
         return replace(self, images=self.images[rows], labels=self.labels[rows])
 
@@ -140,10 +147,15 @@ class ImageSet:
         """`index` in a form that keeps the batch axis."""
         if isinstance(index, slice):
             return index
-        if isinstance(index, int):
-            if not -len(self) <= index < len(self):
-                raise IndexError(f"expected an index in 0..{len(self) - 1}, got {index}; try a smaller one")
-            index = index % len(self)
-            return slice(index, index + 1)
+        place = as_whole(index)
+        if place is not None:
+            if not -len(self) <= place < len(self):
+                raise IndexError(f"expected an index in 0..{len(self) - 1}, got {place}; try a smaller one")
+            place = place % len(self)
+            return slice(place, place + 1)
         rows = torch.as_tensor(index, device=self.device)
-        return rows if rows.dtype == torch.bool else rows.long().reshape(-1)
+        mask = rows.dtype == torch.bool
+        if len(rows.shape) == 0 or (rows.numel() and (rows.is_floating_point() or rows.is_complex())):
+            raise TypeError(f"expected an integer, a slice, integers or a mask bool ({len(self)},), got "
+                            f"{index!r}; try integers, such as rows.long()")
+        return rows if mask else rows.long().reshape(-1)

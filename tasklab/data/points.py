@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from tasklab.checks import as_number, as_whole
+
 Array = NDArray[np.float64]
 
 SPREAD = {"moons": 0.03, "circles": 0.03, "blobs": 0.06, "spirals": 0.015}
@@ -75,15 +77,16 @@ def draw_points(
     if name not in _CURVES:
         raise ValueError(f"expected a point set, one of {', '.join(_CURVES)}, got {name!r}; try 'moons'")
     noise = SPREAD[name] if noise is None else noise
-    if n < 1:
-        raise ValueError(f"expected n ≥ 1, got {n}; try 1000")
-    if not 0 <= noise < float("inf"):
-        raise ValueError(f"expected noise ≥ 0, in units of the square's side, got {noise}; try {SPREAD[name]}")
-    if seed < 0:
-        raise ValueError(f"expected seed ≥ 0, got {seed}; try 0")
+    count, spread, start = as_whole(n), as_number(noise), as_whole(seed)
+    if count is None or count < 1:
+        raise ValueError(f"expected n ≥ 1, got {n!r}; try 1000")
+    if spread is None or not 0 <= spread < float("inf"):
+        raise ValueError(f"expected noise ≥ 0, in units of the square's side, got {noise!r}; try {SPREAD[name]}")
+    if start is None or start < 0:
+        raise ValueError(f"expected seed ≥ 0, got {seed!r}; try 0")
     classes, curve = _CURVES[name]
-    rng = np.random.default_rng([seed, zlib.crc32(f"{name} {split}".encode())])
-    label = rng.permutation(np.arange(n, dtype=np.int64) % classes)  # (N,)
-    unit = curve(label, rng.uniform(size=n))  # (N, 2) in [-1, 1]
-    points = 0.5 + 0.4 * unit + noise * rng.standard_normal((n, 2))
+    rng = np.random.default_rng([start, zlib.crc32(f"{name} {split}".encode())])
+    label = rng.permutation(np.arange(count, dtype=np.int64) % classes)  # (N,)
+    unit = curve(label, rng.uniform(size=count))  # (N, 2) in [-1, 1]
+    points = 0.5 + 0.4 * unit + spread * rng.standard_normal((count, 2))
     return np.clip(points, 0.0, 1.0).astype(np.float32), label

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tasklab.checks import as_whole
+
 Stroke = tuple[tuple[float, float], ...]
 """Points ``(x, y)`` of one line in [0, 1], x to the right, y downwards."""
 
@@ -21,9 +23,10 @@ def digit_strokes(digit: int) -> tuple[Stroke, ...]:
     >>> [len(digit_strokes(digit)) for digit in (1, 4)]  # one stroke, two strokes
     [1, 2]
     """
-    if isinstance(digit, bool) or digit not in range(10):
+    found = as_whole(digit)
+    if found is None or found not in range(10):
         raise ValueError(f"expected a digit in 0..9, got {digit!r}")
-    return _DIGITS[digit]
+    return _DIGITS[found]
 
 
 def draw_strokes(strokes: Sequence[Stroke], *, side: int = 280, brush: float = 0.1) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tasklab.checks import check_whole
 from tasklab.system import System
 
 Points = NDArray[np.float32]
@@ -18,8 +19,9 @@ def read_features(system: System, x: Tensor, *, batch_size: int = 512) -> Points
     Raises:
         TypeError: the system has no features.
     """
+    size = check_whole("batch_size", batch_size, low=1, hint=512)
     with torch.no_grad():
-        parts = [system.features(part).cpu() for part in torch.split(x, batch_size)]
+        parts = [system.features(part).cpu() for part in torch.split(x, size)]
     return _numbers(torch.cat(parts))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tasklab.checks import as_whole
+
 
 def neighbour_accuracy(positions: ArrayLike, labels: ArrayLike, k: int = 10) -> float:
     """The share of points whose class is the most frequent one among their k nearest neighbours, ties to the smaller.
@@ -59,6 +61,6 @@ def _check(points: ArrayLike, k: int) -> np.ndarray[tuple[int, int], np.dtype[np
     found = np.asarray(points, dtype=np.float64)
     if found.ndim != 2 or not np.isfinite(found).all():
         raise ValueError(f"expected finite points (N, D), got shape {found.shape}")
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k < len(found):
+    if not 1 <= (as_whole(k) or 0) < len(found):
         raise ValueError(f"expected k as an integer in 1..{len(found) - 1}, got {k!r}; try a smaller one")
     return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+
+from tasklab.checks import check_number, check_whole, keep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +32,11 @@ class TSNE:
 
     def __post_init__(self) -> None:
         for name in ("perplexity", "exaggeration"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value < math.inf:
-                raise ValueError(f"expected {name} as a finite number ≥ 1, got {value!r}; try {getattr(TSNE, name):g}")
+            value = check_number(name, getattr(self, name), low=1, hint=f"{getattr(TSNE, name):g}")
+            keep(self, **{name: value})
         for name, least in (("early", 0), ("iterations", 1), ("every", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"expected {name} as an integer ≥ {least}, got {value!r}; try {getattr(TSNE, name)}")
+            value = check_whole(name, getattr(self, name), low=least, hint=getattr(TSNE, name))
+            keep(self, **{name: value})
         if self.seed >= 2**32:
             raise ValueError(f"expected seed below 2**32, got {self.seed}; try 0")
 

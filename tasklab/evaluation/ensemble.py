@@ -22,6 +22,7 @@ from torch import Tensor
 from tasklab.attacks import APGD, PGD, Noise, Settings, Square, attack, succeeded
 from tasklab.attacks.criteria import Criterion, closeness
 from tasklab.checkpoint import CheckpointError, read_tensors, write_tensors
+from tasklab.checks import as_number, check_number, check_whole, keep
 from tasklab.codecs import ABNORMAL, Argmax, Interval
 from tasklab.evaluation.outcomes import Outcomes, outcomes
 from tasklab.evaluation.robustness import Data, Progress, read_data, watch
@@ -52,8 +53,10 @@ class Entry:
     share: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.share <= 1:
+        share = as_number(self.share)
+        if share is None or not 0 < share <= 1:
             raise ValueError(f"expected share in (0, 1], of the images, got {self.share!r}; try 1.0")
+        keep(self, share=share)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +185,7 @@ def stream_worst_case(
     Raises:
         ValueError: attacks of another ε or criterion, or a folder that holds another worst case.
     """
+    eps, seed = check_number("eps", eps, low=0.0, hint="8/255"), check_whole("seed", seed, low=0)
     images, labels = read_data(data, system)
     chosen = ensemble(system.task, eps, preset, criterion=criterion, seed=seed) if isinstance(preset, str) else preset
     attacks = [entry if isinstance(entry, Entry) else Entry(entry) for entry in chosen]

@@ -7,12 +7,13 @@ the attack tried, and whether another attack says otherwise (Carlini et al. 2019
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 
 from tasklab.attacks import FGSM, PGD, Noise, Settings, Square
+from tasklab.attacks.building import build, changed
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.robustness import Data, Progress, Row, stream_rows
 from tasklab.evaluation.statistics import Share, wilson
@@ -117,17 +118,19 @@ def battery(claim: PGD, *, queries: int = 1000) -> list[Settings]:
         queries: of the score-based attack.
     """
     aimed = PGD(eps=claim.eps, steps=max(claim.steps, 40), norm=claim.norm, criterion=claim.criterion, seed=claim.seed)
-    shared = {"norm": claim.norm, "criterion": claim.criterion, "seed": claim.seed}
-    return [
+    shared = {"eps": claim.eps, "norm": claim.norm, "criterion": claim.criterion, "seed": claim.seed}
+    attacks = [
         claim,
-        replace(claim, eps=claim.eps / 3, step_size=None),
-        replace(claim, eps=UNBOUNDED, step_size=None),
-        replace(claim, steps=2 * claim.steps, step_size=None),
-        FGSM(eps=claim.eps, objective=claim.objective, norm=claim.norm, criterion=claim.criterion, seed=claim.seed),
+        changed(claim, eps=claim.eps / 3, step_size=None),
+        changed(claim, eps=UNBOUNDED, step_size=None),
+        changed(claim, steps=2 * claim.steps, step_size=None),
+        build(FGSM, shared | {"objective": claim.objective}).settings,
         aimed,
-        Noise(eps=claim.eps, **shared),  # type: ignore[arg-type]
-        Square(eps=claim.eps, steps=queries, **shared),  # type: ignore[arg-type]
+        build(Noise, shared).settings,
     ]
+    if claim.norm in Square.norms:  # in another norm its ε would be another one
+        attacks.append(build(Square, shared | {"steps": queries}).settings)
+    return list(dict.fromkeys(attacks))  # FGSM has but one step, so that some of them are itself
 
 
 def stream_report(

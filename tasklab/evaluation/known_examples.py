@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from tasklab.attacks import Settings, attack
 from tasklab.attacks.geometry import bounds, per_row, rescale
 from tasklab.attacks.objectives import as_objective
+from tasklab.checks import as_number, as_whole, check_whole
 from tasklab.codecs import Argmax, Binary, Codec, Interval
 from tasklab.evaluation.robustness import Data, Progress, read_data
 from tasklab.evaluation.statistics import Share
@@ -130,9 +131,12 @@ def stream_check_attack(
                          f"eps={settings.eps:g}, targeted={settings.targeted}; try PGD(eps=0.1)")
     if as_objective(settings.objective).of != "outputs":
         raise ValueError("expected an objective on outputs, got one on features; try objective='margin'")
-    if not 0 < closeness < 1 or inner < 1 or draws < 1:
+    near, points, tries = as_number(closeness), as_whole(inner), as_whole(draws)
+    if near is None or points is None or tries is None or not 0 < near < 1 or points < 1 or tries < 1:
         raise ValueError(f"expected closeness between 0 and 1, and at least one inner point and draw, got "
-                         f"{closeness:g}, {inner} and {draws}; try closeness=0.5")
+                         f"{closeness!r}, {inner!r} and {draws!r}; try closeness=0.5")
+    closeness, inner, draws = near, points, tries
+    batch_size = check_whole("batch_size", batch_size, low=1, hint=256)
     images, labels = read_data(data, system)
     settings = replace(settings, plan=PLAIN)
     own = system.task.codec.margins(system.read(images, batch_size=batch_size)).gather(1, labels[:, None]).squeeze(1)

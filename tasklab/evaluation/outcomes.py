@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tasklab.checks import as_whole, check_number, keep
 from tasklab.codecs import ABNORMAL
 from tasklab.evaluation.statistics import Share
 
@@ -29,8 +30,11 @@ class Outcomes:
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        if min(self.correct, self.wrong, self.abnormal) < 0:
-            raise ValueError(f"expected counts ≥ 0, got {self.correct}, {self.wrong}, {self.abnormal}")
+        counts = [as_whole(count) for count in (self.correct, self.wrong, self.abnormal)]
+        if any(count is None or count < 0 for count in counts):
+            raise ValueError(f"expected counts ≥ 0, got {self.correct!r}, {self.wrong!r}, {self.abnormal!r}")
+        keep(self, correct=counts[0], wrong=counts[1], abnormal=counts[2],
+             confidence=check_number("confidence", self.confidence))
 
     @property
     def n(self) -> int:

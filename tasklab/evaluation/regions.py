@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tasklab.attacks import PGD, stream
 from tasklab.attacks.objectives import as_objective
+from tasklab.checks import as_whole, check_whole
 from tasklab.codecs import ABNORMAL
 from tasklab.system import System
 from tasklab.tasks import Task
@@ -74,8 +75,7 @@ def places(side: int) -> Tensor:
     >>> places(2).tolist()
     [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]]
     """
-    if isinstance(side, bool) or not isinstance(side, int) or side < 1:
-        raise ValueError(f"expected side as an integer ≥ 1, got {side!r}; try 160")
+    side = check_whole("side", side, low=1, hint=160)
     at = (torch.arange(side, dtype=torch.float32) + 0.5) / side
     y, x = torch.meshgrid(at, at, indexing="ij")
     return torch.stack([x, y], dim=2).reshape(-1, 2)
@@ -244,8 +244,10 @@ def cross_section(system: System, start: Tensor, end: Tensor, label: int, *, n: 
     Raises:
         ValueError: fewer than 2 places, or a line without a length.
     """
-    if n < 2:
-        raise ValueError(f"expected n ≥ 2, got {n}; try 201")
+    places_asked = as_whole(n)
+    if places_asked is None or places_asked < 2:
+        raise ValueError(f"expected n ≥ 2, got {n!r}; try 201")
+    n, label = places_asked, check_whole("label", label, low=0)
     if bool((start == end).all()):
         raise ValueError("expected two different places, got one twice; try another end")
     x = torch.lerp(start, end, torch.linspace(0, 1, n, device=start.device)[:, None]).requires_grad_(True)

@@ -17,6 +17,7 @@ from tasklab.attacks.objectives import as_objective
 from tasklab.data import ImageSet
 from tasklab.evaluation.outcomes import Outcomes, outcomes
 from tasklab.evaluation.statistics import Share
+from tasklab.inputs import described
 from tasklab.system import System
 
 MASKED = 0.10
@@ -276,7 +277,10 @@ def read_data(data: Data, system: System) -> tuple[Tensor, Tensor]:
     elif isinstance(data, tuple) and len(data) == 2 and all(isinstance(part, Tensor) for part in data):
         images, labels = data
     else:
-        raise TypeError(f"expected an ImageSet or a pair (images, labels) of tensors, got {type(data).__name__}")
+        given = data if isinstance(data, tuple) else ()
+        got = f"({', '.join(map(described, given))})" if given else type(data).__name__
+        hint = "; try torch.from_numpy for each" * any(type(part).__module__ == "numpy" for part in given)
+        raise TypeError(f"expected an ImageSet or a pair (images, labels) of tensors, got {got}{hint}")
     if len(images) != len(labels):
         raise ValueError(f"expected one label for each of {len(images)} images, got {len(labels)}")
     return images.to(system.device), system.task.codec.check_labels(labels).to(system.device)

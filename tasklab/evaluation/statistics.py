@@ -9,6 +9,8 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
+from tasklab.checks import as_number, as_whole, keep
+
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """The score interval of a share (Wilson 1927): ``(p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n)``.
@@ -27,10 +29,12 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
     >>> [round(end, 4) for end in wilson(81, 263)]
     [0.2553, 0.3662]
     """
-    if not 0 <= successes <= n:
-        raise ValueError(f"expected successes in 0..n, got {successes} of {n}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"expected confidence between 0 and 1, got {confidence}; try 0.95")
+    count, total, sure = as_whole(successes), as_whole(n), as_number(confidence)
+    if count is None or total is None or not 0 <= count <= total:
+        raise ValueError(f"expected successes in 0..n, got {successes!r} of {n!r}")
+    if sure is None or not 0 < sure < 1:
+        raise ValueError(f"expected confidence between 0 and 1, got {confidence!r}; try 0.95")
+    successes, n, confidence = count, total, sure
     if n == 0:
         return math.nan, math.nan
     z = NormalDist().inv_cdf((1 + confidence) / 2)
@@ -94,6 +98,7 @@ class Share:
 
     def __post_init__(self) -> None:
         wilson(self.count, self.n, self.confidence)  # its errors are raised now
+        keep(self, count=as_whole(self.count), n=as_whole(self.n), confidence=as_number(self.confidence))
 
     @staticmethod
     def of(which: Tensor, among: Tensor | None = None) -> Share:

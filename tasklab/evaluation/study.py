@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tasklab.attacks import FGSM, PGD, Noise, Settings, Square
+from tasklab.attacks.building import changed
+from tasklab.checks import check_whole
 from tasklab.data import DATASETS, ImageSet
 from tasklab.data.radii import IN_HUNDREDTHS, eps_said
 from tasklab.evaluation.distances import ladder, smallest
@@ -66,8 +67,8 @@ def question(curve: str, eps: float, *, seed: int = 0) -> PGD | Noise:
 def variations(claim: PGD) -> list[Settings]:
     """The same attack with everything allowed, with twice the steps, and with one: what the checks compare."""
     return [
-        replace(claim, eps=UNBOUNDED),
-        replace(claim, steps=2 * claim.steps),
+        changed(claim, eps=UNBOUNDED),
+        changed(claim, steps=2 * claim.steps),
         FGSM(eps=claim.eps, objective=claim.objective, seed=claim.seed),
     ]
 
@@ -128,9 +129,11 @@ def stream_study(
     Raises:
         ValueError: radii that are not between 0 and 1, or no pictures.
     """
+    seed, queries = check_whole("seed", seed, low=0), check_whole("queries", queries, low=1)
     usual = DATASETS[images.name].radii if images.name in DATASETS else IN_HUNDREDTHS
     eps, claim_eps = usual.curve if eps is None else eps, usual.usual if claim_eps is None else claim_eps
-    radii = sorted({*map(float, eps), float(claim_eps)})
+    claim_eps = float(claim_eps)
+    radii = sorted({*map(float, eps), claim_eps})
     if not len(images) or not 0 < radii[0] <= radii[-1] < UNBOUNDED:
         raise ValueError(f"expected pictures and radii between 0 and 1, got {len(images)} pictures and {radii}")
     started = time.perf_counter()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasklab.attacks import PGD
 from tasklab.attacks.criteria import Criterion
+from tasklab.checks import check_number, check_whole
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.ensemble import Entry, Preset, digest, ensemble, stream_worst_case
 from tasklab.evaluation.outcomes import Outcomes
@@ -102,9 +103,10 @@ def stream_worst_rows(
     >>> [row.eps for row in stream_worst_rows({"mine": system}, data, [0.1, 0.2], preset="quick")]
     [0.1, 0.2]
     """
+    seed, radii = check_whole("seed", seed, low=0), [check_number("eps", r, low=0.0, hint="8/255") for r in eps]
     for name, system in systems.items():
         images, labels = read_data(data, system)
-        for r in eps:
+        for r in radii:
             attacks = ensemble(system.task, r, preset, criterion=criterion, seed=seed)
             own = PGD(eps=r, steps=20, objective="train", keep="last", criterion=criterion, seed=seed)
             key = digest(system, images, labels, [("own", Entry(own)), *((f"{i}", e) for i, e in enumerate(attacks))])

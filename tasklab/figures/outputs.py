@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from tasklab.checks import as_whole
 from tasklab.codecs import ABNORMAL, Binary, Interval
 from tasklab.figures.style import BLUE, GREY, LOOKS, faded, frame, look_of
 from tasklab.tasks import RBC, Task
@@ -205,7 +206,7 @@ def _read(
     task: Task, clean: Outputs, attacked: Outputs | None, label: int
 ) -> tuple[list[float], list[float] | None, list[float]]:
     """Outputs before, after (or None), and the latest of them."""
-    if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < task.num_classes:
+    if not 0 <= (-1 if (found := as_whole(label)) is None else found) < task.num_classes:
         raise ValueError(f"expected a label in 0..{task.num_classes - 1}, got {label!r}")
     before = _values(task, clean)
     after = None if attacked is None else _values(task, attacked)

@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tasklab.checks import check_whole
+
 Pixels = NDArray[np.uint8]
 
 
@@ -29,8 +31,7 @@ def picture(x: Tensor, scale: int = 1) -> Pixels:
     [[0, 0, 255, 255], [0, 0, 255, 255]]
     """
     x = _one(x)
-    if isinstance(scale, bool) or not isinstance(scale, int) or scale < 1:
-        raise ValueError(f"expected scale as an integer ≥ 1, got {scale!r}")
+    scale = check_whole("scale", scale, low=1)
     pixels = (x.detach().cpu().float().clamp(0, 1) * 255).round().to(torch.uint8).numpy()
     pixels = pixels.repeat(scale, axis=1).repeat(scale, axis=2)  # (C, H·scale, W·scale)
     return np.ascontiguousarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))

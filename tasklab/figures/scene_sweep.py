@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,8 +10,8 @@ from torch import Tensor
 
 from tasklab import data, zoo
 from tasklab.attacks import Settings
+from tasklab.attacks.building import changed
 from tasklab.attacks.ladder import Climbed, ladder
-from tasklab.data.info import radii_of
 from tasklab.data.radii import IN_HUNDREDTHS
 from tasklab.scenario import Scenario
 from tasklab.system import System
@@ -100,7 +99,7 @@ def sweep_each(
     def of(place: int) -> Sweep:
         here, after = (slice(place * len(ordered) + k, (place + 1) * len(ordered) + k) for k in (0, 1))
         return Sweep(
-            task=system.task, settings=dataclasses.replace(found.settings, objective=objectives[place]), stops=ordered,
+            task=system.task, settings=changed(found.settings, objective=objectives[place]), stops=ordered,
             clean=image, label=own, images=found.images[here], outputs=z[after], clean_outputs=z[0],
             decoded=found.decoded[here], clean_decoded=int(found.clean_decoded[0]), margins=margins[after],
             clean_margin=float(margins[0]), fooled=found.fooled[here], zero_gradient=found.zero_gradient[here],
@@ -128,12 +127,12 @@ def sweeps(scenario: Scenario, stops: Sequence[float] | None = None) -> dict[tup
     if not 0 <= scenario.image < len(test):
         raise ValueError(f"expected image in 0..{len(test) - 1}, got {scenario.image}")
     x, y = test.x(scenario.image), test.labels[scenario.image : scenario.image + 1]
-    target = None if scenario.target is None else y.new_tensor([scenario.target])
-    aims = scenario.objectives
+    aims = scenario.aims
     if not aims:
         return {}
     settings = scenario.settings(aims[0])
-    stops = radii_of(scenario.data, scenario.norm).many if stops is None else stops
+    target = y.new_tensor([scenario.target]) if settings.targeted and scenario.target is not None else None
+    stops = scenario.radii.many if stops is None else stops
     found = {name: sweep_each(zoo.load(name), x, y, settings, aims, stops, target=target) for name in scenario.systems}
     return {(name, aim): found[name][place] for place, aim in enumerate(aims) for name in scenario.systems}
 

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from tasklab.models.folding import fold_batchnorm, pool_before_relu
-from tasklab.models.modes import exclusively, on_a_copy
 from tasklab.models.network import Network, own_draws
 from tasklab.models.rewiring import rewire
+from tasklab.models.sharing import exclusively, on_a_copy
 
 _log = logging.getLogger(__name__)
 

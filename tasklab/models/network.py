@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tasklab.checks import check_whole
 from tasklab.models.registry import ARCHITECTURES
 from tasklab.models.spec import NetworkSpec
 
@@ -160,7 +161,7 @@ def build_network(spec: NetworkSpec, seed: int | None = None) -> Network:
     with torch.device("cpu"):
         if seed is None:
             return Network(spec)
-        with seeded(seed):
+        with seeded(check_whole("seed", seed, low=0)):
             return Network(spec)
 
 

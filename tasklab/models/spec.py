@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
+from tasklab.checks import as_number, as_whole
 from tasklab.models.registry import ARCHITECTURES
 
 MIN_SIDE, MAX_SIDE = 8, 64
@@ -125,14 +126,16 @@ def _sequence(name: str, value: Any) -> tuple[Any, ...]:
 
 
 def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    found = as_whole(value)
+    if found is None:
         raise TypeError(f"expected whole numbers for {name}, got {value!r}")
-    return int(value)
+    return found
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
+    found = as_number(value)
+    if found is None:
         raise TypeError(f"expected numbers for {name}, got {value!r}")
-    if not math.isfinite(value):
+    if not math.isfinite(found):
         raise ValueError(f"expected finite numbers for {name}, got {value!r}")
-    return float(value)
+    return float(found)

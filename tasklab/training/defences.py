@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tasklab.attacks import PGD, attack
+from tasklab.checks import as_number, keep
 from tasklab.models.fast import Plan
 from tasklab.system import System
 
@@ -53,7 +54,10 @@ class Adversarial(Defence):
     objective: str = "margin"
 
     def __post_init__(self) -> None:
-        self.inner(0)  # its errors are raised now
+        inner = self.inner(0)  # its errors are raised now
+        keep(self, eps=inner.eps, steps=inner.steps)
+        if self.step_size is not None:
+            keep(self, step_size=inner.step_size)
 
     def inner(self, seed: int, plan: Plan | None = None) -> PGD:
         """The inner attack."""
@@ -82,7 +86,7 @@ class GaussianNoise(Defence):
     sigma: float
 
     def __post_init__(self) -> None:
-        _radius("sigma", self.sigma)
+        keep(self, sigma=_radius("sigma", self.sigma))
 
     def apply(
         self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan
@@ -100,7 +104,7 @@ class UniformNoise(Defence):
     eps: float
 
     def __post_init__(self) -> None:
-        _radius("eps", self.eps)
+        keep(self, eps=_radius("eps", self.eps))
 
     def apply(
         self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan
@@ -125,6 +129,8 @@ def defence_from_dict(settings: dict[str, Any]) -> Defence:
         raise ValueError(f"expected settings of defence {name}, got others: {error}") from None
 
 
-def _radius(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+def _radius(name: str, value: object) -> int | float:
+    found = as_number(value)
+    if found is None or not math.isfinite(found) or found < 0:
         raise ValueError(f"expected {name} as a finite number ≥ 0 in pixel units, got {value!r}; try 0.1")
+    return found

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from tasklab import losses
 from tasklab.attacks import PGD, attack
+from tasklab.checks import check_whole, keep
 from tasklab.data import ImageSet, augment
 from tasklab.models.fast import PLAIN, Plan, probe
 from tasklab.models.network import seeded
@@ -94,9 +95,8 @@ class Watch:
     images: int = ROBUST_IMAGES
 
     def __post_init__(self) -> None:
-        self.attack("margin")  # its errors are raised now
-        if isinstance(self.images, bool) or not isinstance(self.images, int) or self.images < 1:
-            raise ValueError(f"expected images as an integer ≥ 1, got {self.images!r}; try 100")
+        shown = self.attack("margin")  # its errors are raised now
+        keep(self, eps=shown.eps, steps=shown.steps, images=check_whole("images", self.images, low=1, hint=100))
 
     def attack(self, objective: str, plan: Plan | None = None) -> PGD:
         """The attack with that objective."""

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tasklab.checks import as_number, check_switch, check_whole, keep
 from tasklab.training.defences import Defence, defence_from_dict
 
 
@@ -46,14 +47,14 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, low in (("epochs", 1), ("batch_size", 2), ("crop", 0), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise ValueError(f"expected {name} as an integer ≥ {low}, got {value!r}")
+            keep(self, **{name: check_whole(name, getattr(self, name), low=low)})
         limits = {"lr": math.inf, "warmup": 1.0, "weight_decay": math.inf, "average": 1.0, "inset": 0.5}
         for name, high in limits.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < high:
-                raise ValueError(f"expected {name} in [0, {high:g}), got {value!r}")
+            value = as_number(getattr(self, name))
+            if value is None or not 0 <= value < high:
+                raise ValueError(f"expected {name} in [0, {high:g}), got {getattr(self, name)!r}")
+            keep(self, **{name: value})
+        keep(self, flip=check_switch("flip", self.flip))
         for name, choices in (("optimizer", ("adamw", "sgd")), ("precision", ("float32", "bfloat16"))):
             if getattr(self, name) not in choices:
                 raise ValueError(f"expected {name} among {', '.join(choices)}, got {getattr(self, name)!r}")

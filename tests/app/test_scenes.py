@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from lab_ui.scenes import SCENES, Scene
 from tasklab import data
 from tasklab.scenario import Scenario
+from tests.app.live_parts import cells, refusals, shipped
 
 APP = Path(__file__).parents[2] / "app"
 needs_cifar10 = pytest.mark.skipif(not data.available("cifar10"), reason="CIFAR-10 is not under TASKLAB_DATA")
@@ -75,5 +76,8 @@ def test_a_scene_opens_its_page_with_its_values_alone(scene: Scene) -> None:
     assert not at.exception
     assert any(html.escape(scene.words) in block.proto.body for block in at.main.get("html"))
     assert at.slider(key="eps").value == pytest.approx(scene.values.get("eps", 0.2))
+    refused = refusals(shipped(at, "scene"))
+    assert cells(shipped(at, "scene")) or at.main.get("plotly_chart"), "a scene shows an answer"
+    assert not refused and not at.error, refused
     if scene.page == "attack_lab":
         assert at.number_input(key="image").value == scene.values.get("image", 54)

@@ -179,6 +179,10 @@ def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["attack", "{rbc}", "--objective", "nonsense"], "expected an objective among"),
         (["attack", "{rbc}", "--eps", "-1"], "eps"),
         (["attack", "{rbc}", "--attack", "fgsm", "--steps", "3"], "expected options that fgsm has, got steps"),
+        (["attack", "{rbc}", "--attack", "square", "--keep", "last"], "expected options that square has, got keep"),
+        (["attack", "{rbc}", "--attack", "hopskipjump", "--target", "3"],
+         "expected options that hopskipjump has, got target"),
+        (["attack", "{rbc}", "--objective", "bits", "--target", "3"], "try objective='margin'"),
         (["attack", "{rbc}", "--device", "cuda:99"], "--device cpu"),
         (["attack", "{rbc}", "--target", "12"], "expected labels in 0..9"),
         (["train", "--data", "nonsense"], "digits"),
@@ -202,6 +206,22 @@ def test_a_mistake_is_one_sentence_and_exit_code_1(
     code, out, err = run(*(word.format(rbc=made / "digits-rbc.safetensors") for word in words), capsys=capsys)
     assert code == 1 and not out
     assert err.startswith("tasklab: ") and told in err and "Traceback" not in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (["--attack", "cw", "--steps", "3"], "3 searches"),
+    (["--attack", "square", "--norm", "l2", "--steps", "5"], "the norm is linf and not l2"),
+    (["--attack", "fab", "--criterion", "evaded", "--steps", "2"], "towards_code"),
+    (["--attack", "fab", "--target", "3", "--steps", "2"], "follows “margin”"),
+    (["--attack", "apgd", "--keep", "last", "--steps", "2"], "not the last"),
+    (["--target", "3", "--steps", "2"], "of class 3, the target, and left out"),
+])
+def test_options_that_contradict_each_other_are_settled_and_said(
+    words: list[str], told: str, made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run("attack", str(made / "digits-rbc.safetensors"), "--n", "20", "--json", *words, capsys=capsys)
+    assert code == 0 and told in err
+    assert json.loads(out)["n"] == (16 if "--target" in words else 20)
 
 
 @pytest.mark.parametrize("words", [[], ["nonsense"], ["attack"], ["attack", "x", "--eps", "a/b"]])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from tasklab.models.modes import evaluating, exclusively, on_a_copy
+from tasklab.models.sharing import evaluating, exclusively, on_a_copy
 from tasklab.system import System
 from tasklab.tasks import TRA
 
