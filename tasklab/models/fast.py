@@ -21,6 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from tasklab.models.folding import fold_batchnorm, pool_before_relu
 from tasklab.models.network import Network, own_draws
 from tasklab.models.rewiring import rewire
+from tasklab.modes import own_modes
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ def prepare(network: nn.Module, plan: Plan) -> nn.Module:
     if plan.precision == "float16" and device.type == "cpu":
         raise ValueError("expected an accelerator for precision float16, got a network on the cpu; try bfloat16")
     dtype = _DTYPES[plan.precision]
-    with torch.no_grad():
+    with own_modes(), torch.no_grad():
         fast = copy.deepcopy(network).eval().requires_grad_(False)
         if plan.fold:
             folded, swapped = fold_batchnorm(fast), pool_before_relu(fast)
@@ -164,7 +165,7 @@ def probe(network: nn.Module, x: Tensor) -> Plan:
     shapes = tuple(tuple(p.shape) for p in network.parameters())
     key = (layers, shapes, tuple(x.shape[1:]), str(x.device), torch.get_num_threads())
     if key not in _chosen:
-        with own_draws(x.device), torch.inference_mode(False), torch.enable_grad():
+        with own_draws(x.device), own_modes():
             _chosen[key] = _measure(network, x[:LIGHT_ROWS].detach().clone())
     return _chosen[key]
 
