@@ -8,11 +8,14 @@ this holds for one thread: what other threads do in the meantime keeps its modes
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, TypeVar, cast
 
 import torch
 from torch.overrides import TorchFunctionMode
+
+Event = TypeVar("Event")
+Result = TypeVar("Result")
 
 CPU = torch.device("cpu")
 
@@ -43,6 +46,21 @@ def own_modes(device: torch.device | None = CPU) -> Iterator[None]:
         if torch.get_default_dtype() != torch.float32:
             modes.enter_context(_Float32())
         yield
+
+
+def own_steps(steps: Generator[Event, None, Result]) -> Generator[Event, None, Result]:
+    """A stream whose steps are made in `own_modes`, while its consumer is in modes of their own between them."""
+    try:
+        while True:
+            with own_modes():
+                try:
+                    event = next(steps)
+                except StopIteration as end:
+                    return cast(Result, end.value)
+            yield event
+    finally:
+        with own_modes():
+            steps.close()
 
 
 class _Float32(TorchFunctionMode):

@@ -86,8 +86,13 @@ def prepare(network: nn.Module, plan: Plan) -> nn.Module:
     device = _device(network)
     if plan.precision == "float16" and device.type == "cpu":
         raise ValueError("expected an accelerator for precision float16, got a network on the cpu; try bfloat16")
+    return _copy(network, plan, device)
+
+
+@own_modes()
+def _copy(network: nn.Module, plan: Plan, device: torch.device) -> nn.Module:
     dtype = _DTYPES[plan.precision]
-    with own_modes(), torch.no_grad():
+    with torch.no_grad():
         fast = copy.deepcopy(network).eval().requires_grad_(False)
         if plan.fold:
             folded, swapped = fold_batchnorm(fast), pool_before_relu(fast)

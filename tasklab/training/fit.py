@@ -19,7 +19,7 @@ from tasklab.attacks import PGD, attack
 from tasklab.data import ImageSet, augment
 from tasklab.models.fast import PLAIN, Plan, probe
 from tasklab.models.network import seeded
-from tasklab.modes import own_modes
+from tasklab.modes import own_modes, own_steps
 from tasklab.system import System
 from tasklab.tasks import INT
 from tasklab.training.defences import Adversarial
@@ -145,7 +145,7 @@ def fit(
         TrainingDiverged: the loss or a weight became NaN or infinite; an epoch's checkpoint is from before.
     """
     trainer = _Trainer(system, train, recipe, validation, Run(run) if run is not None else None, watch)
-    return trainer.events()
+    return own_steps(trainer.events())
 
 
 class _Trainer:
@@ -223,12 +223,10 @@ class _Trainer:
         """Images as the network takes them, and where it is: a set too large for its device stays elsewhere."""
         return data.x(rows).to(self.system.device)
 
-    @own_modes()
     def _load(self, weights: dict[str, Tensor]) -> None:
         self.network.load_state_dict(weights)
         torch.clear_autocast_cache()
 
-    @own_modes()
     def _one_step(self) -> StepEvent:
         started = time.perf_counter()
         recipe, task = self.recipe, self.system.task
@@ -304,7 +302,6 @@ class _Trainer:
         generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + 500_000_000 + epoch)
         return torch.randperm(len(self.train), generator=generator, device="cpu")
 
-    @own_modes()
     def _end_epoch(self) -> EpochEvent:
         started = time.perf_counter()
         if not all(bool(value.isfinite().all()) for value in self.network.state_dict().values()):
@@ -350,7 +347,6 @@ class _Trainer:
             "recipe": self.recipe.to_dict(),
         } | ({"watch": dataclasses.asdict(self.asked)} if self.asked else {})
 
-    @own_modes()
     def _save(self, event: EpochEvent | None = None) -> None:
         if self.run is None:
             return
