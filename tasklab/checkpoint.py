@@ -15,6 +15,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from tasklab.models import Network, NetworkSpec, build_network
+from tasklab.modes import own_modes
 from tasklab.system import System
 from tasklab.tasks import Task
 
@@ -63,6 +64,7 @@ def save(system: System, path: str | Path, *, dtype: Literal["float32", "float16
     write_tensors(path, weights, {"tasklab": json.dumps(card, sort_keys=True), "digest": _digest(weights, card)})
 
 
+@own_modes()
 def load(path: str | Path) -> System:
     """Read a system; its card is in ``system.card``.
 
@@ -70,7 +72,8 @@ def load(path: str | Path) -> System:
         path: a file that `save` wrote.
 
     Returns:
-        The system on the CPU, in evaluation mode, its weights float32 and not asking for gradients.
+        The system on the CPU, in evaluation mode, its weights float32 and frozen; to train it further, begin with
+        ``system.network.requires_grad_(True)``.
 
     Raises:
         FileNotFoundError: no such file.

@@ -15,6 +15,7 @@ from tasklab.data import ImageSet
 from tasklab.inputs import check_images, explaining
 from tasklab.models import NetworkSpec, build_network
 from tasklab.models.sharing import evaluating, exclusively, on_a_copy
+from tasklab.modes import own_modes
 from tasklab.tasks import INT, Task
 
 
@@ -57,7 +58,7 @@ class System:
     @property
     def device(self) -> torch.device:
         """Where the network's first parameter lives; images go there too."""
-        return next(self.network.parameters(), torch.empty(0)).device
+        return next(self.network.parameters(), torch.empty(0, device="cpu")).device
 
     def outputs(self, x: Tensor) -> Tensor:
         """The network's answer in evaluation mode, differentiable.
@@ -114,7 +115,7 @@ class System:
                 "try System(network, task, features=lambda x: …)"
             )
         with evaluating(self.network), explaining(self.network, check_images(x)):
-            return torch.as_tensor(on_a_copy(read, x)).float()
+            return torch.as_tensor(on_a_copy(read, x), device=x.device).float()
 
     def as_logits(self) -> nn.Module:
         """A module from images to `class_scores`, for tools that expect logits; class ``num_classes`` is None."""
@@ -122,7 +123,7 @@ class System:
 
     def to(self, device: torch.device | str) -> System:
         """A copy of this system on another device; a ``features`` of one's own comes along as it is."""
-        with exclusively(self.network):
+        with exclusively(self.network), own_modes():
             network = copy.deepcopy(self.network)
         network.to(device)
         return System(network, self.task, card=self.card, features=self._given_features)

@@ -30,7 +30,7 @@ class Draws:
 
     def signs(self, *shape: int) -> Tensor:
         """float32 ``(rows, *shape)`` of −1 and 1."""
-        return torch.where(self.uniform(*shape) < 0.5, -1.0, 1.0)
+        return 2 * (self.uniform(*shape) >= 0.5).float() - 1
 
     def normal(self, *shape: int, which: slice = slice(None)) -> Tensor:
         """float32 ``(these rows, *shape)``, standard normal, for some of the rows alone."""

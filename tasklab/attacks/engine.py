@@ -22,6 +22,7 @@ from tasklab.attacks.runner import Runner
 from tasklab.attacks.settings import Settings
 from tasklab.checks import check_whole
 from tasklab.inputs import described, mismatch, to_images, to_unit
+from tasklab.modes import own_steps
 from tasklab.system import System
 
 GROUP_ROWS = 4096
@@ -52,6 +53,13 @@ def stream(
     Raises:
         TypeError, ValueError: images, labels or targets that do not fit; an objective that the task does not have.
     """
+    return own_steps(_stream(system, images, labels, settings, targets, indices, batch_size))
+
+
+def _stream(
+    system: System, images: Tensor, labels: Tensor, settings: Settings, targets: Tensor | None, indices: Tensor | None,
+    batch_size: int,
+) -> Generator[Step, None, AttackResult]:
     if not isinstance(settings, Settings):
         raise TypeError(f"expected the settings of an attack, got {type(settings).__name__}; try PGD(eps=8/255)")
     objective = as_objective(settings.objective)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from tasklab.attacks.objectives import Objective
 from tasklab.checks import check_whole
+from tasklab.modes import own_modes
 from tasklab.system import System
 from tasklab.tasks import Task
 
@@ -49,10 +50,10 @@ def towards_features(system: System, images: Tensor, labels: Tensor, *, batch_si
         missing = (counts == 0).nonzero().flatten().tolist()
         raise ValueError(f"expected an image of every class, and a label for every image, got {len(images)} images, "
                          f"{len(labels)} labels and none of classes {missing}; try more training images")
-    with torch.no_grad():
+    with own_modes(), torch.no_grad():
         features = torch.cat([system.features(part) for part in torch.split(images, batch_size)])  # (N, D)
-    total = torch.zeros(len(counts), features.shape[1], device=features.device).index_add_(0, labels, features)
-    means = total / counts[:, None]  # (classes, D)
+        total = features.new_zeros(len(counts), features.shape[1]).index_add_(0, labels, features)
+        means = total / counts[:, None]  # (classes, D)
 
     def distance(task: Task, f: Tensor, y: Tensor, part: Tensor) -> Tensor:
         away: Tensor = (f - means.to(f.device)[part + (part >= y)]).norm(dim=1)

@@ -81,7 +81,7 @@ def ladder(
         return _join([ladder(system, image, label, one, radii, target=target, index=index) for one in climbs])
     rungs = [changed(climbs[-1], eps=float(radius), plan=PLAIN) for radius in radii]
     if not at_once:
-        indices = torch.tensor([index])
+        indices = torch.tensor([index], device="cpu")
         return _join([attack(system, image, label, rung, targets=target, indices=indices) for rung in rungs])
     n = len(climbs) * len(rungs)
     shared = {field.name: getattr(rungs[-1], field.name) for field in dataclasses.fields(PGD)}
@@ -92,7 +92,8 @@ def ladder(
     })
     found = attack(
         system, image.expand(n, *image.shape[1:]).contiguous(), label.expand(n).contiguous(), whole,
-        targets=None if target is None else target.expand(n).contiguous(), indices=torch.full((n,), index),
+        targets=None if target is None else target.expand(n).contiguous(),
+        indices=torch.full((n,), index, device="cpu"),
     )
     return dataclasses.replace(found, settings=rungs[-1])
 

@@ -88,8 +88,9 @@ def _dlr(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
 
 
 def _terms(task: Task) -> int:
-    y = torch.zeros(1, dtype=torch.int64)
-    return task.codec.terms(torch.zeros(1, task.width), y).shape[1]
+    z, y = (torch.zeros(shape, dtype=kind, device="cpu") for shape, kind in
+            (((1, task.width), torch.float32), ((1,), torch.int64)))
+    return task.codec.terms(z, y).shape[1]
 
 
 def _only_int(task: Task) -> None:

@@ -82,7 +82,7 @@ class Runner:
 
     def _steady(self, x: Tensor, z: Tensor) -> Tensor:
         """Which outputs stay bit for bit when every pixel moves a little, in two opposite directions."""
-        signs = torch.randint(0, 2, x.shape[1:], generator=torch.Generator().manual_seed(0)).to(x.device) * 2 - 1
+        signs = 2 * torch.randint(0, 2, x.shape[1:], generator=torch.Generator().manual_seed(0)).to(x) - 1
         moved = [self.read((x + way * STEADY * signs).clamp(0, 1)) for way in (1, -1)]
         return (moved[0] == z).all(dim=1) & (moved[1] == z).all(dim=1)
 
@@ -115,7 +115,7 @@ class Runner:
         results = []
         for low in range(0, len(x), self.batch_size):
             rows = slice(low, low + self.batch_size)
-            with torch.inference_mode(False):  # whatever the caller is in
+            with torch.inference_mode(False):  # an attack leaves it by itself, but a caller of this may not have
                 aimed = None if targets is None else targets[rows].clone()
                 results.append(self._climb(x[rows].detach().clone(), y[rows].clone(), part[rows].clone(), aimed))
         self.forwards += len(x)

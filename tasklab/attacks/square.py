@@ -108,9 +108,9 @@ def _search(settings: Square, run: Runner, group: Group, fooled: Tensor) -> Loop
             top = (u[:, 0, None, None] * (height - tall + 1)).floor()
             left = (u[:, 1, None, None] * (width - wide + 1)).floor()
             inside = (down >= top) & (down < top + tall) & (right >= left) & (right < left + wide)  # (rows, H, W)
-            sign = torch.where(u[:, 2:, None, None] < 0.5, -1.0, 1.0)
+            upwards = u[:, 2:, None, None] >= 0.5
             low, high = (pixels(bound) for bound in rows.box)
-            x = torch.where(inside[:, None], torch.where(sign > 0, high, low), pixels(kept)).reshape(kept.shape)
+            x = torch.where(inside[:, None], torch.where(upwards, high, low), pixels(kept)).reshape(kept.shape)
         z, value = rows.look(x)
         rows.offer(x, z)
         yield rows.step(index, x, z, value)

@@ -38,7 +38,7 @@ class Argmax(Codec):
         rival = first[:, None].expand_as(z).scatter(1, winner[:, None], second[:, None])
         margins = z - rival  # (N, classes)
         lowest = (z == first[:, None]).int().argmax(dim=1, keepdim=True)
-        tie = torch.zeros_like(z).scatter(1, lowest, ((first == second) * TINY)[:, None])
+        tie = torch.zeros_like(z).scatter(1, lowest, ((first == second).float() * TINY)[:, None])
         return margins + tie
 
     def _terms(self, z: Tensor, y: Tensor) -> Tensor:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from tasklab.checks import as_whole
 from tasklab.inputs import described, to_labels
+from tasklab.modes import CPU, own_modes
 
 ABNORMAL = -1
 """The decoded label of an output that is no codeword: the paper's *None*."""
@@ -136,16 +138,21 @@ class Codec(ABC):
 
 
 class Constants:
-    """A codec's tensors, made once and kept once per device."""
+    """A codec's tensors, made once, kept once per device, and fit for gradients in whatever mode they are first needed.
 
-    def __init__(self, value: Tensor) -> None:
-        self._kept = {value.device: value}
-        self._value = value
+    Args:
+        make: makes the tensor on the CPU.
+    """
+
+    def __init__(self, make: Callable[[], Tensor]) -> None:
+        with own_modes():
+            self._kept = {CPU: make()}
 
     def on(self, device: torch.device) -> Tensor:
         """The tensor on ``device``."""
         if device not in self._kept:
-            self._kept[device] = self._value.to(device)
+            with own_modes():
+                self._kept[device] = self._kept[CPU].to(device)
         return self._kept[device]
 
 

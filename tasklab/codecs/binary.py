@@ -12,6 +12,7 @@ from torch import Tensor
 from tasklab.checks import as_number, as_whole, keep
 from tasklab.codecs.base import TINY, Codec, Constants, check_num_classes
 from tasklab.codecs.codes import Rows, gray_code, plain_code
+from tasklab.modes import CPU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +64,12 @@ class Binary(Codec):
 
     @cached_property
     def _matrix(self) -> Constants:
-        return Constants(torch.tensor(self.rows, dtype=torch.float32))
+        return Constants(lambda: torch.tensor(self.rows, dtype=torch.float32))
 
     @property
     def matrix(self) -> Tensor:
         """float32 ``(classes, bits)`` of 0 and 1."""
-        return self._matrix.on(torch.device("cpu"))
+        return self._matrix.on(CPU)
 
     def signs(self, y: Tensor) -> Tensor:
         """``2·bit − 1`` of each label: float32 ``(N, bits)`` of −1 and 1."""
@@ -79,7 +80,7 @@ class Binary(Codec):
 
     def _margins(self, z: Tensor) -> Tensor:
         side = z - self.threshold
-        side = side - (side == 0) * TINY  # on the threshold a bit reads 0
+        side = side - (side == 0).float() * TINY  # on the threshold a bit reads 0
         signs = 2 * self._matrix.on(z.device) - 1
         return (signs * side[:, None, :]).amin(dim=2)  # (N, classes, bits) -> (N, classes)
 

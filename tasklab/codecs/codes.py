@@ -56,7 +56,7 @@ def random_code(num_classes: int, bits: int, seed: int = 0, draws: int = 200) ->
     generator = torch.Generator().manual_seed(check_whole("seed", seed, low=0))
     best: tuple[int, Rows] | None = None
     for _ in range(draws):
-        drawn = torch.randint(0, 2, (num_classes, bits), generator=generator).tolist()
+        drawn = torch.randint(0, 2, (num_classes, bits), generator=generator, device="cpu").tolist()
         rows = tuple(tuple(row) for row in drawn)
         distance = min(sum(a != b for a, b in zip(p, q, strict=True)) for p, q in itertools.combinations(rows, 2))
         if distance > 0 and (best is None or distance > best[0]):

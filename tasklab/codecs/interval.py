@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tasklab.checks import check_number, keep
 from tasklab.codecs.base import TINY, Codec, Constants, check_num_classes
+from tasklab.modes import CPU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ class Interval(Codec):
             raise ValueError(f"expected beta > 0 (the length of an interval), got {self.beta:g}; try beta=16")
         if self.gap not in ("abnormal", "floor"):
             raise ValueError(f"expected gap 'abnormal' or 'floor', got {self.gap!r}; try gap='abnormal'")
-        low, high = self._ends.on(torch.device("cpu")).unbind(1)
+        low, high = self._ends.on(CPU).unbind(1)
         if not bool((high > low).all()):
             raise ValueError(
                 f"expected intervals that float32 can tell apart, got s0={self.s0:g}, alpha={self.alpha:g}, "
@@ -71,29 +72,35 @@ class Interval(Codec):
 
     @cached_property
     def _ends(self) -> Constants:
+        return Constants(self._make_ends)
+
+    def _make_ends(self) -> Tensor:
         lower = self.s0 + torch.arange(self.num_classes, dtype=torch.float64) * (self.alpha + self.beta)
         upper = lower + self.beta
         upper[:-1] = torch.minimum(upper[:-1], lower[1:])  # α = 0: one shared end, whatever the rounding
-        return Constants(torch.stack([lower, upper], dim=1).float())  # (classes, 2)
+        return torch.stack([lower, upper], dim=1).float()  # (classes, 2)
 
     @cached_property
     def _reach(self) -> Constants:
         """What decodes to each class: up to U, or up to the next L."""
-        lower, upper = self._ends.on(torch.device("cpu")).unbind(1)
+        return Constants(self._make_reach)
+
+    def _make_reach(self) -> Tensor:
+        lower, upper = self._ends.on(CPU).unbind(1)
         if self.gap == "floor":
             step = self.alpha + self.beta
             upper = torch.cat([lower[1:], torch.tensor([self.s0 + self.num_classes * step], dtype=torch.float32)])
-        return Constants(torch.stack([lower, upper], dim=1))  # (classes, 2)
+        return torch.stack([lower, upper], dim=1)  # (classes, 2)
 
     @property
     def lower(self) -> Tensor:
         """float32 ``(classes,)``: L of each class."""
-        return self._ends.on(torch.device("cpu"))[:, 0]
+        return self._ends.on(CPU)[:, 0]
 
     @property
     def upper(self) -> Tensor:
         """float32 ``(classes,)``: U of each class."""
-        return self._ends.on(torch.device("cpu"))[:, 1]
+        return self._ends.on(CPU)[:, 1]
 
     @property
     def span(self) -> float:
@@ -112,7 +119,7 @@ class Interval(Codec):
             held = held | (below == 0) & ~shared
         lost = ((above == 0) | (below == 0)) & ~held
         nearer = torch.where(above < below, above, below)  # unlike minimum, with a gradient in the middle too
-        return nearer + held * TINY - lost * TINY
+        return nearer + held.float() * TINY - lost.float() * TINY
 
     def _terms(self, z: Tensor, y: Tensor) -> Tensor:
         low, high = self._reach.on(z.device)[y].unbind(1)

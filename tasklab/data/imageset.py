@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -92,6 +93,14 @@ class ImageSet:
     def device(self) -> torch.device:
         """Where the tensors are."""
         return self.images.device
+
+    def digest(self) -> str:
+        """A SHA-256 over images and labels: two sets have the same one if they hold the same examples in one order."""
+        found = hashlib.sha256()
+        for tensor in (self.images, self.labels):
+            found.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+            found.update(tensor.cpu().numpy().tobytes())
+        return found.hexdigest()
 
     def x(self, index: Index | None = None) -> Tensor:
         """The examples as a network takes them.

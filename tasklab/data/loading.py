@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tasklab.modes import own_modes
+
 from .files import check_files, data_root
 from .imageset import ImageSet
 from .info import DATASETS, info_of
@@ -91,6 +93,7 @@ def _image_set(name: str, split: str, images: NDArray[Any] | Tensor, labels: NDA
 
 
 @lru_cache(maxsize=32)
+@own_modes()
 def _points(name: str, split: str, **settings: Any) -> ImageSet:
     return _image_set(name, split, *draw_points(name, split, **settings))
 
@@ -100,6 +103,7 @@ DIGITS = "datasets/data/digits.csv.gz"
 
 
 @lru_cache(maxsize=1)
+@own_modes()
 def _digits() -> dict[str, ImageSet]:
     rows = _digits_as_rows()
     images = np.rint(rows[:, :64].reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)
@@ -121,6 +125,7 @@ def _digits_as_rows() -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=4)
+@own_modes()
 def _official(name: str, test: bool, root: Path) -> dict[str, ImageSet]:
     """The splits that come from one official half of MNIST or CIFAR, read through torchvision."""
     check_files(name, root)

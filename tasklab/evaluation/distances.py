@@ -122,7 +122,7 @@ def smallest(
         raise ValueError("expected untargeted settings, got targeted=True; try targeted=False")
     images, labels = read_data(data, system)
     norm, criterion = chosen[0].norm, chosen[0].criterion
-    values = torch.full((len(labels),), math.inf, device=images.device)
+    values = torch.full((len(labels),), math.inf, dtype=torch.float32, device=images.device)
     values[succeeded(criterion, system.predict(images, batch_size=batch_size), labels)] = 0.0
     found_by, failed = torch.full_like(labels, -1), dict[str, Tensor]()
     for index, settings in enumerate(chosen):
@@ -166,7 +166,8 @@ def _draw_back(
     system: System, images: Tensor, found: Tensor, labels: Tensor, norm: Norm, criterion: Criterion, batch_size: int
 ) -> Tensor:
     """How far the nearest point that fools is on the way from ``found`` back to the image, float32 ``(N,)``."""
-    near, far = torch.zeros(len(labels), device=images.device), torch.ones(len(labels), device=images.device)
+    near = torch.zeros(len(labels), dtype=torch.float32, device=images.device)
+    far = torch.ones_like(near)
     best = found
     for _ in range(HALVINGS):
         middle = (near + far) / 2
@@ -176,5 +177,5 @@ def _draw_back(
         best = torch.where(per_row(fooled, best), point, best)
     away = (best - images).flatten(1)
     if not len(away):
-        return torch.zeros(0, device=images.device)
+        return near
     return away.abs().amax(dim=1) if norm == "linf" else away.norm(dim=1)

@@ -46,7 +46,7 @@ class KeptRows:
         told = self._lines.get(self._key(settings))
         if told is None or len(told.get("decoded", [])) != clean.n:
             return None
-        decoded = torch.tensor(told["decoded"]).to(clean.labels)
+        decoded = torch.tensor(told["decoded"], device="cpu").to(clean.labels)
         right = clean.outcomes.correct
         return Row(
             attack=told["attack"], objective=told["objective"], criterion=settings.criterion, norm=settings.norm,

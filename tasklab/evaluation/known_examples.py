@@ -24,6 +24,7 @@ from tasklab.codecs import Argmax, Binary, Codec, Interval
 from tasklab.evaluation.robustness import Data, Progress, read_data
 from tasklab.evaluation.statistics import Share
 from tasklab.models.fast import PLAIN
+from tasklab.modes import own_modes
 from tasklab.system import System
 from tasklab.tasks import Task
 
@@ -151,7 +152,7 @@ def stream_check_attack(
         if readout is None:
             left_out += 1
         else:
-            y, mark = torch.zeros_like(labels[:1]), torch.tensor([index])
+            y, mark = torch.zeros_like(labels[:1]), torch.tensor([index], device="cpu")
             result = attack(readout, x, y, settings, indices=mark, batch_size=batch_size)
             tested, found = tested + 1, found + int(result.fooled)
             zero += int(result.zero_gradient)
@@ -205,7 +206,7 @@ class _Readout(nn.Module):
     def __init__(self, system: System, codec: Codec, weight: Tensor, bias: float) -> None:
         super().__init__()
         self.network, self.features, self.codec = system.network, system.features, codec
-        self.readout = nn.Linear(len(weight), 1)
+        self.readout = nn.Linear(len(weight), 1, dtype=torch.float32, device="cpu")
         with torch.no_grad():
             self.readout.weight.copy_(weight[None].float())
             self.readout.bias.fill_(bias)
@@ -215,6 +216,7 @@ class _Readout(nn.Module):
         return outputs_of(self.codec, self.readout(self.features(x)).squeeze(1))
 
 
+@own_modes()
 def _readout(
     system: System, x: Tensor, margin: float, settings: Settings, index: int, inner: int, closeness: float,
     batch_size: int,
@@ -231,7 +233,8 @@ def _readout(
     centre, points = features[: inner + 1].mean(dim=0), features[inner + 1 :]
     spread = features[: inner + 1] - centre
     covariance = spread.T @ spread / len(spread)
-    ridge = RIDGE * covariance.diagonal().mean().clamp_min(1e-12) * torch.eye(len(centre)).to(covariance)
+    unit = torch.eye(len(centre), dtype=covariance.dtype, device=covariance.device)
+    ridge = RIDGE * covariance.diagonal().mean().clamp_min(1e-12) * unit
     for point, image in zip(points, surface, strict=True):
         weight = torch.linalg.solve(covariance + ridge, point - centre)  # Fisher's direction
         reach = features[: inner + 1] @ weight
@@ -253,13 +256,14 @@ def _points(
 ) -> Tensor:
     """Random points of the ball around ``x (1, …)``, or of its corners (L2: of its sphere), cut to [0, 1]."""
     shape = (count, *x.shape[1:])
+    kind: dict[str, Any] = {"dtype": torch.float32, "device": generator.device}
     if settings.norm == "linf":
-        unit = 2 * torch.rand(shape, generator=generator) - 1
+        unit = 2 * torch.rand(shape, generator=generator, **kind) - 1
         unit = unit.sign() if corner else unit
     else:
-        unit = rescale(torch.randn(shape, generator=generator), 1.0)
+        unit = rescale(torch.randn(shape, generator=generator, **kind), 1.0)
         if not corner:
-            unit = unit * per_row(torch.rand(count, generator=generator) ** (1 / x[0].numel()), unit)
+            unit = unit * per_row(torch.rand(count, generator=generator, **kind) ** (1 / x[0].numel()), unit)
     return torch.clamp(x + radius * unit.to(x.device), *bounds(x, radius, settings.norm))
 
 

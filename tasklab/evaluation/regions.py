@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from tasklab.attacks import PGD, stream
-from tasklab.attacks.objectives import as_objective
+from tasklab.attacks.objectives import Objective, as_objective
 from tasklab.checks import as_whole, check_whole
 from tasklab.codecs import ABNORMAL
+from tasklab.modes import own_modes
 from tasklab.system import System
 from tasklab.tasks import Task
 
@@ -76,7 +77,7 @@ def places(side: int) -> Tensor:
     [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]]
     """
     side = check_whole("side", side, low=1, hint=160)
-    at = (torch.arange(side, dtype=torch.float32) + 0.5) / side
+    at = (torch.arange(side, dtype=torch.float32, device="cpu") + 0.5) / side
     y, x = torch.meshgrid(at, at, indexing="ij")
     return torch.stack([x, y], dim=2).reshape(-1, 2)
 
@@ -108,28 +109,31 @@ def regions(system: System, *, side: int = 160, objective: str = "train") -> Reg
     climbed.check(task)
     if climbed.parts(task) > 1 or climbed.of != "outputs":
         raise ValueError(f"expected an objective of one part on the outputs, got {climbed.name!r}; try 'margin'")
-    decoded, margins, values, gradients = [], [], [], []
-    for x in torch.split(places(side).to(system.device), CHUNK):
-        x.requires_grad_(True)
-        z = system.outputs(x)
-        of_class = task.codec.margins(z.detach())
-        read = task.codec.decode(z.detach())
-        y = read.clamp_min(0)
-        value = climbed(task, z, y, torch.zeros_like(y))
-        (gradient,) = torch.autograd.grad(value.sum(), x)
-        none = read == ABNORMAL
-        decoded.append(read)
-        margins.append(of_class.amax(dim=1))
-        values.append(value.detach().masked_fill(none, torch.nan))
-        gradients.append(gradient.masked_fill(none[:, None], torch.nan))
+    parts = [_look(system, climbed, x) for x in torch.split(places(side).to(system.device), CHUNK)]
+    decoded, margin, value, gradient = (torch.cat(column) for column in zip(*parts, strict=True))
     return Regions(
         task=task,
         objective=climbed.name,
-        decoded=torch.cat(decoded).reshape(side, side),
-        margin=torch.cat(margins).reshape(side, side),
-        value=torch.cat(values).reshape(side, side),
-        gradient=torch.cat(gradients).reshape(side, side, 2),
+        decoded=decoded.reshape(side, side),
+        margin=margin.reshape(side, side),
+        value=value.reshape(side, side),
+        gradient=gradient.reshape(side, side, 2),
     )
+
+
+@own_modes()
+def _look(system: System, climbed: Objective, places: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """At places ``(n, 2)`` the label, its margin, the objective's value and its gradient; NaN where there is none."""
+    task, x = system.task, places.clone().requires_grad_(True)
+    z = system.outputs(x)
+    of_class = task.codec.margins(z.detach())
+    read = task.codec.decode(z.detach())
+    y = read.clamp_min(0)
+    value = climbed(task, z, y, torch.zeros_like(y))
+    (gradient,) = torch.autograd.grad(value.sum(), x)
+    none = read == ABNORMAL
+    return (read, of_class.amax(dim=1), value.detach().masked_fill(none, torch.nan),
+            gradient.masked_fill(none[:, None], torch.nan))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -250,11 +254,13 @@ def cross_section(system: System, start: Tensor, end: Tensor, label: int, *, n: 
     n, label = places_asked, check_whole("label", label, low=0)
     if bool((start == end).all()):
         raise ValueError("expected two different places, got one twice; try another end")
-    x = torch.lerp(start, end, torch.linspace(0, 1, n, device=start.device)[:, None]).requires_grad_(True)
-    y = torch.full((n,), label, dtype=torch.int64, device=start.device)
-    z = system.outputs(x)
-    loss = system.task.loss(z, y)
-    (gradient,) = torch.autograd.grad(loss.sum(), x)
+    with own_modes():
+        along = torch.linspace(0, 1, n, dtype=torch.float32, device=start.device)
+        x = torch.lerp(start, end, along[:, None]).requires_grad_(True)
+        y = torch.full((n,), label, dtype=torch.int64, device=start.device)
+        z = system.outputs(x)
+        loss = system.task.loss(z, y)
+        (gradient,) = torch.autograd.grad(loss.sum(), x)
     z = z.detach()
     return CrossSection(
         task=system.task,

@@ -91,7 +91,8 @@ def row_of(study: Mapping[str, Any], curve: str, eps: float) -> dict[str, Any] |
 
 def distances_of(study: Mapping[str, Any]) -> torch.Tensor:
     """float32 ``(N,)``: the smallest ε found for each picture, infinite where none was."""
-    return torch.tensor([float("inf") if found is None else found for found in study["distances"]])
+    return torch.tensor([float("inf") if found is None else found for found in study["distances"]], dtype=torch.float32,
+                        device="cpu")
 
 
 @lru_cache(maxsize=8)

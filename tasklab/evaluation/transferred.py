@@ -176,7 +176,7 @@ class TransferResult:
         cells = [self.cells[threat, victim] for threat in sources]
         fooled, unmoved = (torch.stack([getattr(cell, part) for cell in cells]) for part in ("fooled", "unmoved"))
         first = (2 * fooled.int() + (~unmoved).int()).argmax(dim=0)  # (N,): argmax names the first of the largest
-        row = torch.arange(len(first))
+        row = torch.arange(len(first), device=first.device)
         return dataclasses.replace(
             cells[0],
             threat=name,

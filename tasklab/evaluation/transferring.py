@@ -126,8 +126,8 @@ def transfer(
         eps=settings.eps,
         norm=settings.norm,
         seed=settings.seed + 1,  # not the attack's own starts
-        example=torch.arange(n),
-        restart=torch.zeros(n, dtype=torch.int64),
+        example=torch.arange(n, device="cpu"),
+        restart=torch.zeros(n, dtype=torch.int64, device="cpu"),
     )
 
     def decode(system: System, x: Tensor) -> Tensor:

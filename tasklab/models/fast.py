@@ -22,6 +22,7 @@ from tasklab.models.folding import fold_batchnorm, pool_before_relu
 from tasklab.models.network import Network, own_draws
 from tasklab.models.rewiring import rewire
 from tasklab.models.sharing import exclusively, on_a_copy
+from tasklab.modes import own_modes
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +87,11 @@ def prepare(network: nn.Module, plan: Plan) -> nn.Module:
     device = _device(network)
     if plan.precision == "float16" and device.type == "cpu":
         raise ValueError("expected an accelerator for precision float16, got a network on the cpu; try bfloat16")
+    return _copy(network, plan, device)
+
+
+@own_modes()
+def _copy(network: nn.Module, plan: Plan, device: torch.device) -> nn.Module:
     dtype = _DTYPES[plan.precision]
     with torch.no_grad():
         with exclusively(network):
@@ -174,7 +180,7 @@ def probe(network: nn.Module, x: Tensor, *, gradients: bool = True) -> Plan:
     shapes = tuple(tuple(p.shape) for p in network.parameters())
     key = (layers, shapes, tuple(x.shape[1:]), str(x.device), torch.get_num_threads(), gradients)
     if key not in _chosen:
-        with own_draws(x.device), torch.inference_mode(False), torch.enable_grad():
+        with own_modes():
             try:
                 _chosen[key] = _measure(network, x[:LIGHT_ROWS].detach().clone(), gradients)
             except Exception as reason:  # the network's own code may raise anything, and it runs without a copy
@@ -187,6 +193,11 @@ def probe(network: nn.Module, x: Tensor, *, gradients: bool = True) -> Plan:
 def _measure(network: nn.Module, x: Tensor, gradients: bool) -> Plan:
     start = time.perf_counter()
     copies = {plan: prepare(network, plan) for plan in CANDIDATES if _supported(plan, x.device)}
+    with own_draws(x.device):  # after the network has been claimed for copying, as a training step does
+        return _compare(copies, x, gradients, start)
+
+
+def _compare(copies: dict[Plan, nn.Module], x: Tensor, gradients: bool, start: float) -> Plan:
     outputs, seconds = {}, {}
     for plan, fast in copies.items():  # the warm-up is also the check
         outputs[plan], seconds[plan] = _time(fast, x[:MIN_ROWS], gradients)

@@ -15,8 +15,7 @@ from torch.nn import functional as F
 from tasklab.checks import check_whole
 from tasklab.models.registry import ARCHITECTURES
 from tasklab.models.spec import NetworkSpec
-
-CPU = torch.device("cpu")
+from tasklab.modes import CPU, own_modes
 
 _drawing = threading.RLock()
 
@@ -35,8 +34,9 @@ class Normalise(nn.Module):
         """Take one mean and std per channel; `dims` is 3 for images (C, H, W), 1 for points (D,)."""
         super().__init__()
         shape = (1, len(mean)) + (1,) * (dims - 1)
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(shape), persistent=False)
-        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(shape), persistent=False)
+        with own_modes(device=None):
+            self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(shape), persistent=False)
+            self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(shape), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (x - mean) / std, of x's shape."""
@@ -84,18 +84,19 @@ class Head(nn.Module):
         """Take the numbers of features D, outputs K and stairs, and the affine map to the task's natural unit."""
         super().__init__()
         bound = 1 / math.sqrt(features)
-        self.steps = nn.Linear(features, stairs) if stairs else None
-        self.linear = nn.Linear(stairs or features, outputs)
-        if self.steps is not None:
-            nn.init.uniform_(self.steps.weight, -bound, bound)
-            nn.init.zeros_(self.steps.bias)
-            nn.init.constant_(self.linear.weight, 1 / stairs)
-            nn.init.constant_(self.linear.bias, -0.5)
-        else:
-            nn.init.uniform_(self.linear.weight, -bound, bound)
-            nn.init.zeros_(self.linear.bias)
-        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32), persistent=False)
-        self.register_buffer("centre", torch.tensor(centre, dtype=torch.float32), persistent=False)
+        with own_modes(device=None):
+            self.steps = nn.Linear(features, stairs) if stairs else None
+            self.linear = nn.Linear(stairs or features, outputs)
+            if self.steps is not None:
+                nn.init.uniform_(self.steps.weight, -bound, bound)
+                nn.init.zeros_(self.steps.bias)
+                nn.init.constant_(self.linear.weight, 1 / stairs)
+                nn.init.constant_(self.linear.bias, -0.5)
+            else:
+                nn.init.uniform_(self.linear.weight, -bound, bound)
+                nn.init.zeros_(self.linear.bias)
+            self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32), persistent=False)
+            self.register_buffer("centre", torch.tensor(centre, dtype=torch.float32), persistent=False)
 
     def forward(self, f: Tensor) -> Tensor:
         """Return the outputs (N, K) float32 for features (N, D)."""
@@ -126,7 +127,8 @@ class Network(nn.Module):
         architecture = ARCHITECTURES[spec.arch]
         self.contrast = ContrastStretch(*spec.contrast) if spec.contrast else nn.Identity()
         self.normalise = Normalise(spec.mean, spec.std, architecture.input_dims)
-        self.trunk, self.num_features = architecture.build(spec.in_shape, spec.width)
+        with own_modes(device=None):
+            self.trunk, self.num_features = architecture.build(spec.in_shape, spec.width)
         self.head = Head(
             self.num_features, spec.outputs, scale=spec.scale, centre=spec.centre, stairs=spec.stairs
         )
@@ -148,7 +150,7 @@ class Network(nn.Module):
 
 
 def build_network(spec: NetworkSpec, seed: int | None = None) -> Network:
-    """Build a network on the CPU with fresh weights.
+    """Build a network on the CPU with fresh float32 weights, whatever modes of torch the caller has set.
 
     Arguments:
         spec: what to build.
@@ -158,7 +160,7 @@ def build_network(spec: NetworkSpec, seed: int | None = None) -> Network:
     """
     if not isinstance(spec, NetworkSpec):
         raise TypeError(f"expected a NetworkSpec, got {type(spec).__name__}; try NetworkSpec(arch=..., ...)")
-    with torch.device("cpu"):
+    with own_modes():
         if seed is None:
             return Network(spec)
         with seeded(check_whole("seed", seed, low=0)):

@@ -118,7 +118,8 @@ class _Subsampled(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         kernel, (down, across) = weight.shape[2:], ctx.stride
         sides = [n + 2 * p - k + 1 for n, p, k in zip(x.shape[2:], ctx.padding, kernel, strict=True)]
-        spread = torch.empty((*g.shape[:2], *sides), dtype=g.dtype, memory_format=torch.channels_last).zero_()
+        spread = torch.empty((*g.shape[:2], *sides), dtype=g.dtype, device=g.device, memory_format=torch.channels_last)
+        spread.zero_()
         spread[:, :, ::down, ::across] = g
         x, weight = x.to(g.dtype), weight.to(g.dtype)
         gradient = torch.ops.aten.convolution_backward(

@@ -15,6 +15,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from tasklab.modes import own_modes
+
 T = TypeVar("T")
 
 
@@ -65,12 +67,13 @@ def exclusively(network: nn.Module) -> Iterator[None]:
 
 
 def on_a_copy(function: Callable[[Tensor], T], x: Tensor) -> T:
-    """``function`` of a copy of ``x``, in the precision that it has itself, whatever autocast the caller is in.
+    """``function`` of a copy of ``x``, in the precision that it has itself, whatever modes the caller is in.
 
     A network may work in place on what it is given; the copy keeps that from the caller's images, and lets a gradient
-    with respect to ``x`` be taken all the same.
+    with respect to ``x`` be taken all the same, where the caller has gradients on.
     """
-    with torch.autocast(device_type=x.device.type, enabled=False):
+    gradients = torch.is_grad_enabled()
+    with own_modes(), torch.set_grad_enabled(gradients):
         return function(x.clone())
 
 

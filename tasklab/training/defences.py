@@ -70,7 +70,7 @@ class Adversarial(Defence):
         self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan
     ) -> tuple[Tensor, dict[str, float]]:
         """PGD on the current network."""
-        seed = int(torch.randint(2**31, (1,), generator=generator))
+        seed = int(torch.randint(2**31, (1,), generator=generator, device="cpu"))
         result = attack(system, x, y, self.inner(seed, plan), batch_size=len(x))
         return result.images, {
             "zero_gradient_share": float(result.zero_gradient.float().mean()),
@@ -92,7 +92,7 @@ class GaussianNoise(Defence):
         self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan
     ) -> tuple[Tensor, dict[str, float]]:
         """``clamp(x + sigma·n)``."""
-        noise = torch.randn(x.shape, generator=generator).to(x.device)
+        noise = torch.randn(x.shape, generator=generator, dtype=torch.float32, device="cpu").to(x.device)
         return (x + self.sigma * noise).clamp(0, 1), {}
 
 
@@ -110,7 +110,7 @@ class UniformNoise(Defence):
         self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan
     ) -> tuple[Tensor, dict[str, float]]:
         """``clamp(x + eps·u)``."""
-        noise = torch.rand(x.shape, generator=generator).to(x.device) * 2 - 1
+        noise = torch.rand(x.shape, generator=generator, dtype=torch.float32, device="cpu").to(x.device) * 2 - 1
         return (x + self.eps * noise).clamp(0, 1), {}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tasklab import losses
 from tasklab.attacks import PGD, attack
@@ -20,9 +20,12 @@ from tasklab.checks import check_whole, keep
 from tasklab.data import ImageSet, augment
 from tasklab.models.fast import PLAIN, Plan, probe
 from tasklab.models.network import seeded
-from tasklab.system import System, check_outputs
+from tasklab.models.sharing import exclusively
+from tasklab.modes import own_modes, own_steps
+from tasklab.system import System
 from tasklab.tasks import INT
 from tasklab.training.defences import Adversarial
+from tasklab.training.learning import optimizer, outputs, still, to_learn
 from tasklab.training.recipe import Recipe
 from tasklab.training.run import Run, RunError, flatten, unflatten
 
@@ -118,13 +121,19 @@ def fit(
 ) -> Generator[TrainingEvent, None, None]:
     """Train the system's network in place; at the end it holds the weights of the best epoch.
 
+    Only parameters that require a gradient when this is called learn; no flag is changed. A frozen parameter stays bit
+    for bit, and so do the statistics of a BatchNorm, or other buffers of a module, none of whose parameters learns: it
+    runs in evaluation mode. `load` freezes what it reads: ``system.network.requires_grad_(True)`` trains it further,
+    and the same call on a layer, such as ``system.network.head``, trains that layer alone.
+
     Args:
         system: what is trained, on the device it is on.
         train: training images.
         recipe: how.
         validation: images that choose the best epoch; without them the last one is the best.
         run: a folder. A run that was stopped there, by whatever means, goes on from its last checkpoint and ends, on
-            a CPU bit for bit, where it would have ended.
+            a CPU bit for bit, where it would have ended. It is told apart by its settings, by which parameters are
+            frozen, and by a digest of all images and labels.
         watch: measure this after each epoch; by default only adversarial training is watched, at its own ε, and it
             alone chooses its best epoch by what is seen.
 
@@ -132,14 +141,16 @@ def fit(
         A `StepEvent` after each step and an `EpochEvent` after each epoch.
 
     Raises:
-        ValueError: settings that do not fit the task or the data, or a folder that holds another run.
+        ValueError: settings that do not fit the task or the data, a network in which nothing learns or that is not of
+            float32 weights on one device, or a folder that holds another run.
         TrainingDiverged: the loss or a weight became NaN or infinite; an epoch's checkpoint is from before.
     """
     trainer = _Trainer(system, train, recipe, validation, Run(run) if run is not None else None, watch)
-    return trainer.events()
+    return own_steps(trainer.events())
 
 
 class _Trainer:
+    @own_modes()
     def __init__(
         self, system: System, train: ImageSet, recipe: Recipe, validation: ImageSet | None, run: Run | None,
         watch: Watch | None,
@@ -156,15 +167,16 @@ class _Trainer:
             raise ValueError(f"expected at least one batch of {recipe.batch_size} images, got {len(train)}; "
                              "try a smaller batch_size")
         self.system, self.recipe, self.run, self.asked = system, recipe, run, watch
+        self.network = system.network
+        self.learning, self.still = to_learn(self.network), still(self.network)
         self.hardened = isinstance(recipe.defence, Adversarial)
         self.watch = watch or (Watch(eps=recipe.defence.eps) if isinstance(recipe.defence, Adversarial) else None)
         self.train, self.validation = train.to(system.device), validation and validation.to(system.device)
-        self.network = system.network.requires_grad_(True)
         self.per_epoch = len(train) // recipe.batch_size
         self.total = self.per_epoch * recipe.epochs
         self.step, self.seconds, self.best = 0, 0.0, (-1.0, -1.0)
         self.sums: dict[str, float] = {}
-        self.optimizer = _optimizer(self.network, recipe)
+        self.optimizer = optimizer(self.learning, recipe)
         self.average = copy.deepcopy(self.network).requires_grad_(False) if recipe.average else None
         self.best_weights: dict[str, Tensor] = {}
         self.plan = PLAIN
@@ -187,7 +199,7 @@ class _Trainer:
 
     def events(self) -> Generator[TrainingEvent, None, None]:
         if self.hardened and self.step == 0:
-            self.plan = probe(self.network, self.train.x(slice(0, self.recipe.batch_size)).to(self.system.device))
+            self.plan = probe(self.network, self._images(self.train, slice(0, self.recipe.batch_size)))
             self._save()  # the plan is timed once: a resumed run must not choose another
         saved = time.perf_counter()
         try:
@@ -206,10 +218,20 @@ class _Trainer:
             self._save()
             raise
         finally:
-            self.network.eval()
+            with exclusively(self.network):
+                self.network.eval()
             if self.run is not None:
                 self.run.close()
-        self.network.load_state_dict(self.best_weights)
+        self._load(self.best_weights)
+
+    def _images(self, data: ImageSet, rows: Tensor | slice) -> Tensor:
+        """Images as the network takes them, and where it is: a set too large for its device stays elsewhere."""
+        return data.x(rows).to(self.system.device)
+
+    def _load(self, weights: dict[str, Tensor]) -> None:
+        with exclusively(self.network):
+            self.network.load_state_dict(weights)
+        torch.clear_autocast_cache()
 
     def _one_step(self) -> StepEvent:
         started = time.perf_counter()
@@ -217,7 +239,8 @@ class _Trainer:
         epoch, at = divmod(self.step, self.per_epoch)
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + self.step)
         rows = self._order(epoch)[at * recipe.batch_size : (at + 1) * recipe.batch_size]
-        x, y = (t.to(self.system.device) for t in (self.train.x(rows), self.train.labels[rows]))
+        x = self._images(self.train, rows)
+        y = self.train.labels[rows].to(x.device)
         if recipe.flip or recipe.crop:
             x = augment(x, flip=recipe.flip, crop=recipe.crop, generator=generator)
         noted: dict[str, float] = {}
@@ -226,22 +249,10 @@ class _Trainer:
         lr = recipe.lr_at(self.step, self.total)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        self.network.train()
         if x.device.type == "cuda" and x.ndim == 4:
             x = x.contiguous(memory_format=torch.channels_last)  # what its convolutions are quickest on
-        with (
-            seeded(recipe.seed * 1_000_003 + self.step, x.device),  # what a network draws itself, such as dropout
-            torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"),
-        ):
-            z = self.network(x)
-        z = check_outputs(z, len(x), task)
-        loss = self._loss(z, y).mean() / task.unit**2
-        if not math.isfinite(value := loss.item()):
-            raise self._diverged(f"a finite loss, got {value} at step {self.step + 1}")
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self._follow()
+        with exclusively(self.network):
+            z, value = self._learn(x, y)
         correct = float((task.codec.decode(z.detach()) == y).float().mean())
         for name, number in (noted | {"loss": value, "accuracy": correct}).items():
             self.sums[name] = self.sums.get(name, 0.0) + number
@@ -249,6 +260,33 @@ class _Trainer:
         self.seconds += time.perf_counter() - started
         return StepEvent(epoch=epoch + 1, step=self.step, steps=self.total, loss=value, accuracy=correct, lr=lr,
                          seconds=self.seconds)
+
+    def _learn(self, x: Tensor, y: Tensor) -> tuple[Tensor, float]:
+        """One step of the optimizer on a batch, with the network in training mode: its outputs and its loss."""
+        recipe, task = self.recipe, self.system.task
+        self.network.train()
+        for module in self.still:
+            module.training = False
+        try:
+            with (
+                seeded(recipe.seed * 1_000_003 + self.step, x.device),  # what a network draws itself, such as dropout
+                torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"),
+            ):
+                z = outputs(self.network, x, task)
+            loss = self._loss(z, y).mean() / task.unit**2
+            if not loss.requires_grad:
+                raise ValueError("expected outputs that depend on the weights to learn, got some without a gradient; "
+                                 "try freezing less of the network")
+            if not math.isfinite(value := loss.item()):
+                raise self._diverged(f"a finite loss, got {value} at step {self.step + 1}")
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            torch.clear_autocast_cache()  # under an autocast of the caller's, casts of the weights outlive a step
+            self._follow()
+        finally:
+            self.network.eval()
+        return z, value
 
     def _diverged(self, what: str) -> TrainingDiverged:
         kept = self.run is not None and self.run.last_file.exists()
@@ -261,7 +299,7 @@ class _Trainer:
         task = self.system.task
         if not (self.recipe.inset and isinstance(task, INT)):
             return task.loss(z, y)
-        inward = self.recipe.inset * task.beta * torch.tensor([1.0, -1.0], device=z.device)
+        inward = self.recipe.inset * task.beta * torch.tensor([1.0, -1.0], dtype=torch.float32, device=z.device)
         return losses.interval_hinge(z, task.codec.encode(y) + inward)
 
     def _follow(self) -> None:
@@ -270,31 +308,31 @@ class _Trainer:
             return
         decay = min(self.recipe.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for weight, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
-                weight.lerp_(new, 1 - decay)
+            averaged = dict(self.average.named_parameters())
+            for name, new in self.learning.items():
+                averaged[name].lerp_(new, 1 - decay)
             for buffer, found in zip(self.average.buffers(), self.network.buffers(), strict=True):
                 buffer.copy_(found)
 
     def _order(self, epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + 500_000_000 + epoch)
-        return torch.randperm(len(self.train), generator=generator)
+        return torch.randperm(len(self.train), generator=generator, device="cpu")
 
     def _end_epoch(self) -> EpochEvent:
         started = time.perf_counter()
         if not all(bool(value.isfinite().all()) for value in self.network.state_dict().values()):
             raise self._diverged(f"finite weights, got others at step {self.step}")
-        self.network.eval()
         epoch, count, result = self.step // self.per_epoch, self.per_epoch, self.result
         robust = own = masked = None
         accuracy = abnormal = math.nan
         if self.validation is not None:
-            decoded = result.predict(self.validation.x())
-            accuracy = float((decoded == self.validation.labels).float().mean())
+            decoded = result.predict(self._images(self.validation, slice(None)))
+            accuracy = float((decoded == self.validation.labels.to(decoded.device)).float().mean())
             abnormal = float((decoded < 0).float().mean())
             if self.watch is not None:
                 few = self.validation.subset(min(self.watch.images, len(self.validation)))
                 found, climbed = (
-                    attack(result, few.x(), few.labels, self.watch.attack(objective, self.plan))
+                    attack(result, self._images(few, slice(None)), few.labels, self.watch.attack(objective, self.plan))
                     for objective in ("margin", "train")
                 )
                 robust, own, masked = found.accuracy, climbed.accuracy, climbed.share(climbed.zero_gradient)
@@ -319,6 +357,8 @@ class _Trainer:
             "task": self.system.task.to_dict(),
             "network": spec.to_dict() if spec is not None else type(self.network).__name__,
             "data": {"name": self.train.name, "train": len(self.train)},
+            "images": [data.digest() for data in (self.train, self.validation) if data is not None],
+            "frozen": [name for name, _ in self.network.named_parameters() if name not in self.learning],
             "recipe": self.recipe.to_dict(),
         } | ({"watch": dataclasses.asdict(self.asked)} if self.asked else {})
 
@@ -344,7 +384,7 @@ class _Trainer:
         def part(name: str) -> dict[str, Tensor]:
             return {key.removeprefix(name): value for key, value in tensors.items() if key.startswith(name)}
 
-        self.network.load_state_dict(part("network."))
+        self._load(part("network."))
         if self.average is not None:
             self.average.load_state_dict(part("average."))
         self.best_weights = {key: value.to(self.system.device) for key, value in part("best.").items()}
@@ -352,11 +392,3 @@ class _Trainer:
         self.optimizer.load_state_dict({"state": unflatten(tensors), "param_groups": described["param_groups"]})
         self.step, self.seconds = state["step"], state["seconds"]
         self.best, self.sums, self.plan = tuple(state["best"]), state["sums"], Plan(**state["plan"])
-
-
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            network.parameters(), lr=recipe.lr, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
-        )
-    return torch.optim.AdamW(network.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)

@@ -94,7 +94,7 @@ class Run:
             if there != wanted:
                 differ = sorted(k for k in there.keys() | wanted.keys() if there.get(k) != wanted.get(k))
                 raise RunError(
-                    f"expected the settings of the run in {self.folder}, got another {', '.join(differ)}; "
+                    f"expected the settings of the run in {self.folder}, got others for {', '.join(differ)}; "
                     "try a new folder"
                 )
         else:
