@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasklab.cli.common import Bar, print_json
+from tasklab.cli.console import UsageError, say
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -25,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
 
     for name in args.names:
         if name not in data.DATASETS:
-            raise ValueError(f"expected a set among {', '.join(data.DATASETS)}, got {name!r}")
+            raise UsageError(f"expected a set among {', '.join(data.DATASETS)}, got {name!r}")
     bar = Bar()
     for name in args.names:
         if not data.DATASETS[name].needs_download:
@@ -53,5 +54,5 @@ def run(args: argparse.Namespace) -> int:
     elif not args.names:
         for row in rows:
             there = "there" if row["available"] else f"bring it with: tasklab data {row['name']}"
-            print(f"{row['name']:<10} {'×'.join(map(str, row['shape'])):<8} {row['classes']:>3} classes  {there}")
+            say(f"{row['name']:<10} {'×'.join(map(str, row['shape'])):<8} {row['classes']:>3} classes  {there}")
     return 0

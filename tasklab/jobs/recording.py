@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tasklab import zoo
+from tasklab import files, strict_json, zoo
 from tasklab.data import DATASETS
 
 FILE = "curves.json"
@@ -62,7 +62,7 @@ def recorded(*, where: Path | None = None) -> dict[str, dict[str, Any]]:
 def _recorded(file: str) -> dict[str, dict[str, Any]]:
     if not Path(file).is_file():
         return {}
-    found: dict[str, dict[str, Any]] = json.loads(Path(file).read_text())
+    found: dict[str, dict[str, Any]] = json.loads(Path(file).read_text(encoding="utf-8"))
     for entry in found.values():
         columns = entry["epochs"]
         entry["epochs"] = [
@@ -133,9 +133,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 sys.stdout.write(f"{name}: {event['message']}\n")
                 sys.stdout.flush()
     file = args.to / FILE
-    kept = json.loads(file.read_text()) if file.is_file() else {}
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     found = dict(sorted((kept | gather(args.folder)).items()))
-    file.write_text(json.dumps(found, separators=(",", ":")).replace('},"', '},\n"') + "\n")
+    files.write_text(file, strict_json.dumps(found, separators=(",", ":")).replace('},"', '},\n"') + "\n")
     sys.stdout.write(f"{file}\n")
     return 0
 

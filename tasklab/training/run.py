@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from tasklab import files, strict_json
 from tasklab.checkpoint import read_tensors, write_tensors
 
 
@@ -41,10 +41,10 @@ class Run:
         Raises:
             RunError: the folder holds a run with other settings, or a checkpoint that does not read.
         """
-        wanted = json.loads(json.dumps(settings))
+        wanted = json.loads(strict_json.dumps(settings))
         if self.settings_file.exists():
             try:
-                there = dict(json.loads(self.settings_file.read_text()))
+                there = dict(json.loads(self.settings_file.read_text(encoding="utf-8")))
             except (ValueError, TypeError):
                 raise RunError(f"expected readable settings in {self.folder}, got damaged ones; try another") from None
             if there != wanted:
@@ -54,7 +54,7 @@ class Run:
                     "try a new folder"
                 )
         else:
-            _write(self.settings_file, json.dumps(wanted, indent=2, sort_keys=True) + "\n")
+            files.write_text(self.settings_file, strict_json.dumps(wanted, indent=2, sort_keys=True) + "\n")
         if not self.last_file.exists():
             self._keep_events(0)
             return None
@@ -74,21 +74,19 @@ class Run:
 
     def log(self, event: dict[str, Any]) -> None:
         """Append one line to the events."""
-        plain = {key: None if value != value else value for key, value in event.items()}  # JSON has no NaN
-        with self.events_file.open("a") as file:
-            file.write(json.dumps(plain) + "\n")
+        files.append_line(self.events_file, strict_json.dumps(event))
 
     def events(self) -> list[dict[str, Any]]:
         """All events so far; a half-written last line is left out."""
         if not self.events_file.exists():
             return []
-        lines = self.events_file.read_text().split("\n")[:-1]
+        lines = self.events_file.read_text(encoding="utf-8").split("\n")[:-1]
         return [json.loads(line) for line in lines]
 
     def _keep_events(self, count: int) -> None:
         """Drop what was logged after the checkpoint: it will happen again."""
         kept = self.events()[:count]
-        _write(self.events_file, "".join(json.dumps(event) + "\n" for event in kept))
+        files.write_text(self.events_file, "".join(strict_json.dumps(event) + "\n" for event in kept))
 
 
 def flatten(state: dict[str, Any]) -> dict[str, Tensor]:
@@ -109,9 +107,3 @@ def unflatten(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
             _, index, key = name.split(".", 2)
             state.setdefault(int(index), {})[key] = tensor
     return state
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text)
-    os.replace(part, path)

@@ -52,7 +52,7 @@ def test_train_writes_a_system_whose_card_tells_the_truth(made: Path) -> None:
     own, margin, bits = system.card["metrics"][1:]
     assert [row["objective"] for row in (own, margin, bits)] == ["train", "margin", "bits"]
     assert margin["n"] == 20 and min(margin["accuracy"], bits["accuracy"]) <= own["accuracy"]
-    page = (made / "digits-rbc.md").read_text()
+    page = (made / "digits-rbc.md").read_text(encoding="utf-8")
     assert f"{100 * accuracy:.2f}" in page and "tasklab" in system.card["command"]
 
 
@@ -90,7 +90,7 @@ def test_attack_saves_pictures_of_what_it_did(made: Path, tmp_path: Path, capsys
 
     code, _, _ = run("attack", str(made / "digits-tra.safetensors"), "--n", "3", "--eps", "8/255",
                      "--pictures", str(tmp_path / "p"), capsys=capsys)
-    record = json.loads((tmp_path / "p" / "pictures.json").read_text())
+    record = json.loads((tmp_path / "p" / "pictures.json").read_text(encoding="utf-8"))
     assert code == 0 and len(record) == 3
     picture = np.asarray(Image.open(tmp_path / "p" / record[0]["file"]), dtype=np.int64)
     clean, attacked = picture[4:64:8, 4:64:8], picture[4:64:8, 68:128:8]
@@ -161,7 +161,7 @@ def test_worst_of_several_is_a_table(made: Path, tmp_path: Path, capsys: pytest.
 
 def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, page, _ = run("show", str(made / "digits-tra.safetensors"), capsys=capsys)
-    assert page.strip() == (made / "digits-tra.md").read_text().strip()
+    assert page.strip() == (made / "digits-tra.md").read_text(encoding="utf-8").strip()
     _, listed, _ = run("list", "--zoo", str(made), "--json", capsys=capsys)
     assert json.loads(listed)["systems"] == ["digits-rbc", "digits-tra"]
     _, catalogue, _ = run("list", "--zoo", str(made), "--catalogue", capsys=capsys)
@@ -220,7 +220,7 @@ def test_absent_data_names_the_command_that_brings_it(
 
 def test_ctrl_c_leaves_a_run_that_ends_where_it_would_have(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tasklab", "train", *TINY, "--epochs", "24", "--to", str(tmp_path)]
-    stopped = subprocess.Popen([*command, "--run", str(tmp_path / "a")], stderr=subprocess.PIPE, text=True,
+    stopped = subprocess.Popen([*command, "--run", str(tmp_path / "a")], stderr=subprocess.PIPE, encoding="utf-8",
                                env=os.environ | {"OMP_NUM_THREADS": "1"})
     deadline = time.monotonic() + 120
     while not Run(tmp_path / "a").events() and time.monotonic() < deadline:
@@ -239,8 +239,8 @@ def test_ctrl_c_leaves_a_run_that_ends_where_it_would_have(tmp_path: Path) -> No
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    broken = subprocess.run(f"{sys.executable} -m tasklab list | true", shell=True, capture_output=True, text=True,
-                            check=False)
+    broken = subprocess.run(f"{sys.executable} -m tasklab list | true", shell=True, capture_output=True,
+                            encoding="utf-8", check=False)
     assert "Traceback" not in broken.stderr and "Broken" not in broken.stderr
 
 

@@ -40,7 +40,7 @@ def test_pages_and_notebooks_are_one_list() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_form(name: str) -> None:
-    text = (notebooks.folder() / f"{name}.py").read_text()
+    text = (notebooks.folder() / f"{name}.py").read_text(encoding="utf-8")
     copy = notebooks.read(name)
     code = [cell for cell in copy.cells if cell.cell_type == "code"]
     lines = [sum(bool(line.strip()) for line in cell.source.splitlines()) for cell in code]
@@ -99,7 +99,7 @@ def test_built_files_run_in_a_kernel_and_show_figures(tmp_path: Path) -> None:
 
 def test_an_unknown_notebook_is_one_sentence_and_no_folder(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tasklab", "notebooks", "build", "99", "--student", "--to", str(tmp_path / "made")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 1
     assert "expected a notebook among 00_tour" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "made").exists()
@@ -110,5 +110,5 @@ def test_the_spelling() -> None:
     places = ["notebooks", "README.md", "app", "tasklab", "pretrained/README.md"]
     skip, known = "*.json,*.safetensors,*.png,__pycache__", "fpr,nd,te,worstcase"
     command = [tool, *places, "--skip", skip, "--ignore-words-list", known]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout
