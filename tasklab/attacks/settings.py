@@ -56,7 +56,7 @@ class Settings:
             check_number("eps", self.eps, low=0.0, hint="8/255")
         if self.norm == "linf" and 1 < self.eps < math.inf:
             warnings.warn(f"eps={self.eps:g} is more than a pixel's whole range, [0, 1]; try 8/255 for 8 of 255 levels",
-                          stacklevel=3)
+                          stacklevel=4)
         check_whole("steps", self.steps, low=1)
         check_whole("restarts", self.restarts, low=1, high=MAX_RESTARTS)
         check_whole("seed", self.seed, low=0, high=MAX_SEED)

@@ -122,4 +122,4 @@ def _silence(stream: TextIO) -> None:
 
 
 def _warned(message: Warning | str, *where: Any) -> None:
-    complain(f"tasklab: {message}")
+    complain(f"tasklab: warning: {message}")

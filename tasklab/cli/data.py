@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasklab.cli.common import Bar, print_json
-from tasklab.cli.console import UsageError, say
+from tasklab.cli.console import say
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
 
     for name in args.names:
         if name not in data.DATASETS:
-            raise UsageError(f"expected a set among {', '.join(data.DATASETS)}, got {name!r}")
+            raise ValueError(f"expected a set among {', '.join(data.DATASETS)}, got {name!r}")
     bar = Bar()
     for name in args.names:
         if not data.DATASETS[name].needs_download:

@@ -50,8 +50,8 @@ def _build(args: argparse.Namespace) -> int:
 
     given = {"FAST": args.fast or None, "DATA": args.data, "SEED": args.seed}
     parameters = {name: value for name, value in given.items() if value is not None}
+    chosen = [notebooks.find(name) for name in args.names]
     with usage():
-        chosen = [notebooks.find(name) for name in args.names]
         check_folder(args.to)
     for file in notebooks.write(
         args.to, args.audience, only=chosen, parameters=parameters, execute=args.execute

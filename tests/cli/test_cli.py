@@ -156,7 +156,7 @@ def test_worst_of_several_is_a_table(made: Path, tmp_path: Path, capsys: pytest.
         (name, eps) for name in ("digits-rbc", "digits-tra") for eps in (0.1, 0.2)
     ]
     code, _, err = run(*words, "--sources", str(made / "digits-tra.safetensors"), capsys=capsys)
-    assert code == 1 and "try one system" in err
+    assert code == 2 and "try one system" in err
 
 
 def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,20 +176,8 @@ def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["attack", "no-such-system"], "expected a system among"),
         (["attack", "missing.safetensors"], "nothing there"),
         (["attack", "{rbc}", "--objective", "up"], "try objective='margin'"),
-        (["attack", "{rbc}", "--objective", "nonsense"], "expected an objective among"),
-        (["attack", "{rbc}", "--eps", "-1"], "eps"),
-        (["attack", "{rbc}", "--attack", "fgsm", "--steps", "3"], "expected options that fgsm has, got steps"),
         (["attack", "{rbc}", "--device", "cuda:99"], "--device cpu"),
         (["attack", "{rbc}", "--target", "12"], "expected labels in 0..9"),
-        (["train", "--data", "nonsense"], "digits"),
-        (["train", "--task", "nonsense"], "tra, deepbe, int, rbc"),
-        (["train", "--task", "tra", "--S", "3"], "expected settings of tra"),
-        (["train", "--task", "rbc", "--bits", "2"], "try bits=4"),
-        (["train", "--lr", "-1"], "expected lr"),
-        (["train", "--attacked", "0"], "expected --attacked ≥ 1"),
-        (["train", "--seeds", "0"], "expected --seeds ≥ 1"),
-        (["worst", "{rbc}", "--preset", "nonsense"], "expected preset among"),
-        (["check", "{rbc}", "--attack", "fgsm"], "expected --attack pgd"),
         (["data", "nonsense"], "expected a set among"),
         (["show", "nonsense"], "expected a system among"),
     ],

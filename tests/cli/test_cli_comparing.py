@@ -40,7 +40,7 @@ def test_evaluate_full_has_every_column(capsys: pytest.CaptureFixture[str]) -> N
     head, _, line = capsys.readouterr().out.splitlines()
     assert head.count("|") == line.count("|") == 15
     assert "masked" in line and "without" not in line
-    assert main([*words, "--sources", "digits-tra"]) == 1
+    assert main([*words, "--sources", "digits-tra"]) == 2
     assert "together with --full" in capsys.readouterr().err
 
 

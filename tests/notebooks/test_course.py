@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -95,6 +96,23 @@ def test_built_files_run_in_a_kernel_and_show_figures(tmp_path: Path) -> None:
     copy = nbformat.read(files[0], as_version=4)  # type: ignore[no-untyped-call]
     shown = {kind for cell in copy.cells for output in cell.get("outputs", ()) for kind in output.get("data", {})}
     assert "application/vnd.plotly.v1+json" in shown, "JupyterLab and VS Code draw this; Colab brings its own renderer"
+
+
+@pytest.mark.parametrize("spoiled", ["no such kernel", "a kernel whose Python is gone", "a kernel that dies"])
+def test_a_missing_kernel_is_one_sentence(
+    spoiled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = {"a kernel whose Python is gone": [str(tmp_path / "python")], "a kernel that dies": ["false"]}
+    if spoiled in command:
+        place = tmp_path / "kernels" / "gone"
+        place.mkdir(parents=True)
+        spec = {"argv": [*command[spoiled], "{connection_file}"], "display_name": "gone", "language": "python"}
+        (place / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    monkeypatch.setattr(notebooks, "KERNEL", "gone")
+    with pytest.raises(RuntimeError, match="00_tour: expected the Jupyter kernel 'gone' to start"):
+        list(notebooks.write(tmp_path / "made", only=["00"], parameters=QUICK, execute=True))
+    assert not list((tmp_path / "made").iterdir())
 
 
 def test_an_unknown_notebook_is_one_sentence_and_no_folder(tmp_path: Path) -> None:
