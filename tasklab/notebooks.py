@@ -11,6 +11,7 @@ Copies begin with one more cell, folded away: `show_figures`.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -198,18 +199,20 @@ def run(notebook: Notebook, name: str) -> None:
         import ipykernel  # noqa: F401
         from jupyter_client.kernelspec import NoSuchKernel
         from nbclient import NotebookClient
-        from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+        from nbclient.exceptions import CellExecutionError, CellTimeoutError
     except ImportError:
         raise RuntimeError(
             "expected nbclient and ipykernel to run notebooks, got neither or one; try pip install 'tasklab[notebooks]'"
         ) from None
+    client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name=KERNEL)
     try:
-        NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name=KERNEL).execute()
+        client.execute()
     except CellExecutionError as error:
         raise RuntimeError(f"{name}: expected every cell to run, got {error.ename}: {error.evalue}") from error
     except CellTimeoutError as error:
         raise RuntimeError(f"{name}: expected cells that end within {CELL_SECONDS} s, got one that does not") from error
-    except (NoSuchKernel, DeadKernelError, OSError) as error:
+    except (NoSuchKernel, RuntimeError, OSError) as error:
+        atexit.unregister(client._cleanup_kernel)  # where none has started, it would fail when Python ends
         raise RuntimeError(
             f"{name}: expected the Jupyter kernel {KERNEL!r} to start and stay, got {type(error).__name__}: {error}; "
             f"try python -m ipykernel install --sys-prefix --name {KERNEL}"

@@ -14,7 +14,7 @@ from tasklab.evaluation.statistics import Share
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FORMULA = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")
 """What a cell begins with that a spreadsheet takes for a formula."""
 
 Rows = Sequence[Row] | Mapping[str, Sequence[Row]]
@@ -85,7 +85,10 @@ def to_json(table: pd.DataFrame) -> str:
 
 
 def _no_formula(cell: object) -> object:
-    if not isinstance(cell, str) or not cell.startswith(FORMULA):
+    if not isinstance(cell, str):
+        return cell
+    cell = cell.replace("\r\n", "\n").replace("\r", "\n")  # a lone carriage return would end the line
+    if not cell.startswith(FORMULA):
         return cell
     try:
         float(cell)
