@@ -10,13 +10,13 @@ import argparse
 import copy
 import json
 import os
-import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from tasklab import files, strict_json, zoo
+from tasklab.cli.console import prepare_streams, say
 from tasklab.data import DATASETS
 
 FILE = "curves.json"
@@ -117,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="systems (default: digits, and extra ones)")
     parser.add_argument("--to", type=Path, default=zoo.folder(), help=f"folder of {FILE} (default: the shipped one)")
     args = parser.parse_args(arguments)
+    prepare_streams()
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, as the shipped systems were made
     from tasklab.jobs.folder import Job, JobError
     from tasklab.jobs.running import run
@@ -130,13 +131,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             job = Job.create(place, "train", settings_of(name))
         for event in run(job):
             if event["event"] in ("epoch", "measure"):
-                sys.stdout.write(f"{name}: {event['message']}\n")
-                sys.stdout.flush()
+                say(f"{name}: {event['message']}")
     file = args.to / FILE
     kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     found = dict(sorted((kept | gather(args.folder)).items()))
     files.write_text(file, strict_json.dumps(found, separators=(",", ":")).replace('},"', '},\n"') + "\n")
-    sys.stdout.write(f"{file}\n")
+    say(str(file))
     return 0
 
 

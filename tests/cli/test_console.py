@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tasklab import zoo
+from tasklab.jobs.folder import Job
 from tests.cli.commands import TINY, commands, small
 
 POOR = {"PYTHONIOENCODING": "cp1252", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
@@ -48,6 +50,15 @@ def test_every_command_works_whatever_the_encoding(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr and "EncodingWarning" not in done.stderr
     assert "ε" in (tmp_path / "digits-rbc.md").read_text(encoding="utf-8")
     assert not list(tmp_path.rglob(".*")), "nothing half-written is left"
+
+
+def test_so_does_a_job(tmp_path: Path) -> None:
+    settings = {"file": str(zoo.path("digits-tra")), "n": 2, "eps": [0.1], "claim_eps": 0.1, "queries": 2}
+    job = Job.create(tmp_path / "job", "report", settings)
+    done = subprocess.run([sys.executable, "-m", "tasklab.jobs", str(job.folder)], capture_output=True,
+                          encoding="cp1252", env=os.environ | POOR, check=False, timeout=300)
+    assert done.returncode == 0 and "\\u03b5 = 0.1" in done.stdout, done.stderr
+    assert any("ε = 0.1" in str(event.get("message")) for event in job.events())
 
 
 @posix
