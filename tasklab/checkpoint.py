@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +12,7 @@ import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
+from tasklab import files
 from tasklab.models import Network, NetworkSpec, build_network
 from tasklab.modes import own_modes
 from tasklab.system import System
@@ -109,19 +108,9 @@ def load(path: str | Path) -> System:
 
 
 def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file under a temporary name, then move it into place."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a safetensors file whole or not at all."""
     content = to_bytes({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, metadata)
-    handle, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    files.write_bytes(path, content)
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -11,12 +11,14 @@ Copies begin with one more cell, folded away: `show_figures`.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from tasklab import files
 from tasklab.course import COURSE
 
 Audience = Literal["student", "teacher"]
@@ -27,6 +29,8 @@ Notebook = Any  # nbformat's NotebookNode, a dict whose keys are attributes
 CELL_SECONDS = 600
 """How long one cell may take when a copy is executed."""
 
+KERNEL = "python3"
+"""Jupyter's name for what runs them."""
 
 INK = "#757575"
 """At a contrast of 4.5 with white and with black."""
@@ -180,7 +184,7 @@ def write(
         if execute:
             run(notebook, name)
         file = place / f"{name}.ipynb"
-        file.write_text(str(nbformat.writes(notebook)), encoding="utf-8")  # type: ignore[no-untyped-call]
+        files.write_text(file, str(nbformat.writes(notebook)))  # type: ignore[no-untyped-call]
         yield file
 
 
@@ -188,20 +192,31 @@ def run(notebook: Notebook, name: str) -> None:
     """Run every cell in a kernel of its own, in place.
 
     Raises:
-        RuntimeError: nbclient or ipykernel is not installed; or a cell fails, unless it is marked as one that may.
+        RuntimeError: nbclient or ipykernel is not installed, or the kernel does not start; or a cell fails, unless it
+            is marked as one that may.
     """
     try:
         import ipykernel  # noqa: F401
+        from jupyter_client.kernelspec import NoSuchKernel
         from nbclient import NotebookClient
-        from nbclient.exceptions import CellExecutionError
+        from nbclient.exceptions import CellExecutionError, CellTimeoutError
     except ImportError:
         raise RuntimeError(
             "expected nbclient and ipykernel to run notebooks, got neither or one; try pip install 'tasklab[notebooks]'"
         ) from None
+    client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name=KERNEL)
     try:
-        NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3").execute()
+        client.execute()
     except CellExecutionError as error:
         raise RuntimeError(f"{name}: expected every cell to run, got {error.ename}: {error.evalue}") from error
+    except CellTimeoutError as error:
+        raise RuntimeError(f"{name}: expected cells that end within {CELL_SECONDS} s, got one that does not") from error
+    except (NoSuchKernel, RuntimeError, OSError) as error:
+        atexit.unregister(client._cleanup_kernel)  # where none has started, it would fail when Python ends
+        raise RuntimeError(
+            f"{name}: expected the Jupyter kernel {KERNEL!r} to start and stay, got {type(error).__name__}: {error}; "
+            f"try python -m ipykernel install --sys-prefix --name {KERNEL}"
+        ) from error
 
 
 def _folded(source: str) -> Notebook:

@@ -300,5 +300,5 @@ def test_nothing_here_reads_or_writes_pickles() -> None:
     for source in sources:
         found = re.findall(r"(?:^\s*(?:import|from) (?:pickle|dill|joblib|cloudpickle|shelve|marshal)\b.*)"
                            r"|torch\.load\(|torch\.save\(|allow_pickle=True|\beval\(['\"]|\bexec\(",
-                           source.read_text(), flags=re.MULTILINE)
+                           source.read_text(encoding="utf-8"), flags=re.MULTILINE)
         assert not found, f"{source}: {found}"

@@ -37,18 +37,18 @@ def test_each_is_small_and_carries_its_card(name: str) -> None:
     assert (zoo.folder() / f"{name}.safetensors").stat().st_size < (8_400_000 if name in LARGE else 1_050_000)
     card = zoo.card(name)
     assert card["name"] == name and card["command"].startswith("tasklab train ")
-    assert (zoo.folder() / f"{name}.md").read_text() == card_markdown(card)
+    assert (zoo.folder() / f"{name}.md").read_text(encoding="utf-8") == card_markdown(card)
 
 
 def test_the_catalogue_page_is_what_the_cards_say() -> None:
-    page = (zoo.folder() / "README.md").read_text()
+    page = (zoo.folder() / "README.md").read_text(encoding="utf-8")
     assert page.strip() == catalogue_markdown([zoo.card(name) for name in zoo.names()]).strip()
 
 
 @pytest.mark.parametrize("name", LARGE)
 def test_the_large_ones_read_here_what_they_read_where_they_were_made(name: str) -> None:
     needs("cifar10")
-    cells = json.loads((zoo.folder() / "cifar10.json").read_text())
+    cells = json.loads((zoo.folder() / "cifar10.json").read_text(encoding="utf-8"))
     (row, *_) = next(cell["worst"] for cell in cells if cell["card"]["name"] == name)
     test = data.load("cifar10", "test").subset(row["n"])
     decoded = zoo.load(name).predict(test.x())

@@ -261,9 +261,10 @@ class _Csv:
     table: DataFrame | Callable[[], DataFrame]
 
     def __call__(self) -> str:
+        from tasklab.evaluation import to_csv
+
         table = self.table() if callable(self.table) else self.table
-        text: str = table.to_csv(index=False)
-        return text
+        return to_csv(table)
 
 
 @dataclass(frozen=True)

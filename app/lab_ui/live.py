@@ -43,13 +43,13 @@ export default function ({ data: [data], parentElement }) {
 _scene = st.components.v2.component("tasklab_scene", html=ROOT, css=STYLE, js=script("scene") + SCENE)
 _player = st.components.v2.component("tasklab_player", html=ROOT, css=STYLE, js=script("player") + PLAYER)
 _strip = st.components.v2.component(
-    "tasklab_strip", html=ROOT, css=STYLE + (WEB / "live_strip.css").read_text(),
-    js=script() + (WEB / "live_strip.js").read_text(),
+    "tasklab_strip", html=ROOT, css=STYLE + (WEB / "live_strip.css").read_text(encoding="utf-8"),
+    js=script() + (WEB / "live_strip.js").read_text(encoding="utf-8"),
 )
 
 _codecs = st.components.v2.component(
-    "tasklab_codecs", html=ROOT, css=STYLE + (WEB / "live_codecs.css").read_text(),
-    js=script() + (WEB / "codec_math.js").read_text() + (WEB / "live_codecs.js").read_text(),
+    "tasklab_codecs", html=ROOT, css=STYLE + (WEB / "live_codecs.css").read_text(encoding="utf-8"),
+    js=script() + "".join((WEB / name).read_text(encoding="utf-8") for name in ("codec_math.js", "live_codecs.js")),
 )
 
 

@@ -39,7 +39,8 @@ HTML = """
 """
 
 _map = st.components.v2.component(
-    "tasklab_map", html=HTML, css=(WEB / "living_map.css").read_text(), js=(WEB / "living_map.js").read_text()
+    "tasklab_map", html=HTML, css=(WEB / "living_map.css").read_text(encoding="utf-8"),
+    js=(WEB / "living_map.js").read_text(encoding="utf-8"),
 )
 
 

@@ -20,7 +20,7 @@ IMAGE, EPS, STEPS, AGAINST = 969, 0.1, 10, "mnist-rbc"
 @lru_cache(maxsize=1)
 def read() -> dict[str, Any]:
     """What was recorded; not to be altered."""
-    found: dict[str, Any] = json.loads(FILE.read_text())
+    found: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
     return found
 
 
@@ -125,4 +125,6 @@ def _url(x: Any) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(json.dumps(record(), indent=1) + "\n")
+    from tasklab import files, strict_json
+
+    files.write_text(FILE, strict_json.dumps(record(), indent=1) + "\n")

@@ -19,9 +19,9 @@ KEPT = "draw_kept"
 
 _pad = st.components.v2.component(
     "tasklab_pad",
-    html=(WEB / "pad.html").read_text(),
-    css=(WEB / "pad.css").read_text(),
-    js=(WEB / "pad.js").read_text(),
+    html=(WEB / "pad.html").read_text(encoding="utf-8"),
+    css=(WEB / "pad.css").read_text(encoding="utf-8"),
+    js=(WEB / "pad.js").read_text(encoding="utf-8"),
 )
 
 

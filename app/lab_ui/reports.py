@@ -160,7 +160,7 @@ def _percent(count: int | None, n: int) -> float | None:
 @lru_cache(maxsize=64)
 def _result(place: str, changed: int) -> dict[str, Any] | None:
     try:
-        found = json.loads(Path(place).read_text())
+        found = json.loads(Path(place).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and "rows" in found else None

@@ -18,8 +18,8 @@ WEB = Path(__file__).parent / "web"
 _grid = st.components.v2.component(
     "tasklab_transfer_grid",
     html='<div class="room"><table></table></div>',
-    css=(WEB / "transfer_grid.css").read_text(),
-    js=(WEB / "transfer_grid.js").read_text(),
+    css=(WEB / "transfer_grid.css").read_text(encoding="utf-8"),
+    js=(WEB / "transfer_grid.js").read_text(encoding="utf-8"),
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from tasklab import strict_json
 from tasklab.attacks.settings import Settings
 from tasklab.models.fast import Plan
 
@@ -60,11 +61,14 @@ class AttackResult:
         return float((self.decoded == self.labels).float().mean()) if len(self.labels) else float("nan")
 
     def summary(self) -> dict[str, Any]:
-        """Settings and figures as plain values; shares are between 0 and 1."""
-        return self.settings.to_dict() | {
+        """Settings and figures as values that JSON has; shares are between 0 and 1, None where there is none to take.
+
+        An infinite ε is None, too.
+        """
+        summary: dict[str, Any] = strict_json.plain(self.settings.to_dict() | {
             "n": len(self.labels),
             "clean_accuracy": float((self.clean_decoded == self.labels).float().mean()) if len(self.labels) else None,
-            "accuracy": self.accuracy if len(self.labels) else None,
+            "accuracy": self.accuracy,
             "fooled": int(self.fooled.sum()),
             "zero_gradient_share": self.share(self.zero_gradient),
             "nonfinite_gradient_share": self.share(self.nonfinite_gradient),
@@ -72,4 +76,5 @@ class AttackResult:
             "forwards": self.forwards,
             "backwards": self.backwards,
             "seconds": round(self.seconds, 3),
-        }
+        })
+        return summary

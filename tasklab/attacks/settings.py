@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -59,6 +60,9 @@ class Settings:
             keep(self, eps=math.inf)
         else:
             keep(self, eps=check_number("eps", self.eps, low=0.0, hint="8/255"))
+        if self.norm == "linf" and 1 < self.eps < math.inf:
+            warnings.warn(f"eps={self.eps:g} is more than a pixel's whole range, [0, 1]; try 8/255 for 8 of 255 levels",
+                          stacklevel=4)
         keep(
             self, steps=check_whole("steps", self.steps, low=1), targeted=check_switch("targeted", self.targeted),
             restarts=check_whole("restarts", self.restarts, low=1, high=MAX_RESTARTS),

@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 
 from tasklab import __version__
-from tasklab.cli import (
-    attacking,
-    checking,
-    comparing,
-    data,
-    evaluating,
-    notebooks,
-    reporting,
-    showing,
-    training,
-    transferring,
-    worst,
-)
+from tasklab.cli.console import Parser, UsageError, complain, ready
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,27 +15,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 it could not be done (one sentence on standard error), 2 wrong usage, 130 interrupted.
     """
-    args = parser().parse_args(argv)
-    try:
-        code: int = args.call(args)
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; nothing is left to say
-        return 0
-    except KeyboardInterrupt:
-        print("tasklab: interrupted", file=sys.stderr)
-        return 130
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
-        if args.traceback:
-            raise
-        print(f"tasklab: {error}", file=sys.stderr)
-        return 1
+    shown = False
+    with ready():
+        try:
+            args = parser().parse_args(argv)
+            shown = args.traceback
+            code: int = args.call(args)
+            return code
+        except KeyboardInterrupt:
+            complain("tasklab: interrupted")
+            return 130
+        except (ValueError, TypeError, OSError, RuntimeError) as error:
+            if shown:
+                raise
+            complain(f"tasklab: {_sentence(error)}")
+            return 2 if isinstance(error, UsageError) else 1
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
-    top = argparse.ArgumentParser(prog="tasklab", description="Train, attack and understand task-aware classifiers.")
+    from tasklab.cli import (
+        attacking,
+        checking,
+        comparing,
+        data,
+        evaluating,
+        notebooks,
+        reporting,
+        showing,
+        training,
+        transferring,
+        worst,
+    )
+
+    top = Parser(prog="tasklab", description="Train, attack and understand task-aware classifiers.")
     top.add_argument("--version", action="version", version=f"tasklab {__version__}")
     top.add_argument("--traceback", action="store_true", help="show where an error came from")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -57,3 +56,10 @@ def parser() -> argparse.ArgumentParser:
                  notebooks):
         room.add(commands)
     return top
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, on one line; the system's own errors name the file."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"expected to read or write {error.filename or 'a file'}, got: {error.strerror}"
+    return " ".join(str(error).split("\n"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasklab import files, strict_json
 from tasklab.cli.common import (
     OBJECTIVE_HELP,
     Bar,
@@ -20,6 +20,8 @@ from tasklab.cli.common import (
     print_json,
     test_images,
 )
+from tasklab.cli.console import complain, say, usage
+from tasklab.cli.options import whole
 
 if TYPE_CHECKING:
     from tasklab.attacks import AttackResult
@@ -29,12 +31,12 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
     command = commands.add_parser("attack", help="attack a system on its test images")
     command.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
-    add_eps(command)
+    add_eps(command, endless=True)
     add_attack(command)
     command.add_argument("--objective", help=OBJECTIVE_HELP + " (default: margin; bits for fab)")
     command.add_argument("--keep", choices=("first", "best", "last"),
                          help="first: leave when fooled; best: all steps, nearest iterate; last: as published")
-    command.add_argument("--target", type=int, help="the class to reach")
+    command.add_argument("--target", type=whole(0), help="the class to reach")
     command.add_argument("--pictures", type=Path, metavar="DIR", help="save clean, attacked and difference as PNG")
     add_common(command)
     command.set_defaults(call=run)
@@ -59,10 +61,12 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f"expected images of other classes than the target {args.target}, got none; try a larger "
                              "--n")
         if left_out := len(images) - int(others.sum()):
-            print(f"{left_out} of {len(images)} images are of class {args.target}, the target, and left out.",
-                  file=sys.stderr)
+            complain(f"{left_out} of {len(images)} images are of class {args.target}, the target, and left out.")
         images = images.subset(others)
     targets = torch.full_like(images.labels, args.target) if targeted else None
+    if args.pictures:
+        with usage():
+            files.check_folder(args.pictures)  # now, rather than after the work
     bar = Bar()
     result = attack(
         system, images.x(), images.labels, settings, targets=targets,
@@ -76,17 +80,17 @@ def run(args: argparse.Namespace) -> int:
         print_json({"system": args.system} | result.summary() | {"wrong": after.wrong, "abnormal": after.abnormal})
         return 0
     aim = result.summary()["objective"]
-    print(f"{args.system}, {settings.name.upper()} on {aim}, ε = {eps_said(eps)} ({settings.norm}), "
+    say(f"{args.system}, {settings.name.upper()} on {aim}, ε = {eps_said(eps)} ({settings.norm}), "
           f"{settings.steps} steps × {settings.restarts}, {len(images)} images, {result.seconds:.1f} s")
     for words, found in (("clean", before), ("attacked", after)):
-        print(f"  {words:<9} correct {found.accuracy.percent(1)} %   wrong {found.error.percent(1)} %   "
+        say(f"  {words:<9} correct {found.accuracy.percent(1)} %   wrong {found.error.percent(1)} %   "
               f"None {found.alarm.percent(1)} %")
     zero, still = result.share(result.zero_gradient), result.share(result.unmoved)
-    print(f"  of the correct images, gradient exactly zero {100 * zero:.1f} %, given back unmoved {100 * still:.1f} %")
+    say(f"  of the correct images, gradient exactly zero {100 * zero:.1f} %, given back unmoved {100 * still:.1f} %")
     if zero > 0.01:
-        print("  The attack had nothing to follow there: this accuracy says little. Try --objective margin.")
+        say("  The attack had nothing to follow there: this accuracy says little. Try --objective margin.")
     if (broken := result.share(result.nonfinite_gradient)) > 0:
-        print(f"  A gradient was not a finite number on {100 * broken:.1f} %: the network overflows there.")
+        say(f"  A gradient was not a finite number on {100 * broken:.1f} %: the network overflows there.")
     return 0
 
 
@@ -95,7 +99,6 @@ def _save(result: AttackResult, clean: Any, folder: Path) -> None:
     import numpy as np
     from PIL import Image
 
-    folder.mkdir(parents=True, exist_ok=True)
     if clean.ndim != 4:
         raise ValueError(f"expected images to save, got points of shape {tuple(clean.shape[1:])}")
     record = []
@@ -105,10 +108,12 @@ def _save(result: AttackResult, clean: Any, folder: Path) -> None:
         pixels = np.rint(255 * row.transpose(1, 2, 0)).astype(np.uint8).squeeze()
         large = Image.fromarray(pixels).resize((pixels.shape[1] * 8, pixels.shape[0] * 8), Image.Resampling.NEAREST)
         file = folder / f"{index:05d}.png"
-        large.save(file)
+        content = io.BytesIO()
+        large.save(content, "png")
+        files.write_bytes(file, content.getvalue())
         record.append({
             "file": file.name, "label": int(result.labels[index]), "clean": int(result.clean_decoded[index]),
             "attacked": int(result.decoded[index]), "unmoved": bool(result.unmoved[index]),
             "zero_gradient": bool(result.zero_gradient[index]),
         })
-    (folder / "pictures.json").write_text(json.dumps(record, indent=1) + "\n")
+    files.write_text(folder / "pictures.json", strict_json.dumps(record, indent=1) + "\n")

@@ -17,6 +17,8 @@ from tasklab.cli.common import (
     print_json,
     test_images,
 )
+from tasklab.cli.console import UsageError, say
+from tasklab.cli.options import number, whole
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -26,7 +28,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     add_eps(command)
     add_attack(command)
     command.add_argument("--objective", default="train", help=OBJECTIVE_HELP + " (default: train)")
-    command.add_argument("--queries", type=int, default=1000, help="of the score-based attack (default: 1000)")
+    command.add_argument("--queries", type=whole(), default=1000, help="of the score-based attack (default: 1000)")
     add_common(command)
     command.set_defaults(call=_check, n=200)
     test = commands.add_parser("check-attack", help="does an attack find adversarial examples known to exist?")
@@ -34,9 +36,10 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     add_eps(test)
     add_attack(test)
     test.add_argument("--objective", help=OBJECTIVE_HELP + " (default: margin; bits for fab)")
-    test.add_argument("--inner", type=int, default=999, help="points known to be no adversarial ones (default: 999)")
-    test.add_argument("--draws", type=int, default=200, help="of the random search (default: 200)")
-    test.add_argument("--closeness", type=float, default=0.5,
+    test.add_argument("--inner", type=whole(), default=999,
+                      help="points known to be no adversarial ones (default: 999)")
+    test.add_argument("--draws", type=whole(), default=200, help="of the random search (default: 200)")
+    test.add_argument("--closeness", type=number(0, 1), default=0.5,
                       help="0 to 1: the larger, the fewer adversarial examples there are (default: 0.5)")
     add_common(test)
     test.set_defaults(call=_check_attack, n=50)
@@ -48,7 +51,7 @@ def _check(args: argparse.Namespace) -> int:
     from tasklab.evaluation import stream_report
 
     if args.attack != "pgd":
-        raise ValueError(f"expected --attack pgd, got {args.attack}; the checks compare PGD with its own variations")
+        raise UsageError(f"expected --attack pgd, got {args.attack}; the checks compare PGD with its own variations")
     system = load_system(args.system, args.device)
     (eps,) = eps_asked(args, system)
     claim = attack_settings(args, eps=eps, objective=args.objective, keep="last")
@@ -60,7 +63,7 @@ def _check(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"system": args.system} | report.to_dict())
     else:
-        print(f"# {args.system}\n\n{report.to_markdown()}")
+        say(f"# {args.system}\n\n{report.to_markdown()}")
     return 0
 
 
@@ -84,9 +87,9 @@ def _check_attack(args: argparse.Namespace) -> int:
         print_json({"system": args.system} | test.to_dict())
         return 0
     shown = settings.to_dict()
-    print(f"{test.verdict.upper()} · {args.system}, {settings.name} on {shown['objective']}, ε = {eps_said(eps)}, "
+    say(f"{test.verdict.upper()} · {args.system}, {settings.name} on {shown['objective']}, ε = {eps_said(eps)}, "
           f"{settings.steps} steps × {settings.restarts}")
-    print(f"  {test.sentence}")
-    print(f"  found {test.found} %, by chance ({test.draws} draws) {test.random} %, no gradient "
+    say(f"  {test.sentence}")
+    say(f"  found {test.found} %, by chance ({test.draws} draws) {test.random} %, no gradient "
           f"{test.zero_gradient} %; images without a test: {test.left_out}")
     return 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tasklab import strict_json
+from tasklab.cli.console import UsageError, complain, say, show, shows_all, usage
+from tasklab.cli.options import device, number, seed, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,27 +24,19 @@ ATTACKS = ("pgd", "fgsm", "apgd", "square", "noise", "fab", "cw", "hopskipjump")
 OBJECTIVE_HELP = "what the attack climbs: train (the own loss, the paper's protocol), margin, bits, …"
 
 
-def fraction(text: str) -> float:
-    """A number, or a fraction such as 8/255."""
-    top, _, bottom = text.partition("/")
-    try:
-        return float(top) / float(bottom) if bottom else float(top)
-    except (ValueError, ZeroDivisionError):
-        raise argparse.ArgumentTypeError(f"expected a number or a fraction such as 8/255, got {text!r}") from None
-
-
 def add_common(command: argparse.ArgumentParser) -> None:
     """``--device``, ``--seed``, ``--json``, ``--root``."""
-    command.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    command.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    command.add_argument("--device", type=device, default="cpu", help="cpu or cuda (default: cpu)")
+    command.add_argument("--seed", type=seed, default=0, help="of everything random (default: 0)")
     command.add_argument("--root", type=Path, help="folder of the sets (default: $TASKLAB_DATA or the user's cache)")
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
-def add_eps(command: argparse.ArgumentParser, *, nargs: str | None = None) -> None:
-    """``--eps``, one or several."""
-    command.add_argument("--eps", type=fraction, nargs=nargs, help="ε in pixel units, such as 0.2 or 8/255 (default: "
-                         "the smallest of the paper's for the data set, 0.1 or 3/255)")
+def add_eps(command: argparse.ArgumentParser, *, nargs: str | None = None, endless: bool = False) -> None:
+    """``--eps``, one or several; ``endless``: some attacks take an infinite one."""
+    command.add_argument("--eps", type=number(0, endless=endless), nargs=nargs,
+                         help="ε in pixel units, such as 0.2 or 8/255 (default: the smallest of the paper's for the "
+                         "data set, 0.1 or 3/255)")
 
 
 def eps_asked(args: argparse.Namespace, system: System) -> list[float]:
@@ -56,13 +51,14 @@ def eps_asked(args: argparse.Namespace, system: System) -> list[float]:
 def add_attack(command: argparse.ArgumentParser) -> None:
     """The settings of an attack, but for its ε."""
     command.add_argument("--attack", choices=ATTACKS, default="pgd", help="(default: pgd)")
-    command.add_argument("--steps", type=int, help="steps, queries or draws (default: the attack's own, 20 for PGD)")
-    command.add_argument("--step-size", type=fraction, help="of PGD (default: 2.5·eps/steps)")
+    command.add_argument("--steps", type=whole(),
+                         help="steps, queries or draws (default: the attack's own, 20 for PGD)")
+    command.add_argument("--step-size", type=number(0), help="of PGD (default: 2.5·eps/steps)")
     command.add_argument("--norm", choices=("linf", "l2"), help="(default: linf; cw is l2 alone)")
-    command.add_argument("--restarts", type=int, help="independent tries (default: 1)")
+    command.add_argument("--restarts", type=whole(), help="independent tries (default: 1)")
     command.add_argument("--criterion", choices=("misclassified", "evaded"), default="misclassified",
                          help="misclassified: another label or None; evaded: another class")
-    command.add_argument("--n", type=int, default=1000, help="the first N test images (default: 1000)")
+    command.add_argument("--n", type=whole(), default=1000, help="the first N test images (default: 1000)")
 
 
 def attack_settings(args: argparse.Namespace, *, eps: float, objective: str | None, **more: Any) -> Settings:
@@ -71,7 +67,7 @@ def attack_settings(args: argparse.Namespace, *, eps: float, objective: str | No
     What contradicts itself is settled, and said on standard error.
 
     Raises:
-        ValueError: an option that the attack does not have.
+        UsageError: an option that the attack does not have, or a value that it refuses.
     """
     from tasklab.attacks.building import build, fields_of
 
@@ -83,11 +79,12 @@ def attack_settings(args: argparse.Namespace, *, eps: float, objective: str | No
     if more.get("targeted") and "targeted" not in known:
         unknown.append("target")
     if unknown:
-        raise ValueError(f"expected options that {args.attack} has, got {', '.join(unknown)}; try --attack pgd")
+        raise UsageError(f"expected options that {args.attack} has, got {', '.join(unknown)}; try --attack pgd")
     shared = {name: value for name, value in more.items() if name in known}
-    built = build(args.attack, {"eps": eps, "criterion": args.criterion, "seed": args.seed} | shared | given)
+    with usage():
+        built = build(args.attack, {"eps": eps, "criterion": args.criterion, "seed": args.seed} | shared | given)
     for sentence in built.sentences:
-        print(sentence, file=sys.stderr)
+        complain(sentence)
     return built.settings
 
 
@@ -140,21 +137,19 @@ class Bar:
         self._drawn = now
         full = round(24 * done / total) if total else 24
         line = f"{'█' * full}{'░' * (24 - full)} {words}"
-        sys.stderr.write("\r" + line.ljust(self._width))
-        sys.stderr.flush()
+        show("\r" + line.ljust(self._width))
         self._width = len(line)
 
     def say(self, words: str) -> None:
         """Write a line that stays."""
         self.clear()
-        sys.stderr.write(words + "\n")
+        complain(words)
 
     def clear(self) -> None:
         """Take the bar away."""
         if self._width:
-            sys.stderr.write("\r" + " " * self._width + "\r")
+            show("\r" + " " * self._width + "\r")
             self._width = 0
-        sys.stderr.flush()
 
     def evaluation(self, event: Progress) -> None:
         """Draw an evaluation's progress."""
@@ -165,14 +160,14 @@ class Bar:
 
 def print_table(table: pd.DataFrame, numbers: pd.DataFrame, form: str) -> None:
     """Print a table to read as Markdown, or its numbers as CSV or JSON."""
-    from tasklab.evaluation import to_csv, to_json, to_markdown
+    from tasklab.evaluation import to_csv, to_markdown
 
-    if form == "csv":
-        print(to_csv(numbers), end="")
+    if form == "json":
+        print_json(numbers.to_dict(orient="records"))
     else:
-        print(to_json(numbers) if form == "json" else to_markdown(table))
+        say(to_csv(numbers).removesuffix("\n") if form == "csv" else to_markdown(table))
 
 
 def print_json(value: object) -> None:
-    """Print plain values as JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print plain values as strict JSON; all commands do it here."""
+    say(strict_json.dumps(value, indent=2, ensure_ascii=not shows_all()))

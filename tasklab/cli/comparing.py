@@ -6,6 +6,8 @@ import argparse
 from typing import Any
 
 from tasklab.cli.common import Bar, add_common, add_eps, eps_asked, load_system, print_json, print_table, test_images
+from tasklab.cli.console import say, usage
+from tasklab.cli.options import whole
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -16,18 +18,18 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     add_eps(compare, nargs="*")
     compare.add_argument("--objectives", nargs="+", default=["margin", "bits"],
                          help="what PGD climbs; the worst case over all of them is compared (default: margin bits)")
-    compare.add_argument("--steps", type=int, default=40, help="of PGD (default: 40)")
-    compare.add_argument("--n", type=int, default=1000, help="the first N test images (default: 1000)")
+    compare.add_argument("--steps", type=whole(), default=40, help="of PGD (default: 40)")
+    compare.add_argument("--n", type=whole(), default=1000, help="the first N test images (default: 1000)")
     add_common(compare)
     compare.set_defaults(call=_compare)
     distance = commands.add_parser("distance", help="the smallest ε found for each image")
     distance.add_argument("systems", nargs="+", metavar="SYSTEM", help="shipped names, or paths of .safetensors files")
     distance.add_argument("--norm", choices=("linf", "l2"), default="linf", help="(default: linf)")
-    distance.add_argument("--steps", type=int, default=20, help="of PGD and FAB (default: 20)")
+    distance.add_argument("--steps", type=whole(), default=20, help="of PGD and FAB (default: 20)")
     distance.add_argument("--fab", action="store_true", help="FAB after the ladder of PGD: slower, often nearer")
     distance.add_argument("--criterion", choices=("misclassified", "evaded"), default="misclassified",
                           help="misclassified: another label or None; evaded: another class")
-    distance.add_argument("--n", type=int, default=200, help="the first N test images (default: 200)")
+    distance.add_argument("--n", type=whole(), default=200, help="the first N test images (default: 200)")
     distance.add_argument("--csv", action="store_true", help="print CSV")
     add_common(distance)
     distance.set_defaults(call=_distance)
@@ -43,8 +45,9 @@ def _compare(args: argparse.Namespace) -> int:
     if len({system.card.get("data", {}).get("name") for system in systems}) > 1:
         raise ValueError("expected two systems of one data set, got two; try names that begin alike")
     bar, found, radii = Bar(), [], eps_asked(args, systems[0])
-    attacks = [PGD(eps=eps, steps=args.steps, objective=objective, seed=args.seed)
-               for eps in radii for objective in args.objectives]
+    with usage():
+        attacks = [PGD(eps=eps, steps=args.steps, objective=objective, seed=args.seed)
+                   for eps in radii for objective in args.objectives]
     rows = [evaluate(system, test_images(system, args), attacks, progress=bar.evaluation) for system in systems]
     bar.clear()
     found.append(compare(rows[0][0], rows[1][0], names))
@@ -54,7 +57,7 @@ def _compare(args: argparse.Namespace) -> int:
     if args.json:
         print_json([each.to_dict() for each in found])
     else:
-        print("\n".join(each.sentence for each in found))
+        say("\n".join(each.sentence for each in found))
     return 0
 
 
@@ -76,9 +79,8 @@ def _distance(args: argparse.Namespace) -> int:
         bar.say(f"{name}: done")
     table = distance_table(found)
     if args.json:
-        finite = {name: [value if value < float("inf") else None for value in each.values.tolist()]
-                  for name, each in found.items()}
-        print_json({"norm": args.norm, "criterion": args.criterion, "distances": finite})
+        values = {name: each.values.tolist() for name, each in found.items()}
+        print_json({"norm": args.norm, "criterion": args.criterion, "distances": values})
         return 0
     print_table(table.round(4), table, "csv" if args.csv else "markdown")
     return 0

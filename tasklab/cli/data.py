@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasklab.cli.common import Bar, print_json
+from tasklab.cli.console import say
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -53,5 +54,5 @@ def run(args: argparse.Namespace) -> int:
     elif not args.names:
         for row in rows:
             there = "there" if row["available"] else f"bring it with: tasklab data {row['name']}"
-            print(f"{row['name']:<10} {'×'.join(map(str, row['shape'])):<8} {row['classes']:>3} classes  {there}")
+            say(f"{row['name']:<10} {'×'.join(map(str, row['shape'])):<8} {row['classes']:>3} classes  {there}")
     return 0

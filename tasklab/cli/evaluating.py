@@ -17,13 +17,14 @@ from tasklab.cli.common import (
     print_table,
     test_images,
 )
+from tasklab.cli.console import UsageError, usage
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
     command = commands.add_parser("evaluate", help="outcomes of systems, clean and under attack, as a table")
     command.add_argument("systems", nargs="+", metavar="SYSTEM", help="shipped names, or paths of .safetensors files")
-    add_eps(command, nargs="*")
+    add_eps(command, nargs="*", endless=True)
     command.add_argument("--objectives", nargs="+", default=["train", "margin"],
                          help=OBJECTIVE_HELP + " (default: train margin)")
     add_attack(command)
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if args.full:
         return _full(args)
     if args.sources:
-        raise ValueError("expected --sources together with --full, got them alone; try tasklab transfer")
+        raise UsageError("expected --sources together with --full, got them alone; try tasklab transfer")
     from tasklab.evaluation import evaluate, frame, table
 
     bar, rows = Bar(), {}
@@ -68,7 +69,8 @@ def _full(args: argparse.Namespace) -> int:
     for name in args.systems:
         system = load_system(name, args.device)
         images, radii = test_images(system, args), eps_asked(args, system)
-        attacks = [settings for eps in radii for settings in protocol(eps, seed=args.seed)]
+        with usage():
+            attacks = [settings for eps in radii for settings in protocol(eps, seed=args.seed)]
         rows[name] = evaluate(system, images, attacks, progress=bar.evaluation)
         for source in (each for each in args.sources if each != name):
             for eps in radii:

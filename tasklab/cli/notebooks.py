@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tasklab.cli.common import print_json
+from tasklab.cli.console import say, usage
+from tasklab.cli.options import seed
+from tasklab.files import check_folder
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -26,7 +29,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     build.add_argument("--execute", action="store_true", help="run them first, so that they show their figures")
     build.add_argument("--fast", action="store_true", help="set FAST = True: fewer images, seconds instead of minutes")
     build.add_argument("--data", choices=("digits", "mnist"), help="set DATA (default: digits)")
-    build.add_argument("--seed", type=int, help="set SEED (default: 0)")
+    build.add_argument("--seed", type=seed, help="set SEED (default: 0)")
     build.set_defaults(call=_build, audience="student")
 
 
@@ -38,7 +41,7 @@ def _list(args: argparse.Namespace) -> int:
         print_json([{name: getattr(part, name) for name in names} for part in COURSE])
     else:
         for part in COURSE:
-            print(f"session {part.session}  {part.notebook:<24} {part.minutes} minutes  page {part.page}")
+            say(f"session {part.session}  {part.notebook:<24} {part.minutes} minutes  page {part.page}")
     return 0
 
 
@@ -47,8 +50,11 @@ def _build(args: argparse.Namespace) -> int:
 
     given = {"FAST": args.fast or None, "DATA": args.data, "SEED": args.seed}
     parameters = {name: value for name, value in given.items() if value is not None}
+    chosen = [notebooks.find(name) for name in args.names]
+    with usage():
+        check_folder(args.to)
     for file in notebooks.write(
-        args.to, args.audience, only=args.names, parameters=parameters, execute=args.execute
+        args.to, args.audience, only=chosen, parameters=parameters, execute=args.execute
     ):
-        print(file)
+        say(str(file))
     return 0

@@ -6,10 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tasklab.cli.common import Bar, fraction
+from tasklab.cli.common import Bar
+from tasklab.cli.console import say, usage
+from tasklab.cli.options import number, seed, whole
+from tasklab.files import check_folder
 
 SOURCES = ("tra", "deepbe")
 """The systems of each data set whose images are tried on all others: both have gradients to follow."""
+
+RADIUS = number(0, 1, above=True)
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -17,13 +22,13 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser("report", help="study systems under many questions, and keep it beside them")
     command.add_argument("systems", nargs="*", metavar="SYSTEM", help="names (default: all that there are)")
     command.add_argument("--to", type=Path, metavar="DIR", help="folder of reports.json (default: beside the systems)")
-    command.add_argument("--n", type=int, default=200, help="the first N test images (default: 200)")
-    command.add_argument("--eps", type=fraction, nargs="+", help="radii of the curves (default: those of the "
+    command.add_argument("--n", type=whole(), default=200, help="the first N test images (default: 200)")
+    command.add_argument("--eps", type=RADIUS, nargs="+", help="radii of the curves (default: those of the "
                          "data set, such as 0.05 0.1 0.15 0.2 0.3 of MNIST)")
-    command.add_argument("--claim", type=fraction, help="the radius that is checked (default: the data set's, "
+    command.add_argument("--claim", type=RADIUS, help="the radius that is checked (default: the data set's, "
                          "0.2 of MNIST, 8/255 of CIFAR-10)")
-    command.add_argument("--queries", type=int, default=500, help="of the score-based attack (default: 500)")
-    command.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    command.add_argument("--queries", type=whole(), default=500, help="of the score-based attack (default: 500)")
+    command.add_argument("--seed", type=seed, default=0, help="of everything random (default: 0)")
     command.add_argument("--root", type=Path, help="folder of the sets (default: $TASKLAB_DATA or the user's cache)")
     command.set_defaults(call=run)
 
@@ -36,8 +41,9 @@ def run(args: argparse.Namespace) -> int:
 
     names = args.systems or [name for name in zoo.names() if data.available(zoo.dataset_of(name), args.root)]
     bar, lenders = Bar(), dict[str, Lender]()
-    if args.to:
-        args.to.mkdir(parents=True, exist_ok=True)  # now, rather than after the work
+    with usage():
+        for place in {args.to} if args.to else {zoo.path(name).parent for name in names}:
+            check_folder(place)  # now, rather than after the work
     for name in names:
         of = zoo.dataset_of(name)
         if of not in lenders:
@@ -54,5 +60,5 @@ def run(args: argparse.Namespace) -> int:
         study = event["study"] | {"file": digest(zoo.path(name))}
         place = keep_studies({name: study}, args.to or zoo.path(name).parent)
         said = "; ".join(f"{curve}: {report['verdict']}" for curve, report in study["reports"].items())
-        print(f"{name}: {said} ({study['seconds']:.0f} s) → {place}")
+        say(f"{name}: {said} ({study['seconds']:.0f} s) → {place}")
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasklab.cli.common import print_json
+from tasklab.cli.console import UsageError, say
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -17,7 +18,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     show.set_defaults(call=_show)
     everything = commands.add_parser("list", help="systems, tasks, objectives, networks and sets there are")
     everything.add_argument("--zoo", type=Path, metavar="DIR", help="another folder of systems")
-    everything.add_argument("--catalogue", action="store_true", help="the systems and their figures as a Markdown page")
+    everything.add_argument("--catalogue", action="store_true",
+                            help="the systems and their figures as a Markdown page; with --json, their cards")
     everything.add_argument("--json", action="store_true", help="print JSON")
     everything.set_defaults(call=_list)
 
@@ -31,17 +33,23 @@ def _show(args: argparse.Namespace) -> int:
     if args.json:
         print_json(card)
     else:
-        print(card_markdown(card))
+        say(card_markdown(card))
     return 0
 
 
 def _list(args: argparse.Namespace) -> int:
     from tasklab import zoo
 
+    if args.zoo is not None and not args.zoo.is_dir():
+        raise UsageError(f"expected a folder of systems, got {str(args.zoo)!r}; try another --zoo")
     if args.catalogue:
         from tasklab.evaluation.cards import catalogue_markdown
 
-        print(catalogue_markdown([zoo.card(name, where=args.zoo) for name in zoo.names(where=args.zoo)]))
+        cards = [zoo.card(name, where=args.zoo) for name in zoo.names(where=args.zoo)]
+        if args.json:
+            print_json(cards)
+        else:
+            say(catalogue_markdown(cards))
         return 0
     from tasklab.attacks import OBJECTIVES
     from tasklab.data import DATASETS
@@ -56,5 +64,5 @@ def _list(args: argparse.Namespace) -> int:
         print_json(found)
     else:
         for kind, names in found.items():
-            print(f"{kind}: {', '.join(names) or 'none'}")
+            say(f"{kind}: {', '.join(names) or 'none'}")
     return 0

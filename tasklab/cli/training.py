@@ -7,13 +7,17 @@ import dataclasses
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from tasklab.cli.common import Bar, add_common, fraction, print_json
+from tasklab import files
+from tasklab.cli.common import Bar, add_common, print_json
+from tasklab.cli.console import interrupt, say, usage
+from tasklab.cli.options import number, whole
+from tasklab.files import check_file, check_folder
 from tasklab.leftovers import sweep
 
 if TYPE_CHECKING:
@@ -22,13 +26,13 @@ if TYPE_CHECKING:
     from tasklab.tasks import Task
     from tasklab.training import Defence, Recipe
 
-TASK_SETTINGS = {
-    "S": float, "alpha": float, "beta": float, "s0": float, "gap": str, "bits": int, "code": str, "loss_form": str,
-    "parametrisation": str,
+TASK_SETTINGS: dict[str, Callable[[str], Any]] = {
+    "S": number(0), "alpha": number(0), "beta": number(0, above=True), "s0": number(), "gap": str,
+    "bits": whole(), "code": str, "loss_form": str, "parametrisation": str,
 }
-RECIPE_SETTINGS = {
-    "epochs": int, "batch_size": int, "optimizer": str, "lr": float, "warmup": float, "weight_decay": float,
-    "crop": int, "average": float, "inset": float, "precision": str,
+RECIPE_SETTINGS: dict[str, Callable[[str], Any]] = {
+    "epochs": whole(), "batch_size": whole(2), "optimizer": str, "lr": number(0), "warmup": number(0, 1),
+    "weight_decay": number(0), "crop": whole(0), "average": number(0, 1), "inset": number(0, 0.5), "precision": str,
 }
 
 
@@ -40,25 +44,27 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     for name, kind in TASK_SETTINGS.items():
         command.add_argument(_flag(name), dest=name, type=kind, help="of the task (default: the paper's)")
     command.add_argument("--arch", default="small_cnn", help="network (default: small_cnn)")
-    command.add_argument("--width", type=int, default=32, help="of small_cnn and mlp (default: 32)")
-    command.add_argument("--stairs", type=int, help="sigmoid steps before the output (default: for int)")
-    command.add_argument("--contrast", type=fraction, nargs=2, metavar=("LOW", "HIGH"),
+    command.add_argument("--width", type=whole(), default=32, help="of small_cnn and mlp (default: 32)")
+    command.add_argument("--stairs", type=whole(0), help="sigmoid steps before the output (default: for int)")
+    command.add_argument("--contrast", type=number(), nargs=2, metavar=("LOW", "HIGH"),
                          help="stretch grey values between these (default: leave them)")
     for name, kind in RECIPE_SETTINGS.items():
         command.add_argument(_flag(name), dest=name, type=kind, help="of the recipe")
     command.add_argument("--flip", action="store_true", help="mirror half of the images")
     command.add_argument("--defence", choices=("none", "adversarial", "gaussian", "uniform"), default="none")
-    command.add_argument("--defence-eps", type=fraction, default=0.1, help="ε of adversarial or uniform (default: 0.1)")
-    command.add_argument("--defence-steps", type=int, default=7, help="inner steps of adversarial (default: 7)")
-    command.add_argument("--defence-step-size", type=fraction, help="of adversarial (default: 2.5·ε/steps)")
+    command.add_argument("--defence-eps", type=number(0), default=0.1,
+                         help="ε of adversarial or uniform (default: 0.1)")
+    command.add_argument("--defence-steps", type=whole(), default=7, help="inner steps of adversarial (default: 7)")
+    command.add_argument("--defence-step-size", type=number(0), help="of adversarial (default: 2.5·ε/steps)")
     command.add_argument("--defence-objective", default="margin", help="inner objective: margin, or train as the paper")
-    command.add_argument("--sigma", type=fraction, default=0.1, help="of gaussian, in pixel units (default: 0.1)")
-    command.add_argument("--n", type=int, help="train on so many images only")
-    command.add_argument("--eps", type=fraction, nargs="*",
+    command.add_argument("--sigma", type=number(0), default=0.1, help="of gaussian, in pixel units (default: 0.1)")
+    command.add_argument("--n", type=whole(), help="train on so many images only")
+    command.add_argument("--eps", type=number(0), nargs="*",
                          help="radii measured for the card (default: "
                          "the data set's, such as 0.1 0.2 0.3 of MNIST)")
-    command.add_argument("--attacked", type=int, default=1000, help="test images attacked for the card (default: 1000)")
-    command.add_argument("--seeds", type=int, default=1, help="train so many seeds; the first is kept (default: 1)")
+    command.add_argument("--attacked", type=whole(), default=1000,
+                         help="test images attacked for the card (default: 1000)")
+    command.add_argument("--seeds", type=whole(), default=1, help="train so many seeds; the first is kept (default: 1)")
     command.add_argument("--store", choices=("float32", "float16"), default="float32", help="how weights are stored")
     command.add_argument("--name", help="of the system (default: DATA-TASK)")
     command.add_argument("--to", type=Path, default=Path(), help="folder of NAME.safetensors and NAME.md (default: .)")
@@ -73,18 +79,21 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from tasklab import data
-    from tasklab.evaluation.cards import card_markdown, circumstances, measure
+    from tasklab.data.info import info_of
+    from tasklab.evaluation.cards import card_markdown, circumstances, measure, probes
     from tasklab.system import System
 
-    for flag in ("seeds", "attacked"):  # now, rather than after the work
-        if getattr(args, flag) < 1:
-            raise ValueError(f"expected --{flag} ≥ 1, got {getattr(args, flag)}")
+    with usage():  # now, rather than after the work
+        info = info_of(args.data)
+        radii = list(info.radii.measured if args.eps is None else args.eps)
+        probes(radii)
+        task, recipe = _task(args, info.num_classes), _recipe(args)
+        name = f"{args.data}-{task.name}" if args.name is None else args.name
+        file = check_file(args.to, name, ".safetensors", ".md")
+        folder = check_folder(args.folder or Path("runs") / name)
+    sweep(args.to, [f"{name}.safetensors", f"{name}.md"])
     train, validation, test = (data.load(args.data, split, root=args.root) for split in ("train", "validation", "test"))
     train = train.subset(args.n) if args.n else train
-    task, recipe = _task(args, train.num_classes), _recipe(args)
-    name = args.name or f"{args.data}-{task.name}"
-    folder = args.folder or Path("runs") / name
-    sweep(args.to, [f"{name}.safetensors", f"{name}.md"])
     bar = Bar()
     systems = []
     for seed in range(args.seed, args.seed + args.seeds):
@@ -109,21 +118,19 @@ def run(args: argparse.Namespace) -> int:
         "float32_accuracy": accuracies[str(args.seed)],
         "command": _command(args),
     } | circumstances()
-    file = args.to / f"{name}.safetensors"
     system.save(file, dtype=args.store)
     stored = System.load(file).to(args.device)  # what is measured is what is shipped
-    radii = data.DATASETS[args.data].radii.measured if args.eps is None else args.eps
     stored.card["metrics"] = measure(
         stored, test, eps=radii, attacked=args.attacked, seed=args.seed, progress=bar.evaluation
     )
     bar.clear()
     stored.save(file, dtype=args.store)
     page = card_markdown(stored.card)
-    file.with_suffix(".md").write_text(page)
+    files.write_text(args.to / f"{name}.md", page)
     if args.json:
         print_json(stored.card)
     else:
-        print(page)
+        say(page)
     return 0
 
 
@@ -135,10 +142,11 @@ def _train(
     from tasklab.system import new_system
     from tasklab.training import EpochEvent, Run, fit
 
-    untrained = new_system(
-        task, train, arch=args.arch, width=args.width, stairs=args.stairs, seed=recipe.seed,
-        contrast=tuple(args.contrast) if args.contrast else None,
-    )
+    with usage():
+        untrained = new_system(
+            task, train, arch=args.arch, width=args.width, stairs=args.stairs, seed=recipe.seed,
+            contrast=tuple(args.contrast) if args.contrast else None,
+        )
     system = on_device(untrained, args.device)
     events = fit(system, train, recipe, validation=validation, run=folder)
     with _interrupted() as stop:
@@ -163,7 +171,7 @@ def _interrupted() -> Iterator[list[int]]:
 
     def note(number: int, frame: FrameType | None) -> None:
         if seen:
-            raise KeyboardInterrupt
+            interrupt(number, frame)
         seen.append(number)
 
     before = signal.signal(signal.SIGINT, note)

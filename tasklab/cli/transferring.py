@@ -23,7 +23,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
     command = commands.add_parser("transfer", help="show each system's adversarial images to the others")
     command.add_argument("systems", nargs="+", metavar="SYSTEM", help="two or more names or files, of one data set")
-    add_eps(command)
+    add_eps(command, endless=True)
     add_attack(command)
     command.add_argument("--objective", default="margin", help=OBJECTIVE_HELP + " (default: margin)")
     command.add_argument("--images", choices=("both", "threat"), default="both",

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tasklab.cli.common import Bar, add_common, add_eps, eps_asked, load_system, print_json, test_images
+from tasklab.cli.console import UsageError, say, usage
+from tasklab.cli.options import whole
+from tasklab.files import check_folder
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -22,7 +25,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
                          help="systems whose images are tried (not in a table)")
     command.add_argument("--criterion", choices=("misclassified", "evaded"), default="misclassified",
                          help="misclassified: another label or None; evaded: another class")
-    command.add_argument("--n", type=int, default=200, help="the first N test images (default: 200)")
+    command.add_argument("--n", type=whole(), default=200, help="the first N test images (default: 200)")
     command.add_argument("--run", type=Path, dest="folder", help="folder to go on from after an interruption")
     add_common(command)
     command.set_defaults(call=run)
@@ -30,6 +33,13 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run each stage on the survivors of the last, print what is left."""
+    from tasklab.evaluation.ensemble import PRESETS
+
+    with usage():
+        if args.preset not in PRESETS:
+            raise ValueError(f"expected --preset among {', '.join(PRESETS)}, got {args.preset!r}")
+        if args.folder is not None:
+            check_folder(args.folder)
     if args.table or len(args.systems) * len(args.eps or [None]) > 1:
         return _table(args)
     from tasklab.data.radii import eps_said
@@ -55,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
             "broken_by": worst.broken_by.tolist(),
         })
         return 0
-    print(f"{name}, ε = {eps_said(eps)}, worst case found by {len(worst.stages)} attacks ({args.preset}): "
+    say(f"{name}, ε = {eps_said(eps)}, worst case found by {len(worst.stages)} attacks ({args.preset}): "
           f"correct {worst.outcomes.accuracy.percent()} %, wrong {worst.outcomes.error.percent()} %, "
           f"None {worst.outcomes.alarm.percent()} %, n = {worst.outcomes.n}")
     return 0
@@ -66,7 +76,7 @@ def _table(args: argparse.Namespace) -> int:
     from tasklab.evaluation import stream_worst_rows, worst_markdown
 
     if args.sources:
-        raise ValueError("expected no --sources in a table, got some; try one system and one ε")
+        raise UsageError("expected no --sources in a table, got some; try one system and one ε")
     bar, rows = Bar(), []
     for name in args.systems:
         system = load_system(name, args.device)
@@ -80,5 +90,5 @@ def _table(args: argparse.Namespace) -> int:
     if args.json:
         print_json([row.to_dict() for row in rows])
     else:
-        print(worst_markdown(rows))
+        say(worst_markdown(rows))
     return 0

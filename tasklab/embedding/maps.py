@@ -94,7 +94,7 @@ def stream(points: ArrayLike, settings: TSNE | PCA) -> Generator[Frame, None, Ma
         settings: how.
 
     Raises:
-        ValueError: no such points, or a perplexity too large for so few.
+        ValueError: no such points, a perplexity too large for so few, or t-SNE of a single coordinate.
 
     >>> frames = stream([[0, 0, 1], [1, 0, 0], [0, 2, 0], [3, 1, 1], [2, 2, 2]], PCA())
     >>> next(frames).positions.shape
@@ -107,6 +107,8 @@ def stream(points: ArrayLike, settings: TSNE | PCA) -> Generator[Frame, None, Ma
         return (yield from _pca(found, settings))
     if not isinstance(settings, TSNE):
         raise TypeError(f"expected TSNE(…) or PCA(), got {type(settings).__name__}")
+    if found.shape[1] < 2:
+        raise ValueError("expected points of at least 2 coordinates for t-SNE, got 1; try PCA(), which needs only one")
     if settings.perplexity > largest_perplexity(len(found)):
         raise ValueError(
             f"expected perplexity of at most {largest_perplexity(len(found)):.4g} for {len(found)} points, "

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from tasklab import files, strict_json
 from tasklab.attacks import Settings
 from tasklab.data import ImageSet
 from tasklab.evaluation.outcomes import outcomes
@@ -34,7 +35,7 @@ class KeptRows:
         self._whose = digest.hexdigest()
         self._lines: dict[str, dict[str, Any]] = {}
         if self.file.exists():
-            for line in self.file.read_text().splitlines():
+            for line in self.file.read_text(encoding="utf-8").splitlines():
                 try:
                     told = json.loads(line)
                     self._lines[told["key"]] = told
@@ -69,8 +70,7 @@ class KeptRows:
             "forwards": row.forwards, "backwards": row.backwards, "seconds": row.seconds,
         }
         self._lines[key] = told
-        with self.file.open("a") as file:
-            file.write(json.dumps(told) + "\n")
+        files.append_line(self.file, strict_json.dumps(told))
 
     def _key(self, settings: Settings) -> str:
         told = json.dumps(settings.to_dict(), sort_keys=True, default=str)

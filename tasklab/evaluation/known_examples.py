@@ -143,6 +143,11 @@ def stream_check_attack(
     own = system.task.codec.margins(system.read(images, batch_size=batch_size)).gather(1, labels[:, None]).squeeze(1)
     found, lucky, zero = 0, 0, 0
     tested = left_out = 0
+
+    def told() -> AttackTest:
+        return AttackTest(settings=settings, found=Share(found, tested), random=Share(lucky, tested), draws=draws,
+                          zero_gradient=Share(zero, tested), left_out=left_out)
+
     for index in range(len(labels)):
         if progress is not None:
             progress(Progress(what=settings.name, index=index, total=len(labels), step=0, steps=1, fooled=found,
@@ -158,8 +163,9 @@ def stream_check_attack(
             zero += int(result.zero_gradient)
             lucky += _by_chance(readout, x, settings, index, draws, batch_size)
         if readout is not None or index == len(labels) - 1:
-            yield AttackTest(settings=settings, found=Share(found, tested), random=Share(lucky, tested), draws=draws,
-                             zero_gradient=Share(zero, tested), left_out=left_out)
+            yield told()
+    if not len(labels):
+        yield told()
 
 
 def check_attack(system: System, data: Data, settings: Settings, **more: Any) -> AttackTest:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import torch
 
-from tasklab import zoo
+from tasklab import files, strict_json, zoo
 from tasklab.evaluation.statistics import Share
 from tasklab.evaluation.study import CURVES, FORMAT, standing
 
@@ -43,11 +42,9 @@ def keep_studies(studies: Mapping[str, dict[str, Any]], folder: Path) -> Path:
     """Add studies to a folder's file, in place of those that it held of the same systems; one line for each."""
     place = folder / FILE
     found = {**(_load(place) if place.is_file() else {}), **studies}
-    lines = [f"{json.dumps(name)}:{json.dumps(found[name], separators=(',', ':'), ensure_ascii=False)}"
+    lines = [f"{json.dumps(name)}:{strict_json.dumps(found[name], separators=(',', ':'), ensure_ascii=False)}"
              for name in sorted(found)]
-    part = place.with_suffix(f".{os.getpid()}")
-    part.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-    os.replace(part, place)
+    files.write_text(place, "{\n" + ",\n".join(lines) + "\n}\n")
     return place
 
 
@@ -104,7 +101,7 @@ def _read(place: str, changed: int) -> dict[str, Any]:
 
 
 def _load(place: Path) -> dict[str, Any]:
-    found = json.loads(place.read_text())
+    found = json.loads(place.read_text(encoding="utf-8"))
     if not isinstance(found, dict):
         raise ValueError(f"expected studies by name in {place}, got {type(found).__name__}; try tasklab report")
     return found

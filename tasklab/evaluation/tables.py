@@ -6,12 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from tasklab import strict_json
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.robustness import Row
 from tasklab.evaluation.statistics import Share
 
 if TYPE_CHECKING:
     import pandas as pd
+
+FORMULA = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")
+"""What a cell begins with that a spreadsheet takes for a formula."""
 
 Rows = Sequence[Row] | Mapping[str, Sequence[Row]]
 """The rows of one system, or of several by name."""
@@ -55,13 +59,42 @@ def to_markdown(table: pd.DataFrame, *, index: bool = False) -> str:
 
 
 def to_csv(table: pd.DataFrame, *, index: bool = False) -> str:
-    """A table as CSV with full precision; missing values are empty."""
-    return str(table.to_csv(index=index, lineterminator="\n"))
+    """A table as CSV with full precision; missing values are empty.
+
+    A word that a spreadsheet would take for a formula gets an apostrophe before it; numbers stay as they are.
+
+    >>> import pandas as pd
+    >>> print(to_csv(pd.DataFrame({"system": ["=1+1", "rbc"], "change": [-0.5, 2]})), end="")
+    system,change
+    '=1+1,-0.5
+    rbc,2.0
+    """
+    if index:
+        table = table.reset_index()
+    safe = table.copy()
+    for place in range(safe.shape[1]):
+        if safe.dtypes.iloc[place].kind not in "iufbcmM":
+            safe.isetitem(place, safe.iloc[:, place].map(_no_formula))
+    safe.columns = [_no_formula(name) for name in safe.columns]
+    return str(safe.to_csv(index=False, lineterminator="\n"))
 
 
 def to_json(table: pd.DataFrame) -> str:
-    """A table as a JSON list of objects; missing values are null."""
-    return str(table.to_json(orient="records", force_ascii=False, double_precision=15))
+    """A table as a strict JSON list of objects; missing and infinite values are null."""
+    return strict_json.dumps(table.to_dict(orient="records"), ensure_ascii=False)
+
+
+def _no_formula(cell: object) -> object:
+    if not isinstance(cell, str):
+        return cell
+    cell = cell.replace("\r\n", "\n").replace("\r", "\n")  # a lone carriage return would end the line
+    if not cell.startswith(FORMULA):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def _each(rows: Rows) -> list[tuple[dict[str, object], Row]]:

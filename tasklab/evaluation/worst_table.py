@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasklab import files, strict_json
 from tasklab.attacks import PGD
 from tasklab.attacks.criteria import Criterion
 from tasklab.checks import check_number, check_whole
@@ -113,7 +114,7 @@ def stream_worst_rows(
             cell = None if folder is None else _cell(folder, name, r, key)
             kept = None if cell is None else cell / "row.json"
             if kept is not None and kept.exists():
-                yield _read(kept.read_text(), name)
+                yield _read(kept.read_text(encoding="utf-8"), name)
                 continue
             clean, row = evaluate(system, (images, labels), [own], batch_size=batch_size, progress=progress)
             for _, found in stream_worst_case(
@@ -130,7 +131,7 @@ def stream_worst_rows(
                 digest=key,
             )
             if kept is not None:
-                kept.write_text(json.dumps(asdict(made)))
+                files.write_text(kept, strict_json.dumps(asdict(made)))
             yield made
 
 

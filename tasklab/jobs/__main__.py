@@ -9,10 +9,11 @@ import argparse
 import contextlib
 import os
 import signal
-import sys
 import threading
 import time
 from types import FrameType
+
+from tasklab.cli.console import complain, prepare_streams, say
 
 GRACE = 20.0
 """Seconds in which a job must come to its next event, once its owner has gone."""
@@ -31,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
                         "there asks to give way to others")
     args = parser.parse_args(arguments)
     os.environ["OMP_NUM_THREADS"] = str(args.threads)  # before torch is imported
+    prepare_streams()
     asked, gone, pressed = threading.Event(), threading.Event(), threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, _noting(asked))
@@ -47,19 +49,18 @@ def main(arguments: list[str] | None = None) -> int:
             job.resume()
         for event in run(job, stopped=asked.is_set, left=gone.is_set, pressed=pressed.is_set):
             if "message" in event:
-                sys.stdout.write(f"{event['message']}\n")
-                sys.stdout.flush()
+                say(event["message"])
     except JobError as error:
-        sys.stderr.write(f"{error}\n")
+        complain(str(error))
         return 2
     except OSError as error:  # a disk that is full before the job has begun
-        sys.stderr.write(f"{sentence(error)}\n")
+        complain(sentence(error))
         return 2
     outcome = job.outcome
     if outcome is None:
         return 4
     if outcome.state != "done":
-        sys.stderr.write(f"{outcome.message}\n")
+        complain(outcome.message)
     return {"done": 0, "failed": 1, "stopped": 3}[outcome.state]
 
 

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from tasklab import files, strict_json
 from tasklab.jobs.kinds import check
 from tasklab.lock import is_held
 
@@ -91,7 +92,7 @@ class Job:
             raise JobError(f"expected a folder without a job, got {folder}; try another")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "queued").touch()
-        _write(folder / "job.json", json.dumps(told, indent=2) + "\n")
+        files.write_text(folder / "job.json", strict_json.dumps(told, indent=2) + "\n")
         return Job(folder)
 
     @property
@@ -159,19 +160,18 @@ class Job:
     def end(self, state: Ending, message: str) -> Outcome:
         """Write down how it ended."""
         outcome = Outcome(state=state, message=message, at=time.time())
-        _write(self.folder / "outcome.json", json.dumps(asdict(outcome)) + "\n")
+        files.write_text(self.folder / "outcome.json", strict_json.dumps(asdict(outcome)) + "\n")
         (self.folder / "queued").unlink(missing_ok=True)
         return outcome
 
     def log(self, event: dict[str, Any]) -> None:
         """Append one event; numbers that JSON does not have become null."""
-        with (self.folder / "events.jsonl").open("a") as file:
-            file.write(_line(event))
+        files.append_line(self.folder / "events.jsonl", strict_json.dumps(event))
 
     def rewind(self, step: float = math.inf) -> None:
         """Forget half-written lines, and the events from a step on: a resumed run is about to repeat them."""
         kept = [event for event in self.events() if not (event.get("step") or -math.inf) >= step]
-        _write(self.folder / "events.jsonl", "".join(map(_line, kept)))
+        files.write_text(self.folder / "events.jsonl", "".join(strict_json.dumps(event) + "\n" for event in kept))
 
     def delete(self) -> None:
         """Remove the folder with all that the job made.
@@ -184,11 +184,6 @@ class Job:
             raise Busy(f"expected a job that is not running, got {self.folder}; stop it first")
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.folder)
-
-
-def _line(event: dict[str, Any]) -> str:
-    plain = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in event.items()}
-    return json.dumps(plain) + "\n"
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -225,9 +220,3 @@ def _is_event(event: dict[str, Any]) -> bool:
         isinstance(event.get("event"), str) and isinstance(event.get("message", ""), str)
         and all(value is None or _is_number(value) for value in numbers)
     )
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text)
-    os.replace(part, path)

@@ -10,13 +10,13 @@ import argparse
 import copy
 import json
 import os
-import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tasklab import zoo
+from tasklab import files, strict_json, zoo
+from tasklab.cli.console import prepare_streams, say
 from tasklab.data import DATASETS
 
 FILE = "curves.json"
@@ -62,7 +62,7 @@ def recorded(*, where: Path | None = None) -> dict[str, dict[str, Any]]:
 def _recorded(file: str) -> dict[str, dict[str, Any]]:
     if not Path(file).is_file():
         return {}
-    found: dict[str, dict[str, Any]] = json.loads(Path(file).read_text())
+    found: dict[str, dict[str, Any]] = json.loads(Path(file).read_text(encoding="utf-8"))
     for entry in found.values():
         columns = entry["epochs"]
         entry["epochs"] = [
@@ -117,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="systems (default: digits, and extra ones)")
     parser.add_argument("--to", type=Path, default=zoo.folder(), help=f"folder of {FILE} (default: the shipped one)")
     args = parser.parse_args(arguments)
+    prepare_streams()
     os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported, as the shipped systems were made
     from tasklab.jobs.folder import Job, JobError
     from tasklab.jobs.running import run
@@ -130,13 +131,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             job = Job.create(place, "train", settings_of(name))
         for event in run(job):
             if event["event"] in ("epoch", "measure"):
-                sys.stdout.write(f"{name}: {event['message']}\n")
-                sys.stdout.flush()
+                say(f"{name}: {event['message']}")
     file = args.to / FILE
-    kept = json.loads(file.read_text()) if file.is_file() else {}
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     found = dict(sorted((kept | gather(args.folder)).items()))
-    file.write_text(json.dumps(found, separators=(",", ":")).replace('},"', '},\n"') + "\n")
-    sys.stdout.write(f"{file}\n")
+    files.write_text(file, strict_json.dumps(found, separators=(",", ":")).replace('},"', '},\n"') + "\n")
+    say(str(file))
     return 0
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasklab import data, zoo
+from tasklab import data, files, strict_json, zoo
 from tasklab.evaluation.studies import digest
 from tasklab.evaluation.study import Lender, stream_study
 from tasklab.system import System
@@ -64,5 +63,5 @@ def run(settings: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
     ):
         study = event.pop("study", None)
         if study is not None:
-            (folder / RESULT).write_text(json.dumps(study | {"file": digest(file)}) + "\n")
+            files.write_text(folder / RESULT, strict_json.dumps(study | {"file": digest(file)}) + "\n")
         yield event

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tasklab import files, strict_json
 from tasklab.checkpoint import read_tensors, write_tensors
 from tasklab.leftovers import sweep
 from tasklab.lock import Lock, Locked
@@ -83,12 +84,12 @@ class Run:
             return True
 
     def _begin(self, settings: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        files = (self.settings_file, self.events_file, self.last_file, self.best_file)
-        sweep(self.folder, [file.name for file in files], older=0)  # nobody else writes here
-        wanted = json.loads(json.dumps(settings))
+        ours = (self.settings_file, self.events_file, self.last_file, self.best_file)
+        sweep(self.folder, [file.name for file in ours], older=0)  # nobody else writes here
+        wanted = json.loads(strict_json.dumps(settings))
         if self.settings_file.exists():
             try:
-                there = dict(json.loads(self.settings_file.read_text()))
+                there = dict(json.loads(self.settings_file.read_text(encoding="utf-8")))
             except (ValueError, TypeError):
                 raise RunError(f"expected readable settings in {self.folder}, got damaged ones; try another") from None
             if there != wanted:
@@ -98,7 +99,7 @@ class Run:
                     "try a new folder"
                 )
         else:
-            _write(self.settings_file, json.dumps(wanted, indent=2, sort_keys=True) + "\n")
+            files.write_text(self.settings_file, strict_json.dumps(wanted, indent=2, sort_keys=True) + "\n")
         if not self.last_file.exists():
             self._keep_events([])
             return None
@@ -117,10 +118,8 @@ class Run:
 
     def log(self, event: dict[str, Any]) -> None:
         """Append one line to the events."""
-        plain = {key: None if value != value else value for key, value in event.items()}  # JSON has no NaN
-        self._events.append(plain)
-        with self.events_file.open("a") as file:
-            file.write(json.dumps(plain) + "\n")
+        self._events.append(strict_json.plain(event))
+        files.append_line(self.events_file, strict_json.dumps(event))
 
     def events(self) -> list[dict[str, Any]]:
         """All events so far; what does not read, such as a half-written last line, is left out."""
@@ -143,7 +142,7 @@ class Run:
             _log.warning("the events in %s were lost or are another run's; they are restored from the checkpoint",
                          self.events_file)
         self._events = known
-        _write(self.events_file, "".join(json.dumps(event) + "\n" for event in known))
+        files.write_text(self.events_file, "".join(strict_json.dumps(event) + "\n" for event in known))
 
 
 def flatten(state: dict[str, Any]) -> dict[str, Tensor]:
@@ -164,9 +163,3 @@ def unflatten(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
             _, index, key = name.split(".", 2)
             state.setdefault(int(index), {})[key] = tensor
     return state
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text)
-    os.replace(part, path)

@@ -374,5 +374,5 @@ def test_the_first_page_of_a_server_does_not_wait_for_pandas() -> None:
             "sys.modules['pandas'] = None\n"
             "at.run()\n"
             "print([error.message for error in at.exception], len(at.main.get('bidi_component')))")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, timeout=300)
     assert done.stdout == "[] 3\n"

@@ -238,6 +238,6 @@ for settings in (PCA(), TSNE(perplexity=5)):
 print(sorted(those() - before))
 """
     path = os.pathsep.join((str(root), str(root / "app")))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True,
                           env=os.environ | {"PYTHONPATH": path})
     assert done.stdout.strip() == "[]"

@@ -154,7 +154,7 @@ def test_a_file_that_was_replaced_is_loaded_again(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_missing_data_set_is_brought_by_a_job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("no folder can be made below this")
+    (tmp_path / "file").write_text("no folder can be made below this", encoding="utf-8")
     monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "file" / "data"))
     at = visit("attack_lab", data="mnist")
     assert "MNIST is not on this machine yet: 12 MB" in sentences(at)[0]

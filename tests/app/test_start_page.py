@@ -181,5 +181,5 @@ def test_it_needs_no_torch_and_brings_it_once_it_is_shown() -> None:
             "print('torch' in sys.modules)\n"
             "import gc; at.run(); new = [{}]; walked = gc.get_objects()\n"  # as by the collection after each run
             "print([any(each is one for each in walked) for one in (sys.modules, vars(sys.modules['torch']), new)])")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, timeout=300)
     assert done.stdout.endswith("[]\nTrue\n[False, False, True]\n")

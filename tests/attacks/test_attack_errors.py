@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import torch
 from attack_systems import TASKS, linear
 from torch import nn
 
-from tasklab.attacks import FGSM, PGD, attack
+from tasklab.attacks import FAB, FGSM, PGD, attack
 from tasklab.system import System
 
 X = torch.rand(4, 1, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -114,3 +116,13 @@ def test_a_callable_s_values_must_be_one_for_each_row() -> None:
     for wrong in (lambda task, z, y: z, lambda task, z, y: z.sum()):
         with pytest.raises(ValueError, match=r"expected the objective's values as \(4,\), one for each row, got"):
             attack(linear(TASKS["tra"]), X, Y, PGD(eps=0.1, objective=wrong, keep="best"))
+
+
+def test_a_radius_in_levels_of_255_gets_a_warning() -> None:
+    with pytest.warns(UserWarning, match="eps=8 is more than a pixel's whole range") as told:
+        PGD(eps=8)
+    assert told[0].filename == __file__, "it points at the line that asked"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for settings in (PGD(eps=8 / 255), PGD(eps=1), PGD(eps=8, norm="l2"), FAB(eps=math.inf), FAB()):
+            assert settings.eps >= 0

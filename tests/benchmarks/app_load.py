@@ -70,7 +70,7 @@ def resident(address: str) -> float:
         if process.name.isdigit() and int(process.name) != os.getpid():
             command = (process / "cmdline").read_bytes().split(b"\0")
             if b"streamlit" in command and port.encode() in command:
-                pages = int((process / "statm").read_text().split()[1])
+                pages = int((process / "statm").read_text(encoding="utf-8").split()[1])
                 return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
     raise RuntimeError(f"no server listens on port {port}")
 

@@ -114,7 +114,7 @@ def _judge(row: Row, target: Subject, images: torch.Tensor) -> None:
 def machine(threads: int) -> dict[str, Any]:
     """Versions, hardware, and how busy it is."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
     return {
         "python": platform.python_version(), **versions(), "cpu": model or platform.processor() or platform.machine(),
@@ -167,7 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         about, tables = run(given.networks, rows=given.rows, steps=given.steps, long_steps=given.long_steps,
                             repeats=given.repeats, threads=given.threads)
     if given.json:
-        given.json.write_text(json.dumps({"machine": about, "tables": [asdict(table) for table in tables]}, indent=1))
+        told = {"machine": about, "tables": [asdict(table) for table in tables]}
+        given.json.write_text(json.dumps(told, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

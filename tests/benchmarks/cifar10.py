@@ -66,13 +66,13 @@ def cell(arch: str, task: str, folder: Path, device: str) -> dict[str, Any]:
         if not file.exists():
             _tasklab(*training(arch, task, str(folder)), "--device", device)
         worst = json.loads(_tasklab(*attacking(str(file)), "--device", device, "--json"))
-        kept.write_text(json.dumps({"card": System.load(file).card, "worst": worst}))
-    return dict(json.loads(kept.read_text()))
+        kept.write_text(json.dumps({"card": System.load(file).card, "worst": worst}), encoding="utf-8")
+    return dict(json.loads(kept.read_text(encoding="utf-8")))
 
 
 def _tasklab(*words: str) -> str:
     command = [sys.executable, "-m", "tasklab", *words]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
 
 
 def rows(found: dict[str, Any]) -> list[dict[str, str]]:
@@ -143,8 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
     cells = [cell(arch, task, given.folder, given.device) for arch, task in SYSTEMS]
-    (given.page / "cifar10.json").write_text(json.dumps(cells, indent=1, ensure_ascii=False) + "\n")
-    (given.page / "cifar10.md").write_text(page(cells))
+    (given.page / "cifar10.json").write_text(json.dumps(cells, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (given.page / "cifar10.md").write_text(page(cells), encoding="utf-8")
 
 
 if __name__ == "__main__":

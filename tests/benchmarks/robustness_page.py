@@ -48,8 +48,8 @@ def write(results: Results, about: dict[str, Any], folder: Path) -> None:
         "comparison": sorted(results.comparison, key=_place),
         "reports": sorted(results.reports, key=_place),
     }
-    (folder / "robustness.json").write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
-    (folder / "robustness.md").write_text(page(results, about))
+    (folder / "robustness.json").write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "robustness.md").write_text(page(results, about), encoding="utf-8")
 
 
 def page(results: Results, about: dict[str, Any]) -> str:

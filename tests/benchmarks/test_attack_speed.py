@@ -80,7 +80,7 @@ def test_the_command_writes_json(tmp_path: Path, target: Subject, monkeypatch: p
     file = tmp_path / "speed.json"
     attack_speed.main(["--networks", "small_cnn", "--steps", "2", "--long-steps", "0", "--repeats", "1", "--threads",
                        str(threads), "--json", str(file)])
-    written = json.loads(file.read_text())
+    written = json.loads(file.read_text(encoding="utf-8"))
     assert {"torch", "torchattacks", "foolbox", "ART", "tasklab", "cpu", "load"} <= set(written["machine"])
     assert len(written["tables"]) == 1
     assert "torchattacks" in capsys.readouterr().out

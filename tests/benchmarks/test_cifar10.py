@@ -14,11 +14,11 @@ from tests.benchmarks.cifar10 import SYSTEMS, attacking, name, page, training
 
 @pytest.fixture(scope="module")
 def cells() -> list[dict[str, Any]]:
-    return list(json.loads((zoo.folder() / "cifar10.json").read_text()))
+    return list(json.loads((zoo.folder() / "cifar10.json").read_text(encoding="utf-8")))
 
 
 def test_the_page_is_written_from_the_values(cells: list[dict[str, Any]]) -> None:
-    assert (zoo.folder() / "cifar10.md").read_text() == page(cells)
+    assert (zoo.folder() / "cifar10.md").read_text(encoding="utf-8") == page(cells)
 
 
 def test_each_system_was_made_as_the_page_says(cells: list[dict[str, Any]]) -> None:

@@ -162,5 +162,5 @@ def test_the_command_writes_both_files(n: str, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(worst_case, "run", lambda systems, **given: given["tell"](nothing))
     worst_case.main(["--page", str(tmp_path), "--n", n, "--compare", n, "--report", n, "--systems",
                      "mnist-tra", "--threads", str(torch.get_num_threads())])
-    assert json.loads((tmp_path / "robustness.json").read_text())["worst"] == []
-    assert (tmp_path / "robustness.md").read_text().startswith("# How robust")
+    assert json.loads((tmp_path / "robustness.json").read_text(encoding="utf-8"))["worst"] == []
+    assert (tmp_path / "robustness.md").read_text(encoding="utf-8").startswith("# How robust")

@@ -54,9 +54,9 @@ def kept(file: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         made = json.dumps(make())
-        file.with_suffix(".part").write_text(made)
+        file.with_suffix(".part").write_text(made, encoding="utf-8")
         file.with_suffix(".part").replace(file)
-    return dict(json.loads(file.read_text()))
+    return dict(json.loads(file.read_text(encoding="utf-8")))
 
 
 def circumstances(threads: int) -> dict[str, Any]:

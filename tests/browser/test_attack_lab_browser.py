@@ -248,7 +248,7 @@ def test_many_stops_come_without_a_run_of_the_page_and_are_in_its_table(visit: A
     with tab.page.expect_download() as download:
         tab.page.get_by_role("button", name="attack (CSV)").click()
     download.value.save_as(tmp_path / "attack.csv")
-    rows = list(csv.DictReader((tmp_path / "attack.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "attack.csv").open(encoding="utf-8")))
     assert len({row["eps"] for row in rows}) == tab.page.evaluate(STOPS) + 1 > 9
 
 

@@ -30,7 +30,7 @@ SETTINGS: list[dict[str, Any]] = [
 def page() -> Iterator[Any]:
     with browsing() as browser:
         page = browser.new_page()
-        page.add_script_tag(content=f"{script()}{(WEB / 'codec_math.js').read_text()}\nwindow.lab = "
+        page.add_script_tag(content=f"{script()}{(WEB / 'codec_math.js').read_text(encoding='utf-8')}\nwindow.lab = "
                                     "{ decode, lossAndGradient, margin, number, exact };")
         yield page
         page.close()

@@ -98,7 +98,7 @@ def test_examples_are_a_keyboard_s_way_round_the_pad(tab: Visit) -> None:
 
 def test_uploads_good_and_bad(tab: Visit, tmp_path: Path) -> None:
     bad, good = tmp_path / "text.png", tmp_path / "two.png"
-    bad.write_text("hello, I am no picture")
+    bad.write_text("hello, I am no picture", encoding="utf-8")
     Image.fromarray(255 - draw_strokes(digit_strokes(2))).save(good)
     tab.page.get_by_text("upload", exact=True).click()
     said(tab, "Choose a file, or draw")

@@ -129,7 +129,7 @@ def test_trained_attacked_taken_away_and_brought_back(visit: Any, tmp_path: Path
 
 
 def test_nonsense_that_is_brought_is_one_sentence(visit: Any, tmp_path: Path) -> None:
-    (tmp_path / "up.safetensors").write_text("this is no system")
+    (tmp_path / "up.safetensors").write_text("this is no system", encoding="utf-8")
     tab = visit("train")
     tab.page.get_by_text("Bring a system").click()
     bring(tab, tmp_path / "up.safetensors")

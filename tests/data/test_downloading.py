@@ -236,7 +236,7 @@ def test_two_processes_at_once(server, mnist, tmp_path):
     given = {"mirrors": [server.url], "resources": datasets.MNIST.resources, "rows": rows, "root": str(tmp_path)}
     command = [sys.executable, "-c", script]
     pipe = subprocess.PIPE
-    running = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(2)]
+    running = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, encoding="utf-8") for _ in range(2)]
     for process in running:
         process.stdin.write(json.dumps(given))
         process.stdin.close()
@@ -283,7 +283,7 @@ def test_what_a_killed_process_left_is_swept_up_after_a_day(server, mnist, tmp_p
 
 
 def test_a_folder_that_cannot_be_written_and_a_full_disk(server, mnist, tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(DownloadError, match="could not be written to"):
         list(download("mnist", tmp_path / "file"))
     usage = type("usage", (), {"free": 1000})

@@ -104,5 +104,5 @@ def test_import_is_light():
         "import sys, tasklab.data; "
         "print([m for m in ('torchvision', 'sklearn', 'PIL', 'pandas', 'plotly') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.strip() == "[]"

@@ -181,6 +181,11 @@ def test_a_perplexity_too_large_for_so_few_points_is_refused() -> None:
         embed(points, TSNE(perplexity=10))
 
 
+def test_one_coordinate_is_too_few_for_tsne() -> None:
+    with pytest.raises(ValueError, match=r"at least 2 coordinates for t-SNE, got 1; try PCA\(\)"):
+        embed(np.arange(12.0)[:, None], TSNE(perplexity=2))
+
+
 @pytest.mark.parametrize("wrong", [
     {"perplexity": 0}, {"perplexity": float("nan")}, {"perplexity": True}, {"early": -1}, {"iterations": 0},
     {"every": 0}, {"seed": -1}, {"seed": 2**32}, {"exaggeration": 0.5}, {"iterations": 2.5},

@@ -147,6 +147,13 @@ def test_images_that_are_misread_are_left_out_and_progress_is_told() -> None:
     assert [event.index for event in told] == [0, 1, 2]
 
 
+def test_no_images_are_a_test_that_was_not_run() -> None:
+    system, images = zoo.load("digits-tra"), data.load("digits", "test").subset(0)
+    test = check_attack(system, images, PGD(eps=EPS), inner=20)
+    assert test.verdict == "not run" and (test.found.n, test.left_out) == (0, 0)
+    json.dumps(test.to_dict(), allow_nan=False)
+
+
 def made_up(count: int, lucky: int) -> AttackTest:
     return AttackTest(settings=PGD(eps=EPS), found=Share(count, 20), random=Share(lucky, 20),
                       zero_gradient=Share(0, 20), draws=200, left_out=0)

@@ -87,10 +87,10 @@ def test_it_survives_json_and_a_folder_of_studies(tmp_path: Path) -> None:
     assert json.loads(json.dumps(study(), allow_nan=False)) == study()
     keep_studies({"b": {"x": 1}}, tmp_path)
     keep_studies({"a": study()}, tmp_path)
-    kept = json.loads((tmp_path / "reports.json").read_text())
+    kept = json.loads((tmp_path / "reports.json").read_text(encoding="utf-8"))
     assert kept == {"a": study(), "b": {"x": 1}}
-    assert len((tmp_path / "reports.json").read_text().splitlines()) == 4, "a line for each"
-    (tmp_path / "reports.json").write_text("{")
+    assert len((tmp_path / "reports.json").read_text(encoding="utf-8").splitlines()) == 4, "a line for each"
+    (tmp_path / "reports.json").write_text("{", encoding="utf-8")
     file = tmp_path / "a.safetensors"
     file.write_bytes(b"anything")
     assert kept_study("a", file=file) is None, "a damaged file is as if there were none"
@@ -112,7 +112,7 @@ def test_kept_rows_belong_to_their_system_and_settings(tmp_path: Path) -> None:
         row.outcomes, row.zero_gradient, row.unmoved, row.objective, row.backwards)
     assert KeptRows(tmp_path, system, few).read(question("train", 0.2), clean) is None
     assert KeptRows(tmp_path, zoo.load("digits-int"), few).read(question("train", 0.1), clean) is None
-    (tmp_path / "rows.jsonl").write_text("half a li")
+    (tmp_path / "rows.jsonl").write_text("half a li", encoding="utf-8")
     assert KeptRows(tmp_path, system, few).read(question("train", 0.1), clean) is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 
@@ -82,6 +83,23 @@ def test_csv_and_json_come_back_as_they_went() -> None:
     assert records[0]["R"] is None
     assert records[0]["objective"] is None
     assert records[1]["flags"] == "masked, unmoved"
+
+
+def test_csv_holds_no_formulas_and_leaves_numbers_alone() -> None:
+    words = ["=1+1", "+A1", "-A1", "@SUM(A1)", "\t=1", "\r=1", "＝1", "-0.5", "+3e-2", "digits-rbc", None]
+    odd = pd.DataFrame({"=name": words, "change": [-0.5] * len(words), "n": -2}, index=words)
+    back = list(csv.reader(io.StringIO(to_csv(odd, index=True), newline="")))
+    assert back[0] == ["index", "'=name", "change", "n"]
+    assert [line[1] for line in back[1:]] == [*(f"'{word}" for word in words[:5]), "'\n=1", "'＝1", *words[7:10], ""]
+    assert [line[0] for line in back[1:]] == [line[1] for line in back[1:]], "the index, too"
+    assert {(line[2], line[3]) for line in back[1:]} == {("-0.5", "-2")}
+    assert odd.index[0] == "=1+1" and odd.iloc[0, 0] == "=1+1", "the table itself is left alone"
+
+
+def test_json_is_strict() -> None:
+    odd = pd.DataFrame({"a": [float("inf"), float("nan"), 1e-20], "b": ["ε", None, "=1"]})
+    records = json.loads(to_json(odd), parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+    assert records == [{"a": None, "b": "ε"}, {"a": None, "b": None}, {"a": 1e-20, "b": "=1"}]
 
 
 def test_no_rows_are_an_empty_table() -> None:

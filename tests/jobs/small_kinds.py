@@ -33,13 +33,13 @@ def check(settings: dict[str, Any]) -> dict[str, Any]:
 def run(settings: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
     """Count, keeping every second number: a resumed count repeats what it has not kept."""
     kept = folder / "kept"
-    begin = int(kept.read_text()) if kept.exists() else 0
+    begin = int(kept.read_text(encoding="utf-8")) if kept.exists() else 0
     for number in range(begin + 1, settings["to"] + 1):
         if number == settings["fail_at"]:
             raise FAILURES[settings["how"]]
         time.sleep(settings["seconds"])
         if number % 2 == 0:
-            kept.write_text(str(number))
+            kept.write_text(str(number), encoding="utf-8")
         yield {"event": "number", "step": number, "progress": number / settings["to"], "message": f"counted {number}",
                "odd": float("nan")}
 
@@ -54,7 +54,7 @@ def process(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     paths = os.pathsep.join([str(Path(__file__).parent), str(ROOT)])
     started = subprocess.Popen(
         [sys.executable, "-c", code, str(folder), *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": paths},
+        stderr=subprocess.PIPE, encoding="utf-8", env=os.environ | {"PYTHONPATH": paths},
     )
     try:
         yield started

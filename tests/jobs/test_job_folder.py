@@ -47,7 +47,7 @@ def test_a_folder_holds_one_job(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 9, "kind": "count", "settings": {}}'])
 def test_a_folder_without_a_job_says_so(content: str, tmp_path: Path) -> None:
-    (tmp_path / "job.json").write_text(content)
+    (tmp_path / "job.json").write_text(content, encoding="utf-8")
     with pytest.raises(JobError, match="expected a job in"):
         Job(tmp_path)
     with pytest.raises(JobError, match="expected a job in"):
@@ -150,11 +150,11 @@ def test_looking_does_not_take_the_lock(tmp_path: Path) -> None:
 def test_half_a_line_and_foreign_lines_are_left_out(tmp_path: Path) -> None:
     job = count(tmp_path)
     list(run(job))
-    with (tmp_path / "events.jsonl").open("a") as file:
+    with (tmp_path / "events.jsonl").open("a", encoding="utf-8") as file:
         file.write('not json\n7\n{"event": "number", "st')
     assert numbers(job.events()) == [1, 2, 3, 4, 5]
     job.resume()
-    (tmp_path / "kept").write_text("3")
+    (tmp_path / "kept").write_text("3", encoding="utf-8")
     assert numbers(list(run(job))) == [4, 5]
     assert [event["event"] for event in job.events()].count("begin") == 2
     assert numbers(job.events()) == [1, 2, 3, 4, 5]
@@ -163,7 +163,7 @@ def test_half_a_line_and_foreign_lines_are_left_out(tmp_path: Path) -> None:
 def test_an_outcome_that_does_not_read_is_none(tmp_path: Path) -> None:
     job = count(tmp_path)
     list(run(job))
-    (tmp_path / "outcome.json").write_text(json.dumps({"state": "done"}))
+    (tmp_path / "outcome.json").write_text(json.dumps({"state": "done"}), encoding="utf-8")
     assert job.state == "interrupted"
 
 

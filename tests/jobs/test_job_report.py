@@ -27,7 +27,7 @@ def test_a_report_is_written_and_tells_of_its_file(tmp_path: Path) -> None:
     shown = [event["progress"] for event in events if event.get("progress") is not None]
     assert shown == sorted(shown) and shown[-1] == 1.0
     assert all(len(json.dumps(event)) < 1000 for event in events), "the study itself is no event"
-    study = json.loads((tmp_path / "a" / "report.json").read_text())
+    study = json.loads((tmp_path / "a" / "report.json").read_text(encoding="utf-8"))
     assert study["file"] == digest(zoo.path("digits-rbc")) and study["n"] == 12 and study["seed"] == 3
     assert study["eps"] == [0.1, 0.2] and study["sources"] == ["digits-tra"]
     own, margin = (study["tests"][aim] for aim in ("train", "margin"))
@@ -46,13 +46,13 @@ def test_it_goes_on_after_an_interruption(tmp_path: Path) -> None:
     broken.resume()
     list(run(broken))
     assert lines(tmp_path / "broken")[: len(kept)] == kept, "what was there was not made again"
-    one, other = (json.loads((job.folder / "report.json").read_text()) for job in (whole, broken))
+    one, other = (json.loads((job.folder / "report.json").read_text(encoding="utf-8")) for job in (whole, broken))
     assert one | {"seconds": 0} == other | {"seconds": 0}
 
 
 def lines(folder: Path) -> list[str]:
     file = folder / "rows.jsonl"
-    return file.read_text().splitlines() if file.exists() else []
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
 
 @pytest.mark.parametrize(

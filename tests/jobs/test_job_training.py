@@ -109,9 +109,9 @@ def test_an_epoch_that_was_kept_but_not_logged_is_logged(whole: Job, tmp_path: P
     for event in run(job):
         if event["event"] == "epoch" and event["epoch"] == 2:
             break
-    lines = (job.folder / "events.jsonl").read_text().splitlines(keepends=True)
+    lines = (job.folder / "events.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     (job.folder / "events.jsonl").write_text("".join(line for line in lines if '"event": "epoch"' not in line[:20]
-                                                     or json.loads(line)["epoch"] != 2))
+                                                     or json.loads(line)["epoch"] != 2), encoding="utf-8")
     list(run(job))
     assert [event["epoch"] for event in job.events() if event["event"] == "epoch"] == [1, 2, 3, 4]
 

@@ -57,7 +57,7 @@ def test_it_records_what_a_job_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(recording, "settings_of", lambda name: small | {"name": name})
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert main([str(tmp_path / "jobs"), "digits-a", "--to", str(tmp_path)]) == 0
-    first = json.loads((tmp_path / "curves.json").read_text())
+    first = json.loads((tmp_path / "curves.json").read_text(encoding="utf-8"))
     entry = recorded(where=tmp_path)["digits-a"]
     logged = [event for event in Job(tmp_path / "jobs" / "digits-a").events() if event["event"] == "epoch"]
     accuracies = [event["accuracy"] for event in logged]
@@ -66,7 +66,7 @@ def test_it_records_what_a_job_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     list(run(other))
     assert set(gather(tmp_path / "jobs")) == {"digits-a", "digits-b"}
     assert main([str(tmp_path / "jobs"), "digits-a", "--to", str(tmp_path)]) == 0, "what is done is taken up"
-    assert json.loads((tmp_path / "curves.json").read_text())["digits-a"] == first["digits-a"]
+    assert json.loads((tmp_path / "curves.json").read_text(encoding="utf-8"))["digits-a"] == first["digits-a"]
 
 
 def test_nothing_recorded_is_nothing(tmp_path: Path) -> None:

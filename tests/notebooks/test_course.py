@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -40,7 +41,7 @@ def test_pages_and_notebooks_are_one_list() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_form(name: str) -> None:
-    text = (notebooks.folder() / f"{name}.py").read_text()
+    text = (notebooks.folder() / f"{name}.py").read_text(encoding="utf-8")
     copy = notebooks.read(name)
     code = [cell for cell in copy.cells if cell.cell_type == "code"]
     lines = [sum(bool(line.strip()) for line in cell.source.splitlines()) for cell in code]
@@ -97,9 +98,26 @@ def test_built_files_run_in_a_kernel_and_show_figures(tmp_path: Path) -> None:
     assert "application/vnd.plotly.v1+json" in shown, "JupyterLab and VS Code draw this; Colab brings its own renderer"
 
 
+@pytest.mark.parametrize("spoiled", ["no such kernel", "a kernel whose Python is gone", "a kernel that dies"])
+def test_a_missing_kernel_is_one_sentence(
+    spoiled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = {"a kernel whose Python is gone": [str(tmp_path / "python")], "a kernel that dies": ["false"]}
+    if spoiled in command:
+        place = tmp_path / "kernels" / "gone"
+        place.mkdir(parents=True)
+        spec = {"argv": [*command[spoiled], "{connection_file}"], "display_name": "gone", "language": "python"}
+        (place / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    monkeypatch.setattr(notebooks, "KERNEL", "gone")
+    with pytest.raises(RuntimeError, match="00_tour: expected the Jupyter kernel 'gone' to start"):
+        list(notebooks.write(tmp_path / "made", only=["00"], parameters=QUICK, execute=True))
+    assert not list((tmp_path / "made").iterdir())
+
+
 def test_an_unknown_notebook_is_one_sentence_and_no_folder(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tasklab", "notebooks", "build", "99", "--student", "--to", str(tmp_path / "made")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 1
     assert "expected a notebook among 00_tour" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "made").exists()
@@ -110,5 +128,5 @@ def test_the_spelling() -> None:
     places = ["notebooks", "README.md", "app", "tasklab", "pretrained/README.md"]
     skip, known = "*.json,*.safetensors,*.png,__pycache__", "fpr,nd,te,worstcase"
     command = [tool, *places, "--skip", skip, "--ignore-words-list", known]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout

@@ -119,7 +119,8 @@ def test_a_run_that_is_killed_ends_the_same(tmp_path: Path) -> None:
                 time.sleep(300)
     """)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment, text=True)
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment,
+                               encoding="utf-8")
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "now\n"
@@ -295,14 +296,14 @@ def test_a_checkpoint_of_something_else_is_refused(kind: str, tmp_path: Path) ->
 def test_a_half_written_event_is_left_out(tmp_path: Path) -> None:
     whole, expected = go("adamw", None)
     go("adamw", tmp_path, PER_EPOCH + 2)
-    with (tmp_path / "events.jsonl").open("a") as file:
+    with (tmp_path / "events.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"epoch": 2, "acc')
     assert len(Run(tmp_path).events()) == 1
     again, rest = go("adamw", tmp_path)
     assert rest == expected[PER_EPOCH + 2 :]
     assert equal_weights(again, whole)
     assert [event["epoch"] for event in Run(tmp_path).events()] == [1, 2]
-    assert all(json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines())
+    assert all(json.loads(line) for line in (tmp_path / "events.jsonl").read_text(encoding="utf-8").splitlines())
 
 
 def test_no_files_are_left_over(tmp_path: Path) -> None:
