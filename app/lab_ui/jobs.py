@@ -141,6 +141,9 @@ def watch(draw: Callable[[], None], kind: str | None = None, *, key: str = "jobs
     The whole page is drawn once more a while later: on a server that is pressed hard, pages were seen that went without
     what a job had made, although it was there.
 
+    It stands in a container of its own: a look that directly follows a run of the page has streamlit throw away what
+    of the fragment was not sent yet, and whatever stands below it would move into its place.
+
     ``draw`` must not call `watch` or `show`: fragments that poll are not nested.
     """
     pace = _pace(kind)
@@ -151,7 +154,8 @@ def watch(draw: Callable[[], None], kind: str | None = None, *, key: str = "jobs
             st.rerun()
         draw()
 
-    part()
+    with st.container():
+        part()
 
 
 def show(kind: str | None = None) -> None:

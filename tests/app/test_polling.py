@@ -1,0 +1,59 @@
+"""Pages that are looked at again by themselves: whatever meets whatever, the page stays whole and where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from visitors import TOKENS, own_jobs, visit
+
+from lab_ui import jobs, mapping, own, owner, reports
+from tasklab import zoo
+from tasklab.jobs.training import Training
+from tests.app.front_end import LOOK, PAGE, follow
+
+
+@pytest.fixture(autouse=True)
+def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "no data"))
+    monkeypatch.setattr(owner, "_token", lambda: TOKENS["ann"])
+    with own_jobs(monkeypatch, tmp_path / "jobs", fresh=True):
+        jobs.scheduler().at_once = 0  # jobs are queued, and do not begin
+        yield
+        st.cache_resource.clear()
+
+
+def train() -> AppTest:
+    own.bring(zoo.path("digits-tra").read_bytes(), "mine.safetensors")  # it stands below the jobs
+    begun = jobs.start("train", Training().to_dict() | {"name": "digits-mine-too"})
+    return visit("train", train_right=begun)
+
+
+def report() -> AppTest:
+    jobs.start("report", reports.settings_of("digits", "digits-tra", 50, 1))
+    at = visit("robust")
+    at.session_state["robust_revealed"] = True
+    return at
+
+
+def regions() -> AppTest:
+    return visit("regions")
+
+
+def feature_map() -> AppTest:
+    return visit("feature_map")
+
+
+@pytest.mark.parametrize("page", [train, report, regions, feature_map])
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_page_that_is_polled_stays_whole_and_where_it_is(
+    page: Callable[[], AppTest], busy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapping.Forming, "run", lambda forming, points: None)  # no map comes to its end
+    tab = follow(monkeypatch, page(), PAGE, LOOK, PAGE, LOOK, busy=busy)
+    assert tab.polling
+    assert tab.places[-1] == tab.places[0], "a run of the page after a look draws elsewhere"
+    assert tab.shape() == tab.first, "a look right after a run of the page leaves other parts than the run did"
