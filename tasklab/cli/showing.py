@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,7 @@ def _list(args: argparse.Namespace) -> int:
     from tasklab import zoo
 
     if args.catalogue:
-        from tasklab.evaluation.cards import catalogue_markdown
-
-        print(catalogue_markdown([zoo.card(name, where=args.zoo) for name in zoo.names(where=args.zoo)]))
-        return 0
+        return _catalogue(args.zoo)
     from tasklab.attacks import OBJECTIVES
     from tasklab.data import DATASETS
     from tasklab.models import ARCHITECTURES
@@ -58,3 +56,20 @@ def _list(args: argparse.Namespace) -> int:
         for kind, names in found.items():
             print(f"{kind}: {', '.join(names) or 'none'}")
     return 0
+
+
+def _catalogue(where: Path | None) -> int:
+    """Print the page of all systems that can be read; the others are said on standard error."""
+    from tasklab import zoo
+    from tasklab.evaluation.cards import catalogue_markdown
+
+    cards, left_out = [], []
+    for name in zoo.names(where=where):
+        try:
+            cards.append({"name": name} | zoo.card(name, where=where))
+        except (ValueError, OSError) as error:
+            left_out.append(str(error))
+    print(catalogue_markdown(cards))
+    for sentence in left_out:
+        print(f"tasklab: left out {sentence}", file=sys.stderr)
+    return 1 if left_out else 0

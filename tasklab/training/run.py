@@ -1,4 +1,7 @@
-"""A run's folder: settings.json, events.jsonl, last.safetensors (to resume) and best.safetensors (the system)."""
+"""A run's folder: settings.json, events.jsonl, last.safetensors (to resume) and best.safetensors (the system).
+
+Both files of weights carry a digest over all that is in them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasklab.checkpoint import read_tensors, write_tensors
+from tasklab.checkpoint import CheckpointError, read_tensors, write_tensors
+from tasklab.header import read_json
+from tasklab.text import one_line
+
+
+STATE_DEPTH = 8
+"""How deep the state of a run may be nested."""
 
 
 class RunError(ValueError):
@@ -39,7 +48,8 @@ class Run:
             The state to resume from, or None for a fresh start.
 
         Raises:
-            RunError: the folder holds a run with other settings, or a checkpoint that does not read.
+            RunError: the folder holds a run with other settings, or a checkpoint that does not read or was altered;
+                nothing in the folder has been touched.
         """
         wanted = json.loads(json.dumps(settings))
         if self.settings_file.exists():
@@ -50,7 +60,7 @@ class Run:
             if there != wanted:
                 differ = sorted(k for k in there.keys() | wanted.keys() if there.get(k) != wanted.get(k))
                 raise RunError(
-                    f"expected the settings of the run in {self.folder}, got another {', '.join(differ)}; "
+                    f"expected the settings of the run in {self.folder}, got another {one_line(', '.join(differ), 200)}; "
                     "try a new folder"
                 )
         else:
@@ -60,10 +70,18 @@ class Run:
             return None
         try:
             tensors, metadata = read_tensors(self.last_file)
-            state = dict(json.loads(metadata["state"]))
+            state = dict(read_json(metadata["state"], depth=STATE_DEPTH))
             self._keep_events(int(state["events"]))
+        except CheckpointError as error:
+            best = ", where best.safetensors keeps the best epoch so far" * self.best_file.exists()
+            raise RunError(
+                f"expected the checkpoint to resume from as it was written in {self.folder}{best}, got another: {error}, "
+                "or try a new folder"
+            ) from None
         except (KeyError, ValueError, TypeError) as error:
-            raise RunError(f"expected a checkpoint to resume from, got {error!r}; try a new folder") from None
+            raise RunError(
+                f"expected a checkpoint to resume from, got {one_line(repr(error), 200)}; try a new folder"
+            ) from None
         return tensors, state
 
     def checkpoint(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
