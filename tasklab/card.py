@@ -50,7 +50,8 @@ def rebuilt(told: Mapping[str, Any]) -> dict[str, Any]:
     >>> rebuilt({"name": "mine", "epoch": -1, "metrics": [{"attack": "clean"}], "note": {"by": "me"}})
     {'name': 'mine', 'note': {'by': 'me'}}
     """
-    card, left_out = {}, []
+    card: dict[str, Any] = {}
+    left_out = []
     for key, value in told.items():
         try:
             if len(card) >= MAX_PARTS:
@@ -119,7 +120,7 @@ def _amount(value: Any) -> float | int:
 
 
 def _count(value: Any) -> int:
-    if not isinstance(value, int) or not 0 <= _number(value):
+    if not isinstance(value, int) or _number(value) < 0:
         raise _Unfit
     return value
 

@@ -32,8 +32,7 @@ STORED = {torch.float16: "float16", torch.float32: "float32"}
 def save(system: System, path: str | Path, *, dtype: Literal["float32", "float16"] = "float32") -> None:
     """Write a system whole or not at all.
 
-    The card is written as it is, but that numbers that JSON does not have become null; see `tasklab.card` for what of it
-    passes when it is read.
+    Numbers of the card that JSON does not have become null; see `tasklab.card` for what passes when it is read.
 
     Args:
         system: one whose network is a tasklab `Network`.
@@ -64,7 +63,8 @@ def save(system: System, path: str | Path, *, dtype: Literal["float32", "float16
     }
     text = json.dumps(card, sort_keys=True)
     if len(text) > SYSTEM.header // 2:
-        raise ValueError(f"expected a card of up to {SYSTEM.header // 2:,} characters, got {len(text):,}; try less in it")
+        most = f"{SYSTEM.header // 2:,}"
+        raise ValueError(f"expected a card of up to {most} characters, got {len(text):,}; try less in it")
     try:
         read_json(text, depth=MAX_DEPTH)
     except ValueError as error:
@@ -84,7 +84,7 @@ def load(path: str | Path) -> System:
 
     Raises:
         FileNotFoundError: no such file.
-        CheckpointError: truncated, foreign, altered, of another version, too large, or weights that do not fit the card.
+        CheckpointError: truncated, foreign, altered, too large, of another version, or weights that do not fit.
     """
     found, weights = _described(Path(path)), _whole(Path(path))
     network = build_network(found.spec, seed=0)

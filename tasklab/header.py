@@ -1,4 +1,4 @@
-"""What a safetensors file says of itself, read within limits: nothing is parsed or allocated before its size is known."""
+"""What a safetensors file says of itself, read within limits: nothing is parsed before its size is known."""
 
 from __future__ import annotations
 
@@ -145,18 +145,15 @@ def _tensor(name: str, entry: Any, room: int) -> tuple[tuple[torch.dtype, tuple[
     """Type and shape of a tensor, and where its numbers end."""
     said = f"tensor {one_line(name, 60)!r}"
     entry = entry if isinstance(entry, dict) else {}
-    dtype, shape, (begin, end) = DTYPES.get(str(entry.get("dtype"))), entry.get("shape"), _ends(entry)
-    if dtype is None or not _counts(shape) or len(shape) > MAX_DIMS:
-        raise ValueError(f"{said} has no known type or no shape")
+    dtype = DTYPES.get(str(entry.get("dtype")))
+    shape, ends = _counts(entry.get("shape")), _counts(entry.get("data_offsets"))
+    if dtype is None or shape is None or len(shape) > MAX_DIMS or ends is None or len(ends) != 2:
+        raise ValueError(f"{said} has no known type, no shape or no place")
+    begin, end = ends
     if not 0 <= begin <= end <= room or math.prod(shape) * dtype.itemsize != end - begin:
         raise ValueError(f"{said} has another size than its shape")
     return (dtype, tuple(shape)), end
 
 
-def _ends(entry: dict[str, Any]) -> tuple[int, int]:
-    ends = entry.get("data_offsets")
-    return (ends[0], ends[1]) if _counts(ends) and len(ends) == 2 else (-1, -1)
-
-
-def _counts(value: Any) -> bool:
-    return isinstance(value, list) and all(type(each) is int and 0 <= each < 2**53 for each in value)
+def _counts(value: Any) -> list[int] | None:
+    return value if isinstance(value, list) and all(type(each) is int and 0 <= each < 2**53 for each in value) else None

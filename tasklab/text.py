@@ -1,4 +1,4 @@
-"""Text from files and from strangers, made fit to be shown: on one line, of bounded length, nothing in it interpreted."""
+"""Text from files and from strangers, made fit to be shown: on one line, not too long, nothing in it interpreted."""
 
 from __future__ import annotations
 

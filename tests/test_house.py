@@ -16,8 +16,8 @@ ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "tasklab").rglob("*.py"))
 FLOORS = {
     "text": 0, "header": 1, "card": 1, "codecs": 1, "models": 1, "data": 1, "losses": 2, "tasks": 3, "system": 4,
-    "checkpoint": 4, "attacks": 5, "zoo": 5, "embedding": 5, "evaluation": 6, "training": 6, "scenario": 6, "figures": 7, "course": 1,
-    "jobs": 8, "notebooks": 8, "cli": 8, "__main__": 9, "__init__": 9,
+    "checkpoint": 4, "attacks": 5, "zoo": 5, "embedding": 5, "evaluation": 6, "training": 6, "scenario": 6,
+    "figures": 7, "course": 1, "jobs": 8, "notebooks": 8, "cli": 8, "__main__": 9, "__init__": 9,
 }
 
 

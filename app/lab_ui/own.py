@@ -6,15 +6,18 @@ in the folder that ``TASKLAB_ZOO`` names.
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab_ui import owner
 from tasklab import zoo
 from tasklab.checkpoint import CheckpointError
+from tasklab.jobs import Job, JobError
+
+if TYPE_CHECKING:
+    from tasklab.system import System
 
 MARK = "my-"
 MAX_UPLOAD = 64
@@ -74,17 +77,16 @@ def bring(content: bytes, filename: str, taken: set[str] = frozenset()) -> str: 
     if place.is_dir() and len(list(place.glob(f"*{zoo.SUFFIX}"))) >= MAX_BROUGHT:
         raise Refused(f"You have brought {MAX_BROUGHT} systems, which is all there is room for. Remove some first.")
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / (Path(filename).name or "file")
+        file = Path(folder) / f"file{zoo.SUFFIX}"  # never under a name that somebody else chose
         file.write_bytes(content)
         try:
-            system = _checked(file)
-        except CheckpointError as error:
-            raise Refused(f"This is not a whole system: {error}.") from None
-    dataset = system.card["data"]["name"]
-    name = free_name(dataset, str(system.card.get("name") or Path(filename).stem), taken)
-    system.card["name"] = name
-    place.mkdir(parents=True, exist_ok=True)
-    system.save(place / f"{name}{zoo.SUFFIX}", dtype=system.card["stored"])
+            system, dataset = _checked(file)
+            name = free_name(dataset, system.card.get("name") or Path(filename).stem, taken)
+            system.card |= {"name": name, "data": system.card.get("data", {}) | {"name": dataset}}
+            place.mkdir(parents=True, exist_ok=True)
+            system.save(place / f"{name}{zoo.SUFFIX}", dtype=system.card["stored"])
+        except (ValueError, RuntimeError) as error:  # also a network that does not take such pictures after all
+            raise Refused(f"This is not a whole system: {str(error).removeprefix(f'{file.name}: ')}.") from None
     return name
 
 
@@ -96,43 +98,38 @@ def remove_brought(name: str) -> None:
 
 
 def _named(folder: Path) -> str | None:
-    found = card_of(folder).get("name")
+    """What the system that a job made is called: as the job was told, whether or not the file can be read."""
+    try:
+        found = Job(folder).settings.get("name")
+    except (JobError, KeyError, TypeError, ValueError):
+        found = card_of(folder).get("name")
     return found if isinstance(found, str) else None
 
 
-def _checked(file: Path) -> Any:
-    """The system in a file, its card cut down to what is known to be well formed."""
+def _checked(file: Path) -> tuple[System, str]:
+    """The system in a file, and the data set whose pictures it reads."""
     import torch
 
     from tasklab.data import DATASETS
-    from tasklab.evaluation.cards import card_markdown
     from tasklab.system import System
 
     system = System.load(file)
     shape, classes = tuple(system.network.spec.in_shape), system.task.num_classes  # type: ignore[union-attr]
-    told = system.card.get("data")
-    named = told.get("name") if isinstance(told, dict) else None
+    named = system.card.get("data", {}).get("name")
     fits = [name for name, info in DATASETS.items() if (info.shape, info.num_classes) == (shape, classes)]
     if not fits or (named is not None and named not in fits):
         raise CheckpointError(f"{file.name}: expected a system for pictures that are known here, "
                               f"got one for {'×'.join(map(str, shape))} pixels in {classes} classes")
     if not bool(torch.isfinite(system.read(torch.full((2, *shape), 0.5))).all()):
         raise CheckpointError(f"{file.name}: expected finite outputs, got others")
-    try:
-        card_markdown(system.card)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
-        system.card = {key: system.card[key] for key in ("name", "stored")  if key in system.card}
-    system.card["data"] = (told if isinstance(told, dict) else {}) | {"name": named or fits[0]}
-    if not isinstance(system.card.get("name"), str):
-        system.card["name"] = os.path.splitext(file.name)[0]
-    return system
+    return system, named or fits[0]
 
 
 def card_of(folder: Path) -> dict[str, Any]:
-    """The card of what a job made; empty before it has made anything."""
+    """The card of what a job made, not to be altered; empty where it has made nothing that reads."""
     if not (folder / RESULT).is_file():
         return {}
     try:
-        return zoo.card(Path(RESULT).stem, where=folder)
+        return zoo.shared_card(folder / RESULT)
     except (ValueError, OSError):
         return {}

@@ -28,7 +28,8 @@ def _show(args: argparse.Namespace) -> int:
     from tasklab.evaluation.cards import card_markdown
 
     path = Path(args.system)
-    card = zoo.card(path.stem, where=path.parent) if path.suffix == zoo.SUFFIX else zoo.card(args.system)
+    card = {"name": path.name.removesuffix(zoo.SUFFIX)}
+    card |= zoo.card(path.stem, where=path.parent) if path.suffix == zoo.SUFFIX else zoo.card(args.system)
     if args.json:
         print_json(card)
     else:

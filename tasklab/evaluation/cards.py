@@ -132,13 +132,13 @@ def _made_of(card: dict[str, Any]) -> list[str]:
     if "network" in card:
         network = card["network"]
         told = {k: network[k] for k in ("arch", "in_shape", "outputs", "width", "stairs") if k in network}
-        contrast = f", contrast {network['contrast']}" if network.get("contrast") else ""
+        contrast = f", contrast {_said(network['contrast'])}" if network.get("contrast") else ""
         lines.append(f"- network: {_listed(told)}{contrast}")
     told = card.get("data", {})
-    counts = [f"{told[part]} {words} images" for part, words in (("train", "training"), ("test", "test")) if part in told]
+    counts = [f"{told[part]} {words}" for part, words in (("train", "training"), ("test", "test")) if part in told]
     if told:
-        said = ", ".join([in_markdown(told.get("name", "of no name")), *counts])
-        lines.append(f"- data: {said.replace(' training images,', ' training,')}")
+        images = ", ".join(counts) + " images" * bool(counts)
+        lines.append("- data: " + ", ".join(filter(None, [in_markdown(told.get("name", "of no name")), images])))
     return lines
 
 
@@ -200,10 +200,16 @@ def _reading(row: dict[str, Any]) -> dict[str, str]:
 def _listed(settings: dict[str, Any]) -> str:
     """Settings one after the other; those that are tables or long have no place here."""
     return ", ".join(
-        f"{in_markdown(key)} {in_markdown(value, 80) if isinstance(value, str) else value}"
+        f"{in_markdown(key)} {_said(value)}"
         for key, value in settings.items()
         if value is not None and not isinstance(value, dict) and len(str(value)) <= 200
     )
+
+
+def _said(value: Any) -> str:
+    """Numbers as they are, all else escaped."""
+    numbers = all(isinstance(each, int | float) for each in (value if isinstance(value, list) else [value]))
+    return str(value) if numbers else in_markdown(value, 80)
 
 
 def catalogue_markdown(cards: list[dict[str, Any]]) -> str:

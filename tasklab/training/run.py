@@ -17,7 +17,6 @@ from tasklab.checkpoint import CheckpointError, read_tensors, write_tensors
 from tasklab.header import read_json
 from tasklab.text import one_line
 
-
 STATE_DEPTH = 8
 """How deep the state of a run may be nested."""
 
@@ -60,8 +59,8 @@ class Run:
             if there != wanted:
                 differ = sorted(k for k in there.keys() | wanted.keys() if there.get(k) != wanted.get(k))
                 raise RunError(
-                    f"expected the settings of the run in {self.folder}, got another {one_line(', '.join(differ), 200)}; "
-                    "try a new folder"
+                    f"expected the settings of the run in {self.folder}, got another "
+                    f"{one_line(', '.join(differ), 200)}; try a new folder"
                 )
         else:
             _write(self.settings_file, json.dumps(wanted, indent=2, sort_keys=True) + "\n")
@@ -73,10 +72,10 @@ class Run:
             state = dict(read_json(metadata["state"], depth=STATE_DEPTH))
             self._keep_events(int(state["events"]))
         except CheckpointError as error:
-            best = ", where best.safetensors keeps the best epoch so far" * self.best_file.exists()
+            best = " (best.safetensors keeps the best epoch so far)" * self.best_file.exists()
             raise RunError(
-                f"expected the checkpoint to resume from as it was written in {self.folder}{best}, got another: {error}, "
-                "or try a new folder"
+                f"expected the checkpoint in {self.folder} as it was written, got another: {error}, or try a new folder"
+                + best
             ) from None
         except (KeyError, ValueError, TypeError) as error:
             raise RunError(
