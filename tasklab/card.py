@@ -60,7 +60,7 @@ def rebuilt(told: Mapping[str, Any]) -> dict[str, Any]:
         except _Unfit:
             left_out.append(one_line(key, 40))
     if left_out:
-        _log.warning("left out of a card, since it is not as expected: %s", ", ".join(left_out[:5]))
+        _log.info("left out of a card, since it is not as expected: %s", ", ".join(left_out[:5]))
     return card
 
 
