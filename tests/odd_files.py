@@ -21,9 +21,9 @@ from tasklab.tasks import make_task
 PICTURE_LINK = "![x](http://example.org/x.png) <img src=x> **b** `c`\x1b[31m"
 
 ODD_VALUES: list[Any] = [
-    None, True, 0, -1, 10**6, 10**18, 10**400, 0.5, -0.0, 1e300, float("nan"), float("inf"), float("-inf"), "", "7", "a\nb",
-    PICTURE_LINK, "\ud800", "x" * 5000, [], {}, [[]], [None], {"": None}, {"eps": ""}, [0] * 3000, {"a": {"b": [1, "c"]}},
-    "float16", "nonsense", {"attack": "clean"}, [{"attack": "clean", "n": 0, "accuracy": 1}],
+    None, True, 0, -1, 10**6, 10**18, 10**400, 0.5, -0.0, 1e300, float("nan"), float("inf"), float("-inf"), "", "7",
+    "a\nb", PICTURE_LINK, "\ud800", "x" * 5000, [], {}, [[]], [None], {"": None}, {"eps": ""}, [0] * 3000,
+    {"a": {"b": [1, "c"]}}, "float16", "nonsense", {"attack": "clean"}, [{"attack": "clean", "n": 0, "accuracy": 1}],
 ]
 """What a value of a card may turn out to be."""
 
@@ -87,9 +87,9 @@ def odd_cards(count: int, seed: int = 0) -> Iterator[str]:
                 if draw.random() < 0.2:
                     del holder[way[-1]]
                 elif draw.random() < 0.1:
-                    holder[PICTURE_LINK] = draw.choice(ODD_VALUES)
+                    holder[PICTURE_LINK] = copy.deepcopy(draw.choice(ODD_VALUES))
                 else:
-                    holder[way[-1]] = draw.choice(ODD_VALUES)
+                    holder[way[-1]] = copy.deepcopy(draw.choice(ODD_VALUES))
             except (KeyError, IndexError, TypeError):  # an earlier change took the way
                 continue
         yield json.dumps(odd, sort_keys=True)

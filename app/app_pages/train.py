@@ -245,6 +245,7 @@ def _remove(name: str) -> None:
     file = own.path(name)
     if file is not None and file.name == own.RESULT:
         jobs.remove(file.parent.name)
+        file.unlink(missing_ok=True)  # of a job that does not read any more
     else:
         own.remove_brought(name)
 

@@ -62,7 +62,8 @@ def test_nor_is_one_of_a_new_system_or_of_a_training() -> None:
 def test_even_absurd_sizes_are_one_sentence(width: int) -> None:
     for arch, shape in (("small_cnn", (1, 8, 8)), ("mlp", (2,))):
         with pytest.raises(ValueError, match="expected"):
-            NetworkSpec(arch=arch, in_shape=shape, outputs=4, mean=(0.1,) * shape[0], std=(0.3,) * shape[0], width=width)
+            NetworkSpec(arch=arch, in_shape=shape, outputs=4, mean=(0.1,) * shape[0], std=(0.3,) * shape[0],
+                        width=width)
 
 
 def test_the_size_of_a_code_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
