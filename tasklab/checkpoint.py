@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -86,7 +87,8 @@ def load(path: str | Path) -> System:
         FileNotFoundError: no such file.
         CheckpointError: truncated, foreign, altered, too large, of another version, or weights that do not fit.
     """
-    found, weights = _described(Path(path)), _whole(Path(path))
+    found = _described(Path(path))
+    weights = _whole(Path(path), found)
     network = build_network(found.spec, seed=0)
     network.load_state_dict({key: t.float() if t.is_floating_point() else t for key, t in weights.items()})
     return System(network.eval().requires_grad_(False), found.task, card=found.card)
@@ -97,29 +99,30 @@ def read_card(path: str | Path, *, whole: bool = True) -> dict[str, Any]:
 
     Args:
         path: a file that `save` wrote.
-        whole: compare the digest, for which all weights are read.
+        whole: look at the weights as well, whether they fit the card and the digest.
 
     Raises:
         FileNotFoundError: no such file.
         CheckpointError: as for `load`.
     """
-    card = _described(Path(path)).card
+    found = _described(Path(path))
     if whole:
-        _whole(Path(path))
-    return card
+        _whole(Path(path), found)
+    return found.card
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Described:
-    """What the header of a system's file says, checked."""
+    """What the header of a system's file says, the card rebuilt."""
 
+    header: Header
     card: dict[str, Any]
     task: Task
     spec: NetworkSpec
 
 
 def _described(path: Path) -> _Described:
-    """Read the header alone: the card rebuilt, the weights' names and shapes those of its network."""
+    """Read and check the header alone."""
     header, name = read_header(path, SYSTEM), one_line(path.name, 80)
     if "tasklab" not in header.metadata:
         raise CheckpointError(f"{name}: expected a tasklab system, got a safetensors file without a tasklab card")
@@ -136,18 +139,18 @@ def _described(path: Path) -> _Described:
         for part in ("task", "network"):
             check_numbers(told[part])
         task, spec = Task.from_dict(told["task"]), NetworkSpec.from_dict(told["network"])
-        with torch.device("meta"):
-            expected = {key: (tensor.dtype, tensor.shape) for key, tensor in Network(spec).state_dict().items()}
     except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError, AttributeError) as error:
         raise CheckpointError(f"{name}: expected a card that tasklab can build, got: {_short(error)}") from None
-    wrong = sorted(key for key in expected.keys() | header.tensors.keys() if not _fits(key, expected, header))
-    if wrong or spec.outputs != task.width:
-        which = ", ".join(one_line(key, 60) for key in wrong[:3]) or "outputs"
-        raise CheckpointError(f"{name}: expected weights that fit the card, got others: {which}; try another copy")
-    stored = next(STORED[dtype] for dtype in STORED if any(dtype == each for each, _ in header.tensors.values()))
+    if spec.outputs != task.width:
+        raise CheckpointError(
+            f"{name}: expected a network with outputs as its task has, {task.width}, got {spec.outputs}; "
+            "try another copy"
+        )
+    half = any(dtype == torch.float16 for dtype, _ in header.tensors.values())
+    stored = STORED[torch.float16 if half else torch.float32]
     built = {"task": _sorted(task.to_dict()), "network": _sorted(spec.to_dict()), "stored": stored, "format": FORMAT}
     others = {key: value for key, value in told.items() if key not in built}
-    return _Described(card=_sorted(rebuilt(others) | built), task=task, spec=spec)
+    return _Described(header=header, card=_sorted(rebuilt(others) | built), task=task, spec=spec)
 
 
 def _sorted(table: dict[str, Any]) -> dict[str, Any]:
@@ -155,16 +158,29 @@ def _sorted(table: dict[str, Any]) -> dict[str, Any]:
     return dict(sorted(table.items()))
 
 
-def _fits(name: str, expected: dict[str, tuple[torch.dtype, torch.Size]], header: Header) -> bool:
+def _fits(
+    name: str, expected: Mapping[str, tuple[torch.dtype, torch.Size]],
+    there: Mapping[str, tuple[torch.dtype, tuple[int, ...]]],
+) -> bool:
     """Whether a tensor is both in the network and in the file, with one shape and a type that stands for the other."""
-    if name not in expected or name not in header.tensors:
+    if name not in expected or name not in there:
         return False
-    (dtype, shape), (there, found) = expected[name], header.tensors[name]
-    return tuple(shape) == found and (there in STORED if dtype.is_floating_point else there == dtype)
+    (dtype, shape), (found, size) = expected[name], there[name]
+    return tuple(shape) == size and (found in STORED if dtype.is_floating_point else found == dtype)
 
 
-def _whole(path: Path) -> dict[str, Tensor]:
-    """The weights of a system's file whose header has been looked at, if its digest is right."""
+def _whole(path: Path, found: _Described) -> dict[str, Tensor]:
+    """The weights of a system's file, if they fit its network, which is seen before they are read, and the digest."""
+    name, there = one_line(path.name, 80), found.header.tensors
+    try:
+        with torch.device("meta"):
+            expected = {key: (tensor.dtype, tensor.shape) for key, tensor in Network(found.spec).state_dict().items()}
+    except (ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{name}: expected a card that tasklab can build, got: {_short(error)}") from None
+    wrong = sorted(key for key in expected.keys() | there.keys() if not _fits(key, expected, there))
+    if wrong:
+        which = ", ".join(one_line(key, 60) for key in wrong[:3])
+        raise CheckpointError(f"{name}: expected weights that fit the card, got others: {which}; try another copy")
     weights, metadata = _tensors(path)
     if metadata.get("digest") != digest(weights, metadata.get("tasklab", "")):
         raise _altered(path)
