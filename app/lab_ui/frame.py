@@ -182,7 +182,7 @@ def badge(
         parts.append(f"gradient exactly 0 in {zero_of[0]} of {zero_of[1]}")
     if verdict:
         parts.append(f"verdict: {verdict}")
-    st.caption(" · ".join(parts), help=help)
+    st.caption(in_markdown(" · ".join(parts)), help=help)
 
 
 def predict(key: str, question: str, options: Sequence[str]) -> bool:

@@ -79,10 +79,14 @@ def own_runs(dataset: str) -> dict[str, RunView]:
     for view in jobs.mine("train"):
         if view.settings.get("data") != dataset:
             continue
+        try:
+            training = Training.from_dict(view.settings)
+        except (ValueError, TypeError):  # of another version, or beyond its limits; the job's box can still remove it
+            continue
         card = own.card_of(view.folder)
         found[view.id] = RunView(
             key=view.id, title=str(view.settings["name"]).removeprefix(f"{dataset}-"),
-            training=Training.from_dict(view.settings), state=view.state,
+            training=training, state=view.state,
             epochs=tuple(event for event in view.events if event["event"] == "epoch"),
             steps=tuple(event for event in view.events if event["event"] == "step"),
             metrics=tuple(card.get("metrics", ())), kept=card.get("epoch"),
