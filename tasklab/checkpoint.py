@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,24 +14,26 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from tasklab import files
+from tasklab.card import MAX_DEPTH, check_numbers, rebuilt, without_nan
+from tasklab.header import STATE, SYSTEM, Header, digest, read_header, read_json
+from tasklab.header import CheckpointError as CheckpointError
 from tasklab.models import Network, NetworkSpec, build_network
 from tasklab.modes import own_modes
 from tasklab.system import System
 from tasklab.tasks import Task
+from tasklab.text import one_line
 
 FORMAT = 1
 """The version of the file's layout."""
 
-MAX_CODE = 2**18
-"""Classes × bits of a task that a file may ask for: its code is built before anything of that size has been read."""
-
-
-class CheckpointError(ValueError):
-    """A file that is not a whole, unaltered system of this version."""
+STORED = {torch.float16: "float16", torch.float32: "float32"}
+"""How weights may be stored, and what a card says of it."""
 
 
 def save(system: System, path: str | Path, *, dtype: Literal["float32", "float16"] = "float32") -> None:
     """Write a system whole or not at all.
+
+    Numbers of the card that JSON does not have become null; see `tasklab.card` for what passes when it is read.
 
     Args:
         system: one whose network is a tasklab `Network`.
@@ -40,7 +43,7 @@ def save(system: System, path: str | Path, *, dtype: Literal["float32", "float16
     Raises:
         TypeError: the network is not a tasklab `Network`, so a file could not say how to build it; or a card with
             other values than JSON's.
-        ValueError: another dtype, or weights that float16 cannot hold.
+        ValueError: another dtype, weights that float16 cannot hold, or a card that no file has room for.
     """
     if not isinstance(system.network, Network):
         raise TypeError(
@@ -50,17 +53,25 @@ def save(system: System, path: str | Path, *, dtype: Literal["float32", "float16
     if dtype not in ("float32", "float16"):
         raise ValueError(f"expected dtype 'float32' or 'float16', got {dtype!r}")
     try:
-        told = json.loads(json.dumps(system.card))  # as it will be read: keys are words, tuples lists
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"expected a card of plain JSON values, got one that is not ({error})") from None
+        told = without_nan(json.loads(json.dumps(system.card)))  # as it will be read: keys are words, tuples lists
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"expected a card of plain JSON values, got one that is not ({one_line(error, 150)})") from None
     card = told | {
         "format": FORMAT,
         "task": system.task.to_dict(),
         "network": system.network.spec.to_dict(),
         "stored": dtype,
     }
+    text = json.dumps(card, sort_keys=True)
+    if len(text) > SYSTEM.header // 2:
+        most = f"{SYSTEM.header // 2:,}"
+        raise ValueError(f"expected a card of up to {most} characters, got {len(text):,}; try less in it")
+    try:
+        read_json(text, depth=MAX_DEPTH)
+    except ValueError as error:
+        raise ValueError(f"expected a card that can be read again, got one that cannot: {error}") from None
     weights = {name: _stored(name, tensor, dtype) for name, tensor in system.network.state_dict().items()}
-    write_tensors(path, weights, {"tasklab": json.dumps(card, sort_keys=True), "digest": _digest(weights, card)})
+    write_tensors(path, weights, {"tasklab": text})
 
 
 @own_modes()
@@ -76,87 +87,163 @@ def load(path: str | Path) -> System:
 
     Raises:
         FileNotFoundError: no such file.
-        CheckpointError: truncated, foreign, altered, of another version, or weights that do not fit the card.
+        CheckpointError: truncated, foreign, altered, too large, of another version, or weights that do not fit.
     """
-    weights, metadata = read_tensors(path)
-    name = Path(path).name
-    if "tasklab" not in metadata:
+    found = _described(Path(path))
+    weights = _whole(Path(path), found)
+    network = build_network(found.spec, seed=0)
+    network.load_state_dict({key: t.float() if t.is_floating_point() else t for key, t in weights.items()})
+    return System(network.eval().requires_grad_(False), found.task, card=found.card)
+
+
+def read_card(path: str | Path, *, whole: bool = True) -> dict[str, Any]:
+    """The card of a system's file, as `load` gives it.
+
+    Args:
+        path: a file that `save` wrote.
+        whole: look at the weights as well, whether they fit the card and the digest.
+
+    Raises:
+        FileNotFoundError: no such file.
+        CheckpointError: as for `load`.
+    """
+    found = _described(Path(path))
+    if whole:
+        _whole(Path(path), found)
+    return found.card
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Described:
+    """What the header of a system's file says, the card rebuilt."""
+
+    header: Header
+    card: dict[str, Any]
+    task: Task
+    spec: NetworkSpec
+
+
+def _described(path: Path) -> _Described:
+    """Read and check the header alone."""
+    header, name = read_header(path, SYSTEM), one_line(path.name, 80)
+    if "tasklab" not in header.metadata:
         raise CheckpointError(f"{name}: expected a tasklab system, got a safetensors file without a tasklab card")
     try:
-        card = json.loads(metadata["tasklab"])
-        version = card["format"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        told = read_json(header.metadata["tasklab"], depth=MAX_DEPTH)
+        version = told["format"]
+    except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{name}: expected a readable card, got {_short(error)}; try another copy") from None
-    if version != FORMAT:
-        raise CheckpointError(f"{name}: expected file format {FORMAT}, got {version!r}; try another tasklab version")
-    if metadata.get("digest") != _digest(weights, card):
-        raise CheckpointError(f"{name}: expected the digest written with the file, got another: it was altered")
+    if type(version) is not int or version != FORMAT:
+        raise CheckpointError(
+            f"{name}: expected file format {FORMAT}, got {one_line(repr(version), 40)}; try another tasklab version"
+        )
     try:
-        task, spec = _task(card["task"]), NetworkSpec.from_dict(card["network"])
-        with torch.device("meta"):
-            expected = {key: tensor.shape for key, tensor in Network(spec).state_dict().items()}
-    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
+        for part in ("task", "network"):
+            check_numbers(told[part])
+        task, spec = Task.from_dict(told["task"]), NetworkSpec.from_dict(told["network"])
+    except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError, AttributeError) as error:
         raise CheckpointError(f"{name}: expected a card that tasklab can build, got: {_short(error)}") from None
-    got = {key: tensor.shape for key, tensor in weights.items()}
-    if expected != got or spec.outputs != task.width:
-        wrong = sorted(key for key in expected.keys() | got.keys() if expected.get(key) != got.get(key))
-        which = ", ".join(wrong[:3]) or "outputs"
+    if spec.outputs != task.width:
+        raise CheckpointError(
+            f"{name}: expected a network with outputs as its task has, {task.width}, got {spec.outputs}; "
+            "try another copy"
+        )
+    half = any(dtype == torch.float16 for dtype, _ in header.tensors.values())
+    stored = STORED[torch.float16 if half else torch.float32]
+    built = {"task": _sorted(task.to_dict()), "network": _sorted(spec.to_dict()), "stored": stored, "format": FORMAT}
+    others = {key: value for key, value in told.items() if key not in built}
+    return _Described(header=header, card=_sorted(rebuilt(others) | built), task=task, spec=spec)
+
+
+def _sorted(table: dict[str, Any]) -> dict[str, Any]:
+    """As it stands in the file."""
+    return dict(sorted(table.items()))
+
+
+def _fits(
+    name: str, expected: Mapping[str, tuple[torch.dtype, torch.Size]],
+    there: Mapping[str, tuple[torch.dtype, tuple[int, ...]]],
+) -> bool:
+    """Whether a tensor is both in the network and in the file, with one shape and a type that stands for the other."""
+    if name not in expected or name not in there:
+        return False
+    (dtype, shape), (found, size) = expected[name], there[name]
+    return tuple(shape) == size and (found in STORED if dtype.is_floating_point else found == dtype)
+
+
+def _whole(path: Path, found: _Described) -> dict[str, Tensor]:
+    """The weights of a system's file, if they fit its network, which is seen before they are read, and the digest."""
+    name, there = one_line(path.name, 80), found.header.tensors
+    try:
+        with torch.device("meta"):
+            expected = {key: (tensor.dtype, tensor.shape) for key, tensor in Network(found.spec).state_dict().items()}
+    except (ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{name}: expected a card that tasklab can build, got: {_short(error)}") from None
+    wrong = sorted(key for key in expected.keys() | there.keys() if not _fits(key, expected, there))
+    if wrong:
+        which = ", ".join(one_line(key, 60) for key in wrong[:3])
         raise CheckpointError(f"{name}: expected weights that fit the card, got others: {which}; try another copy")
-    network = build_network(spec, seed=0)
-    network.load_state_dict({key: t.float() if t.is_floating_point() else t for key, t in weights.items()})
-    return System(network.eval().requires_grad_(False), task, card=card)
+    weights, metadata = _tensors(path)
+    if metadata.get("digest") != digest(weights, metadata.get("tasklab", "")):
+        raise _altered(path)
+    return weights
 
 
 def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file whole or not at all."""
-    content = to_bytes({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, metadata)
+    """Write a safetensors file whole or not at all.
+
+    Args:
+        path: the file; an older one is replaced in one step.
+        tensors: by name.
+        metadata: one text by its name; a digest over it and the tensors is written beside it.
+    """
+    (text,) = metadata.values()
+    sealed = metadata | {"digest": digest(tensors, text)}
+    content = to_bytes({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, sealed)
     files.write_bytes(path, content)
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and the metadata of a safetensors file.
+    """The tensors and the metadata of a file that `write_tensors` wrote.
+
+    Where the metadata are one text alone, an earlier version wrote the file: it had no digest, and none is asked for.
 
     Raises:
         FileNotFoundError: no such file.
-        CheckpointError: not a whole safetensors file.
+        CheckpointError: not a whole safetensors file, or one that was altered.
     """
-    return _open(path, with_tensors=True)
-
-
-def _open(path: str | Path, *, with_tensors: bool) -> tuple[dict[str, Tensor], dict[str, str]]:
     path = Path(path)
-    if path.is_dir():
-        raise CheckpointError(f"{path.name}: expected a checkpoint file, got a folder; try a file in it")
-    if not path.is_file():
-        raise FileNotFoundError(f"expected a checkpoint file at {path}, got nothing there")
+    read_header(path, STATE)
+    tensors, metadata = _tensors(path)
+    if len(metadata) == 1:
+        return tensors, metadata
+    written = metadata.pop("digest", None)
+    if written != digest(tensors, "".join(metadata.values())):
+        raise _altered(path)
+    return tensors, metadata
+
+
+def _altered(path: Path) -> CheckpointError:
+    return CheckpointError(f"{one_line(path.name, 80)}: expected the digest written with the file, got another: "
+                           "it was altered; try another copy")
+
+
+def _tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Everything in a file whose header has been looked at."""
     try:
         with safetensors.safe_open(str(path), framework="pt") as file:
-            keys = list(file.keys()) if with_tensors else []
-            return {key: file.get_tensor(key) for key in keys}, dict(file.metadata() or {})
-    except (safetensors.SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
+            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError, ValueError, RuntimeError, KeyError, MemoryError) as error:
         raise CheckpointError(
-            f"{path.name}: expected a whole safetensors file, got one that does not read ({_short(error)}); "
-            "try another copy"
+            f"{one_line(path.name, 80)}: expected a whole safetensors file, got one that does not read "
+            f"({_short(error)}); try another copy"
         ) from None
-
-
-def read_metadata(path: str | Path) -> dict[str, str]:
-    """The metadata of a safetensors file, without its tensors; raises as `read_tensors` does."""
-    return _open(path, with_tensors=False)[1]
 
 
 def _short(error: BaseException) -> str:
     """An error's first line, its kind too where that says more."""
-    text = (str(error).splitlines() or [""])[0][:200]
+    text = one_line((str(error).splitlines() or [""])[0], 200)
     return f"{type(error).__name__} {text}" if isinstance(error, KeyError) or not text else text
-
-
-def _task(settings: Any) -> Task:
-    if isinstance(settings, dict):
-        classes, bits = settings.get("num_classes"), settings.get("bits") or 1
-        if isinstance(classes, int) and isinstance(bits, int) and classes * bits > MAX_CODE:
-            raise ValueError(f"expected classes × bits up to {MAX_CODE}, got {classes} × {bits}")
-    return Task.from_dict(settings)
 
 
 def _stored(name: str, tensor: Tensor, dtype: str) -> Tensor:
@@ -166,11 +253,3 @@ def _stored(name: str, tensor: Tensor, dtype: str) -> Tensor:
     if not bool(half.isfinite().all()):
         raise ValueError(f"expected weights that float16 can hold, got larger ones in {name}; try dtype='float32'")
     return half
-
-
-def _digest(weights: dict[str, Tensor], card: dict[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(card, sort_keys=True).encode())
-    for name, tensor in sorted(weights.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -7,14 +7,16 @@ is meant.
 from __future__ import annotations
 
 import copy
-import json
+import logging
 import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tasklab.checkpoint import CheckpointError, read_metadata
+from tasklab.checkpoint import CheckpointError, read_card
 from tasklab.system import System
+
+_log = logging.getLogger(__name__)
 
 SUFFIX = ".safetensors"
 
@@ -39,29 +41,43 @@ def names(dataset: str | None = None, *, where: Path | None = None) -> tuple[str
         where: look in this folder alone, instead of in `folders`.
     """
     found = sorted({file.stem for place in _places(where) for file in place.glob(f"*{SUFFIX}")})
-    return tuple(name for name in found if dataset is None or dataset_of(name, where=where) == dataset)
+    return tuple(name for name in found if dataset is None or _is_of(name, dataset, where))
 
 
 def dataset_of(name: str, *, where: Path | None = None) -> str:
-    """The data set of a system, from its card.
+    """The data set of a system, from its card; the weights are not looked at.
 
     Raises:
         ValueError: no such system; the message lists those there are.
-        CheckpointError: a file without a readable card.
+        CheckpointError: a file without a readable card, or one that names no data set.
     """
     file = path(name, where=where)
-    return str(_card(str(file), file.stat().st_mtime_ns)["data"]["name"])
+    found = _read(file, whole=False).get("data", {}).get("name")
+    if found is None:
+        raise CheckpointError(f"{file.name}: expected a card that names its data set, got none; try another copy")
+    return str(found)
 
 
 def card(name: str, *, where: Path | None = None) -> dict[str, Any]:
-    """A system's card alone, without its weights.
+    """A system's card alone; the file is compared with its digest.
+
+    Returns:
+        The card as `tasklab.card` lets it pass: every part but task and network may be missing.
 
     Raises:
         ValueError: no such system; the message lists those there are.
-        CheckpointError: a file without a readable card.
+        CheckpointError: a file that does not hold a whole system.
     """
-    file = path(name, where=where)
-    return copy.deepcopy(_card(str(file), file.stat().st_mtime_ns))
+    return copy.deepcopy(shared_card(path(name, where=where)))
+
+
+def shared_card(file: Path) -> dict[str, Any]:
+    """The card in a file as `card` gives it, read once for as long as the file stays the same; not to be altered.
+
+    Raises:
+        CheckpointError: a file that does not hold a whole system.
+    """
+    return _read(file, whole=True)
 
 
 def load(name: str, *, where: Path | None = None) -> System:
@@ -91,14 +107,25 @@ def _places(where: Path | None) -> tuple[Path, ...]:
     return folders() if where is None else (where,)
 
 
-@lru_cache(maxsize=256)
-def _card(file: str, changed: int) -> dict[str, Any]:
+def _is_of(name: str, dataset: str, where: Path | None) -> bool:
     try:
-        found = json.loads(read_metadata(file)["tasklab"])
-        if not isinstance(found["data"]["name"], str):
-            raise TypeError
-    except (KeyError, TypeError, json.JSONDecodeError):
-        raise CheckpointError(
-            f"{Path(file).name}: expected a card that names its data set, got none; try another copy"
-        ) from None
-    return dict(found)
+        return dataset_of(name, where=where) == dataset
+    except (CheckpointError, OSError) as error:
+        _log.warning("left out: %s", error)
+        return False
+
+
+def _read(file: Path, *, whole: bool) -> dict[str, Any]:
+    found = _card(str(file), file.stat().st_mtime_ns, file.stat().st_size, whole)
+    if isinstance(found, str):
+        raise CheckpointError(found)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _card(file: str, changed: int, size: int, whole: bool) -> dict[str, Any] | str:
+    """A card, or the sentence that says why there is none: a file that does not read is not read again either."""
+    try:
+        return read_card(file, whole=whole)
+    except CheckpointError as error:
+        return str(error)

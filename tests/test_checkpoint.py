@@ -19,6 +19,7 @@ from torch import nn
 import tasklab
 from tasklab import checkpoint
 from tasklab.checkpoint import CheckpointError
+from tasklab.header import digest
 from tasklab.models import NetworkSpec, build_network
 from tasklab.system import System
 from tasklab.tasks import INT, RBC, TRA, DeepBE, Task
@@ -218,11 +219,7 @@ def forge(path: Path, change: Any, weights: dict[str, torch.Tensor] | None = Non
                  "network": system.network.spec.to_dict()}  # type: ignore[union-attr]
     card = change(card) if callable(change) else change
     text = card if isinstance(card, str) else json.dumps(card, sort_keys=True)
-    try:
-        digest = checkpoint._digest(weights, json.loads(text))
-    except (ValueError, RecursionError):
-        digest = ""
-    safetensors.torch.save_file(weights, path, {"tasklab": text, "digest": digest})
+    safetensors.torch.save_file(weights, path, {"tasklab": text, "digest": digest(weights, text)})
 
 
 def changed(part: str, **values: Any) -> Any:
@@ -235,27 +232,28 @@ def without(key: str) -> Any:
 
 FORGED: list[tuple[Any, str]] = [
     (changed("network", width=8), "weights that fit the card"),
-    (changed("network", width=10**6), "weights that fit the card"),
-    (changed("network", width=10**9), "expected"),
-    (changed("network", width=10**18), "expected"),
-    (changed("network", width=10**30), "expected"),
-    (changed("network", outputs=10**12), "expected"),
-    (changed("network", outputs=5), "weights that fit the card"),
+    (changed("network", width=10**6), "up to 50,000,000 weights, got small_cnn with 22,"),
+    (changed("network", width=10**9), "up to 50,000,000 weights"),
+    (changed("network", width=10**18), "numbers up to"),
+    (changed("network", width=10**30), "numbers up to"),
+    (changed("network", outputs=10**12), "up to 50,000,000 weights"),
+    (changed("network", outputs=5), "outputs as its task has, 4, got 5"),
     (changed("network", arch="resnet18", width=32), "weights that fit the card"),
     (changed("network", arch="vgg"), "can build"),
     (changed("network", in_shape=[1, 10**9, 10**9]), "can build"),
     (changed("network", in_shape="wide"), "can build"),
     (changed("network", extra=1), "can build"),
     (changed("network", scale=float("inf")), "can build"),
-    (changed("task", num_classes=10**12), "classes × bits"),
-    (changed("task", num_classes=2, bits=10**10), "classes × bits"),
+    (changed("task", num_classes=10**12), "num_classes up to 32,768"),
+    (changed("task", num_classes=2, bits=10**10), "bits up to 1,024"),
+    (changed("task", num_classes=1000, bits=1000), "classes × bits up to 131,072"),
     (changed("task", num_classes=17), "can build"),
-    (changed("task", bits=5), "outputs"),
+    (changed("task", bits=5), "outputs as its task has, 5, got 4"),
     (changed("task", S="350"), "can build"),
     (changed("task", task="svm"), "can build"),
     (changed("task", __class__="os"), "can build"),
-    (lambda card: card | {"task": {"task": "int", "num_classes": 10**12}}, "classes × bits"),
-    (lambda card: card | {"task": {"task": "int"}}, "outputs"),
+    (lambda card: card | {"task": {"task": "int", "num_classes": 10**12}}, "num_classes up to 32,768"),
+    (lambda card: card | {"task": {"task": "int"}}, "outputs as its task has, 1, got 4"),
     (lambda card: card | {"task": None}, "can build"),
     (lambda card: card | {"network": [1]}, "can build"),
     (lambda card: card | {"format": 2}, "expected file format 1, got 2; try another tasklab version"),

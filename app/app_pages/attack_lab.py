@@ -14,6 +14,7 @@ from tasklab.figures.scene import scene_data, scene_html
 from tasklab.figures.scene_sweep import Sweep
 from tasklab.figures.scene_walk import walk_data, walk_html
 from tasklab.scenario import Scenario
+from tasklab.text import in_markdown
 
 OPENING = {"data": "digits", "image": controls.PICTURE["digits"], "systems": ["tra", "deepbe", "int", "rbc"],
            "attack": "PGD", "steps": 10, "norm": "linf", "criterion": "misclassified", "target": "any other"}
@@ -49,7 +50,7 @@ def page() -> None:
     there = {pair: cell for pair, cell in found.items() if isinstance(cell, Sweep)}
     if not there:
         for sentence in dict.fromkeys(cell for cell in found.values() if isinstance(cell, str)):
-            st.info(sentence)
+            st.info(in_markdown(sentence))
         return
     _scene(lab, scenario, found, fine=fine)
     way = _player(lab, scenario, list(there))
@@ -130,7 +131,7 @@ def _player(lab: Lab, scenario: Scenario, pairs: list[tuple[str, str]]) -> tuple
     try:
         way = answers.way(scenario, name, lab.key(name), aim)
     except ValueError as error:
-        st.info(str(error))
+        st.info(in_markdown(error))
         return None
     words = {"title": title(lab.key(name)), "aim": AIMS[aim], "names": lab.pictures.classes}
     live.player(walk_data(way, **words), key="attack_lab_player")

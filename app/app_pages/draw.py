@@ -19,6 +19,7 @@ from tasklab.figures.describing import with_article
 from tasklab.figures.scene import scene_data, scene_html
 from tasklab.figures.scene_sweep import Sweep
 from tasklab.scenario import Scenario
+from tasklab.text import in_markdown
 
 EXAMPLE = 2
 """A digit on which the aim makes the difference, for the systems of both data sets."""
@@ -148,7 +149,7 @@ def _read(own: Own, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | None:
             x = own_picture.seen(own, data)
         except PictureError as error:
             if own.drawing is None:
-                st.error(f"This file cannot be read: {error}.")
+                st.error(f"This file cannot be read: {in_markdown(error)}.")
             else:
                 st.info("Nothing is drawn yet: draw a digit, or take an example.")
             return None
@@ -180,7 +181,7 @@ def _attacked(lab: Lab, scenario: Scenario, own: Own, label: int, cells: Found, 
     for name in scenario.systems:
         told = {cell for (each, _), cell in cells.items() if each == name and isinstance(cell, str)}
         if told and all(isinstance(cells[name, aim], str) for aim in scenario.aims):
-            st.info(f"{title(keys[name])}: {' '.join(sorted(told))}")
+            st.info(in_markdown(f"{title(keys[name])}: {' '.join(sorted(told))}"))
     sweeps = {place: cell for place, cell in cells.items() if isinstance(cell, Sweep)}
     if not sweeps:
         return

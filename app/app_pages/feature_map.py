@@ -11,6 +11,7 @@ from lab_ui.frame import Lab
 from lab_ui.map_views import View
 from lab_ui.words import title
 from tasklab.embedding import PCA, TSNE
+from tasklab.text import in_markdown
 
 PROJECTIONS = ("t-SNE", "PCA", "Outputs")
 PULSE = 0.8
@@ -49,7 +50,7 @@ def page() -> None:
     except ValueError as error:
         with head:
             frame.headline("Feature map", f"There is no map of {html.escape(called)}.")
-            st.info(str(error))
+            st.info(in_markdown(error))
         return
     view = View(name=name, called=called, kind=kind, points=points, forming=forming, map=forming.map)
     formed = view.map is not None
@@ -62,7 +63,7 @@ def page() -> None:
             map_views.picked(lab, scenario, view)
     with left:
         if forming.trouble:
-            st.info(forming.trouble)
+            st.info(in_markdown(forming.trouble))
         elif not formed:
             st.fragment(_on_its_way, run_every=PULSE)(lab, view)
         else:

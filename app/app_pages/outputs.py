@@ -24,6 +24,7 @@ from tasklab.data.radii import eps_said
 from tasklab.evaluation.outcomes import Outcomes, outcomes
 from tasklab.figures import Reading
 from tasklab.scenario import Scenario
+from tasklab.text import in_markdown
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -137,7 +138,7 @@ def _panel(
         batch = _attack(lab, scenario, name)
     except ValueError as error:
         st.html(cell_heading(called, ""))
-        st.info(str(error))
+        st.info(in_markdown(error))
         return
     codec = batch.task.codec
     bit = bit if isinstance(codec, Binary) and bit is not None and bit < codec.width else None
@@ -212,7 +213,7 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
         found = {key: {aim: _attack(lab, dataclasses.replace(scenario, objectives=(aim,)), lab.systems[key])
                        for aim in aims} for key in keys}
     except ValueError as error:
-        st.info(str(error))
+        st.info(in_markdown(error))
         return
     size = {key: float(found[key]["margin"].task.to_dict()["S"]) for key in keys}
     keys.sort(key=lambda key: size[key])

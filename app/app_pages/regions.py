@@ -15,6 +15,7 @@ from lab_ui.words import SYSTEMS
 from tasklab.evaluation import Regions, regions
 from tasklab.figures import cut, describe_cut, describe_regions, outcome_stack, plane
 from tasklab.tasks import INT
+from tasklab.text import in_markdown
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -52,7 +53,7 @@ def page() -> None:
     runs = _runs([each for each in chosen if planes.trained(each) is None])
     troubles = [f"{SYSTEMS[run.plane.task.name]}: {run.trouble}" for run in runs if run.trouble]
     for sentence in troubles:
-        st.warning(sentence)
+        st.warning(in_markdown(sentence))
     if troubles:
         return
     if runs:

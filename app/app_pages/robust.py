@@ -17,6 +17,7 @@ from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.statistics import Share, mcnemar
 from tasklab.evaluation.studies import curves_of, distances_of, row_of, zeros_of
+from tasklab.text import in_markdown
 
 URL = "query-params"
 AIMS = {"own loss": "train", "margin": "margin"}
@@ -259,7 +260,7 @@ def _measure(lab: Lab, name: str, words: str) -> None:
         try:
             jobs.start("report", reports.settings_of(lab.data, name, int(n), int(seed)))
         except ValueError as error:
-            st.error(str(error))
+            st.error(in_markdown(error))
             return
         st.rerun()
 

@@ -14,6 +14,7 @@ from tasklab.evaluation.cards import figure
 from tasklab.figures import BLUE, GREY, ORANGE
 from tasklab.figures.training import ZERO, describe_sweep, describe_training, sweep_figure, training_figure
 from tasklab.jobs.training import Training
+from tasklab.text import in_html, in_markdown
 
 LESSON = (
     frame.Step("The same pictures, learned twice: as ten scores (TRA) and as four bits with a margin (RBC). Both end "
@@ -88,7 +89,7 @@ def _controls(lab: frame.Lab) -> Training | None:
         try:
             return recipes.controls(lab.data, lab.seed)
         except ValueError as error:
-            st.error(f"{error}.")
+            st.error(f"{in_markdown(error)}.")
             return None
 
 
@@ -103,7 +104,7 @@ def _start_bar(lab: frame.Lab, training: Training) -> None:
                   help="Digits take seconds, MNIST and CIFAR minutes, with all pictures up to hours. The page stays "
                   "usable, and what is trained here can be attacked on every other page.")
     if refused := st.session_state.pop("_train_refused", None):
-        st.warning(refused)
+        st.warning(in_markdown(refused))
 
 
 def _start(training: Training, name: str | None) -> None:
@@ -188,7 +189,8 @@ def _headline(run: RunView | None) -> str:
     last = run.epochs[-1] if run is not None and run.epochs else {}
     if run is None or last.get("robust_accuracy") is None or last.get(ZERO) is None:
         return "Train a system, and watch what two attacks leave of it: one on its loss, one on its decision."
-    said = f"{run.title}: an attack on the training loss leaves <b>{100 * last['own_loss_accuracy']:.0f} %</b>"
+    left = f"leaves <b>{100 * last['own_loss_accuracy']:.0f} %</b>"
+    said = f"{in_html(run.title, 80)}: an attack on the training loss {left}"
     if last[ZERO] > 0.01:
         said += f", and has no gradient at all for <b>{100 * last[ZERO]:.0f} %</b> of those read correctly"
     return f"{said}. Aimed at the decision, the same attack leaves <b>{100 * last['robust_accuracy']:.0f} %</b>."
@@ -209,16 +211,22 @@ def _systems(lab: frame.Lab) -> None:
 
 
 def _system(lab: frame.Lab, name: str) -> None:
-    file, key = shelf.file(name), name.removeprefix(f"{lab.data}-")
+    """One of them; what cannot be read can still be removed."""
+    key = name.removeprefix(f"{lab.data}-")
     with st.container(horizontal=True, vertical_alignment="center"):
-        eps = DATASETS[lab.data].radii.usual
-        st.markdown(f"**{key}** · {_figures(shelf.card(name), eps)}", width="stretch")
-        beside = str(shelf.card(name)["task"]["task"])
-        st.button("Attack it", key=f"attack {name}", type="primary", help="In the attack lab, beside a shipped one",
-                  on_click=frame.leave_for, args=("attack_lab", {"systems": [beside, key]}))
-        st.download_button("Download", file.read_bytes, f"{name}.safetensors", key=f"download {name}",
-                           on_click="ignore", help="One file with its card. Bring it back here later, or put it into "
-                           "the folder that TASKLAB_ZOO names.")
+        try:
+            file, card = shelf.file(name), shelf.card(name)
+        except (ValueError, OSError) as error:
+            st.markdown(f"**{in_markdown(key, 40)}** · cannot be read: {in_markdown(error, 200)}", width="stretch")
+        else:
+            eps = DATASETS[lab.data].radii.usual
+            st.markdown(f"**{in_markdown(key, 40)}** · {_figures(card, eps)}", width="stretch")
+            beside = str(card["task"]["task"])
+            st.button("Attack it", key=f"attack {name}", type="primary", help="In the attack lab, beside a shipped one",
+                      on_click=frame.leave_for, args=("attack_lab", {"systems": [beside, key]}))
+            st.download_button("Download", file.read_bytes, f"{name}.safetensors", key=f"download {name}",
+                               on_click="ignore", help="One file with its card. Bring it back here later, or put it "
+                               "into the folder that TASKLAB_ZOO names.")
         st.button("Remove", key=f"forget {name}", on_click=_remove, args=(name,))
 
 
@@ -235,11 +243,12 @@ def _figures(card: dict[str, Any], eps: float) -> str:
 
 def _remove(name: str) -> None:
     file = own.path(name)
-    if file is not None and file.name == own.RESULT:
-        jobs.remove(file.parent.name)
-        return
     try:
-        own.remove_brought(name)
+        if file is not None and file.name == own.RESULT:
+            jobs.remove(file.parent.name)
+            own.remove_file(file)  # of a job that does not read any more
+        else:
+            own.remove_brought(name)
     except own.Refused as error:
         jobs.refuse(str(error))
 
@@ -303,7 +312,7 @@ def _bring() -> None:
             st.session_state["_brought"] = count + 1
             st.rerun()
         if said := st.session_state.pop("_said", None):
-            (st.success if said.startswith("“") else st.error)(said)
+            (st.success if said.startswith("“") else st.error)(in_markdown(said))
 
 
 def _table(run: RunView) -> Any:

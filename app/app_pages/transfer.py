@@ -20,6 +20,7 @@ from tasklab.evaluation.transferred import OTHERS, Filter
 from tasklab.figures.matrix import WORDS
 from tasklab.figures.scene import how
 from tasklab.scenario import Scenario
+from tasklab.text import in_markdown
 
 MOST = 6
 """Systems in one matrix."""
@@ -142,7 +143,7 @@ def _matrix(scenario: Scenario, objective: str, images: Filter, names: dict[str,
     aim = scenario.attack if scenario.attack in NO_AIM else f"Aimed at {AIMS[objective]}"
     st.html(f'<div class="lab-aim"><h2>{aim}</h2></div>')
     for sentence in answer.troubles:
-        st.info(sentence)
+        st.info(in_markdown(sentence))
     if answer.result is None:
         return
     found[objective] = result = answer.result

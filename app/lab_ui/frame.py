@@ -17,6 +17,7 @@ from streamlit.errors import StreamlitAPIException
 from lab_ui.scenes import BEGINNING, SCENES, Scene
 from lab_ui.style import style
 from tasklab.course import notebooks_of
+from tasklab.text import in_markdown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -112,7 +113,7 @@ def open_page(
         st.stop()
     systems, troubles = shelf.systems(name)
     for sentence in troubles:
-        st.warning(sentence)
+        st.warning(in_markdown(sentence))
     if not systems and "systems" in bar:
         st.info("There is no trained system for these pictures here. Choose another data set on the left, or train one "
                 "of your own.")
@@ -181,7 +182,7 @@ def badge(
         parts.append(f"gradient exactly 0 in {zero_of[0]} of {zero_of[1]}")
     if verdict:
         parts.append(f"verdict: {verdict}")
-    st.caption(" · ".join(parts), help=help)
+    st.caption(in_markdown(" · ".join(parts)), help=help)
 
 
 def predict(key: str, question: str, options: Sequence[str]) -> bool:

@@ -16,6 +16,7 @@ from lab_ui import owner
 from lab_ui.disk import trouble
 from lab_ui.scheduler import Refused, Scheduler
 from tasklab.jobs import Job, JobError
+from tasklab.text import in_markdown
 
 EVERYONE = "everyone"
 """Whose jobs those are that serve all visitors."""
@@ -167,7 +168,7 @@ def boxes(kind: str | None = None, *, finished: bool = False) -> None:
     """One box for each job that is not done."""
     refused = st.session_state.pop("_job_refused", None)
     if refused:
-        st.warning(refused)
+        st.warning(in_markdown(refused))
     for view in reversed(mine(kind)):
         if finished or view.state != "done":
             box(view)
@@ -177,7 +178,7 @@ def box(view: JobView) -> None:
     """One job: what it does, how far it is, and what can be done about it."""
     with st.container(border=True, key=f"job_{view.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{view.title}** · {SIGNS[view.state]} {WORDS[view.state]}", width="stretch")
+            st.markdown(f"**{in_markdown(view.title, 80)}** · {SIGNS[view.state]} {WORDS[view.state]}", width="stretch")
             if view.active:
                 st.button("Stop", key=f"stop {view.id}", on_click=stop, args=(view.id,), help="What it has is kept.")
             else:
@@ -187,10 +188,10 @@ def box(view: JobView) -> None:
                 st.button("Remove", key=f"remove {view.id}", on_click=remove, args=(view.id,),
                           help="The job and all it made.")
         if view.state == "failed":
-            st.error(view.message)
+            st.error(in_markdown(view.message))
         elif view.state != "done":
             left = f" · about {duration(view.seconds_left)} left" if view.seconds_left is not None else ""
-            st.progress(view.progress, text=f"{view.message}{left}")
+            st.progress(view.progress, text=f"{in_markdown(view.message)}{left}")
 
 
 def duration(seconds: float) -> str:

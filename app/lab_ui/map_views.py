@@ -30,6 +30,7 @@ from tasklab.figures.describing import with_article
 from tasklab.figures.style import outcome_of
 from tasklab.scenario import Scenario
 from tasklab.tasks import Task
+from tasklab.text import in_markdown
 
 SHOWN = 18
 """Pictures of a lasso."""
@@ -162,7 +163,7 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
         one = batches.attacked(scenario, view.name, view.called, (scenario.image,), iterates=True)
         rows = tuple(row for row in batches.first(scenario, view.name) if row < len(view.points.labels))
     except ValueError as error:
-        st.info(str(error))
+        st.info(in_markdown(error))
         return view
     aim, classes = aim_words(scenario.attack, scenario.aims[0])[0], lab.pictures.classes
     label, end = int(one.labels[0]), int(one.decoded[1][0])

@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab_ui import owner
 from lab_ui.disk import trouble
@@ -18,6 +18,10 @@ from lab_ui.limits import MAX_BROUGHT, MAX_UPLOAD
 from lab_ui.uploads import shown_name
 from tasklab import zoo
 from tasklab.checkpoint import CheckpointError
+from tasklab.jobs import Job, JobError
+
+if TYPE_CHECKING:
+    from tasklab.system import System
 
 MARK = "my-"
 RESULT = "system.safetensors"
@@ -77,18 +81,19 @@ def _bring(content: bytes, filename: str, taken: set[str]) -> str:
     place = owner.root() / owner.new_visitor() / "systems"
     if place.is_dir() and len(list(place.glob(f"*{zoo.SUFFIX}"))) >= MAX_BROUGHT:
         raise Refused(f"You have brought {MAX_BROUGHT} systems, which is all there is room for. Remove some first.")
+    called = shown_name(filename)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"brought{zoo.SUFFIX}"
+        file = Path(folder) / f"brought{zoo.SUFFIX}"  # never under a name that somebody else chose
         file.write_bytes(content)
         try:
-            system = _checked(file)
-        except CheckpointError as error:
+            system, dataset = _checked(file)
+            name = free_name(dataset, system.card.get("name") or os.path.splitext(called)[0], taken)
+            data = system.card.get("data", {}) | {"name": dataset}
+            system.card |= {"name": name, "data": data, "brought_as": called}
+            place.mkdir(parents=True, exist_ok=True)
+            system.save(place / f"{name}{zoo.SUFFIX}", dtype=system.card["stored"])
+        except (ValueError, RuntimeError) as error:  # also a network that does not take such pictures after all
             raise Refused(f"This is not a whole system: {str(error).removeprefix(f'{file.name}: ')}.") from None
-    dataset, called = system.card["data"]["name"], shown_name(filename)
-    name = free_name(dataset, str(system.card.get("name") or os.path.splitext(called)[0]), taken)
-    system.card |= {"name": name, "brought_as": called}
-    place.mkdir(parents=True, exist_ok=True)
-    system.save(place / f"{name}{zoo.SUFFIX}", dtype=system.card["stored"])
     return name
 
 
@@ -100,50 +105,54 @@ def remove_brought(name: str) -> None:
     """
     file = path(name)
     if file is not None and file.name != RESULT:
-        try:
-            file.unlink(missing_ok=True)
-        except OSError as error:
-            raise Refused(trouble(error)) from error
+        remove_file(file)
+
+
+def remove_file(file: Path) -> None:
+    """Remove the file of a system, if it is there.
+
+    Raises:
+        Refused: the disk does not let go of it.
+    """
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise Refused(trouble(error)) from error
 
 
 def _named(folder: Path) -> str | None:
-    found = card_of(folder).get("name")
+    """What the system that a job made is called: as the job was told, whether or not the file can be read."""
+    try:
+        found = Job(folder).settings.get("name")
+    except (JobError, KeyError, TypeError, ValueError):
+        found = card_of(folder).get("name")
     return found if isinstance(found, str) else None
 
 
-def _checked(file: Path) -> Any:
-    """The system in a file, its card cut down to what is known to be well formed."""
+def _checked(file: Path) -> tuple[System, str]:
+    """The system in a file, and the data set whose pictures it reads."""
     import torch
 
     from tasklab.data import DATASETS
-    from tasklab.evaluation.cards import card_markdown
     from tasklab.system import System
 
     system = System.load(file)
     shape, classes = tuple(system.network.spec.in_shape), system.task.num_classes  # type: ignore[union-attr]
-    told = system.card.get("data")
-    named = told.get("name") if isinstance(told, dict) else None
+    named = system.card.get("data", {}).get("name")
     fits = [name for name, info in DATASETS.items() if (info.shape, info.num_classes) == (shape, classes)]
     if not fits or (named is not None and named not in fits):
         raise CheckpointError(f"{file.name}: expected a system for pictures that are known here, "
                               f"got one for {'×'.join(map(str, shape))} pixels in {classes} classes")
     if not bool(torch.isfinite(system.read(torch.full((2, *shape), 0.5))).all()):
         raise CheckpointError(f"{file.name}: expected finite outputs, got others")
-    try:
-        card_markdown(system.card)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
-        system.card = {key: system.card[key] for key in ("name", "stored")  if key in system.card}
-    system.card["data"] = (told if isinstance(told, dict) else {}) | {"name": named or fits[0]}
-    if not isinstance(system.card.get("name"), str):
-        system.card.pop("name", None)
-    return system
+    return system, named or fits[0]
 
 
 def card_of(folder: Path) -> dict[str, Any]:
-    """The card of what a job made; empty before it has made anything."""
-    if not os.path.isfile(folder / RESULT):
+    """The card of what a job made, not to be altered; empty where it has made nothing that reads."""
+    if not (folder / RESULT).is_file():
         return {}
     try:
-        return zoo.card(Path(RESULT).stem, where=folder)
+        return zoo.shared_card(folder / RESULT)
     except (ValueError, OSError):
         return {}

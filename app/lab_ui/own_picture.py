@@ -24,6 +24,7 @@ from tasklab.data import DATASETS, draw_strokes, read_picture
 from tasklab.figures.scene_sweep import Sweep, sweep_each
 from tasklab.scenario import Scenario
 from tasklab.system import System
+from tasklab.text import in_html
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +118,7 @@ def readings_html(data: str, x: Tensor, read: Mapping[str, int], label: int) -> 
     info = DATASETS[data]
     size = "×".join(str(side) for side in info.shape[1:])
     named = info.title if size in info.title else f"{info.title} ({size})"
-    cells = "".join(f"<li>{chip(decoded, label, names=info.classes)}<span>{title(key)}</span></li>"
+    cells = "".join(f"<li>{chip(decoded, label, names=info.classes)}<span>{in_html(title(key))}</span></li>"
                     for key, decoded in read.items())
     named_so = " read-names" if max(map(len, info.classes)) > 2 else ""
     return (

@@ -6,6 +6,7 @@ own, with keys such as ``my-rbc``.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ from tasklab import data, zoo
 from tasklab.checkpoint import CheckpointError
 from tasklab.data import DataMissing, ImageSet
 from tasklab.system import System
+from tasklab.text import in_markdown, one_line
 
 DATASETS = ("digits", "mnist", "cifar10", "cifar100")
 SMALL = ("small_cnn", "mlp")
 """Networks that a processor runs at once."""
+
+NAME = re.compile(r"[\w.-]{1,80}")
+"""A system's name as it may stand in titles, links, HTML and code; a file that has another is left out."""
 
 NETWORKS = tuple(f"{network}-" for network in words.NETWORKS)
 
@@ -40,6 +45,10 @@ def systems(dataset: str) -> tuple[dict[str, str], list[str]]:
     found, troubles = {}, []
     mine = own.files(dataset)
     for name in zoo.names():
+        if not NAME.fullmatch(name):
+            troubles.append(f"The system “{one_line(name, 40)}” was left out; its file needs a name of up to 80 "
+                            "letters, digits, dots, hyphens and underscores.")
+            continue
         try:
             of = zoo.dataset_of(name)
         except (CheckpointError, OSError):
@@ -50,7 +59,15 @@ def systems(dataset: str) -> tuple[dict[str, str], list[str]]:
     order = {key: place for place, key in enumerate(("tra", "deepbe", "int", "rbc"))}
     shipped = dict(sorted(found.items(), key=lambda item: (
         item[0].startswith(NETWORKS), order.get(item[0].removeprefix(NETWORKS[0]), len(order)), item[0])))
-    return shipped | {name.removeprefix(f"{dataset}-"): name for name in mine}, troubles
+    whole = []
+    for name, where in mine.items():
+        try:
+            zoo.shared_card(where)
+            whole += [name] * bool(NAME.fullmatch(name))
+        except (CheckpointError, OSError):
+            troubles.append(f"The file of your system “{one_line(name, 40)}” is damaged and was left out; it can be "
+                            "removed on the page “Train”.")
+    return shipped | {name.removeprefix(f"{dataset}-"): name for name in whole}, troubles
 
 
 def file(name: str) -> Path:
@@ -86,13 +103,15 @@ def is_large(name: str) -> bool:
 
 
 def card(name: str) -> dict[str, Any]:
-    """A system's card, without its weights.
+    """A system's card, without its weights; shared, never to be altered.
 
     Raises:
         ValueError: one sentence: it is gone, or its file is not whole.
     """
-    where = file(name)
-    return zoo.card(where.stem, where=where.parent)
+    try:
+        return zoo.shared_card(file(name))
+    except OSError:
+        raise ValueError(f"expected the file of system {one_line(name, 40)!r}, got none that can be read") from None
 
 
 def stamp(name: str) -> str:
@@ -131,7 +150,7 @@ def offer_download(dataset: str) -> None:
             try:
                 jobs.start("download", {"data": dataset})
             except ValueError as error:
-                st.error(str(error))
+                st.error(in_markdown(error))
                 return
             st.rerun()
     jobs.show("download")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasklab.cli.common import print_json
-from tasklab.cli.console import UsageError, say
+from tasklab.cli.console import UsageError, complain, say
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -29,7 +29,8 @@ def _show(args: argparse.Namespace) -> int:
     from tasklab.evaluation.cards import card_markdown
 
     path = Path(args.system)
-    card = zoo.card(path.stem, where=path.parent) if path.suffix == zoo.SUFFIX else zoo.card(args.system)
+    card = {"name": path.name.removesuffix(zoo.SUFFIX)}
+    card |= zoo.card(path.stem, where=path.parent) if path.suffix == zoo.SUFFIX else zoo.card(args.system)
     if args.json:
         print_json(card)
     else:
@@ -43,14 +44,7 @@ def _list(args: argparse.Namespace) -> int:
     if args.zoo is not None and not args.zoo.is_dir():
         raise UsageError(f"expected a folder of systems, got {str(args.zoo)!r}; try another --zoo")
     if args.catalogue:
-        from tasklab.evaluation.cards import catalogue_markdown
-
-        cards = [zoo.card(name, where=args.zoo) for name in zoo.names(where=args.zoo)]
-        if args.json:
-            print_json(cards)
-        else:
-            say(catalogue_markdown(cards))
-        return 0
+        return _catalogue(args.zoo, as_json=args.json)
     from tasklab.attacks import OBJECTIVES
     from tasklab.data import DATASETS
     from tasklab.models import ARCHITECTURES
@@ -66,3 +60,23 @@ def _list(args: argparse.Namespace) -> int:
         for kind, names in found.items():
             say(f"{kind}: {', '.join(names) or 'none'}")
     return 0
+
+
+def _catalogue(where: Path | None, *, as_json: bool) -> int:
+    """Print the page of all systems that can be read; the others are said on standard error."""
+    from tasklab import zoo
+    from tasklab.evaluation.cards import catalogue_markdown
+
+    cards, left_out = [], []
+    for name in zoo.names(where=where):
+        try:
+            cards.append({"name": name} | zoo.card(name, where=where))
+        except (ValueError, OSError) as error:
+            left_out.append(str(error))
+    if as_json:
+        print_json(cards)
+    else:
+        say(catalogue_markdown(cards))
+    for sentence in left_out:
+        complain(f"tasklab: left out {sentence}")
+    return 1 if left_out else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -17,6 +18,16 @@ ABNORMAL = -1
 
 TINY = torch.finfo(torch.float32).tiny
 """The margin given to the class that a tie rule names: positive, and smaller than any margin that is not a tie."""
+
+
+MAX_CLASSES = 2**15
+"""Classes of a task: each is a row of its code, and a margin of every picture that is read."""
+
+MAX_BITS = 1024
+"""Bits of a codeword; ten classes need four, and error-correcting codes a few more than there are classes."""
+
+MAX_CODE = 2**17
+"""Classes × bits of a task: so many numbers are worked out for every picture that is read."""
 
 
 class Codec(ABC):
@@ -157,10 +168,18 @@ class Constants:
 
 
 def check_num_classes(num_classes: object) -> int:
-    """The number of classes as a plain int; one below two is refused."""
+    """The number of classes as a plain int; one below two or above `MAX_CLASSES` is refused."""
     found = as_whole(num_classes)
     if found is None or found < 2:
         raise ValueError(f"expected num_classes as an integer of at least 2, got {num_classes!r}")
+    if found > MAX_CLASSES:
+        raise ValueError(f"expected num_classes up to {MAX_CLASSES:,}, got {found}; try fewer classes")
     return found
 
 
+def check_code_size(num_classes: int, bits: int) -> None:
+    """Refuse a code of more than `MAX_BITS` bits, or one whose table exceeds `MAX_CODE`, before it is built."""
+    if bits > MAX_BITS:
+        raise ValueError(f"expected bits up to {MAX_BITS:,}, got {bits}; try bits={math.ceil(math.log2(num_classes))}")
+    if num_classes * bits > MAX_CODE:
+        raise ValueError(f"expected classes × bits up to {MAX_CODE:,}, got {num_classes} × {bits}; try fewer bits")

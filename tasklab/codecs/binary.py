@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tasklab.checks import as_number, as_whole, keep
-from tasklab.codecs.base import TINY, Codec, Constants, check_num_classes
+from tasklab.codecs.base import TINY, Codec, Constants, check_code_size, check_num_classes
 from tasklab.codecs.codes import Rows, gray_code, plain_code
 from tasklab.modes import CPU
 
@@ -24,7 +24,7 @@ class Binary(Codec):
 
     Args:
         num_classes: C, at least 2.
-        bits: B with ``2**B ≥ C``; by default the smallest.
+        bits: B with ``2**B ≥ C``, up to `MAX_BITS`; by default the smallest.
         code: ``"binary"`` (the class number), ``"gray"``, or any 0/1 rows, one per class, all different.
         threshold: 0 for RBC, 0.5 for DeepBE.
 
@@ -106,6 +106,7 @@ def _rows(num_classes: int, bits: int | None, code: str | Rows) -> Rows:
                 f"expected at least {needed} bits for {num_classes} classes (2**bits ≥ classes), got {bits}; "
                 f"try bits={needed}"
             )
+        check_code_size(num_classes, bits or needed)
         return (plain_code if code == "binary" else gray_code)(num_classes, bits or needed)
     try:
         rows = tuple(tuple(int(b) if b in (0, 1) else -1 for b in row) for row in code)
@@ -116,6 +117,7 @@ def _rows(num_classes: int, bits: int | None, code: str | Rows) -> Rows:
     if len({len(row) for row in rows}) != 1 or not rows[0] or (bits is not None and len(rows[0]) != bits):
         length = f"length {bits}" if bits else "one length"
         raise ValueError(f"expected code rows of {length}, got lengths {sorted({len(r) for r in rows})}")
+    check_code_size(num_classes, len(rows[0]))
     if any(b == -1 for row in rows for b in row):
         raise ValueError("expected code rows of 0 and 1, got another value; try (matrix > 0).int().tolist()")
     if len(set(rows)) != num_classes:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 
 from tasklab.attacks import PGD
+from tasklab.card import rebuilt
 from tasklab.data import ImageSet
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.robustness import Progress, Row, evaluate
 from tasklab.evaluation.statistics import wilson
 from tasklab.evaluation.tables import to_markdown
 from tasklab.system import System
+from tasklab.text import in_markdown
 
 
 def probes(eps: Iterable[float], *, seed: int = 0) -> list[PGD]:
@@ -82,44 +85,79 @@ def figure(card: dict[str, Any], attack: str, objective: str | None = None, eps:
 
 
 def card_markdown(card: dict[str, Any]) -> str:
-    """A card as a page: what it is, how it was made, what was measured."""
+    """A card as a page: what it is, how it was made, what was measured; a part that the card lacks is left out.
+
+    Args:
+        card: of a system, whoever wrote it; `tasklab.card` says what of it is shown.
+    """
     import pandas as pd
 
-    recipe = {k: v for k, v in card["recipe"].items() if k != "defence"}
-    defence = card["recipe"].get("defence")
-    settings = {k: v for k, v in card["task"].items() if k not in ("task", "code") or isinstance(v, str)}
-    lines = [
-        f"# {card['name']}",
-        "",
-        f"- task: {_listed(settings)}",
-        f"- network: {_listed({k: card['network'][k] for k in ('arch', 'in_shape', 'outputs', 'width', 'stairs')})}"
-        + (f", contrast {list(card['network']['contrast'])}" if card["network"].get("contrast") else ""),
-        f"- data: {card['data']['name']}, {card['data']['train']} training, {card['data']['test']} test images",
-        f"- recipe: {_listed(recipe)}",
-        f"- defence: {_listed(defence) if defence else 'none'}",
-        f"- epoch kept: {card['epoch']} of {card['recipe']['epochs']}, by validation accuracy"
-        + (" under attack" if defence and defence["defence"] == "adversarial" else ""),
-        f"- made in {card['seconds']:.0f} s on {card['device']} ({card['threads']} threads), "
-        + _listed(card["versions"]),
-        "",
-        "Made by",
-        "",
-        f"    {card['command']}",
-        "",
-        "Clean: all test images. Attacked: the first test images, Linf; shares in %, with 95 % Wilson intervals. "
-        "*zero gradient* and *unmoved* are shares of the correct images for which the attack never saw a gradient "
-        "other than 0, and which it gave back as they were: where they are large, the accuracy beside them is the "
-        "attack's failure.",
-        "",
-        to_markdown(pd.DataFrame([_reading(row) for row in card["metrics"]])),
-        "",
-        f"Stored as {card['stored']}; test accuracy with float32 weights {100 * card['float32_accuracy']:.2f} %, "
-        f"as stored {100 * card['metrics'][0]['accuracy']:.2f} %.",
-    ]
-    if len(card.get("seeds", {})) > 1:
-        seeds = ", ".join(f"seed {seed}: {100 * value:.2f} %" for seed, value in card["seeds"].items())
-        lines += ["", f"Clean test accuracy of the same recipe, float32: {seeds}."]
+    card = rebuilt(card)
+    lines = [f"# {in_markdown(card.get('name', 'A system without a name'))}", "", *_made_of(card), *_made_how(card)]
+    if "command" in card:
+        lines += ["", "Made by", "", f"    {card['command']}"]
+    metrics = card.get("metrics", [])
+    if metrics:
+        lines += [
+            "",
+            "Clean: all test images. Attacked: the first test images, Linf; shares in %, with 95 % Wilson intervals. "
+            "*zero gradient* and *unmoved* are shares of the correct images for which the attack never saw a gradient "
+            "other than 0, and which it gave back as they were: where they are large, the accuracy beside them is the "
+            "attack's failure.",
+            "",
+            to_markdown(pd.DataFrame([_reading(row) for row in metrics])),
+        ]
+    else:
+        lines += ["", "Nothing was measured."]
+    accuracies = []
+    if "float32_accuracy" in card:
+        accuracies.append(f"test accuracy with float32 weights {100 * card['float32_accuracy']:.2f} %")
+    if (clean := figure(card, "clean")) is not None:
+        accuracies.append(f"as stored {100 * clean['accuracy']:.2f} %")
+    if "stored" in card:
+        lines += ["", f"Stored as {card['stored']}" + (f"; {', '.join(accuracies)}" if accuracies else "") + "."]
+    seeds = card.get("seeds")
+    if isinstance(seeds, dict) and len(seeds) > 1:
+        said = ", ".join(f"seed {in_markdown(seed)}: {100 * value:.2f} %" for seed, value in seeds.items())
+        lines += ["", f"Clean test accuracy of the same recipe, float32: {said}."]
     return "\n".join(lines) + "\n"
+
+
+def _made_of(card: dict[str, Any]) -> list[str]:
+    """Task, network and data, a line each."""
+    lines = []
+    if "task" in card:
+        settings = {k: v for k, v in card["task"].items() if k not in ("task", "code") or isinstance(v, str)}
+        lines.append(f"- task: {_listed(settings)}")
+    if "network" in card:
+        network = card["network"]
+        told = {k: network[k] for k in ("arch", "in_shape", "outputs", "width", "stairs") if k in network}
+        contrast = f", contrast {_said(network['contrast'])}" if network.get("contrast") else ""
+        lines.append(f"- network: {_listed(told)}{contrast}")
+    told = card.get("data", {})
+    counts = [f"{told[part]} {words}" for part, words in (("train", "training"), ("test", "test")) if part in told]
+    if told:
+        images = ", ".join(counts) + " images" * bool(counts)
+        lines.append("- data: " + ", ".join(filter(None, [in_markdown(told.get("name", "of no name")), images])))
+    return lines
+
+
+def _made_how(card: dict[str, Any]) -> list[str]:
+    """Recipe, epoch and circumstances, a line each."""
+    lines, defence = [], None
+    if "recipe" in card:
+        recipe = {k: v for k, v in card["recipe"].items() if k != "defence"}
+        defence = card["recipe"].get("defence")
+        lines += [f"- recipe: {_listed(recipe)}", f"- defence: {_listed(defence) if defence else 'none'}"]
+    if "epoch" in card:
+        of = f" of {card['recipe']['epochs']}" if "epochs" in card.get("recipe", {}) else ""
+        attacked = " under attack" if defence and defence.get("defence") == "adversarial" else ""
+        lines.append(f"- epoch kept: {card['epoch']}{of}, by validation accuracy{attacked}")
+    threads = f" ({card['threads']} threads)" if "threads" in card else ""
+    where = f"on {in_markdown(card['device'])}{threads}" if "device" in card else ""
+    when = f"in {card['seconds']:.0f} s" if "seconds" in card else ""
+    made = ", ".join(filter(None, [" ".join(filter(None, [when, where])), _listed(card.get("versions", {}))]))
+    return [*lines, f"- made {made}"] if made else lines
 
 
 def _figures(row: Row) -> dict[str, Any]:
@@ -141,28 +179,41 @@ def _reading(row: dict[str, Any]) -> dict[str, str]:
     def percent(share: float | None) -> str:
         return "–" if share is None else f"{100 * share:.1f}"
 
+    def part(count: int | None) -> str:
+        return percent(None if count is None else count / n)
+
+    ends = "" if row["low"] is None or row["high"] is None else f" [{100 * row['low']:.2f}, {100 * row['high']:.2f}]"
     return {
-        "attack": row["attack"] + (f"-{row['steps']}" if row["steps"] else ""),
-        "objective": row["objective"] or "–",
+        "attack": in_markdown(row["attack"], 40) + (f"-{row['steps']}" if row["steps"] else ""),
+        "objective": in_markdown(row["objective"] or "–", 40),
         "ε": eps_said(row["eps"]) if row["eps"] else "–",
-        "correct": f"{100 * row['accuracy']:.2f} [{100 * row['low']:.2f}, {100 * row['high']:.2f}]",
-        "wrong": percent(row["wrong"] / n),
-        "None": percent(row["abnormal"] / n),
+        "correct": f"{100 * row['accuracy']:.2f}{ends}",
+        "wrong": part(row["wrong"]),
+        "None": part(row["abnormal"]),
         "zero gradient": percent(row["zero_gradient"]),
         "unmoved": percent(row["unmoved"]),
         "n": str(n),
-        "flags": ", ".join(row["flags"]) or "–",
+        "flags": in_markdown(", ".join(row["flags"]) or "–", 80),
     }
 
 
 def _listed(settings: dict[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None)
+    """Settings one after the other; those that are tables or long have no place here."""
+    return ", ".join(
+        f"{in_markdown(key)} {_said(value)}"
+        for key, value in settings.items()
+        if value is not None and not isinstance(value, dict) and len(str(value)) <= 200
+    )
 
 
+def _said(value: Any) -> str:
+    """Numbers as they are, all else escaped."""
+    numbers = all(isinstance(each, int | float) for each in (value if isinstance(value, list) else [value]))
+    return str(value) if numbers else in_markdown(value, 80)
 
 
 def catalogue_markdown(cards: list[dict[str, Any]]) -> str:
-    """Every system's figures on one page, the attacks side by side."""
+    """Every system's figures on one page, the attacks side by side; the cards are as `card_markdown` takes them."""
     import pandas as pd
 
     lines = [
@@ -177,18 +228,25 @@ def catalogue_markdown(cards: list[dict[str, Any]]) -> str:
         "",
         "Written by `tasklab list --catalogue`.",
     ]
-    for dataset in dict.fromkeys(card["data"]["name"] for card in cards):
-        rows = [_line(card) for card in cards if card["data"]["name"] == dataset]
-        lines += ["", f"## {dataset}", "", to_markdown(pd.DataFrame(rows).fillna("–"))]
+    by_data: dict[str, list[dict[str, str]]] = {}
+    for card in map(rebuilt, cards):
+        by_data.setdefault(card.get("data", {}).get("name", "no data set named"), []).append(_line(card))
+    for dataset, rows in by_data.items():
+        lines += ["", f"## {in_markdown(dataset)}", "", to_markdown(pd.DataFrame(rows).fillna("–"))]
     return "\n".join(lines)
 
 
 def _line(card: dict[str, Any]) -> dict[str, str]:
-    line = {"system": f"[{card['name']}]({card['name']}.md)", "clean": f"{100 * card['metrics'][0]['accuracy']:.2f}"}
-    for row in card["metrics"][1:]:
+    name = card.get("name", "a system without a name")
+    link = f"[{name}]({name}.md)" if re.fullmatch(r"[\w.-]+", name) else in_markdown(name)
+    clean = figure(card, "clean")
+    line = {"system": link, "clean": "–" if clean is None else f"{100 * clean['accuracy']:.2f}"}
+    for row in card.get("metrics", []):
+        if row["attack"] == "clean":
+            continue
         value = f"{100 * row['accuracy']:.1f}"
         own = row["objective"] == "train"
-        line[f"{'own loss' if own else row['objective']} {eps_said(row['eps'])}"] = (
-            f"{value} ({100 * row['zero_gradient']:.0f})" if own else value
-        )
+        masked = "" if row["zero_gradient"] is None else f" ({100 * row['zero_gradient']:.0f})"
+        aim = "own loss" if own else in_markdown(row["objective"] or row["attack"], 40)
+        line[f"{aim} {eps_said(row['eps'])}"] = value + masked * own
     return line

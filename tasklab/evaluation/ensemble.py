@@ -312,7 +312,7 @@ class _Kept:
                                  "try a new folder")
             stages = [Stage(**stage) for stage in state["stages"]]
             return stages, tensors["images"], tensors["decoded"], tensors["broken_by"], tensors["near"]
-        except (CheckpointError, KeyError, TypeError, json.JSONDecodeError) as error:
+        except (CheckpointError, KeyError, TypeError, json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"expected a worst case in {self.file.parent}, got {error}; try a new folder") from None
 
     def write(self, stages: list[Stage], images: Tensor, decoded: Tensor, broken_by: Tensor, near: Tensor) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tasklab.evaluation.outcomes import Outcomes
 from tasklab.figures.decisions import Numbers, Reading
-from tasklab.figures.style import BLUE, GREY, LOOKS, faded, frame
+from tasklab.figures.style import BLUE, GREY, LOOKS, faded, frame, label
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -69,7 +69,7 @@ def outcome_stack(rows: Sequence[tuple[str, Outcomes]], *, height: int | None = 
     >>> outcome_stack([("TRA", Outcomes(correct=3, wrong=1, abnormal=0))]).data[0].x
     (0.75,)
     """
-    names = [name for name, _ in rows]
+    names = [label(name) for name, _ in rows]
     shares = {
         "correct": [o.accuracy.value for _, o in rows], "wrong": [o.error.value for _, o in rows],
         "abnormal": [o.alarm.value for _, o in rows],

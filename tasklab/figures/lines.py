@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasklab.figures.style import BLUE, GREY, ORANGE, frame
+from tasklab.figures.style import BLUE, GREY, ORANGE, frame, label
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -52,7 +52,7 @@ def lines(
     for index, (name, (across, up)) in enumerate(curves.items()):
         colour, dash, symbol = PENS[index % len(PENS)]
         traces.append({
-            "type": "scatter", "mode": "lines+markers" if markers else "lines", "name": name, "x": list(across),
+            "type": "scatter", "mode": "lines+markers" if markers else "lines", "name": label(name), "x": list(across),
             "y": list(up), "line": {"color": colour, "dash": dash, "width": 3},
             "marker": {"color": colour, "symbol": symbol, "size": 10}, "hovertemplate": "%{y:.4g}",
         })
@@ -64,7 +64,8 @@ def lines(
         "shapes": [
             {"type": "line", "x0": value, "x1": value, "yref": "paper", "y0": 0, "y1": 1,
              "line": {"color": GREY, "width": 2, "dash": "dot"},
-             "label": {"text": name, "textposition": "end", "textangle": 0, "xanchor": "left", "font": {"size": 14}}}
+             "label": {"text": label(name), "textposition": "end", "textangle": 0, "xanchor": "left",
+                       "font": {"size": 14}}}
             for name, value in marks.items()
         ],
         "hovermode": "x unified",

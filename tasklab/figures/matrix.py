@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tasklab.evaluation.statistics import Share
 from tasklab.evaluation.transferred import NOISE, OTHERS, Filter, TransferResult
 from tasklab.figures.outputs import HATCH
-from tasklab.figures.style import GREY, ORANGE, faded, frame
+from tasklab.figures.style import GREY, ORANGE, faded, frame, label
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -35,8 +35,9 @@ def transfer_figure(
     """
     import plotly.graph_objects as go
 
-    called = WORDS | dict(names or {})
+    called = {name: label(words) for name, words in (WORDS | dict(names or {})).items()}
     lines, victims = result.lines(images), result.victims
+    called |= {name: label(name) for name in (*victims, *(line.name for line in lines)) if name not in called}
     across, down = list(range(len(victims))), list(range(len(lines)))
     last = len(victims) + 0.25
     rates = [[line.rates[victim] for victim in victims] for line in lines]

@@ -13,7 +13,8 @@ from tasklab.data.radii import eps_said
 from tasklab.evaluation.honesty import Check, HonestyReport, Level
 from tasklab.evaluation.statistics import Share
 from tasklab.figures.lines import PENS
-from tasklab.figures.style import BLUE, GREY, ORANGE, faded, frame
+from tasklab.figures.style import BLUE, GREY, ORANGE, faded, frame, label
+from tasklab.text import in_html
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -75,12 +76,13 @@ def accuracy_curves(
     traces: list[Trace] = []
     for key, pen in _pens(curves).items():
         points = sorted(curves[key].items())
-        traces += _banded(called.get(key, key), pen, points)
+        name = label(called.get(key, key))
+        traces += _banded(name, pen, points)
         if zeros is not None and key in zeros:
             share = sorted(zeros[key].items())
-            traces.append(_line(called.get(key, key), pen, [eps for eps, _ in share], [100 * s for _, s in share]) | {
+            traces.append(_line(name, pen, [eps for eps, _ in share], [100 * s for _, s in share]) | {
                 "yaxis": "y2", "showlegend": False,
-                "hovertemplate": "%{y:.0f} % without a gradient<extra>" + called.get(key, key) + "</extra>",
+                "hovertemplate": "%{y:.0f} % without a gradient<extra>" + name + "</extra>",
             })
     shown = {"showgrid": True, "gridcolor": "rgba(138,138,138,0.25)"}
     end = max(eps for points in curves.values() for eps in points)
@@ -93,7 +95,7 @@ def accuracy_curves(
     layout["shapes"] = [
         {"type": "line", "x0": eps, "x1": eps, "y0": 0, "y1": 1, "yref": "paper",
          "line": {"color": GREY, "width": 2, "dash": "dot"}, "label": {
-             "text": name, "textposition": "end", "textangle": 0, "xanchor": "left", "font": {"size": 14}}}
+             "text": label(name), "textposition": "end", "textangle": 0, "xanchor": "left", "font": {"size": 14}}}
         for name, eps in (marks or {}).items()
     ]
     if zeros is not None:
@@ -154,10 +156,11 @@ def distance_curves(
         y = [100 * (n - start) / n, *(100 * (n - start - i - 1) / n for i in range(len(within) - start))]
         y.append(y[-1])
         colour, dash, symbol = pen
-        trace = _line(called.get(key, key), (colour, dash, symbol), x, y)
+        name = label(called.get(key, key))
+        trace = _line(name, (colour, dash, symbol), x, y)
         traces.append(trace | {
             "mode": "lines", "line": trace["line"] | {"shape": "hv"},
-            "hovertemplate": "nothing within ε = %{x:.3g} for %{y:.0f} %<extra>" + called.get(key, key) + "</extra>",
+            "hovertemplate": "nothing within ε = %{x:.3g} for %{y:.0f} %<extra>" + name + "</extra>",
         })
     shown = {"showgrid": True, "gridcolor": "rgba(138,138,138,0.25)"}
     words = "the smallest ε that fools" + (" (L2)" if norm == "l2" else "")
@@ -178,10 +181,10 @@ def check_lights(report: HonestyReport | Mapping[str, Any], *, height: int | Non
     lights = [LIGHTS[check.level] for check in checks]
     columns = [
         [f"<b>{light.sign} {light.word}</b>" for light in lights],
-        [f"<b>{check.name}</b>" for check in checks],
+        [f"<b>{label(check.name)}</b>" for check in checks],
         [said(check) for check in checks],
-        [check.threshold for check in checks],
-        [check.sentence for check in checks],
+        [in_html(check.threshold) for check in checks],
+        [in_html(check.sentence, 1000) for check in checks],
     ]
     colours = [[light.colour for light in lights], *([GREY] * len(checks) for _ in range(4))]
     table = {

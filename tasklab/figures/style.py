@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tasklab.codecs import ABNORMAL
+from tasklab.text import in_html
 
 BLUE = "#1f78c8"
 ORANGE = "#e0700a"
@@ -66,6 +67,15 @@ def outcome_of(decoded: int, label: int) -> Outcome:
 def look_of(decoded: int, label: int) -> Look:
     """The look of one example's outcome."""
     return LOOKS[outcome_of(decoded, label)]
+
+
+def label(text: object) -> str:
+    """A name as plotly shows it: plotly takes its texts for HTML, with links and all.
+
+    >>> label('<a href="x">7</a>')
+    '&lt;a href=&quot;x&quot;&gt;7&lt;/a&gt;'
+    """
+    return in_html(text, 60)
 
 
 def frame(height: int, *, legend: bool, xaxis: dict[str, Any], yaxis: dict[str, Any]) -> dict[str, Any]:

@@ -83,6 +83,8 @@ def settings_of(name: str) -> dict[str, Any]:
 
 def _of_card(card: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
     """How a shipped system was trained, with other settings of its task."""
+    if "recipe" not in card or "name" not in card.get("data", {}):
+        raise ValueError("expected a card with a recipe and a data set, got one without; try a shipped system")
     network = card["network"]
     return {
         "data": card["data"]["name"], "task": card["task"] | task, "recipe": card["recipe"], "arch": network["arch"],
@@ -105,7 +107,7 @@ def gather(folder: Path) -> dict[str, dict[str, Any]]:
         found[place.name] = {
             "settings": job.settings,
             "epochs": {key: [_rounded(event[key]) for event in epochs] for key in KEPT},
-            "metrics": card["metrics"], "epoch": card["epoch"], "versions": card["versions"],
+            "metrics": card.get("metrics", []), "epoch": card.get("epoch"), "versions": card.get("versions", {}),
         }
     return found
 

@@ -15,7 +15,7 @@ import torch
 from tasklab import data
 from tasklab.data import ImageSet
 from tasklab.evaluation.cards import circumstances, measure
-from tasklab.models import ARCHITECTURES
+from tasklab.models import ARCHITECTURES, NetworkSpec
 from tasklab.system import System, new_system
 from tasklab.tasks import RBC, Task
 from tasklab.training import Adversarial, EpochEvent, Recipe, Run, StepEvent, Watch, fit
@@ -71,6 +71,10 @@ class Training:
                 raise ValueError(f"expected {name} as an integer ≥ {low}, got {value!r}")
         if self.arch not in ARCHITECTURES:
             raise ValueError(f"expected arch to be one of {', '.join(ARCHITECTURES)}, got {self.arch!r}")
+        NetworkSpec(  # its errors are raised now, too
+            arch=self.arch, in_shape=info.shape, outputs=self.task.width, mean=(0.5,) * info.shape[0],
+            std=(0.5,) * info.shape[0], width=self.width, stairs=self.stairs or 0,
+        )
         for radius in self.eps:
             Watch(eps=radius)  # its errors are raised now
 

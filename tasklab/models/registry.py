@@ -17,7 +17,8 @@ Trunk = tuple[nn.Module, int]
 class Architecture:
     """What there is to know about one architecture before building it.
 
-    `build(in_shape, width)` returns the trunk and its number of features. `input_dims` is 3 for images (C, H, W)
+    `build(in_shape, width)` returns the trunk and its number of features; `count(in_shape, width)` works out, before
+    anything is built, how many weights it will have, and its number of features. `input_dims` is 3 for images (C, H, W)
     and 1 for points (D,). `has_width` tells whether `NetworkSpec.width` can be chosen.
     """
 
@@ -27,6 +28,7 @@ class Architecture:
     input_dims: int
     has_width: bool
     build: Callable[[tuple[int, ...], int], Trunk]
+    count: Callable[[tuple[int, ...], int], tuple[int, int]]
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -39,6 +41,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             input_dims=1,
             has_width=True,
             build=small.mlp,
+            count=small.mlp_count,
         ),
         Architecture(
             name="small_cnn",
@@ -47,6 +50,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             input_dims=3,
             has_width=True,
             build=small.small_cnn,
+            count=small.small_cnn_count,
         ),
         Architecture(
             name="resnet18",
@@ -55,6 +59,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             input_dims=3,
             has_width=False,
             build=vision.resnet18,
+            count=vision.resnet18_count,
         ),
         Architecture(
             name="efficientnet_b0",
@@ -63,6 +68,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             input_dims=3,
             has_width=False,
             build=vision.efficientnet_b0,
+            count=vision.efficientnet_b0_count,
         ),
         Architecture(
             name="densenet121",
@@ -71,6 +77,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             input_dims=3,
             has_width=False,
             build=vision.densenet121,
+            count=vision.densenet121_count,
         ),
     )
 }

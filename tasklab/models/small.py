@@ -35,6 +35,11 @@ def mlp(in_shape: tuple[int, ...], width: int) -> tuple[nn.Module, int]:
     return nn.Sequential(*layers), width
 
 
+def mlp_count(in_shape: tuple[int, ...], width: int) -> tuple[int, int]:
+    """Count the weights of `mlp`'s trunk, and its features."""
+    return in_shape[0] * width + 2 * width * width + 3 * width, width
+
+
 def small_cnn(in_shape: tuple[int, ...], width: int) -> tuple[nn.Module, int]:
     """Build a convolutional network for images of 8×8 to 32×32 that trains on MNIST in seconds an epoch on a CPU.
 
@@ -60,3 +65,12 @@ def small_cnn(in_shape: tuple[int, ...], width: int) -> tuple[nn.Module, int]:
         nn.ReLU(),
     )
     return trunk, 128
+
+
+def small_cnn_count(in_shape: tuple[int, ...], width: int) -> tuple[int, int]:
+    """Count the weights of `small_cnn`'s trunk, and its features."""
+    channels, height, breadth = in_shape
+    first = max(1, width // 2)
+    convolutions = 9 * (channels * first + first * width + 2 * width * width)
+    hidden = 128 * width * (height // 4) * (breadth // 4)
+    return convolutions + hidden + 2 * (first + 3 * width + 128), 128

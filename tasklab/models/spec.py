@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
@@ -11,6 +10,12 @@ from tasklab.checks import as_number, as_whole
 from tasklab.models.registry import ARCHITECTURES
 
 MIN_SIDE, MAX_SIDE = 8, 64
+
+MIN_STD, MAX_NUMBER = 1e-30, 1e30
+"""What float32 can divide by, and hold."""
+
+MAX_WEIGHTS = 50_000_000
+"""Weights that a network may have: four times those of ResNet-18, the largest there is, and 200 MB in float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +29,7 @@ class NetworkSpec:
         mean, std: of the training inputs in [0, 1], one per channel (or per coordinate); std above 0.
         scale, centre: the outputs are `scale * linear(features) + centre` (a task's natural unit).
         width: channels of `small_cnn`, hidden units of `mlp`; leave it out for the others, their width is fixed.
+            The network as a whole may have up to `MAX_WEIGHTS` weights.
         stairs: sigmoid steps between the features and a single output, which then climbs from level to level as an
             interval code wants it; 0 for a linear head.
         contrast: (low, high) in pixel units, 0 <= low < high <= 1: grey values are stretched so that low becomes all
@@ -65,6 +71,19 @@ class NetworkSpec:
             object.__setattr__(self, "contrast", limits)
         self._check_shape()
         self._check_ranges()
+        if self.weights > MAX_WEIGHTS:
+            smaller = "a smaller width" if ARCHITECTURES[self.arch].has_width else "fewer outputs"
+            raise ValueError(
+                f"expected a network of up to {MAX_WEIGHTS:,} weights, got {self.arch} with {self.weights:,}; "
+                f"try {smaller}"
+            )
+
+    @property
+    def weights(self) -> int:
+        """How many weights the network has, worked out without building it."""
+        trunk, features = ARCHITECTURES[self.arch].count(self.in_shape, self.width)
+        steps = features * self.stairs + self.stairs
+        return trunk + steps + (self.stairs or features) * self.outputs + self.outputs
 
     def _check_shape(self) -> None:
         arch, shape = ARCHITECTURES[self.arch], self.in_shape
@@ -92,8 +111,8 @@ class NetworkSpec:
             values, wanted = getattr(self, name), self.in_shape[0]
             if len(values) != wanted:
                 raise ValueError(f"expected {wanted} value(s) in {name} for in_shape {self.in_shape}, got {values}")
-        if min(self.std) <= 0:
-            raise ValueError(f"expected every std above 0, got {self.std}")
+        if min(self.std) < MIN_STD:
+            raise ValueError(f"expected every std above 0, {MIN_STD:g} at the least, got {self.std}")
         ends = self.contrast
         if ends is not None and not (len(ends) == 2 and 0 <= ends[0] < ends[1] <= 1):
             raise ValueError(f"expected contrast (low, high) with 0 <= low < high <= 1, got {ends}; try (0.3, 0.7)")
@@ -129,6 +148,8 @@ def _whole(name: str, value: Any) -> int:
     found = as_whole(value)
     if found is None:
         raise TypeError(f"expected whole numbers for {name}, got {value!r}")
+    if not abs(found) < 2**53:
+        raise ValueError(f"expected whole numbers below 2**53 for {name}, got a larger one")
     return found
 
 
@@ -136,6 +157,6 @@ def _number(name: str, value: Any) -> float:
     found = as_number(value)
     if found is None:
         raise TypeError(f"expected numbers for {name}, got {value!r}")
-    if not math.isfinite(found):
-        raise ValueError(f"expected finite numbers for {name}, got {value!r}")
+    if not abs(found) <= MAX_NUMBER:
+        raise ValueError(f"expected finite numbers that float32 can hold for {name}, got {found!r}")
     return float(found)

@@ -31,6 +31,11 @@ def resnet18(in_shape: tuple[int, ...], width: int) -> tuple[nn.Module, int]:
     return cast(nn.Module, net), 512
 
 
+def resnet18_count(in_shape: tuple[int, ...], width: int) -> tuple[int, int]:
+    """Count the weights of `resnet18`'s trunk, and its features."""
+    return 11_167_104 + 9 * 64 * in_shape[0], 512
+
+
 def efficientnet_b0(in_shape: tuple[int, ...], width: int) -> tuple[nn.Module, int]:
     """Build EfficientNet-B0 (Tan & Le 2019) with a stride-1 stem: 32×32 images end as 2×2 maps.
 
@@ -46,6 +51,11 @@ def efficientnet_b0(in_shape: tuple[int, ...], width: int) -> tuple[nn.Module, i
     return cast(nn.Module, net), 1280
 
 
+def efficientnet_b0_count(in_shape: tuple[int, ...], width: int) -> tuple[int, int]:
+    """Count the weights of `efficientnet_b0`'s trunk, and its features."""
+    return 4_006_684 + 9 * 32 * in_shape[0], 1280
+
+
 def densenet121(in_shape: tuple[int, ...], width: int) -> tuple[nn.Module, int]:
     """Build DenseNet-121 (Huang et al. 2017) with a 3×3 stem and no max-pool: 32×32 images end as 4×4 maps.
 
@@ -58,3 +68,8 @@ def densenet121(in_shape: tuple[int, ...], width: int) -> tuple[nn.Module, int]:
     net.features.pool0 = nn.Identity()
     net.classifier = nn.Identity()
     return cast(nn.Module, net), 1024
+
+
+def densenet121_count(in_shape: tuple[int, ...], width: int) -> tuple[int, int]:
+    """Count the weights of `densenet121`'s trunk, and its features."""
+    return 6_944_448 + 9 * 64 * in_shape[0], 1024

@@ -1,7 +1,7 @@
 """A run's folder: settings.json, events.jsonl, last.safetensors (to resume) and best.safetensors (the system).
 
 ``lock`` is held by the process that trains there. The checkpoint knows the events as well, so that ``events.jsonl`` may
-be lost.
+be lost. Both files of weights carry a digest over all that is in them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,19 @@ import torch
 from torch import Tensor
 
 from tasklab import files, strict_json
-from tasklab.checkpoint import read_tensors, write_tensors
+from tasklab.checkpoint import CheckpointError, read_tensors, write_tensors
+from tasklab.header import read_json
 from tasklab.leftovers import sweep
 from tasklab.lock import Lock, Locked
+from tasklab.text import one_line
 
 _log = logging.getLogger(__name__)
 
 PATIENCE = 2.0
 """Seconds to wait for a process that is about to leave the folder."""
+
+STATE_DEPTH = 8
+"""How deep the state of a run may be nested."""
 
 
 class RunError(ValueError):
@@ -56,7 +61,7 @@ class Run:
 
         Raises:
             RunError: another process trains in the folder, or it holds a run with other settings, or a checkpoint that
-                does not read.
+                does not read or was altered; nothing in the folder has been touched.
         """
         try:
             self._lock.__enter__()
@@ -95,8 +100,8 @@ class Run:
             if there != wanted:
                 differ = sorted(k for k in there.keys() | wanted.keys() if there.get(k) != wanted.get(k))
                 raise RunError(
-                    f"expected the settings of the run in {self.folder}, got others for {', '.join(differ)}; "
-                    "try a new folder"
+                    f"expected the settings of the run in {self.folder}, got others for "
+                    f"{one_line(', '.join(differ), 200)}; try a new folder"
                 )
         else:
             files.write_text(self.settings_file, strict_json.dumps(wanted, indent=2, sort_keys=True) + "\n")
@@ -105,10 +110,18 @@ class Run:
             return None
         try:
             tensors, metadata = read_tensors(self.last_file)
-            state = dict(json.loads(metadata["state"]))
+            state = dict(read_json(metadata["state"], depth=STATE_DEPTH))
             self._keep_events([dict(event) for event in state["events"]])
+        except CheckpointError as error:
+            best = " (best.safetensors keeps the best epoch so far)" * self.best_file.exists()
+            raise RunError(
+                f"expected the checkpoint in {self.folder} as it was written, got another: {error}, or try a new folder"
+                + best
+            ) from None
         except (KeyError, ValueError, TypeError) as error:
-            raise RunError(f"expected a checkpoint to resume from, got {error!r}; try a new folder") from None
+            raise RunError(
+                f"expected a checkpoint to resume from, got {one_line(repr(error), 200)}; try a new folder"
+            ) from None
         return tensors, state
 
     def checkpoint(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:

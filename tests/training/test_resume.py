@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -291,6 +292,35 @@ def test_a_checkpoint_of_something_else_is_refused(kind: str, tmp_path: Path) ->
         write_tensors(last, tensors, {"state": json.dumps(state if kind == "half a state" else [])})
     with pytest.raises(RunError, match=r"expected .*, got .*; try a new folder"):
         go("adamw", tmp_path)
+
+
+def test_a_flipped_bit_is_refused_and_nothing_is_lost(tmp_path: Path) -> None:
+    go("adamw", tmp_path, PER_EPOCH + 2)
+    last, draw = tmp_path / "last.safetensors", random.Random(5)
+    whole, others = last.read_bytes(), {path: path.read_bytes() for path in tmp_path.iterdir() if path != last}
+    for _ in range(40):
+        content = bytearray(whole)
+        content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        last.write_bytes(content)
+        with pytest.raises(RunError, match=r"expected .*, got .* try a new folder"):
+            go("adamw", tmp_path)
+        assert last.read_bytes() == content
+        assert {path: path.read_bytes() for path in tmp_path.iterdir() if path != last} == others
+    last.write_bytes(whole)
+    again, _ = go("adamw", tmp_path)
+    assert equal_weights(again, go("adamw", None)[0])
+
+
+def test_a_run_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    from tasklab.checkpoint import read_tensors
+
+    go("adamw", tmp_path, PER_EPOCH + 2)
+    tensors, metadata = read_tensors(tmp_path / "last.safetensors")
+    save_file(tensors, tmp_path / "last.safetensors", metadata)
+    again, _ = go("adamw", tmp_path)
+    assert equal_weights(again, go("adamw", None)[0])
 
 
 def test_a_half_written_event_is_left_out(tmp_path: Path) -> None:

@@ -1,0 +1,249 @@
+"""The schema of a card: what a system's file may say of the system, and how much.
+
+A card is rebuilt from this whenever it is read. A part that is known passes if its types and ranges are right, one that
+is not known if it is plain and small; all others are left out, with a line in the log. Measurements pass all together
+or not at all. Every part is optional.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tasklab.text import one_line
+
+_log = logging.getLogger(__name__)
+
+MAX_DEPTH = 8
+"""How deep a card may be nested."""
+
+MAX_PARTS = 64
+"""How many parts a card, or a table in it, may have."""
+
+MAX_ITEMS = 1000
+"""How long a list in a card may be, rows of measurements included."""
+
+MAX_TEXT = 4000
+MAX_KEY = 100
+
+MAX_NUMBER = 1e15
+"""No number of a card is larger, so that none overflows where it is formatted, squared or stored as float32."""
+
+Part = Callable[[Any], Any]
+
+
+class _Unfit(ValueError):
+    """A value that the schema does not let pass."""
+
+
+def rebuilt(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A card made anew of what the schema lets pass.
+
+    Args:
+        told: what a file, or somebody, says of a system.
+
+    Returns:
+        Plain JSON values alone, which share nothing with ``told``; each known part as documented in `PARTS`.
+
+    >>> rebuilt({"name": "mine", "epoch": -1, "metrics": [{"attack": "clean"}], "note": {"by": "me"}})
+    {'name': 'mine', 'note': {'by': 'me'}}
+    """
+    card: dict[str, Any] = {}
+    left_out = []
+    for key, value in told.items():
+        try:
+            if len(card) >= MAX_PARTS:
+                raise _Unfit
+            card[_key(key)] = PARTS.get(key, plain)(value)
+        except _Unfit:
+            left_out.append(one_line(key, 40))
+    if left_out:
+        _log.info("left out of a card, since it is not as expected: %s", ", ".join(left_out[:5]))
+    return card
+
+
+def plain(value: Any, depth: int = 1) -> Any:
+    """A plain and small value as it is, rebuilt.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return _number(value)
+    if isinstance(value, str) and len(value) <= MAX_TEXT:
+        return value.encode(errors="replace").decode()  # half a surrogate pair could not be written anywhere
+    if depth < MAX_DEPTH and isinstance(value, list | tuple) and len(value) <= MAX_ITEMS:
+        return [plain(each, depth + 1) for each in value]
+    if depth < MAX_DEPTH and isinstance(value, Mapping) and len(value) <= MAX_PARTS:
+        return {_key(key): plain(each, depth + 1) for key, each in value.items()}
+    raise _Unfit
+
+
+def check_numbers(settings: Any) -> None:
+    """Refuse settings with a number that float32 cannot hold or square.
+
+    Raises:
+        ValueError: the name of the setting.
+    """
+    for name, value in settings.items() if isinstance(settings, Mapping) else ():
+        for each in value if isinstance(value, list) and name != "code" else [value]:
+            if isinstance(each, int | float) and not abs(each) <= MAX_NUMBER:
+                raise ValueError(f"expected numbers up to {MAX_NUMBER:g}, got another for {one_line(name, 40)}")
+
+
+def _key(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > MAX_KEY:
+        raise _Unfit
+    return one_line(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not (text := one_line(value, MAX_TEXT)).strip():
+        raise _Unfit
+    return text
+
+
+def _number(value: Any) -> float | int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_NUMBER:
+        raise _Unfit  # also where it is not a number
+    return value
+
+
+def _amount(value: Any) -> float | int:
+    if _number(value) < 0:
+        raise _Unfit
+    return _number(value)
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or _number(value) < 0:
+        raise _Unfit
+    return value
+
+
+def _share(value: Any) -> float:
+    if not 0 <= _number(value) <= 1:
+        raise _Unfit
+    return float(value)
+
+
+def _maybe(part: Part) -> Part:
+    return lambda value: None if value is None else part(value)
+
+
+def _one_of(*values: Any) -> Part:
+    def check(value: Any) -> Any:
+        if type(value) not in {type(each) for each in values} or value not in values:
+            raise _Unfit
+        return value
+
+    return check
+
+
+def _list(part: Part) -> Part:
+    def check(value: Any) -> list[Any]:
+        if not isinstance(value, list | tuple) or len(value) > MAX_ITEMS:
+            raise _Unfit
+        return [part(each) for each in value]
+
+    return check
+
+
+def _table(**parts: Part) -> Part:
+    """A table whose known entries pass this, and all others if they are plain; what does not pass is left out of it."""
+    def check(value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping) or len(value) > MAX_PARTS:
+            raise _Unfit
+        found = {}
+        for key, each in value.items():
+            try:
+                found[_key(key)] = parts.get(key, plain)(each)
+            except _Unfit:
+                continue
+        return found
+
+    return check
+
+
+def _each(part: Part) -> Part:
+    """A table of any keys, all of whose values pass this."""
+    def check(value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping) or len(value) > MAX_PARTS:
+            raise _Unfit
+        return {_key(key): part(each) for key, each in value.items()}
+
+    return check
+
+
+def _seeds(value: Any) -> Any:
+    return _each(_share)(value) if isinstance(value, Mapping) else _list(_count)(value)
+
+
+def _task(value: Any) -> dict[str, Any]:
+    """The task's settings; a code of its own, which may be long, is checked where the task is made."""
+    if not isinstance(value, Mapping):
+        raise _Unfit
+    code = value.get("code")
+    rows = {"code": code} if isinstance(code, list | tuple) else {}
+    found: dict[str, Any] = _table()({key: each for key, each in value.items() if key not in rows})
+    return found | rows
+
+
+ROW: dict[str, tuple[Part, Any]] = {
+    "attack": (_text, ...), "objective": (_maybe(_text), None), "norm": (_maybe(_text), None), "eps": (_amount, 0.0),
+    "steps": (_count, 0), "restarts": (_count, 0), "n": (_count, ...), "correct": (_maybe(_count), None),
+    "wrong": (_maybe(_count), None), "abnormal": (_maybe(_count), None), "accuracy": (_share, ...),
+    "low": (_maybe(_share), None), "high": (_maybe(_share), None), "zero_gradient": (_maybe(_share), None),
+    "unmoved": (_maybe(_share), None), "flags": (_list(_text), ()),
+}
+"""One row of measurements: each entry's type, and what it is where it is not given; "..." for what has to be."""
+
+
+def _row(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _Unfit
+    row = {}
+    for key, (part, usual) in ROW.items():
+        if usual is ... and key not in value:
+            raise _Unfit
+        row[key] = part(value.get(key, usual))
+    counts = [row[key] for key in ("correct", "wrong", "abnormal") if row[key] is not None]
+    if row["n"] < 1 or sum(counts) > row["n"]:
+        raise _Unfit
+    return row
+
+
+PARTS: dict[str, Part] = {
+    "name": _text,
+    "format": _count,
+    "stored": _one_of("float32", "float16"),
+    "task": _task,
+    "network": _table(),
+    "data": _table(name=_text, train=_count, test=_count),
+    "recipe": _table(epochs=_count, defence=_maybe(_table(defence=_text))),
+    "epoch": _count,
+    "seconds": _amount,
+    "device": _text,
+    "threads": _count,
+    "versions": _each(_text),
+    "command": _text,
+    "float32_accuracy": _share,
+    "seeds": _seeds,
+    "metrics": _list(_row),
+}
+"""The known parts, and what each has to be: the system's name; the file's format and how its weights are stored; task
+and network; the data set's name and sizes; the recipe; the epoch kept, the seconds and the device of the training; the
+command that repeats it; accuracies by seed; rows of measurements, the clean one first."""
+
+
+def without_nan(value: Any) -> Any:
+    """JSON values without the numbers that JSON does not have: they become null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: without_nan(each) for key, each in value.items()}
+    return [without_nan(each) for each in value] if isinstance(value, list) else value

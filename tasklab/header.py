@@ -1,0 +1,159 @@
+"""What a safetensors file says of itself, read within limits: nothing is parsed before its size is known."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tasklab.text import one_line
+
+DTYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2, "I64": torch.int64, "I32": torch.int32,
+    "I16": torch.int16, "I8": torch.int8, "U64": torch.uint64, "U32": torch.uint32, "U16": torch.uint16,
+    "U8": torch.uint8, "BOOL": torch.bool,
+}
+"""The types of numbers by their names in a header."""
+
+MAX_DIMS = 8
+
+
+class CheckpointError(ValueError):
+    """A file that is not a whole, unaltered system of this version; its message is one sentence of bounded length."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much a file's header may hold.
+
+    Args:
+        header: bytes of the header, which holds the card or the state.
+        tensors: how many there may be.
+    """
+
+    header: int
+    tensors: int
+
+
+SYSTEM = Limits(header=2**20, tensors=4096)
+"""Of a system: the largest that is shipped has 41 kB and 360 tensors, a DenseNet-121 about 100 kB and 727."""
+
+STATE = Limits(header=2**24, tensors=2**16)
+"""Of what a run keeps for itself: weights three times over, and an optimizer's state."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """The header of a file.
+
+    Attributes:
+        tensors: type and shape of each by name.
+        metadata: texts by name.
+    """
+
+    tensors: Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
+    metadata: Mapping[str, str]
+
+
+def read_header(path: Path, limits: Limits) -> Header:
+    """The header of a safetensors file whose tensors fill the rest of it exactly.
+
+    Raises:
+        FileNotFoundError: no such file.
+        CheckpointError: not a safetensors file, or a header beyond the limits.
+    """
+    name = one_line(path.name, 80)
+    if path.is_dir():
+        raise CheckpointError(f"{name}: expected a checkpoint file, got a folder; try a file in it")
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a checkpoint file at {path}, got nothing there")
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > size - 8:
+                raise ValueError("its header is longer than the file")
+            if length > limits.header:
+                raise ValueError(f"its header has {length:,} bytes, of up to {limits.header:,}")
+            told = read_json(file.read(length).decode(), depth=3)
+        return _header(told, size - 8 - length, limits)
+    except (OSError, ValueError, struct.error) as error:
+        raise CheckpointError(
+            f"{name}: expected a whole safetensors file, got one that does not read "
+            f"({one_line(error, 150)}); try another copy"
+        ) from None
+
+
+def read_json(text: str, *, depth: int) -> Any:
+    """What a JSON text says, if it is not nested deeper than ``depth``.
+
+    Raises:
+        ValueError: one sentence: not JSON, or nested too deep.
+    """
+    level = 0
+    for found in re.finditer(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', text, re.DOTALL):
+        mark = found[0]
+        level += (mark in ("[", "{")) - (mark in ("]", "}"))
+        if level > depth:
+            raise ValueError(f"it is nested more than {depth} deep")
+    try:
+        return json.loads(text)
+    except RecursionError:  # of a caller who is deep in a recursion already
+        raise ValueError("it is nested too deep") from None
+
+
+def digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    """SHA-256 of a text and of every tensor's name, type, shape and numbers."""
+    found = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
+
+
+def _header(told: Any, room: int, limits: Limits) -> Header:
+    if not isinstance(told, dict):
+        raise ValueError("its header is not a table of tensors")
+    metadata = told.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ValueError("its metadata are not texts")
+    if len(told) > limits.tensors:
+        raise ValueError(f"it has {len(told):,} tensors, of up to {limits.tensors:,}")
+    tensors, end = {}, 0
+    for name, entry in told.items():
+        tensors[name], last = _tensor(name, entry, room)
+        end = max(end, last)
+    if end != room:
+        raise ValueError(f"its tensors take {end:,} bytes and it holds {room:,}")
+    return Header(tensors=tensors, metadata=metadata)
+
+
+def _tensor(name: str, entry: Any, room: int) -> tuple[tuple[torch.dtype, tuple[int, ...]], int]:
+    """Type and shape of a tensor, and where its numbers end."""
+    said = f"tensor {one_line(name, 60)!r}"
+    entry = entry if isinstance(entry, dict) else {}
+    dtype = DTYPES.get(str(entry.get("dtype")))
+    shape, ends = _counts(entry.get("shape")), _counts(entry.get("data_offsets"))
+    if dtype is None or shape is None or len(shape) > MAX_DIMS or ends is None or len(ends) != 2:
+        raise ValueError(f"{said} has no known type, no shape or no place")
+    begin, end = ends
+    if not 0 <= begin <= end <= room or math.prod(shape) * dtype.itemsize != end - begin:
+        raise ValueError(f"{said} has another size than its shape")
+    return (dtype, tuple(shape)), end
+
+
+def _counts(value: Any) -> list[int] | None:
+    return value if isinstance(value, list) and all(type(each) is int and 0 <= each < 2**53 for each in value) else None
