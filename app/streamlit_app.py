@@ -10,8 +10,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread answer
 import streamlit as st
 from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value
 
-from lab_ui import owner, uploads
-from lab_ui.warming import keep, wait, warm
+from lab_ui.basics.preload import keep, wait, warm
+from lab_ui.visitor import identity, uploads
 from tasklab.course import PAGES, notebook_of
 
 # A run of the page that was asked for while a fragment ended follows it on its thread, and streamlit leaves it to draw
@@ -27,7 +27,7 @@ page = st.navigation(
 if page.url_path:  # all but Start
     wait()
 page.run()
-owner.note_visit()
+identity.note_visit()
 uploads.watch()
 warm()  # after the page, which is not to wait for it
 keep()

@@ -40,8 +40,8 @@ DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
 
 # %%
 from tasklab import load, load_data
+from tasklab.experiments.scenario import Scenario
 from tasklab.figures import gallery, look_of, outputs_figure, perturbation
-from tasklab.scenario import Scenario
 
 IMAGE = {"digits": 54, "mnist": 22}[DATA]
 test = load_data(DATA, "test")

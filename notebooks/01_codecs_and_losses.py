@@ -34,8 +34,8 @@ DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
 import torch
 
 from tasklab import ABNORMAL, INT, RBC, TRA, DeepBE
+from tasklab.experiments.scenario import Scenario
 from tasklab.figures import lines, outputs_figure
-from tasklab.scenario import Scenario
 
 generator = torch.Generator().manual_seed(SEED)
 

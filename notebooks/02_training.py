@@ -38,9 +38,9 @@ import torch
 
 from tasklab import INT, RBC, TRA, Recipe, fit, load_data, new_system
 from tasklab.evaluation import outcomes
+from tasklab.experiments.scenario import Scenario
 from tasklab.figures import decision_histogram, outcome_stack, read_decisions
 from tasklab.figures.training import training_figure
-from tasklab.scenario import Scenario
 from tasklab.training import EpochEvent, Watch
 
 train = load_data(DATA, "train").subset(1000)

@@ -34,9 +34,9 @@ DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
 import torch
 
 from tasklab import FGSM, PGD, attack, load, load_data, stream
+from tasklab.experiments.scenario import Scenario
 from tasklab.figures import gallery, look_of
 from tasklab.models.fast import PLAIN
-from tasklab.scenario import Scenario
 
 IMAGE = {"digits": 54, "mnist": 22}[DATA]
 test = load_data(DATA, "test").subset(100 if FAST else 300)

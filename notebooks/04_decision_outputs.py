@@ -31,9 +31,9 @@ DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
 # %%
 from tasklab import PGD, attack, load, load_data
 from tasklab.evaluation import outcomes
+from tasklab.experiments.scenario import Scenario
 from tasklab.figures import decision_histogram, outcome_stack, read_decisions
 from tasklab.models.fast import PLAIN
-from tasklab.scenario import Scenario
 
 EPS = 0.2
 test = load_data(DATA, "test").subset(100 if FAST else 300)

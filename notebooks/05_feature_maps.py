@@ -38,9 +38,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from tasklab import PGD, attack, load, load_data, stream
 from tasklab.embedding import PCA, TSNE, embed, neighbour_accuracy, read_features, read_outputs, trustworthiness
+from tasklab.experiments.scenario import Scenario
 from tasklab.figures import Landed, Stops, feature_map
 from tasklab.models.fast import PLAIN
-from tasklab.scenario import Scenario
 
 IMAGE = {"digits": 54, "mnist": 22}[DATA]
 test = load_data(DATA, "test").subset(200 if FAST else 400)

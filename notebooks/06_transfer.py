@@ -30,10 +30,10 @@ DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
 
 # %%
 from tasklab import PGD, load, load_data, transfer
+from tasklab.experiments.scenario import Scenario
 from tasklab.figures import gallery, look_of
 from tasklab.figures.matrix import transfer_figure
 from tasklab.models.fast import PLAIN
-from tasklab.scenario import Scenario
 
 EPS = 0.2
 NAMES = {"tra": "TRA", "deepbe": "DeepBE", "int": "INT", "rbc": "RBC"}

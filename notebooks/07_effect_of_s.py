@@ -37,9 +37,9 @@ from torch import nn
 from tasklab import PGD, RBC, Recipe, System, attack, fit, load, load_data, new_system
 from tasklab.attacks import FAB
 from tasklab.evaluation import Share
+from tasklab.experiments.scenario import Scenario
 from tasklab.figures.training import sweep_figure
 from tasklab.models.fast import PLAIN
-from tasklab.scenario import Scenario
 
 train = load_data(DATA, "train").subset(1000)
 test = load_data(DATA, "test").subset(100 if FAST else 300)

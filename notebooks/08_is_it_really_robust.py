@@ -38,9 +38,9 @@ from torch import nn
 from tasklab import PGD, TRA, System, attack, evaluate, load, load_data
 from tasklab.attacks import Noise, Square
 from tasklab.evaluation import Share, mcnemar, stream_report
+from tasklab.experiments.scenario import Scenario
 from tasklab.figures import accuracy_curves, check_lights, decision_histogram, outcome_stack, read_decisions
 from tasklab.models.fast import PLAIN
-from tasklab.scenario import Scenario
 
 test = load_data(DATA, "test").subset(100 if FAST else 300)
 x, y = test.x(), test.labels

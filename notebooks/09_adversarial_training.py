@@ -31,10 +31,10 @@ DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
 # %%
 from tasklab import PGD, RBC, Adversarial, GaussianNoise, Recipe, UniformNoise, attack, fit, load, load_data, new_system
 from tasklab.evaluation import Share, combined, evaluate, outcomes
+from tasklab.experiments.scenario import Scenario
 from tasklab.figures import accuracy_curves, gallery, outcome_stack
 from tasklab.figures.training import training_figure
 from tasklab.models.fast import PLAIN
-from tasklab.scenario import Scenario
 from tasklab.training import EpochEvent, Watch
 
 train = load_data(DATA, "train").subset(600 if FAST else 1000)

@@ -38,11 +38,11 @@ import torch
 
 from tasklab import ABNORMAL, FGSM, INT, PGD, RBC, TRA, Recipe, System, attack, fit, load, load_data, new_system
 from tasklab.evaluation import outcomes
-from tasklab.evaluation.regions import cross_section, places, regions, trail
+from tasklab.experiments.plane import cross_section, places, plane_trajectory, regions
+from tasklab.experiments.scenario import Scenario
 from tasklab.figures import outcome_stack
 from tasklab.figures.cross_sections import cut
 from tasklab.figures.regions import plane
-from tasklab.scenario import Scenario
 
 train, test = (load_data("blobs", split, n=300, seed=SEED) for split in ("train", "test"))
 x, y = test.x(), test.labels  # (N, 2) in the unit square, and (N,): classes 0 to 3, drawn as A to D
@@ -179,13 +179,13 @@ def pgd(objective, eps=0.3, **more):
 rbc = systems["rbc"]
 margins = rbc.margins(x).detach().gather(1, y[:, None]).squeeze(1)
 typical = int(margins.argsort()[len(y) // 2])
-trails = [trail(rbc, x[typical], int(y[typical]), pgd(objective)) for objective in ("train", "margin")]
-for each in trails:
+trajectories = [plane_trajectory(rbc, x[typical], int(y[typical]), pgd(objective)) for objective in ("train", "margin")]
+for each in trajectories:
     print(f"{each.objective:6} moved: {each.moved}, gradient always 0: {each.zero_gradient}, left: {each.crossed}")
-plane(seen["rbc"], trails=trails, eps=0.3, height=420)
+plane(seen["rbc"], trajectories=trajectories, eps=0.3, height=420)
 
 # %% tags=["check"]
-own, aimed = trails
+own, aimed = trajectories
 assert own.zero_gradient and not own.moved, "The training loss should give no way to go."
 assert aimed.crossed and not aimed.zero_gradient, "The margin should lead across the boundary."
 

@@ -41,8 +41,8 @@ from tasklab.codecs import Binary, hadamard_code
 from tasklab.data import read_picture
 from tasklab.data.strokes import digit_strokes, draw_strokes
 from tasklab.evaluation import outcomes
+from tasklab.experiments.scenario import Scenario
 from tasklab.figures import gallery, look_of, outcome_stack
-from tasklab.scenario import Scenario
 
 systems = {key: load(f"{DATA}-{key.lower()}") for key in ("TRA", "DeepBE", "INT", "RBC")}
 train, test = load_data(DATA, "train").subset(1000), load_data(DATA, "test").subset(100 if FAST else 200)

@@ -33,11 +33,11 @@ from tasklab.embedding import PCA, TSNE, neighbour_accuracy, read_features, read
 from tasklab.evaluation import check_attack, evaluate
 from tasklab.evaluation.ensemble import Entry
 from tasklab.evaluation.outcomes import Outcomes
-from tasklab.evaluation.regions import cross_section, places
 from tasklab.evaluation.statistics import Share, wilson
+from tasklab.experiments.plane import cross_section, places
+from tasklab.experiments.scenario import Scenario
 from tasklab.figures.pictures import picture
 from tasklab.models import NetworkSpec, build_network
-from tasklab.scenario import Scenario
 from tasklab.system import System, new_system
 from tasklab.tasks import RBC, Task, make_task
 from tasklab.training import Recipe

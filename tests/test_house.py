@@ -18,8 +18,8 @@ SOURCES = sorted((ROOT / "tasklab").rglob("*.py"))
 FLOORS = {
     "checks": 0, "files": 0, "inputs": 0, "leftovers": 0, "lock": 0, "modes": 0, "strict_json": 0, "text": 0,
     "header": 1, "card": 1, "codecs": 1, "models": 1, "data": 1, "losses": 2, "tasks": 3, "system": 4,
-    "checkpoint": 4, "attacks": 5, "zoo": 5, "embedding": 5, "evaluation": 6, "training": 6, "scenario": 6,
-    "figures": 7, "course": 1, "jobs": 8, "notebooks": 8, "cli": 8, "__main__": 9, "__init__": 9,
+    "checkpoint": 4, "attacks": 5, "zoo": 5, "embedding": 5, "evaluation": 6, "training": 6, "experiments": 6,
+    "figures": 7, "jobs": 7, "course": 8, "cli": 9, "__main__": 10, "__init__": 10,
 }
 
 

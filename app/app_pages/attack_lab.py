@@ -6,14 +6,17 @@ from typing import Any
 
 import streamlit as st
 
-from lab_ui import answers, controls, frame, live, shelf
-from lab_ui.answers import TOGETHER, Found
-from lab_ui.frame import Lab
-from lab_ui.words import AIMS, title
-from tasklab.figures.scene import scene_data, scene_html
-from tasklab.figures.scene_sweep import Sweep
-from tasklab.figures.scene_walk import walk_data, walk_html
-from tasklab.scenario import Scenario
+from lab_ui.basics.lab import Lab
+from lab_ui.basics.words import AIMS, title
+from lab_ui.parts import live
+from lab_ui.results import picture_attacks
+from lab_ui.results.picture_attacks import TOGETHER, Found
+from lab_ui.shell import controls, frame
+from lab_ui.visitor import catalogue
+from tasklab.experiments.scenario import Scenario
+from tasklab.experiments.sweep import Sweep
+from tasklab.figures.live.sweep import scene_data, scene_html
+from tasklab.figures.live.trajectory import trajectory_data, trajectory_html
 from tasklab.text import in_markdown
 
 OPENING = {"data": "digits", "image": controls.PICTURE["digits"], "systems": ["tra", "deepbe", "int", "rbc"],
@@ -56,19 +59,19 @@ def page() -> None:
     way = _player(lab, scenario, list(there))
     files: dict[str, Any] = {"eps_drag.html": (_SceneFile(found, lab, scenario.eps), "ε to drag (one HTML file)")}
     if way is not None:
-        files["steps.html"] = (lambda: walk_html(way[0], **way[1]), "Step by step (one HTML file)")
-    frame.close_page(lab, code=scenario.to_code(list(there)), tables={"attack": lambda: answers.table(found)},
+        files["steps.html"] = (lambda: trajectory_html(way[0], **way[1]), "Step by step (one HTML file)")
+    frame.close_page(lab, code=scenario.to_code(list(there)), tables={"attack": lambda: picture_attacks.table(found)},
                      files=files)
 
 
 def _slow(scenario: Scenario) -> bool:
     """Whether an answer takes seconds: more stops then come when they are asked for by hand."""
-    return scenario.attack not in TOGETHER or any(shelf.is_large(name) for name in scenario.systems)
+    return scenario.attack not in TOGETHER or any(catalogue.is_large(name) for name in scenario.systems)
 
 
 def _fine(scenario: Scenario) -> bool:
     """Whether the scene has asked for many ε."""
-    return bool(st.session_state.get("attack_lab_fine") == answers.fine_key(scenario))
+    return bool(st.session_state.get("attack_lab_fine") == picture_attacks.fine_key(scenario))
 
 
 def _stops(scenario: Scenario, *, fine: bool) -> tuple[float, ...]:
@@ -83,7 +86,7 @@ def _stops(scenario: Scenario, *, fine: bool) -> tuple[float, ...]:
 def _found(lab: Lab, scenario: Scenario, working: Any, *, fine: bool) -> Found:
     """The answers; where they take a while, a word in that place on what is worked on."""
     slow = _slow(scenario)
-    found = answers.answers(
+    found = picture_attacks.answers(
         scenario, lab, _stops(scenario, fine=fine),
         progress=lambda share, words: working.progress(share, words) if slow else None,
     )
@@ -100,9 +103,9 @@ def _scene(lab: Lab, scenario: Scenario, found: Found, *, fine: bool) -> None:
     if _fine(scenario) and not fine:
         found |= _found(lab, scenario, working, fine=True)  # for the files and tables of the page too
         fine = True
-    key = None if fine else answers.fine_key(scenario)
+    key = None if fine else picture_attacks.fine_key(scenario)
     ask = key is not None and _slow(scenario)
-    data = scene_data(**answers.words(found, lab), eps=scenario.eps, title="Attack lab",
+    data = scene_data(**picture_attacks.words(found, lab), eps=scenario.eps, title="Attack lab",
                       coming=() if ask else _stops(scenario, fine=True))
     pinned = st.session_state.get("attack_lab_pinned")
     live.scene(data | {"finer": key, "ask": ask, "pinned": pinned}, key="attack_lab_scene", on_eps=_keep_eps,
@@ -110,8 +113,8 @@ def _scene(lab: Lab, scenario: Scenario, found: Found, *, fine: bool) -> None:
     if lab.lecture:
         return
     with st.container(horizontal=True):
-        st.button("Pin this as A", on_click=_pin, args=(answers.pin(scenario, found, lab),), key="attack_lab_pin",
-                  help="Keep what is read now, and compare it with whatever you change")
+        st.button("Pin this as A", on_click=_pin, args=(picture_attacks.pin(scenario, found, lab),),
+                  key="attack_lab_pin", help="Keep what is read now, and compare it with whatever you change")
         if pinned:
             st.button("Unpin A", on_click=_pin, args=(None,), key="attack_lab_unpin")
 
@@ -129,12 +132,12 @@ def _player(lab: Lab, scenario: Scenario, pairs: list[tuple[str, str]]) -> tuple
         aim = st.selectbox("Aimed at", aims, index=len(aims) - 1, key="attack_lab_walk_aim", width=240,
                            format_func=lambda aim: AIMS[aim])
     try:
-        way = answers.way(scenario, name, lab.key(name), aim)
+        way = picture_attacks.way(scenario, name, lab.key(name), aim)
     except ValueError as error:
         st.info(in_markdown(error))
         return None
     words = {"title": title(lab.key(name)), "aim": AIMS[aim], "names": lab.pictures.classes}
-    live.player(walk_data(way, **words), key="attack_lab_player")
+    live.player(trajectory_data(way, **words), key="attack_lab_player")
     return way, words
 
 
@@ -145,7 +148,7 @@ class _SceneFile:
         self.found, self.lab, self.eps = found, lab, eps
 
     def __call__(self) -> str:
-        return scene_html(**answers.words(self.found, self.lab), eps=self.eps, title="One picture under attack")
+        return scene_html(**picture_attacks.words(self.found, self.lab), eps=self.eps, title="One picture under attack")
 
 
 def _around(lab: Lab) -> range:

@@ -6,7 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from lab_ui import codec_panels, frame, live
+from lab_ui.panels import codec_panels
+from lab_ui.parts import live
+from lab_ui.shell import frame
 from tasklab.figures.style import LOOKS
 
 URL = "query-params"

@@ -6,19 +6,22 @@ from typing import Any
 
 import streamlit as st
 
-from lab_ui import answers, controls, frame, live, own_picture, shelf, uploads
-from lab_ui.answers import Found
-from lab_ui.frame import Lab
-from lab_ui.limits import MAX_PICTURE
-from lab_ui.own_picture import Own
-from lab_ui.pad import drawing_pad
-from lab_ui.words import aim_words, title
+from lab_ui.basics.lab import Lab
+from lab_ui.basics.words import aim_words, title
+from lab_ui.parts import live
+from lab_ui.parts.drawing_pad import drawing_pad
+from lab_ui.results import drawn_picture, picture_attacks
+from lab_ui.results.drawn_picture import Own
+from lab_ui.results.picture_attacks import Found
+from lab_ui.shell import controls, frame
+from lab_ui.visitor import catalogue, uploads
+from lab_ui.visitor.limits import MAX_PICTURE
 from tasklab.codecs import ABNORMAL
 from tasklab.data import DATASETS, DataInfo, PictureError
+from tasklab.experiments.scenario import Scenario
+from tasklab.experiments.sweep import Sweep
 from tasklab.figures.describing import with_article
-from tasklab.figures.scene import scene_data, scene_html
-from tasklab.figures.scene_sweep import Sweep
-from tasklab.scenario import Scenario
+from tasklab.figures.live.sweep import scene_data, scene_html
 from tasklab.text import in_markdown
 
 EXAMPLE = 2
@@ -73,13 +76,13 @@ def page() -> None:
         return
     with right:
         for data, (x, found) in read.items():
-            st.html(own_picture.readings_html(data, x, found, ABNORMAL if label is None else label))
+            st.html(drawn_picture.readings_html(data, x, found, ABNORMAL if label is None else label))
     if label is None:
         st.info("No system reads anything here. Say what it is on the left, and the attack begins.")
         return
     x = read[lab.data][0]
     keys = {name: lab.key(name) for name in lab.chosen}
-    cells = own_picture.attacked(scenario, x, label, keys)
+    cells = drawn_picture.attacked(scenario, x, label, keys)
     _attacked(lab, scenario, own, label, cells, keys)
 
 
@@ -143,19 +146,19 @@ def _read(own: Own, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | None:
     All data sets of the same classes read it.
     """
     read = {}
-    alike = [data for data in shelf.DATASETS if DATASETS[data].classes == DATASETS[lab.data].classes]
+    alike = [data for data in catalogue.DATASETS if DATASETS[data].classes == DATASETS[lab.data].classes]
     for data in sorted(alike, key=lambda data: data != lab.data):
         try:
-            x = own_picture.seen(own, data)
+            x = drawn_picture.seen(own, data)
         except PictureError as error:
             if own.drawing is None:
                 st.error(f"This file cannot be read: {in_markdown(error)}.")
             else:
                 st.info("Nothing is drawn yet: draw a digit, or take an example.")
             return None
-        there = lab.systems if data == lab.data else shelf.systems(data)[0]
+        there = lab.systems if data == lab.data else catalogue.systems(data)[0]
         if there:
-            read[data] = x, own_picture.readings(x, there)
+            read[data] = x, drawn_picture.readings(x, there)
     return read
 
 
@@ -170,7 +173,7 @@ def _label(data: str, own: Own, read: dict[str, tuple[Any, dict[str, int]]], pla
         return classes.index(said)
     if own.known is not None:
         return own.known
-    return own_picture.most_read([label for _, found in read.values() for label in found.values()])
+    return drawn_picture.most_read([label for _, found in read.values() for label in found.values()])
 
 
 def _attacked(lab: Lab, scenario: Scenario, own: Own, label: int, cells: Found, keys: dict[str, str]) -> None:
@@ -194,7 +197,7 @@ def _attacked(lab: Lab, scenario: Scenario, own: Own, label: int, cells: Found, 
     live.scene(scene_data(**words, eps=scenario.eps, title="Your picture, attacked") | {"finer": None, "ask": False},
                key="draw_scene", on_eps=_keep_eps)
     frame.close_page(
-        lab, code=_code(lab, scenario, own, label, list(sweeps)), tables={"attack": answers.table(cells)},
+        lab, code=_code(lab, scenario, own, label, list(sweeps)), tables={"attack": picture_attacks.table(cells)},
         files={"eps_drag.html": (lambda: scene_html(**words, eps=scenario.eps, title="My picture under attack"),
                                  "ε to drag (one HTML file)")},
     )

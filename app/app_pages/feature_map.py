@@ -6,10 +6,12 @@ import html
 
 import streamlit as st
 
-from lab_ui import controls, frame, map_views, mapping
-from lab_ui.frame import Lab
-from lab_ui.map_views import View
-from lab_ui.words import title
+from lab_ui.basics.lab import Lab
+from lab_ui.basics.words import title
+from lab_ui.panels import map_panels
+from lab_ui.panels.map_panels import View
+from lab_ui.results import feature_maps
+from lab_ui.shell import controls, frame
 from tasklab.embedding import PCA, TSNE
 from tasklab.text import in_markdown
 
@@ -45,8 +47,8 @@ def page() -> None:
     called = title(lab.key(name))
     try:
         with st.spinner("Reading the pictures …"):
-            points = mapping.points(lab.data, name, map_views.space(kind))
-        forming = mapping.forming(lab.data, name, map_views.space(kind), settings)
+            points = feature_maps.points(lab.data, name, map_panels.space(kind))
+        forming = feature_maps.forming(lab.data, name, map_panels.space(kind), settings)
     except ValueError as error:
         with head:
             frame.headline("Feature map", f"There is no map of {html.escape(called)}.")
@@ -55,29 +57,29 @@ def page() -> None:
     view = View(name=name, called=called, kind=kind, points=points, forming=forming, map=forming.map)
     formed = view.map is not None
     with head:
-        frame.headline("Feature map", map_views.lead(kind))
+        frame.headline("Feature map", map_panels.lead(kind))
     with right:
-        map_views.quality(view)
+        map_panels.quality(view)
         if formed:
-            view = map_views.under_attack(lab, scenario, view)
-            map_views.picked(lab, scenario, view)
+            view = map_panels.under_attack(lab, scenario, view)
+            map_panels.picked(lab, scenario, view)
     with left:
         if forming.trouble:
             st.info(in_markdown(forming.trouble))
         elif not formed:
             st.fragment(_on_its_way, run_every=PULSE)(lab, view)
         else:
-            map_views.draw(lab, view)
+            map_panels.draw(lab, view)
     if formed:
-        frame.close_page(lab, code=map_views.code(lab, scenario, view), tables={"map": map_views.table(view)},
-                         files={"map.html": (map_views.Whole(lab, view), "map (HTML figure)")})
+        frame.close_page(lab, code=map_panels.code(lab, scenario, view), tables={"map": map_panels.table(view)},
+                         files={"map.html": (map_panels.Whole(lab, view), "map (HTML figure)")})
 
 
 def _on_its_way(lab: Lab, view: View) -> None:
     """One look at a map that is forming; the whole page follows when it is finished."""
     if view.forming.done:
         st.rerun()
-    map_views.draw(lab, view)
+    map_panels.draw(lab, view)
 
 
 def _choose(lab: Lab) -> tuple[str, str]:
@@ -95,8 +97,8 @@ def _choose(lab: Lab) -> tuple[str, str]:
 
 
 def _perplexity(lab: Lab) -> int:
-    n = min(mapping.MOST, len(lab.pictures))
-    found: int = st.select_slider("Perplexity", mapping.perplexities(n), mapping.usual_perplexity(n),
+    n = min(feature_maps.MOST, len(lab.pictures))
+    found: int = st.select_slider("Perplexity", feature_maps.perplexities(n), feature_maps.usual_perplexity(n),
                                   key="feature_map_perplexity", bind="query-params",
                                   help="About how many neighbours of a picture count. The map is drawn anew.")
     return found

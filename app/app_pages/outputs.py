@@ -13,17 +13,18 @@ import pandas as pd
 import streamlit as st
 from torch import Tensor
 
-from lab_ui import batches, controls, frame
-from lab_ui.batches import Batch
-from lab_ui.components import cell_heading, how
-from lab_ui.frame import Lab
-from lab_ui.words import HELP, NO_AIM, aim_words, kind, title
+from lab_ui.basics.lab import Lab
+from lab_ui.basics.words import HELP, NO_AIM, aim_words, kind, title
+from lab_ui.parts.components import cell_heading, how
+from lab_ui.results import batch_attacks
+from lab_ui.results.batch_attacks import Batch
+from lab_ui.shell import controls, frame
 from tasklab import figures
 from tasklab.codecs import Binary
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.outcomes import Outcomes, outcomes
+from tasklab.experiments.scenario import Scenario
 from tasklab.figures import Reading
-from tasklab.scenario import Scenario
 from tasklab.text import in_markdown
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _stack(called: str, rows: Sequence[tuple[str, Outcomes]]) -> None:
 
 def _attack(lab: Lab, scenario: Scenario, name: str) -> Batch:
     with st.spinner("Attacking …"):
-        return batches.attacked(scenario, name, title(lab.key(name)), batches.first(scenario, name))
+        return batch_attacks.attacked(scenario, name, title(lab.key(name)), batch_attacks.first(scenario, name))
 
 
 def _lead(lab: Lab, scenario: Scenario, found: dict[str, Panel]) -> str:

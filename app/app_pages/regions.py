@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from lab_ui import frame, plane_controls, plane_views, planes
-from lab_ui.frame import Lab
-from lab_ui.planes import Plane, Training
-from lab_ui.words import SYSTEMS
-from tasklab.evaluation import Regions, regions
+from lab_ui.basics.lab import Lab
+from lab_ui.basics.waiting import give_way
+from lab_ui.basics.words import SYSTEMS
+from lab_ui.panels import plane_controls, plane_views
+from lab_ui.results import plane_systems
+from lab_ui.results.plane_systems import Plane, Training
+from lab_ui.shell import frame
+from tasklab.experiments.plane import Regions, regions
 from tasklab.figures import cut, describe_cut, describe_regions, outcome_stack, plane
 from tasklab.tasks import INT
 from tasklab.text import in_markdown
@@ -50,7 +53,7 @@ def page() -> None:
         st.info("Pick at least one task on the left.")
         return
     point = plane_controls.point(chosen[0])
-    runs = _runs([each for each in chosen if planes.trained(each) is None])
+    runs = _runs([each for each in chosen if plane_systems.trained(each) is None])
     troubles = [f"{SYSTEMS[run.plane.task.name]}: {run.trouble}" for run in runs if run.trouble]
     for sentence in troubles:
         st.warning(in_markdown(sentence))
@@ -85,7 +88,7 @@ def _train(chosen: tuple[Plane, ...], going: bool) -> None:
     if going:
         for run in mine:
             run.advance()
-            frame.give_way()
+            give_way()
         if all(run.done for run in mine):
             st.rerun()
     share = min(run.step / run.steps for run in mine)
@@ -97,7 +100,7 @@ def _train(chosen: tuple[Plane, ...], going: bool) -> None:
         else:
             st.button("Go on", on_click=_stop, args=(False,), type="primary", key="regions_go", width=110)
         st.progress(share, text=f"epoch {int(share * chosen[0].epochs)} of {chosen[0].epochs}", width=240)
-    systems = {each: runs[each].system if each in runs else planes.trained(each) for each in chosen}
+    systems = {each: runs[each].system if each in runs else plane_systems.trained(each) for each in chosen}
     found = {each: regions(system, side=90, objective=field) for each, system in systems.items() if system is not None}
     with head:
         frame.headline("Decision regions", _lead(found, field))
@@ -125,7 +128,7 @@ def _stop(stopped: bool) -> None:
 
 
 def _again(chosen: tuple[Plane, ...]) -> None:
-    planes.forget(chosen)
+    plane_systems.forget(chosen)
     st.session_state["regions_stopped"] = False
 
 
@@ -136,7 +139,7 @@ def _show(lab: Lab, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
         field = _field()
         st.button("Train again", on_click=_again, args=(chosen,), help="Watch it once more")
     with head:
-        frame.headline("Decision regions", _lead({each: planes.read(each, field) for each in chosen}, field))
+        frame.headline("Decision regions", _lead({each: plane_systems.read(each, field) for each in chosen}, field))
     _legend()
     shown = frame.predict("regions", "An attack starts at the ringed point and climbs the training loss. Where does it "
                                      "get away?", GUESSES)
@@ -172,22 +175,22 @@ def _lead(found: Mapping[Plane, Regions], field: str) -> str:
 
 def _square(each: Plane, field: str, point: int, eps: float, shown: bool) -> dict[str, Figure]:
     """One system: its square, and what becomes of the point."""
-    name, classes, found = SYSTEMS[each.task.name], each.points.classes, planes.read(each, field)
-    walked = planes.walk(each, point, eps)
-    trails = walked.trails if shown else ()
+    name, classes, found = SYSTEMS[each.task.name], each.points.classes, plane_systems.read(each, field)
+    followed = plane_systems.follow(each, point, eps)
+    trajectories = followed.trajectories if shown else ()
     figure, line = _figures(each, field, point, eps, shown)
     charts, key = {f"{each.task.name} plane": figure}, f"regions_plane_{each.task.name}"
     with st.container(key=f"regions_square_{each.task.name}"):  # the style makes it one, however narrow
         st.plotly_chart(figure, key=key, on_select=lambda: plane_controls.picked(key, each), selection_mode="points",
-                        config={"displayModeBar": False}, alt=describe_regions(name, found, trails, classes),
+                        config={"displayModeBar": False}, alt=describe_regions(name, found, trajectories, classes),
                         height="stretch")
     if shown:
-        st.html(plane_views.verdict(trails, classes))
-    if line is not None and walked.section is not None:
+        st.html(plane_views.verdict(trajectories, classes))
+    if line is not None and followed.section is not None:
         st.caption("A cut, from the point the way that the attack on the margin goes. The training loss is thick where "
                    "its gradient is exactly 0.")
         st.plotly_chart(line, key=f"regions_cut_{each.task.name}", config={"displayModeBar": False},
-                        alt=f"{name}. {describe_cut(walked.section, classes)}")
+                        alt=f"{name}. {describe_cut(followed.section, classes)}")
         charts[f"{each.task.name} cut"] = line
     return charts
 
@@ -195,18 +198,19 @@ def _square(each: Plane, field: str, point: int, eps: float, shown: bool) -> dic
 @st.cache_resource(max_entries=60, show_spinner=False, hash_funcs={Plane: repr})
 def _figures(each: Plane, field: str, point: int, eps: float, shown: bool) -> tuple[Figure, Figure | None]:
     """A system's square and, once shown, the cut; shared, so never to be altered."""
-    points, walked = each.points, planes.walk(each, point, eps)
+    points, followed = each.points, plane_systems.follow(each, point, eps)
     figure = plane(
-        planes.read(each, field), classes=points.classes, points=points.x(), labels=points.labels,
-        trails=walked.trails if shown else (), marked=points.x(point)[0], eps=eps, picks=25, height=plane_views.SIDE,
+        plane_systems.read(each, field), classes=points.classes, points=points.x(), labels=points.labels,
+        trajectories=followed.trajectories if shown else (), marked=points.x(point)[0], eps=eps, picks=25,
+        height=plane_views.SIDE,
     )
-    cutting = shown and walked.section is not None
-    return figure, cut(walked.section, classes=points.classes, height=200) if cutting else None
+    cutting = shown and followed.section is not None
+    return figure, cut(followed.section, classes=points.classes, height=200) if cutting else None
 
 
 def _all_points(each: Plane, eps: float) -> None:
     """What the test points are read as, before and after each attack."""
-    found, name = planes.under_attack(each, eps), SYSTEMS[each.task.name]
+    found, name = plane_systems.under_attack(each, eps), SYSTEMS[each.task.name]
     rows = [(words, found[aim][0]) for aim, words in (("clean", "before"), ("train", "own loss"), ("margin", "margin"))]
     plane_views.heading(each.task)
     words = "; ".join(f"{when}: {o.correct} correct, {o.wrong} wrong, {o.abnormal} None of {o.n}" for when, o in rows)
@@ -219,7 +223,7 @@ def _table(chosen: tuple[Plane, ...], eps: float) -> pd.DataFrame:
     """One row for each system."""
     rows = []
     for each in chosen:
-        found, train = planes.under_attack(each, eps), planes.read(each, "train")
+        found, train = plane_systems.under_attack(each, eps), plane_systems.read(each, "train")
         rows.append({
             "task": each.task.name, "none_share": train.none_share, "flat_share": train.flat_share,
             "n": found["clean"][0].n, "eps": eps, "clean": found["clean"][0].accuracy.value,
@@ -236,7 +240,7 @@ def _code(chosen: tuple[Plane, ...], eps: float, point: int) -> str:
     return "\n".join([
         "from tasklab import data",
         "from tasklab.attacks import PGD",
-        "from tasklab.evaluation.regions import regions, trail",
+        "from tasklab.experiments.plane import regions, trail",
         "from tasklab.figures.regions import plane",
         "from tasklab.system import new_system",
         f"from tasklab.tasks import {', '.join(type(each.task).__name__ for each in chosen)}",
@@ -257,7 +261,7 @@ def _code(chosen: tuple[Plane, ...], eps: float, point: int) -> str:
         "    found[task.name] = regions(system, side=180)",
         '    for objective in ("train", "margin"):',
         f"        attack = PGD(eps={eps:g}, steps=20, step_size={eps / 10:g}, random_start=False, objective=objective)",
-        "        ends[task.name, objective] = trail(system, x, y, attack).end  # -1 is None",
+        "        ends[task.name, objective] = plane_trajectory(system, x, y, attack).end  # -1 is None",
         '    print(task.name, f"None {found[task.name].none_share:.1%}, no slope {found[task.name].flat_share:.1%}")',
         f"# plane(found[{first.task.name!r}], points=points.x(), labels=points.labels).show()",
     ])

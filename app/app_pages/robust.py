@@ -8,10 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from lab_ui import frame, jobs, owner, reports, shelf
-from lab_ui.frame import Lab
-from lab_ui.reports import CURVE_NOTES, CURVES
-from lab_ui.words import title
+from lab_ui.basics.lab import Lab
+from lab_ui.basics.words import title
+from lab_ui.results import reports
+from lab_ui.results.reports import CURVE_NOTES, CURVES
+from lab_ui.shell import frame
+from lab_ui.visitor import catalogue, identity, jobs
 from tasklab import figures
 from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
@@ -242,12 +244,12 @@ def _said(p: float) -> str:
 def _measure(lab: Lab, name: str, words: str) -> None:
     """Ask again: more pictures, another seed, or a system that nobody has asked yet."""
     if jobs.mine("report"):
-        owner.remember()
+        identity.remember()
     jobs.watch(lambda: jobs.boxes("report"), "report", key="robust")
     if lab.lecture:
         return
     if lab.images is None:  # what was asked before can be read without them
-        shelf.offer_download(lab.data)
+        catalogue.offer_download(lab.data)
         return
     with st.form("robust_again", border=True):
         st.markdown(f"**Ask it yourself.** {words}, as a job: {TIMES[lab.data]}.")

@@ -8,7 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from lab_ui import frame, front, opening
+from lab_ui.panels import start_view
+from lab_ui.results import start_record
+from lab_ui.shell import frame
 from tasklab.course import PAGES, notebook_of
 
 
@@ -90,11 +92,11 @@ for objective in ("train", "margin"):
 def page() -> None:
     """The stage, the tour's buttons, and the ways on."""
     lab = frame.open_page("start", bar=())
-    st.html(front.STYLE)
-    found = opening.read()
+    st.html(start_view.STYLE)
+    found = start_record.read()
     at = min(max(int(st.session_state.get("start_stop", 0)), 0), len(TOUR) - 1)
     stop, said = TOUR[at], _said(found)
-    st.html(front.stage(found, stop.view, stop.title.format(**said), stop.words.format(**said)))
+    st.html(start_view.stage(found, stop.view, stop.title.format(**said), stop.words.format(**said)))
     last = at == len(TOUR) - 1
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button("◀", key="start_back", on_click=_go, args=(at - 1,), disabled=at == 0, shortcut="Left",
@@ -123,8 +125,8 @@ def _said(found: Mapping[str, Any]) -> dict[str, Any]:
     against = [system["name"] for system in found["systems"]].index(found["against"])
     return {
         "label": found["label"],
-        "against": front.name_of(found["systems"][against]),
-        "broken": front.read_as(found["views"]["margin"]["reads"][against]["decoded"]),
+        "against": start_view.name_of(found["systems"][against]),
+        "broken": start_view.read_as(found["views"]["margin"]["reads"][against]["decoded"]),
         "fallen": {4: "four", 3: "three", 2: "two"}[sum(each["decoded"] != found["label"] for each in found["own"])],
     }
 

@@ -6,8 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from lab_ui import frame, jobs, own, owner, recipes, runs, shelf, uploads
-from lab_ui.runs import RunView
+from lab_ui.basics.lab import Lab
+from lab_ui.panels import training_controls, training_runs
+from lab_ui.panels.training_runs import RunView
+from lab_ui.shell import frame
+from lab_ui.visitor import catalogue, identity, jobs, own_systems, uploads
 from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.cards import figure
@@ -60,7 +63,7 @@ def page() -> None:
     """
     lab = frame.open_page("train", lesson=LESSON, bar=("data", "seed"))
     training = _controls(lab)
-    everything = runs.recorded_runs(lab.data) | runs.own_runs(lab.data)
+    everything = training_runs.recorded_runs(lab.data) | training_runs.own_runs(lab.data)
     head = st.container()
     with st.container():
         if training is not None and not lab.lecture:
@@ -81,24 +84,24 @@ def page() -> None:
         tables={run.key: _table(run) for run in pair if run.epochs},
         figures={run.key: training_figure(run.epochs, total=run.total) for run in pair if run.epochs},
     )
-    owner.remember()
+    identity.remember()
 
 
-def _controls(lab: frame.Lab) -> Training | None:
+def _controls(lab: Lab) -> Training | None:
     with st.sidebar:
         try:
-            return recipes.controls(lab.data, lab.seed)
+            return training_controls.controls(lab.data, lab.seed)
         except ValueError as error:
             st.error(f"{in_markdown(error)}.")
             return None
 
 
-def _start_bar(lab: frame.Lab, training: Training) -> None:
+def _start_bar(lab: Lab, training: Training) -> None:
     """What would be trained, its name, and the button."""
-    told = filter(None, (recipes.described(training), recipes.takes(training)))
+    told = filter(None, (training_controls.described(training), training_controls.takes(training)))
     with st.container(border=True, key="train_bar"), st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Train your own.** {', '.join(told)}.", width="stretch")
-        name = st.text_input("Name", key="train_name", max_chars=30, placeholder=recipes.short_name(training),
+        name = st.text_input("Name", key="train_name", max_chars=30, placeholder=training_controls.short_name(training),
                              label_visibility="collapsed", width=200)
         st.button("▶ Train", type="primary", key="train_start", on_click=_start, args=(training, name),
                   help="Digits take seconds, MNIST and CIFAR minutes, with all pictures up to hours. The page stays "
@@ -109,7 +112,7 @@ def _start_bar(lab: frame.Lab, training: Training) -> None:
 
 def _start(training: Training, name: str | None) -> None:
     """Queue the training, and show it on the right."""
-    if (started := _queue(training, name or recipes.short_name(training))) is not None:
+    if (started := _queue(training, name or training_controls.short_name(training))) is not None:
         st.session_state["train_right"] = started
 
 
@@ -127,7 +130,7 @@ def _start_sweep(training: Training) -> None:
 
 def _queue(training: Training, name: str) -> str | None:
     taken = {str(view.settings["name"]) for view in jobs.mine("train")}
-    settings = training.to_dict() | {"name": own.free_name(training.data, name, taken)}
+    settings = training.to_dict() | {"name": own_systems.free_name(training.data, name, taken)}
     try:
         return jobs.start("train", settings)
     except ValueError as error:
@@ -135,13 +138,13 @@ def _queue(training: Training, name: str) -> str | None:
         return None
 
 
-def _side(lab: frame.Lab, side: str, column: Any, everything: dict[str, RunView]) -> str:
+def _side(lab: Lab, side: str, column: Any, everything: dict[str, RunView]) -> str:
     """One side of the comparison: which run, and its curves, drawn again each second while it goes on."""
     with column:
         key = _choice(lab.data, side, everything)
         run = everything.get(key)
         if run is not None and run.state in jobs.ACTIVE:
-            jobs.watch(lambda: _run(runs.own_runs(lab.data).get(key, run), side), "train", key=f"train {side}")
+            jobs.watch(lambda: _run(training_runs.own_runs(lab.data).get(key, run), side), "train", key=f"train {side}")
         elif run is not None:
             _run(run, side)
     return key
@@ -196,9 +199,9 @@ def _headline(run: RunView | None) -> str:
     return f"{said}. Aimed at the decision, the same attack leaves <b>{100 * last['robust_accuracy']:.0f} %</b>."
 
 
-def _systems(lab: frame.Lab) -> None:
+def _systems(lab: Lab) -> None:
     """The visitor's own systems: attack, take away, remove."""
-    found = list(reversed(own.files(lab.data).items()))
+    found = list(reversed(own_systems.files(lab.data).items()))
     if not found or lab.lecture:
         return
     with st.container(border=True, key="train_systems"):
@@ -210,12 +213,12 @@ def _systems(lab: frame.Lab) -> None:
                     _system(lab, name)
 
 
-def _system(lab: frame.Lab, name: str) -> None:
+def _system(lab: Lab, name: str) -> None:
     """One of them; what cannot be read can still be removed."""
     key = name.removeprefix(f"{lab.data}-")
     with st.container(horizontal=True, vertical_alignment="center"):
         try:
-            file, card = shelf.file(name), shelf.card(name)
+            file, card = catalogue.file(name), catalogue.card(name)
         except (ValueError, OSError) as error:
             st.markdown(f"**{in_markdown(key, 40)}** · cannot be read: {in_markdown(error, 200)}", width="stretch")
         else:
@@ -242,18 +245,18 @@ def _figures(card: dict[str, Any], eps: float) -> str:
 
 
 def _remove(name: str) -> None:
-    file = own.path(name)
+    file = own_systems.path(name)
     try:
-        if file is not None and file.name == own.RESULT:
+        if file is not None and file.name == own_systems.RESULT:
             jobs.remove(file.parent.name)
-            own.remove_file(file)  # of a job that does not read any more
+            own_systems.remove_file(file)  # of a job that does not read any more
         else:
-            own.remove_brought(name)
-    except own.Refused as error:
+            own_systems.remove_brought(name)
+    except own_systems.Refused as error:
         jobs.refuse(str(error))
 
 
-def _sweep(lab: frame.Lab, training: Training | None, everything: dict[str, RunView]) -> None:
+def _sweep(lab: Lab, training: Training | None, everything: dict[str, RunView]) -> None:
     """The effect of S: the recorded sweep, or one's own."""
     st.html('<div class="lab-aim"><h2>Does S matter?</h2><p>The same network, trained with a margin S of 1, 10, 100 '
             "and 350. The paper finds more accuracy and more robustness with a larger S.</p></div>")
@@ -262,7 +265,7 @@ def _sweep(lab: frame.Lab, training: Training | None, everything: dict[str, RunV
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = st.segmented_control("Output layer", LAYERS, default="scaled", required=True, bind=URL,
-                                     key="train_layer", help=recipes.HELP["parametrisation"])
+                                     key="train_layer", help=training_controls.HELP["parametrisation"])
         radii = DATASETS[lab.data].radii
         place = "train_sweep_eps" if radii.per <= 100 else f"train_sweep_eps_{lab.data}"
         eps = st.segmented_control("ε", radii.paper, default=radii.paper[1], required=True, format_func=eps_said,
@@ -270,7 +273,7 @@ def _sweep(lab: frame.Lab, training: Training | None, everything: dict[str, RunV
         if training is not None and not lab.lecture:
             st.button("Train this sweep yourself", key="train_sweep", on_click=_start_sweep, args=(training,),
                       help="Four trainings with the settings on the left, one for each S. They wait for each other.")
-    groups = [group for group in runs.sweeps(everything)
+    groups = [group for group in training_runs.sweeps(everything)
               if next(iter(group.values())).training.task.parametrisation == layer]
     groups.sort(key=lambda group: all(run.state == "recorded" for run in group.values()))
     points = {size: at for size, run in (groups[0] if groups else {}).items() if (at := run.at(eps)) is not None}
@@ -300,11 +303,12 @@ def _bring() -> None:
     with st.expander("Bring a system"):
         count = st.session_state.get("_brought", 0)
         found = st.file_uploader("A .safetensors file that was downloaded here, or saved by `System.save`",
-                                 type=["safetensors"], key=f"train_upload_{count}", max_upload_size=own.MAX_UPLOAD)
+                                 type=["safetensors"], key=f"train_upload_{count}",
+                                 max_upload_size=own_systems.MAX_UPLOAD)
         if found is not None:
             taken = {str(view.settings["name"]) for view in jobs.mine("train")}
             try:
-                name = own.bring(uploads.content(found, own.MAX_UPLOAD), found.name, taken)
+                name = own_systems.bring(uploads.content(found, own_systems.MAX_UPLOAD), found.name, taken)
                 st.session_state["_said"] = f"“{name}” is on your shelf now."
             except ValueError as error:
                 st.session_state["_said"] = str(error)

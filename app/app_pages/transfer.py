@@ -9,17 +9,18 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from lab_ui import controls, frame, transfers
-from lab_ui.transfer_grid import counted, percent, transfer_grid
-from lab_ui.words import AIMS, HELP, NO_AIM, aim_words, title
+from lab_ui.basics.words import AIMS, HELP, NO_AIM, aim_words, title
+from lab_ui.parts.transfer_grid import counted, percent, transfer_grid
+from lab_ui.results import transfers
+from lab_ui.shell import controls, frame
 from tasklab import figures
 from tasklab.data import ImageSet
 from tasklab.data.radii import eps_said
 from tasklab.evaluation import TransferResult
 from tasklab.evaluation.transferred import OTHERS, Filter
+from tasklab.experiments.scenario import Scenario
+from tasklab.figures.live.sweep import how
 from tasklab.figures.matrix import WORDS
-from tasklab.figures.scene import how
-from tasklab.scenario import Scenario
 from tasklab.text import in_markdown
 
 MOST = 6

@@ -1,1 +1,1 @@
-"""What the pages share: words, controls, the shelf of systems and data, and how a result is shown."""
+"""What the pages share, in rooms whose imports point one way: basics, visitor and parts, results, shell, panels."""

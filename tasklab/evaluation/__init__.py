@@ -7,7 +7,6 @@ from tasklab.evaluation.ensemble import Stage, WorstCase, stream_worst_case, wor
 from tasklab.evaluation.honesty import Check, HonestyReport, assess, stream_report
 from tasklab.evaluation.known_examples import AttackTest, check_attack, stream_check_attack
 from tasklab.evaluation.outcomes import Outcomes, outcomes
-from tasklab.evaluation.regions import CrossSection, Regions, Trail, cross_section, regions, trail
 from tasklab.evaluation.robustness import Progress, Row, combined, curve, evaluate, stream_rows
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
 from tasklab.evaluation.summary import Comparison, compare, full_frame, full_table, protocol
@@ -20,17 +19,14 @@ __all__ = [
     "AttackTest",
     "Check",
     "Comparison",
-    "CrossSection",
     "Distances",
     "HonestyReport",
     "Outcomes",
     "Progress",
-    "Regions",
     "Row",
     "Share",
     "Stage",
     "Threat",
-    "Trail",
     "TransferResult",
     "WorstCase",
     "WorstRow",
@@ -38,7 +34,6 @@ __all__ = [
     "check_attack",
     "combined",
     "compare",
-    "cross_section",
     "curve",
     "distance_table",
     "evaluate",
@@ -50,7 +45,6 @@ __all__ = [
     "mcnemar",
     "outcomes",
     "protocol",
-    "regions",
     "shown",
     "smallest",
     "stream_check_attack",
@@ -62,7 +56,6 @@ __all__ = [
     "to_csv",
     "to_json",
     "to_markdown",
-    "trail",
     "transfer",
     "wilson",
     "worst_case",

@@ -12,6 +12,7 @@ from tasklab.figures.describing import describe_outputs
 from tasklab.figures.gallery import gallery
 from tasklab.figures.histograms import decision_histogram, describe_decisions, outcome_stack
 from tasklab.figures.lines import lines
+from tasklab.figures.live.sweep import scene_html
 from tasklab.figures.maps import Landed, Stops, describe_map, feature_map
 from tasklab.figures.matrix import describe_transfer, transfer_figure
 from tasklab.figures.outputs import bit_gauges, number_line, output_bars, outputs_figure
@@ -25,7 +26,6 @@ from tasklab.figures.robustness import (
     describe_curves,
     distance_curves,
 )
-from tasklab.figures.scene import scene_html
 from tasklab.figures.style import BLUE, GREY, LOOKS, ORANGE, Look, look_of
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasklab.codecs import ABNORMAL
-from tasklab.evaluation.regions import CrossSection
+from tasklab.experiments.plane import CrossSection
 from tasklab.figures.outputs import HATCH
 from tasklab.figures.regions import CLASS_COLOURS, INK
 from tasklab.figures.style import BLUE, GREY, ORANGE, faded, frame

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tasklab.codecs import ABNORMAL
-from tasklab.evaluation.regions import Regions, Trail
+from tasklab.experiments.plane import PlaneTrajectory, Regions
 from tasklab.figures.pictures import Pixels, to_png
 from tasklab.figures.style import GREY, frame, look_of
 
@@ -49,7 +49,7 @@ def plane(
     classes: Sequence[str] = "ABCD",
     points: Tensor | None = None,
     labels: Tensor | None = None,
-    trails: Sequence[Trail] = (),
+    trajectories: Sequence[PlaneTrajectory] = (),
     marked: Tensor | None = None,
     eps: float | None = None,
     arrows: int = 21,
@@ -60,10 +60,10 @@ def plane(
     """The unit square as one system reads it.
 
     Args:
-        regions: as `tasklab.evaluation.regions.regions` found them, for up to four classes.
+        regions: as `tasklab.experiments.plane.regions` found them, for up to four classes.
         classes: their names.
         points, labels: float32 ``(N, 2)`` and int64 ``(N,)``, drawn with each class's own marker.
-        trails: attacks on one and the same point.
+        trajectories: attacks on one and the same point.
         marked: float32 ``(2,)``, a point to put a ring around.
         eps: radius of the square within which attacks stay, drawn around the point.
         arrows: arrows and dots along each side, 0 for none.
@@ -87,9 +87,9 @@ def plane(
         traces.append(_picks(regions, picks, classes))
     if marked is not None:
         traces.append(_ring("marked", *marked.tolist()))
-    for each in trails:
+    for each in trajectories:
         traces += _way(each)
-    for each in trails:
+    for each in trajectories:
         traces += _end(each)
     axis = {"range": [0, 1], "visible": False, "constrain": "domain"}
     layout = frame(height, legend=False, xaxis=axis, yaxis=axis | {"scaleanchor": "x"})
@@ -98,7 +98,7 @@ def plane(
                          "sizex": 1, "sizey": 1, "sizing": "stretch", "layer": "below"}]
     layout["shapes"] = [{"type": "rect", "name": "edge", "x0": 0, "x1": 1, "y0": 0, "y1": 1,
                          "line": {"color": GREY, "width": 1}}]
-    centre = trails[0].points[0] if trails else marked
+    centre = trajectories[0].points[0] if trajectories else marked
     if eps is not None and centre is not None:
         x, y = centre.tolist()
         layout["shapes"].append({"type": "rect", "name": "eps", "x0": max(0, x - eps), "x1": min(1, x + eps),
@@ -144,7 +144,9 @@ def data_url(pixels: Pixels) -> str:
     return "data:image/png;base64," + base64.b64encode(to_png(pixels)).decode()
 
 
-def describe_regions(name: str, regions: Regions, trails: Sequence[Trail] = (), classes: Sequence[str] = "ABCD") -> str:
+def describe_regions(
+    name: str, regions: Regions, trajectories: Sequence[PlaneTrajectory] = (), classes: Sequence[str] = "ABCD"
+) -> str:
     """What `plane` shows, in words."""
     shares = [
         f"{classes[k]} {_percent(float((regions.decoded == k).float().mean()))}"
@@ -155,7 +157,7 @@ def describe_regions(name: str, regions: Regions, trails: Sequence[Trail] = (), 
         f"The gradient of the {_climbed(regions.objective)} is exactly zero on {_percent(regions.flat_share)} "
         "of what is read as a class."
     ]
-    for each in trails:
+    for each in trajectories:
         start = f"An attack on a point of class {classes[each.label]} that climbs the {_climbed(each.objective)}"
         if each.zero_gradient:
             said.append(f"{start} finds no gradient and stays.")
@@ -218,7 +220,7 @@ def _picks(regions: Regions, count: int, classes: Sequence[str]) -> Trace:
     }
 
 
-def _way(each: Trail) -> list[Trace]:
+def _way(each: PlaneTrajectory) -> list[Trace]:
     """A light line on a dark one, its steps, and a ring where it starts; nothing for an attack that did not move."""
     if not each.moved:
         return []
@@ -239,7 +241,7 @@ def _ring(name: str, x: float, y: float) -> Trace:
             "unselected": SAME}
 
 
-def _end(each: Trail) -> list[Trace]:
+def _end(each: PlaneTrajectory) -> list[Trace]:
     """What became of the point, in the marker of its outcome."""
     x, y = each.points[-1].tolist()
     look, name = look_of(each.end, each.label), _climbed(each.objective)

@@ -19,11 +19,12 @@ from streamlit.runtime.state import SessionState, session_state_proxy
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest
 
-from lab_ui import answers, batches, transfers, warming
+from lab_ui.basics import preload
+from lab_ui.results import batch_attacks, picture_attacks, transfers
 from tasklab import data, zoo
 from tasklab.attacks import OBJECTIVES
 from tasklab.attacks.rows import Rows
-from tasklab.scenario import ATTACKS, Scenario
+from tasklab.experiments.scenario import ATTACKS, Scenario
 from tests.app.live_parts import cells, refusals, shipped, snippet, stop
 from tests.systems import KEYS, small_zoo
 
@@ -147,10 +148,10 @@ def test_a_run_that_was_overtaken_begins_no_further_system(monkeypatch: pytest.M
         if worked:
             raise Overtaken
 
-    monkeypatch.setattr(answers, "HANDS", 1)
+    monkeypatch.setattr(picture_attacks, "HANDS", 1)
     monkeypatch.setattr(session_state_proxy, "get_session_state", lambda: SafeSessionState(SessionState(), overtaken))
     with pytest.raises(Overtaken):
-        answers.each(Scenario(), lambda name, aim: None, work)
+        picture_attacks.each(Scenario(), lambda name, aim: None, work)
     ended.set()
     for each in threading.enumerate():
         if each.name.startswith("attack"):
@@ -159,7 +160,7 @@ def test_a_run_that_was_overtaken_begins_no_further_system(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("work", [
-    pytest.param(lambda scenario: batches.attacked(scenario, "digits-tra", "TRA", range(50)), id="outputs"),
+    pytest.param(lambda scenario: batch_attacks.attacked(scenario, "digits-tra", "TRA", range(50)), id="outputs"),
     pytest.param(lambda scenario: transfers.find(scenario, "margin", lambda share, words: None), id="transfer"),
 ])
 def test_an_attack_on_many_pictures_gives_way_before_its_end(
@@ -188,9 +189,9 @@ def test_an_attack_on_many_pictures_gives_way_before_its_end(
 
 
 def test_the_word_about_torch_leaves_everything_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warming, "_ready", threading.Event())
+    monkeypatch.setattr(preload, "_ready", threading.Event())
     at = start(**small_zoo().query)
-    assert warming._ready.is_set() and shipped(at, "warming") is None
+    assert preload._ready.is_set() and shipped(at, "preload") is None
     first = [type(child) for child in at.main.children.values()]
     assert [type(child) for child in clean(at.run()).main.children.values()] == first
 
@@ -362,10 +363,10 @@ def test_no_system_at_all_says_where_to_put_one(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_words() -> None:
-    import lab_ui.words
+    import lab_ui.basics.words
 
-    assert doctest.testmod(lab_ui.words).failed == 0
-    assert set(lab_ui.words.AIMS) == set(lab_ui.words.AIM_NOTES) == set(AIMS)
+    assert doctest.testmod(lab_ui.basics.words).failed == 0
+    assert set(lab_ui.basics.words.AIMS) == set(lab_ui.basics.words.AIM_NOTES) == set(AIMS)
 
 
 def test_the_first_page_of_a_server_does_not_wait_for_pandas() -> None:

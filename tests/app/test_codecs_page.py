@@ -11,7 +11,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from lab_ui import codec_panels
+from lab_ui.panels import codec_panels
 from tasklab.tasks import Task
 from tests.app.live_parts import shipped, snippet
 

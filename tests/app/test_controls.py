@@ -12,14 +12,14 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
-import lab_ui.pad
-from lab_ui import controls
-from lab_ui.answers import Refused, check
-from lab_ui.words import AIMS, NO_AIM
+import lab_ui.parts.drawing_pad
+from lab_ui.basics.words import AIMS, NO_AIM
+from lab_ui.results.picture_attacks import Refused, check
+from lab_ui.shell import controls
 from tasklab import zoo
 from tasklab.attacks.building import ATTACKS, choices, fields_of
 from tasklab.attacks.criteria import CRITERIA
-from tasklab.scenario import Scenario
+from tasklab.experiments.scenario import Scenario
 from tasklab.tasks import TASKS, Task, make_task
 from tests.app.live_parts import cells, refusals, shipped
 from tests.app.visitors import clean, sentences, visit
@@ -32,13 +32,13 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     monkeypatch.setenv("TASKLAB_ZOO", str(small_zoo().folder))
     monkeypatch.setattr(zoo, "folder", lambda: tmp_path / "nothing shipped")
     monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "no data"))
-    mount = lab_ui.pad._pad
+    mount = lab_ui.parts.drawing_pad._pad
 
     def pad(**settings: Any) -> dict[str, Any]:
         mount(**settings)
         return {"drawn": st.session_state.get("draw_said")}
 
-    monkeypatch.setattr(lab_ui.pad, "_pad", pad)
+    monkeypatch.setattr(lab_ui.parts.drawing_pad, "_pad", pad)
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -178,8 +178,8 @@ def test_other_pages_answer_too(page: str, query: dict[str, str]) -> None:
 
 
 def test_one_picture_of_the_target_s_class_on_the_feature_map_is_a_sentence() -> None:
-    from lab_ui import batches
+    from lab_ui.results import batch_attacks
 
-    label = int(batches.pictures("digits", "digits-rbc").labels[4])
+    label = int(batch_attacks.pictures("digits", "digits-rbc").labels[4])
     with pytest.raises(Refused, match="picture's own class"):
-        batches.attacked(Scenario(target=label, objectives=("margin",)), "digits-rbc", "RBC", (4,))
+        batch_attacks.attacked(Scenario(target=label, objectives=("margin",)), "digits-rbc", "RBC", (4,))

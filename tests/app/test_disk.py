@@ -12,9 +12,9 @@ import streamlit as st
 from visitors import TOKENS
 from visitors import own_jobs as own_world
 
-from lab_ui import owner
-from lab_ui.disk import expire, trouble
-from lab_ui.limits import EXPIRY_DAYS
+from lab_ui.visitor import identity
+from lab_ui.visitor.disk import expire, trouble
+from lab_ui.visitor.limits import EXPIRY_DAYS
 
 DAY = 86_400.0
 
@@ -63,13 +63,13 @@ def test_what_nobody_has_visited_for_long_is_removed(tmp_path: Path) -> None:
 
 def test_a_visit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with own_world(monkeypatch, tmp_path):
-        owner.note_visit()
+        identity.note_visit()
         assert list(tmp_path.iterdir()) == [], "who has nothing here leaves no trace"
-        st.session_state[owner.KEPT] = TOKENS["ann"]
-        owner.note_visit()
+        st.session_state[identity.KEPT] = TOKENS["ann"]
+        identity.note_visit()
         assert list(tmp_path.iterdir()) == []
-        mine = left(tmp_path, owner.folder_of(TOKENS["ann"]), EXPIRY_DAYS + 1)
-        owner.note_visit()
+        mine = left(tmp_path, identity.folder_of(TOKENS["ann"]), EXPIRY_DAYS + 1)
+        identity.note_visit()
         assert expire(tmp_path) == []
         aged(mine, EXPIRY_DAYS + 1)
         assert expire(tmp_path) == [mine.name]

@@ -16,8 +16,8 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-import lab_ui.own_picture
-import lab_ui.pad
+import lab_ui.parts.drawing_pad
+import lab_ui.results.drawn_picture
 from tasklab import zoo
 from tasklab.data import digit_strokes, draw_strokes
 from tests.app.live_parts import cells, refusals, shipped, snippet, stop
@@ -31,13 +31,13 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     """The shipped systems, and no data but digits; threads given back."""
     monkeypatch.delenv("TASKLAB_ZOO", raising=False)
     monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "no data"))
-    mount = lab_ui.pad._pad
+    mount = lab_ui.parts.drawing_pad._pad
 
     def pad(**settings: Any) -> dict[str, Any]:
         mount(**settings)
         return {"drawn": st.session_state.get("draw_said")}
 
-    monkeypatch.setattr(lab_ui.pad, "_pad", pad)  # what a browser would send
+    monkeypatch.setattr(lab_ui.parts.drawing_pad, "_pad", pad)  # what a browser would send
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -187,5 +187,5 @@ def test_the_lesson_can_be_walked() -> None:
 
 
 def test_small_parts() -> None:
-    for module in (lab_ui.pad, lab_ui.own_picture):
+    for module in (lab_ui.parts.drawing_pad, lab_ui.results.drawn_picture):
         assert doctest.testmod(module).failed == 0

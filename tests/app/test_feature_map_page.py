@@ -19,7 +19,8 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from lab_ui import map_views, mapping
+from lab_ui.panels import map_panels
+from lab_ui.results import feature_maps
 from tasklab import data, zoo
 from tasklab.embedding import PCA, embed, read_features
 from tasklab.figures.maps import map_window
@@ -34,7 +35,7 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     monkeypatch.setenv("TASKLAB_ZOO", str(small_zoo().folder))
     monkeypatch.setattr(zoo, "folder", lambda: tmp_path / "nothing shipped")
     monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "no data"))
-    monkeypatch.setattr(mapping, "MOST", 150)
+    monkeypatch.setattr(feature_maps, "MOST", 150)
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -94,19 +95,19 @@ def test_the_map_forms_from_its_first_look_on() -> None:
 
 
 def test_a_map_that_is_finished_while_it_is_drawn_is_not_told_of_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    draw, run, goes_on = map_views.draw, mapping.Forming.run, threading.Event()
+    draw, run, goes_on = map_panels.draw, feature_maps.Forming.run, threading.Event()
 
-    def held(forming: mapping.Forming, points: mapping.Points) -> None:
+    def held(forming: feature_maps.Forming, points: feature_maps.Points) -> None:
         assert isinstance(forming.settings, PCA) or goes_on.wait(60)
         run(forming, points)
 
-    def late(lab: Any, view: map_views.View) -> None:
+    def late(lab: Any, view: map_panels.View) -> None:
         goes_on.set()
         until(lambda: view.forming.done)
         draw(lab, view)
 
-    monkeypatch.setattr(mapping.Forming, "run", held)
-    monkeypatch.setattr(map_views, "draw", late)
+    monkeypatch.setattr(feature_maps.Forming, "run", held)
+    monkeypatch.setattr(map_panels, "draw", late)
     at = start(wait=False, seed="8")
     assert living(at)["forming"] and "The map is forming" in bodies(at)
     assert not living(clean(at.run()))["forming"] and "The map is forming" not in bodies(at)
@@ -213,18 +214,19 @@ def test_another_choice_of_systems_leaves_no_system_behind() -> None:
 
 
 def test_perplexities_fit_the_number_of_points() -> None:
-    assert mapping.usual_perplexity(1000) == 30
-    assert mapping.usual_perplexity(400) == 10
+    assert feature_maps.usual_perplexity(1000) == 30
+    assert feature_maps.usual_perplexity(400) == 10
     for n in (8, 50, 400, 1000):
-        assert mapping.usual_perplexity(n) in mapping.perplexities(n)
-        assert max(mapping.perplexities(n)) <= (n - 1) / 3
+        assert feature_maps.usual_perplexity(n) in feature_maps.perplexities(n)
+        assert max(feature_maps.perplexities(n)) <= (n - 1) / 3
 
 
 def test_what_draws_maps_is_imported_before_threads_draw() -> None:
     root = Path(__file__).parents[2]
     code = """
 import sys
-from lab_ui import map_views, mapping
+from lab_ui.panels import map_panels
+from lab_ui.results import feature_maps
 def those(): return {name for name in sys.modules if name.split(".")[0] in ("sklearn", "openTSNE", "scipy")}
 before = those()
 import numpy as np

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab_ui import jobs
+from lab_ui.visitor import jobs
 from tasklab import data
 from tasklab.data import DATASETS, ImageSet
 from tasklab.jobs.training import Training

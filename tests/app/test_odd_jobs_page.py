@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from visitors import TOKENS, clean, own_jobs, visit
 
-from lab_ui import jobs, owner, runs
+from lab_ui.panels import training_runs
+from lab_ui.visitor import identity, jobs
 from tasklab.figures.training import describe_training, training_figure
 from tests.jobs.mutated_jobs import write_job, write_neighbours
 
@@ -20,7 +21,7 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
 
 
 def damaged(root: Path, seeds: range, settings: dict[str, object] | None = None, kind: str = "train") -> Path:
-    place = root / owner.folder_of(TOKENS["ann"]) / "jobs"
+    place = root / identity.folder_of(TOKENS["ann"]) / "jobs"
     for seed in seeds:
         folder = place / f"{kind[0]}{seed:05d}"
         write_job(folder, seed, kind, settings)
@@ -44,9 +45,9 @@ def test_hundreds_of_damaged_trainings_are_drawn_or_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damaged(tmp_path / "jobs", range(1000, 1400))
-    monkeypatch.setattr(owner, "visitor", lambda: owner.folder_of(TOKENS["ann"]))
+    monkeypatch.setattr(identity, "visitor", lambda: identity.folder_of(TOKENS["ann"]))
     views = jobs.mine("train")
-    found = runs.own_runs("digits")
+    found = training_runs.own_runs("digits")
     assert len(views) > len(found) > 50
     for view in views:
         assert 0 <= view.progress <= 1 and isinstance(view.message, str) and view.title

@@ -11,7 +11,9 @@ import torch
 from odd_files import PICTURE_LINK, forged, odd_cards, odd_files, system
 from visitors import TOKENS, clean, own_jobs, sentences, visit
 
-from lab_ui import own, owner, reports, runs, shelf
+from lab_ui.panels import training_runs
+from lab_ui.results import reports
+from lab_ui.visitor import catalogue, identity, own_systems
 from tasklab.evaluation.cards import card_markdown, figure
 from tasklab.jobs import Job
 from tasklab.jobs.training import Training
@@ -28,8 +30,8 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the systems lie that a visitor brought."""
-    monkeypatch.setattr(owner, "_token", lambda: TOKENS["ann"])
-    found = tmp_path / "jobs" / owner.folder_of(TOKENS["ann"]) / "systems"
+    monkeypatch.setattr(identity, "_token", lambda: TOKENS["ann"])
+    found = tmp_path / "jobs" / identity.folder_of(TOKENS["ann"]) / "systems"
     found.mkdir(parents=True)
     return found
 
@@ -45,21 +47,21 @@ def test_what_is_brought_is_taken_whole_or_refused_in_a_sentence(place: Path, tm
     taken, refusals = 0, list[str]()
     for content in [*contents, *odd_files(100, seed=4)]:
         try:
-            name = own.bring(content, PICTURE_LINK + "x" * 300)
-        except own.Refused as error:
+            name = own_systems.bring(content, PICTURE_LINK + "x" * 300)
+        except own_systems.Refused as error:
             refusals.append(str(error))
             continue
         taken += 1
-        assert shelf.NAME.fullmatch(name)
-        assert shelf.systems("digits")[0][name.removeprefix("digits-")] == name
-        card = shelf.card(name)
+        assert catalogue.NAME.fullmatch(name)
+        assert catalogue.systems("digits")[0][name.removeprefix("digits-")] == name
+        card = catalogue.card(name)
         assert card["data"]["name"] == "digits" and card["name"] == name
         figure(card, "pgd", "margin", 0.2)
         card_markdown(card)
-        assert shelf.system(name).task.num_classes == 10
+        assert catalogue.system(name).task.num_classes == 10
         assert reports.study_of(name, []) == (None, "shipped")
-        own.remove_brought(name)
-    assert taken > 20 and own.files() == {}
+        own_systems.remove_brought(name)
+    assert taken > 20 and own_systems.files() == {}
     for said in refusals:
         assert said.startswith("This is not a whole system: expected ") and said.isprintable() and len(said) < 450
 
@@ -79,23 +81,23 @@ def test_pages_survive_what_lies_there_and_all_of_it_can_be_removed(place: Path)
     assert "**my-eps** · not measured" in said
     assert "**my-deep** · cannot be read" in said
     assert sum("is damaged and was left out" in sentence for sentence in sentences(at)) == 4
-    assert "my-deep" not in shelf.systems("digits")[0]
+    assert "my-deep" not in catalogue.systems("digits")[0]
     robust = visit("robust", robust_system="my-eps")
     assert "Nobody has asked <b>my-eps</b> yet." in " ".join(each.value for each in robust.get("html"))
     clean(visit("attack_lab", systems=["my-eps", "my-bare"]))
     for file in files:
         clean(at.button(key=f"forget {file.stem}").click().run())
         assert not file.exists()
-    assert own.files() == {}
+    assert own_systems.files() == {}
 
 
 def test_what_a_job_made_can_be_removed_though_it_cannot_be_read(place: Path) -> None:
     folder = place.parent / "jobs" / "20200101abc"
     job = Job.create(folder, "train", Training(name="digits-my-broken").to_dict())
-    (folder / own.RESULT).write_bytes(b"not a system")
+    (folder / own_systems.RESULT).write_bytes(b"not a system")
     job.end("done", "Done.")
-    assert list(own.files("digits")) == ["digits-my-broken"]
-    assert runs.own_runs("digits")[folder.name].metrics == ()
+    assert list(own_systems.files("digits")) == ["digits-my-broken"]
+    assert training_runs.own_runs("digits")[folder.name].metrics == ()
     at = visit("train")
     clean(at.button(key="forget digits-my-broken").click().run())
     assert not folder.exists()
@@ -104,12 +106,12 @@ def test_what_a_job_made_can_be_removed_though_it_cannot_be_read(place: Path) ->
 def test_what_is_left_of_a_job_that_does_not_read_can_be_removed(place: Path) -> None:
     folder = place.parent / "jobs" / "20200101abc"
     Job.create(folder, "train", Training().to_dict()).end("done", "Done.")
-    forged(folder / own.RESULT, text_of(name="digits-my-orphan"), WEIGHTS)
+    forged(folder / own_systems.RESULT, text_of(name="digits-my-orphan"), WEIGHTS)
     (folder / "job.json").write_bytes(b"")
-    assert list(own.files("digits")) == ["digits-my-orphan"]
+    assert list(own_systems.files("digits")) == ["digits-my-orphan"]
     at = visit("train")
     clean(at.button(key="forget digits-my-orphan").click().run())
-    assert own.files() == {}
+    assert own_systems.files() == {}
 
 
 def test_the_name_of_a_tensor_is_no_picture(place: Path, tmp_path: Path) -> None:
@@ -121,8 +123,8 @@ def test_the_name_of_a_tensor_is_no_picture(place: Path, tmp_path: Path) -> None
 
 
 def _refusal(content: bytes) -> str:
-    with pytest.raises(own.Refused) as refused:
-        own.bring(content, "odd.safetensors")
+    with pytest.raises(own_systems.Refused) as refused:
+        own_systems.bring(content, "odd.safetensors")
     return str(refused.value)
 
 

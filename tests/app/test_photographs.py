@@ -14,15 +14,17 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from lab_ui import jobs, recipes, reports, shelf
-from lab_ui.words import title
+from lab_ui.basics.words import title
+from lab_ui.panels import training_controls
+from lab_ui.results import reports
+from lab_ui.visitor import catalogue, jobs
 from tasklab import data, zoo
 from tasklab.data import DATASETS
 from tasklab.data.info import radii_of
 from tasklab.evaluation.studies import digest, keep_studies
 from tasklab.evaluation.study import stream_study
+from tasklab.experiments.scenario import Scenario
 from tasklab.jobs.training import Training
-from tasklab.scenario import Scenario
 from tasklab.system import new_system
 from tasklab.tasks import make_task
 from tests.app.live_parts import cells, shipped, snippet, stop
@@ -186,7 +188,7 @@ def test_a_target_and_a_class_go_with_the_data_set() -> None:
 
 
 def test_larger_networks_come_last_and_are_named() -> None:
-    keys = list(shelf.systems("cifar10")[0])
+    keys = list(catalogue.systems("cifar10")[0])
     assert keys[:4] == ["tra", "deepbe", "int", "rbc"] and keys[-1] == "efficientnet-rbc"
     assert title("efficientnet-rbc") == "RBC, EfficientNet"
     at = start("attack_lab", systems=["rbc", "efficientnet-rbc"])
@@ -195,7 +197,7 @@ def test_larger_networks_come_last_and_are_named() -> None:
 
 def test_large_networks_are_asked_for_more_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not scene(start("attack_lab"))["ask"]
-    monkeypatch.setattr(shelf, "is_large", lambda name: "efficientnet" in name)
+    monkeypatch.setattr(catalogue, "is_large", lambda name: "efficientnet" in name)
     found = scene(start("attack_lab", systems=["rbc", "efficientnet-rbc"]))
     assert found["ask"] and found["said"] == ["0", "8/255", "16/255"]
     assert found["track"] == found["stops"], "nothing comes by itself"
@@ -206,14 +208,14 @@ def test_which_networks_are_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     system = new_system(make_task("tra"), photographs("train"), arch="efficientnet_b0", seed=0)
     system.card = {"name": "cifar10-efficientnet-tra", "data": {"name": "cifar10"}, "task": system.task.to_dict()}
     system.save(tmp_path / "cifar10-efficientnet-tra.safetensors")
-    assert shelf.is_large("cifar10-efficientnet-tra") and not shelf.is_large("digits-tra")
-    assert not shelf.is_large("nobody's")
+    assert catalogue.is_large("cifar10-efficientnet-tra") and not catalogue.is_large("digits-tra")
+    assert not catalogue.is_large("nobody's")
 
 
 def test_without_systems_it_is_offered_for_training_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("TASKLAB_ZOO")
     monkeypatch.setattr(zoo, "folder", lambda: tmp_path)
-    assert shelf.offered() == ("digits", "mnist")
+    assert catalogue.offered() == ("digits", "mnist")
     at = visit("draw", data="cifar10")
     assert at.segmented_control(key="data").value == "digits"
     at = visit("train", data="cifar10")
@@ -296,7 +298,7 @@ def test_what_is_queued_is_what_was_said(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (training.data, training.n, training.recipe.flip, training.recipe.crop) == ("cifar10", 1000, True, 4)
     assert training.eps == (3 / 255, 6 / 255, 8 / 255, 9 / 255)
     assert training.watch is not None and training.watch.eps == USUAL
-    assert recipes.takes(training) == "about 1 minute"
+    assert training_controls.takes(training) == "about 1 minute"
 
 
 def test_its_recorded_runs_are_there() -> None:

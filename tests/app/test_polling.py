@@ -10,7 +10,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from visitors import TOKENS, own_jobs, visit
 
-from lab_ui import jobs, mapping, own, owner, reports
+from lab_ui.results import feature_maps, reports
+from lab_ui.visitor import identity, jobs, own_systems
 from tasklab import zoo
 from tasklab.jobs.training import Training
 from tests.app.front_end import LOOK, PAGE, follow
@@ -19,7 +20,7 @@ from tests.app.front_end import LOOK, PAGE, follow
 @pytest.fixture(autouse=True)
 def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "no data"))
-    monkeypatch.setattr(owner, "_token", lambda: TOKENS["ann"])
+    monkeypatch.setattr(identity, "_token", lambda: TOKENS["ann"])
     with own_jobs(monkeypatch, tmp_path / "jobs", fresh=True):
         jobs.scheduler().at_once = 0  # jobs are queued, and do not begin
         yield
@@ -27,7 +28,7 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
 
 
 def train() -> AppTest:
-    own.bring(zoo.path("digits-tra").read_bytes(), "mine.safetensors")  # it stands below the jobs
+    own_systems.bring(zoo.path("digits-tra").read_bytes(), "mine.safetensors")  # it stands below the jobs
     begun = jobs.start("train", Training().to_dict() | {"name": "digits-mine-too"})
     return visit("train", train_right=begun)
 
@@ -52,7 +53,7 @@ def feature_map() -> AppTest:
 def test_a_page_that_is_polled_stays_whole_and_where_it_is(
     page: Callable[[], AppTest], busy: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mapping.Forming, "run", lambda forming, points: None)  # no map comes to its end
+    monkeypatch.setattr(feature_maps.Forming, "run", lambda forming, points: None)  # no map comes to its end
     tab = follow(monkeypatch, page(), PAGE, LOOK, PAGE, LOOK, busy=busy)
     assert tab.polling
     assert tab.places[-1] == tab.places[0], "a run of the page after a look draws elsewhere"

@@ -13,9 +13,9 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from lab_ui import planes
-from lab_ui.plane_controls import POINT, SETS
-from lab_ui.planes import Plane, Training
+from lab_ui.panels.plane_controls import POINT, SETS
+from lab_ui.results import plane_systems
+from lab_ui.results.plane_systems import Plane, Training
 from tasklab import data
 from tasklab.attacks import PGD, attack
 from tasklab.tasks import make_task
@@ -35,7 +35,7 @@ def _threads() -> Iterator[None]:
 
 def start(**query: str | list[str]) -> AppTest:
     """The page with nothing trained yet."""
-    planes._shelf.clear()
+    plane_systems._shelf.clear()
     at = AppTest.from_file(str(PAGE), default_timeout=120)
     for key, value in (QUICK | query).items():
         at.query_params[key] = value
@@ -54,8 +54,8 @@ def training(at: AppTest) -> bool:
 def finish(at: AppTest) -> AppTest:
     """The page once all is trained, without a picture of every moment."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(planes, "FRAMES", 1)
-        patch.setattr(planes, "PATIENCE", 60.0)
+        patch.setattr(plane_systems, "FRAMES", 1)
+        patch.setattr(plane_systems, "PATIENCE", 60.0)
         for _ in range(20):
             if not training(at):
                 return at
@@ -140,9 +140,9 @@ def test_the_attacks_are_shown_after_the_guess() -> None:
 def test_numbers_under_attack_are_those_of_the_library() -> None:
     shown(regions_tasks=["INT"])
     plane = Plane(data="blobs", n=100, noise=0.06, seed=0, epochs=10, task=make_task("int", num_classes=4))
-    system, test = planes.trained(plane), data.load("blobs", "test", n=100, noise=0.06, seed=0)
+    system, test = plane_systems.trained(plane), data.load("blobs", "test", n=100, noise=0.06, seed=0)
     assert system is not None
-    found = planes.under_attack(plane, 0.25)
+    found = plane_systems.under_attack(plane, 0.25)
     for aim in ("train", "margin"):
         settings = PGD(eps=0.25, steps=20, step_size=0.025, random_start=False, objective=aim)
         result = attack(system, test.x(), test.labels, settings)
@@ -227,11 +227,11 @@ def test_a_run_that_diverges_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_dropped_system_is_trained_again_without_a_word() -> None:
     plane = Plane(data="moons", n=50, noise=0.03, seed=0, epochs=5, task=make_task("tra", num_classes=2))
-    planes.forget((plane,))
-    first = planes.read(plane, "train")
-    planes.forget((plane,))
-    planes.read.clear()
-    assert torch.equal(planes.read(plane, "train").decoded, first.decoded)
+    plane_systems.forget((plane,))
+    first = plane_systems.read(plane, "train")
+    plane_systems.forget((plane,))
+    plane_systems.read.clear()
+    assert torch.equal(plane_systems.read(plane, "train").decoded, first.decoded)
 
 
 def test_a_run_in_bits_ends_where_one_in_whole_does() -> None:
@@ -266,9 +266,9 @@ def test_a_run_of_the_page_that_is_overtaken_leaves_the_training_whole(
         except ValueError as error:
             errors.append(error)
 
-    monkeypatch.setattr(planes, "fit", slow)
-    monkeypatch.setattr(planes, "PATIENCE", 60.0)
-    planes._shelf.clear()
+    monkeypatch.setattr(plane_systems, "fit", slow)
+    monkeypatch.setattr(plane_systems, "PATIENCE", 60.0)
+    plane_systems._shelf.clear()
     plane = Plane(data="moons", n=50, noise=0.03, seed=0, epochs=5, task=make_task("tra", num_classes=2))
     run = Training(plane)
     overtaken = threading.Thread(target=watched, args=(run.advance,))
@@ -282,9 +282,9 @@ def test_a_run_of_the_page_that_is_overtaken_leaves_the_training_whole(
     other.join()
     assert not errors and run.done
     run.advance()
-    assert planes.trained(plane) is run.system, "what it was about to finish is kept"
-    planes.forget((plane,))
+    assert plane_systems.trained(plane) is run.system, "what it was about to finish is kept"
+    plane_systems.forget((plane,))
     let_go = Training(plane)
     let_go.stop()
     let_go.advance()
-    assert planes.trained(plane) is None, "half trained"
+    assert plane_systems.trained(plane) is None, "half trained"

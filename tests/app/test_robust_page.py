@@ -14,8 +14,9 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from lab_ui import jobs, reports
-from lab_ui.reports import CURVES
+from lab_ui.results import reports
+from lab_ui.results.reports import CURVES
+from lab_ui.visitor import jobs
 from tasklab import zoo
 from tasklab.evaluation.studies import keep_studies, kept_study, row_of
 from tests.app.live_parts import snippet
@@ -214,9 +215,9 @@ def test_a_system_without_a_report_can_be_asked_and_the_answer_is_shown(
 
 
 def jobs_of(at: AppTest) -> list[jobs.JobView]:
-    from lab_ui import owner
+    from lab_ui.visitor import identity
 
-    who = owner.folder_of(at.session_state[owner.KEPT])
+    who = identity.folder_of(at.session_state[identity.KEPT])
     return [jobs._view(job) for job in jobs.scheduler().jobs(who)]
 
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from lab_ui.scenes import SCENES, Scene
+from lab_ui.basics.scenes import SCENES, Scene
 from tasklab import data
-from tasklab.scenario import Scenario
+from tasklab.experiments.scenario import Scenario
 from tests.app.live_parts import cells, refusals, shipped
 
 APP = Path(__file__).parents[2] / "app"

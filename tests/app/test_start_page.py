@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from lab_ui import opening
+from lab_ui.results import start_record
 from tasklab import data
 from tasklab.course import PAGES
-from tasklab.scenario import Scenario
+from tasklab.experiments.scenario import Scenario
 from tests.app.live_parts import snippet
 
 ROOT = Path(__file__).parents[2]
@@ -64,11 +64,11 @@ def compare(found: Any, kept: Any, where: str = "") -> None:
 
 @needs_mnist
 def test_what_is_recorded_is_what_the_library_says() -> None:
-    compare(opening.record(), opening.read())
+    compare(start_record.record(), start_record.read())
 
 
 def test_the_first_view_is_one_picture_and_four_answers() -> None:
-    text, found = page(start()), opening.read()
+    text, found = page(start()), start_record.read()
     reads = [each["decoded"] for each in found["views"]["margin"]["reads"]]
     assert len(set(reads)) == 4
     assert -1 in reads
@@ -78,7 +78,7 @@ def test_the_first_view_is_one_picture_and_four_answers() -> None:
 
 
 def test_the_attack_on_the_loss_found_no_gradient_and_the_picture_is_the_clean_one() -> None:
-    views = opening.read()["views"]
+    views = start_record.read()["views"]
     assert views["train"]["zero_gradient"]
     assert views["train"]["unmoved"]
     assert views["train"]["picture"] == views["clean"]["picture"]
@@ -86,7 +86,7 @@ def test_the_attack_on_the_loss_found_no_gradient_and_the_picture_is_the_clean_o
 
 
 def test_no_pixel_moved_further_than_epsilon() -> None:
-    found = opening.read()
+    found = start_record.read()
     clean = pixels(found["views"]["clean"]["picture"])
     for url in (found["views"]["margin"]["picture"], *(each["picture"] for each in found["own"])):
         assert abs(pixels(url) - clean).max() <= round(255 * found["eps"]) + 1
@@ -109,7 +109,7 @@ def test_the_tour_goes_to_its_end_and_back_and_begins_again() -> None:
 
 
 def test_the_tour_says_what_was_recorded() -> None:
-    found = opening.read()
+    found = start_record.read()
     fallen = sum(each["decoded"] != found["label"] for each in found["own"])
     assert f"breaks {('no', 'one', 'two', 'three', 'four')[fallen]} of four" in page(start(5))
     assert "front-plane" in page(start(3))
@@ -135,7 +135,7 @@ def test_every_stop_leads_to_its_page_with_the_scene_set(stop: int) -> None:
     if target == "regions":
         assert at.pills(key="regions_tasks").value == ["TRA", "RBC"]
     if target == "attack_lab" and data.available("mnist"):
-        assert at.number_input(key="image").value == opening.read()["image"]
+        assert at.number_input(key="image").value == start_record.read()["image"]
         assert at.multiselect(key="systems").value[-1] == "rbc"
     if stop == 2:
         assert not at.toggle(key="margin").value
@@ -157,7 +157,7 @@ def test_there_is_a_way_to_every_page() -> None:
 
 @needs_mnist
 def test_its_code_gives_its_answers() -> None:
-    at, space, found = start(), dict[str, Any](), opening.read()
+    at, space, found = start(), dict[str, Any](), start_record.read()
     with contextlib.redirect_stdout(io.StringIO()):
         exec(snippet(at), space)
     assert space["decoded"] == {
@@ -168,16 +168,16 @@ def test_its_code_gives_its_answers() -> None:
 def test_it_needs_no_torch_and_brings_it_once_it_is_shown() -> None:
     code = ("import sys, threading, time; from streamlit.testing.v1 import AppTest\n"
             f"sys.path.insert(0, {str(ROOT / 'app')!r})\n"
-            "from lab_ui import warming; pause = 0; warming._load = lambda then=warming._load: until(then)\n"
+            "from lab_ui.basics import preload; pause = 0; preload._load = lambda then=preload._load: until(then)\n"
             "def until(then):\n"
             "    while not pause: time.sleep(0.01)\n"
-            "    warming.PAUSE = 0; then()\n"
+            "    preload.PAUSE = 0; then()\n"
             f"at = AppTest.from_file({str(APP)!r}, default_timeout=120).run()\n"
             "assert not at.exception\n"
             "heavy = ('torch', 'torchvision', 'sklearn')\n"
             "print([name for name in heavy if name in sys.modules])\n"
             "pause = 1\n"
-            "[each.join() for each in threading.enumerate() if each.name == 'warming']\n"
+            "[each.join() for each in threading.enumerate() if each.name == 'preload']\n"
             "print('torch' in sys.modules)\n"
             "import gc; at.run(); new = [{}]; walked = gc.get_objects()\n"  # as by the collection after each run
             "print([any(each is one for each in walked) for one in (sys.modules, vars(sys.modules['torch']), new)])")

@@ -17,7 +17,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 from visitors import APP, TOKENS, clean, own_jobs, sentences, until, visit
 
-from lab_ui import jobs, owner, recipes, scheduler
+from lab_ui.panels import training_controls
+from lab_ui.visitor import identity, jobs, scheduler
 from tasklab import data
 from tasklab.figures.training import ZERO
 from tasklab.jobs.recording import recorded
@@ -48,7 +49,7 @@ def words(at: AppTest) -> str:
 
 
 def queued(who: str = "ann") -> list[Training]:
-    found = jobs.scheduler().jobs(owner.folder_of(TOKENS[who]))
+    found = jobs.scheduler().jobs(identity.folder_of(TOKENS[who]))
     return [Training.from_dict(job.settings) for job in found]
 
 
@@ -138,7 +139,7 @@ def test_a_link_sets_the_training_and_the_button_queues_it(name: str, monkeypatc
     clean(at.button(key="train_start").click().run())
     [training] = queued()
     assert holds(training)
-    assert shown(at) == jobs.scheduler().jobs(owner.folder_of(TOKENS["ann"]))[0].folder.name
+    assert shown(at) == jobs.scheduler().jobs(identity.folder_of(TOKENS["ann"]))[0].folder.name
 
 
 def test_a_link_names_the_runs() -> None:
@@ -172,7 +173,7 @@ def test_a_training_from_click_to_attack(monkeypatch: pytest.MonkeyPatch) -> Non
     at.text_input(key="train_name").set_value("First Try!").run()
     clean(at.button(key="train_start").click().run())
     assert "Training of my-first-try" in words(at)
-    [job] = jobs.scheduler().jobs(owner.folder_of(TOKENS["ann"]))
+    [job] = jobs.scheduler().jobs(identity.folder_of(TOKENS["ann"]))
     until(lambda: jobs.scheduler().state(job) == "done")
     clean(at.run())
     system = System.load(job.folder / "system.safetensors")
@@ -207,7 +208,7 @@ def test_a_training_from_click_to_attack(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_stop_and_resume(monkeypatch: pytest.MonkeyPatch) -> None:
     at = visit("train", **SMALL | {"train_epochs": "100"})
     clean(at.button(key="train_start").click().run())
-    [job] = jobs.scheduler().jobs(owner.folder_of(TOKENS["ann"]))
+    [job] = jobs.scheduler().jobs(identity.folder_of(TOKENS["ann"]))
     name = job.folder.name
     until(lambda: any(event["event"] == "epoch" for event in job.events()))
     clean(at.button(key=f"stop {name}").click().run())
@@ -237,7 +238,7 @@ def test_what_waits_says_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_that_restarts_offers_to_go_on(tmp_path: Path) -> None:
     at = visit("train", **SMALL | {"train_epochs": "100"})
     clean(at.button(key="train_start").click().run())
-    [job] = jobs.scheduler().jobs(owner.folder_of(TOKENS["ann"]))
+    [job] = jobs.scheduler().jobs(identity.folder_of(TOKENS["ann"]))
     until(lambda: any(event["event"] == "epoch" for event in job.events()))
     jobs.scheduler().close()
     st.cache_resource.clear()
@@ -261,7 +262,7 @@ def test_another_visitor_sees_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> 
     still(monkeypatch)
     at = visit("train", **SMALL)
     clean(at.button(key="train_start").click().run())
-    name = jobs.scheduler().jobs(owner.folder_of(TOKENS["ann"]))[0].folder.name
+    name = jobs.scheduler().jobs(identity.folder_of(TOKENS["ann"]))[0].folder.name
     other = visit("train", "bob", train_right=name)
     assert "Training of" not in words(other)
     assert all("my-rbc" not in option for box in other.selectbox for option in box.options)
@@ -285,7 +286,7 @@ def test_ones_own_sweep_is_shown_once_it_is_measured(monkeypatch: pytest.MonkeyP
     for S in (10, 100):
         at.select_slider(key="train_S").set_value(S).run()
         clean(at.button(key="train_start").click().run())
-    mine = jobs.scheduler().jobs(owner.folder_of(TOKENS["ann"]))
+    mine = jobs.scheduler().jobs(identity.folder_of(TOKENS["ann"]))
     until(lambda: all(jobs.scheduler().state(job) == "done" for job in mine))
     clean(at.button(key="train_show").click().run())
     assert any("The sweep is your own" in caption.value for caption in at.caption)
@@ -312,7 +313,7 @@ def test_lecture_mode_shows_the_runs_alone() -> None:
 
 
 def test_words() -> None:
-    for module in (recipes, jobs):
+    for module in (training_controls, jobs):
         assert doctest.testmod(module).failed == 0
     assert jobs.duration(61) == "2 min"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from lab_ui.turns import Turns
+from lab_ui.visitor.turns import Turns
 
 
 class Machine:

@@ -15,7 +15,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from visitors import TOKENS, clean, own_jobs, sentences, visit
 
-from lab_ui import jobs, limits, own, owner, uploads
+from lab_ui.visitor import identity, jobs, limits, own_systems, uploads
 from tasklab import zoo
 from tasklab.system import System
 
@@ -48,16 +48,16 @@ def test_no_name_of_a_visitor_comes_to_the_disk(tmp_path: Path) -> None:
     system.card.pop("name")
     system.save(tmp_path / "nameless.safetensors")
     nameless = (tmp_path / "nameless.safetensors").read_bytes()
-    st.session_state[owner.KEPT] = TOKENS["ann"]
+    st.session_state[identity.KEPT] = TOKENS["ann"]
     for place, name in enumerate(NAMES):
-        made = own.bring(nameless if place % 2 else content, name)
-        (file,) = (tmp_path / "jobs" / owner.folder_of(TOKENS["ann"]) / "systems").iterdir()
+        made = own_systems.bring(nameless if place % 2 else content, name)
+        (file,) = (tmp_path / "jobs" / identity.folder_of(TOKENS["ann"]) / "systems").iterdir()
         assert file.name == f"{made}.safetensors" and file.name.isascii() and len(file.name) < 60
         told = zoo.card(made, where=file.parent)
         assert told["name"] == made
         file.unlink()
-    with pytest.raises(own.Refused, match=r"^This is not a whole system: expected ") as refused:
-        own.bring(b"nonsense", NAMES[0])
+    with pytest.raises(own_systems.Refused, match=r"^This is not a whole system: expected ") as refused:
+        own_systems.bring(b"nonsense", NAMES[0])
     assert len(str(refused.value)) < 500
 
 
@@ -72,7 +72,7 @@ def test_a_name_is_shown_as_one_short_line() -> None:
 def test_the_server_takes_no_more_than_its_largest_widget() -> None:
     import tomllib
 
-    config = tomllib.loads((Path(uploads.__file__).parents[1] / ".streamlit" / "config.toml").read_text("utf-8"))
+    config = tomllib.loads((Path(uploads.__file__).parents[2] / ".streamlit" / "config.toml").read_text("utf-8"))
     assert config["server"]["maxUploadSize"] == max(limits.MAX_UPLOAD, limits.MAX_PICTURE)
 
 
@@ -103,7 +103,7 @@ real = uploads.content
 
 
 def test_a_full_disk_is_a_sentence_when_a_system_is_brought(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    st.session_state[owner.KEPT] = TOKENS["ann"]
+    st.session_state[identity.KEPT] = TOKENS["ann"]
     content = zoo.path("digits-rbc").read_bytes()
 
     def full(*_: Any, **__: Any) -> None:
@@ -112,20 +112,20 @@ def test_a_full_disk_is_a_sentence_when_a_system_is_brought(monkeypatch: pytest.
     for kind, method in ((Path, "write_bytes"), (Path, "mkdir"), (System, "save")):
         with monkeypatch.context() as disk:
             disk.setattr(kind, method, full)
-            with pytest.raises(own.Refused, match=r"^The disk of this machine is full"):
-                own.bring(content, "x")
-    name = own.bring(content, "x")
+            with pytest.raises(own_systems.Refused, match=r"^The disk of this machine is full"):
+                own_systems.bring(content, "x")
+    name = own_systems.bring(content, "x")
     with monkeypatch.context() as disk:
         disk.setattr(Path, "unlink", full)
-        with pytest.raises(own.Refused, match=r"^The disk of this machine is full"):
-            own.remove_brought(name)
-    assert own.path(name) is not None
-    own.remove_brought(name)
-    assert own.path(name) is None
+        with pytest.raises(own_systems.Refused, match=r"^The disk of this machine is full"):
+            own_systems.remove_brought(name)
+    assert own_systems.path(name) is not None
+    own_systems.remove_brought(name)
+    assert own_systems.path(name) is None
     (tmp_path / "jobs").rename(tmp_path / "away")
     (tmp_path / "jobs").write_text("a file where the folder should be")
-    with pytest.raises(own.Refused, match="cannot be written to"):
-        own.bring(content, "x")
+    with pytest.raises(own_systems.Refused, match="cannot be written to"):
+        own_systems.bring(content, "x")
 
 
 def test_the_train_page_says_that_the_disk_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

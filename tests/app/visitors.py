@@ -13,8 +13,8 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
-from lab_ui import jobs, owner
-from lab_ui.scheduler import Scheduler
+from lab_ui.visitor import identity, jobs
+from lab_ui.visitor.scheduler import Scheduler
 
 APP = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 TOKENS = {name: (name * 43)[:43] for name in ("ann", "bob")}
@@ -23,7 +23,7 @@ TOKENS = {name: (name * 43)[:43] for name in ("ann", "bob")}
 def visit(page: str, who: str = "ann", **query: str | list[str]) -> AppTest:
     """A page as one visitor sees it."""
     at = AppTest.from_file(str(APP), default_timeout=120)
-    at.session_state[owner.KEPT] = TOKENS[who]
+    at.session_state[identity.KEPT] = TOKENS[who]
     for key, value in query.items():
         at.query_params[key] = value
     at.switch_page(f"app_pages/{page}.py")

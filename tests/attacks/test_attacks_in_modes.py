@@ -28,7 +28,8 @@ from tasklab.attacks import (
 from tasklab.attacks.ladder import ladder
 from tasklab.data import load
 from tasklab.embedding import PCA, embed, read_features, read_outputs
-from tasklab.evaluation import check_attack, cross_section, evaluate, regions, smallest, trail, transfer, worst_case
+from tasklab.evaluation import check_attack, evaluate, smallest, transfer, worst_case
+from tasklab.experiments.plane import cross_section, plane_trajectory, regions
 from tasklab.models.fast import PLAIN, Plan
 from tasklab.modes import own_modes
 from tasklab.system import new_system
@@ -69,7 +70,7 @@ def see_the_plane() -> Any:
 
 def follow() -> Any:
     system, x, y = plane()
-    way = trail(system, x[0], int(y[0]), PGD(eps=0.2, steps=4, random_start=False, keep="best"))
+    way = plane_trajectory(system, x[0], int(y[0]), PGD(eps=0.2, steps=4, random_start=False, keep="best"))
     return way.points, way.decoded, way.zero_gradient
 
 

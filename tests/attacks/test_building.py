@@ -14,7 +14,7 @@ from tasklab.attacks import CRITERIA, FAB, FGSM, OBJECTIVES, PGD, HopSkipJump, N
 from tasklab.attacks.building import ATTACKS, WORDS, Built, build, changed, choices, fields_of, fixed
 from tasklab.attacks.ladder import ladder
 from tasklab.evaluation.honesty import battery, stream_report
-from tasklab.scenario import Scenario
+from tasklab.experiments.scenario import Scenario
 from tasklab.system import System
 from tasklab.tasks import TASKS, Task, make_task
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from tasklab.scenario import Scenario
+from tasklab.experiments.scenario import Scenario
 from tests.browser.serving import serving, settled
 from tests.browser.visiting import Visit
 from tests.systems import small_zoo

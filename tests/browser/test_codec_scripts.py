@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from lab_ui import codec_panels
-from lab_ui.live import WEB
-from tasklab.figures.scene_files import script
+from lab_ui.panels import codec_panels
+from lab_ui.parts.live import WEB
+from tasklab.figures.live.page import script
 from tasklab.tasks import Task
 from tests.browser.serving import browsing
 
@@ -94,7 +94,7 @@ def test_where_the_paper_s_losses_are_flat_the_script_says_exactly_zero(page: An
 
 
 def test_numbers_are_written_as_the_pages_write_them(page: Any) -> None:
-    from lab_ui.words import number
+    from lab_ui.basics.words import number
 
     values = [0.0, 1.0, -1034.2, 0.05171, 352.4, 9.96, 10.4, -0.5, 123456.0, 0.001]
     assert page.evaluate("(values) => values.map(lab.number)", values) == [number(v) for v in values]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from lab_ui import codec_panels
+from lab_ui.panels import codec_panels
 from tests.browser.serving import settled
 from tests.browser.visiting import Visit
 

@@ -11,7 +11,7 @@ import pytest
 from tasklab import data, zoo
 from tasklab.attacks import PGD
 from tasklab.data.info import radii_of
-from tasklab.figures.scene_sweep import sweep_each
+from tasklab.experiments.sweep import sweep_each
 from tests.browser.serving import serving, settled
 from tests.browser.visiting import Visit
 from tests.photographs import photograph_zoo

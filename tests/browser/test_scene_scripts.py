@@ -11,10 +11,10 @@ from torch import nn
 
 from tasklab.attacks import PGD
 from tasklab.attacks.geometry import bounds, step
+from tasklab.experiments.sweep import sweep
 from tasklab.figures import describe_outputs
-from tasklab.figures.scene import chart_data, scene_data
-from tasklab.figures.scene_files import script, stylesheet
-from tasklab.figures.scene_sweep import sweep
+from tasklab.figures.live.page import script, stylesheet
+from tasklab.figures.live.sweep import chart_data, scene_data
 from tasklab.system import System
 from tasklab.tasks import make_task
 from tests.browser.serving import browsing

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.evaluation.test_regions import linear
 
 from tasklab.attacks import PGD
-from tasklab.evaluation.regions import cross_section, regions, trail
+from tasklab.experiments.plane import cross_section, plane_trajectory, regions
 from tasklab.figures.cross_sections import cut, describe_cut
 from tasklab.figures.regions import CLASS_COLOURS, CLASS_SYMBOLS, describe_regions, plane, region_pixels
 from tasklab.system import System
 from tasklab.tasks import make_task
-from tests.evaluation.test_regions import linear
 from tests.figures.test_outputs import luminance
 
 
@@ -95,9 +95,9 @@ def test_places_to_pick_say_where_they_are_and_what_is_read() -> None:
 
 def test_trails_end_in_the_marker_of_what_became_of_the_point() -> None:
     system, point = stripes(), torch.tensor([0.3, 0.5])
-    trails = [trail(system, point, 0, PGD(eps=0.3, steps=10, step_size=0.05, random_start=False, objective=o))
-              for o in ("train", "margin")]
-    figure = plane(regions(system, side=40), trails=trails, eps=0.25)
+    shared = {"eps": 0.3, "steps": 10, "step_size": 0.05, "random_start": False}
+    trajectories = [plane_trajectory(system, point, 0, PGD(**shared, objective=o)) for o in ("train", "margin")]
+    figure = plane(regions(system, side=40), trajectories=trajectories, eps=0.25)
     stuck, lost = named(figure, "training loss, end"), named(figure, "margin, end")
     assert (stuck.x[0], stuck.marker.symbol) == (pytest.approx(0.3), "diamond")
     assert lost.marker.symbol == "square-x-open"
@@ -105,7 +105,7 @@ def test_trails_end_in_the_marker_of_what_became_of_the_point() -> None:
     assert "training loss" not in [t.name for t in figure.data]  # no way: it did not move
     (square,) = [s for s in figure.layout.shapes if s.name == "eps"]
     assert (square.x0, square.x1) == (pytest.approx(0.05), pytest.approx(0.55))
-    words = describe_regions("INT", regions(system, side=40), trails)
+    words = describe_regions("INT", regions(system, side=40), trajectories)
     assert "None 20 %" in words
     assert "training loss finds no gradient and stays" in words
     assert "read as None" in words

@@ -15,13 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from tasklab.attacks import APGD, FGSM, PGD, attack
+from tasklab.experiments.scenario import Scenario
+from tasklab.experiments.sweep import Sweep, joined, sweep, sweeps
+from tasklab.experiments.trajectory import record_trajectory
 from tasklab.figures import scene_html
-from tasklab.figures.scene import scene_data
-from tasklab.figures.scene_files import framed, script, stylesheet
-from tasklab.figures.scene_sweep import Sweep, joined, sweep, sweeps
-from tasklab.figures.scene_walk import walk, walk_data, walk_html
+from tasklab.figures.live.page import framed, script, stylesheet
+from tasklab.figures.live.sweep import scene_data
+from tasklab.figures.live.trajectory import trajectory_data, trajectory_html
 from tasklab.models.fast import PLAIN
-from tasklab.scenario import Scenario
 from tasklab.system import System
 from tasklab.tasks import Task, make_task
 
@@ -164,7 +165,7 @@ def test_scripts_are_those_of_the_page_and_in_the_package(tmp_path: Path) -> Non
 def test_a_walk_is_the_way_of_the_attack(name: str, norm: Any) -> None:
     system, x, y = small(TASKS[name])
     settings = PGD(eps=0.2, steps=4, random_start=False, keep="best", norm=norm, objective="bits")
-    found, result = walk(system, x, y, settings), attack(system, x, y, settings)
+    found, result = record_trajectory(system, x, y, settings), attack(system, x, y, settings)
     assert len(found.images) == len(found.gradients) + 1 == 5
     assert torch.equal(found.images[0], x[0])
     assert torch.equal(found.decoded, system.predict(found.images))
@@ -172,7 +173,7 @@ def test_a_walk_is_the_way_of_the_attack(name: str, norm: Any) -> None:
         assert bool(result.unmoved)
     else:
         assert torch.equal(found.images[found.kept], result.images[0])
-    data = walk_data(found, title="x")
+    data = trajectory_data(found, title="x")
     shares = torch.from_numpy(unpacked(data["gradients"], np.int16).copy()).reshape(len(found.gradients), -1)
     gradients = found.gradients.flatten(1)
     assert torch.equal(shares.sign(), gradients.sign()), "what is not 0 stays so"
@@ -186,7 +187,7 @@ def test_a_walk_is_the_way_of_the_attack(name: str, norm: Any) -> None:
 def test_a_walk_needs_steps_to_show() -> None:
     system, x, y = small(TASKS["rbc"])
     with pytest.raises(TypeError, match="expected PGD or FGSM"):
-        walk(system, x, y, APGD(eps=0.1))
+        record_trajectory(system, x, y, APGD(eps=0.1))
     with pytest.raises(ValueError, match="fooled as it comes"):
-        walk(system, x, (y + 1) % 10, PGD(eps=0.1, keep="first"))
-    assert "class Player" in walk_html(walk(system, x, y, FGSM(eps=0.1)))
+        record_trajectory(system, x, (y + 1) % 10, PGD(eps=0.1, keep="first"))
+    assert "class Player" in trajectory_html(record_trajectory(system, x, y, FGSM(eps=0.1)))

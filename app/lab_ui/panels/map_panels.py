@@ -1,0 +1,342 @@
+"""The parts of the feature map's page: the map, its quality, an attack on it, what was picked, what is taken away."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from lab_ui.basics.lab import Lab
+from lab_ui.basics.words import HELP, aim_words
+from lab_ui.parts.components import how, image_tag
+from lab_ui.parts.live_map import Moves, living_map
+from lab_ui.results import batch_attacks, feature_maps
+from lab_ui.results.batch_attacks import Batch
+from lab_ui.results.feature_maps import Forming, Points
+from lab_ui.shell import frame
+from lab_ui.visitor import catalogue
+from tasklab import figures
+from tasklab.codecs import Interval
+from tasklab.data.radii import eps_said
+from tasklab.embedding import PCA, TSNE, Map
+from tasklab.evaluation.outcomes import outcomes
+from tasklab.experiments.scenario import Scenario
+from tasklab.figures import LOOKS, Landed, Stops
+from tasklab.figures.describing import with_article
+from tasklab.figures.style import outcome_of
+from tasklab.tasks import Task
+from tasklab.text import in_markdown
+
+SHOWN = 18
+"""Pictures of a lasso."""
+
+GUESSES = ("other classes", "between", "stay")
+STYLE = """<style>
+.map-side h2 { font-size: 1.15rem; padding: 0; margin: 0.4rem 0 0.2rem; }
+.map-side p { margin: 0 0 0.4rem; }
+.map-side .lab-chip { font-size: 0.95rem; padding: 0 0.4rem; }
+.map-one { display: flex; gap: 0.6rem; }
+.map-side .map-one img { width: 5rem; }
+.map-picked { display: grid; grid-template-columns: repeat(auto-fill, minmax(4.6rem, 1fr)); gap: 0.5rem; }
+.map-picked a { color: inherit; text-decoration: none; display: block; text-align: center; }
+.map-picked a:hover img, .map-picked a:focus-visible img { outline: 3px solid currentColor; }
+</style>"""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """What is looked at.
+
+    Attributes:
+        name, called: of the system.
+        kind: ``"t-SNE"``, ``"PCA"`` or ``"Outputs"``.
+        points: what is mapped.
+        forming: the map on its way.
+        map: once it was finished, as this run of the page began; None before.
+        one: the attack on the scenario's picture.
+        many: the attack on the first n.
+    """
+
+    name: str
+    called: str
+    kind: str
+    points: Points
+    forming: Forming
+    map: Map | None
+    one: Batch | None = None
+    many: Batch | None = None
+
+    @property
+    def line(self) -> Task | None:
+        """The task, where the map is its line of intervals."""
+        task = catalogue.system(self.name).task
+        return task if self.kind == "Outputs" and isinstance(task.codec, Interval) else None
+
+    @property
+    def key(self) -> str:
+        """Tells its map from all others."""
+        return f"{catalogue.stamp(self.name)} {self.kind} {self.forming.settings!r} {len(self.points.labels)}"
+
+    def place(self, batch: Batch) -> NDArray[np.float64]:
+        """The iterates of a batch on the map, ``(T, N, 2)``."""
+        return _placed(self.key, batch.key, self, batch)
+
+    def decoded(self, batch: Batch) -> NDArray[np.int64]:
+        """What the iterates of a batch are read as, ``(T, N)``."""
+        assert batch.iterates is not None
+        return np.stack([batch.decode(z) for z in batch.iterates])
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _placed(map_key: str, batch_key: str, _view: View, _batch: Batch) -> NDArray[np.float64]:
+    found = _view.map
+    values = _batch.features if space(_view.kind) == "features" else _batch.iterates
+    assert found is not None and values is not None
+    there = [row for row in _batch.rows if row < len(found)]
+    rows = np.array(_batch.rows) if len(there) == len(_batch.rows) else None
+    first = found.place(values[0], rows) if rows is None else found.positions[rows]  # they are there already
+    rest = values[1:].reshape(-1, values.shape[-1])
+    later = found.place(rest, None if rows is None else np.tile(rows, len(values) - 1))
+    return np.concatenate([first[None], later.reshape(len(values) - 1, len(_batch.rows), 2)])
+
+
+def space(kind: str) -> feature_maps.Space:
+    """What the points of a map are."""
+    return "outputs" if kind == "Outputs" else "features"
+
+
+def lead(kind: str) -> str:
+    """What to remember."""
+    if kind == "t-SNE":
+        return "What the network finds alike lies together. t-SNE keeps <b>neighbours</b>, not distances."
+    if kind == "PCA":
+        return "The two directions in which the features spread most: <b>straight</b> ways stay straight."
+    return "What the decision is made of: it is <b>here</b> that an attack has to get across."
+
+
+def draw(lab: Lab, view: View) -> None:
+    """The map, on its way or finished."""
+    forming, classes, points = view.forming, lab.pictures.classes, view.points
+    n = len(points.labels)
+    if view.map is None:
+        now = forming.frames[-1] if forming.frames else _first_look(lab, view)
+        said = f"iteration {forming.iteration} of {forming.total}" if forming.total else "looking for neighbours …"
+    else:
+        now = view.map.positions
+        said = f"{view.kind} of {n} pictures"
+    stops, moves = _stops(view), _moves(view)
+    what = "outputs" if view.kind == "Outputs" else f"{view.kind} of the features"
+    alt = f"{view.called}, {what}, {n} pictures"
+    if view.map is not None:
+        alt = figures.describe_map(alt, points.labels, classes, landed=_landed(moves), stops=stops,
+                                   accuracy=forming.accuracy)
+    living_map(
+        now, points.labels, classes, points.decoded, key="feature_map_living", alt=alt, said=said,
+        name=view.key, frames=forming.frames if view.map is not None and isinstance(forming.settings, TSNE) else (),
+        forming=None if view.map is not None else max(0, len(forming.frames) - 1), moves=moves, stops=stops,
+        line=view.line, height=760 if lab.lecture else 540, on_pick=_keep, on_open=_open,
+    )
+
+
+def quality(view: View) -> None:
+    """How far the map may be believed."""
+    forming, words = view.forming, ""
+    if view.map is None:
+        words = "The map is forming. It began as PCA; now neighbours find each other."
+    else:
+        words = f"<b>{100 * forming.accuracy:.0f} %</b> lie among pictures of their own class."
+        if view.kind == "t-SNE":
+            words += f" Trustworthiness {forming.trust:.2f} of 1: who is near here is near in the network."
+        elif view.map.explained is not None and view.map.width > 1:
+            words += f" The plane holds {100 * sum(view.map.explained):.0f} % of the spread."
+    st.html(f'<p class="lab-lesson">{words}</p>')
+
+
+def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
+    """The scenario's picture, and once guessed many of them, under attack on this map."""
+    try:
+        one = batch_attacks.attacked(scenario, view.name, view.called, (scenario.image,), iterates=True)
+        rows = tuple(row for row in batch_attacks.first(scenario, view.name) if row < len(view.points.labels))
+    except ValueError as error:
+        st.info(in_markdown(error))
+        return view
+    aim, classes = aim_words(scenario.attack, scenario.aims[0])[0], lab.pictures.classes
+    label, end = int(one.labels[0]), int(one.decoded[1][0])
+    pictures = (image_tag(lab.pictures.x(scenario.image), f"picture {scenario.image}, {with_article(classes[label])}"),
+                image_tag(one.images, "the same, attacked"))
+    st.html(
+        f'<div class="lab-page map-side"><h2>Picture {scenario.image} under attack</h2><p>Aimed at {aim}: '
+        f"{_said(int(one.decoded[0][0]), classes)} → {_chip(end, label, classes)}. Its stops are numbered.</p>"
+        f'<div class="map-one">{"".join(pictures)}</div></div>{STYLE}'
+    )
+    view = dataclasses.replace(view, one=one)
+    question = f"Now {len(rows)} pictures, attacked alike. Where do they land on the map of {view.called}?"
+    if not frame.predict("feature_map", question, GUESSES):
+        return view
+    with st.spinner("Attacking …"):
+        many = batch_attacks.attacked(scenario, view.name, view.called, rows, iterates=True)
+    ends = outcomes(many.decoded[1], many.labels)
+    st.html(
+        f'<div class="lab-page map-side"><h2>{len(rows)} pictures under attack</h2><p>Drag the steps. At the end '
+        f"{ends.correct} are right, {ends.wrong} wrong, {ends.abnormal} None.</p></div>"
+    )
+    frame.badge(n=len(rows), objective=scenario.aims[0],
+                how=f"{how(scenario)}, ε = {eps_said(scenario.eps, number=True)}",
+                zero=many.zero, verdict="masked" if many.zero > 0.1 else None, help=HELP["badge"])
+    return dataclasses.replace(view, many=many)
+
+
+def picked(lab: Lab, scenario: Scenario, view: View) -> None:
+    """The pictures of a lasso, with what became of them; each leads to the attack lab."""
+    told = st.session_state.get("feature_map_picked", ())
+    rows = [row for row in told if row < len(view.points.labels)]
+    if not rows:
+        st.caption("Draw around some points to see their pictures. Click on a point to attack that picture.")
+        return
+    points, many, classes = view.points, view.many, lab.pictures.classes
+    place = {row: i for i, row in enumerate(many.rows)} if many is not None else {}
+    before = [outcome_of(int(points.decoded[row]), int(points.labels[row])) for row in rows]
+    words = f"before {_counted(before)}"
+    if many is not None and place.keys() & set(rows):
+        after = [outcome_of(int(many.decoded[1][place[row]]), int(points.labels[row])) for row in rows if row in place]
+        words += f"<br>attacked {_counted(after)}"
+    cells = []
+    for row in rows[:SHOWN]:
+        label, first = int(points.labels[row]), int(points.decoded[row])
+        shown, last = lab.pictures.x(row), first
+        if many is not None and row in place:
+            shown, last = many.images[place[row] : place[row] + 1], int(many.decoded[1][place[row]])
+        link = dataclasses.replace(scenario, image=row, objectives=Scenario.objectives).link("attack_lab", base=".")
+        read_as = f"{_said(first, classes)} → " if last != first else ""
+        alt = f"picture {row}, {with_article(classes[label])}"
+        cells.append(
+            f'<a href="{html.escape(link)}" target="_self" title="Picture {row} in the attack lab">'
+            f"{image_tag(shown, alt)}<span>{read_as}{_chip(last, label, classes)}"
+            "</span></a>"
+        )
+    st.html(
+        f'<div class="lab-page map-side"><h2>{len(rows)} picked</h2><p>{words}</p>'
+        f'<div class="map-picked">{"".join(cells)}</div></div>{STYLE}'
+    )
+
+
+def table(view: View) -> pd.DataFrame:
+    """One row for each picture; −1 is None."""
+    found, points = view.map, view.points
+    assert found is not None
+    columns = {"picture": range(len(points.labels)), "label": points.labels, "decoded": points.decoded,
+               "x": found.positions[:, 0], "y": found.positions[:, 1]}
+    whole = pd.DataFrame(columns)
+    if view.many is not None:
+        there = view.place(view.many)[-1]
+        moved = pd.DataFrame({"picture": view.many.rows, "decoded_attacked": view.many.decoded[1].numpy(),
+                              "x_attacked": there[:, 0], "y_attacked": there[:, 1]})
+        whole = whole.merge(moved, on="picture", how="left")
+    return whole
+
+
+class Whole:
+    """The map as one interactive file, made when it is asked for."""
+
+    def __init__(self, lab: Lab, view: View) -> None:
+        self.classes, self.view = lab.pictures.classes, view
+
+    def __call__(self) -> str:
+        view, moves = self.view, _moves(self.view)
+        found = view.map
+        assert found is not None
+        landed = _landed(moves)
+        figure = figures.feature_map(found.positions, view.points.labels, self.classes, decoded=view.points.decoded,
+                                     landed=landed, stops=_stops(view), line=view.line, height=800)
+        page: str = figure.to_html(include_plotlyjs=True, full_html=True)
+        return page
+
+
+def code(lab: Lab, scenario: Scenario, view: View) -> str:
+    """The library's code for this map, and for the attacked pictures on it."""
+    points = "read_features" if space(view.kind) == "features" else "read_outputs"
+    settings = view.forming.settings
+    made = "PCA()" if isinstance(settings, PCA) else f"TSNE(perplexity={settings.perplexity:g}, seed={settings.seed})"
+    lines = [
+        "from tasklab import data, figures, zoo",
+        f"from tasklab.attacks import {scenario.attack}, attack",
+        f"from tasklab.embedding import {made.split('(')[0]}, embed, neighbour_accuracy, {points}",
+        "",
+        f'test = data.load("{lab.data}", "test")',
+        f'system = zoo.load("{view.name}")',
+        f"shown = test.subset({len(view.points.labels)})",
+        f"chart = embed({points}(system, shown.x()), {made})",
+        "accuracy = neighbour_accuracy(chart.positions, shown.labels.numpy())",
+        'print(f"{accuracy:.1%} lie among their own class")',
+    ]
+    batch = view.many or view.one
+    if batch is not None:
+        rows = list(batch.rows)
+        given = f"range({len(rows)})" if rows == list(range(len(rows))) else repr(rows)
+        objective = f'"{scenario.climbed(scenario.aims[0])}"'
+        lines += [
+            "",
+            f"rows = torch.tensor({given})",
+            f"settings = {scenario.attack}({scenario.arguments(objective)})",
+            "result = attack(system, test.x(rows), test.labels[rows], settings, indices=rows"
+            + (")" if scenario.target is None else
+               f", targets=torch.full_like(rows, {scenario.target}))"),
+            f"landed = chart.place({points}(system, result.images), rows)",
+            'print(f"{result.accuracy:.1%} of them still correct")',
+        ]
+        lines = ["import torch", "", *lines]
+    return "\n".join(lines)
+
+
+def _first_look(lab: Lab, view: View) -> NDArray[np.float64]:
+    """The plane that t-SNE begins from, until its first frame is there."""
+    found = feature_maps.forming(lab.data, view.name, space(view.kind), PCA()).map
+    return found.positions if found is not None else np.zeros((len(view.points.labels), 2))
+
+
+def _stops(view: View) -> Stops | None:
+    if view.one is None:
+        return None
+    return Stops(positions=view.place(view.one)[:, 0], decoded=view.decoded(view.one)[:, 0],
+                 label=int(view.one.labels[0]), steps=view.one.steps)
+
+
+def _moves(view: View) -> Moves | None:
+    if view.many is None:
+        return None
+    return Moves(rows=view.many.rows, positions=view.place(view.many), decoded=view.decoded(view.many),
+                 numbers=view.many.steps)
+
+
+def _landed(moves: Moves | None) -> Landed | None:
+    if moves is None:
+        return None
+    return Landed(rows=moves.rows, positions=moves.positions[-1], decoded=moves.decoded[-1])
+
+
+def _said(decoded: int, classes: Sequence[str]) -> str:
+    return html.escape("None" if decoded < 0 else classes[decoded])
+
+
+def _chip(decoded: int, label: int, classes: Sequence[str]) -> str:
+    look = figures.look_of(decoded, label)
+    return f'<b class="lab-chip lab-{outcome_of(decoded, label)}">{look.sign} {_said(decoded, classes)}</b>'
+
+
+def _counted(kinds: Sequence[Any]) -> str:
+    return ", ".join(f"{LOOKS[kind].sign} {kinds.count(kind)} {LOOKS[kind].word}" for kind in LOOKS)
+
+
+def _keep(rows: list[int], step: int) -> None:
+    st.session_state["feature_map_picked"] = rows
+
+
+def _open(row: int) -> None:
+    frame.leave_for("attack_lab", {"image": row})

@@ -1,0 +1,99 @@
+"""The controls of the plane: points, tasks and their settings, the point under attack. Links hold them all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from lab_ui.basics.words import SYSTEMS
+from lab_ui.parts.events import word_from
+from lab_ui.results.plane_systems import Plane, nearest
+from lab_ui.shell import controls
+from tasklab.data import DATASETS
+from tasklab.data.points import SPREAD
+from tasklab.tasks import TASKS, make_task
+
+URL = "query-params"
+SETS = ("moons", "circles", "blobs", "spirals")
+
+POINT = {"moons": 14, "circles": 3, "blobs": 8, "spirals": 5}
+"""The point that each set opens with."""
+
+
+def planes() -> tuple[tuple[Plane, ...], float]:
+    """What is trained, a system for each task, and ε."""
+    with st.sidebar:
+        name = st.pills("Points", SETS, default="blobs", required=True, key="regions_set", bind=URL,
+                        on_change=_another_set, help="Each point is an image of two pixels: x and y.")
+        names = st.pills("Tasks side by side", list(SYSTEMS.values()), selection_mode="multi", default=["TRA", "INT"],
+                         key="regions_tasks", bind=URL, help="The same network, trained for each kind of answer.")
+        eps = st.slider("ε, the size of the change", 0.01, 0.5, 0.25, 0.01, key="regions_eps", bind=URL,
+                        help="How far an attack may go along each axis; the square is 1 wide.")
+        keys = [key for key in TASKS if SYSTEMS[key] in names]
+        settings = {key: _settings(key, DATASETS[name].num_classes) for key in keys}
+        with st.expander("More settings"):
+            epochs = st.slider("Epochs", 5, 200, 60, 5, key="regions_epochs", bind=URL,
+                               help="Passes over the points. Few show a system half-way.")
+            n = st.select_slider("Number of points", (50, 100, 200, 300, 500, 1000), 300, key="regions_n", bind=URL)
+            noise = st.slider("Noise", 0.0, 0.15, SPREAD["blobs"], 0.005, format="%.3f", key="regions_noise", bind=URL,
+                              help="How far the points are scattered: a standard deviation.")
+            scaled = st.segmented_control("Output layer", ("scaled", "paper"), default="scaled", required=True,
+                                          key="regions_form", bind=URL,
+                                          help="scaled: the last layer has the task's own size, S or the length of the "
+                                          "line. paper: it begins near 0 and has to grow there.")
+            seed = controls.seed()
+    classes = DATASETS[name].num_classes
+    tasks = [make_task(key, num_classes=classes, parametrisation=scaled, **settings[key]) for key in keys]
+    return tuple(Plane(data=name, n=n, noise=noise, seed=seed, epochs=epochs, task=task) for task in tasks), eps
+
+
+def point(plane: Plane) -> int:
+    """The point under attack."""
+    last = plane.n - 1
+    if st.session_state.get("regions_point", 0) > last:
+        st.session_state["regions_point"] = last
+    with st.sidebar:
+        found: int = st.number_input(f"Point under attack (0 to {last})", 0, last, min(POINT["blobs"], last), 1,
+                                     key="regions_point", bind=URL, help="Or click anywhere in a square.")
+    return found
+
+
+def picked(key: str, plane: Plane) -> None:
+    """A click in a square: the point nearest to it is attacked next."""
+    if chosen := (word_from(key, "selection") or {}).get("points"):
+        st.session_state["regions_point"] = nearest(plane, chosen[0]["x"], chosen[0]["y"])
+
+
+def _settings(key: str, classes: int) -> dict[str, Any]:
+    """What a task has to be told."""
+    if key == "tra":
+        return {}
+    with st.expander(SYSTEMS[key], expanded=key in ("int", "rbc")):
+        if key == "int":
+            return {
+                "alpha": float(st.slider("α, the gap between two intervals", 0, 16, 4, key="regions_alpha", bind=URL)),
+                "beta": float(st.slider("β, the length of an interval", 1, 32, 16, key="regions_beta", bind=URL)),
+                "gap": st.segmented_control("Gaps are", ("abnormal", "floor"), default="abnormal", required=True,
+                                            key="regions_gap", bind=URL, help="abnormal: read as None. floor: they "
+                                            "belong to the class below, as in the paper's other rule."),
+            }
+        found: dict[str, Any] = {}
+        if key == "rbc":
+            found["S"] = float(st.select_slider("S, the margin of a bit", (1, 3, 10, 30, 100, 350, 1000), 350,
+                                                key="regions_s", bind=URL))
+        else:
+            found["loss_form"] = st.segmented_control("Loss", ("hinge", "mse", "bce"), default="mse", required=True,
+                                                      key="regions_loss", bind=URL, help="mse: as DeepBE was first "
+                                                      "made. hinge: as the paper rewrites it.")
+        bits = st.slider(f"Bits of {SYSTEMS[key]}", 1, 6, 2, key=f"regions_{key}_bits", bind=URL,
+                         help="More bits than the classes need leave codewords that no class has: None.")
+        code = st.segmented_control(f"Code of {SYSTEMS[key]}", ("binary", "gray"), default="binary", required=True,
+                                    key=f"regions_{key}_code", bind=URL)
+        return found | {"bits": max(bits, (classes - 1).bit_length()), "code": code}
+
+
+def _another_set() -> None:
+    """Another set opens with its own noise and point."""
+    name = st.session_state["regions_set"]
+    st.session_state["regions_noise"], st.session_state["regions_point"] = SPREAD[name], POINT[name]

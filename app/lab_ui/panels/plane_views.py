@@ -1,0 +1,86 @@
+"""How the plane is shown while it is trained, and what became of a point, in HTML made of our own numbers and words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+from PIL import Image, ImageDraw
+
+from lab_ui.basics.words import HELP, SYSTEMS, kind
+from tasklab.codecs import ABNORMAL
+from tasklab.data import ImageSet
+from tasklab.evaluation.outcomes import Outcomes
+from tasklab.experiments.plane import PlaneTrajectory, Regions
+from tasklab.figures.regions import CLASS_COLOURS, data_url, region_pixels
+from tasklab.figures.style import look_of, outcome_of
+from tasklab.tasks import Task
+
+SIDE = 420
+"""Of a square, in pixels, at most."""
+
+STYLE = """
+<style>
+.lab-live { aspect-ratio: 1; max-width: 100%; margin: 0 auto; outline: 1px solid #8a8a8a; }
+.stElementContainer:has(.lab-live)[data-stale="true"] { opacity: 1 !important; transition: none !important; }
+.lab-live img { width: 100%; height: 100%; display: block; }
+[class*="st-key-regions_square"] { aspect-ratio: 1; max-height: SIDE; }
+.lab-head h2 { font-size: 1.3rem; font-weight: 700; padding: 0; margin: 0; line-height: 1.25; }
+.lab-ways { display: grid; grid-template-columns: 6rem 1fr; gap: 0.3rem 0.8rem; align-items: center;
+  margin: 0.4rem 0 0; font-size: 1.05rem; }
+</style>
+""".replace("SIDE", f"{SIDE}px")
+
+AIM_WORDS = {"train": "training loss", "margin": "margin"}
+
+
+def heading(task: Task) -> None:
+    """The head of a system's square."""
+    st.html(f'<div class="lab-head"><h2>{SYSTEMS[task.name]}</h2><p>{kind(task)}</p></div>')
+
+
+def live(found: Regions, points: ImageSet) -> None:
+    """The plane as a system reads it at this moment: one small picture, the points drawn into it."""
+    words = f"what each place is read as at this moment; None {100 * found.none_share:.0f} %"
+    ground = Image.fromarray(region_pixels(found, 2 * SIDE))
+    pen = ImageDraw.Draw(ground)
+    for (x, y), k in zip(points.x().tolist(), points.labels.tolist(), strict=True):
+        _mark(pen, x * ground.width, (1 - y) * ground.height, ground.width / 120, k)
+    picture = f'<img src="{data_url(np.asarray(ground))}" alt="{words}">'
+    st.html(f'<div class="lab-live" style="width:{SIDE}px">{picture}</div>')
+
+
+def _mark(pen: ImageDraw.ImageDraw, x: float, y: float, r: float, k: int) -> None:
+    """A point in its class's own marker: disc, square, triangle, diamond."""
+    if k == 0:
+        pen.ellipse((x - r, y - r, x + r, y + r), fill=CLASS_COLOURS[0], outline="#ffffff", width=2)
+    else:
+        sides, turn = ((4, 0), (3, 0), (4, 45))[k - 1]
+        pen.regular_polygon((x, y, 1.25 * r), sides, turn, fill=CLASS_COLOURS[k], outline="#ffffff", width=2)
+
+
+def verdict(trajectories: Sequence[PlaneTrajectory], classes: Sequence[str]) -> str:
+    """What became of the point under each attack."""
+    rows = []
+    for trajectory in trajectories:
+        look = look_of(trajectory.end, trajectory.label)
+        read = "None" if trajectory.end == ABNORMAL else classes[trajectory.end]
+        if len(trajectory.points) == 1 and not trajectory.zero_gradient:
+            said = "misread from the start"
+        elif trajectory.zero_gradient:
+            said = "stuck, gradient exactly 0"
+        else:
+            steps = len(trajectory.points) - 1
+            said = f"{'lost' if trajectory.crossed else 'still read'} after {steps} step{'s' * (steps > 1)}"
+        chip = f'<span class="lab-chip lab-{outcome_of(trajectory.end, trajectory.label)}">{look.sign} {read}</span>'
+        rows.append(f"<span>{chip}</span><span><b>{AIM_WORDS[trajectory.objective]}</b>: {said}</span>")
+    return f'<div class="lab-ways">{"".join(rows)}</div>'
+
+
+def badge(found: Mapping[str, tuple[Outcomes, float]], eps: float) -> None:
+    """What stands behind a system's numbers under attack."""
+    zero = ", ".join(f"{100 * found[aim][1]:.0f} % ({words})" for aim, words in AIM_WORDS.items())
+    verdict = " · verdict: masked by the training loss" if found["train"][1] > 0.1 else ""
+    st.caption(f"n = {found['clean'][0].n:,} test points · PGD, 20 steps, 1 start, ε = {eps:g} · "
+               f"gradient exactly 0 for {zero}{verdict}", help=HELP["badge"])

@@ -1,0 +1,265 @@
+"""The controls of a training, and the training that they describe. Their values live in the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from lab_ui.basics.words import SYSTEMS
+from tasklab.data import DATASETS
+from tasklab.data.radii import eps_said
+from tasklab.jobs.training import Training
+from tasklab.models import ARCHITECTURES
+from tasklab.tasks import Task, make_task
+from tasklab.training import Adversarial, Defence, GaussianNoise, Recipe, UniformNoise, Watch
+
+URL = "query-params"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typical:
+    """What a task opens with: as the shipped system of that task was trained."""
+
+    epochs: int = 20
+    lr: float = 0.003
+    inset: float = 0.0
+
+
+TYPICAL = {"tra": Typical(), "deepbe": Typical(epochs=30), "int": Typical(epochs=50, lr=0.01, inset=0.4),
+           "rbc": Typical()}
+S_STOPS = (1, 3, 10, 30, 100, 350, 1000)
+SIZES = {"digits": (200, 500, 1097), "mnist": (1000, 2000, 5000, 10_000, 20_000, 55_000),
+         "cifar10": (1000, 2000, 5000, 10_000, 20_000, 45_000), "cifar100": (5000, 10_000, 20_000, 45_000)}
+OPENS_WITH = {"digits": 1097, "mnist": 5000, "cifar10": 5000, "cifar100": 20_000}
+SPEED = {"cifar10": 0.9, "cifar100": 0.9}
+"""Where it takes long: milliseconds for a picture in an epoch, with the network that a training opens with, on one
+core."""
+
+DEFENCES = ("none", "adversarial", "gaussian", "uniform")
+CODES = ("binary", "gray")
+LOSSES = ("mse", "hinge", "bce")
+GAPS = ("abnormal", "floor")
+STRETCH = (0.3, 0.7)
+WATCHED = 100
+"""Validation pictures that are attacked after each epoch."""
+
+HELP = {
+    "task": "What the network has to answer: a score for each class (TRA), bits around 0.5 (DeepBE), a number on a "
+    "line of intervals (INT), or bits with a margin S (RBC).",
+    "S": "How far each bit has to be on its side of 0 before the loss lets go of it. The paper uses 350.",
+    "alpha": "The gap between two intervals. The paper uses 4.",
+    "beta": "The length of an interval. The paper uses 16.",
+    "s0": "Where the line of intervals begins.",
+    "gap": "What a number between two intervals means. abnormal: None, as the paper says. floor: the class below, as "
+    "the paper's own formula decodes it.",
+    "bits": "How many bits an answer has. Four are enough for ten classes, seven for a hundred; more leave more "
+    "codewords that mean None.",
+    "code": "Which codeword stands for which class. binary: the label's own bits. gray: neighbours differ in one bit.",
+    "loss": "How DeepBE's bits are fitted. mse: squared distance to 0 and 1. hinge: the paper's form, exactly 0 for "
+    "every picture read correctly. bce: cross-entropy of each bit.",
+    "defence": "What is done to the pictures before the network learns from them. adversarial: they are attacked, anew "
+    "in every step. gaussian, uniform: random noise.",
+    "eps": "How much any pixel may change; 8/255 is 0.031.",
+    "sigma": "The noise's standard deviation; black is 0, white is 1.",
+    "inner": "What the attacks in training climb: margin is a real attack, train the loss itself, as in the paper.",
+    "epochs": "How often the network sees every picture.",
+    "n": "How many training pictures. Fewer train faster, and worse.",
+    "arch": "The small one trains in seconds on this machine; the others want a graphics card.",
+    "width": "Channels of the small network.",
+    "contrast": "Grey values from 0.3 to 0.7 are stretched from black to white, so that an attack of up to 0.3 hardly "
+    "changes a black or a white pixel. It helps where pictures are nearly black and white.",
+    "parametrisation": "scaled: the output layer has the size of S (or of the line), so one learning rate serves all. "
+    "paper: it has not, as published, and a large S trains slowly.",
+    "average": "Decay of the running average of the weights, which is what is kept. 0 keeps the last weights.",
+    "inset": "INT: training aims this far inside the interval (a share of its length).",
+    "flip": "Half of the photographs are mirrored, anew in every epoch: a truck that drives left is a truck.",
+    "crop": "Photographs are shifted by up to so many pixels, anew in every epoch.",
+    "watch": "After each epoch, the first validation pictures are attacked with this ε (PGD, 10 steps), once along the "
+    "training loss, once along the decision margin.",
+}
+
+
+def controls(dataset: str, seed: int) -> Training:
+    """All controls, drawn in order, and the training they describe, still without a name.
+
+    Raises:
+        ValueError: one sentence: settings that contradict each other.
+    """
+    name: str = st.selectbox("Task", list(TYPICAL), 3, key="train_task", bind=URL, help=HELP["task"],
+                             format_func=SYSTEMS.__getitem__, on_change=_typical)
+    usual, info = TYPICAL[name], DATASETS[dataset]
+    radii, photographs = info.radii, info.shape[0] == 3
+    settings = _task(name, info.num_classes)
+    epochs = st.slider("Epochs", 1, 100, usual.epochs, key="train_epochs", bind=URL, help=HELP["epochs"])
+    size = st.select_slider("Training pictures", SIZES[dataset], OPENS_WITH[dataset], key=f"train_n_{dataset}",
+                            bind=URL, help=HELP["n"])
+    defence = _defence(dataset)
+    with st.expander("More settings"):
+        settings["parametrisation"] = st.selectbox(
+            "Output layer", ("scaled", "paper"), key="train_parametrisation", bind=URL, help=HELP["parametrisation"]
+        )
+        arch = st.selectbox("Network", [a.name for a in ARCHITECTURES.values() if a.input_dims == 3],
+                            key="train_arch", bind=URL, help=HELP["arch"])
+        width = st.select_slider("Its width", (4, 8, 16, 32, 64), 32, key="train_width", bind=URL, help=HELP["width"],
+                                 disabled=not ARCHITECTURES[arch].has_width)
+        flip, crop, stretched = False, 0, False
+        if photographs:
+            flip = st.toggle("Mirror half of them", True, key="train_flip", bind=URL, help=HELP["flip"])
+            crop = st.slider("Shift by up to", 0, 8, 4, key="train_crop", bind=URL, help=HELP["crop"],
+                             format="%d pixels")
+        else:
+            stretched = st.toggle("Stretch contrast", key="train_contrast", bind=URL, help=HELP["contrast"])
+        rate = st.number_input("Learning rate", 1e-5, 1.0, usual.lr, 0.001, format="%.4f", key="train_lr", bind=URL)
+        batch = st.select_slider("Pictures a step", (16, 32, 64, 128), 32, key="train_batch", bind=URL)
+        average = st.select_slider("Average of the weights", (0.0, 0.9, 0.99, 0.999), 0.99, key="train_average",
+                                   bind=URL, help=HELP["average"])
+        inset = st.slider("Inset", 0.0, 0.45, usual.inset, 0.05, key="train_inset", bind=URL, help=HELP["inset"],
+                          disabled=name != "int")
+        watched = _eps("ε of the attacks that watch", "train_watch", dataset, HELP["watch"], among=radii.some)
+        device = _device()
+    recipe = Recipe(epochs=epochs, batch_size=batch, lr=rate, defence=defence, average=average, flip=flip, crop=crop,
+                    inset=inset if name == "int" else 0.0, seed=seed)
+    return Training(
+        name="my-system", data=dataset, n=None if size >= info.sizes[0] else size,
+        task=make_task(name, num_classes=info.num_classes, **settings), recipe=recipe, arch=arch,
+        width=width if ARCHITECTURES[arch].has_width else 32, device=device,
+        contrast=STRETCH if stretched else None,
+        watch=Watch(eps=watched, steps=10, images=WATCHED), eps=radii.measured,
+    )
+
+
+def described(training: Training) -> str:
+    """A training in a few words."""
+    task, recipe = training.task, training.recipe
+    parts = [named(task), f"{training.n or DATASETS[training.data].sizes[0]:,} pictures of {training.data}",
+             f"{recipe.epochs} epoch{'s' * (recipe.epochs > 1)}"]
+    if training.contrast:
+        parts.append("contrast stretched")
+    return ", ".join(parts + ([against(recipe.defence)] if recipe.defence else []))
+
+
+def takes(training: Training) -> str:
+    """How long a training will take on one core, in words; nothing where that is soon over.
+
+    >>> takes(Training(data="cifar10", n=5000, recipe=Recipe(epochs=20, batch_size=32))), takes(Training())
+    ('about 2 minutes', '')
+    """
+    if training.data not in SPEED or training.device != "cpu":
+        return ""
+    if training.arch != "small_cnn":
+        return "hours on a processor"
+    recipe = training.recipe
+    passes = 1 + (recipe.defence.steps if isinstance(recipe.defence, Adversarial) else 0)
+    pictures = (training.n or DATASETS[training.data].sizes[0]) * recipe.epochs * passes
+    minutes = max(1, round(pictures * SPEED[training.data] * (training.width / 32) ** 1.5 / 60_000))
+    if minutes >= 90:
+        return f"about {round(minutes / 60)} hours"
+    return f"about {minutes} minute{'s' * (minutes > 1)}"
+
+
+def named(task: Task) -> str:
+    """A task with what sets it apart.
+
+    >>> named(make_task("rbc", S=10, parametrisation="paper")), named(make_task("tra"))
+    ('RBC (S = 10, not scaled)', 'TRA')
+    """
+    told = task.to_dict()
+    apart = {"rbc": "S = {S:g}", "int": "α = {alpha:g}, β = {beta:g}", "deepbe": "{loss_form}"}.get(task.name, "")
+    parts = [apart.format(**told), "not scaled" if task.parametrisation == "paper" else ""]
+    inside = ", ".join(filter(None, parts))
+    return f"{SYSTEMS[task.name]} ({inside})" if inside else SYSTEMS[task.name]
+
+
+def short_name(training: Training) -> str:
+    """A name to offer.
+
+    >>> short_name(Training(recipe=Recipe(defence=GaussianNoise(sigma=0.1))))
+    'rbc-s350-gn'
+    """
+    task, defence = training.task, training.recipe.defence
+    told = task.to_dict()
+    layer = {"scaled": "", "paper": "unscaled"}[task.parametrisation]
+    against = {"adversarial": "at", "gaussian": "gn", "uniform": "un"}[defence.name] if defence else ""
+    return "-".join(filter(None, [task.name, f"s{told['S']:g}" if "S" in told else "", layer, against]))
+
+
+def _task(name: str, classes: int) -> dict[str, Any]:
+    """The settings of the chosen task."""
+    found: dict[str, Any] = {}
+    if name == "rbc":
+        found["S"] = float(st.select_slider("Margin S", S_STOPS, 350, key="train_S", bind=URL, help=HELP["S"]))
+    if name == "int":
+        left, right = st.columns(2)
+        found["alpha"] = left.number_input("Gap α", 0.0, 100.0, 4.0, 1.0, key="train_alpha", bind=URL,
+                                           help=HELP["alpha"])
+        found["beta"] = right.number_input("Length β", 0.5, 100.0, 16.0, 1.0, key="train_beta", bind=URL,
+                                           help=HELP["beta"])
+        found["s0"] = left.number_input("Start s₀", -1000.0, 1000.0, 0.0, 1.0, key="train_s0", bind=URL,
+                                        help=HELP["s0"])
+        found["gap"] = right.selectbox("Gaps are", GAPS, key="train_gap", bind=URL, help=HELP["gap"])
+    if name == "deepbe":
+        found["loss_form"] = st.selectbox("Loss", LOSSES, key="train_loss", bind=URL, help=HELP["loss"])
+    if name in ("rbc", "deepbe"):
+        left, right = st.columns(2)
+        least = make_task(name, num_classes=classes).width
+        key = "train_bits" if classes == 10 else f"train_bits_{classes}"
+        found["bits"] = left.number_input("Bits", least, 2 * least, key=key, bind=URL, help=HELP["bits"])
+        found["code"] = right.selectbox("Code", CODES, key="train_code", bind=URL, help=HELP["code"])
+    return found
+
+
+def _eps(label: str, key: str, dataset: str, words: str, *, among: Sequence[float] = ()) -> float:
+    """A size of change that fits the data set; each kind of pictures keeps its own."""
+    radii = DATASETS[dataset].radii
+    if radii.per <= 100:
+        step = among[1] if among else 1 / radii.per
+        return float(st.slider(label, 0.0, radii.most, radii.usual, step, key=key, bind=URL, help=words))
+    found: float = st.select_slider(label, among or radii.many, radii.usual, format_func=eps_said, bind=URL, help=words,
+                                    key=f"{key}_{dataset}")
+    return found
+
+
+def _defence(dataset: str) -> Defence | None:
+    kind = st.selectbox("Defence", DEFENCES, key="train_defence", bind=URL, help=HELP["defence"])
+    if kind == "none":
+        return None
+    if kind == "gaussian":
+        return GaussianNoise(sigma=st.slider("Noise σ", 0.0, 0.5, 0.1, 0.01, key="train_sigma", bind=URL,
+                                             help=HELP["sigma"]))
+    eps = _eps("ε in training", "train_eps", dataset, HELP["eps"])
+    if kind == "uniform":
+        return UniformNoise(eps=eps)
+    inner = st.segmented_control("They climb", ("margin", "train"), default="margin", required=True, key="train_inner",
+                                 bind=URL, help=HELP["inner"])
+    steps = st.slider("Inner steps", 1, 20, 7, key="train_inner_steps", bind=URL)
+    return Adversarial(eps=eps, steps=steps, objective=inner)
+
+
+def _device() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        return "cpu"
+    found: str = st.selectbox("Device", ("cpu", "cuda"), key="train_device",
+                              format_func={"cpu": "processor", "cuda": torch.cuda.get_device_name()}.__getitem__)
+    return found
+
+
+def against(defence: Defence) -> str:
+    """What a training defends against, in a few words."""
+    if isinstance(defence, Adversarial):
+        what = "loss" if defence.objective == "train" else "margin"
+        return f"against attacks on its {what} (ε = {eps_said(defence.eps)})"
+    if isinstance(defence, GaussianNoise):
+        return f"on Gaussian noise (σ = {defence.sigma:g})"
+    return f"on uniform noise (ε = {eps_said(defence.eps)})"  # type: ignore[attr-defined]
+
+
+def _typical() -> None:
+    """Another task opens with its own epochs, learning rate and inset."""
+    usual = TYPICAL[st.session_state["train_task"]]
+    for key, value in (("epochs", usual.epochs), ("lr", usual.lr), ("inset", usual.inset)):
+        st.session_state[f"train_{key}"] = value

@@ -1,0 +1,1 @@
+"""Live and small parts of pages, without knowledge of what they show."""

@@ -1,0 +1,90 @@
+"""The matrix of transfer rates as a table of buttons, for mouse, touch, keys and screen readers alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from lab_ui.parts.events import word_from
+from tasklab.evaluation import Share, TransferResult
+from tasklab.evaluation.transferred import NOISE, Filter, Line
+from tasklab.figures.matrix import WORDS
+
+WEB = Path(__file__).parent / "web"
+
+_grid = st.components.v2.component(
+    "tasklab_transfer_grid",
+    html='<div class="room"><table></table></div>',
+    css=(WEB / "transfer_grid.css").read_text(encoding="utf-8"),
+    js=(WEB / "transfer_grid.js").read_text(encoding="utf-8"),
+)
+
+
+def transfer_grid(
+    result: TransferResult, images: Filter, *, names: Mapping[str, str], caption: str, selected: tuple[str, str] | None,
+    key: str, on_pick: Callable[[str, str], None],
+) -> None:
+    """Draw the matrix; a click on a cell calls ``on_pick(threat, victim)`` before the page runs again.
+
+    Args:
+        result, images: what is shown, and which images count.
+        names: what systems are called.
+        caption: of the table, for those who do not see it.
+        selected: threat and victim of the cell that is open, if it is in this matrix.
+        key: of the component.
+    """
+
+    def picked() -> None:
+        if cell := word_from(key, "cell"):
+            on_pick(cell["threat"], cell["victim"])
+
+    rows = [_row(line, names) for line in result.lines(images)]
+    columns = [{"key": victim, "name": names.get(victim, victim)} for victim in result.victims]
+    data = {"caption": caption, "columns": columns, "rows": rows, "selected": list(selected or ())}
+    _grid(key=key, data=data, on_cell_change=picked)
+
+
+def _row(line: Line, names: Mapping[str, str]) -> dict[str, Any]:
+    name = WORDS.get(line.name, names.get(line.name, line.name))
+    cells = [
+        {"key": victim, "share": rate.value if rate.n else None, "text": percent(rate), "own": victim == line.name,
+         "words": f"{_from(line.name, name)} {names.get(victim, victim)}: {counted(rate)}"}
+        for victim, rate in line.rates.items()
+    ]
+    still = line.unmoved
+    return {
+        "key": line.name, "name": name, "cells": cells, "opens": line.name != NOISE, "masked": line.masked,
+        "still_text": "" if still is None else percent(still),
+        "still_words": "" if still is None else f"images that the attack on {name} gave back as they were: "
+        + counted(still),
+    }
+
+
+def percent(share: Share) -> str:
+    """A share as people say it.
+
+    >>> percent(Share(88, 100)), percent(Share(0, 0))
+    ('88 %', '–')
+    """
+    return f"{100 * share.value:.0f} %" if share.n else "–"
+
+
+def counted(share: Share) -> str:
+    """A share with what stands behind it.
+
+    >>> counted(Share(88, 100))
+    '88 of 100, 88 % [80, 93]'
+    """
+    if not share.n:
+        return "no image counts"
+    low, high = share.interval
+    return f"{share.count} of {share.n}, {percent(share)} [{100 * low:.0f}, {100 * high:.0f}]"
+
+
+def _from(line: str, name: str) -> str:
+    if line == NOISE:
+        return f"{name}, shown to"
+    return f"{name}, shown to" if line in WORDS else f"{name}'s images, shown to"

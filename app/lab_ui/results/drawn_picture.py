@@ -1,0 +1,182 @@
+"""A picture of one's own: as each data set would have it, read by every system there is, and attacked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import streamlit as st
+import torch
+from torch import Tensor
+
+from lab_ui.basics.words import title
+from lab_ui.parts.drawing_pad import Drawing
+from lab_ui.parts.thumbnails import chip, image_tag
+from lab_ui.results.picture_attacks import HASH, TOGETHER, Found, check, each
+from lab_ui.visitor import catalogue
+from tasklab.attacks import Settings
+from tasklab.codecs import ABNORMAL
+from tasklab.data import DATASETS, draw_strokes, read_picture
+from tasklab.experiments.scenario import Scenario
+from tasklab.experiments.sweep import Sweep, sweep_each
+from tasklab.system import System
+from tasklab.text import in_html
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """Where a picture comes from.
+
+    Attributes:
+        drawing: strokes, or None for a file or an example.
+        file: the bytes of a file.
+        name: of the file.
+        place: in the test set, of an example among photographs; ``label`` is its class.
+    """
+
+    drawing: Drawing | None = None
+    file: bytes = b""
+    name: str = ""
+    place: int | None = None
+    label: int | None = None
+
+    @property
+    def known(self) -> int | None:
+        """The class, where it is an example's."""
+        return self.label if self.drawing is None else self.drawing.example
+
+    def code(self, data: str) -> list[str]:
+        """Python that makes ``x`` of it."""
+        if self.place is not None:
+            return [f'x = data.load("{data}", "test").x({self.place})']
+        if self.drawing is None:
+            return [f'x = read_picture({self.name!r}, "{data}")']
+        strokes = f"digit_strokes({self.known})" if self.known is not None else repr(self.drawing.strokes)
+        return [
+            f"strokes = {strokes}",
+            f'x = read_picture(draw_strokes(strokes, brush={self.drawing.brush:g}), "{data}", dark_ink=False)',
+        ]
+
+
+def seen(own: Own, data: str) -> Tensor:
+    """The picture float32 ``(1, C, H, W)`` as a data set would have it.
+
+    Raises:
+        PictureError: one sentence: there is nothing to see, or the file is no picture.
+    """
+    if own.place is not None and (images := catalogue.test_set(data)) is not None:
+        return images.x(own.place)
+    x: Tensor = _drawn(own.drawing, data) if own.drawing is not None else _opened(own.file, data)
+    return x
+
+
+@st.cache_data(max_entries=200, show_spinner=False, hash_funcs={Drawing: repr})
+def _drawn(drawing: Drawing, data: str) -> Tensor:
+    page = draw_strokes(drawing.strokes, brush=drawing.brush) if drawing.strokes else np.zeros((8, 8), dtype=np.uint8)
+    return read_picture(page, data, dark_ink=False)
+
+
+@st.cache_data(max_entries=10, show_spinner=False)
+def _opened(file: bytes, data: str) -> Tensor:
+    return read_picture(file, data)
+
+
+def readings(x: Tensor, systems: Mapping[str, str]) -> dict[str, int]:
+    """What each system reads in a picture; those whose files do not load are left out.
+
+    Args:
+        x: as the systems' data set has it.
+        systems: key to name.
+    """
+    found = {}
+    for key, name in systems.items():
+        try:
+            system = catalogue.system(name)
+        except (ValueError, OSError):
+            continue
+        if system.network.spec.in_shape == tuple(x.shape[1:]):  # type: ignore[union-attr]
+            found[key] = int(system.predict(x))
+    return found
+
+
+def most_read(read: Sequence[int]) -> int | None:
+    """The label that most systems read, None where none reads any.
+
+    >>> most_read([3, -1, -1, 8, 3]), most_read([-1])
+    (3, None)
+    """
+    counts = Counter(label for label in read if label != ABNORMAL)
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def readings_html(data: str, x: Tensor, read: Mapping[str, int], label: int) -> str:
+    """One data set's view: the picture as it is there, and every system's reading of it."""
+    info = DATASETS[data]
+    size = "×".join(str(side) for side in info.shape[1:])
+    named = info.title if size in info.title else f"{info.title} ({size})"
+    cells = "".join(f"<li>{chip(decoded, label, names=info.classes)}<span>{in_html(title(key))}</span></li>"
+                    for key, decoded in read.items())
+    named_so = " read-names" if max(map(len, info.classes)) > 2 else ""
+    return (
+        f'{STYLE}<div class="lab-page read-own{named_so}"><figure>{image_tag(x, f"the picture in {size} pixels")}'
+        f"<figcaption>{named}</figcaption></figure><ul>{cells}</ul></div>"
+    )
+
+
+def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str]) -> Found:
+    """Each chosen system under each objective at each ε, or the sentence that says why not.
+
+    Args:
+        scenario: systems, objectives, attack.
+        x: the picture ``(1, C, H, W)``.
+        label: what it shows.
+        keys: of systems, by their names.
+    """
+    some = scenario.radii.some  # ε to drag over; the one that is asked for comes along
+    stops = {*some, scenario.eps} if scenario.attack in TOGETHER else {0.0, scenario.eps}
+
+    def fits(name: str, aim: str) -> None:
+        check(scenario, aim, catalogue.system(name).task, title(keys[name]))
+        if scenario.target == label:
+            raise ValueError("The target is the picture's own class. Choose another target.")
+
+    def work(name: str, aims: Sequence[str]) -> Callable[[], list[Sweep]]:
+        settings = dataclasses.replace(scenario.settings(aims[0]), eps=0.0)  # kept for every ε alike
+        return partial(_sweeps, name, catalogue.stamp(name), x.numpy().tobytes(), tuple(x.shape), label, settings,
+                       tuple(aims), scenario.target, tuple(sorted(stops)), catalogue.system(name))
+
+    return each(scenario, fits, work)
+
+
+@st.cache_data(max_entries=400, show_spinner=False, hash_funcs=HASH)
+def _sweeps(
+    name: str, stamp: str, pixels: bytes, shape: tuple[int, ...], label: int, settings: Settings,
+    aims: tuple[str, ...], target: int | None, stops: tuple[float, ...], _system: System,
+) -> list[Sweep]:
+    x = torch.frombuffer(bytearray(pixels), dtype=torch.float32).reshape(shape)
+    wanted = None if target is None else torch.tensor([target])
+    return sweep_each(_system, x, torch.tensor([label]), settings, aims, stops, target=wanted)
+
+
+STYLE = """
+<style>
+.read-own { display: flex; gap: 1.2rem; align-items: flex-start; margin-bottom: 0.8rem; }
+.read-own figure { flex: 0 0 7.5rem; margin: 0; }
+.read-own ul { list-style: none; margin: 0; padding: 0; flex: 1 1 auto; display: grid; gap: 0.45rem 1rem;
+  grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); }
+.read-own li { margin: 0; padding: 0; display: flex; gap: 0.6rem; align-items: center; }
+.read-own li .lab-chip { flex: none; min-width: 3.3rem; text-align: center; padding: 0.1rem 0.5rem; }
+.read-own li span:last-child { font-size: 0.95rem; line-height: 1.15; }
+.read-names ul { grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); }
+@media (max-width: 640px) {
+  .read-own { gap: 0.8rem; }
+  .read-own figure { flex-basis: 4.5rem; }
+  .read-own ul { grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); }
+  .read-names ul { grid-template-columns: 1fr; }
+}
+</style>
+"""

@@ -1,0 +1,167 @@
+"""Reports as the page shows them: where they come from, what they are called, and their lights as HTML."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from lab_ui.visitor import catalogue, jobs
+from tasklab.data.radii import eps_said
+from tasklab.evaluation.statistics import Share
+from tasklab.evaluation.studies import digest, kept_study
+from tasklab.figures.robustness import LIGHTS, checks_of, said
+
+RESULT = "report.json"
+SOURCES = ("tra", "deepbe")
+"""Whose pictures are tried on every other system: both have gradients to follow."""
+
+CURVES = {
+    "train": "own loss",
+    "margin": "margin",
+    "bits": "each bit",
+    "towards_code": "another class",
+    "transfer": "transfer",
+    "noise": "noise",
+    "worst": "worst case",
+}
+"""What the curves of a study are called here."""
+
+CURVE_NOTES = {
+    "train": "PGD, 20 steps on the system's own training loss, the last step kept: the paper's protocol.",
+    "margin": "PGD, 40 steps on the distance to where the answer changes.",
+    "bits": "PGD, 40 steps on each condition of the answer in turn (bits, interval ends, rivals), the best counts.",
+    "towards_code": "PGD, 20 steps towards each other class in turn. Only another class counts; None raises an alarm.",
+    "transfer": "Pictures found against other systems, shown to this one: no gradient of its own is used.",
+    "noise": "The best of 20 random draws of ±ε. No attack at all.",
+    "worst": "All of these together, picture by picture; None counts as broken. Still an upper bound.",
+}
+
+STYLE = """
+<style>
+.rob-claim { border: 1px solid #8a8a8a66; border-radius: 10px; padding: 0.7rem 1rem; }
+.rob-claim[data-open="true"] { border: 3px solid currentColor; padding: calc(0.7rem - 2px) calc(1rem - 2px); }
+.rob-claim h2 { font-size: 1.1rem; font-weight: 600; margin: 0; padding: 0; }
+.rob-claim p { margin: 0.15rem 0; font-size: 0.95rem; line-height: 1.3; }
+.rob-claim p.rob-number { font-size: 2.6rem; font-weight: 700; line-height: 1.1; margin: 0; }
+.rob-number span { font-size: 1rem; font-weight: 400; }
+.rob-light { display: inline-block; min-width: 5.2rem; text-align: center; border-radius: 6px; padding: 0.1rem 0.5rem;
+  font-weight: 700; white-space: nowrap; }
+.rob-pass { background: #0b5cad; color: #ffffff; }
+.rob-warn { background: #f2d24b; color: #000000; }
+.rob-fail { background: #f29a3d; color: #000000; }
+.rob-not { background: #d4d4d4; color: #000000; }
+.rob-lights > div { display: grid; grid-template-columns: 5.6rem 1fr; gap: 0 0.8rem; padding: 0.4rem 0;
+  border-top: 1px solid #8a8a8a44; align-items: start; }
+.rob-lights b, .rob-lights summary b { font-size: 1.05rem; }
+.rob-lights p { margin: 0; font-size: 0.95rem; line-height: 1.3; }
+.rob-lights summary { cursor: pointer; }
+.rob-lights i { font-style: normal; font-size: 0.9rem; }
+</style>
+"""
+
+
+def study_of(name: str, asked: Sequence[jobs.JobView]) -> tuple[dict[str, Any] | None, str]:
+    """The newest study of a system's very file, and where it is from: ``"yours"`` or ``"shipped"``.
+
+    Args:
+        name: of the system.
+        asked: the visitor's own reports, the newest first.
+    """
+    file = catalogue.file(name)
+    now = digest(file)
+    for view in asked:
+        place = view.folder / RESULT
+        if view.state == "done" and place.is_file():
+            study = _result(str(place), place.stat().st_mtime_ns)
+            if study is not None and study["file"] == now:
+                return study, "yours"
+    return kept_study(name, file=file), "shipped"
+
+
+def settings_of(dataset: str, name: str, n: int, seed: int) -> dict[str, Any]:
+    """The settings of a job that studies a system."""
+    there, _ = catalogue.systems(dataset)
+    sources = [f"{dataset}-{key}" for key in SOURCES if there.get(key) == f"{dataset}-{key}"]
+    return {"system": name, "file": str(catalogue.file(name)), "data": dataset, "n": n, "seed": seed,
+            "sources": sources}
+
+
+def light(level: str) -> str:
+    """A level by sign, word and colour."""
+    look = LIGHTS[level]  # type: ignore[index]
+    return f'<span class="rob-light rob-{level.split()[0]}">{look.sign} {look.word}</span>'
+
+
+def claim(title: str, row: Mapping[str, Any], level: str, words: str, *, is_open: bool) -> str:
+    """One claimed accuracy as a card: the number, its light, what stands behind it."""
+    share = Share(row["correct"], row["n"])
+    low, high = share.interval
+    return (
+        f'<div class="rob-claim" data-open="{str(is_open).lower()}"><h2>{html.escape(title)}</h2>'
+        f'<p class="rob-number">{100 * share.value:.0f} % <span>[{100 * low:.0f}, {100 * high:.0f}]</span>'
+        f"</p><p>{html.escape(words)}</p><p>this attack: {light(level)}</p></div>"
+    )
+
+
+def lights(report: Mapping[str, Any], test: Mapping[str, Any] | None) -> str:
+    """Every check of a report, the most serious first and open, and the test of the attack itself."""
+    order = ("fail", "warn", "pass", "not run")
+    lines = [(check.level, check.name, said(check), check.threshold, check.sentence) for check in checks_of(report)]
+    if test is not None:
+        share = f"{test['found']} of {test['n']}"
+        lines.append((test["verdict"], "known examples", share, "fail: under 95 % found", test["sentence"]))
+    lines.sort(key=lambda line: order.index(line[0]))
+    return f'<div class="rob-lights">{"".join(_line(*line) for line in lines)}</div>'
+
+
+def _line(level: str, name: str, figure: str, threshold: str, sentence: str) -> str:
+    head = f"<b>{html.escape(name)}</b> <i>{html.escape(figure)}</i>"
+    body = f"<p>{html.escape(sentence)}</p><p><i>{html.escape(threshold)}</i></p>"
+    bad = level in ("fail", "warn")
+    return f"<div>{light(level)}<details{' open' * bad}><summary>{head}</summary>{body}</details></div>"
+
+
+def badge_of(row: Mapping[str, Any], verdict: str | None = None) -> dict[str, Any]:
+    """The badge of a study's row, for `frame.badge`."""
+    kinds = {"pgd": "PGD", "noise": "noise", "transfer": "transfer", "worst case": "all attacks together"}
+    how = kinds.get(str(row["attack"]), str(row["attack"]))
+    steps = f"{how}, {row['steps']} steps, {row['restarts']} start{'s' * (row['restarts'] > 1)}"
+    zero = row["zero_gradient"] / row["clean"] if row["zero_gradient"] is not None and row["clean"] else None
+    how = f"{steps}, ε = {eps_said(row['eps'], number=True)}"
+    return {"n": row["n"], "objective": row["objective"], "how": how, "zero": zero, "verdict": verdict}
+
+
+def table_of(study: Mapping[str, Any]) -> Any:
+    """A study's rows to read: shares in percent, one line for each question and ε."""
+    import pandas as pd
+
+    rows: Sequence[Mapping[str, Any]] = study["rows"]
+    return pd.DataFrame([
+        {
+            "aimed at": CURVES.get(row["curve"], row["curve"]), "ε": eps_said(row["eps"]),
+            "correct %": 100 * row["correct"] / row["n"], "wrong %": 100 * row["wrong"] / row["n"],
+            "None %": 100 * row["abnormal"] / row["n"],
+            "95 % interval": Share(row["correct"], row["n"]).percent(0).split(" ", 1)[1],
+            "R": row["correct"] / row["clean"] if row["clean"] else None,
+            "gradient 0 %": _percent(row["zero_gradient"], row["clean"]),
+            "unmoved %": _percent(row["unmoved"], row["clean"]), "n": row["n"],
+        }
+        for row in rows
+    ])
+
+
+def _percent(count: int | None, n: int) -> float | None:
+    return None if count is None or not n else 100 * count / n
+
+
+@lru_cache(maxsize=64)
+def _result(place: str, changed: int) -> dict[str, Any] | None:
+    try:
+        found = json.loads(Path(place).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and "rows" in found else None

@@ -1,0 +1,131 @@
+"""What the start page shows, recorded so that it needs no torch.
+
+``python -m lab_ui.results.start_record`` in the app's folder records it anew.
+One picture of MNIST, attacked by way of one system and read by four; and the plane that explains it.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).with_name("start_record.json")
+
+SYSTEMS = ("mnist-tra", "mnist-deepbe", "mnist-int", "mnist-rbc")
+IMAGE, EPS, STEPS, AGAINST = 969, 0.1, 10, "mnist-rbc"
+"""A picture that one attack on RBC's decision makes four systems read in four ways."""
+
+
+@lru_cache(maxsize=1)
+def read() -> dict[str, Any]:
+    """What was recorded; not to be altered."""
+    found: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return found
+
+
+def record() -> dict[str, Any]:
+    """The picture as it is, as two attacks by way of one system leave it, and as each system's own attack does.
+
+    Views are ``clean``, ``train`` and ``margin`` (what the attack climbed), each with its picture and what the systems
+    read, and ``own``, where every system is attacked for itself, by its margin.
+    """
+    from tasklab import data, zoo
+    from tasklab.attacks import PGD, attack
+    from tasklab.models.fast import PLAIN
+
+    test = data.load("mnist", "test")
+    x, y = test.x(IMAGE), test.labels[IMAGE : IMAGE + 1]
+    systems = {name: zoo.load(name) for name in SYSTEMS}
+
+    def attacked(name: str, objective: str) -> Any:
+        settings = PGD(eps=EPS, steps=STEPS, random_start=False, keep="best", objective=objective, plan=PLAIN)
+        return attack(systems[name], x, y, settings)
+
+    def view(pixels: Any, result: Any = None) -> dict[str, Any]:
+        return {
+            "picture": _url(pixels), "zero_gradient": result is not None and bool(result.zero_gradient),
+            "unmoved": bool((pixels == x).all()),
+            "reads": [_answer(system, pixels, int(y)) for system in systems.values()],
+        }
+
+    found = {objective: attacked(AGAINST, objective) for objective in ("train", "margin")}
+    own = [attacked(name, "margin") for name in SYSTEMS]
+    return {
+        "data": "mnist", "image": IMAGE, "label": int(y), "eps": EPS, "steps": STEPS, "against": AGAINST,
+        "systems": [{"name": name} | _described(system) for name, system in systems.items()],
+        "views": {"clean": view(x), **{name: view(result.images, result) for name, result in found.items()}},
+        "own": [{"picture": _url(result.images)} | _answer(system, result.images, int(y))
+                for system, result in zip(systems.values(), own, strict=True)],
+        "plane": _plane(),
+    }
+
+
+def _described(system: Any) -> dict[str, Any]:
+    """How a system answers; for a line, where its intervals lie."""
+    from lab_ui.basics.words import kind
+    from tasklab.codecs import Interval
+
+    codec = system.task.codec
+    if not isinstance(codec, Interval):
+        return {"answers": kind(system.task)}
+    ends = ((float(end) - float(codec.lower[0])) / codec.span for pair in zip(codec.lower, codec.upper, strict=True)
+            for end in pair)
+    places = [round(end, 3) for end in ends]
+    return {"answers": kind(system.task), "intervals": [list(p) for p in zip(places[::2], places[1::2], strict=True)]}
+
+
+def _answer(system: Any, x: Any, label: int) -> dict[str, Any]:
+    """What a system reads, and the outputs by which it does, as it would draw them: bars, bits or a place on a line."""
+    from tasklab.codecs import Binary, Interval
+    from tasklab.figures.style import outcome_of
+
+    codec, z = system.task.codec, system.read(x)
+    decoded = int(codec.decode(z))
+    values = z[0]
+    if isinstance(codec, Interval):
+        shape, drawn = "line", (values - codec.lower[0]) / codec.span
+    elif isinstance(codec, Binary):
+        rail = getattr(system.task, "S", 0.5)
+        shape, drawn = "bits", ((values - codec.threshold) / rail).clamp(-1.6, 1.6)
+    else:
+        shape, drawn = "bars", (values - values.min()) / (values.max() - values.min())
+    return {"decoded": decoded, "outcome": outcome_of(decoded, label), "shape": shape,
+            "drawn": [round(float(v), 2) for v in drawn]}
+
+
+def _plane() -> dict[str, Any]:
+    """RBC's plane, a point at which an attack on the training loss stays, and the way of one on the margin."""
+    import torch
+
+    from lab_ui.results import plane_systems
+    from lab_ui.results.plane_systems import Plane
+    from tasklab.tasks import make_task
+
+    plane = Plane(data="spirals", n=300, noise=0.015, seed=0, epochs=60, task=make_task("rbc", num_classes=3))
+    found = plane_systems.read(plane, "train")
+    followed = plane_systems.follow(plane, 5, 0.25)
+    with torch.no_grad():
+        return {"picture": _data_url(found), "flat_share": round(found.flat_share, 2),
+                "trail": [[round(v, 3) for v in place] for place in followed.trajectories[1].points.tolist()]}
+
+
+def _data_url(found: Any) -> str:
+    from tasklab.figures.regions import data_url, region_pixels
+
+    return data_url(region_pixels(found, 360))
+
+
+def _url(x: Any) -> str:
+    import base64
+
+    from tasklab import figures
+
+    return "data:image/png;base64," + base64.b64encode(figures.to_png(figures.picture(x[0]))).decode()
+
+
+if __name__ == "__main__":
+    from tasklab import files, strict_json
+
+    files.write_text(FILE, strict_json.dumps(record(), indent=1) + "\n")

@@ -1,0 +1,157 @@
+"""Transfer between systems of the shelf, each threat found once and kept; and the pictures of one cell."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from lab_ui.basics.waiting import give_way
+from lab_ui.basics.words import read, title
+from lab_ui.parts.thumbnails import chip, image_tag
+from lab_ui.visitor import catalogue
+from tasklab.attacks import Settings
+from tasklab.attacks.building import ATTACKS
+from tasklab.attacks.objectives import as_objective
+from tasklab.data import ImageSet
+from tasklab.evaluation import Threat, TransferResult, find_threat, transfer
+from tasklab.evaluation.transferred import OTHERS, Cell
+from tasklab.experiments.scenario import Scenario
+from tasklab.figures.describing import with_article
+
+Key = tuple[tuple[str, str], ...]
+"""Systems by name, each with its stamp."""
+
+PATIENCE = 0.4
+"""Seconds after which a bar says how far the attacks are."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Found:
+    """One matrix, and why a row is missing.
+
+    Attributes:
+        result: None where no threat could be attacked.
+        troubles: a sentence for each system left out.
+    """
+
+    result: TransferResult | None
+    troubles: tuple[str, ...]
+
+
+def find(scenario: Scenario, objective: str, tell: Callable[[float, str], object]) -> Found:
+    """Each system attacked, and what was found shown to each.
+
+    Args:
+        scenario: data, systems, attack, n.
+        objective: what the attacks climb.
+        tell: called with the part done and words, where it takes long.
+    """
+    settings = dataclasses.replace(scenario, target=None).settings(objective)
+    threats, victims, troubles = list[tuple[str, str]](), list[tuple[str, str]](), list[str]()
+    begun = time.perf_counter()
+    for place, name in enumerate(scenario.systems):
+        called = title(name.removeprefix(f"{scenario.data}-"))
+        if time.perf_counter() - begun > PATIENCE:
+            tell(place / len(scenario.systems), f"Attacking {called}, {place + 1} of {len(scenario.systems)} …")
+        try:
+            entry = name, catalogue.stamp(name)
+            catalogue.system(name)
+        except (ValueError, OSError) as error:
+            troubles.append(f"{error}")
+            continue
+        victims.append(entry)
+        try:
+            as_objective(settings.objective).check(catalogue.system(name).task)
+        except ValueError:
+            troubles.append(f"{called} does not have this aim, so it is no threat here; it is shown what others found.")
+            continue
+        try:
+            _threat(*entry, scenario.data, scenario.n, settings)
+        except ValueError as error:
+            troubles.append(f"{called} was not attacked: {error}. It is shown what others found.")
+            continue
+        threats.append(entry)
+    result = _result(tuple(threats), tuple(victims), scenario.data, scenario.n, settings) if threats else None
+    return Found(result=result, troubles=tuple(troubles))
+
+
+_HASHES = dict.fromkeys(ATTACKS.values(), repr)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_HASHES)
+def _threat(name: str, stamp: str, dataset: str, n: int, settings: Settings) -> Threat:
+    test = _first(dataset, n)
+    return find_threat(name, catalogue.system(name), test.x(), test.labels, settings, progress=lambda _: give_way())
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=_HASHES)
+def _result(threats: Key, victims: Key, dataset: str, n: int, settings: Settings) -> TransferResult:
+    test = _first(dataset, n)
+    found = {name: _threat(name, stamp, dataset, n, settings) for name, stamp in threats}
+    return transfer(found, {name: catalogue.system(name) for name, _ in victims}, test.x(), test.labels, settings)
+
+
+def _first(dataset: str, n: int) -> ImageSet:
+    test = catalogue.test_set(dataset)
+    assert test is not None
+    return test.subset(min(n, len(test)))
+
+
+def is_there(result: TransferResult, threat: str, victim: str) -> bool:
+    """Whether the matrix has this cell."""
+    return any(name != victim for name in result.threats) if threat == OTHERS else (threat, victim) in result.cells
+
+
+def cell_of(result: TransferResult, threat: str, victim: str) -> Cell:
+    """One cell of the matrix, the line of all others included."""
+    return result.together(victim) if threat == OTHERS else result.cells[threat, victim]
+
+
+def gallery(scenario: Scenario, test: ImageSet, cell: Cell, indices: Sequence[int]) -> str:
+    """The pictures before and after as HTML; each leads to the attack lab.
+
+    Args:
+        scenario: from which the links come.
+        test: the clean pictures.
+        cell: what the victim was shown, and what it read.
+        indices: which pictures.
+    """
+    parts = []
+    for i in indices:
+        link = dataclasses.replace(scenario, image=i, systems=_both(cell)).link("attack_lab", base=".")
+        parts.append(
+            f'<a class="moved" href="{html.escape(link)}" target="_self" title="Picture {i} in the attack lab">'
+            f"<span>{image_tag(test.x(i), f'picture {i}, {with_article(test.classes[int(test.labels[i])])}')}"
+            f"{image_tag(cell.images[i : i + 1], 'the same, attacked')}</span>"
+            f"{_words(cell, i, int(test.labels[i]), test.classes)}</a>"
+        )
+    return f'{STYLE}<div class="lab-page moved-pictures">{"".join(parts)}</div>'
+
+
+def _words(cell: Cell, i: int, label: int, names: Sequence[str]) -> str:
+    before, after = int(cell.before[i]), int(cell.decoded[i])
+    still = '<span class="moved-still">never moved</span>' if bool(cell.unmoved[i]) else ""
+    return f'<span class="moved-words">{read(before, names)} → {chip(after, label, names=names)}</span>{still}'
+
+
+def _both(cell: Cell) -> tuple[str, ...]:
+    return (cell.victim,) if cell.threat in (OTHERS, cell.victim) else (cell.threat, cell.victim)
+
+
+STYLE = """
+<style>
+.moved-pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.6rem, 1fr)); gap: 0.8rem 0.9rem; }
+a.moved { color: inherit !important; text-decoration: none; display: flex; flex-direction: column; gap: 0.2rem; }
+a.moved > span:first-child { display: flex; gap: 3px; }
+a.moved img { min-width: 0; flex: 1 1 0; width: 50%; }
+a.moved:hover .moved-words, a.moved:focus .moved-words { text-decoration: underline; }
+.moved-words { font-size: 1.05rem; }
+.moved-words .lab-chip { font-size: 1.05rem; padding: 0 0.4rem; }
+.moved-still { font-size: 0.9rem; }
+</style>
+"""

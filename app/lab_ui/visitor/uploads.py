@@ -1,0 +1,76 @@
+"""Files that visitors upload: their size is judged here, whatever the browser said, and what they held is freed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from lab_ui.visitor.limits import MAX_HELD, MAX_HELD_TOGETHER, MAX_NAME, MAX_PICTURE, MAX_UPLOAD
+
+PAUSE = 2.0
+"""Seconds between two looks at what is held."""
+
+
+def content(file: Any, megabytes: int) -> bytes:
+    """The bytes of an uploaded file.
+
+    Raises:
+        ValueError: one sentence: it is too large, and was not read.
+    """
+    if file.size > megabytes << 20:
+        release(file)
+        raise ValueError(f"The file is larger than {megabytes} MB, which is all that is taken here.")
+    return bytes(file.getvalue())
+
+
+def shown_name(name: str) -> str:
+    """A visitor's name of a file as text: one line, shortened. It is never a name on this machine's disk.
+
+    >>> shown_name("a/b\\x00c.png"), len(shown_name("x" * 300))
+    ('b c.png', 60)
+    """
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    line = "".join(sign if sign.isprintable() else " " for sign in last).strip()
+    return line if len(line) <= MAX_NAME else f"{line[:MAX_NAME // 2]}…{line[1 - MAX_NAME // 2:]}"
+
+
+def release(file: Any) -> None:
+    """Free what an uploaded file holds: it has been taken, or refused."""
+    if (context := get_script_run_ctx()) is not None:
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+@st.cache_resource(show_spinner=False)
+def watch() -> None:
+    """Keep an eye on what the server holds of uploads, from now on."""
+    manager = runtime.get_instance().uploaded_file_mgr if runtime.exists() else None
+    if isinstance(manager, MemoryUploadedFileManager):
+        threading.Thread(target=_watch, args=(manager,), daemon=True, name="uploads").start()
+
+
+def trim(manager: MemoryUploadedFileManager) -> None:
+    """Drop the oldest uploads of each tab that holds too much; where all hold too much together, keep less of each."""
+    for most in (MAX_HELD, MAX_UPLOAD, MAX_PICTURE):
+        together = 0
+        for session, files in list(manager.file_storage.items()):
+            held = list(files.values())
+            size = sum(len(file.data) for file in held)
+            for file in held:
+                if size > most << 20:
+                    manager.remove_file(session, file.file_id)
+                    size -= len(file.data)
+            together += size
+        if together <= MAX_HELD_TOGETHER << 20:
+            return
+
+
+def _watch(manager: MemoryUploadedFileManager) -> None:
+    while True:
+        time.sleep(PAUSE)
+        trim(manager)

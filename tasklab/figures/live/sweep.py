@@ -1,0 +1,179 @@
+"""The ε-drag as a live figure: every result is shipped once, and a drag chooses which of them is shown.
+
+`scene_data` is what the app's page ships to the browser; `scene_html` is the same as one file that needs no server.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tasklab.attacks import FGSM, Settings
+from tasklab.attacks.objectives import as_objective
+from tasklab.codecs import Binary, Interval
+from tasklab.data.radii import eps_said
+from tasklab.experiments.sweep import Sweep
+from tasklab.figures.describing import introduce
+from tasklab.figures.live.page import live_page
+from tasklab.figures.outputs import line_ends
+from tasklab.figures.pictures import amplification
+from tasklab.tasks import INT, RBC, TRA, Task
+
+Cells = Mapping[tuple[str, str], "Sweep | str"]
+"""By system and objective: a sweep, or the sentence that says why there is none."""
+
+
+def scene_html(
+    cells: Cells, *, eps: float | None = None, title: str = "", names: Sequence[str] | None = None,
+    titles: Mapping[str, str] | None = None, aims: Mapping[str, tuple[str, str]] | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> str:
+    """One picture under attack, with ε to drag, as a whole HTML file; the arguments are those of `scene_data`.
+
+    Open it in a browser, with or without a network; in a notebook, show it in a frame: `framed`.
+
+    >>> from torch import nn
+    >>> from tasklab.experiments.sweep import sweep
+    >>> from tasklab.system import System
+    >>> from tasklab.tasks import make_task
+    >>> system = System(nn.Sequential(nn.Flatten(), nn.Linear(4, 1)), make_task("int"))
+    >>> found = sweep(system, torch.full((1, 1, 2, 2), 0.5), torch.tensor([0]), FGSM(eps=0), (0.0, 0.25))
+    >>> page = scene_html({("my system", "margin"): found})
+    >>> "<script" in page, "http://" in page or "https://" in page
+    (True, False)
+    """
+    data = scene_data(cells, eps=eps, title=title, names=names, titles=titles, aims=aims, notes=notes)
+    return live_page("Scene", data, title=title or "One picture under attack")
+
+
+def scene_data(
+    cells: Cells, *, eps: float | None = None, title: str = "", names: Sequence[str] | None = None,
+    titles: Mapping[str, str] | None = None, aims: Mapping[str, tuple[str, str]] | None = None,
+    notes: Mapping[str, str] | None = None, coming: Sequence[float] = (),
+) -> dict[str, Any]:
+    """Everything a scene shows, as plain values for JSON.
+
+    Args:
+        cells: by system and objective, sweeps of one picture over the same stops, each system under each objective.
+        eps: where the slider stands at first; by default in the middle.
+        title: above the scene.
+        names: of the classes; by default their numbers.
+        titles: of systems, by their keys.
+        aims: of objectives, by their keys: what an attack aims at, and a sentence about it.
+        notes: below the scene, words and what they mean.
+        coming: stops that the slider has already, and that data to come will hold; until then it shows the nearest.
+
+    Raises:
+        ValueError: no sweep at all, or sweeps of different pictures or stops.
+    """
+    found = [cell for cell in cells.values() if isinstance(cell, Sweep)]
+    if not found:
+        raise ValueError("expected at least one sweep, got none; try sweep(system, x, y, PGD(eps=0.2))")
+    one = found[0]
+    for other in found:
+        if other.stops != one.stops or other.label != one.label or not torch.equal(other.clean, one.clean):
+            raise ValueError("expected sweeps of one picture over the same stops, got different ones")
+    track = sorted({*one.stops, *coming})
+    names = [str(k) for k in range(one.task.num_classes)] if names is None else list(names)
+    titles, aims = titles or {}, aims or {}
+    rows = []
+    for aim in dict.fromkeys(objective for _, objective in cells):
+        heading, note = aims.get(aim, (f"“{aim}”", ""))
+        rows.append({"key": aim, "title": heading, "note": note, "cells": [
+            {"key": key, "title": titles.get(key, key)} | _cell(cell, names)
+            for (key, objective), cell in cells.items() if objective == aim
+        ]})
+    data = {
+        "title": title, "name": names[one.label], "label": one.label, "names": names,
+        "shape": list(one.clean.shape[1:]), "clean": _packed((one.clean * 255).round().to(torch.uint8)),
+        "stops": [round(stop, 12) for stop in one.stops], "said": [eps_said(stop) for stop in one.stops],
+        "numbers": [eps_said(stop, number=True) for stop in one.stops], "norm": one.settings.norm,
+        "track": [round(stop, 12) for stop in track], "end": eps_said(track[-1], number=True),
+        "how": how(one.settings),
+        "aims": rows, "notes": dict(notes or {}),
+    }
+    told = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+    return data | {"id": told, "eps": one.stops[len(one.stops) // 2] if eps is None else eps}
+
+
+def how(settings: Settings) -> str:
+    """An attack in a few words.
+
+    >>> from tasklab.attacks import PGD
+    >>> how(PGD(eps=0.1, steps=10, random_start=False)), how(FGSM(eps=0.1))
+    ('PGD, 10 steps, 1 start', 'FGSM, 1 step')
+    """
+    steps = f"{settings.steps} step{'s' * (settings.steps > 1)}"
+    if isinstance(settings, FGSM):
+        return f"FGSM, {steps}"
+    starts = f"{settings.restarts} start{'s' * (settings.restarts > 1)}"
+    return f"{type(settings).__name__}, {steps}, {starts}"
+
+
+def kind(task: Task) -> str:
+    """How a system answers, in a few words."""
+    if isinstance(task, TRA):
+        return f"{task.num_classes} scores, the largest wins"
+    if isinstance(task, INT):
+        return f"1 number, {task.num_classes} intervals"
+    if isinstance(task, RBC):
+        return f"{task.width} bits, margin S = {task.S:g}"
+    return f"{task.width} bits around 0.5"
+
+
+def _cell(cell: Sweep | str, names: Sequence[str]) -> dict[str, Any]:
+    if isinstance(cell, str):
+        return {"refused": cell}
+    change = (cell.images - cell.clean).flatten(1)
+    peak = change.abs().amax(dim=1)
+    levels = (127 * change / torch.where(peak > 0, peak, 1)[:, None]).round().to(torch.int8)
+    return {
+        "kind": kind(cell.task), "objective": as_objective(cell.settings.objective).name,
+        "chart": chart_data(cell.task, torch.cat([cell.clean_outputs[None], cell.outputs]), cell.label, names),
+        "before": {"outputs": cell.clean_outputs.tolist(), "decoded": cell.clean_decoded, "margin": cell.clean_margin},
+        "outputs": cell.outputs.tolist(), "decoded": cell.decoded.tolist(), "margins": cell.margins.tolist(),
+        "fooled": cell.fooled.tolist(), "zero": cell.zero_gradient.tolist(), "unmoved": cell.unmoved.tolist(),
+        "peak": peak.tolist(), "k": [amplification(cell.clean, image) for image in cell.images],
+        "changes": _packed(levels),
+    }
+
+
+def chart_data(task: Task, z: Tensor, label: int, names: Sequence[str], *, most: int = 10) -> dict[str, Any]:
+    """What a chart of outputs needs besides the outputs: codewords, and ends that hold all of ``z`` ``(N, K)``."""
+    codec = task.codec
+    shared = {"all": list(names), "intro": introduce(task, label, names)}
+    if isinstance(codec, Interval):
+        low, high = line_ends(codec, z.flatten().tolist())
+        every = max(1, math.ceil(codec.num_classes / 20))
+        shown = [k for k in range(codec.num_classes) if k % every == 0 or k == label]
+        lower, upper = codec.lower.tolist(), codec.upper.tolist()
+        return shared | {
+            "kind": "line", "lower": lower, "upper": upper, "floor": codec.gap == "floor",
+            "end": upper[-1] + (codec.alpha if codec.gap == "floor" else 0), "low": low, "high": high, "shown": shown,
+            "names": list(names),
+        }
+    if isinstance(codec, Binary):
+        rail = task.S if isinstance(task, RBC) else 0.5
+        reach = 1.25 * max(rail or 1.0, float((z - codec.threshold).abs().max()))
+        return shared | {
+            "kind": "gauges", "threshold": codec.threshold, "rail": rail, "reach": reach,
+            "signs": [2 * bit - 1 for bit in codec.rows[label]],
+        }
+    largest = z.amax(dim=0)
+    largest[label] = torch.inf
+    classes = sorted(largest.argsort(descending=True)[:most].tolist())
+    low, high = min(0.0, float(z[:, classes].min())), max(0.0, float(z[:, classes].max()))
+    room = 0.16 * ((high - low) or 1.0)
+    return shared | {"kind": "bars", "classes": classes, "names": [names[k] for k in classes], "low": low - room / 2,
+                     "high": high + room}
+
+
+def _packed(values: Tensor) -> str:
+    return base64.b64encode(values.cpu().contiguous().numpy().tobytes()).decode()
