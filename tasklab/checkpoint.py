@@ -11,7 +11,7 @@ from typing import Any, Literal
 import safetensors
 import torch
 from safetensors.torch import save as to_bytes
-from torch import Tensor
+from torch import Tensor, nn
 
 from tasklab import files
 from tasklab.card import MAX_DEPTH, check_numbers, rebuilt, without_nan
@@ -19,7 +19,6 @@ from tasklab.header import STATE, SYSTEM, Header, digest, read_header, read_json
 from tasklab.header import CheckpointError as CheckpointError
 from tasklab.models import Network, NetworkSpec, build_network
 from tasklab.modes import own_modes
-from tasklab.system import System
 from tasklab.tasks import Task
 from tasklab.text import one_line
 
@@ -30,13 +29,18 @@ STORED = {torch.float16: "float16", torch.float32: "float32"}
 """How weights may be stored, and what a card says of it."""
 
 
-def save(system: System, path: str | Path, *, dtype: Literal["float32", "float16"] = "float32") -> None:
+def save(
+    network: nn.Module, task: Task, card: Mapping[str, Any], path: str | Path, *,
+    dtype: Literal["float32", "float16"] = "float32",
+) -> None:
     """Write a system whole or not at all.
 
     Numbers of the card that JSON does not have become null; see `tasklab.card` for what passes when it is read.
 
     Args:
-        system: one whose network is a tasklab `Network`.
+        network: a tasklab `Network`.
+        task: what its outputs mean.
+        card: what is known about the two, as plain JSON values.
         path: the file; an older one is replaced in one step.
         dtype: how weights are stored. float16 halves the file; BatchNorm statistics and biases stay float32.
 
@@ -45,24 +49,19 @@ def save(system: System, path: str | Path, *, dtype: Literal["float32", "float16
             other values than JSON's.
         ValueError: another dtype, weights that float16 cannot hold, or a card that no file has room for.
     """
-    if not isinstance(system.network, Network):
+    if not isinstance(network, Network):
         raise TypeError(
-            f"expected a system with a tasklab Network, got {type(system.network).__name__}; "
+            f"expected a system with a tasklab Network, got {type(network).__name__}; "
             "try torch.save for a module of your own"
         )
     if dtype not in ("float32", "float16"):
         raise ValueError(f"expected dtype 'float32' or 'float16', got {dtype!r}")
     try:
-        told = without_nan(json.loads(json.dumps(system.card)))  # as it will be read: keys are words, tuples lists
+        told = without_nan(json.loads(json.dumps(dict(card))))  # as it will be read: keys are words, tuples lists
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"expected a card of plain JSON values, got one that is not ({one_line(error, 150)})") from None
-    card = told | {
-        "format": FORMAT,
-        "task": system.task.to_dict(),
-        "network": system.network.spec.to_dict(),
-        "stored": dtype,
-    }
-    text = json.dumps(card, sort_keys=True)
+    whole = told | {"format": FORMAT, "task": task.to_dict(), "network": network.spec.to_dict(), "stored": dtype}
+    text = json.dumps(whole, sort_keys=True)
     if len(text) > SYSTEM.header // 2:
         most = f"{SYSTEM.header // 2:,}"
         raise ValueError(f"expected a card of up to {most} characters, got {len(text):,}; try less in it")
@@ -70,20 +69,20 @@ def save(system: System, path: str | Path, *, dtype: Literal["float32", "float16
         read_json(text, depth=MAX_DEPTH)
     except ValueError as error:
         raise ValueError(f"expected a card that can be read again, got one that cannot: {error}") from None
-    weights = {name: _stored(name, tensor, dtype) for name, tensor in system.network.state_dict().items()}
+    weights = {name: _stored(name, tensor, dtype) for name, tensor in network.state_dict().items()}
     write_tensors(path, weights, {"tasklab": text})
 
 
 @own_modes()
-def load(path: str | Path) -> System:
-    """Read a system; its card is in ``system.card``.
+def load(path: str | Path) -> tuple[Network, Task, dict[str, Any]]:
+    """Read a system's network, task and card.
 
     Args:
         path: a file that `save` wrote.
 
     Returns:
-        The system on the CPU, in evaluation mode, its weights float32 and frozen; to train it further, begin with
-        ``system.network.requires_grad_(True)``.
+        The network on the CPU, in evaluation mode, its weights float32 and frozen, with its task and its card; to train
+        it further, begin with ``network.requires_grad_(True)``.
 
     Raises:
         FileNotFoundError: no such file.
@@ -93,7 +92,7 @@ def load(path: str | Path) -> System:
     weights = _whole(Path(path), found)
     network = build_network(found.spec, seed=0)
     network.load_state_dict({key: t.float() if t.is_floating_point() else t for key, t in weights.items()})
-    return System(network.eval().requires_grad_(False), found.task, card=found.card)
+    return network.eval().requires_grad_(False), found.task, found.card
 
 
 def read_card(path: str | Path, *, whole: bool = True) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from tasklab import checkpoint
 from tasklab.checks import check_whole
 from tasklab.data import ImageSet
 from tasklab.inputs import check_images, explaining
@@ -130,16 +131,13 @@ class System:
 
     def save(self, path: str | Path, *, dtype: Literal["float32", "float16"] = "float32") -> None:
         """Write one safetensors file with the card as its metadata; see `tasklab.checkpoint.save`."""
-        from tasklab import checkpoint
-
-        checkpoint.save(self, path, dtype=dtype)
+        checkpoint.save(self.network, self.task, self.card, path, dtype=dtype)
 
     @staticmethod
     def load(path: str | Path) -> System:
         """Read a file that `save` wrote; see `tasklab.checkpoint.load`."""
-        from tasklab import checkpoint
-
-        return checkpoint.load(path)
+        network, task, card = checkpoint.load(path)
+        return System(network, task, card=card)
 
 
 def new_system(

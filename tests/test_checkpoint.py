@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import tasklab
-from tasklab import checkpoint
+from tasklab import files
 from tasklab.checkpoint import CheckpointError
 from tasklab.header import digest
 from tasklab.models import NetworkSpec, build_network
@@ -142,7 +142,7 @@ def test_a_save_that_is_interrupted_leaves_the_old_file(
     def stop(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint.os, "replace" if where == "replace" else "chmod", stop)
+    monkeypatch.setattr(files.os, "replace" if where == "replace" else "fsync", stop)
     with pytest.raises(KeyboardInterrupt):
         system_of(TRA()).save(path)
     assert path.read_bytes() == whole

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,15 @@ from tests.text_files import guesses
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "tasklab").rglob("*.py"))
+APP = sorted((ROOT / "app").rglob("*.py"))
 FLOORS = {
-    "checks": 0, "files": 0, "inputs": 0, "leftovers": 0, "lock": 0, "modes": 0, "strict_json": 0, "text": 0,
-    "header": 1, "card": 1, "codecs": 1, "models": 1, "data": 1, "losses": 2, "tasks": 3, "system": 4,
-    "checkpoint": 4, "attacks": 5, "zoo": 5, "embedding": 5, "evaluation": 6, "training": 6, "experiments": 6,
+    "checks": 0, "console": 0, "files": 0, "inputs": 0, "leftovers": 0, "lock": 0, "modes": 0, "strict_json": 0,
+    "text": 0, "version": 0,
+    "header": 1, "card": 1, "codecs": 1, "models": 1, "data": 1, "losses": 2, "tasks": 3, "checkpoint": 3,
+    "system": 4, "attacks": 5, "zoo": 5, "embedding": 5, "evaluation": 6, "training": 6, "experiments": 6,
     "figures": 7, "jobs": 7, "course": 8, "cli": 9, "__main__": 10, "__init__": 10,
 }
+APP_FLOORS = {"basics": 0, "visitor": 1, "parts": 1, "results": 2, "shell": 3, "panels": 4}
 
 
 def imports(path: Path) -> list[str]:
@@ -40,7 +44,9 @@ def run_python(code: str) -> str:
 
 
 def room(path: Path) -> str:
-    return path.relative_to(ROOT / "tasklab").parts[0].removesuffix(".py")
+    """Of a file in tasklab, or below app/lab_ui."""
+    base = ROOT / ("tasklab" if path.is_relative_to(ROOT / "tasklab") else "app/lab_ui")
+    return path.relative_to(base).parts[0].removesuffix(".py")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -48,8 +54,42 @@ def test_imports_point_down(path: Path) -> None:
     for name in imports(path):
         if name.startswith("tasklab."):
             other = name.split(".")[1]
+            assert other in FLOORS or not (ROOT / "tasklab" / other).exists(), f"{other} has no floor"
             assert FLOORS.get(other, 0) <= FLOORS[room(path)], f"{path.name} imports {name}, a floor above"
-        assert not name.startswith("streamlit"), f"{path.name} imports streamlit"
+        assert name.split(".")[0] not in ("streamlit", "lab_ui", "app_pages"), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", APP, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_app_s_imports_point_down(path: Path) -> None:
+    """Pages stand on panels, these on the shell, and so on; no page imports another, and a room is known or fails."""
+    inside = path.is_relative_to(ROOT / "app" / "lab_ui") and path.parent.name != "lab_ui"
+    floor = APP_FLOORS[room(path)] if inside else max(APP_FLOORS.values()) + 1
+    for name in imports(path):
+        assert not name.startswith("app_pages"), f"{path.name} imports a page"
+        if name.startswith("lab_ui."):
+            other = name.split(".")[1]
+            assert APP_FLOORS[other] < floor or (inside and other == room(path)), f"{path.name} imports {name}"
+
+
+def test_notebooks_know_the_library_alone() -> None:
+    for path in sorted((ROOT / "notebooks").glob("*.py")):
+        assert not [name for name in imports(path) if name.split(".")[0] in ("streamlit", "lab_ui", "tests")], path.name
+
+
+@pytest.mark.parametrize("base", ["tasklab", "app/lab_ui"])
+def test_no_two_rooms_import_each_other(base: str) -> None:
+    """Not even on one floor, and not even by a third."""
+    package = base.split("/")[-1]
+    graph: dict[str, set[str]] = {}
+    for path in (ROOT / base).rglob("*.py"):
+        if path.parent == ROOT / base and path.stem in ("__init__", "__main__"):
+            continue
+        here = graph.setdefault(room(path), set())
+        here |= {name.split(".")[1] for name in imports(path) if name.startswith(f"{package}.")} - {room(path)}
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"rooms import each other: {error.args[1]}")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from tasklab import __version__
-from tasklab.cli.console import Parser, UsageError, complain, ready
+from tasklab.console import Parser, UsageError, complain, ready
+from tasklab.version import __version__
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -20,8 +20,8 @@ from tasklab.cli.common import (
     print_json,
     test_images,
 )
-from tasklab.cli.console import complain, say, usage
 from tasklab.cli.options import whole
+from tasklab.console import complain, say, usage
 
 if TYPE_CHECKING:
     from tasklab.attacks import AttackResult

@@ -17,8 +17,8 @@ from tasklab.cli.common import (
     print_json,
     test_images,
 )
-from tasklab.cli.console import UsageError, say
 from tasklab.cli.options import number, whole
+from tasklab.console import UsageError, say
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasklab import strict_json
-from tasklab.cli.console import UsageError, complain, say, show, shows_all, usage
 from tasklab.cli.options import device, number, seed, whole
+from tasklab.console import UsageError, complain, say, show, shows_all, usage
 
 if TYPE_CHECKING:
     import pandas as pd

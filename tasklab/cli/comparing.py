@@ -6,8 +6,8 @@ import argparse
 from typing import Any
 
 from tasklab.cli.common import Bar, add_common, add_eps, eps_asked, load_system, print_json, print_table, test_images
-from tasklab.cli.console import say, usage
 from tasklab.cli.options import whole
+from tasklab.console import say, usage
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasklab.cli.common import Bar, print_json
-from tasklab.cli.console import say
+from tasklab.console import say
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:

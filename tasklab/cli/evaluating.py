@@ -17,7 +17,7 @@ from tasklab.cli.common import (
     print_table,
     test_images,
 )
-from tasklab.cli.console import UsageError, usage
+from tasklab.console import UsageError, usage
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:

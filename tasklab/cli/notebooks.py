@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tasklab.cli.common import print_json
-from tasklab.cli.console import say, usage
 from tasklab.cli.options import seed
+from tasklab.console import say, usage
 from tasklab.files import check_folder
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tasklab.cli.common import Bar
-from tasklab.cli.console import say, usage
 from tasklab.cli.options import number, seed, whole
+from tasklab.console import say, usage
 from tasklab.files import check_folder
 
 SOURCES = ("tra", "deepbe")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasklab.cli.common import print_json
-from tasklab.cli.console import UsageError, complain, say
+from tasklab.console import UsageError, complain, say
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:

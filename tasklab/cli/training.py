@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from tasklab import files
 from tasklab.cli.common import Bar, add_common, print_json
-from tasklab.cli.console import interrupt, say, usage
 from tasklab.cli.options import number, whole
+from tasklab.console import interrupt, say, usage
 from tasklab.files import check_file, check_folder
 from tasklab.leftovers import sweep
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tasklab.cli.common import Bar, add_common, add_eps, eps_asked, load_system, print_json, test_images
-from tasklab.cli.console import UsageError, say, usage
 from tasklab.cli.options import whole
+from tasklab.console import UsageError, say, usage
 from tasklab.files import check_folder
 
 

@@ -65,7 +65,7 @@ def circumstances() -> dict[str, Any]:
     """Versions and machine, for a card."""
     import torchvision
 
-    from tasklab import __version__
+    from tasklab.version import __version__
 
     return {
         "versions": {

@@ -13,7 +13,7 @@ import threading
 import time
 from types import FrameType
 
-from tasklab.cli.console import complain, prepare_streams, say
+from tasklab.console import complain, prepare_streams, say
 
 GRACE = 20.0
 """Seconds in which a job must come to its next event, once its owner has gone."""

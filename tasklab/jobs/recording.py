@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tasklab import files, strict_json, zoo
-from tasklab.cli.console import prepare_streams, say
+from tasklab.console import prepare_streams, say
 from tasklab.data import DATASETS
 
 FILE = "curves.json"

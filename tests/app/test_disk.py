@@ -36,7 +36,7 @@ def aged(place: Path, days: float) -> None:
 def left(root: Path, name: str, days: float) -> Path:
     place = root / name
     (place / "jobs" / "1").mkdir(parents=True)
-    (place / "jobs" / "1" / "job.json").write_text("{}")
+    (place / "jobs" / "1" / "job.json").write_text("{}", "utf-8")
     (place / "systems").mkdir()
     aged(place, days)
     return place
@@ -48,11 +48,11 @@ def test_what_nobody_has_visited_for_long_is_removed(tmp_path: Path) -> None:
     worked = left(tmp_path, "worked", EXPIRY_DAYS + 1)
     os.utime(worked / "jobs" / "1")
     foreign = left(tmp_path, "backup", 4000)
-    (foreign / "thesis.txt").write_text("years of work")
+    (foreign / "thesis.txt").write_text("years of work", "utf-8")
     aged(foreign, 4000)
     (tmp_path / "empty").mkdir()
     aged(tmp_path / "empty", 4000)
-    (tmp_path / "README.txt").write_text("")
+    (tmp_path / "README.txt").write_text("", "utf-8")
     os.utime(tmp_path / "README.txt", (1.0, 1.0))
     (tmp_path / "link").symlink_to(foreign)
     assert expire(tmp_path, ["busy"]) == ["old"]

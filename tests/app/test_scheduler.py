@@ -257,10 +257,10 @@ def test_neighbours_are_skipped_with_one_line_each(tmp_path: Path, caplog: pytes
         whole = queue.submit("ann", "count", {})
         place = tmp_path / "ann" / "jobs"
         write_neighbours(place)
-        told = json.loads((whole.folder / "job.json").read_text())
+        told = json.loads((whole.folder / "job.json").read_text("utf-8"))
         for name, changed in {"1": told | {"created": None}, "2": told | {"settings": 3}, "3": {}}.items():
             (place / name).mkdir()
-            (place / name / "job.json").write_text(json.dumps(changed))
+            (place / name / "job.json").write_text(json.dumps(changed), "utf-8")
         for _ in range(3):
             assert [job.folder for job in queue.jobs("ann")] == [whole.folder]
         queue.submit("ann", "count", {})
@@ -316,7 +316,7 @@ def test_a_full_disk_is_a_sentence(what: str, tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize("place", ["", "ann", "ann/jobs"])
 def test_a_folder_that_cannot_be_one_is_a_sentence(place: str, tmp_path: Path) -> None:
     (tmp_path / "root" / place).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / "root" / place).write_text("a file")
+    (tmp_path / "root" / place).write_text("a file", "utf-8")
     with scheduling(tmp_path / "root", at_once=1) as queue:
         assert queue.jobs("ann") == []
         with pytest.raises(Refused, match="cannot be written to"):

@@ -123,14 +123,14 @@ def test_a_full_disk_is_a_sentence_when_a_system_is_brought(monkeypatch: pytest.
     own_systems.remove_brought(name)
     assert own_systems.path(name) is None
     (tmp_path / "jobs").rename(tmp_path / "away")
-    (tmp_path / "jobs").write_text("a file where the folder should be")
+    (tmp_path / "jobs").write_text("a file where the folder should be", "utf-8")
     with pytest.raises(own_systems.Refused, match="cannot be written to"):
         own_systems.bring(content, "x")
 
 
 def test_the_train_page_says_that_the_disk_is_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     jobs.scheduler().at_once = 0
-    (tmp_path / "jobs").write_text("a file where the folder should be")
+    (tmp_path / "jobs").write_text("a file where the folder should be", "utf-8")
     at = visit("train")
     clean(at.button(key="train_start").click().run())
     assert any("cannot be written to, so this could not be kept" in said for said in sentences(at))

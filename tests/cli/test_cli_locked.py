@@ -29,7 +29,7 @@ def test_the_second_process_in_a_run_folder_gets_a_sentence(
     left.write_bytes(b"half")
     os.utime(left, (1.0, 1.0))
     holder = [sys.executable, "-c", HOLD, str(folder / "lock")]
-    with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
                           env=os.environ | {"PYTHONPATH": str(ROOT)}) as process:
         assert process.stdout is not None and process.stdout.readline() == "now\n"
         assert main(command) != 0

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.evaluation.test_regions import linear
+from tests.experiments.test_plane import linear
 
 from tasklab.attacks import PGD
 from tasklab.experiments.plane import cross_section, plane_trajectory, regions

@@ -61,10 +61,10 @@ def write_job(folder: Path, seed: int, kind: str = "train", settings: dict[str, 
         else:
             place = chance.randrange(len(events))
             events[place] = mutate(events[place], chance)
-    (folder / "job.json").write_text(json.dumps(job))
-    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    (folder / "job.json").write_text(json.dumps(job), "utf-8")
+    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events), "utf-8")
     if chance.random() < 0.6:
-        (folder / "outcome.json").write_text(json.dumps(outcome))
+        (folder / "outcome.json").write_text(json.dumps(outcome), "utf-8")
     if chance.random() < 0.2:
         (folder / chance.choice(("queued", "stop"))).touch()
     name = chance.choice(("job.json", "events.jsonl", "outcome.json", "lock", "queued", "system.safetensors"))
@@ -87,5 +87,5 @@ def write_neighbours(root: Path) -> None:
     for name in (".DS_Store", "README.txt", "zzz"):
         (root / name).write_bytes(b"\x00\x01 not for us")
     (root / "backup" / "of" / "mine").mkdir(parents=True)
-    (root / "backup" / "thesis.txt").write_text("years of work")
+    (root / "backup" / "thesis.txt").write_text("years of work", "utf-8")
     (root / "UPPER").mkdir()

@@ -173,8 +173,8 @@ def test_an_outcome_that_does_not_read_is_none(tmp_path: Path) -> None:
 ])
 def test_a_job_with_something_else_in_it_is_none(changed: dict[str, Any], tmp_path: Path) -> None:
     count(tmp_path)
-    told = json.loads((tmp_path / "job.json").read_text())
-    (tmp_path / "job.json").write_text(json.dumps(told | changed))
+    told = json.loads((tmp_path / "job.json").read_text("utf-8"))
+    (tmp_path / "job.json").write_text(json.dumps(told | changed), "utf-8")
     with pytest.raises(JobError, match="expected a job in"):
         Job(tmp_path)
 
@@ -186,7 +186,7 @@ def test_a_job_with_something_else_in_it_is_none(changed: dict[str, Any], tmp_pa
 def test_what_is_no_event_is_left_out(line: str, tmp_path: Path) -> None:
     job = count(tmp_path)
     list(run(job))
-    with (tmp_path / "events.jsonl").open("a") as file:
+    with (tmp_path / "events.jsonl").open("a", encoding="utf-8") as file:
         file.write(line + "\n")
     assert numbers(job.events()) == [1, 2, 3, 4, 5]
     job.rewind(3)
@@ -197,8 +197,8 @@ def test_what_is_no_event_is_left_out(line: str, tmp_path: Path) -> None:
 def test_an_outcome_with_something_else_in_it_is_none(changed: dict[str, Any], tmp_path: Path) -> None:
     job = count(tmp_path)
     list(run(job))
-    told = json.loads((tmp_path / "outcome.json").read_text())
-    (tmp_path / "outcome.json").write_text(json.dumps(told | changed))
+    told = json.loads((tmp_path / "outcome.json").read_text("utf-8"))
+    (tmp_path / "outcome.json").write_text(json.dumps(told | changed), "utf-8")
     assert job.outcome is None
 
 
@@ -217,7 +217,7 @@ def test_a_full_disk_ends_a_job_without_a_traceback(tmp_path: Path, monkeypatch:
 def test_what_killed_writers_left_goes_when_it_runs_again(tmp_path: Path) -> None:
     job = count(tmp_path)
     for name in (".system.safetensors.0a1b2c3d", ".outcome.json.4711", ".events.jsonl.ab12_x9z"):
-        (tmp_path / name).write_text("half")
+        (tmp_path / name).write_text("half", "utf-8")
     list(run(job))
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
 

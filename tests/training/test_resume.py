@@ -253,7 +253,7 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path: Path, monkeypatch: p
               f"with Lock(Path({str(tmp_path / 'lock')!r})):\n    print('now', flush=True); sys.stdin.read()")
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          env=environment, text=True) as process:
+                          env=environment, encoding="utf-8") as process:
         assert process.stdout is not None and process.stdout.readline() == "now\n"
         with pytest.raises(RunError, match=r"where another process does; wait until it has ended, or try another"):
             begin()
