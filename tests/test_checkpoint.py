@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import tasklab
-from tasklab import files
+from tasklab import checkpoint, files
 from tasklab.checkpoint import CheckpointError
 from tasklab.header import digest
 from tasklab.models import NetworkSpec, build_network

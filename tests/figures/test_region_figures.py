@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.experiments.test_plane import linear
 
 from tasklab.attacks import PGD
 from tasklab.experiments.plane import cross_section, plane_trajectory, regions
@@ -15,6 +14,7 @@ from tasklab.figures.cross_sections import cut, describe_cut
 from tasklab.figures.regions import CLASS_COLOURS, CLASS_SYMBOLS, describe_regions, plane, region_pixels
 from tasklab.system import System
 from tasklab.tasks import make_task
+from tests.experiments.test_plane import linear
 from tests.figures.test_outputs import luminance
 
 
