@@ -192,7 +192,7 @@ def test_any_claim_can_be_questioned(claim: PGD) -> None:
     x = torch.rand(4, 1, 2, 2, generator=torch.Generator().manual_seed(2))
     system = system_of("rbc")
     *_, report = stream_report(system, (x, system.predict(x).clamp(min=0)), claim, queries=5)
-    assert len(report.checks) == 8
+    assert len(report.checks) == 9
 
 
 @pytest.mark.parametrize("query", [
