@@ -82,6 +82,6 @@ def test_sizes_are_refused_before_anything_is_trained(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tasklab.training.fit", lambda *_, **__: pytest.fail("it was trained"))
-    assert main(["train", "--data", "digits", "--epochs", "1", *words]) == 1
+    assert main(["train", "--data", "digits", "--epochs", "1", *words]) == 2
     assert says in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
