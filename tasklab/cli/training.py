@@ -26,6 +26,8 @@ def _code(text: str) -> str | list[list[int]]:
     """The name of a code, or its matrix: a row of bits for each class, with commas between them."""
     if "," in text and set(text) <= set("01,"):
         return [[int(bit) for bit in row] for row in text.split(",")]
+    if len(text) > 40:
+        raise argparse.ArgumentTypeError("expected the name of a code, or its rows such as 00,01,10, got neither")
     return text
 
 
