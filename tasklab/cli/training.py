@@ -62,6 +62,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--defence-steps", type=whole(), default=7, help="inner steps of adversarial (default: 7)")
     command.add_argument("--defence-step-size", type=number(0), help="of adversarial (default: 2.5·ε/steps)")
     command.add_argument("--defence-objective", default="margin", help="inner objective: margin, or train as the paper")
+    command.add_argument("--defence-plan", choices=("plain", "folded", "bfloat16"),
+                         help="copy of the network that the inner attack runs on (default: the quickest)")
     command.add_argument("--sigma", type=number(0), default=0.1, help="of gaussian, in pixel units (default: 0.1)")
     command.add_argument("--n", type=whole(), help="train on so many images only")
     command.add_argument("--eps", type=number(0), nargs="*",
@@ -215,7 +217,7 @@ def _defence(args: argparse.Namespace) -> Defence | None:
     if args.defence == "adversarial":
         return Adversarial(
             eps=args.defence_eps, steps=args.defence_steps, step_size=args.defence_step_size,
-            objective=args.defence_objective,
+            objective=args.defence_objective, plan=args.defence_plan,
         )
     if args.defence == "gaussian":
         return GaussianNoise(sigma=args.sigma)

@@ -21,8 +21,10 @@ from tasklab.data import ImageSet
 from tasklab.evaluation import Progress
 from tasklab.evaluation.cards import circumstances, probes, stream_measure
 from tasklab.jobs.training_settings import Store, Training
+from tasklab.models.fast import Plan
 from tasklab.system import System
 from tasklab.training import Adversarial, EpochEvent, Run, StepEvent, fit
+from tasklab.training.defences import PLANS
 
 __all__ = ["RESULT", "Training", "check", "run", "seed_folder", "train"]
 
@@ -99,6 +101,7 @@ def train(
             yield {"event": "measure", "progress": share, "message": message}
         accuracies[str(seed)] = _accuracy(system, test)
         kept = kept or (system, images, rows)
+        training = _as_it_was(training, Run(seed_folder(runs, seed, training)))
     assert kept is not None
     system, images, rows = kept
     system.card = _card(training, system, images, test, rows, accuracies)
@@ -171,6 +174,17 @@ class _Told:
     @property
     def _per_epoch(self) -> int:
         return self.n // self.training.recipe.batch_size
+
+
+def _as_it_was(training: Training, run: Run) -> Training:
+    """The training with what was left to be timed at its start as a setting, so that it can be repeated."""
+    defence = training.recipe.defence
+    if not isinstance(defence, Adversarial) or defence.plan is not None:
+        return training
+    used = Plan(**run.state()["plan"])
+    plan = next(name for name, each in PLANS.items() if each == used)
+    recipe = dataclasses.replace(training.recipe, defence=dataclasses.replace(defence, plan=plan))
+    return dataclasses.replace(training, recipe=recipe)
 
 
 def _is_logged(step: Event) -> bool:

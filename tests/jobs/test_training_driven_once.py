@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from tasklab.jobs import Job, run
 from tasklab.jobs.training import RESULT, Training
 from tasklab.system import System
 from tasklab.tasks import INT, RBC, DeepBE
-from tasklab.training import Adversarial, GaussianNoise, Recipe, Run, Watch
+from tasklab.training import Adversarial, GaussianNoise, Recipe, Run, Watch, fit
+from tasklab.training.defences import PLANS
 
 SMALL: dict[str, Any] = {"name": "my-small", "n": 200, "width": 4, "eps": [0.1], "attacked": 20}
 SHORT: dict[str, Any] = {"epochs": 3, "batch_size": 10, "average": 0.9, "seed": 3}
@@ -37,6 +39,24 @@ CASES: dict[str, dict[str, Any]] = {
 def card_of(system: System) -> dict[str, Any]:
     """A card less what differs from run to run."""
     return {key: value for key, value in system.card.items() if key not in ("seconds", "name")}
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_what_was_timed_in_training_is_told(plan: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy of the network that the inner attack runs on is the quickest here; elsewhere another one might be."""
+    fitting = sys.modules[fit.__module__]
+    job = Job.create(tmp_path / "job", "train", SMALL | CASES["hardened, watched otherwise"])
+    monkeypatch.setattr(fitting, "probe", lambda network, x: PLANS[plan])  # type: ignore[index]
+    list(run(job))
+    first = System.load(job.folder / RESULT)
+    assert first.card["recipe"]["defence"]["plan"] == plan
+    monkeypatch.setattr(fitting, "probe", lambda network, x: pytest.fail("it was timed once more"))
+    words = shlex.split(first.card["command"])
+    assert main([*words[1:], "--to", str(tmp_path), "--run", str(tmp_path / "run")]) == 0
+    second = System.load(tmp_path / "my-small.safetensors")
+    again = second.network.state_dict()
+    assert all(torch.equal(value, again[key]) for key, value in first.network.state_dict().items())
+    assert card_of(first) == card_of(second)
 
 
 @pytest.mark.parametrize("case", CASES)
