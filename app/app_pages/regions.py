@@ -13,7 +13,7 @@ from lab_ui.basics.waiting import give_way
 from lab_ui.basics.words import SYSTEMS
 from lab_ui.panels import plane_controls, plane_views
 from lab_ui.results import plane_systems
-from lab_ui.results.plane_systems import Plane, Training
+from lab_ui.results.plane_systems import Plane, PlaneRun
 from lab_ui.shell import frame
 from tasklab.experiments.plane import Regions, regions
 from tasklab.figures import cut, describe_cut, describe_regions, outcome_stack, plane
@@ -66,16 +66,16 @@ def page() -> None:
     _show(lab, chosen, eps, point)
 
 
-def _runs(waiting: list[Plane]) -> list[Training]:
+def _runs(waiting: list[Plane]) -> list[PlaneRun]:
     """The runs of this person, those of other settings let go."""
-    runs: dict[Plane, Training] = st.session_state.setdefault("regions_runs", {})
+    runs: dict[Plane, PlaneRun] = st.session_state.setdefault("regions_runs", {})
     for each in [each for each in runs if each not in waiting]:
         runs.pop(each).stop()
     if any(each not in runs for each in waiting):
         st.session_state["regions_stopped"] = False
     for each in waiting:
         if each not in runs:
-            runs[each] = Training(each)
+            runs[each] = PlaneRun(each)
     return [runs[each] for each in waiting]
 
 
@@ -83,7 +83,7 @@ def _train(chosen: tuple[Plane, ...], going: bool) -> None:
     """One more moment of training; the whole page again once all are done, or somebody stops it or goes on."""
     if going == bool(st.session_state.get("regions_stopped")):
         st.rerun()
-    runs: dict[Plane, Training] = st.session_state["regions_runs"]
+    runs: dict[Plane, PlaneRun] = st.session_state["regions_runs"]
     mine = [runs[each] for each in chosen if each in runs]
     if going:
         for run in mine:

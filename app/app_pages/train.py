@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from lab_ui.basics.lab import Lab
+from lab_ui.basics.refusal import Refused
 from lab_ui.panels import training_controls, training_runs
 from lab_ui.panels.training_runs import RunView
 from lab_ui.shell import frame
@@ -252,7 +253,7 @@ def _remove(name: str) -> None:
             own_systems.remove_file(file)  # of a job that does not read any more
         else:
             own_systems.remove_brought(name)
-    except own_systems.Refused as error:
+    except Refused as error:
         jobs.refuse(str(error))
 
 

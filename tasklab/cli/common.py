@@ -100,8 +100,16 @@ def on_device(system: System, device: str) -> System:
     """The system on a device of this machine."""
     if device == "cpu":
         return system
+    check_device(device)
+    return system.to(device)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that this machine does not have."""
+    import torch
+
     try:
-        return system.to(device)
+        torch.empty(1, device=device)
     except (RuntimeError, AssertionError):
         raise ValueError(f"expected a device of this machine, got {device!r}; try --device cpu") from None
 

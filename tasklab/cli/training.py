@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import shlex
+import contextlib
 import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -21,14 +18,22 @@ from tasklab.files import check_file, check_folder
 from tasklab.leftovers import sweep
 
 if TYPE_CHECKING:
-    from tasklab.data import ImageSet
-    from tasklab.system import System
+    from tasklab.jobs.training import Training
     from tasklab.tasks import Task
     from tasklab.training import Defence, Recipe
 
+def _code(text: str) -> str | list[list[int]]:
+    """The name of a code, or its matrix: a row of bits for each class, with commas between them."""
+    if "," in text and set(text) <= set("01,"):
+        return [[int(bit) for bit in row] for row in text.split(",")]
+    if len(text) > 40:
+        raise argparse.ArgumentTypeError("expected the name of a code, or its rows such as 00,01,10, got neither")
+    return text
+
+
 TASK_SETTINGS: dict[str, Callable[[str], Any]] = {
     "S": number(0), "alpha": number(0), "beta": number(0, above=True), "s0": number(), "gap": str,
-    "bits": whole(), "code": str, "loss_form": str, "parametrisation": str,
+    "bits": whole(), "code": _code, "loss_form": str, "parametrisation": str,
 }
 RECIPE_SETTINGS: dict[str, Callable[[str], Any]] = {
     "epochs": whole(), "batch_size": whole(2), "optimizer": str, "lr": number(0), "warmup": number(0, 1),
@@ -57,6 +62,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--defence-steps", type=whole(), default=7, help="inner steps of adversarial (default: 7)")
     command.add_argument("--defence-step-size", type=number(0), help="of adversarial (default: 2.5·ε/steps)")
     command.add_argument("--defence-objective", default="margin", help="inner objective: margin, or train as the paper")
+    command.add_argument("--defence-plan", choices=("plain", "folded", "bfloat16"),
+                         help="copy of the network that the inner attack runs on (default: the quickest)")
     command.add_argument("--sigma", type=number(0), default=0.1, help="of gaussian, in pixel units (default: 0.1)")
     command.add_argument("--n", type=whole(), help="train on so many images only")
     command.add_argument("--eps", type=number(0), nargs="*",
@@ -65,120 +72,129 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--attacked", type=whole(), default=1000,
                          help="test images attacked for the card (default: 1000)")
     command.add_argument("--seeds", type=whole(), default=1, help="train so many seeds; the first is kept (default: 1)")
+    command.add_argument("--watch", type=number(0), metavar="EPS",
+                         help="after each epoch, attack validation images with this ε; adversarial training keeps the "
+                         "epoch that does best (default: only if adversarial, with its ε)")
+    command.add_argument("--watch-steps", type=whole(), default=20, help="of these attacks (default: 20)")
+    command.add_argument("--watch-images", type=whole(), default=500, help="validation images (default: 500)")
     command.add_argument("--store", choices=("float32", "float16"), default="float32", help="how weights are stored")
     command.add_argument("--name", help="of the system (default: DATA-TASK)")
     command.add_argument("--to", type=Path, default=Path(), help="folder of NAME.safetensors and NAME.md (default: .)")
     command.add_argument("--run", type=Path, dest="folder", help="folder of the run, to go on after a stop "
                          "(default: runs/NAME)")
+    command.add_argument("--threads", type=whole(1, 256),
+                         help="of the computation; the last digits of the weights may depend on them (default: "
+                         "PyTorch's)")
     add_common(command)
     command.set_defaults(call=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train each seed, measure the first, write file and card; Ctrl-C leaves a run that goes on."""
-    import torch
-
-    from tasklab import data
-    from tasklab.data.info import info_of
-    from tasklab.evaluation.cards import card_markdown, circumstances, measure, probes
-    from tasklab.system import System
+    from tasklab.checkpoint import read_card
+    from tasklab.cli.common import check_device
+    from tasklab.evaluation.cards import card_markdown
+    from tasklab.jobs.training import train
 
     with usage():  # now, rather than after the work
-        info = info_of(args.data)
-        radii = list(info.radii.measured if args.eps is None else args.eps)
-        probes(radii)
-        task, recipe = _task(args, info.num_classes), _recipe(args)
-        name = f"{args.data}-{task.name}" if args.name is None else args.name
-        file = check_file(args.to, name, ".safetensors", ".md")
-        folder = check_folder(args.folder or Path("runs") / name)
-    sweep(args.to, [f"{name}.safetensors", f"{name}.md"])
-    train, validation, test = (data.load(args.data, split, root=args.root) for split in ("train", "validation", "test"))
-    train = train.subset(args.n) if args.n else train
+        training = _training(args)
+        file = check_file(args.to, training.name, ".safetensors", ".md")
+        runs = check_folder(args.folder or Path("runs") / training.name)
+    check_device(args.device)
+    sweep(args.to, [file.name, file.with_suffix(".md").name])
     bar = Bar()
-    systems = []
-    for seed in range(args.seed, args.seed + args.seeds):
-        own = dataclasses.replace(recipe, seed=seed)
-        where = folder if seed == args.seed else folder.with_name(f"{folder.name}-seed{seed}")
-        trained = _train(args, task, train, validation, own, where, bar)
-        if trained is None:
-            bar.say(f"stopped; the same command goes on from {where}")
-            return 130
-        systems.append(trained)
-    system, events = systems[0]
-    accuracies = {str(s): _accuracy(each, test) for s, (each, _) in enumerate(systems, start=args.seed)}
-    best = max(event["epoch"] for event in events if event["best"])
-    system.card = {
-        "name": name,
-        "data": {"name": train.name, "train": len(train), "test": len(test)},
-        "recipe": recipe.to_dict(),
-        "epoch": best,
-        "seconds": events[-1]["seconds"],
-        "device": str(system.device) if system.device.type == "cpu" else torch.cuda.get_device_name(system.device),
-        "seeds": accuracies,
-        "float32_accuracy": accuracies[str(args.seed)],
-        "command": _command(args),
-    } | circumstances()
-    system.save(file, dtype=args.store)
-    stored = System.load(file).to(args.device)  # what is measured is what is shipped
-    stored.card["metrics"] = measure(
-        stored, test, eps=radii, attacked=args.attacked, seed=args.seed, progress=bar.evaluation
-    )
-    bar.clear()
-    stored.save(file, dtype=args.store)
-    page = card_markdown(stored.card)
-    files.write_text(args.to / f"{name}.md", page)
+    with _threads(args.threads):
+        events = train(training, runs=runs, file=file, root=args.root, progress=bar.evaluation)
+        stopped = _show(events, training, runs, bar)
+    if stopped is not None:
+        bar.say(f"stopped; the same command goes on from {stopped}")
+        return 130
+    card = read_card(file)
+    page = card_markdown(card)
+    files.write_text(args.to / f"{training.name}.md", page)
     if args.json:
-        print_json(stored.card)
+        print_json(card)
     else:
         say(page)
     return 0
 
 
-def _train(
-    args: argparse.Namespace, task: Task, train: ImageSet, validation: ImageSet, recipe: Recipe, folder: Path, bar: Bar
-) -> tuple[System, list[dict[str, Any]]] | None:
-    """The trained system and its epochs' events, or None when interrupted."""
-    from tasklab.cli.common import on_device
-    from tasklab.system import new_system
-    from tasklab.training import EpochEvent, Run, fit
+def _show(events: Generator[dict[str, Any], None, None], training: Training, runs: Path, bar: Bar) -> Path | None:
+    """Consume and show the events; the run folder to go on from where Ctrl-C stopped them, None at their end."""
+    from tasklab.jobs.training import seed_folder
 
-    with usage():
-        untrained = new_system(
-            task, train, arch=args.arch, width=args.width, stairs=args.stairs, seed=recipe.seed,
-            contrast=tuple(args.contrast) if args.contrast else None,
-        )
-    system = on_device(untrained, args.device)
-    events = fit(system, train, recipe, validation=validation, run=folder)
-    with _interrupted() as stop:
+    with _interrupted() as interrupted, contextlib.closing(events):
         for event in events:
-            if isinstance(event, EpochEvent):
+            kind = event["event"].removeprefix("seed_")
+            if kind == "epoch":
                 bar.say(_line(event))
-            else:
-                left = event.seconds / event.step * (event.steps - event.step)
-                bar.show(event.step, event.steps, f"epoch {event.epoch}, loss {event.loss:.4g}, {left:.0f} s left")
-            if stop:
-                events.close()
+            elif kind == "step":
+                step, steps = (event["step"] - 1) % event["steps"] + 1, event["steps"]
+                left = event["seconds"] / step * (steps - step)
+                bar.show(step, steps, f"epoch {event['epoch']}, loss {event['loss']:.4g}, {left:.0f} s left")
+            if interrupted.seen:
                 bar.clear()
-                return None
+                return seed_folder(runs, event.get("seed", training.recipe.seed), training)
+            if kind == "measure":  # nothing is kept of it: Ctrl-C interrupts at once
+                interrupted.waits = False
     bar.clear()
-    return system, Run(folder).events()
+    return None
 
 
-@contextmanager
-def _interrupted() -> Iterator[list[int]]:
-    """A list that is no longer empty after a first Ctrl-C; a second one interrupts at once."""
-    seen: list[int] = []
+class _Interrupted:
+    """Ctrl-C as it is noted: while ``waits`` is set, the first waits for the next event; others interrupt at once."""
 
-    def note(number: int, frame: FrameType | None) -> None:
-        if seen:
+    def __init__(self) -> None:
+        self.seen, self.waits = False, True
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Handle the signal."""
+        if self.seen or not self.waits:
             interrupt(number, frame)
-        seen.append(number)
+        self.seen = True
 
-    before = signal.signal(signal.SIGINT, note)
+
+@contextlib.contextmanager
+def _interrupted() -> Iterator[_Interrupted]:
+    """Have Ctrl-C noted."""
+    noted = _Interrupted()
+    before = signal.signal(signal.SIGINT, noted.note)
     try:
-        yield seen
+        yield noted
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Compute with so many threads; None for as many as there are."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        if count is not None:
+            torch.set_num_threads(count)
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _training(args: argparse.Namespace) -> Training:
+    """What the options describe."""
+    from tasklab.data.info import info_of
+    from tasklab.jobs.training import Training
+    from tasklab.training import Watch
+
+    info = info_of(args.data)
+    task = _task(args, info.num_classes)
+    watch = None if args.watch is None else Watch(eps=args.watch, steps=args.watch_steps, images=args.watch_images)
+    return Training(
+        name=f"{args.data}-{task.name}" if args.name is None else args.name, data=args.data, n=args.n, task=task,
+        recipe=_recipe(args), arch=args.arch, width=args.width, stairs=args.stairs,
+        contrast=tuple(args.contrast) if args.contrast else None, device=args.device, watch=watch,
+        eps=tuple(info.radii.measured if args.eps is None else args.eps), attacked=args.attacked, seeds=args.seeds,
+        store=args.store,
+    )
 
 
 def _task(args: argparse.Namespace, num_classes: int) -> Task:
@@ -201,37 +217,22 @@ def _defence(args: argparse.Namespace) -> Defence | None:
     if args.defence == "adversarial":
         return Adversarial(
             eps=args.defence_eps, steps=args.defence_steps, step_size=args.defence_step_size,
-            objective=args.defence_objective,
+            objective=args.defence_objective, plan=args.defence_plan,
         )
     if args.defence == "gaussian":
         return GaussianNoise(sigma=args.sigma)
     return UniformNoise(eps=args.defence_eps) if args.defence == "uniform" else None
 
 
-def _accuracy(system: System, test: ImageSet) -> float:
-    decoded = system.predict(test.x().to(system.device)).cpu()
-    return float((decoded == test.labels).float().mean())
-
-
-def _line(event: Any) -> str:
-    words = f"epoch {event.epoch}/{event.epochs}: loss {event.loss:.4g}, validation {100 * event.accuracy:.2f} %"
-    if event.robust_accuracy is not None:
-        words += (f", PGD on margin {100 * event.robust_accuracy:.1f} %, on own loss "
-                  f"{100 * event.own_loss_accuracy:.1f} %, inner gradient zero {100 * event.zero_gradient_share:.1f} %")
-    return words + f" ({event.seconds:.0f} s)" + (" *" if event.best else "")
-
-
-def _command(args: argparse.Namespace) -> str:
-    """The command as given, less what only says where files lie."""
-    words, local = [], {"--root", "--run", "--device"}
-    given = iter(sys.argv[1:])
-    for word in given:
-        if word.split("=")[0] in local:
-            if "=" not in word:
-                next(given, None)
-        else:
-            words.append(word)
-    return shlex.join(["tasklab", *words])
+def _line(event: dict[str, Any]) -> str:
+    words = (f"epoch {event['epoch']}/{event['epochs']}: loss {event['loss']:.4g}, "
+             f"validation {100 * event['accuracy']:.2f} %")
+    if event["robust_accuracy"] is not None:
+        words += (f", PGD on margin {100 * event['robust_accuracy']:.1f} %, "
+                  f"on own loss {100 * event['own_loss_accuracy']:.1f} %")
+    if event["zero_gradient_share"] is not None:
+        words += f", inner gradient zero {100 * event['zero_gradient_share']:.1f} %"
+    return words + f" ({event['seconds']:.0f} s)" + (" *" if event["best"] else "")
 
 
 def _flag(name: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from tasklab.attacks import PGD
 from tasklab.card import rebuilt
 from tasklab.data import ImageSet
 from tasklab.data.radii import eps_said
-from tasklab.evaluation.robustness import Progress, Row, evaluate
+from tasklab.evaluation.robustness import Progress, Row, stream_rows
 from tasklab.evaluation.statistics import wilson
 from tasklab.evaluation.tables import to_markdown
 from tasklab.system import System
@@ -56,9 +57,24 @@ def measure(
     Returns:
         One dict for each row, shares with their 95 % Wilson intervals.
     """
-    clean = evaluate(system, test)
-    rows = evaluate(system, test.subset(min(attacked, len(test))), probes(eps, seed=seed), progress=progress)
-    return [_figures(row) for row in [*clean, *rows[1:]]]
+    return list(stream_measure(system, test, eps=eps, attacked=attacked, seed=seed, progress=progress))
+
+
+def stream_measure(
+    system: System,
+    test: ImageSet,
+    *,
+    eps: Iterable[float],
+    attacked: int = 1000,
+    seed: int = 0,
+    progress: Callable[[Progress], object] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Each row of `measure` as soon as it is known. To stop, stop consuming."""
+    for row in stream_rows(system, test):
+        yield _figures(row)
+    few = test.subset(min(attacked, len(test)))
+    for row in islice(stream_rows(system, few, probes(eps, seed=seed), progress=progress), 1, None):
+        yield _figures(row)
 
 
 def circumstances() -> dict[str, Any]:

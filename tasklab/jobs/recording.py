@@ -1,4 +1,4 @@
-"""Curves of the shipped systems' trainings, recorded once and shipped beside them.
+"""Record the curves of the shipped systems' trainings, which `tasklab.curves` reads.
 
 ``python -m tasklab.jobs.recording FOLDER`` repeats the trainings as jobs in a folder, each watched under attack, and
 writes ``curves.json``; it can be stopped and goes on, and takes up what the folder and the file hold already.
@@ -7,22 +7,16 @@ writes ``curves.json``; it can be stopped and goes on, and takes up what the fol
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import os
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from tasklab import files, strict_json, zoo
 from tasklab.console import prepare_streams, say
+from tasklab.curves import FILE, KEPT
 from tasklab.data import DATASETS
-
-FILE = "curves.json"
-KEPT = ("loss", "train_accuracy", "accuracy", "abnormal", "robust_accuracy", "own_loss_accuracy",
-        "own_loss_zero_gradient", "zero_gradient_share", "best", "seconds")
-"""The fields of an `EpochEvent` that are kept."""
 
 WATCH = {"steps": 20, "images": 200}
 SHORT: dict[str, Any] = {"n": 4000, "attacked": 200, "recipe": {"epochs": 10, "batch_size": 64, "average": 0.99}}
@@ -42,34 +36,6 @@ EXTRA: dict[str, tuple[str | None, dict[str, Any], dict[str, Any]]] = {
 }
 """Trainings of systems that are not shipped: that of a shipped one, if of any, with other settings of the task, or of
 the rest."""
-
-
-def recorded(*, where: Path | None = None) -> dict[str, dict[str, Any]]:
-    """The recorded trainings, by name of the system.
-
-    Args:
-        where: the folder of ``curves.json``; by default that of the shipped systems.
-
-    Returns:
-        For each: ``settings`` (of `tasklab.jobs.training.Training`), ``epochs`` (a list of dicts with the fields
-        `KEPT`; accuracies are of the validation set), ``metrics`` (as in a card, of the test set), ``epoch`` (the one
-        kept) and ``versions``. Nothing where nothing was recorded.
-    """
-    return copy.deepcopy(_recorded(str((where or zoo.folder()) / FILE)))
-
-
-@lru_cache(maxsize=4)
-def _recorded(file: str) -> dict[str, dict[str, Any]]:
-    if not Path(file).is_file():
-        return {}
-    found: dict[str, dict[str, Any]] = json.loads(Path(file).read_text(encoding="utf-8"))
-    for entry in found.values():
-        columns = entry["epochs"]
-        entry["epochs"] = [
-            {"epoch": place + 1} | {key: values[place] for key, values in columns.items()}
-            for place in range(len(columns["loss"]))
-        ]
-    return found
 
 
 def settings_of(name: str) -> dict[str, Any]:

@@ -1,12 +1,16 @@
-"""Jobs of kind "train": train a system, measure it, and keep it with its card as ``system.safetensors``."""
+"""Jobs of kind "train": train a system, measure it, and keep it with its card.
+
+`train` is what the app's jobs and ``tasklab train`` both run; nobody else trains a system with a card.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import shlex
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Callable, Collection, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,163 +18,21 @@ import torch
 
 from tasklab import data
 from tasklab.data import ImageSet
-from tasklab.evaluation.cards import circumstances, measure
-from tasklab.models import ARCHITECTURES, NetworkSpec
-from tasklab.system import System, new_system
-from tasklab.tasks import RBC, Task
-from tasklab.training import Adversarial, EpochEvent, Recipe, Run, StepEvent, Watch, fit
+from tasklab.evaluation import Progress
+from tasklab.evaluation.cards import circumstances, probes, stream_measure
+from tasklab.jobs.training_settings import Store, Training
+from tasklab.models.fast import Plan
+from tasklab.system import System
+from tasklab.training import Adversarial, EpochEvent, Run, StepEvent, fit
+from tasklab.training.defences import PLANS
+
+__all__ = ["RESULT", "Training", "check", "run", "seed_folder", "train"]
 
 RESULT = "system.safetensors"
 STEPS = 200
 """About how many steps of a training are logged."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """Everything that fixes a training, and what is measured of its result.
-
-    Args:
-        name: of the system.
-        data: the set.
-        n: train on so many images only; None for all.
-        task, recipe: what is trained, and how.
-        arch, width, stairs, contrast: of the network; see `tasklab.system.new_system`.
-        device: ``"cpu"`` or ``"cuda"``.
-        watch: what is measured after each epoch, None for nothing but the clean accuracy.
-        eps: radii measured for the card.
-        attacked: test images attacked for the card.
-    """
-
-    name: str = "my-system"
-    data: str = "digits"
-    n: int | None = None
-    task: Task = field(default_factory=RBC)
-    recipe: Recipe = field(default_factory=lambda: Recipe(epochs=20, batch_size=32, average=0.99))
-    arch: str = "small_cnn"
-    width: int = 32
-    stairs: int | None = None
-    contrast: tuple[float, float] | None = None
-    device: str = "cpu"
-    watch: Watch | None = None
-    eps: tuple[float, ...] = (0.1, 0.2, 0.3)
-    attacked: int = 200
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name or self.name != Path(self.name).name:
-            raise ValueError(f"expected a name that can be a file's, got {self.name!r}; try 'my-system'")
-        if self.data not in data.DATASETS:
-            raise ValueError(f"expected a data set, one of {', '.join(data.DATASETS)}, got {self.data!r}")
-        info = data.DATASETS[self.data]
-        if self.task.num_classes != info.num_classes:
-            raise ValueError(f"expected a task with num_classes={info.num_classes}, got {self.task.num_classes}")
-        for name, low in (("n", self.recipe.batch_size), ("attacked", 1)):
-            value = getattr(self, name)
-            if value is None and name == "n":
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise ValueError(f"expected {name} as an integer ≥ {low}, got {value!r}")
-        if self.arch not in ARCHITECTURES:
-            raise ValueError(f"expected arch to be one of {', '.join(ARCHITECTURES)}, got {self.arch!r}")
-        NetworkSpec(  # its errors are raised now, too
-            arch=self.arch, in_shape=info.shape, outputs=self.task.width, mean=(0.5,) * info.shape[0],
-            std=(0.5,) * info.shape[0], width=self.width, stairs=self.stairs or 0,
-        )
-        for radius in self.eps:
-            Watch(eps=radius)  # its errors are raised now
-
-    def to_dict(self) -> dict[str, Any]:
-        """A plain dict (JSON-safe) that `from_dict` reads."""
-        told = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return told | {
-            "task": self.task.to_dict(), "recipe": self.recipe.to_dict(), "eps": list(self.eps),
-            "watch": dataclasses.asdict(self.watch) if self.watch else None,
-        }
-
-    @staticmethod
-    def from_dict(settings: dict[str, Any]) -> Training:
-        """The training that `to_dict` described; what is left out has its default.
-
-        Raises:
-            ValueError: an unknown setting, or a value that is refused.
-        """
-        known = {f.name for f in dataclasses.fields(Training)}
-        if unknown := sorted(settings.keys() - known):
-            raise ValueError(f"expected settings among {', '.join(sorted(known))}, got {', '.join(unknown)}")
-        found = dict(settings)
-        if "task" in found:
-            found["task"] = Task.from_dict(found["task"])
-        if "recipe" in found:
-            found["recipe"] = Recipe.from_dict(found["recipe"])
-        if found.get("watch") is not None:
-            found["watch"] = Watch(**found["watch"])
-        if "eps" in found:
-            found["eps"] = tuple(float(radius) for radius in found["eps"])
-        if found.get("contrast") is not None:
-            found["contrast"] = tuple(float(value) for value in found["contrast"])
-        return Training(**found)
-
-    def begin(self) -> tuple[System, ImageSet, ImageSet]:
-        """The untrained system on its device, the training images and the validation images."""
-        train, validation = (data.load(self.data, split) for split in ("train", "validation"))
-        train = train.subset(min(self.n, len(train))) if self.n else train
-        untrained = new_system(
-            self.task, train, arch=self.arch, width=self.width, stairs=self.stairs, contrast=self.contrast,
-            seed=self.recipe.seed,
-        )
-        try:
-            return untrained.to(self.device), train, validation
-        except (RuntimeError, AssertionError):
-            raise ValueError(f"expected a device of this machine, got {self.device!r}; try 'cpu'") from None
-
-    def command(self) -> str:
-        """The same on the command line."""
-        words = ["tasklab", "train", "--data", self.data, "--task", self.task.name, "--name", self.name]
-        words += _flags(self.task, type(self.task)(num_classes=self.task.num_classes), {"num_classes"})
-        words += _flags(self.recipe, Recipe(), {"defence", "flip", "seed"}) + ["--flip"] * self.recipe.flip
-        words += _flags(self, Training(), {"name", "data", "task", "recipe", "device", "watch", "eps", "attacked"})
-        if self.recipe.defence is not None:
-            words += ["--defence", self.recipe.defence.name]
-            for name, value in dataclasses.asdict(self.recipe.defence).items():
-                if value is not None:
-                    words += ["--sigma" if name == "sigma" else f"--defence-{name.replace('_', '-')}", str(value)]
-        words += ["--seed", str(self.recipe.seed), "--attacked", str(self.attacked), "--eps", *map(str, self.eps)]
-        return shlex.join(words)
-
-    def to_code(self) -> str:
-        """Python that trains the same system with the library alone and prints what happens.
-
-        >>> print(Training(name="mine", n=300).to_code().splitlines()[4])
-        train = load_data("digits").subset(300)
-        """
-        classes = self.task.num_classes
-        given = _arguments(self.task, type(self.task)(num_classes=classes))
-        given |= {"num_classes": classes} if classes != Task.num_classes else {}
-        network = {name: value for name, value in _arguments(self, Training()).items()
-                   if name in ("arch", "width", "stairs", "contrast")} | {"seed": self.recipe.seed}
-        recipe = _arguments(self.recipe, Recipe())
-        watch = f", watch=Watch({_written(dataclasses.asdict(self.watch))})" if self.watch else ""
-        imported = [type(self.task).__name__, "Recipe", "fit", "load_data", "new_system"]
-        imported += [type(self.recipe.defence).__name__] if self.recipe.defence else []
-        imported.sort(key=lambda name: (name.islower(), not name.isupper(), name))
-        return "\n".join([
-            f"from tasklab import {', '.join(imported)}",
-            "from tasklab.training import EpochEvent" + (", Watch" if self.watch else ""),
-            "",
-            f"task = {type(self.task).__name__}({_written(given)})",
-            f'train = load_data("{self.data}")' + (f".subset({self.n})" if self.n else ""),
-            f'validation = load_data("{self.data}", "validation")',
-            f"system = new_system(task, train, {_written(network)})",
-            f"recipe = Recipe({_written(recipe)})",
-            "",
-            "epochs = []",
-            f"for event in fit(system, train, recipe, validation=validation{watch}):",
-            "    if isinstance(event, EpochEvent):",
-            "        epochs.append(event)",
-            "        print(event.epoch, event.accuracy, event.own_loss_accuracy, event.robust_accuracy)",
-            "",
-            f'system.card = {{"name": "{self.name}", "data": {{"name": "{self.data}"}}}}',
-            f'system.save("{self.name}.safetensors")',
-        ])
+Event = dict[str, Any]
 
 
 def check(settings: dict[str, Any]) -> dict[str, Any]:
@@ -178,50 +40,157 @@ def check(settings: dict[str, Any]) -> dict[str, Any]:
     return Training.from_dict(settings).to_dict()
 
 
-def run(settings: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
-    """Train in ``folder/run``, measure, and write ``folder/system.safetensors``.
+def run(settings: dict[str, Any], folder: Path) -> Iterator[Event]:
+    """`train` in ``folder/run``, and write ``folder/system.safetensors``.
 
     Yields:
-        ``step`` and ``epoch`` events with the fields of `StepEvent` and `EpochEvent`, then ``measure`` for each radius.
+        The events of `train`, but only some of the steps.
     """
     chosen = Training.from_dict(settings)
-    done = {"event": "result", "progress": 1.0, "message": f"{chosen.name} is trained and measured", "file": RESULT}
-    if (folder / RESULT).exists():  # stopped just after its end
-        yield done
-        return
-    system, train, validation = chosen.begin()
-    test = data.load(chosen.data, "test")
-    run_folder = Run(folder / "run")
-    logged = _epochs_logged(folder)
-    events = fit(system, train, chosen.recipe, validation=validation, run=run_folder.folder, watch=chosen.watch)
-    share = _share_of_training(chosen, len(train))
-    per_epoch = len(train) // chosen.recipe.batch_size
-    for row in run_folder.events():
-        if row["epoch"] not in logged:  # killed between the checkpoint and the log
-            yield _epoch(row, per_epoch, share)
-    every = max(1, per_epoch * chosen.recipe.epochs // STEPS)
-    try:
-        for event in events:
-            if isinstance(event, EpochEvent):
-                yield _epoch(dataclasses.asdict(event), per_epoch, share)
-            elif event.step % every == 0 or event.step == 1:
-                yield _step(event, per_epoch, share)
-    finally:
-        events.close()
-    rows = run_folder.events()
-    system.card = _card(chosen, system, train, test, rows)
+    if not (folder / RESULT).exists():  # else it was stopped just after its end
+        with contextlib.closing(
+            train(chosen, runs=folder / "run", file=folder / RESULT, logged=_epochs_logged(folder))
+        ) as events:
+            for event in events:
+                if event["event"] not in ("step", "seed_step") or _is_logged(event):
+                    yield event
+    yield {"event": "result", "progress": 1.0, "message": f"{chosen.name} is trained and measured", "file": RESULT}
+    for seed in chosen.all_seeds:
+        shutil.rmtree(seed_folder(folder / "run", seed, chosen), ignore_errors=True)
+
+
+def train(
+    training: Training,
+    *,
+    runs: Path,
+    file: Path,
+    root: Path | None = None,
+    logged: Collection[int] | None = None,
+    progress: Callable[[Progress], object] | None = None,
+) -> Generator[Event, None, None]:
+    """Train each seed, measure the first one's system as it is stored, and write it with its card.
+
+    To stop is to stop consuming; the same call goes on from the run folders.
+
+    Args:
+        training: what is done.
+        runs: the run folder of the first seed; see `seed_folder` for the others.
+        file: where the system is written, once it is measured.
+        root: the folder of the data sets, by default the usual one.
+        logged: the epochs of the first seed that were yielded before; earlier epochs of a resumed run that are not
+            among them are yielded once more. None for none of them.
+        progress: called at each step of each attack on the finished system.
+
+    Yields:
+        ``step`` and ``epoch`` events with the fields of `StepEvent` and `EpochEvent`, ``seed_step`` and ``seed_epoch``
+        for further seeds, then ``measure`` for each row of the card.
+
+    Raises:
+        ValueError: a device that is not there, a run folder that holds another run, data that do not fit.
+        DataMissing: a set that has to be fetched first.
+        TrainingDiverged: the loss or a weight became NaN or infinite.
+    """
+    test = data.load(training.data, "test", root=root)
+    accuracies: dict[str, float] = {}
+    kept: tuple[System, ImageSet, list[Event]] | None = None
+    for seed in training.all_seeds:
+        system, images, rows = yield from _train_seed(training, seed, runs, root, logged)
+        share = _share_of_training(training, len(images))
+        if seed == training.all_seeds[-1]:
+            message = f"{training.name} reads the {len(test)} test images"
+            yield {"event": "measure", "progress": share, "message": message}
+        accuracies[str(seed)] = _accuracy(system, test)
+        kept = kept or (system, images, rows)
+        training = _as_it_was(training, Run(seed_folder(runs, seed, training)))
+    assert kept is not None
+    system, images, rows = kept
+    system.card = _card(training, system, images, test, rows, accuracies)
+    stored = _as_stored(system, training.store)  # what is measured is what is shipped
     metrics: list[dict[str, Any]] = []
-    yield {"event": "measure", "progress": share, "message": f"{chosen.name} reads the {len(test)} test images"}
-    for place, radius in enumerate((None, *chosen.eps)):
-        found = measure(system, test, eps=[radius] if radius else [], attacked=chosen.attacked, seed=chosen.recipe.seed)
-        metrics += found if radius is None else found[1:]
-        yield {"event": "measure", "progress": round(share + (1 - share) * (place + 1) / (len(chosen.eps) + 2), 4),
-               "message": f"{chosen.name} under attack" + (f", ε = {radius:g}" if radius else "")}
-    system.card |= {"metrics": metrics, "float32_accuracy": metrics[0]["accuracy"],
-                    "seeds": {str(chosen.recipe.seed): metrics[0]["accuracy"]}}
-    system.save(folder / RESULT)
-    yield done
-    shutil.rmtree(run_folder.folder, ignore_errors=True)
+    steps = len(probes(training.eps)) + 2  # the clean images before, and the file after them
+    for row in stream_measure(
+        stored, test, eps=training.eps, attacked=training.attacked, seed=training.recipe.seed, progress=progress
+    ):
+        metrics.append(row)
+        radius = f", ε = {row['eps']:g}" if row["eps"] else ""
+        yield {"event": "measure", "message": f"{training.name} under attack{radius}",
+               "progress": round(share + (1 - share) * len(metrics) / steps, 4)}
+    stored.card["metrics"] = metrics
+    stored.save(file, dtype=training.store)
+
+
+def seed_folder(runs: Path, seed: int, training: Training) -> Path:
+    """The run folder of one of the seeds: that of the first is ``runs`` itself, the others lie beside it."""
+    return runs if seed == training.recipe.seed else runs.with_name(f"{runs.name}-seed{seed}")
+
+
+def _train_seed(
+    training: Training, seed: int, runs: Path, root: Path | None, logged: Collection[int] | None
+) -> Generator[Event, None, tuple[System, ImageSet, list[Event]]]:
+    """Train with one seed; the system, its training images and its epochs are returned."""
+    system, images, validation = training.begin(seed=seed, root=root)
+    recipe = dataclasses.replace(training.recipe, seed=seed)
+    folder = Run(seed_folder(runs, seed, training))
+    told = _Told(training, seed, len(images))
+    events = fit(system, images, recipe, validation=validation, run=folder.folder, watch=training.watch)
+    with contextlib.closing(events):
+        if logged is not None and seed == training.recipe.seed:
+            for row in folder.events():
+                if row["epoch"] not in logged:  # killed between the checkpoint and the log
+                    yield told.epoch(row)
+        for event in events:
+            yield told.epoch(dataclasses.asdict(event)) if isinstance(event, EpochEvent) else told.step(event)
+    return system, images, folder.events()
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A training's events as plain dicts; of further seeds under names of their own, with steps that go on counting."""
+
+    training: Training
+    seed: int
+    n: int
+
+    def step(self, event: StepEvent) -> Event:
+        message = f"epoch {event.epoch} of {self.training.recipe.epochs}, loss {event.loss:.3g}"
+        return self._event("step", dataclasses.asdict(event), event.step, event.step, message)
+
+    def epoch(self, row: Event) -> Event:
+        message = (f"epoch {row['epoch']} of {row['epochs']} done, "
+                   f"{100 * row['accuracy']:.1f} % of the validation images read correctly")
+        done = row["epoch"] * self._per_epoch
+        return self._event("epoch", row, done, done + 0.5, message)  # after the epoch's last step
+
+    def _event(self, kind: str, fields: Event, done: int, step: float, message: str) -> Event:
+        training, total = self.training, self._per_epoch * self.training.recipe.epochs
+        place = self.seed - training.recipe.seed
+        before, share = place * total, _share_of_training(training, self.n)
+        event = {"event": kind, "message": message,
+                 "progress": round(share * (before + done) / (total * training.seeds), 4)}
+        if place:
+            event |= {"event": f"seed_{kind}", "seed": self.seed, "message": f"seed {self.seed}, {message}"}
+        return event | fields | {"step": before + step}
+
+    @property
+    def _per_epoch(self) -> int:
+        return self.n // self.training.recipe.batch_size
+
+
+def _as_it_was(training: Training, run: Run) -> Training:
+    """The training with what was left to be timed at its start as a setting, so that it can be repeated."""
+    defence = training.recipe.defence
+    if not isinstance(defence, Adversarial) or defence.plan is not None:
+        return training
+    used = Plan(**run.state()["plan"])
+    plan = next(name for name, each in PLANS.items() if each == used)
+    recipe = dataclasses.replace(training.recipe, defence=dataclasses.replace(defence, plan=plan))
+    return dataclasses.replace(training, recipe=recipe)
+
+
+def _is_logged(step: Event) -> bool:
+    """Whether a step is one of the about `STEPS` that are logged."""
+    every = max(1, step["steps"] // STEPS)
+    return bool(step["step"] % every == 0 or step["step"] % step["steps"] == 1)
 
 
 def _epochs_logged(folder: Path) -> set[int]:
@@ -234,62 +203,40 @@ def _epochs_logged(folder: Path) -> set[int]:
     return {event["epoch"] for event in events if isinstance(event.get("epoch"), int)}
 
 
-def _step(event: StepEvent, per_epoch: int, share: float) -> dict[str, Any]:
-    message = f"epoch {event.epoch} of {event.steps // per_epoch}, loss {event.loss:.3g}"
-    progress = round(share * event.step / event.steps, 4)
-    return {"event": "step", "progress": progress, "message": message} | dataclasses.asdict(event)
-
-
-def _epoch(row: dict[str, Any], per_epoch: int, share: float) -> dict[str, Any]:
-    accuracy = f"{100 * row['accuracy']:.1f} % of the validation images read correctly"
-    message = f"epoch {row['epoch']} of {row['epochs']} done, {accuracy}"
-    progress = round(share * row["epoch"] / row["epochs"], 4)
-    step = row["epoch"] * per_epoch + 0.5  # after the epoch's last step
-    return {"event": "epoch", "step": step, "progress": progress, "message": message} | row
-
-
-def _share_of_training(chosen: Training, n: int) -> float:
+def _share_of_training(training: Training, n: int) -> float:
     """About which part of the whole time goes into training, by images passed; the rest is measuring."""
-    steps = chosen.recipe.defence.steps if isinstance(chosen.recipe.defence, Adversarial) else 0
-    watched = 2 * chosen.watch.images * chosen.watch.steps if chosen.watch else 0
-    training = chosen.recipe.epochs * (n * (1 + steps) + watched)
-    measuring = len(chosen.eps) * chosen.attacked * (60 + 40 * chosen.task.width)
-    return round(training / (training + measuring / 8), 4)  # large batches, and many images leave early
+    steps = training.recipe.defence.steps if isinstance(training.recipe.defence, Adversarial) else 0
+    watched = 2 * training.watch.images * training.watch.steps if training.watch else 0
+    passed = training.seeds * training.recipe.epochs * (n * (1 + steps) + watched)
+    measuring = len(training.eps) * training.attacked * (60 + 40 * training.task.width)
+    return round(passed / (passed + measuring / 8), 4)  # large batches, and many images leave early
+
+
+def _accuracy(system: System, test: ImageSet) -> float:
+    decoded = system.predict(test.x().to(system.device)).cpu()
+    return int((decoded == test.labels).sum()) / len(test)
+
+
+def _as_stored(system: System, store: Store) -> System:
+    """The system as it comes back from its file, where it was."""
+    with tempfile.TemporaryDirectory() as folder:
+        system.save(Path(folder) / RESULT, dtype=store)
+        return System.load(Path(folder) / RESULT).to(system.device)
 
 
 def _card(
-    chosen: Training, system: System, train: ImageSet, test: ImageSet, rows: list[dict[str, Any]]
+    training: Training, system: System, train: ImageSet, test: ImageSet, rows: list[Event], accuracies: dict[str, float]
 ) -> dict[str, Any]:
+    """The card of the first seed's system, but for what is measured under attack."""
+    device = system.device
     return {
-        "name": chosen.name,
+        "name": training.name,
         "data": {"name": train.name, "train": len(train), "test": len(test)},
-        "recipe": chosen.recipe.to_dict(),
+        "recipe": training.recipe.to_dict(),
         "epoch": max(row["epoch"] for row in rows if row["best"]),
         "seconds": rows[-1]["seconds"],
-        "device": str(system.device) if system.device.type == "cpu" else torch.cuda.get_device_name(system.device),
-        "command": chosen.command(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "seeds": accuracies,
+        "float32_accuracy": accuracies[str(training.recipe.seed)],
+        "command": training.command(threads=torch.get_num_threads()),
     } | circumstances()
-
-
-def _arguments(given: object, usual: object) -> dict[str, Any]:
-    """The settings that differ from the usual ones."""
-    names = [each.name for each in dataclasses.fields(given)]  # type: ignore[arg-type]
-    return {name: getattr(given, name) for name in names if getattr(given, name) != getattr(usual, name)}
-
-
-def _written(settings: dict[str, Any]) -> str:
-    """Settings as they are written in a call."""
-    return ", ".join(f"{name}={_quoted(value)}" for name, value in settings.items())
-
-
-def _quoted(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)
-
-
-def _flags(given: object, usual: object, left_out: set[str]) -> list[str]:
-    """The settings that differ from the usual ones, as options of the command line."""
-    words = []
-    for name, value in _arguments(given, usual).items():
-        if name not in left_out and value is not None:
-            words += ["--" + name.replace("_", "-"), *map(str, value if isinstance(value, tuple) else (value,))]
-    return words

@@ -6,15 +6,19 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from tasklab.attacks import PGD, attack
 from tasklab.checks import as_number, keep
-from tasklab.models.fast import Plan
+from tasklab.models.fast import CANDIDATES, Plan
 from tasklab.system import System
+
+PlanName = Literal["plain", "folded", "bfloat16"]
+PLANS: dict[PlanName, Plan] = {"plain": CANDIDATES[0], "folded": CANDIDATES[1], "bfloat16": CANDIDATES[2]}
+"""How the inner attack may compute, by name: see `tasklab.models.fast`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,8 @@ class Adversarial(Defence):
         steps: inner steps.
         step_size: by default ``2.5·eps/steps``.
         objective: what the inner attack climbs: ``"train"`` is the paper's, ``"margin"`` a real inner maximisation.
+        plan: which copy of the network it runs on, a name of `PLANS`; the weights depend on it a little. By default
+            the quickest, timed once at the start.
 
     The attack runs in evaluation mode from a random start; BatchNorm's statistics see the images once, in training.
     """
@@ -52,12 +58,19 @@ class Adversarial(Defence):
     steps: int = 7
     step_size: float | None = None
     objective: str = "margin"
+    plan: PlanName | None = None
 
     def __post_init__(self) -> None:
+        if self.plan is not None and self.plan not in PLANS:
+            raise ValueError(f"expected plan among {', '.join(PLANS)}, got {self.plan!r}; try plan=None")
         inner = self.inner(0)  # its errors are raised now
         keep(self, eps=inner.eps, steps=inner.steps)
         if self.step_size is not None:
             keep(self, step_size=inner.step_size)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dict that `defence_from_dict` reads; a plan that is left open is left out."""
+        return {key: value for key, value in super().to_dict().items() if key != "plan" or value is not None}
 
     def inner(self, seed: int, plan: Plan | None = None) -> PGD:
         """The inner attack."""

@@ -24,7 +24,7 @@ from tasklab.models.sharing import exclusively
 from tasklab.modes import own_modes, own_steps
 from tasklab.system import System
 from tasklab.tasks import INT
-from tasklab.training.defences import Adversarial
+from tasklab.training.defences import PLANS, Adversarial
 from tasklab.training.learning import optimizer, outputs, still, to_learn
 from tasklab.training.recipe import Recipe
 from tasklab.training.run import Run, RunError, flatten, unflatten
@@ -198,8 +198,9 @@ class _Trainer:
         return System(self.average, self.system.task, card=self.system.card)
 
     def events(self) -> Generator[TrainingEvent, None, None]:
-        if self.hardened and self.step == 0:
-            self.plan = probe(self.network, self._images(self.train, slice(0, self.recipe.batch_size)))
+        if isinstance(defence := self.recipe.defence, Adversarial) and self.step == 0:
+            first = self._images(self.train, slice(0, self.recipe.batch_size))
+            self.plan = PLANS[defence.plan] if defence.plan else probe(self.network, first)
             self._save()  # the plan is timed once: a resumed run must not choose another
         saved = time.perf_counter()
         try:

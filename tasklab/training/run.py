@@ -129,6 +129,14 @@ class Run:
         copied = {key: tensor.clone() for key, tensor in tensors.items()}
         write_tensors(self.last_file, copied, {"state": json.dumps(state | {"events": self._events})})
 
+    def state(self) -> dict[str, Any]:
+        """What the checkpoint says of the run, the tensors aside.
+
+        Raises:
+            CheckpointError: there is none, or one that was altered.
+        """
+        return dict(read_json(read_tensors(self.last_file)[1]["state"], depth=STATE_DEPTH))
+
     def log(self, event: dict[str, Any]) -> None:
         """Append one line to the events."""
         self._events.append(strict_json.plain(event))

@@ -11,6 +11,7 @@ import pytest
 import torch
 from visitors import TOKENS, clean, own_jobs, sentences, until, visit
 
+from lab_ui.basics.refusal import Refused
 from lab_ui.visitor import catalogue, identity, jobs, own_systems
 from tasklab import data, zoo
 from tasklab.system import System, new_system
@@ -102,7 +103,7 @@ def nonsense(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("kind", ["text", "empty", "half", "altered", "zeros", "nan"])
 def test_nonsense_is_one_sentence(kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with being("ann", monkeypatch), pytest.raises(own_systems.Refused, match="This is not a whole system") as refused:
+    with being("ann", monkeypatch), pytest.raises(Refused, match="This is not a whole system") as refused:
         own_systems.bring(nonsense(tmp_path)[kind], "up.safetensors")
     assert "\n" not in str(refused.value)
     assert str(tmp_path) not in str(refused.value), "no path of this machine is told"
@@ -114,7 +115,7 @@ def test_a_system_for_other_pictures_is_refused(monkeypatch: pytest.MonkeyPatch,
     system = new_system(TRA(), data.load("digits"), width=4, seed=0)
     system.card = {"name": "liar", "data": {"name": "mnist"}}
     system.save(tmp_path / "liar.safetensors")
-    with being("ann", monkeypatch), pytest.raises(own_systems.Refused, match="pictures that are known here"):
+    with being("ann", monkeypatch), pytest.raises(Refused, match="pictures that are known here"):
         own_systems.bring((tmp_path / "liar.safetensors").read_bytes(), "liar.safetensors")
 
 
@@ -134,10 +135,10 @@ def test_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_systems, "MAX_BROUGHT", 1)
     with being("ann", monkeypatch):
         own_systems.bring(content, "x.safetensors")
-        with pytest.raises(own_systems.Refused, match="all there is room for"):
+        with pytest.raises(Refused, match="all there is room for"):
             own_systems.bring(content, "x.safetensors")
         monkeypatch.setattr(own_systems, "MAX_UPLOAD", 0)
-        with pytest.raises(own_systems.Refused, match="larger than 0 MB"):
+        with pytest.raises(Refused, match="larger than 0 MB"):
             own_systems.bring(content, "x.safetensors")
 
 

@@ -13,8 +13,9 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 import lab_ui.parts.drawing_pad
+from lab_ui.basics.refusal import Refused
 from lab_ui.basics.words import AIMS, NO_AIM
-from lab_ui.results.picture_attacks import Refused, check
+from lab_ui.results.picture_attacks import check
 from lab_ui.shell import controls
 from tasklab import zoo
 from tasklab.attacks.building import ATTACKS, choices, fields_of

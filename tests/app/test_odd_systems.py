@@ -11,6 +11,7 @@ import torch
 from odd_files import PICTURE_LINK, forged, odd_cards, odd_files, system
 from visitors import TOKENS, clean, own_jobs, sentences, visit
 
+from lab_ui.basics.refusal import Refused
 from lab_ui.panels import training_runs
 from lab_ui.results import reports
 from lab_ui.visitor import catalogue, identity, own_systems
@@ -48,7 +49,7 @@ def test_what_is_brought_is_taken_whole_or_refused_in_a_sentence(place: Path, tm
     for content in [*contents, *odd_files(100, seed=4)]:
         try:
             name = own_systems.bring(content, PICTURE_LINK + "x" * 300)
-        except own_systems.Refused as error:
+        except Refused as error:
             refusals.append(str(error))
             continue
         taken += 1
@@ -123,7 +124,7 @@ def test_the_name_of_a_tensor_is_no_picture(place: Path, tmp_path: Path) -> None
 
 
 def _refusal(content: bytes) -> str:
-    with pytest.raises(own_systems.Refused) as refused:
+    with pytest.raises(Refused) as refused:
         own_systems.bring(content, "odd.safetensors")
     return str(refused.value)
 

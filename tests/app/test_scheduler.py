@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from visitors import scheduling, until
 
+from lab_ui.basics.refusal import Refused
 from lab_ui.visitor import scheduler as module
-from lab_ui.visitor.scheduler import Refused, Scheduler
+from lab_ui.visitor.scheduler import Scheduler
 from tasklab.jobs import KINDS, Job, JobError
 from tasklab.lock import Lock
 from tests.jobs.mutated_jobs import write_job, write_neighbours

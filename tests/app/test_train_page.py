@@ -20,8 +20,8 @@ from visitors import APP, TOKENS, clean, own_jobs, sentences, until, visit
 from lab_ui.panels import training_controls
 from lab_ui.visitor import identity, jobs, scheduler
 from tasklab import data
+from tasklab.curves import recorded
 from tasklab.figures.training import ZERO
-from tasklab.jobs.recording import recorded
 from tasklab.jobs.training import Training
 from tasklab.system import System
 from tasklab.training import Adversarial, GaussianNoise, UniformNoise

@@ -15,6 +15,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from visitors import TOKENS, clean, own_jobs, sentences, visit
 
+from lab_ui.basics.refusal import Refused
 from lab_ui.visitor import identity, jobs, limits, own_systems, uploads
 from tasklab import zoo
 from tasklab.system import System
@@ -56,7 +57,7 @@ def test_no_name_of_a_visitor_comes_to_the_disk(tmp_path: Path) -> None:
         told = zoo.card(made, where=file.parent)
         assert told["name"] == made
         file.unlink()
-    with pytest.raises(own_systems.Refused, match=r"^This is not a whole system: expected ") as refused:
+    with pytest.raises(Refused, match=r"^This is not a whole system: expected ") as refused:
         own_systems.bring(b"nonsense", NAMES[0])
     assert len(str(refused.value)) < 500
 
@@ -112,19 +113,19 @@ def test_a_full_disk_is_a_sentence_when_a_system_is_brought(monkeypatch: pytest.
     for kind, method in ((Path, "write_bytes"), (Path, "mkdir"), (System, "save")):
         with monkeypatch.context() as disk:
             disk.setattr(kind, method, full)
-            with pytest.raises(own_systems.Refused, match=r"^The disk of this machine is full"):
+            with pytest.raises(Refused, match=r"^The disk of this machine is full"):
                 own_systems.bring(content, "x")
     name = own_systems.bring(content, "x")
     with monkeypatch.context() as disk:
         disk.setattr(Path, "unlink", full)
-        with pytest.raises(own_systems.Refused, match=r"^The disk of this machine is full"):
+        with pytest.raises(Refused, match=r"^The disk of this machine is full"):
             own_systems.remove_brought(name)
     assert own_systems.path(name) is not None
     own_systems.remove_brought(name)
     assert own_systems.path(name) is None
     (tmp_path / "jobs").rename(tmp_path / "away")
     (tmp_path / "jobs").write_text("a file where the folder should be", "utf-8")
-    with pytest.raises(own_systems.Refused, match="cannot be written to"):
+    with pytest.raises(Refused, match="cannot be written to"):
         own_systems.bring(content, "x")
 
 

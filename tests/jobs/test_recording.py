@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tasklab import zoo
+from tasklab.curves import KEPT, recorded
 from tasklab.jobs import Job, recording, run
-from tasklab.jobs.recording import EXTRA, KEPT, gather, main, recorded, settings_of
+from tasklab.jobs.recording import EXTRA, gather, main, settings_of
 from tasklab.jobs.training import Training
 
 

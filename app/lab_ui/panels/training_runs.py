@@ -9,9 +9,9 @@ from typing import Any
 
 from lab_ui.panels import training_controls
 from lab_ui.visitor import jobs, own_systems
+from tasklab.curves import recorded
 from tasklab.evaluation.cards import figure
 from tasklab.figures.training import ZERO
-from tasklab.jobs.recording import recorded
 from tasklab.jobs.training import Training
 
 EPOCH = ("epoch", "epochs", "accuracy")

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lab_ui.basics.refusal import Refused
 from lab_ui.basics.waiting import give_way
-from lab_ui.results.picture_attacks import Refused, check
+from lab_ui.results.picture_attacks import check
 from lab_ui.visitor import catalogue
 from tasklab.attacks import PGD, AttackResult, Settings, stream
 from tasklab.attacks.building import ATTACKS

@@ -13,6 +13,7 @@ import streamlit as st
 from torch import Tensor
 
 from lab_ui.basics.lab import Lab
+from lab_ui.basics.refusal import Refused
 from lab_ui.basics.waiting import awaited
 from lab_ui.basics.words import HELP, aim_words, title
 from lab_ui.visitor import catalogue
@@ -40,10 +41,6 @@ Found = dict[tuple[str, str], Sweep | str]
 """By system and objective: what was found, or the sentence that says why there is nothing."""
 
 HASH: dict[Any, Any] = dict.fromkeys(ATTACKS.values(), repr)
-
-
-class Refused(ValueError):
-    """A combination that means nothing, as one sentence for the person who asked for it."""
 
 
 def answers(

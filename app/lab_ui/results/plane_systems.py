@@ -62,7 +62,7 @@ class Plane:
         return new_system(self.task, self.points, arch="mlp", width=32, seed=self.seed)
 
 
-class Training:
+class PlaneRun:
     """One run that goes on bit by bit, and stops when nobody asks for more.
 
     Where two runs of the page are at it, one waits for the other.
@@ -144,7 +144,7 @@ def forget(chosen: tuple[Plane, ...]) -> None:
 
 def _system(plane: Plane) -> System:
     """The system; trained now, should it have been dropped meanwhile."""
-    run = Training(plane)
+    run = PlaneRun(plane)
     while (found := trained(plane)) is None and not run.done:
         run.advance()
     assert found is not None

@@ -12,9 +12,10 @@ from typing import Any
 
 import streamlit as st
 
+from lab_ui.basics.refusal import Refused
 from lab_ui.visitor import identity
 from lab_ui.visitor.disk import trouble
-from lab_ui.visitor.scheduler import Refused, Scheduler
+from lab_ui.visitor.scheduler import Scheduler
 from tasklab.jobs import Job, JobError
 from tasklab.text import in_markdown
 

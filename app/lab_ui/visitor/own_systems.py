@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab_ui.basics.refusal import Refused
 from lab_ui.visitor import identity
 from lab_ui.visitor.disk import trouble
 from lab_ui.visitor.limits import MAX_BROUGHT, MAX_UPLOAD
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
 
 MARK = "my-"
 RESULT = "system.safetensors"
-
-
-class Refused(ValueError):
-    """One sentence: why a file is not taken."""
 
 
 def files(dataset: str | None = None) -> dict[str, Path]:

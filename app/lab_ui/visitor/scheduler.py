@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab_ui.basics.refusal import Refused
 from lab_ui.visitor.disk import expire, trouble
 from lab_ui.visitor.limits import MAX_KEPT, MAX_SECONDS, MAX_TOGETHER, MAX_WAITING
 from lab_ui.visitor.turns import Turns
@@ -45,10 +46,6 @@ LEFT = 4
 """The exit code of a job that left unfinished."""
 
 OWNER = re.compile(r"[a-z0-9]{1,64}")
-
-
-class Refused(ValueError):
-    """One sentence: why there is no further job."""
 
 
 @dataclass

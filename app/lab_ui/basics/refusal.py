@@ -1,0 +1,7 @@
+"""What a visitor asks for and does not get."""
+
+from __future__ import annotations
+
+
+class Refused(ValueError):
+    """One sentence for a visitor: why what was asked for is not done, and what to try instead."""

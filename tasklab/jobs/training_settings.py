@@ -1,0 +1,148 @@
+"""The settings of a training: plain values that fix it, wherever it is run."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from tasklab import data
+from tasklab.checks import check_whole, keep
+from tasklab.data import ImageSet
+from tasklab.data.info import info_of
+from tasklab.evaluation.cards import probes
+from tasklab.files import check_name
+from tasklab.jobs.training_text import as_code, as_command
+from tasklab.models import ARCHITECTURES, NetworkSpec
+from tasklab.system import System, new_system
+from tasklab.tasks import RBC, Task
+from tasklab.training import Recipe, Watch
+
+Store = Literal["float32", "float16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """Everything that fixes a training, and what is measured of its result.
+
+    Args:
+        name: of the system.
+        data: the set.
+        n: train on so many images only; None for all.
+        task, recipe: what is trained, and how.
+        arch, width, stairs, contrast: of the network; see `tasklab.system.new_system`.
+        device: ``"cpu"`` or ``"cuda"``.
+        watch: what is measured after each epoch, None for nothing but the clean accuracy.
+        eps: radii measured for the card.
+        attacked: test images attacked for the card.
+        seeds: how many seeds are trained, from the recipe's own on; the first system is kept, and its card tells the
+            accuracy of each.
+        store: the type of the weights in the file.
+    """
+
+    name: str = "my-system"
+    data: str = "digits"
+    n: int | None = None
+    task: Task = field(default_factory=RBC)
+    recipe: Recipe = field(default_factory=lambda: Recipe(epochs=20, batch_size=32, average=0.99))
+    arch: str = "small_cnn"
+    width: int = 32
+    stairs: int | None = None
+    contrast: tuple[float, float] | None = None
+    device: str = "cpu"
+    watch: Watch | None = None
+    eps: tuple[float, ...] = (0.1, 0.2, 0.3)
+    attacked: int = 200
+    seeds: int = 1
+    store: Store = "float32"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise ValueError(f"expected a name that can be a file's, got {self.name!r}; try 'my-system'")
+        check_name(self.name)
+        info = info_of(self.data)
+        if self.task.num_classes != info.num_classes:
+            raise ValueError(f"expected a task with num_classes={info.num_classes}, got {self.task.num_classes}")
+        for name, low in (("n", self.recipe.batch_size), ("attacked", 1), ("seeds", 1)):
+            value = getattr(self, name)
+            if value is not None or name != "n":
+                keep(self, **{name: check_whole(name, value, low=low)})
+        if self.arch not in ARCHITECTURES:
+            raise ValueError(f"expected arch to be one of {', '.join(ARCHITECTURES)}, got {self.arch!r}")
+        if self.store not in get_args(Store):
+            raise ValueError(f"expected store to be one of {', '.join(get_args(Store))}, got {self.store!r}")
+        NetworkSpec(  # its errors are raised now, too
+            arch=self.arch, in_shape=info.shape, outputs=self.task.width, mean=info.mean, std=info.std,
+            width=self.width, stairs=self.stairs or 0, contrast=self.contrast,
+        )
+        probes(self.eps)  # and the attacks'
+
+    @property
+    def all_seeds(self) -> range:
+        """The seeds that are trained, the kept system's first."""
+        return range(self.recipe.seed, self.recipe.seed + self.seeds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dict (JSON-safe) that `from_dict` reads."""
+        settings = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        return settings | {
+            "task": self.task.to_dict(), "recipe": self.recipe.to_dict(), "eps": list(self.eps),
+            "watch": dataclasses.asdict(self.watch) if self.watch else None,
+        }
+
+    @staticmethod
+    def from_dict(settings: dict[str, Any]) -> Training:
+        """The training that `to_dict` described; what is left out has its default.
+
+        Raises:
+            ValueError: an unknown setting, or a value that is refused.
+        """
+        known = {each.name for each in dataclasses.fields(Training)}
+        if unknown := sorted(settings.keys() - known):
+            raise ValueError(f"expected settings among {', '.join(sorted(known))}, got {', '.join(unknown)}")
+        values = dict(settings)
+        if "task" in values:
+            values["task"] = Task.from_dict(values["task"])
+        if "recipe" in values:
+            values["recipe"] = Recipe.from_dict(values["recipe"])
+        if values.get("watch") is not None:
+            values["watch"] = Watch(**values["watch"])
+        for name in ("eps", "contrast"):
+            if values.get(name) is not None:
+                values[name] = tuple(float(value) for value in values[name])
+        return Training(**values)
+
+    def begin(self, *, seed: int | None = None, root: Path | None = None) -> tuple[System, ImageSet, ImageSet]:
+        """The untrained system on its device, the training images and the validation images.
+
+        Args:
+            seed: of the initial weights, by default the recipe's.
+            root: the folder of the data sets, by default the usual one.
+
+        Raises:
+            ValueError: a device that this machine does not have.
+            DataMissing: a set that has to be fetched first.
+        """
+        train, validation = (data.load(self.data, split, root=root) for split in ("train", "validation"))
+        train = train.subset(min(self.n, len(train))) if self.n else train
+        untrained = new_system(
+            self.task, train, arch=self.arch, width=self.width, stairs=self.stairs, contrast=self.contrast,
+            seed=self.recipe.seed if seed is None else seed,
+        )
+        try:
+            return untrained.to(self.device), train, validation
+        except (RuntimeError, AssertionError):
+            raise ValueError(f"expected a device of this machine, got {self.device!r}; try 'cpu'") from None
+
+    def command(self, *, threads: int | None = None) -> str:
+        """The command that trains and measures the same, with so many threads; see `as_command`."""
+        return as_command(self, threads=threads)
+
+    def to_code(self) -> str:
+        """Python that trains the same system with the library alone and prints what happens.
+
+        >>> print(Training(name="mine", n=300).to_code().splitlines()[4])
+        train = load_data("digits").subset(300)
+        """
+        return as_code(self)
