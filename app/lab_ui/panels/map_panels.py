@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import HELP, aim_words
-from lab_ui.parts.components import how, image_tag
+from lab_ui.parts.components import how
 from lab_ui.parts.live_map import Moves, living_map
+from lab_ui.parts.thumbnails import chip, image_tag
 from lab_ui.results import batch_attacks, feature_maps
 from lab_ui.results.batch_attacks import Batch
 from lab_ui.results.feature_maps import Forming, Points
@@ -173,7 +174,7 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
                 image_tag(one.images, "the same, attacked"))
     st.html(
         f'<div class="lab-page map-side"><h2>Picture {scenario.image} under attack</h2><p>Aimed at {aim}: '
-        f"{_said(int(one.decoded[0][0]), classes)} → {_chip(end, label, classes)}. Its stops are numbered.</p>"
+        f"{_said(int(one.decoded[0][0]), classes)} → {chip(end, label, classes)}. Its stops are numbered.</p>"
         f'<div class="map-one">{"".join(pictures)}</div></div>{STYLE}'
     )
     view = dataclasses.replace(view, one=one)
@@ -218,7 +219,7 @@ def picked(lab: Lab, scenario: Scenario, view: View) -> None:
         alt = f"picture {row}, {with_article(classes[label])}"
         cells.append(
             f'<a href="{html.escape(link)}" target="_self" title="Picture {row} in the attack lab">'
-            f"{image_tag(shown, alt)}<span>{read_as}{_chip(last, label, classes)}"
+            f"{image_tag(shown, alt)}<span>{read_as}{chip(last, label, classes)}"
             "</span></a>"
         )
     st.html(
@@ -323,11 +324,6 @@ def _landed(moves: Moves | None) -> Landed | None:
 
 def _said(decoded: int, classes: Sequence[str]) -> str:
     return html.escape("None" if decoded < 0 else classes[decoded])
-
-
-def _chip(decoded: int, label: int, classes: Sequence[str]) -> str:
-    look = figures.look_of(decoded, label)
-    return f'<b class="lab-chip lab-{outcome_of(decoded, label)}">{look.sign} {_said(decoded, classes)}</b>'
 
 
 def _counted(kinds: Sequence[Any]) -> str:
