@@ -239,7 +239,7 @@ CALLS: dict[str, Callable[[Callable[[Any], Any]], Any]] = {
     "build_network": lambda n: build_network(NetworkSpec(arch="mlp", in_shape=(n(2),), outputs=n(1), mean=(n(0), n(0)),
                                                          std=(n(1), n(1)), width=n(3)), seed=n(5)).state_dict(),
     "codes": lambda n: (plain_code(n(5), n(3)), gray_code(n(5), n(3)), hadamard_code(n(5)),
-                        random_code(n(4), n(6), seed=n(2), draws=n(5))),
+                        random_code(n(4), n(6), seed=n(2))),
     "rows": lambda n: Binary(num_classes=n(2), code=((n(0),), (n(1),))),
     "wilson": lambda n: wilson(n(3), n(7)),
     "share": lambda n: (str(Share(n(3), n(7))), Share(n(3), n(7))),
