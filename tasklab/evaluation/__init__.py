@@ -10,7 +10,7 @@ from tasklab.evaluation.outcomes import Outcomes, outcomes
 from tasklab.evaluation.robustness import Progress, Row, combined, curve, evaluate, stream_rows
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
 from tasklab.evaluation.summary import Comparison, compare, full_frame, full_table, protocol
-from tasklab.evaluation.tables import frame, table, to_csv, to_json, to_markdown
+from tasklab.evaluation.tables import frame, table, to_csv, to_markdown
 from tasklab.evaluation.transferred import Threat, TransferResult
 from tasklab.evaluation.transferring import find_threat, shown, transfer
 from tasklab.evaluation.worst_table import WorstRow, stream_worst_rows, worst_frame, worst_markdown
@@ -54,7 +54,6 @@ __all__ = [
     "stream_worst_rows",
     "table",
     "to_csv",
-    "to_json",
     "to_markdown",
     "transfer",
     "wilson",

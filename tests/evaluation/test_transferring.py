@@ -96,7 +96,6 @@ def test_tables_of_a_transfer() -> None:
     matrix = result.matrix()
     assert matrix.loc["east", "east"] == matrix.loc["north", "north"] == 1
     assert matrix.loc["east", "north"] == matrix.loc["north", "east"] == 0
-    assert result.matrix(noise=True).loc["east", "north"] == result.cells["east", "north"].noise().value
     frame = result.frame()
     assert len(frame) == 4
     first = frame.iloc[0]

@@ -153,12 +153,10 @@ def test_outputs_of_an_interval_system_lie_on_their_intervals() -> None:
 
 def test_it_can_be_lassoed_and_has_no_ground_of_its_own() -> None:
     places, labels = cloud()
-    layout = figures.feature_map(places, labels, DIGITS, seconds=0.5).layout
+    layout = figures.feature_map(places, labels, DIGITS).layout
     assert layout.dragmode == "lasso"
     assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert layout.font.color is None
-    assert layout.transition.duration == 500
-    assert figures.feature_map(places, labels, DIGITS).layout.transition.duration is None
 
 
 def test_words_say_what_the_map_shows() -> None:
