@@ -31,8 +31,8 @@ from tasklab.data import digit_strokes
 from tasklab.data.points import draw_points
 from tasklab.embedding import PCA, TSNE, neighbour_accuracy, read_features, read_outputs
 from tasklab.evaluation import check_attack, evaluate
+from tasklab.evaluation.counts import Outcomes
 from tasklab.evaluation.ensemble import Entry
-from tasklab.evaluation.outcomes import Outcomes
 from tasklab.evaluation.statistics import Share, wilson
 from tasklab.experiments.plane import cross_section, places
 from tasklab.experiments.scenario import Scenario
@@ -42,7 +42,7 @@ from tasklab.system import System, new_system
 from tasklab.tasks import RBC, Task, make_task
 from tasklab.training import Recipe
 from tasklab.training.defences import Adversarial, Defence
-from tasklab.training.fit import Watch
+from tasklab.training.loop import Watch
 
 
 def numpy_kinds(kind: type) -> list[type]:

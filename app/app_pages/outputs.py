@@ -22,7 +22,7 @@ from lab_ui.shell import controls, frame
 from tasklab import figures
 from tasklab.codecs import Binary
 from tasklab.data.radii import eps_said
-from tasklab.evaluation.outcomes import Outcomes, outcomes
+from tasklab.evaluation.counts import Outcomes, outcomes
 from tasklab.experiments.scenario import Scenario
 from tasklab.figures import Reading
 from tasklab.text import in_markdown

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tasklab.evaluation.counts import Outcomes, outcomes
 from tasklab.evaluation.distances import Distances, distance_table, ladder, smallest
 from tasklab.evaluation.ensemble import Stage, WorstCase, stream_worst_case, worst_case
 from tasklab.evaluation.honesty import Check, HonestyReport, assess, stream_report
 from tasklab.evaluation.known_examples import AttackTest, check_attack, stream_check_attack
-from tasklab.evaluation.outcomes import Outcomes, outcomes
 from tasklab.evaluation.robustness import Progress, Row, combined, curve, evaluate, stream_rows
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
 from tasklab.evaluation.summary import Comparison, compare, full_frame, full_table, protocol

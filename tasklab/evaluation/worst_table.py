@@ -18,8 +18,8 @@ from tasklab.attacks import PGD
 from tasklab.attacks.criteria import Criterion
 from tasklab.checks import check_number, check_whole
 from tasklab.data.radii import eps_said
+from tasklab.evaluation.counts import Outcomes
 from tasklab.evaluation.ensemble import Entry, Preset, digest, ensemble, stream_worst_case
-from tasklab.evaluation.outcomes import Outcomes
 from tasklab.evaluation.robustness import Data, Progress, evaluate, read_data
 from tasklab.evaluation.statistics import Share
 from tasklab.evaluation.tables import to_markdown

@@ -9,9 +9,9 @@ from __future__ import annotations
 from tasklab.figures.cross_sections import cut, describe_cut
 from tasklab.figures.decisions import Reading, read_decisions
 from tasklab.figures.describing import describe_outputs
-from tasklab.figures.gallery import gallery
 from tasklab.figures.histograms import decision_histogram, describe_decisions, outcome_stack
-from tasklab.figures.lines import lines
+from tasklab.figures.image_grid import gallery
+from tasklab.figures.line_chart import lines
 from tasklab.figures.live.sweep import scene_html
 from tasklab.figures.maps import Landed, Stops, describe_map, feature_map
 from tasklab.figures.matrix import describe_transfer, transfer_figure

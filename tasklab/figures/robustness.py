@@ -12,7 +12,7 @@ from torch import Tensor
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.honesty import Check, HonestyReport, Level
 from tasklab.evaluation.statistics import Share
-from tasklab.figures.lines import PENS
+from tasklab.figures.line_chart import PENS
 from tasklab.figures.style import BLUE, GREY, ORANGE, faded, frame, label
 from tasklab.text import in_html
 

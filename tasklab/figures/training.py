@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasklab.figures.lines import PENS, lines
+from tasklab.figures.line_chart import PENS, lines
 from tasklab.figures.style import GREY, faded, frame
 
 if TYPE_CHECKING:

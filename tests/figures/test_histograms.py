@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasklab import figures
-from tasklab.evaluation.outcomes import outcomes
+from tasklab.evaluation.counts import outcomes
 from tasklab.tasks import Task, make_task
 
 TASKS = [make_task("tra"), make_task("deepbe"), make_task("int"), make_task("int", gap="floor"), make_task("rbc"),

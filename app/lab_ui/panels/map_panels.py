@@ -27,7 +27,7 @@ from tasklab import figures
 from tasklab.codecs import Interval
 from tasklab.data.radii import eps_said
 from tasklab.embedding import PCA, TSNE, Map
-from tasklab.evaluation.outcomes import outcomes
+from tasklab.evaluation.counts import outcomes
 from tasklab.experiments.scenario import Scenario
 from tasklab.figures import LOOKS, Landed, Stops
 from tasklab.figures.describing import with_article
