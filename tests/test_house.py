@@ -152,3 +152,13 @@ def test_no_name_that_a_package_hands_on_hides_one_of_its_modules(package: str) 
     """Otherwise what `tasklab.training.fit` is depends on what was imported before."""
     inside = {entry.name for entry in pkgutil.iter_modules([str(ROOT / "tasklab" / package)])}
     assert not inside & set(getattr(importlib.import_module(f"tasklab.{package}"), "__all__", ()))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_hands_on_few_names_and_all_of_them_are_there(package: str) -> None:
+    """Those that an outsider needs; whoever works inside imports from the modules."""
+    module = importlib.import_module(f"tasklab.{package}")
+    names = getattr(module, "__all__", [])
+    assert len(names) <= 25
+    assert sorted(set(names)) == sorted(names)
+    assert all(hasattr(module, name) for name in names)

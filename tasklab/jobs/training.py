@@ -15,7 +15,8 @@ import torch
 from tasklab import data
 from tasklab.data import ImageSet
 from tasklab.evaluation.cards import circumstances, measure
-from tasklab.models import ARCHITECTURES, NetworkSpec
+from tasklab.models.registry import ARCHITECTURES
+from tasklab.models.spec import NetworkSpec
 from tasklab.system import System, new_system
 from tasklab.tasks import RBC, Task
 from tasklab.training import Adversarial, EpochEvent, Recipe, Run, StepEvent, Watch, fit

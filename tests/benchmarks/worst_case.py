@@ -22,10 +22,10 @@ from torch import Tensor
 
 from tasklab import data, zoo
 from tasklab.attacks import PGD
-from tasklab.evaluation import WorstRow, mcnemar, stream_report, stream_worst_rows, worst_case
+from tasklab.evaluation import mcnemar, stream_report, worst_case
 from tasklab.evaluation.ensemble import Entry, digest, ensemble
 from tasklab.evaluation.honesty import battery
-from tasklab.evaluation.worst_table import cell_folder
+from tasklab.evaluation.worst_table import WorstRow, cell_folder, stream_worst_rows
 from tasklab.system import System
 from tests.benchmarks.attack_speed import machine
 from tests.benchmarks.rivals import blind, compare, described, joined

@@ -9,7 +9,9 @@ import torch
 from linear_systems import EAST, NORTH, grey_images, linear, sides
 
 from tasklab.attacks import PGD
-from tasklab.evaluation import Progress, Share, find_threat, transfer
+from tasklab.evaluation import Share, transfer
+from tasklab.evaluation.robustness import Progress
+from tasklab.evaluation.transferring import find_threat
 from tasklab.tasks import INT, RBC
 
 WEST = (-1.0, -1.0, 0.0, 0.0)

@@ -125,7 +125,7 @@ def test_more_classes_than_colours_are_refused() -> None:
 
 
 def test_class_colours_read_on_both_grounds_and_differ_from_the_outcomes() -> None:
-    from tasklab.figures import BLUE, ORANGE
+    from tasklab.figures.style import BLUE, ORANGE
 
     for colour in CLASS_COLOURS:
         assert 1.05 / (luminance(colour) + 0.05) >= 3

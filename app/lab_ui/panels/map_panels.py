@@ -29,9 +29,10 @@ from tasklab.data.radii import eps_said
 from tasklab.embedding import PCA, TSNE, Map
 from tasklab.evaluation.counts import outcomes
 from tasklab.experiments.scenario import Scenario
-from tasklab.figures import LOOKS, Landed, Stops
+from tasklab.figures import Landed, Stops
 from tasklab.figures.describing import with_article
-from tasklab.figures.style import outcome_of
+from tasklab.figures.maps import describe_map
+from tasklab.figures.style import LOOKS, outcome_of
 from tasklab.tasks import Task
 from tasklab.text import in_markdown
 
@@ -136,7 +137,7 @@ def draw(lab: Lab, view: View) -> None:
     what = "outputs" if view.kind == "Outputs" else f"{view.kind} of the features"
     alt = f"{view.called}, {what}, {n} pictures"
     if view.map is not None:
-        alt = figures.describe_map(alt, points.labels, classes, landed=_landed(moves), stops=stops,
+        alt = describe_map(alt, points.labels, classes, landed=_landed(moves), stops=stops,
                                    accuracy=forming.accuracy)
     living_map(
         now, points.labels, classes, points.decoded, key="feature_map_living", alt=alt, said=said,
