@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tasklab.system import System, new_system
     from tasklab.tasks import INT, RBC, TRA, DeepBE, Task, make_task
     from tasklab.training import Adversarial, GaussianNoise, Recipe, UniformNoise
-    from tasklab.training.fit import fit
+    from tasklab.training.loop import fit
     from tasklab.zoo import load
 
 _HOMES = {

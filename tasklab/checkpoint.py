@@ -17,7 +17,8 @@ from tasklab import files
 from tasklab.card import MAX_DEPTH, check_numbers, rebuilt, without_nan
 from tasklab.header import STATE, SYSTEM, Header, digest, read_header, read_json
 from tasklab.header import CheckpointError as CheckpointError
-from tasklab.models import Network, NetworkSpec, build_network
+from tasklab.models.network import Network, build_network
+from tasklab.models.spec import NetworkSpec
 from tasklab.modes import own_modes
 from tasklab.tasks import Task
 from tasklab.text import one_line

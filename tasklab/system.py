@@ -14,8 +14,9 @@ from tasklab import checkpoint
 from tasklab.checks import check_whole
 from tasklab.data import ImageSet
 from tasklab.inputs import check_images, explaining
-from tasklab.models import NetworkSpec, build_network
+from tasklab.models.network import build_network
 from tasklab.models.sharing import evaluating, exclusively, on_a_copy
+from tasklab.models.spec import NetworkSpec
 from tasklab.modes import own_modes
 from tasklab.tasks import INT, Task
 

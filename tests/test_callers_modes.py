@@ -14,8 +14,9 @@ from callers_modes import MODES, differs, few, same, state, systems
 from tasklab import zoo
 from tasklab.attacks import PGD, attack
 from tasklab.data import augment, load, loading
-from tasklab.models import Head, NetworkSpec, build_network
+from tasklab.models import NetworkSpec, build_network
 from tasklab.models.fast import PLAIN, Plan, prepare
+from tasklab.models.network import Head
 from tasklab.modes import own_modes
 from tasklab.system import System, new_system
 from tasklab.tasks import INT, RBC, TRA, DeepBE, Task

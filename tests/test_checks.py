@@ -31,8 +31,8 @@ from tasklab.data import digit_strokes
 from tasklab.data.points import draw_points
 from tasklab.embedding import PCA, TSNE, neighbour_accuracy, read_features, read_outputs
 from tasklab.evaluation import check_attack, evaluate
+from tasklab.evaluation.counts import Outcomes
 from tasklab.evaluation.ensemble import Entry
-from tasklab.evaluation.outcomes import Outcomes
 from tasklab.evaluation.statistics import Share, wilson
 from tasklab.experiments.plane import cross_section, places
 from tasklab.experiments.scenario import Scenario
@@ -42,7 +42,7 @@ from tasklab.system import System, new_system
 from tasklab.tasks import RBC, Task, make_task
 from tasklab.training import Recipe
 from tasklab.training.defences import Adversarial, Defence
-from tasklab.training.fit import Watch
+from tasklab.training.loop import Watch
 
 
 def numpy_kinds(kind: type) -> list[type]:
@@ -239,7 +239,7 @@ CALLS: dict[str, Callable[[Callable[[Any], Any]], Any]] = {
     "build_network": lambda n: build_network(NetworkSpec(arch="mlp", in_shape=(n(2),), outputs=n(1), mean=(n(0), n(0)),
                                                          std=(n(1), n(1)), width=n(3)), seed=n(5)).state_dict(),
     "codes": lambda n: (plain_code(n(5), n(3)), gray_code(n(5), n(3)), hadamard_code(n(5)),
-                        random_code(n(4), n(6), seed=n(2), draws=n(5))),
+                        random_code(n(4), n(6), seed=n(2))),
     "rows": lambda n: Binary(num_classes=n(2), code=((n(0),), (n(1),))),
     "wilson": lambda n: wilson(n(3), n(7)),
     "share": lambda n: (str(Share(n(3), n(7))), Share(n(3), n(7))),

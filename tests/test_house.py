@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 import re
 import subprocess
 import sys
@@ -24,6 +26,7 @@ FLOORS = {
     "system": 4, "attacks": 5, "zoo": 5, "curves": 5, "embedding": 5, "evaluation": 6, "training": 6, "experiments": 6,
     "figures": 7, "jobs": 7, "course": 8, "cli": 9, "__main__": 10, "__init__": 10,
 }
+PACKAGES = sorted(path.parent.name for path in (ROOT / "tasklab").glob("*/__init__.py"))
 APP_FLOORS = {"basics": 0, "visitor": 1, "parts": 1, "results": 2, "shell": 3, "panels": 4}
 
 
@@ -142,3 +145,20 @@ def test_readme_has_two_commands_and_python_that_runs() -> None:
     assert float(own) > float(margin) + 0.2, "the README says that the own loss leaves what the margin breaks"
     assert float(zero) > 0.1
     assert float(none) == 0
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_name_that_a_package_hands_on_hides_one_of_its_modules(package: str) -> None:
+    """Otherwise what `tasklab.training.fit` is depends on what was imported before."""
+    inside = {entry.name for entry in pkgutil.iter_modules([str(ROOT / "tasklab" / package)])}
+    assert not inside & set(getattr(importlib.import_module(f"tasklab.{package}"), "__all__", ()))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_hands_on_few_names_and_all_of_them_are_there(package: str) -> None:
+    """Those that an outsider needs; whoever works inside imports from the modules."""
+    module = importlib.import_module(f"tasklab.{package}")
+    names = getattr(module, "__all__", [])
+    assert len(names) <= 25
+    assert sorted(set(names)) == sorted(names)
+    assert all(hasattr(module, name) for name in names)

@@ -22,9 +22,11 @@ from lab_ui.shell import controls, frame
 from tasklab import figures
 from tasklab.codecs import Binary
 from tasklab.data.radii import eps_said
-from tasklab.evaluation.outcomes import Outcomes, outcomes
+from tasklab.evaluation.counts import Outcomes, outcomes
 from tasklab.experiments.scenario import Scenario
-from tasklab.figures import Reading
+from tasklab.figures.decisions import Reading
+from tasklab.figures.histograms import describe_decisions
+from tasklab.figures.style import BLUE, LOOKS, ORANGE
 from tasklab.text import in_markdown
 
 if TYPE_CHECKING:
@@ -121,10 +123,10 @@ def _legend(scenario: Scenario) -> None:
     st.html(
         f'<div class="lab-aim"><h2>Aimed at {aim_words(scenario.attack, scenario.aims[0])[0]}</h2></div>'
         '<p class="lab-key"><span>━ grey line: before the attack</span>'
-        f'<span><span style="color:{figures.BLUE}">■</span> after it, right</span>'
-        f'<span><span style="color:{figures.ORANGE}">■</span> after it, wrong</span>'
+        f'<span><span style="color:{BLUE}">■</span> after it, right</span>'
+        f'<span><span style="color:{ORANGE}">■</span> after it, wrong</span>'
         "<span>▨ after it, None</span><span>┊ rail: where training stops pushing</span>"
-        f'<span><span style="display:inline-block;width:0.8em;height:0.8em;background:{figures.BLUE}44"></span> '
+        f'<span><span style="display:inline-block;width:0.8em;height:0.8em;background:{BLUE}44"></span> '
         "blue ground: read as the label</span></p>"
     )
 
@@ -159,7 +161,7 @@ def _panel(
 
 def _histogram(called: str, reading: Reading, key: str, window: tuple[float, float] | None = None) -> Figure:
     figure = figures.decision_histogram(reading, window=window, height=250)
-    st.plotly_chart(figure, config={"displayModeBar": False}, key=key, alt=figures.describe_decisions(called, reading))
+    st.plotly_chart(figure, config={"displayModeBar": False}, key=key, alt=describe_decisions(called, reading))
     return figure
 
 
@@ -170,10 +172,10 @@ def _stack(called: str, rows: Sequence[tuple[str, Outcomes]]) -> None:
         parts = [("correct", o.correct), ("wrong", o.wrong), ("abnormal", o.abnormal)]
         bars = "".join(
             f'<span class="lab-{kind}" style="width: {100 * count / o.n:.2f}%">'
-            + (f"{figures.LOOKS[kind].sign} {100 * count / o.n:.0f} %" if count >= 0.16 * o.n else "") + "</span>"
+            + (f"{LOOKS[kind].sign} {100 * count / o.n:.0f} %" if count >= 0.16 * o.n else "") + "</span>"
             for kind, count in parts if count
         )
-        words = ", ".join(f"{count} {figures.LOOKS[kind].word}" for kind, count in parts)
+        words = ", ".join(f"{count} {LOOKS[kind].word}" for kind, count in parts)
         lines.append(f'<div><b>{when}</b><div role="img" aria-label="{html.escape(called)}, {when}: {words} of {o.n}" '
                      f'title="{words}">{bars}</div></div>')
     st.html(f'<div class="lab-page outputs-stack">{"".join(lines)}</div>{STACK}')

@@ -16,7 +16,9 @@ from lab_ui.results import plane_systems
 from lab_ui.results.plane_systems import Plane, PlaneRun
 from lab_ui.shell import frame
 from tasklab.experiments.plane import Regions, regions
-from tasklab.figures import cut, describe_cut, describe_regions, outcome_stack, plane
+from tasklab.figures import outcome_stack, plane
+from tasklab.figures.cross_sections import cut, describe_cut
+from tasklab.figures.regions import describe_regions
 from tasklab.tasks import INT
 from tasklab.text import in_markdown
 

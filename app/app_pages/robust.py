@@ -19,6 +19,7 @@ from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.statistics import Share, mcnemar
 from tasklab.evaluation.studies import curves_of, distances_of, row_of, zeros_of
+from tasklab.figures.robustness import describe_curves
 from tasklab.text import in_markdown
 
 URL = "query-params"
@@ -175,7 +176,7 @@ def _curves(key: str, study: Mapping[str, Any], chosen: tuple[str, ...], shown: 
         curves, zeros=zeros_of(study) if shown else None, names=CURVES, marks={"": study["claim_eps"]},
         up="read correctly, %", height=480 if shown else 360,
     )
-    words = figures.describe_curves(curves, names=CURVES)
+    words = describe_curves(curves, names=CURVES)
     st.plotly_chart(figure, config={"displayModeBar": False}, key="robust_chart", alt=f"{title(key)}. {words}")
     below = " Below: for how many correct pictures the gradient was exactly 0." if shown else ""
     st.caption(f"n = {study['n']} pictures, bands: 95 % intervals, dotted: ε = {eps_said(study['claim_eps'])}. All "

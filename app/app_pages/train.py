@@ -15,7 +15,7 @@ from lab_ui.visitor import catalogue, identity, jobs, own_systems, uploads
 from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.cards import figure
-from tasklab.figures import BLUE, GREY, ORANGE
+from tasklab.figures.style import BLUE, GREY, ORANGE
 from tasklab.figures.training import ZERO, describe_sweep, describe_training, sweep_figure, training_figure
 from tasklab.jobs.training import Training
 from tasklab.text import in_html, in_markdown

@@ -20,7 +20,7 @@ from tasklab.evaluation import TransferResult
 from tasklab.evaluation.transferred import OTHERS, Filter
 from tasklab.experiments.scenario import Scenario
 from tasklab.figures.live.sweep import how
-from tasklab.figures.matrix import WORDS
+from tasklab.figures.matrix import WORDS, describe_transfer
 from tasklab.text import in_markdown
 
 MOST = 6
@@ -149,7 +149,7 @@ def _matrix(scenario: Scenario, objective: str, images: Filter, names: dict[str,
         return
     found[objective] = result = answer.result
     transfer_grid(
-        result, images, names=names, caption=f"{aim}. {figures.describe_transfer(result, images, names=names)}",
+        result, images, names=names, caption=f"{aim}. {describe_transfer(result, images, names=names)}",
         selected=(cell.threat, cell.victim) if cell.aim == objective else None, key=f"transfer grid {objective}",
         on_pick=_pick(objective),
     )

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
     from tasklab.attacks import attack
     from tasklab.data.radii import eps_said
-    from tasklab.evaluation import outcomes
+    from tasklab.evaluation.counts import outcomes
 
     system = load_system(args.system, args.device)
     images = test_images(system, args)

@@ -48,7 +48,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 def _check(args: argparse.Namespace) -> int:
     """Run the claimed attack and those it is compared with, print the report."""
     from tasklab.attacks import PGD
-    from tasklab.evaluation import stream_report
+    from tasklab.evaluation.honesty import stream_report
 
     if args.attack != "pgd":
         raise UsageError(f"expected --attack pgd, got {args.attack}; the checks compare PGD with its own variations")
@@ -70,7 +70,7 @@ def _check(args: argparse.Namespace) -> int:
 def _check_attack(args: argparse.Namespace) -> int:
     """Test the attack image by image, print what it found and what chance found."""
     from tasklab.data.radii import eps_said
-    from tasklab.evaluation import stream_check_attack
+    from tasklab.evaluation.known_examples import stream_check_attack
 
     system = load_system(args.system, args.device)
     own = {"keep": "last"} if args.objective == "train" else {}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tasklab.attacks import Settings
     from tasklab.data import ImageSet
-    from tasklab.evaluation import Progress
+    from tasklab.evaluation.robustness import Progress
     from tasklab.system import System
 
 ATTACKS = ("pgd", "fgsm", "apgd", "square", "noise", "fab", "cw", "hopskipjump")
@@ -168,7 +168,7 @@ class Bar:
 
 def print_table(table: pd.DataFrame, numbers: pd.DataFrame, form: str) -> None:
     """Print a table to read as Markdown, or its numbers as CSV or JSON."""
-    from tasklab.evaluation import to_csv, to_markdown
+    from tasklab.evaluation.tables import to_csv, to_markdown
 
     if form == "json":
         print_json(numbers.to_dict(orient="records"))

@@ -38,7 +38,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 def _compare(args: argparse.Namespace) -> int:
     """Attack both with the same attacks, compare clean and at each ε."""
     from tasklab.attacks import PGD
-    from tasklab.evaluation import combined, compare, evaluate
+    from tasklab.evaluation.robustness import combined, evaluate
+    from tasklab.evaluation.summary import compare
 
     names = (args.first, args.second)
     systems = [load_system(name, args.device) for name in names]
@@ -64,7 +65,7 @@ def _compare(args: argparse.Namespace) -> int:
 def _distance(args: argparse.Namespace) -> int:
     """Look for the smallest perturbation of each image, print quantiles or every distance."""
     from tasklab.attacks import FAB, Settings
-    from tasklab.evaluation import distance_table, ladder, smallest
+    from tasklab.evaluation.distances import distance_table, ladder, smallest
 
     objective = "towards_code" if args.criterion == "evaded" else "bits"
     attacks: list[Settings] = ladder(norm=args.norm, steps=args.steps, objective=objective, criterion=args.criterion,

@@ -44,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
         return _full(args)
     if args.sources:
         raise UsageError("expected --sources together with --full, got them alone; try tasklab transfer")
-    from tasklab.evaluation import evaluate, frame, table
+    from tasklab.evaluation.robustness import evaluate
+    from tasklab.evaluation.tables import frame, table
 
     bar, rows = Bar(), {}
     for name in args.systems:
@@ -63,7 +64,9 @@ def run(args: argparse.Namespace) -> int:
 def _full(args: argparse.Namespace) -> int:
     """The full table: everything beside its honest counterpart."""
     from tasklab.attacks import PGD
-    from tasklab.evaluation import evaluate, find_threat, full_frame, full_table, protocol, shown
+    from tasklab.evaluation.robustness import evaluate
+    from tasklab.evaluation.summary import full_frame, full_table, protocol
+    from tasklab.evaluation.transferring import find_threat, shown
 
     bar, rows, threats = Bar(), {}, {}
     for name in args.systems:

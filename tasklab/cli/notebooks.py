@@ -46,7 +46,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    from tasklab import notebooks
+    from tasklab.course import notebooks
 
     given = {"FAST": args.fast or None, "DATA": args.data, "SEED": args.seed}
     parameters = {name: value for name, value in given.items() if value is not None}

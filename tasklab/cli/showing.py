@@ -47,7 +47,7 @@ def _list(args: argparse.Namespace) -> int:
         return _catalogue(args.zoo, as_json=args.json)
     from tasklab.attacks import OBJECTIVES
     from tasklab.data import DATASETS
-    from tasklab.models import ARCHITECTURES
+    from tasklab.models.registry import ARCHITECTURES
     from tasklab.tasks import TASKS
 
     found = {

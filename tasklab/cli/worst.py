@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if args.table or len(args.systems) * len(args.eps or [None]) > 1:
         return _table(args)
     from tasklab.data.radii import eps_said
-    from tasklab.evaluation import stream_worst_case
+    from tasklab.evaluation.ensemble import stream_worst_case
 
     name = args.systems[0]
     system = load_system(name, args.device)
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _table(args: argparse.Namespace) -> int:
     from tasklab.data.radii import eps_said
-    from tasklab.evaluation import stream_worst_rows, worst_markdown
+    from tasklab.evaluation.worst_table import stream_worst_rows, worst_markdown
 
     if args.sources:
         raise UsageError("expected no --sources in a table, got some; try one system and one ε")

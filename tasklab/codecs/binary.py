@@ -71,9 +71,13 @@ class Binary(Codec):
         """float32 ``(classes, bits)`` of 0 and 1."""
         return self._matrix.on(CPU)
 
+    @cached_property
+    def _signs(self) -> Constants:
+        return Constants(lambda: 2 * self.matrix - 1)  # (classes, bits)
+
     def signs(self, y: Tensor) -> Tensor:
         """``2·bit − 1`` of each label: float32 ``(N, bits)`` of −1 and 1."""
-        return 2 * self.encode(y) - 1
+        return self._signs.on(y.device)[self.check_labels(y)]
 
     def _encode(self, y: Tensor) -> Tensor:
         return self._matrix.on(y.device)[y]
@@ -81,11 +85,10 @@ class Binary(Codec):
     def _margins(self, z: Tensor) -> Tensor:
         side = z - self.threshold
         side = side - (side == 0).float() * TINY  # on the threshold a bit reads 0
-        signs = 2 * self._matrix.on(z.device) - 1
-        return (signs * side[:, None, :]).amin(dim=2)  # (N, classes, bits) -> (N, classes)
+        return (self._signs.on(z.device) * side[:, None, :]).amin(dim=2)  # (N, classes, bits) -> (N, classes)
 
     def _terms(self, z: Tensor, y: Tensor) -> Tensor:
-        return (2 * self._encode(y) - 1) * (z - self.threshold)
+        return self._signs.on(y.device)[y] * (z - self.threshold)
 
 
 _EXPECTED_CODE = "expected code 'binary', 'gray' or 0/1 rows"

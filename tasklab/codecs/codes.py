@@ -11,6 +11,9 @@ from tasklab.checks import check_whole
 
 Rows = tuple[tuple[int, ...], ...]
 
+DRAWS = 200
+"""How many random codes `random_code` chooses from."""
+
 
 def plain_code(num_classes: int, bits: int) -> Rows:
     """The class number in binary, as in the paper.
@@ -45,22 +48,21 @@ def hadamard_code(num_classes: int) -> Rows:
     return tuple(tuple((k & i).bit_count() % 2 for i in range(1, order)) for k in range(num_classes))
 
 
-def random_code(num_classes: int, bits: int, seed: int = 0, draws: int = 200) -> Rows:
-    """The random error-correcting output code (Dietterich & Bakiri 1995) of ``draws`` with the largest row distance.
+def random_code(num_classes: int, bits: int, seed: int = 0) -> Rows:
+    """The random error-correcting output code (Dietterich & Bakiri 1995) of 200 draws with the largest row distance.
 
     Raises:
         ValueError: no draw had distinct rows; a number that is no integer, or too small.
     """
     num_classes, bits = check_whole("num_classes", num_classes, low=2), check_whole("bits", bits, low=1)
-    draws = check_whole("draws", draws, low=1)
     generator = torch.Generator().manual_seed(check_whole("seed", seed, low=0))
     best: tuple[int, Rows] | None = None
-    for _ in range(draws):
+    for _ in range(DRAWS):
         drawn = torch.randint(0, 2, (num_classes, bits), generator=generator, device="cpu").tolist()
         rows = tuple(tuple(row) for row in drawn)
         distance = min(sum(a != b for a, b in zip(p, q, strict=True)) for p, q in itertools.combinations(rows, 2))
         if distance > 0 and (best is None or distance > best[0]):
             best = (distance, rows)
     if best is None:
-        raise ValueError(f"expected distinct rows, got none in {draws} draws of {num_classes} × {bits}; try more bits")
+        raise ValueError(f"expected distinct rows, got none in {DRAWS} draws of {num_classes} × {bits}; try more bits")
     return best[1]

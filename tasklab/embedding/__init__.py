@@ -10,7 +10,7 @@ from __future__ import annotations
 from tasklab.embedding.maps import Frame, Map, embed, stream
 from tasklab.embedding.points import read_features, read_outputs
 from tasklab.embedding.quality import neighbour_accuracy, trustworthiness
-from tasklab.embedding.settings import PCA, TSNE, largest_perplexity
+from tasklab.embedding.settings import PCA, TSNE
 
 __all__ = [
     "PCA",
@@ -18,7 +18,6 @@ __all__ = [
     "Frame",
     "Map",
     "embed",
-    "largest_perplexity",
     "neighbour_accuracy",
     "read_features",
     "read_outputs",

@@ -24,7 +24,7 @@ from tasklab.attacks.criteria import Criterion, closeness
 from tasklab.checkpoint import CheckpointError, read_tensors, write_tensors
 from tasklab.checks import as_number, check_number, check_whole, keep
 from tasklab.codecs import ABNORMAL, Argmax, Interval
-from tasklab.evaluation.outcomes import Outcomes, outcomes
+from tasklab.evaluation.counts import Outcomes, outcomes
 from tasklab.evaluation.robustness import Data, Progress, read_data, watch
 from tasklab.system import System
 from tasklab.tasks import Task

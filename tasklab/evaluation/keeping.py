@@ -12,7 +12,7 @@ import torch
 from tasklab import files, strict_json
 from tasklab.attacks import Settings
 from tasklab.data import ImageSet
-from tasklab.evaluation.outcomes import outcomes
+from tasklab.evaluation.counts import outcomes
 from tasklab.evaluation.robustness import Row
 from tasklab.evaluation.statistics import Share
 from tasklab.system import System

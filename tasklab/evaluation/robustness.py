@@ -15,7 +15,7 @@ from tasklab.attacks import Settings, Step, attack, succeeded
 from tasklab.attacks.criteria import Criterion
 from tasklab.attacks.objectives import as_objective
 from tasklab.data import ImageSet
-from tasklab.evaluation.outcomes import Outcomes, outcomes
+from tasklab.evaluation.counts import Outcomes, outcomes
 from tasklab.evaluation.statistics import Share
 from tasklab.inputs import described
 from tasklab.system import System

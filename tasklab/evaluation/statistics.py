@@ -85,7 +85,7 @@ def mcnemar(a_correct: Tensor, b_correct: Tensor) -> float:
 
 @dataclass(frozen=True)
 class Share:
-    """So many of n, with the interval that belongs to it.
+    """So many of n, with the 95 % interval that belongs to it.
 
     >>> share = Share(973, 1000)
     >>> share.value, str(share)
@@ -94,11 +94,10 @@ class Share:
 
     count: int
     n: int
-    confidence: float = 0.95
 
     def __post_init__(self) -> None:
-        wilson(self.count, self.n, self.confidence)  # its errors are raised now
-        keep(self, count=as_whole(self.count), n=as_whole(self.n), confidence=as_number(self.confidence))
+        wilson(self.count, self.n)  # its errors are raised now
+        keep(self, count=as_whole(self.count), n=as_whole(self.n))
 
     @staticmethod
     def of(which: Tensor, among: Tensor | None = None) -> Share:
@@ -113,8 +112,8 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's."""
-        return wilson(self.count, self.n, self.confidence)
+        """Wilson's, of 95 %."""
+        return wilson(self.count, self.n)
 
     def percent(self, decimals: int = 1) -> str:
         """In percent with its interval, as ``97.3 [96.1, 98.1]``; ``–`` for n = 0."""

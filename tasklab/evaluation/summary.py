@@ -77,19 +77,18 @@ def full_frame(rows: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def full_table(rows: Mapping[str, Sequence[Row]], *, decimals: int = 1) -> pd.DataFrame:
+def full_table(rows: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
     """The full table to read: percentages, the worst case with its 95 % Wilson interval, both R beside their flags.
 
     R = attacked / clean accuracy; that of the paper's protocol means something only where no flag says otherwise.
 
     Args:
         rows: of each system by name.
-        decimals: of the percentages.
     """
     import pandas as pd
 
     def percent(share: Share | None) -> str:
-        return "–" if share is None or not share.n else f"{100 * share.value:.{decimals}f}"
+        return "–" if share is None or not share.n else f"{100 * share.value:.1f}"
 
     lines = []
     for name, some in rows.items():
@@ -99,7 +98,7 @@ def full_table(rows: Mapping[str, Sequence[Row]], *, decimals: int = 1) -> pd.Da
             line: dict[str, Any] = {"system": name, "ε": eps_said(eps), "clean %": percent(clean.accuracy),
                                     "None on clean %": percent(clean.alarm)}
             line |= {f"{group} %": percent(shares.get(group)) for group in GROUPS[:-1]}
-            line["worst case %"] = shares["worst case"].percent(decimals)
+            line["worst case %"] = shares["worst case"].percent()
             for what, group in (("R (paper)", "paper PGD"), ("R (worst)", "worst case")):
                 ratio = groups[group].stability if group in groups else math.nan
                 line[what] = "–" if math.isnan(ratio) else f"{ratio:.3f}"

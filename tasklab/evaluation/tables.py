@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tasklab import strict_json
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.robustness import Row
 from tasklab.evaluation.statistics import Share
@@ -28,19 +27,18 @@ def frame(rows: Rows) -> pd.DataFrame:
     return pd.DataFrame([named | _numbers(row) for named, row in _each(rows)])
 
 
-def table(rows: Rows, *, decimals: int = 1) -> pd.DataFrame:
+def table(rows: Rows) -> pd.DataFrame:
     """An evaluation to read: percentages with Wilson intervals as ``97.3 [96.1, 98.1]``, R beside its flags.
 
     Args:
         rows: of one system, or of several by name.
-        decimals: of the percentages.
     """
     import pandas as pd
 
-    return pd.DataFrame([named | _words(row, decimals) for named, row in _each(rows)])
+    return pd.DataFrame([named | _words(row) for named, row in _each(rows)])
 
 
-def to_markdown(table: pd.DataFrame, *, index: bool = False) -> str:
+def to_markdown(table: pd.DataFrame) -> str:
     """A table as Markdown, numbers aligned right; missing values become ``–``.
 
     >>> import pandas as pd
@@ -49,8 +47,6 @@ def to_markdown(table: pd.DataFrame, *, index: bool = False) -> str:
     | --- | ---: |
     | pgd | 0.1 |
     """
-    if index:
-        table = table.reset_index()
     rule = ["---:" if kind.kind in "iuf" else "---" for kind in table.dtypes]
     lines = [[str(name) for name in table.columns], rule]
     lines += [list(line) for line in table.itertuples(index=False)]
@@ -58,7 +54,7 @@ def to_markdown(table: pd.DataFrame, *, index: bool = False) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in body)
 
 
-def to_csv(table: pd.DataFrame, *, index: bool = False) -> str:
+def to_csv(table: pd.DataFrame) -> str:
     """A table as CSV with full precision; missing values are empty.
 
     A word that a spreadsheet would take for a formula gets an apostrophe before it; numbers stay as they are.
@@ -69,19 +65,12 @@ def to_csv(table: pd.DataFrame, *, index: bool = False) -> str:
     '=1+1,-0.5
     rbc,2.0
     """
-    if index:
-        table = table.reset_index()
     safe = table.copy()
     for place in range(safe.shape[1]):
         if safe.dtypes.iloc[place].kind not in "iufbcmM":
             safe.isetitem(place, safe.iloc[:, place].map(_no_formula))
     safe.columns = [_no_formula(name) for name in safe.columns]
     return str(safe.to_csv(index=False, lineterminator="\n"))
-
-
-def to_json(table: pd.DataFrame) -> str:
-    """A table as a strict JSON list of objects; missing and infinite values are null."""
-    return strict_json.dumps(table.to_dict(orient="records"), ensure_ascii=False)
 
 
 def _no_formula(cell: object) -> object:
@@ -129,9 +118,9 @@ def _numbers(row: Row) -> dict[str, object]:
     }
 
 
-def _words(row: Row, decimals: int) -> dict[str, object]:
+def _words(row: Row) -> dict[str, object]:
     def percent(share: Share | None) -> str:
-        return "–" if share is None or not share.n else f"{100 * share.value:.{decimals}f}"
+        return "–" if share is None or not share.n else f"{100 * share.value:.1f}"
 
     result, clean = row.outcomes, row.attack == "clean"
     return {
@@ -139,9 +128,9 @@ def _words(row: Row, decimals: int) -> dict[str, object]:
         "objective": row.objective or "–",
         "ε": "–" if clean else f"{eps_said(row.eps)}{' (L2)' if row.norm == 'l2' else ''}",
         "steps": "–" if clean else f"{row.steps}" + (f" × {row.restarts}" if row.restarts > 1 else ""),
-        "correct %": result.accuracy.percent(decimals),
-        "wrong %": result.error.percent(decimals),
-        "None %": result.alarm.percent(decimals),
+        "correct %": result.accuracy.percent(),
+        "wrong %": result.error.percent(),
+        "None %": result.alarm.percent(),
         "R": "–" if clean or math.isnan(row.stability) else f"{row.stability:.3f}",
         "flags": ", ".join(row.flags),
         "zero gradient %": percent(row.zero_gradient),

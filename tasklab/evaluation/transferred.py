@@ -221,15 +221,12 @@ class TransferResult:
             rows.append(row)
         return pd.DataFrame(rows)
 
-    def matrix(self, images: Filter = "both", *, noise: bool = False) -> pd.DataFrame:
+    def matrix(self, images: Filter = "both") -> pd.DataFrame:
         """Rates in 0..1 with threats as rows and victims as columns, as in the paper's figure 5."""
         import pandas as pd
 
         table = {
-            victim: [
-                (cell.noise(images) if noise else cell.rate(images)).value
-                for cell in (self.cells[threat, victim] for threat in self.threats)
-            ]
+            victim: [self.cells[threat, victim].rate(images).value for threat in self.threats]
             for victim in self.victims
         }
         return pd.DataFrame(table, index=pd.Index(list(self.threats), name="threat"))
@@ -245,7 +242,7 @@ class TransferResult:
             lines.append(Line(name=OTHERS, rates={v: self.together(v).rate(images) for v in self.victims}))
         return [*lines, Line(name=NOISE, rates={v: self.noise(v, images) for v in self.victims})]
 
-    def table(self, images: Filter = "both", *, decimals: int = 1) -> pd.DataFrame:
+    def table(self, images: Filter = "both") -> pd.DataFrame:
         """The `lines` to read: percentages with Wilson intervals, and beside each threat how much of it was an attack.
 
         >>> import torch
@@ -262,7 +259,7 @@ class TransferResult:
         import pandas as pd
 
         def words(share: Share | None) -> str:
-            return "–" if share is None else share.percent(decimals)
+            return "–" if share is None else share.percent()
 
         return pd.DataFrame([
             {"threat": line.name}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tasklab.attacks import Settings, attack, succeeded
 from tasklab.attacks.geometry import bounds, random_start
-from tasklab.evaluation.outcomes import outcomes
+from tasklab.evaluation.counts import outcomes
 from tasklab.evaluation.robustness import Data, Progress, Row, read_data, watch
 from tasklab.evaluation.statistics import Share
 from tasklab.evaluation.transferred import Cell, Threat, TransferResult

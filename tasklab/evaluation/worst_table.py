@@ -18,8 +18,8 @@ from tasklab.attacks import PGD
 from tasklab.attacks.criteria import Criterion
 from tasklab.checks import check_number, check_whole
 from tasklab.data.radii import eps_said
+from tasklab.evaluation.counts import Outcomes
 from tasklab.evaluation.ensemble import Entry, Preset, digest, ensemble, stream_worst_case
-from tasklab.evaluation.outcomes import Outcomes
 from tasklab.evaluation.robustness import Data, Progress, evaluate, read_data
 from tasklab.evaluation.statistics import Share
 from tasklab.evaluation.tables import to_markdown
@@ -111,7 +111,7 @@ def stream_worst_rows(
             attacks = ensemble(system.task, r, preset, criterion=criterion, seed=seed)
             own = PGD(eps=r, steps=20, objective="train", keep="last", criterion=criterion, seed=seed)
             key = digest(system, images, labels, [("own", Entry(own)), *((f"{i}", e) for i, e in enumerate(attacks))])
-            cell = None if folder is None else _cell(folder, name, r, key)
+            cell = None if folder is None else cell_folder(folder, name, r, key)
             kept = None if cell is None else cell / "row.json"
             if kept is not None and kept.exists():
                 yield _read(kept.read_text(encoding="utf-8"), name)
@@ -135,12 +135,15 @@ def stream_worst_rows(
             yield made
 
 
-def cell_folder(folder: str | Path, row: WorstRow) -> Path:
-    """Where `stream_worst_rows` keeps a finished cell: `stream_worst_case` goes on, and ends, from there."""
-    return _cell(folder, row.system, row.eps, row.digest)
+def cell_folder(folder: str | Path, name: str, eps: float, key: str) -> Path:
+    """Where `stream_worst_rows` keeps a finished cell: `stream_worst_case` goes on, and ends, from there.
 
-
-def _cell(folder: str | Path, name: str, eps: float, key: str) -> Path:
+    Args:
+        folder: of all cells.
+        name: of the system.
+        eps: of the ensemble.
+        key: the cell's digest, as `WorstRow.digest`.
+    """
     return Path(folder) / f"{name}-{eps_said(eps).replace('/', '_')}-{key[:12]}"
 
 

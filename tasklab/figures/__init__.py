@@ -6,60 +6,31 @@ grey hatch, and none of them is told by colour alone.
 
 from __future__ import annotations
 
-from tasklab.figures.cross_sections import cut, describe_cut
-from tasklab.figures.decisions import Reading, read_decisions
-from tasklab.figures.describing import describe_outputs
-from tasklab.figures.gallery import gallery
-from tasklab.figures.histograms import decision_histogram, describe_decisions, outcome_stack
-from tasklab.figures.lines import lines
+from tasklab.figures.decisions import read_decisions
+from tasklab.figures.histograms import decision_histogram, outcome_stack
+from tasklab.figures.image_grid import gallery
+from tasklab.figures.line_chart import lines
 from tasklab.figures.live.sweep import scene_html
-from tasklab.figures.maps import Landed, Stops, describe_map, feature_map
-from tasklab.figures.matrix import describe_transfer, transfer_figure
-from tasklab.figures.outputs import bit_gauges, number_line, output_bars, outputs_figure
-from tasklab.figures.pictures import amplification, perturbation, picture, to_png
-from tasklab.figures.regions import describe_regions, plane
-from tasklab.figures.robustness import (
-    CURVE_PENS,
-    LIGHTS,
-    accuracy_curves,
-    check_lights,
-    describe_curves,
-    distance_curves,
-)
-from tasklab.figures.style import BLUE, GREY, LOOKS, ORANGE, Look, look_of
+from tasklab.figures.maps import Landed, Stops, feature_map
+from tasklab.figures.matrix import transfer_figure
+from tasklab.figures.outputs import outputs_figure
+from tasklab.figures.pictures import perturbation, picture, to_png
+from tasklab.figures.regions import plane
+from tasklab.figures.robustness import accuracy_curves, check_lights, distance_curves
+from tasklab.figures.style import look_of
 
 __all__ = [
-    "BLUE",
-    "CURVE_PENS",
-    "GREY",
-    "LIGHTS",
-    "LOOKS",
-    "ORANGE",
     "Landed",
-    "Look",
-    "Reading",
     "Stops",
     "accuracy_curves",
-    "amplification",
-    "bit_gauges",
     "check_lights",
-    "cut",
     "decision_histogram",
-    "describe_curves",
-    "describe_cut",
-    "describe_decisions",
-    "describe_map",
-    "describe_outputs",
-    "describe_regions",
-    "describe_transfer",
     "distance_curves",
     "feature_map",
     "gallery",
     "lines",
     "look_of",
-    "number_line",
     "outcome_stack",
-    "output_bars",
     "outputs_figure",
     "perturbation",
     "picture",

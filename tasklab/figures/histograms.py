@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasklab.evaluation.outcomes import Outcomes
+from tasklab.evaluation.counts import Outcomes
 from tasklab.figures.decisions import Numbers, Reading
 from tasklab.figures.style import BLUE, GREY, LOOKS, faded, frame, label
 

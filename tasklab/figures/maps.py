@@ -107,7 +107,6 @@ def feature_map(
     colour: Literal["class", "outcome"] = "class",
     line: Task | None = None,
     height: int = 560,
-    seconds: float = 0.0,
 ) -> Figure:
     """Points of a map, one trace per class (or outcome), to be hovered, clicked and lassoed.
 
@@ -121,7 +120,6 @@ def feature_map(
         colour: what colour and marker tell.
         line: an interval task whose outputs are the map: its intervals are drawn, and the axis is theirs.
         height: in pixels.
-        seconds: how long points take to move when the figure replaces one before.
 
     Returns:
         A figure whose points carry ``customdata = [row, label, name, what it is read as]``.
@@ -141,7 +139,7 @@ def feature_map(
         traces.append(_names(home, y, classes))
     if stops is not None:
         traces += _way(stops, window, classes)
-    return _figure(traces, _layout(_reach(traces, line is not None), height, seconds, line, window, classes))
+    return _figure(traces, _layout(_reach(traces, line is not None), height, line, window, classes))
 
 
 def map_window(positions: ArrayLike, line: Task | None = None) -> Window:
@@ -258,7 +256,7 @@ def _way(stops: Stops, window: Window, classes: Sequence[str]) -> list[Trace]:
 
 
 def _layout(
-    reach: tuple[float, float], height: int, seconds: float, line: Task | None, window: Window, classes: Sequence[str],
+    reach: tuple[float, float], height: int, line: Task | None, window: Window, classes: Sequence[str],
 ) -> Trace:
     hidden = {"showticklabels": False, "showgrid": False, "zeroline": False, "ticks": ""}
     across: Trace = hidden | {"range": [-reach[0], reach[0]]}
@@ -282,8 +280,6 @@ def _layout(
     layout = frame(height, legend=False, xaxis=across, yaxis=up)
     layout |= {"dragmode": "lasso", "clickmode": "event+select", "shapes": shapes, "hovermode": "closest",
                "newselection": {"line": {"color": GREY, "width": 2}}, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}}
-    if seconds:
-        layout["transition"] = {"duration": int(1000 * seconds), "easing": "cubic-in-out"}
     return layout
 
 

@@ -31,6 +31,9 @@ CLASS_COLOURS = ("#8f4fd0", "#00866b", "#b8860b", "#d6336c")
 
 CLASS_SYMBOLS = ("circle", "square", "triangle-up", "diamond")
 
+ARROWS = 21
+"""Arrows and dots along each side."""
+
 PIXELS = 540
 """About the side of the picture under the figure."""
 
@@ -52,10 +55,8 @@ def plane(
     trajectories: Sequence[PlaneTrajectory] = (),
     marked: Tensor | None = None,
     eps: float | None = None,
-    arrows: int = 21,
     picks: int = 0,
     height: int = 520,
-    pixels: int = PIXELS,
 ) -> Figure:
     """The unit square as one system reads it.
 
@@ -66,10 +67,8 @@ def plane(
         trajectories: attacks on one and the same point.
         marked: float32 ``(2,)``, a point to put a ring around.
         eps: radius of the square within which attacks stay, drawn around the point.
-        arrows: arrows and dots along each side, 0 for none.
         picks: invisible squares along each side, to be hovered and clicked.
         height: in pixels; the square fills it.
-        pixels: about the side of the picture that it holds.
 
     Raises:
         ValueError: more classes than there are colours.
@@ -78,9 +77,7 @@ def plane(
         raise ValueError(
             f"expected at most {len(CLASS_COLOURS)} classes to draw, got {regions.task.num_classes}; try 'blobs'"
         )
-    traces: list[Trace] = []
-    if arrows:
-        traces.append(_field(regions, arrows))
+    traces: list[Trace] = [_field(regions, ARROWS)]
     if points is not None and labels is not None:
         traces += _points(points, labels, classes)
     if picks:
@@ -94,7 +91,7 @@ def plane(
     axis = {"range": [0, 1], "visible": False, "constrain": "domain"}
     layout = frame(height, legend=False, xaxis=axis, yaxis=axis | {"scaleanchor": "x"})
     layout["margin"] = {"l": 0, "r": 0, "t": 0, "b": 0}
-    layout["images"] = [{"source": data_url(region_pixels(regions, pixels)), "xref": "x", "yref": "y", "x": 0, "y": 1,
+    layout["images"] = [{"source": data_url(region_pixels(regions)), "xref": "x", "yref": "y", "x": 0, "y": 1,
                          "sizex": 1, "sizey": 1, "sizing": "stretch", "layer": "below"}]
     layout["shapes"] = [{"type": "rect", "name": "edge", "x0": 0, "x1": 1, "y0": 0, "y1": 1,
                          "line": {"color": GREY, "width": 1}}]

@@ -12,7 +12,7 @@ from torch import Tensor
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.honesty import Check, HonestyReport, Level
 from tasklab.evaluation.statistics import Share
-from tasklab.figures.lines import PENS
+from tasklab.figures.line_chart import PENS
 from tasklab.figures.style import BLUE, GREY, ORANGE, faded, frame, label
 from tasklab.text import in_html
 
@@ -122,16 +122,13 @@ def describe_curves(
 
 
 def distance_curves(
-    distances: Mapping[str, Tensor | Sequence[float]], *, most: float | None = None,
-    names: Mapping[str, str] | None = None, norm: str = "linf", height: int = 330,
+    distances: Mapping[str, Tensor | Sequence[float]], *, most: float | None = None, height: int = 330,
 ) -> Figure:
     """For each system a stair: the share of its images for which nothing was found within ε.
 
     Args:
         distances: the smallest ε found for each image, infinite where none was.
         most: where the axis ends; by default a little beyond the largest finite one.
-        names: what systems are called here.
-        norm: of the distances.
         height: in pixels.
 
     Raises:
@@ -143,7 +140,6 @@ def distance_curves(
     """
     if not distances or any(not len(values) for values in distances.values()):
         raise ValueError("expected the distances of at least one system and image, got none")
-    called = dict(names or {})
     found = {key: sorted(map(float, values)) for key, values in distances.items()}
     finite = [value for values in found.values() for value in values if math.isfinite(value)]
     end = most if most is not None else 1.1 * max([*finite, 0.05])
@@ -156,16 +152,16 @@ def distance_curves(
         y = [100 * (n - start) / n, *(100 * (n - start - i - 1) / n for i in range(len(within) - start))]
         y.append(y[-1])
         colour, dash, symbol = pen
-        name = label(called.get(key, key))
+        name = label(key)
         trace = _line(name, (colour, dash, symbol), x, y)
         traces.append(trace | {
             "mode": "lines", "line": trace["line"] | {"shape": "hv"},
             "hovertemplate": "nothing within ε = %{x:.3g} for %{y:.0f} %<extra>" + name + "</extra>",
         })
     shown = {"showgrid": True, "gridcolor": "rgba(138,138,138,0.25)"}
-    words = "the smallest ε that fools" + (" (L2)" if norm == "l2" else "")
     return _figure(traces, frame(
-        height, legend=len(found) > 1, xaxis=shown | _levels(end) | {"title": {"text": words}, "range": [0, end]},
+        height, legend=len(found) > 1,
+        xaxis=shown | _levels(end) | {"title": {"text": "the smallest ε that fools"}, "range": [0, end]},
         yaxis=shown | {"title": {"text": "nothing found, %"}, "range": [-3, 103], "tickvals": [0, 25, 50, 75, 100]},
     ))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasklab.figures.lines import PENS, lines
+from tasklab.figures.line_chart import PENS, lines
 from tasklab.figures.style import GREY, faded, frame
 
 if TYPE_CHECKING:
@@ -87,14 +87,12 @@ def describe_training(epochs: Rows) -> str:
     return f"After epoch {last['epoch']}: {', '.join(said)}."
 
 
-def sweep_figure(points: Mapping[float, Mapping[str, float]], *, x: str = "S", height: int = 360) -> Figure:
-    """Accuracies over a setting that was swept, in %, over a logarithmic axis.
+def sweep_figure(points: Mapping[float, Mapping[str, float]]) -> Figure:
+    """Accuracies over the margin S, in %, over a logarithmic axis.
 
     Args:
-        points: by the setting's value, some of the fields of `CURVES` and `ZERO`, between 0 and 1; the last, a share
+        points: by S, some of the fields of `CURVES` and `ZERO`, between 0 and 1; the last, a share
             of the images read correctly, is drawn as one of all, where their accuracy is known.
-        x: what was swept.
-        height: in pixels.
 
     Raises:
         ValueError: no point at all.
@@ -108,18 +106,18 @@ def sweep_figure(points: Mapping[float, Mapping[str, float]], *, x: str = "S", h
                  if point.get(field) is not None and (field != ZERO or point.get("accuracy") is not None)}
         if there:
             curves[name] = (list(there), [100 * share for share in there.values()])
-    figure = lines(curves, x=x, y="pictures, %", log_x=True, y_range=(-2, 103), height=height)
+    figure = lines(curves, x="S", y="pictures, %", log_x=True, y_range=(-2, 103), height=360)
     values = sorted(points)
     figure.update_xaxes(tickvals=values, ticktext=[f"{value:g}" for value in values])
     return figure
 
 
-def describe_sweep(points: Mapping[float, Mapping[str, float]], *, x: str = "S") -> str:
+def describe_sweep(points: Mapping[float, Mapping[str, float]]) -> str:
     """The same points in words."""
     said = []
     for value, point in sorted(points.items()):
         parts = [f"{name} {100 * point[field]:.0f} %" for field, name in CURVES.items() if point.get(field) is not None]
-        said.append(f"{x} = {value:g}: {', '.join(parts)}")
+        said.append(f"S = {value:g}: {', '.join(parts)}")
     return "; ".join(said) + "."
 
 

@@ -18,8 +18,8 @@ import torch
 
 from tasklab import data
 from tasklab.data import ImageSet
-from tasklab.evaluation import Progress
 from tasklab.evaluation.cards import circumstances, probes, stream_measure
+from tasklab.evaluation.robustness import Progress
 from tasklab.jobs.training_settings import Store, Training
 from tasklab.models.fast import Plan
 from tasklab.system import System

@@ -10,9 +10,9 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -38,13 +38,11 @@ class Plan:
         fold: fold BatchNorm into the layer before it, and pool before ReLU, where torch.fx can trace the network.
         channels_last: keep maps with the channels innermost.
         precision: of the trunk; the head and the outputs are float32. float16 needs an accelerator.
-        compile: also run torch.compile on an accelerator; ignored on a CPU, where it would need a C++ compiler.
     """
 
     fold: bool = False
     channels_last: bool = False
     precision: Precision = "float32"
-    compile: bool = False
 
     def __post_init__(self) -> None:
         """Check the precision's name."""
@@ -104,20 +102,19 @@ def _copy(network: nn.Module, plan: Plan, device: torch.device) -> nn.Module:
             rewire(fast, depthwise=dtype == torch.bfloat16)
         if plan.channels_last:
             _channels_last(fast)
-    compiled = plan.compile and device.type != "cpu"
     if isinstance(fast, Network):
-        if plan.channels_last or compiled or dtype != torch.float32:
-            fast.trunk = _Trunk(fast.trunk, dtype, channels_last=plan.channels_last, compiled=compiled)
+        if plan.channels_last or dtype != torch.float32:
+            fast.trunk = _Trunk(fast.trunk, dtype, channels_last=plan.channels_last)
         return fast
     if plan == PLAIN:
         return fast
-    return _Whole(fast, dtype, channels_last=plan.channels_last, compiled=compiled).eval()
+    return _Whole(fast, dtype, channels_last=plan.channels_last).eval()
 
 
 class _Trunk(nn.Module):
     """A trunk whose weights are in `dtype` (BatchNorm's stay float32): float32 images in, float32 features out."""
 
-    def __init__(self, trunk: nn.Module, dtype: torch.dtype, *, channels_last: bool, compiled: bool) -> None:
+    def __init__(self, trunk: nn.Module, dtype: torch.dtype, *, channels_last: bool) -> None:
         super().__init__()
         for layer in trunk.modules():
             if not isinstance(layer, _BatchNorm):
@@ -127,31 +124,31 @@ class _Trunk(nn.Module):
         self.trunk = trunk
         self.dtype = dtype
         self.channels_last = channels_last
-        self._run = cast(Callable[[Tensor], Tensor], torch.compile(trunk) if compiled else trunk)
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
         layout = torch.channels_last if self.channels_last and x.dim() == 4 else torch.preserve_format
-        return self._run(x.to(self.dtype, memory_format=layout)).float()
+        features: Tensor = self.trunk(x.to(self.dtype, memory_format=layout))
+        return features.float()
 
 
 class _Whole(nn.Module):
     """Somebody else's network under autocast: what is inside is theirs, so no weight changes its type."""
 
-    def __init__(self, network: nn.Module, dtype: torch.dtype, *, channels_last: bool, compiled: bool) -> None:
+    def __init__(self, network: nn.Module, dtype: torch.dtype, *, channels_last: bool) -> None:
         super().__init__()
         self.network = network
         self.dtype = dtype
         self.channels_last = channels_last
-        self._run = cast(Callable[[Tensor], Tensor], torch.compile(network) if compiled else network)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.channels_last and x.dim() == 4:
             x = x.contiguous(memory_format=torch.channels_last)
         if self.dtype == torch.float32:
-            return self._run(x).float()
+            plain: Tensor = self.network(x)
+            return plain.float()
         with torch.autocast(device_type=x.device.type, dtype=self.dtype):
-            z = self._run(x)
+            z: Tensor = self.network(x)
         return z.float()
 
 

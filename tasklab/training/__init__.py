@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasklab.training.defences import Adversarial, Defence, GaussianNoise, UniformNoise
-from tasklab.training.fit import EpochEvent, StepEvent, TrainingDiverged, TrainingEvent, Watch, fit
+from tasklab.training.loop import EpochEvent, StepEvent, TrainingDiverged, TrainingEvent, Watch, fit
 from tasklab.training.recipe import Recipe
 from tasklab.training.run import Run, RunError
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -160,7 +159,7 @@ def test_an_attack_gives_the_mode_back_between_its_steps() -> None:
 
 def test_a_training_against_an_attack_is_the_same_in_any_mode(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here, since it attacks; how is chosen by the clock, which a test cannot rely on."""
-    monkeypatch.setattr(sys.modules["tasklab.training.fit"], "probe", lambda network, x: PLAIN)
+    monkeypatch.setattr("tasklab.training.loop.probe", lambda network, x: PLAIN)
 
     def train() -> Any:
         system = new_system(RBC(), load("digits"), width=4, seed=0)

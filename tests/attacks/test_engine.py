@@ -207,6 +207,6 @@ def test_a_summary_says_what_was_done() -> None:
     assert summary["step_size"] == pytest.approx(2.5 * 0.05 / 20)
     assert summary["clean_accuracy"] == 1
     assert summary["accuracy"] == pytest.approx(1 - summary["fooled"] / 10)
-    assert summary["plan"] == {"fold": False, "channels_last": False, "precision": "float32", "compile": False} or (
+    assert summary["plan"] == {"fold": False, "channels_last": False, "precision": "float32"} or (
         summary["plan"] == "auto"
     )

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from tasklab.evaluation import Share, WorstRow, to_markdown, worst_markdown
+from tasklab.evaluation import Share, to_markdown
+from tasklab.evaluation.worst_table import WorstRow, worst_markdown
 from tests.benchmarks.rivals import AUTO, LONG, RAW, REPEATS, STAGES, STANDARD
 
 SLACK, FIFTH = 0.2, 0.2

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from tasklab.data import ImageSet
-from tasklab.evaluation import ensemble, stream_worst_rows
+from tasklab.evaluation import ensemble
+from tasklab.evaluation.worst_table import stream_worst_rows
 from tasklab.system import System
 from tasklab.tasks import RBC, TRA, Task
 from tests.benchmarks import rivals, worst_case

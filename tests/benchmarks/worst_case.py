@@ -22,10 +22,10 @@ from torch import Tensor
 
 from tasklab import data, zoo
 from tasklab.attacks import PGD
-from tasklab.evaluation import WorstRow, mcnemar, stream_report, stream_worst_rows, worst_case
+from tasklab.evaluation import mcnemar, stream_report, worst_case
 from tasklab.evaluation.ensemble import Entry, digest, ensemble
 from tasklab.evaluation.honesty import battery
-from tasklab.evaluation.worst_table import cell_folder
+from tasklab.evaluation.worst_table import WorstRow, cell_folder, stream_worst_rows
 from tasklab.system import System
 from tests.benchmarks.attack_speed import machine
 from tests.benchmarks.rivals import blind, compare, described, joined
@@ -97,11 +97,16 @@ def report(name: str, system: System, test: data.ImageSet, eps: float, folder: P
     return {"system": name} | kept(folder / "report" / f"{name}-{eps:g}-{key[:12]}.json", make)
 
 
+def cell_of(row: WorstRow, folder: Path) -> Path:
+    """Where a finished cell of the worst case is kept."""
+    return cell_folder(folder / "worst", row.system, row.eps, row.digest)
+
+
 def pair(first: WorstRow, second: WorstRow, test: data.ImageSet, folder: Path) -> dict[str, Any]:
     """Two finished cells of the worst case on the same images: who alone withstands how many, and McNemar's p."""
     standing = []
     for row in (first, second):
-        found = worst_case(zoo.load(row.system), test, row.eps, folder=cell_folder(folder / "worst", row))
+        found = worst_case(zoo.load(row.system), test, row.eps, folder=cell_of(row, folder))
         standing.append(found.decoded == found.labels)
     a, b = standing
     return {"first": first.system, "second": second.system, "eps": first.eps, "n": len(a), "both": int((a & b).sum()),
@@ -110,7 +115,7 @@ def pair(first: WorstRow, second: WorstRow, test: data.ImageSet, folder: Path) -
 
 def halves(row: WorstRow, test: data.ImageSet, folder: Path) -> dict[str, Any]:
     """A finished cell, with what stands in the first and in the second half of its images."""
-    found = worst_case(zoo.load(row.system), test, row.eps, folder=cell_folder(folder / "worst", row))
+    found = worst_case(zoo.load(row.system), test, row.eps, folder=cell_of(row, folder))
     standing = found.decoded == found.labels
     middle = len(standing) // 2
     return {"system": row.system, "eps": row.eps, "n": len(standing), "clean": row.clean.correct,

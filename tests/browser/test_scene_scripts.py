@@ -12,7 +12,7 @@ from torch import nn
 from tasklab.attacks import PGD
 from tasklab.attacks.geometry import bounds, step
 from tasklab.experiments.sweep import sweep
-from tasklab.figures import describe_outputs
+from tasklab.figures.describing import describe_outputs
 from tasklab.figures.live.page import script, stylesheet
 from tasklab.figures.live.sweep import chart_data, scene_data
 from tasklab.system import System

@@ -12,13 +12,13 @@ from tasklab.embedding import (
     TSNE,
     Map,
     embed,
-    largest_perplexity,
     neighbour_accuracy,
     read_features,
     read_outputs,
     stream,
     trustworthiness,
 )
+from tasklab.embedding.settings import largest_perplexity
 
 SHORT = TSNE(early=100, iterations=150)
 

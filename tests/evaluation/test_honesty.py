@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from tasklab import data, zoo
 from tasklab.attacks import FGSM, PGD, Noise, Square
-from tasklab.evaluation import evaluate, find_threat, outcomes
+from tasklab.evaluation import evaluate, outcomes
 from tasklab.evaluation.honesty import HonestyReport, assess, battery, stream_report
 from tasklab.evaluation.robustness import Row
 from tasklab.evaluation.statistics import Share
-from tasklab.evaluation.transferring import shown
+from tasklab.evaluation.transferring import find_threat, shown
 from tasklab.system import System
 from tasklab.tasks import TRA
 

@@ -14,8 +14,8 @@ from tasklab import data, zoo
 from tasklab.attacks import APGD, FGSM, PGD, Square, attack, towards_features
 from tasklab.cli import main
 from tasklab.codecs import Argmax, Binary, Interval
-from tasklab.evaluation import AttackTest, check_attack, stream_check_attack
-from tasklab.evaluation.known_examples import _readout, binary_task, outputs_of
+from tasklab.evaluation import check_attack
+from tasklab.evaluation.known_examples import AttackTest, _readout, binary_task, outputs_of, stream_check_attack
 from tasklab.evaluation.robustness import Progress
 from tasklab.evaluation.statistics import Share
 from tasklab.system import System

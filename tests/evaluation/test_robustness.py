@@ -13,7 +13,8 @@ from torch import nn
 from tasklab.attacks import FGSM, PGD
 from tasklab.codecs import ABNORMAL
 from tasklab.data import ImageSet
-from tasklab.evaluation import Progress, Row, Share, combined, curve, evaluate, outcomes, stream_rows
+from tasklab.evaluation import Row, Share, combined, curve, evaluate, outcomes
+from tasklab.evaluation.robustness import Progress, stream_rows
 from tasklab.system import System
 from tasklab.tasks import INT, RBC
 

@@ -9,20 +9,11 @@ import torch
 
 from tasklab import data, zoo
 from tasklab.attacks import FGSM, PGD, Noise, Square
-from tasklab.evaluation import (
-    combined,
-    compare,
-    evaluate,
-    find_threat,
-    full_frame,
-    full_table,
-    outcomes,
-    protocol,
-    shown,
-)
+from tasklab.evaluation import combined, compare, evaluate, full_table, outcomes, protocol
 from tasklab.evaluation.robustness import Row
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
-from tasklab.evaluation.summary import GROUPS, Comparison, grouped
+from tasklab.evaluation.summary import GROUPS, Comparison, full_frame, grouped
+from tasklab.evaluation.transferring import find_threat, shown
 
 N = 100
 

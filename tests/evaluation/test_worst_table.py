@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from tasklab.attacks import PGD
-from tasklab.evaluation import evaluate, stream_worst_rows, worst_case, worst_markdown
+from tasklab.evaluation import evaluate, worst_case
+from tasklab.evaluation.worst_table import stream_worst_rows, worst_markdown
 from tasklab.system import System
 from tasklab.tasks import RBC
 from tests.evaluation.linear_systems import EAST, NORTH, grey_images, linear

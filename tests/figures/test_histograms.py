@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasklab import figures
-from tasklab.evaluation.outcomes import outcomes
+from tasklab.evaluation.counts import outcomes
+from tasklab.figures.histograms import describe_decisions
 from tasklab.tasks import Task, make_task
 
 TASKS = [make_task("tra"), make_task("deepbe"), make_task("int"), make_task("int", gap="floor"), make_task("rbc"),
@@ -157,7 +158,7 @@ def test_no_images_of_a_class_are_an_empty_picture() -> None:
     task = make_task("rbc")
     reading = figures.read_decisions(task, torch.ones(3, 4), None, torch.tensor([1, 1, 2]), label=5)
     assert sum(sum(bar.y) for bar in bars(figures.decision_histogram(reading)).values()) == 0
-    assert figures.describe_decisions("RBC", reading) == "RBC: no pictures."
+    assert describe_decisions("RBC", reading) == "RBC: no pictures."
 
 
 def test_the_stack_adds_to_all_images_and_tells_more_than_colour() -> None:
@@ -176,7 +177,7 @@ def test_words_say_what_the_histogram_shows() -> None:
     task = make_task("rbc", S=10)
     z = torch.tensor([[10.0, -10.0, -10.0, 10.0]] * 2)
     reading = figures.read_decisions(task, z, torch.stack([z[0], -z[0]]), torch.tensor([9, 9]))
-    words = figures.describe_decisions("RBC", reading)
+    words = describe_decisions("RBC", reading)
     assert words == ("RBC, 2 pictures, margin of the worst bit. Median 10 before, 0 after. Rails at 10. "
                      "1 correct, 1 wrong, 0 None.")
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tasklab import figures
-from tasklab.figures.maps import COLOURS, SYMBOLS, Landed, Stops, Window
+from tasklab.figures.maps import COLOURS, SYMBOLS, Landed, Stops, Window, describe_map
+from tasklab.figures.style import LOOKS
 from tasklab.tasks import make_task
 
 DIGITS = tuple(str(k) for k in range(10))
@@ -110,7 +111,7 @@ def test_attacked_points_are_where_they_land_and_clean_ones_stay_behind() -> Non
     outcome = figures.feature_map(places, labels, DIGITS, landed=landed, decoded=labels, colour="outcome")
     told = {t.name: [data[0] for data in t.customdata] for t in outcome.data if t.customdata is not None}
     assert told == {"correct": [3], "wrong": [7], "None": [9]}
-    assert named(outcome, "wrong").marker.symbol == figures.LOOKS["wrong"].symbol
+    assert named(outcome, "wrong").marker.symbol == LOOKS["wrong"].symbol
 
 
 def test_far_points_widen_the_picture_in_steps() -> None:
@@ -131,7 +132,7 @@ def test_stops_are_numbered_and_those_on_one_spot_share_a_marker() -> None:
     figure = figures.feature_map(places, labels, DIGITS, stops=walk)
     stops = named(figure, "stops")
     assert [text[3:-4] for text in stops.text] == ["0–2", "3", "4", "5"]  # read otherwise is a stop of its own
-    looks = figures.LOOKS
+    looks = LOOKS
     assert list(stops.marker.symbol) == [looks[k].symbol for k in ("correct", "wrong", "wrong", "abnormal")]
     window = Window.around(places)
     assert (stops.x[1], stops.y[1]) == pytest.approx(tuple(window(places[5])[0]))
@@ -153,18 +154,16 @@ def test_outputs_of_an_interval_system_lie_on_their_intervals() -> None:
 
 def test_it_can_be_lassoed_and_has_no_ground_of_its_own() -> None:
     places, labels = cloud()
-    layout = figures.feature_map(places, labels, DIGITS, seconds=0.5).layout
+    layout = figures.feature_map(places, labels, DIGITS).layout
     assert layout.dragmode == "lasso"
     assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert layout.font.color is None
-    assert layout.transition.duration == 500
-    assert figures.feature_map(places, labels, DIGITS).layout.transition.duration is None
 
 
 def test_words_say_what_the_map_shows() -> None:
     landed = Landed(rows=[0, 1, 2], positions=np.zeros((3, 2)), decoded=[0, 5, -1])
     walk = Stops(positions=np.zeros((4, 2)), decoded=[1, 1, -1, 7], label=1)
-    words = figures.describe_map("t-SNE of 60 pictures", cloud()[1], DIGITS, accuracy=0.955, landed=landed, stops=walk)
+    words = describe_map("t-SNE of 60 pictures", cloud()[1], DIGITS, accuracy=0.955, landed=landed, stops=walk)
     assert "60 pictures, 10 classes" in words
     assert "96 % lie among" in words or "95 % lie among" in words
     assert "3 attacked pictures: 1 correct, 1 wrong, 1 None." in words

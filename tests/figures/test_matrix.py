@@ -8,7 +8,8 @@ from torch import nn
 
 from tasklab.attacks import PGD
 from tasklab.evaluation import TransferResult, transfer
-from tasklab.figures import describe_transfer, transfer_figure
+from tasklab.figures import transfer_figure
+from tasklab.figures.matrix import describe_transfer
 from tasklab.system import System
 from tasklab.tasks import make_task
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tasklab.evaluation.outcomes import Outcomes
+from tasklab.evaluation.counts import Outcomes
 from tasklab.evaluation.statistics import Share
 from tasklab.figures import accuracy_curves, distance_curves
 from tasklab.figures.histograms import outcome_stack
-from tasklab.figures.lines import lines
+from tasklab.figures.line_chart import lines
 from tasklab.text import in_html, in_markdown, one_line
 
 NAME = '<a href="http://example.org">![7](http://example.org)</a>'

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from tasklab import figures
-from tasklab.figures.style import outcome_of
+from tasklab.figures.describing import describe_outputs
+from tasklab.figures.outputs import bit_gauges, number_line, output_bars
+from tasklab.figures.style import BLUE, GREY, LOOKS, ORANGE, outcome_of
 from tasklab.tasks import Task, make_task
 
 TASKS = [make_task("tra"), make_task("deepbe"), make_task("int"), make_task("int", gap="floor"), make_task("rbc"),
@@ -49,7 +51,7 @@ def test_markers_sit_at_the_outputs(task: Task) -> None:
     (make_task("deepbe"), 0.5, [0, 1]),
 ])
 def test_gauges_have_their_rails_and_threshold(task: Task, threshold: float, rails: list[float]) -> None:
-    figure = figures.bit_gauges(task, [0.6, -3, 400, 0.2], label=9)
+    figure = bit_gauges(task, [0.6, -3, 400, 0.2], label=9)
     assert lines(figure, "threshold") == [threshold]
     assert sorted(lines(figure, "rail")) == rails
     assert all(figure.layout.yaxis.range[0] < v < figure.layout.yaxis.range[1] for v in (*rails, -3, 400))
@@ -57,25 +59,25 @@ def test_gauges_have_their_rails_and_threshold(task: Task, threshold: float, rai
 
 def test_the_blue_half_of_a_gauge_is_the_one_that_the_label_needs() -> None:
     task = make_task("rbc")
-    needed = trace(figures.bit_gauges(task, [1.0] * 4, label=9), "needed by the label")
+    needed = trace(bit_gauges(task, [1.0] * 4, label=9), "needed by the label")
     assert [y > 0 for y in needed.y] == [True, False, False, True]  # 9 = 1001
     assert needed.base == 0
 
 
 def test_gauges_read_bits_by_the_decoders_rule() -> None:
     task = make_task("rbc", S=10)
-    figure = figures.bit_gauges(task, [5, 5, -5, 0.0], [5, -5, -5, 1e-6], label=8)  # exactly 0 reads 0
+    figure = bit_gauges(task, [5, 5, -5, 0.0], [5, -5, -5, 1e-6], label=8)  # exactly 0 reads 0
     words = list(figure.layout.xaxis.ticktext)
     assert words == ["1", "<b>1→0</b>", "0", "<b>0→1</b>"]
     after = trace(figure, "after")
-    assert list(after.marker.color) == [figures.BLUE] * 3 + [figures.ORANGE]
+    assert list(after.marker.color) == [BLUE] * 3 + [ORANGE]
     assert list(after.marker.symbol) == ["diamond"] * 3 + ["x"]
 
 
 @pytest.mark.parametrize("settings", [{}, {"alpha": 1, "beta": 3}, {"s0": -50, "alpha": 0, "beta": 2}])
 def test_intervals_are_drawn_from_l_to_u(settings: dict[str, float]) -> None:
     task = make_task("int", **settings)
-    bands = trace(figures.number_line(task, [task.centre], label=0), "interval of a class")
+    bands = trace(number_line(task, [task.centre], label=0), "interval of a class")
     ends = [(x - w / 2, x + w / 2) for x, w in zip(bands.x, bands.width, strict=True)]
     assert [e[0] for e in ends] == pytest.approx(task.codec.lower.tolist())
     assert [e[1] for e in ends] == pytest.approx(task.codec.upper.tolist())
@@ -83,7 +85,7 @@ def test_intervals_are_drawn_from_l_to_u(settings: dict[str, float]) -> None:
 
 def test_gaps_are_hatched_between_and_beyond() -> None:
     task = make_task("int")
-    gaps = trace(figures.number_line(task, [8.0], [-30.0], label=0), "None")
+    gaps = trace(number_line(task, [8.0], [-30.0], label=0), "None")
     assert gaps.marker.pattern.shape == "/"
     points = torch.tensor([[x] for x in gaps.x])
     assert task.codec.decode(points).eq(-1).all()  # the middle of every hatched band is None
@@ -95,7 +97,7 @@ def test_gaps_are_hatched_between_and_beyond() -> None:
 
 def test_the_floor_rule_hatches_only_the_two_ends() -> None:
     task = make_task("int", gap="floor")
-    figure = figures.number_line(task, [18.0], label=0)
+    figure = number_line(task, [18.0], label=0)
     gaps = trace(figure, "None")
     assert len(gaps.x) == 2
     assert task.codec.decode(torch.tensor([[x] for x in gaps.x])).eq(-1).all()
@@ -105,12 +107,12 @@ def test_the_floor_rule_hatches_only_the_two_ends() -> None:
 
 def test_an_output_far_off_the_line_stands_at_the_edge_with_its_number() -> None:
     task = make_task("int")
-    figure = figures.number_line(task, [8.0], [-5000.0], label=0)
+    figure = number_line(task, [8.0], [-5000.0], label=0)
     after = trace(figure, "after")
     assert after.x[0] == figure.layout.xaxis.range[0] < 0
     assert "-5000" in after.text[0]
     assert after.marker.symbol == "triangle-left"
-    near = trace(figures.number_line(task, [8.0], [-20.0], label=0), "after")
+    near = trace(number_line(task, [8.0], [-20.0], label=0), "after")
     assert near.x[0] == -20
     assert near.mode == "markers"
 
@@ -119,26 +121,26 @@ def test_an_output_far_off_the_line_stands_at_the_edge_with_its_number() -> None
     (make_task("int"), [8.0], "correct"), (make_task("int"), [18.0], "abnormal"), (make_task("int"), [28.0], "wrong"),
 ])
 def test_the_line_shows_the_outcome_by_colour_and_shape(task: Task, z: list[float], outcome: Any) -> None:
-    figure = figures.number_line(task, [8.0], z, label=0)
-    after, look = trace(figure, "after"), figures.LOOKS[outcome]
+    figure = number_line(task, [8.0], z, label=0)
+    after, look = trace(figure, "after"), LOOKS[outcome]
     assert (after.marker.color, after.marker.symbol) == (look.colour, look.symbol)
     fills = trace(figure, "interval of a class").marker.color
     assert fills[0].startswith("rgba(31,120,200")  # the label's own, blue
-    assert (fills[1] == figures.LOOKS["wrong"].fill) == (outcome == "wrong")
+    assert (fills[1] == LOOKS["wrong"].fill) == (outcome == "wrong")
 
 
 def test_the_winning_bar_is_blue_or_orange_and_signed() -> None:
     task = make_task("tra", num_classes=3)
     for z, winner, look in (([1.0, 2.0, 0.0], 1, "correct"), ([3.0, 2.0, 0.0], 0, "wrong")):
-        bars = trace(figures.output_bars(task, [0.0, 1.0, 0.0], z, label=1), "after")
-        assert bars.marker.color[winner] == figures.LOOKS[look].colour
-        assert list(bars.text) == [figures.LOOKS[look].sign if k == winner else "" for k in range(3)]
+        bars = trace(output_bars(task, [0.0, 1.0, 0.0], z, label=1), "after")
+        assert bars.marker.color[winner] == LOOKS[look].colour
+        assert list(bars.text) == [LOOKS[look].sign if k == winner else "" for k in range(3)]
 
 
 def test_many_classes_show_the_label_and_the_largest() -> None:
     task = make_task("tra", num_classes=100)
     z = torch.arange(100.0)
-    bars = trace(figures.output_bars(task, z, label=0, most=5), "outputs")
+    bars = trace(output_bars(task, z, label=0, most=5), "outputs")
     assert list(bars.customdata) == ["0", "96", "97", "98", "99"]
 
 
@@ -151,13 +153,13 @@ def test_figures_have_no_ground_of_their_own_and_no_colour_of_text(task: Task) -
 
 
 def test_colours_read_on_white_and_on_black() -> None:
-    for colour in (figures.BLUE, figures.ORANGE, figures.GREY):
+    for colour in (BLUE, ORANGE, GREY):
         assert 1.05 / (luminance(colour) + 0.05) >= 3
         assert (luminance(colour) + 0.05) / 0.0574 >= 3  # on the app's dark ground, #0f151c
 
 
 def test_outcomes_differ_in_more_than_colour() -> None:
-    looks = figures.LOOKS.values()
+    looks = LOOKS.values()
     for part in ("colour", "symbol", "sign", "word"):
         assert len({getattr(look, part) for look in looks}) == 3
     assert outcome_of(-1, 0) == "abnormal"
@@ -180,9 +182,9 @@ def test_other_outputs_and_labels_are_refused(z: list[float], label: int, words:
 
 def test_words_say_what_is_read() -> None:
     task = make_task("rbc")
-    words = figures.describe_outputs(task, [9, -9, -9, 9.0], [9, 9, 9, 9.0], label=9)
+    words = describe_outputs(task, [9, -9, -9, 9.0], [9, 9, 9, 9.0], label=9)
     assert "label 9 is 1001" in words
     assert "Before: bits 1001, read as 9." in words
     assert "After: bits 1111, read as None." in words
-    scores = figures.describe_outputs(make_task("tra", num_classes=3), [0, 1, 2.0], label=0)
+    scores = describe_outputs(make_task("tra", num_classes=3), [0, 1, 2.0], label=0)
     assert "largest for class 2, read as 2" in scores

@@ -57,7 +57,7 @@ def test_the_picture_stands_the_right_way_up() -> None:
 
 
 def test_arrows_point_up_the_loss_and_dots_mark_where_there_is_none() -> None:
-    field = named(plane(regions(slopes(), side=60), arrows=10), "gradient")
+    field = named(plane(regions(slopes(), side=60)), "gradient")
     x, symbols, angles = np.array(field.x), np.array(field.marker.symbol), np.array(field.marker.angle)
     assert set(symbols[(x < 0.29) | (x > 0.71)]) == {"circle"}
     assert set(symbols[(x > 0.31) & (x < 0.69)]) == {"arrow"}
@@ -66,7 +66,7 @@ def test_arrows_point_up_the_loss_and_dots_mark_where_there_is_none() -> None:
 
 
 def test_there_are_no_arrows_in_none() -> None:
-    field = named(plane(regions(stripes(), side=60), arrows=20), "gradient")
+    field = named(plane(regions(stripes(), side=60)), "gradient")
     assert not any(0.4 < x < 0.6 for x in field.x)
     assert set(field.marker.symbol) == {"circle"}
 
@@ -125,7 +125,7 @@ def test_more_classes_than_colours_are_refused() -> None:
 
 
 def test_class_colours_read_on_both_grounds_and_differ_from_the_outcomes() -> None:
-    from tasklab.figures import BLUE, ORANGE
+    from tasklab.figures.style import BLUE, ORANGE
 
     for colour in CLASS_COLOURS:
         assert 1.05 / (luminance(colour) + 0.05) >= 3

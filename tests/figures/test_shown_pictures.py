@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from tasklab import figures
+from tasklab.figures.pictures import amplification
 
 
 def test_every_pixel_becomes_a_square() -> None:
@@ -35,16 +36,16 @@ def test_the_caller_keeps_the_picture() -> None:
 def test_perturbations_are_centred_and_signed() -> None:
     clean = torch.full((1, 1, 3), 0.5)
     attacked = torch.tensor([[[0.4, 0.5, 0.6]]])
-    assert figures.amplification(clean, attacked) == 5
+    assert amplification(clean, attacked) == 5
     assert figures.perturbation(clean, attacked).tolist() == [[0, 128, 255]]
     assert figures.perturbation(clean, clean).tolist() == [[128, 128, 128]]
-    assert figures.amplification(clean, clean) == 1
+    assert amplification(clean, clean) == 1
 
 
 @pytest.mark.parametrize("eps", [0.001, 0.03, 0.0314, 0.2, 1.0])
 def test_the_amplified_change_fills_the_range_and_never_overflows(eps: float) -> None:
     clean = torch.zeros(1, 4, 4)
-    k = figures.amplification(clean, clean + eps)
+    k = amplification(clean, clean + eps)
     assert 0.9 <= 2 * k * eps <= 1 + 1e-4
     assert float(f"{k:.2g}") == pytest.approx(k)  # two digits to read
 

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasklab.models import ARCHITECTURES, ContrastStretch, Head, Network, NetworkSpec, build_network
-from tasklab.models.network import seeded
+from tasklab.models import ARCHITECTURES, Network, NetworkSpec, build_network
+from tasklab.models.network import ContrastStretch, Head, seeded
 
 
 def make_spec(arch: str = "small_cnn", shape: tuple[int, ...] | None = None, **settings: object) -> NetworkSpec:

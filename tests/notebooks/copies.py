@@ -7,7 +7,7 @@ import contextlib
 import io
 from typing import Any
 
-from tasklab import notebooks
+from tasklab.course import notebooks
 
 
 def run(copy: Any) -> list[tuple[int, Exception]]:

@@ -15,8 +15,7 @@ import jupytext
 import pytest
 import torch
 
-from tasklab import notebooks
-from tasklab.course import COURSE, PAGES
+from tasklab.course import COURSE, PAGES, notebooks
 from tasklab.data import available
 from tests.notebooks.copies import run
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +38,7 @@ FROZEN: dict[str, Callable[[str], bool]] = {
 @pytest.fixture(autouse=True)
 def no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     """How the inner attack is run is chosen by the clock, which a test cannot rely on."""
-    monkeypatch.setattr(sys.modules["tasklab.training.fit"], "probe", lambda network, x: PLAIN)
+    monkeypatch.setattr("tasklab.training.loop.probe", lambda network, x: PLAIN)
 
 
 def frozen_system(which: str, width: int = 4) -> System:

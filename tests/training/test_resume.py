@@ -21,11 +21,7 @@ from small_runs import digits, epochs, equal_weights, logged, system_of, trained
 from tasklab.models.fast import PLAIN
 from tasklab.system import System
 from tasklab.tasks import INT, RBC, TRA, Task
-from tasklab.training import Adversarial, GaussianNoise, Recipe, Run, RunError, StepEvent, TrainingDiverged, fit
-from tasklab.training import fit as fit_module
-
-engine = sys.modules["tasklab.training.fit"]
-assert callable(fit_module)
+from tasklab.training import Adversarial, GaussianNoise, Recipe, Run, RunError, StepEvent, TrainingDiverged, fit, loop
 
 BASE = Recipe(epochs=2, batch_size=30, lr=5e-3)
 SETTINGS: dict[str, tuple[Task, Recipe]] = {
@@ -43,7 +39,7 @@ WHOLE = 2 * (PER_EPOCH + 1)
 @pytest.fixture(autouse=True)
 def no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     """How the inner attack is run is chosen by the clock, which a test cannot rely on."""
-    monkeypatch.setattr(engine, "probe", lambda network, x: PLAIN)
+    monkeypatch.setattr(loop, "probe", lambda network, x: PLAIN)
 
 
 def go(name: str, run: Path | None, stop: int | None = None) -> tuple[System, list[str]]:
@@ -89,7 +85,7 @@ def test_stopped_again_and_again_it_ends_the_same(name: str, tmp_path: Path) -> 
 def test_a_folder_as_it_is_at_any_moment_is_enough(every: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a kill leaves behind is the folder as it was."""
     if every == "step":
-        monkeypatch.setattr(engine, "CHECKPOINT_SECONDS", -1.0)
+        monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
     whole, expected = go("average", None)
     task, recipe = SETTINGS["average"]
     validation = digits(60, "validation")

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import HELP, aim_words
-from lab_ui.parts.components import how, image_tag
+from lab_ui.parts.components import how
 from lab_ui.parts.live_map import Moves, living_map
+from lab_ui.parts.thumbnails import chip, image_tag
 from lab_ui.results import batch_attacks, feature_maps
 from lab_ui.results.batch_attacks import Batch
 from lab_ui.results.feature_maps import Forming, Points
@@ -26,11 +27,12 @@ from tasklab import figures
 from tasklab.codecs import Interval
 from tasklab.data.radii import eps_said
 from tasklab.embedding import PCA, TSNE, Map
-from tasklab.evaluation.outcomes import outcomes
+from tasklab.evaluation.counts import outcomes
 from tasklab.experiments.scenario import Scenario
-from tasklab.figures import LOOKS, Landed, Stops
+from tasklab.figures import Landed, Stops
 from tasklab.figures.describing import with_article
-from tasklab.figures.style import outcome_of
+from tasklab.figures.maps import describe_map
+from tasklab.figures.style import LOOKS, outcome_of
 from tasklab.tasks import Task
 from tasklab.text import in_markdown
 
@@ -135,7 +137,7 @@ def draw(lab: Lab, view: View) -> None:
     what = "outputs" if view.kind == "Outputs" else f"{view.kind} of the features"
     alt = f"{view.called}, {what}, {n} pictures"
     if view.map is not None:
-        alt = figures.describe_map(alt, points.labels, classes, landed=_landed(moves), stops=stops,
+        alt = describe_map(alt, points.labels, classes, landed=_landed(moves), stops=stops,
                                    accuracy=forming.accuracy)
     living_map(
         now, points.labels, classes, points.decoded, key="feature_map_living", alt=alt, said=said,
@@ -173,7 +175,7 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
                 image_tag(one.images, "the same, attacked"))
     st.html(
         f'<div class="lab-page map-side"><h2>Picture {scenario.image} under attack</h2><p>Aimed at {aim}: '
-        f"{_said(int(one.decoded[0][0]), classes)} → {_chip(end, label, classes)}. Its stops are numbered.</p>"
+        f"{_said(int(one.decoded[0][0]), classes)} → {chip(end, label, classes)}. Its stops are numbered.</p>"
         f'<div class="map-one">{"".join(pictures)}</div></div>{STYLE}'
     )
     view = dataclasses.replace(view, one=one)
@@ -218,7 +220,7 @@ def picked(lab: Lab, scenario: Scenario, view: View) -> None:
         alt = f"picture {row}, {with_article(classes[label])}"
         cells.append(
             f'<a href="{html.escape(link)}" target="_self" title="Picture {row} in the attack lab">'
-            f"{image_tag(shown, alt)}<span>{read_as}{_chip(last, label, classes)}"
+            f"{image_tag(shown, alt)}<span>{read_as}{chip(last, label, classes)}"
             "</span></a>"
         )
     st.html(
@@ -323,11 +325,6 @@ def _landed(moves: Moves | None) -> Landed | None:
 
 def _said(decoded: int, classes: Sequence[str]) -> str:
     return html.escape("None" if decoded < 0 else classes[decoded])
-
-
-def _chip(decoded: int, label: int, classes: Sequence[str]) -> str:
-    look = figures.look_of(decoded, label)
-    return f'<b class="lab-chip lab-{outcome_of(decoded, label)}">{look.sign} {_said(decoded, classes)}</b>'
 
 
 def _counted(kinds: Sequence[Any]) -> str:

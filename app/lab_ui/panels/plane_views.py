@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from lab_ui.basics.words import HELP, SYSTEMS, kind
 from tasklab.codecs import ABNORMAL
 from tasklab.data import ImageSet
-from tasklab.evaluation.outcomes import Outcomes
+from tasklab.evaluation.counts import Outcomes
 from tasklab.experiments.plane import PlaneTrajectory, Regions
 from tasklab.figures.regions import CLASS_COLOURS, data_url, region_pixels
 from tasklab.figures.style import look_of, outcome_of

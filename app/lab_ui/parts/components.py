@@ -1,30 +1,10 @@
-"""Small parts of pages: pictures, verdicts, headings. HTML made of our own numbers and words only."""
+"""Small parts of pages: headings, and attacks in a few words. HTML made of our own numbers and words only."""
 
 from __future__ import annotations
 
-import base64
 import html
 
-from torch import Tensor
-
-from lab_ui.basics.words import read
-from tasklab import figures
 from tasklab.experiments.scenario import Scenario
-from tasklab.figures.style import outcome_of
-
-
-def image_tag(x: Tensor | None, alt: str, pixels: figures.pictures.Pixels | None = None) -> str:
-    """An ``img`` of the very pixels; the browser enlarges them without blur."""
-    pixels = figures.picture(x) if pixels is None else pixels
-    source = base64.b64encode(figures.to_png(pixels)).decode()
-    return f'<img src="data:image/png;base64,{source}" alt="{html.escape(alt)}">'
-
-
-def chip(decoded: int, label: int) -> str:
-    """What was read, with colour, sign and word."""
-    outcome, look = outcome_of(decoded, label), figures.look_of(decoded, label)
-    word = "" if outcome == "abnormal" else f" · {look.word}"
-    return f'<span class="lab-chip lab-{outcome}">{look.sign} reads {read(decoded)}{word}</span>'
 
 
 def cell_heading(name: str, task_words: str) -> str:

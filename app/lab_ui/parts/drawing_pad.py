@@ -41,7 +41,7 @@ class _Kept:
     drawing: Drawing
 
 
-def drawing_pad(example: int | None, key: str = "draw_pad") -> Drawing:
+def drawing_pad(example: int | None) -> Drawing:
     """Show the pad, with an example on it or empty, and say what is drawn by now.
 
     What was drawn stays when the page is left; another example replaces it.
@@ -52,7 +52,7 @@ def drawing_pad(example: int | None, key: str = "draw_pad") -> Drawing:
         turn = 0 if kept is None else kept.turn + 1  # what is on its way from the browser belongs to an earlier turn
         kept = _Kept(turn=turn, example=example, drawing=Drawing(strokes=given, example=example))
     data = {"token": kept.turn, "strokes": kept.drawing.strokes, "brush": kept.drawing.brush}
-    said = _pad(key=key, data=data, on_drawn_change=lambda: None).get("drawn")
+    said = _pad(key="draw_pad", data=data, on_drawn_change=lambda: None).get("drawn")
     if isinstance(said, dict) and said.get("token") == kept.turn and (drawn := understood(said)):
         own = example if drawn.strokes == given else None
         kept = dataclasses.replace(kept, drawing=dataclasses.replace(drawn, example=own))

@@ -19,7 +19,7 @@ def image_tag(x: Tensor, alt: str) -> str:
     return f'<img src="data:image/png;base64,{source}" alt="{html.escape(alt)}">'
 
 
-def chip(decoded: int, label: int, words: str = "", names: Sequence[str] | None = None) -> str:
-    """What was read, with colour and sign; ``words`` come first, ``names`` are those of the classes."""
+def chip(decoded: int, label: int, names: Sequence[str] | None = None) -> str:
+    """What was read, with colour and sign; ``names`` are those of the classes."""
     outcome, look = outcome_of(decoded, label), figures.look_of(decoded, label)
-    return f'<span class="lab-chip lab-{outcome}">{look.sign} {html.escape(words + read(decoded, names))}</span>'
+    return f'<span class="lab-chip lab-{outcome}">{look.sign} {html.escape(read(decoded, names))}</span>'

@@ -14,7 +14,7 @@ import torch
 from tasklab import data
 from tasklab.attacks import PGD, attack
 from tasklab.data import ImageSet
-from tasklab.evaluation.outcomes import Outcomes, outcomes
+from tasklab.evaluation.counts import Outcomes, outcomes
 from tasklab.experiments.plane import CrossSection, PlaneTrajectory, Regions, cross_section, plane_trajectory, regions
 from tasklab.system import System, new_system
 from tasklab.tasks import Task

@@ -18,8 +18,9 @@ from tasklab.attacks import Settings
 from tasklab.attacks.building import ATTACKS
 from tasklab.attacks.objectives import as_objective
 from tasklab.data import ImageSet
-from tasklab.evaluation import Threat, TransferResult, find_threat, transfer
-from tasklab.evaluation.transferred import OTHERS, Cell
+from tasklab.evaluation import TransferResult, transfer
+from tasklab.evaluation.transferred import OTHERS, Cell, Threat
+from tasklab.evaluation.transferring import find_threat
 from tasklab.experiments.scenario import Scenario
 from tasklab.figures.describing import with_article
 

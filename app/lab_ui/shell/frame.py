@@ -113,19 +113,16 @@ def headline(title: str, words: str) -> None:
 
 
 def badge(
-    *, n: int, objective: str, how: str, zero: float | None = None, zero_of: tuple[int, int] | None = None,
-    verdict: str | None = None, help: str | None = None,
+    *, n: int, objective: str, how: str, zero: float | None = None, verdict: str | None = None,
+    help: str | None = None,
 ) -> None:
     """What stands behind a number under attack.
 
-    ``zero`` is the share of correct pictures for which the attack never had a gradient; ``zero_of`` the same as so many
-    of so many systems, where there is one picture.
+    ``zero`` is the share of correct pictures for which the attack never had a gradient.
     """
     parts = [f"n = {n:,} picture{'s' * (n > 1)}", f"objective “{objective}”", how]
     if zero is not None:
         parts.append(f"gradient exactly 0 for {100 * zero:.0f} %")
-    if zero_of is not None:
-        parts.append(f"gradient exactly 0 in {zero_of[0]} of {zero_of[1]}")
     if verdict:
         parts.append(f"verdict: {verdict}")
     st.caption(in_markdown(" · ".join(parts)), help=help)

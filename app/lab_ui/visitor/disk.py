@@ -36,19 +36,18 @@ def trouble(error: OSError) -> str:
     return f"{what}, so this could not be kept; tell whoever looks after it, and try again later."
 
 
-def expire(root: Path, active: Iterable[str] = (), *, days: float = EXPIRY_DAYS) -> list[str]:
-    """Remove the folders of visitors who have not come for long; what is not a visitor's folder stays.
+def expire(root: Path, active: Iterable[str] = ()) -> list[str]:
+    """Remove the folders of visitors who have not come for `EXPIRY_DAYS`; what is not a visitor's folder stays.
 
     Args:
         root: the folder of all visitors.
         active: visitors who have jobs that wait or run.
-        days: how many days ago the last visit must have been.
 
     Returns:
         Whose folders were removed.
     """
     spared, removed = set(active), []
-    before = time.time() - days * 86_400
+    before = time.time() - EXPIRY_DAYS * 86_400
     for place in _entries(root):
         if place.name in spared or place.is_symlink():
             continue
@@ -58,7 +57,7 @@ def expire(root: Path, active: Iterable[str] = (), *, days: float = EXPIRY_DAYS)
         shutil.rmtree(place, ignore_errors=True)
         removed.append(place.name)
     if removed:
-        _log.info("removed the folders of %d visitor(s) who had not come for %g days", len(removed), days)
+        _log.info("removed the folders of %d visitor(s) who had not come for %g days", len(removed), EXPIRY_DAYS)
     return removed
 
 

@@ -165,13 +165,13 @@ def show(kind: str | None = None) -> None:
     watch(lambda: boxes(kind), kind, key=f"boxes {kind}")
 
 
-def boxes(kind: str | None = None, *, finished: bool = False) -> None:
+def boxes(kind: str | None = None) -> None:
     """One box for each job that is not done."""
     refused = st.session_state.pop("_job_refused", None)
     if refused:
         st.warning(in_markdown(refused))
     for view in reversed(mine(kind)):
-        if finished or view.state != "done":
+        if view.state != "done":
             box(view)
 
 

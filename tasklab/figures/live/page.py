@@ -47,12 +47,6 @@ def live_page(kind: str, data: dict[str, Any], *, title: str) -> str:
     ])
 
 
-def framed(page: str, *, height: int = 900) -> str:
-    """A whole HTML file inside a frame, for a notebook: ``IPython.display.HTML(framed(scene_html(...)))``."""
-    return (f'<iframe srcdoc="{html.escape(page)}" title="live figure" '
-            f'style="width: 100%; height: {height}px; border: 0"></iframe>')
-
-
 def embedded(data: object) -> str:
     """Plain values as JSON that is safe inside a script element."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasklab.checks import as_whole, check_number, keep
+from tasklab.checks import as_whole, keep
 from tasklab.codecs import ABNORMAL
 from tasklab.evaluation.statistics import Share
 
@@ -18,7 +18,6 @@ class Outcomes:
 
     Args:
         correct, wrong, abnormal: counts; their shares add to 1.
-        confidence: of the intervals.
 
     >>> Outcomes(correct=90, wrong=8, abnormal=2).accuracy.value
     0.9
@@ -27,14 +26,12 @@ class Outcomes:
     correct: int
     wrong: int
     abnormal: int
-    confidence: float = 0.95
 
     def __post_init__(self) -> None:
         counts = [as_whole(count) for count in (self.correct, self.wrong, self.abnormal)]
         if any(count is None or count < 0 for count in counts):
             raise ValueError(f"expected counts ≥ 0, got {self.correct!r}, {self.wrong!r}, {self.abnormal!r}")
-        keep(self, correct=counts[0], wrong=counts[1], abnormal=counts[2],
-             confidence=check_number("confidence", self.confidence))
+        keep(self, correct=counts[0], wrong=counts[1], abnormal=counts[2])
 
     @property
     def n(self) -> int:
@@ -44,32 +41,31 @@ class Outcomes:
     @property
     def accuracy(self) -> Share:
         """The share of correct examples."""
-        return Share(self.correct, self.n, self.confidence)
+        return Share(self.correct, self.n)
 
     @property
     def error(self) -> Share:
         """The share of examples that decoded to another class, silently."""
-        return Share(self.wrong, self.n, self.confidence)
+        return Share(self.wrong, self.n)
 
     @property
     def alarm(self) -> Share:
         """The share of abnormal examples: the system says that it does not know."""
-        return Share(self.abnormal, self.n, self.confidence)
+        return Share(self.abnormal, self.n)
 
 
-def outcomes(decoded: Tensor, labels: Tensor, *, confidence: float = 0.95) -> Outcomes:
+def outcomes(decoded: Tensor, labels: Tensor) -> Outcomes:
     """Count what decoded labels mean.
 
     Args:
         decoded: int64 ``(N,)``, `ABNORMAL` included.
         labels: int64 ``(N,)`` of 0 and more.
-        confidence: of the intervals.
 
     Raises:
         TypeError, ValueError: other types, shapes or ranges.
 
     >>> outcomes(torch.tensor([0, 2, -1]), torch.tensor([0, 1, 0]))
-    Outcomes(correct=1, wrong=1, abnormal=1, confidence=0.95)
+    Outcomes(correct=1, wrong=1, abnormal=1)
     """
     for name, given, least in (("decoded", decoded, ABNORMAL), ("labels", labels, 0)):
         if not isinstance(given, Tensor) or given.dtype != torch.int64:
@@ -83,4 +79,4 @@ def outcomes(decoded: Tensor, labels: Tensor, *, confidence: float = 0.95) -> Ou
         )
     correct = int((decoded == labels.to(decoded.device)).sum())
     abnormal = int((decoded == ABNORMAL).sum())
-    return Outcomes(correct=correct, wrong=len(labels) - correct - abnormal, abnormal=abnormal, confidence=confidence)
+    return Outcomes(correct=correct, wrong=len(labels) - correct - abnormal, abnormal=abnormal)

@@ -39,11 +39,6 @@ def test_an_empty_set_has_no_shares() -> None:
     assert math.isnan(counted.alarm.interval[0])
 
 
-def test_confidence_is_carried_to_the_intervals() -> None:
-    wide, narrow = (Outcomes(correct=5, wrong=5, abnormal=0, confidence=c).accuracy.interval for c in (0.99, 0.5))
-    assert wide[0] < narrow[0] < narrow[1] < wide[1]
-
-
 def test_what_is_no_label_is_refused() -> None:
     y = torch.tensor([0, 1])
     with pytest.raises(TypeError, match=r"expected decoded as int64 .* got torch.float32; try decoded.long"):
