@@ -14,13 +14,12 @@ import streamlit as st
 from torch import Tensor
 
 from lab_ui.basics.lab import Lab
-from lab_ui.basics.words import HELP, NO_AIM, aim_words, kind, title
+from lab_ui.basics.words import HELP, NO_AIM, aim_words, title
 from lab_ui.parts.components import cell_heading, how
 from lab_ui.results import batch_attacks
 from lab_ui.results.batch_attacks import Batch
 from lab_ui.shell import controls, frame
 from tasklab import figures
-from tasklab.codecs import Binary
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.outcomes import Outcomes, outcomes
 from tasklab.experiments.scenario import Scenario
@@ -141,12 +140,12 @@ def _panel(
         st.html(cell_heading(called, ""))
         st.info(in_markdown(error))
         return
-    codec = batch.task.codec
-    bit = bit if isinstance(codec, Binary) and bit is not None and bit < codec.width else None
+    gauges = batch.task.gauges
+    bit = bit if gauges is not None and bit is not None and bit < gauges.width else None
     reading = figures.read_decisions(batch.task, *batch.outputs, batch.labels, bit=bit, label=label)
     mine = batch.labels == label if label is not None else batch.labels >= 0
     found[name] = panel = Panel(batch=batch, mine=mine, bit=bit, reading=reading)
-    st.html(cell_heading(called, kind(batch.task)))
+    st.html(cell_heading(called, batch.task.answers))
     if not len(reading.before):
         st.info("None of these pictures is of this class. Choose another class, or more pictures.")
         return

@@ -1,7 +1,35 @@
-"""Tasks: what a network is asked to answer, one file each."""
+"""Tasks: what a network is asked to answer, one file each.
+
+A file of this folder that registers a task is all it takes: it is found by itself.
+"""
 
 from __future__ import annotations
 
-from tasklab.tasks.base import INT, RBC, TASKS, TRA, DeepBE, Task, make_task
+import importlib
+import pkgutil
 
-__all__ = ["INT", "RBC", "TASKS", "TRA", "DeepBE", "Task", "make_task"]
+from tasklab.tasks.base import TASKS, Task, make_task, register
+from tasklab.tasks.deepbe import DeepBE
+from tasklab.tasks.drawing import Gauges, Line
+from tasklab.tasks.intervals import INT
+from tasklab.tasks.rbc import RBC
+from tasklab.tasks.settings import Asked, Typical
+from tasklab.tasks.tra import TRA
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+__all__ = [
+    "INT",
+    "RBC",
+    "TASKS",
+    "TRA",
+    "Asked",
+    "DeepBE",
+    "Gauges",
+    "Line",
+    "Task",
+    "Typical",
+    "make_task",
+    "register",
+]

@@ -1,20 +1,19 @@
-"""Tasks: a codec, a loss and their settings. Frozen, hashable, to and from plain dicts."""
+"""What every task is: a codec, a loss, their settings, and what the rest of the house has to know of them."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from torch import Tensor
 
-from tasklab import losses
-from tasklab.checks import as_number, keep
-from tasklab.codecs import Argmax, Binary, Codec, Interval
-from tasklab.codecs.codes import Rows
+from tasklab.checks import keep
+from tasklab.codecs import Codec
+from tasklab.tasks.drawing import Gauges, Line
+from tasklab.tasks.settings import Asked, Typical
 
 Parametrisation = Literal["scaled", "paper"]
 
@@ -26,11 +25,43 @@ class Task(ABC):
     ``parametrisation="scaled"`` gives the output layer the task's natural size, ``z = unit·h + centre``, and training
     divides the loss by ``unit²``: the RBC loss over S² is the same function of h for every S, so one learning rate
     serves them all. ``"paper"`` leaves z and the loss as they are.
+
+    A task of one's own is a frozen dataclass in one file, under `register`: it needs a `name`, a `codec` and a
+    `_loss`. Everything else has a value that serves any task; a task overrides what does not fit it.
+
+    Attributes:
+        name: in lower case, by which `make_task` and the command line find it.
+        title: the same for people, in a word; by default the name in capitals.
+        long_name: the same in full; by default the title.
+        summary: one sentence: what the network answers; by default the first line of the class's docstring.
+        rank: tasks are listed in this order.
+        typical: what a training opens with.
+        opposing_terms: whether the terms of the margin pull in opposite directions, as the two ends of an interval.
+        never_flat: whether the loss has a gradient at every output, so that an attack may climb it.
+        has_inset: whether training can aim further inside than the loss does (`inset_loss`).
+        margin_name: what the number is called that decides whether the label is read.
     """
 
     name: ClassVar[str]
+    title: ClassVar[str] = ""
+    long_name: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    rank: ClassVar[int] = 100
+    typical: ClassVar[Typical] = Typical()
+    opposing_terms: ClassVar[bool] = False
+    never_flat: ClassVar[bool] = False
+    has_inset: ClassVar[bool] = False
+    margin_name: ClassVar[str] = "margin of the true class"
+
     num_classes: int = 10
     parametrisation: Parametrisation = "scaled"
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" in vars(cls):
+            cls.title = vars(cls).get("title") or cls.name.upper()
+            cls.long_name = vars(cls).get("long_name") or cls.title
+            cls.summary = vars(cls).get("summary") or (cls.__doc__ or cls.title).strip().splitlines()[0]
 
     def __post_init__(self) -> None:
         if self.parametrisation not in ("scaled", "paper"):
@@ -83,6 +114,65 @@ class Task(ABC):
             raise ValueError(f"expected as many labels as outputs, got {len(y)} labels and {len(z)} outputs")
         return self._loss(z, codewords)
 
+    @property
+    def answers(self) -> str:
+        """How a system of this task answers, in a few words, such as ``"4 bits, margin S = 350"``."""
+        return f"{self.width} output{'s' * (self.width > 1)}, {self.num_classes} classes"
+
+    def two_class(self) -> Task:
+        """The same kind of task with two classes and a single way from class 0 into class 1."""
+        return dataclasses.replace(self, num_classes=2)
+
+    def two_class_outputs(self, u: Tensor) -> Tensor:
+        """Outputs ``(N, K)`` at which the margin of class 0 is ``−u``, for u ``(N,)``, of a task made by `two_class`.
+
+        Raises:
+            TypeError: the task cannot say; attacks are then not tested on examples that are known to exist.
+        """
+        raise TypeError(f"expected a task that knows the outputs of a margin, got {self.name}; try two_class_outputs")
+
+    @cached_property
+    def gauges(self) -> Gauges | None:
+        """One gauge per output, where the decision is drawn that way."""
+        return None
+
+    @cached_property
+    def line(self) -> Line | None:
+        """The line of intervals, where the decision is drawn that way; such a task has a single output."""
+        return None
+
+    def scores(self, z: Tensor) -> Tensor:
+        """What is drawn as one bar per class, the largest wins: float32 ``(N, classes)``, by default the margins."""
+        return self.codec.margins(z)
+
+    def drawn(self, z: Tensor) -> Tensor:
+        """The numbers that a figure shows: the outputs on gauges or a line, `scores` as bars."""
+        return z if self.gauges or self.line else self.scores(z)
+
+    @property
+    def stairs(self) -> int:
+        """Sigmoid steps before the output of a new network; 0 for a linear head."""
+        return 0
+
+    @property
+    def unclipped(self) -> Task | None:
+        """The task whose loss stops at ten times the margin, where the loss stops at a margin at all."""
+        return None
+
+    def inset_loss(self, z: Tensor, y: Tensor, inset: float) -> Tensor:
+        """The loss ``(N,)``, aimed a share ``inset`` further inside, where there is an inside.
+
+        Raises:
+            ValueError: the task has none.
+        """
+        raise ValueError(f"expected inset=0 for task {self.name}, got {inset}; it is for intervals")
+
+    @classmethod
+    def asked(cls) -> dict[str, Asked]:
+        """How its settings are asked for, in order."""
+        found = {f.name: f.metadata["asked"] for f in dataclasses.fields(cls) if "asked" in f.metadata}
+        return dict(sorted(found.items(), key=lambda item: item[1].place))
+
     def to_dict(self) -> dict[str, Any]:
         """A plain dict (JSON-safe) from which `from_dict` makes an equal task."""
         described: dict[str, Any] = {"task": self.name}
@@ -103,121 +193,31 @@ class Task(ABC):
         return make_task(**settings)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TRA(Task):
-    """Traditional classification: one score per class, cross-entropy, argmax."""
+TASKS: dict[str, type[Task]] = {}
+"""The registered tasks by name."""
 
-    name: ClassVar[str] = "tra"
-
-    @cached_property
-    def codec(self) -> Argmax:
-        """One-hot."""
-        return Argmax(num_classes=self.num_classes)
-
-    def _loss(self, z: Tensor, codewords: Tensor) -> Tensor:
-        return losses.cross_entropy(z, codewords)
+Kind = TypeVar("Kind", bound=type[Task])
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Bits(Task):
-    bits: int | None = None
-    code: str | Rows = "binary"
-    threshold: ClassVar[float] = 0.0
+def register(kind: Kind) -> Kind:
+    """Make a task known by its name, to `make_task`, the command line and the app; a decorator of its class.
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        keep(self, bits=self.codec.bits, code=self.codec.code)
-
-    @cached_property
-    def codec(self) -> Binary:
-        """Bits."""
-        return Binary(num_classes=self.num_classes, bits=self.bits, code=self.code, threshold=self.threshold)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeepBE(_Bits):
-    """Bits around 0.5 (Li et al. 2016), fitted by ``loss_form``: ``"hinge"`` (the paper's), ``"mse"`` or ``"bce"``.
-
-    Under ``"hinge"`` every correct example has exactly zero loss: it is RBC with S = 0 around 0.5.
+    Raises:
+        ValueError: another task has that name.
     """
-
-    name: ClassVar[str] = "deepbe"
-    threshold: ClassVar[float] = 0.5
-    loss_form: Literal["hinge", "mse", "bce"] = "hinge"
-
-    def __post_init__(self) -> None:
-        if self.loss_form not in ("hinge", "mse", "bce"):
-            raise ValueError(f"expected loss_form 'hinge', 'mse' or 'bce', got {self.loss_form!r}")
-        super().__post_init__()
-
-    @property
-    def _natural(self) -> tuple[float, float]:
-        return 1.0, self.threshold
-
-    def _loss(self, z: Tensor, codewords: Tensor) -> Tensor:
-        if self.loss_form == "mse":
-            return losses.bit_squared_error(z, codewords)
-        if self.loss_form == "bce":
-            return losses.bit_cross_entropy(z, codewords, threshold=self.threshold)
-        return losses.bit_hinge(z, codewords, threshold=self.threshold)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RBC(_Bits):
-    """Robust binary-label classification: every bit on its side of 0 by a margin S (equations 2 and 3)."""
-
-    name: ClassVar[str] = "rbc"
-    S: float = 350.0
-
-    def __post_init__(self) -> None:
-        size = as_number(self.S)
-        if size is None or not 0 <= size < math.inf:
-            raise ValueError(f"expected S as a finite number ≥ 0 (the margin of a bit), got {self.S!r}; try S=350")
-        keep(self, S=float(size))
-        super().__post_init__()
-
-    @property
-    def _natural(self) -> tuple[float, float]:
-        return self.S or 1.0, 0.0
-
-    def _loss(self, z: Tensor, codewords: Tensor) -> Tensor:
-        return losses.bit_hinge(z, codewords, margin=self.S)
-
-
-@dataclass(frozen=True, kw_only=True)
-class INT(Task):
-    """Interval-label classification: one output on a line, one interval per class (equation 1)."""
-
-    name: ClassVar[str] = "int"
-    s0: float = 0.0
-    alpha: float = 4.0
-    beta: float = 16.0
-    gap: Literal["abnormal", "floor"] = "abnormal"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        keep(self, s0=self.codec.s0, alpha=self.codec.alpha, beta=self.codec.beta)
-
-    @cached_property
-    def codec(self) -> Interval:
-        """Intervals."""
-        return Interval(num_classes=self.num_classes, s0=self.s0, alpha=self.alpha, beta=self.beta, gap=self.gap)
-
-    @property
-    def _natural(self) -> tuple[float, float]:
-        return self.codec.span, self.s0 + self.codec.span / 2
-
-    def _loss(self, z: Tensor, codewords: Tensor) -> Tensor:
-        return losses.interval_hinge(z, codewords)
-
-
-TASKS: dict[str, type[Task]] = {kind.name: kind for kind in (TRA, DeepBE, INT, RBC)}
-"""The registry: a new task is one codec, one loss and one line here."""
+    if TASKS.get(kind.name, kind).__qualname__ != kind.__qualname__:
+        raise ValueError(f"expected a name that no task has, got {kind.name!r}; try another name")
+    TASKS[kind.name] = kind
+    ordered = sorted(TASKS.items(), key=lambda item: item[1].rank)
+    TASKS.clear()
+    TASKS.update(ordered)
+    return kind
 
 
 def make_task(task: str, **settings: Any) -> Task:
     """The task of that name with these settings; what is not given is the paper's default.
 
+    >>> from tasklab.tasks import make_task
     >>> make_task("rbc", S=100)
     RBC(num_classes=10, parametrisation='scaled', bits=4, code='binary', S=100.0)
 
