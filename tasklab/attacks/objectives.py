@@ -106,7 +106,8 @@ def _three_classes(task: Task) -> None:
 
 def _stops_at_a_margin(task: Task) -> None:
     if task.unclipped is None:
-        raise ValueError(f"expected task {_those_with('unclipped')} for objective 'unclipped', got {task.name}; "
+        stops = " with a loss that stops at no margin" * (type(task).unclipped is not Task.unclipped)
+        raise ValueError(f"expected task {_those_with('unclipped')} for objective 'unclipped', got {task.name}{stops}; "
                          "try objective='margin'")
 
 

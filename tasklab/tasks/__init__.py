@@ -11,6 +11,7 @@ import pkgutil
 from tasklab.tasks.base import TASKS, Task, make_task, register
 from tasklab.tasks.deepbe import DeepBE
 from tasklab.tasks.drawing import Gauges, Line
+from tasklab.tasks.ecoc import ECOC
 from tasklab.tasks.intervals import INT
 from tasklab.tasks.rbc import RBC
 from tasklab.tasks.settings import Asked, Typical
@@ -20,6 +21,7 @@ for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
 __all__ = [
+    "ECOC",
     "INT",
     "RBC",
     "TASKS",

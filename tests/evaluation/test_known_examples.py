@@ -18,7 +18,7 @@ from tasklab.evaluation.known_examples import _readout
 from tasklab.evaluation.robustness import Progress
 from tasklab.evaluation.statistics import Share
 from tasklab.system import System
-from tasklab.tasks import INT, RBC, TRA, DeepBE, Task
+from tasklab.tasks import ECOC, INT, RBC, TRA, DeepBE, Task
 
 N, EPS = 8, 0.1
 SYSTEMS = ("digits-tra", "digits-tra-at", "digits-deepbe", "digits-deepbe-hinge", "digits-int", "digits-rbc")
@@ -93,6 +93,7 @@ def test_the_adversarial_example_is_really_there(name: str, norm: str) -> None:
 
 
 @pytest.mark.parametrize("task", [TRA(), DeepBE(), DeepBE(loss_form="bce", bits=6), INT(), INT(gap="floor"), RBC(S=7),
+                                  ECOC(),
                                   RBC(S=1, code=tuple(tuple(int(i == j) for j in range(10)) for i in range(10)))],
                          ids=lambda t: f"{t.name}-{t.width}")
 def test_a_task_of_two_classes_keeps_its_kind_and_its_scale(task: Task) -> None:
