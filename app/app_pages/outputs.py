@@ -19,6 +19,7 @@ from lab_ui.parts.components import cell_heading, how
 from lab_ui.results import batch_attacks
 from lab_ui.results.batch_attacks import Batch
 from lab_ui.shell import controls, frame
+from lab_ui.visitor import catalogue
 from tasklab import figures
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.outcomes import Outcomes, outcomes
@@ -105,7 +106,7 @@ def page() -> None:
 def _choose(lab: Lab) -> tuple[int | None, int | None]:
     """Which bit and which class; links hold both."""
     classes = lab.pictures.classes
-    bits = (len(classes) - 1).bit_length()
+    bits = max([(len(classes) - 1).bit_length(), *(_bits(name) for name in lab.chosen)])
     with st.container(horizontal=True):
         bit = st.selectbox("Drawn", (WHOLE, *(f"bit {i + 1}" for i in range(bits))), key="outputs_bit",
                            bind="query-params", width=220,
@@ -114,6 +115,15 @@ def _choose(lab: Lab) -> tuple[int | None, int | None]:
         label = st.selectbox("Pictures of", (ALL, *classes), key="outputs_class", bind="query-params", width=220,
                              help="All of them, or one class alone.")
     return (None if bit == WHOLE else int(bit.split()[1]) - 1), (None if label == ALL else classes.index(label))
+
+
+def _bits(name: str) -> int:
+    """How many bits a system answers in; 0 for one that has none, or does not load."""
+    try:
+        gauges = catalogue.system(name).task.gauges
+    except ValueError:
+        return 0
+    return 0 if gauges is None else gauges.width
 
 
 def _legend(scenario: Scenario) -> None:
