@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
@@ -29,7 +29,26 @@ def usage() -> Iterator[None]:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that refuses in one sentence, and prints as `say` and `complain` do."""
+    """A parser that refuses in one sentence, and prints as `say` and `complain` do.
+
+    Args:
+        late: adds options that are slow to find out, once the parser is asked to parse.
+    """
+
+    def __init__(self, *args: Any, late: Callable[[argparse.ArgumentParser], None] | None = None, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._late = late
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's, with the late options."""
+        self.complete()
+        return super().parse_known_args(args, namespace)
+
+    def complete(self) -> None:
+        """Add the late options now."""
+        if self._late is not None:
+            late, self._late = self._late, None
+            late(self)
 
     def error(self, message: str) -> NoReturn:
         """One sentence, and exit code 2."""

@@ -18,7 +18,7 @@ from tasklab.models.network import build_network
 from tasklab.models.sharing import evaluating, exclusively, on_a_copy
 from tasklab.models.spec import NetworkSpec
 from tasklab.modes import own_modes
-from tasklab.tasks import INT, Task
+from tasklab.tasks import Task
 
 
 class System:
@@ -158,8 +158,8 @@ def new_system(
         data: the training split.
         arch: a name of `tasklab.models.ARCHITECTURES`.
         width: of ``small_cnn`` and ``mlp``; the others have one of their own.
-        stairs: sigmoid steps before a single output; by default one between each two classes for intervals, where a
-            linear head learns slowly, and 0, a linear head, for the other tasks.
+        stairs: sigmoid steps before a single output; by default the task's: one between each two classes for
+            intervals, where a linear head learns slowly, and 0, a linear head, for the other tasks.
         contrast: (low, high), grey values to stretch the images between; by default they stay as they are.
         seed: of the initial weights.
 
@@ -172,7 +172,7 @@ def new_system(
             f"try make_task({task.name!r}, num_classes={data.num_classes})"
         )
     if stairs is None:
-        stairs = task.num_classes - 1 if isinstance(task, INT) else 0
+        stairs = task.stairs
     spec = NetworkSpec(
         arch=arch, in_shape=data.shape, outputs=task.width, mean=data.mean, std=data.std, scale=task.unit,
         centre=task.centre, width=width, stairs=stairs, contrast=contrast,

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 import tasklab
+from tasklab.codecs import Codec
+from tasklab.tasks import Task
 from tests.text_files import guesses
 
 ROOT = Path(__file__).parent.parent
@@ -100,6 +102,47 @@ def test_no_file_is_too_long_and_nothing_is_unfinished(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.count("\n") <= 400
     assert not re.search(r"\b(TODO|FIXME|XXX)\b|torch\.load|torch\.save\(|import pickle", text)
+
+
+def asked_kinds(path: Path, kinds: set[str]) -> list[str]:
+    """Where a file asks which task it has: by ``isinstance``, ``issubclass``, ``type(…) is`` or a class pattern."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        asked: list[ast.AST] = []
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
+            asked = node.args[1:]
+        elif isinstance(node, ast.Compare) and "type(" in ast.unparse(node):
+            asked = [node.left, *node.comparators]
+        elif isinstance(node, ast.MatchClass):
+            asked = [node.cls]
+        names = {part.id if isinstance(part, ast.Name) else part.attr for each in asked for part in ast.walk(each)
+                 if isinstance(part, ast.Name | ast.Attribute)}
+        found += [f"{path.name}:{node.lineno} {name}" for name in sorted(names & kinds)]  # type: ignore[attr-defined]
+    return found
+
+
+def test_no_room_above_the_tasks_asks_which_task_it_has() -> None:
+    """A new task is one file: what others must know of a task, the task tells them."""
+    every = descendants(Task) | descendants(Codec)
+    kinds = {kind.__name__ for kind in every if kind.__module__.startswith("tasklab")}
+    assert {"TRA", "INT", "ECOC", "Bits", "Argmax", "NearestCodeword"} <= kinds
+    rooms = [path for path in SOURCES if room(path) not in ("codecs", "losses", "tasks")] + APP
+    assert [place for path in rooms for place in asked_kinds(path, kinds)] == []
+
+
+def test_asking_for_a_task_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(
+        "isinstance(task.codec, codecs.Binary | Interval)\ntype(task) is RBC\n"
+        "match task:\n    case INT():\n        pass\n",
+        encoding="utf-8",
+    )
+    found = asked_kinds(tmp_path / "bad.py", {"Binary", "Interval", "RBC", "INT"})
+    assert sorted(place.split()[1] for place in found) == ["Binary", "INT", "Interval", "RBC"]
+
+
+def descendants(kind: type) -> set[type]:
+    """All classes below one."""
+    return {kind, *(deep for each in kind.__subclasses__() for deep in descendants(each))} - {Task, Codec}
 
 
 def test_every_text_names_its_encoding() -> None:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from tasklab import losses
 from tasklab.codecs import Interval
-from tasklab.tasks import INT, RBC, TRA, DeepBE, Task
+from tasklab.tasks import ECOC, INT, RBC, TRA, DeepBE, Task
 
 SEEDS = st.integers(0, 2**31)
 MARGINS = st.sampled_from([1.0, 10.0, 100.0, 350.0, 1000.0])
@@ -145,7 +145,8 @@ class TestProperties:
         assert torch.equal(task.loss(z, y) == 0, right)
 
 
-TASKS: list[Task] = [TRA(), RBC(), DeepBE(), DeepBE(loss_form="mse"), DeepBE(loss_form="bce"), INT(), INT(gap="floor")]
+TASKS: list[Task] = [TRA(), RBC(), DeepBE(), DeepBE(loss_form="mse"), DeepBE(loss_form="bce"), INT(), INT(gap="floor"),
+                     ECOC(), ECOC(loss_form="logistic")]
 
 
 @pytest.mark.parametrize("task", TASKS, ids=repr)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasklab.codecs import Argmax, Binary, Interval, gray_code, hadamard_code, random_code
-from tasklab.tasks import INT, RBC, TASKS, TRA, DeepBE, Task, make_task
+from tasklab.tasks import ECOC, INT, RBC, TASKS, TRA, DeepBE, Task, make_task
 
 PARAMETRISATIONS = st.sampled_from(["scaled", "paper"])
 
@@ -32,6 +32,9 @@ TASK_STRATEGY: st.SearchStrategy[Task] = st.one_of(
     st.builds(TRA, num_classes=st.integers(2, 1000), parametrisation=PARAMETRISATIONS),
     st.builds(lambda code, form: DeepBE(**code, loss_form=form), codes(), st.sampled_from(["hinge", "mse", "bce"])),
     st.builds(lambda code, S: RBC(**code, S=S), codes(), st.one_of(st.floats(0, 1e6), st.integers(0, 1000))),
+    st.builds(lambda code, S, form: ECOC(**code, S=S, loss_form=form), codes(), st.floats(1e-3, 1e6),
+              st.sampled_from(["hinge", "logistic"])),
+    st.builds(ECOC, num_classes=st.integers(2, 40), code=st.sampled_from(["hadamard", "random"])),
     st.builds(
         INT,
         num_classes=st.integers(2, 100),
@@ -70,7 +73,7 @@ def test_a_task_comes_back_from_pickle_and_replace(task: Task) -> None:
 def test_scaled_outputs_are_of_the_task_s_natural_size(task: Task) -> None:
     if task.parametrisation == "paper":
         assert (task.unit, task.centre) == (1, 0)
-    elif isinstance(task, RBC):
+    elif isinstance(task, RBC | ECOC):
         assert (task.unit, task.centre) == (task.S or 1, 0)
     elif isinstance(task, INT):
         low, high = task.codec.lower[0].item(), task.codec.upper[-1].item()
@@ -148,7 +151,7 @@ def test_codes_may_be_given_as_lists() -> None:
         ("tra", {"num_classes": 1}, "expected num_classes as an integer of at least 2, got 1"),
         ("tra", {"num_classes": "ten"}, "expected num_classes .*, got 'ten'"),
         ("tra", {"parametrisation": "mine"}, "expected parametrisation 'scaled' or 'paper', got 'mine'"),
-        ("svm", {}, "expected a task among tra, deepbe, int, rbc, got 'svm'"),
+        ("svm", {}, "expected a task among tra, deepbe, int, rbc, ecoc, got 'svm'"),
         ("rbc", {"s": 3}, "expected settings of rbc among S, bits, code, num_classes, parametrisation, got s"),
         ("tra", {"S": 3, "beta": 2}, "expected settings of tra .*, got S, beta"),
     ],

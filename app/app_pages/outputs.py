@@ -14,13 +14,13 @@ import streamlit as st
 from torch import Tensor
 
 from lab_ui.basics.lab import Lab
-from lab_ui.basics.words import HELP, NO_AIM, aim_words, kind, title
+from lab_ui.basics.words import HELP, NO_AIM, aim_words, title
 from lab_ui.parts.components import cell_heading, how
 from lab_ui.results import batch_attacks
 from lab_ui.results.batch_attacks import Batch
 from lab_ui.shell import controls, frame
+from lab_ui.visitor import catalogue
 from tasklab import figures
-from tasklab.codecs import Binary
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.counts import Outcomes, outcomes
 from tasklab.experiments.scenario import Scenario
@@ -108,7 +108,7 @@ def page() -> None:
 def _choose(lab: Lab) -> tuple[int | None, int | None]:
     """Which bit and which class; links hold both."""
     classes = lab.pictures.classes
-    bits = (len(classes) - 1).bit_length()
+    bits = max([(len(classes) - 1).bit_length(), *(_bits(name) for name in lab.chosen)])
     with st.container(horizontal=True):
         bit = st.selectbox("Drawn", (WHOLE, *(f"bit {i + 1}" for i in range(bits))), key="outputs_bit",
                            bind="query-params", width=220,
@@ -117,6 +117,15 @@ def _choose(lab: Lab) -> tuple[int | None, int | None]:
         label = st.selectbox("Pictures of", (ALL, *classes), key="outputs_class", bind="query-params", width=220,
                              help="All of them, or one class alone.")
     return (None if bit == WHOLE else int(bit.split()[1]) - 1), (None if label == ALL else classes.index(label))
+
+
+def _bits(name: str) -> int:
+    """How many bits a system answers in; 0 for one that has none, or does not load."""
+    try:
+        gauges = catalogue.system(name).task.gauges
+    except ValueError:
+        return 0
+    return 0 if gauges is None else gauges.width
 
 
 def _legend(scenario: Scenario) -> None:
@@ -143,12 +152,12 @@ def _panel(
         st.html(cell_heading(called, ""))
         st.info(in_markdown(error))
         return
-    codec = batch.task.codec
-    bit = bit if isinstance(codec, Binary) and bit is not None and bit < codec.width else None
+    gauges = batch.task.gauges
+    bit = bit if gauges is not None and bit is not None and bit < gauges.width else None
     reading = figures.read_decisions(batch.task, *batch.outputs, batch.labels, bit=bit, label=label)
     mine = batch.labels == label if label is not None else batch.labels >= 0
     found[name] = panel = Panel(batch=batch, mine=mine, bit=bit, reading=reading)
-    st.html(cell_heading(called, kind(batch.task)))
+    st.html(cell_heading(called, batch.task.answers))
     if not len(reading.before):
         st.info("None of these pictures is of this class. Choose another class, or more pictures.")
         return

@@ -19,7 +19,6 @@ from tasklab.experiments.plane import Regions, regions
 from tasklab.figures import outcome_stack, plane
 from tasklab.figures.cross_sections import cut, describe_cut
 from tasklab.figures.regions import describe_regions
-from tasklab.tasks import INT
 from tasklab.text import in_markdown
 
 if TYPE_CHECKING:
@@ -169,7 +168,7 @@ def _legend() -> None:
 def _lead(found: Mapping[Plane, Regions], field: str) -> str:
     """What the squares show, in a sentence or two."""
     said = [f"{SYSTEMS[each.task.name]} draws stripes; what lies between is <b>None</b>."
-            for each, seen in found.items() if isinstance(each.task, INT) and seen.none_share > 0]
+            for each, seen in found.items() if each.task.line is not None and seen.none_share > 0]
     flat = ", ".join(f"<b>{SYSTEMS[each.task.name]} {100 * seen.flat_share:.0f} %</b>" for each, seen in found.items())
     said.append(f"Ground on which the {plane_views.AIM_WORDS[field]} has no slope at all: {flat}.")
     return " ".join(said)

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from tasklab.tasks import INT, RBC, Task
+from tasklab.tasks import TASKS, Task
 
 Value = Callable[[Task, Tensor, Tensor, Tensor], Tensor]
 
@@ -75,8 +75,8 @@ def _down(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
 
 
 def _unclipped(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
-    assert isinstance(task, RBC)
-    return RBC(num_classes=task.num_classes, bits=task.bits, code=task.code, S=10 * (task.S or 1.0)).loss(z, y)
+    assert task.unclipped is not None
+    return task.unclipped.loss(z, y)
 
 
 def _dlr(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
@@ -93,9 +93,10 @@ def _terms(task: Task) -> int:
     return task.codec.terms(z, y).shape[1]
 
 
-def _only_int(task: Task) -> None:
-    if not isinstance(task, INT):
-        raise ValueError(f"expected task int for objectives 'up' and 'down', got {task.name}; try objective='margin'")
+def _has_line(task: Task) -> None:
+    if task.line is None:
+        raise ValueError(f"expected task {_those_with('line')} for objectives 'up' and 'down', got {task.name}; "
+                         "try objective='margin'")
 
 
 def _three_classes(task: Task) -> None:
@@ -103,9 +104,16 @@ def _three_classes(task: Task) -> None:
         raise ValueError(f"expected at least 3 classes for objective 'dlr', got {task.num_classes}; try 'margin'")
 
 
-def _only_rbc(task: Task) -> None:
-    if not isinstance(task, RBC):
-        raise ValueError(f"expected task rbc for objective 'unclipped', got {task.name}; try objective='margin'")
+def _stops_at_a_margin(task: Task) -> None:
+    if task.unclipped is None:
+        stops = " with a loss that stops at no margin" * (type(task).unclipped is not Task.unclipped)
+        raise ValueError(f"expected task {_those_with('unclipped')} for objective 'unclipped', got {task.name}{stops}; "
+                         "try objective='margin'")
+
+
+def _those_with(name: str) -> str:
+    """The tasks that have an attribute of their own."""
+    return " or ".join(kind.name for kind in TASKS.values() if getattr(kind, name) is not getattr(Task, name))
 
 
 OBJECTIVES: dict[str, Objective] = {
@@ -117,9 +125,9 @@ OBJECTIVES: dict[str, Objective] = {
         Objective("soft_margin", _soft_margin),  # τ·logsumexp(−terms/τ): between margin and margin + τ·log(terms)
         Objective("sum_bits", _sum_bits),  # −Σ terms
         Objective("towards_code", _towards_code, parts=lambda task: task.num_classes - 1, targetable=False),
-        Objective("up", _up, targetable=False, check=_only_int),
-        Objective("down", _down, targetable=False, check=_only_int),
-        Objective("unclipped", _unclipped, check=_only_rbc),  # the RBC loss with S' = 10·S
+        Objective("up", _up, targetable=False, check=_has_line),
+        Objective("down", _down, targetable=False, check=_has_line),
+        Objective("unclipped", _unclipped, check=_stops_at_a_margin),  # the loss with S' = 10·S, where it stops at S
         Objective("dlr", _dlr, check=_three_classes),  # −(s_y − max_{i≠y} s_i) / (s_π1 − s_π4)
     )
 }

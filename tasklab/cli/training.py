@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import signal
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -31,10 +32,6 @@ def _code(text: str) -> str | list[list[int]]:
     return text
 
 
-TASK_SETTINGS: dict[str, Callable[[str], Any]] = {
-    "S": number(0), "alpha": number(0), "beta": number(0, above=True), "s0": number(), "gap": str,
-    "bits": whole(), "code": _code, "loss_form": str, "parametrisation": str,
-}
 RECIPE_SETTINGS: dict[str, Callable[[str], Any]] = {
     "epochs": whole(), "batch_size": whole(2), "optimizer": str, "lr": number(0), "warmup": number(0, 1),
     "weight_decay": number(0), "crop": whole(0), "average": number(0, 1), "inset": number(0, 0.5), "precision": str,
@@ -43,11 +40,9 @@ RECIPE_SETTINGS: dict[str, Callable[[str], Any]] = {
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
-    command = commands.add_parser("train", help="train a system, measure it, write it with its card")
+    command = commands.add_parser("train", help="train a system, measure it, write it with its card",
+                                  late=_add_task)
     command.add_argument("--data", default="digits", help="digits, mnist, cifar10, cifar100 (default: digits)")
-    command.add_argument("--task", default="rbc", help="tra, deepbe, int or rbc (default: rbc)")
-    for name, kind in TASK_SETTINGS.items():
-        command.add_argument(_flag(name), dest=name, type=kind, help="of the task (default: the paper's)")
     command.add_argument("--arch", default="small_cnn", help="network (default: small_cnn)")
     command.add_argument("--width", type=whole(), default=32, help="of small_cnn and mlp (default: 32)")
     command.add_argument("--stairs", type=whole(0), help="sigmoid steps before the output (default: for int)")
@@ -87,6 +82,32 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
                          "PyTorch's)")
     add_common(command)
     command.set_defaults(call=run)
+
+
+def _add_task(command: argparse.ArgumentParser) -> None:
+    """The task and its settings, those of every registered task; to know them takes torch."""
+    from tasklab.tasks import TASKS
+
+    names = ", ".join(f"{name} ({kind.long_name})" for name, kind in TASKS.items())
+    command.add_argument("--task", default="rbc", help=f"{names} (default: rbc)")
+    for name, kind in _task_settings().items():
+        command.add_argument(_flag(name), dest=name, type=kind, help="of the task (default: the paper's)")
+
+
+def _task_settings() -> dict[str, Callable[[str], Any]]:
+    """How the settings of the registered tasks are read from the command line."""
+    from tasklab.tasks import TASKS
+
+    found: dict[str, Callable[[str], Any]] = {"parametrisation": str}
+    for task in TASKS.values():
+        for name, asked in task.asked().items():
+            low = -math.inf if asked.low is None else asked.low
+            kinds: dict[str, Callable[[str], Any]] = {
+                "number": number(low, above=asked.above), "whole": whole(int(asked.low or 0)),
+                "text": _code if name == "code" else str,
+            }
+            found.setdefault(name, kinds[asked.kind])
+    return found
 
 
 def run(args: argparse.Namespace) -> int:
@@ -200,7 +221,7 @@ def _training(args: argparse.Namespace) -> Training:
 def _task(args: argparse.Namespace, num_classes: int) -> Task:
     from tasklab.tasks import make_task
 
-    given = {name: getattr(args, name) for name in TASK_SETTINGS if getattr(args, name) is not None}
+    given = {name: getattr(args, name) for name in _task_settings() if getattr(args, name) is not None}
     return make_task(args.task, num_classes=num_classes, **given)
 
 

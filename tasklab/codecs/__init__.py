@@ -7,6 +7,7 @@ from tasklab.codecs.base import ABNORMAL, Codec
 from tasklab.codecs.binary import Binary
 from tasklab.codecs.codes import gray_code, hadamard_code, plain_code, random_code
 from tasklab.codecs.interval import Interval
+from tasklab.codecs.nearest_codeword import NearestCodeword
 
 __all__ = [
     "ABNORMAL",
@@ -14,6 +15,7 @@ __all__ = [
     "Binary",
     "Codec",
     "Interval",
+    "NearestCodeword",
     "gray_code",
     "hadamard_code",
     "plain_code",

@@ -23,7 +23,7 @@ from tasklab.attacks import APGD, PGD, Noise, Settings, Square, attack, succeede
 from tasklab.attacks.criteria import Criterion, closeness
 from tasklab.checkpoint import CheckpointError, read_tensors, write_tensors
 from tasklab.checks import as_number, check_number, check_whole, keep
-from tasklab.codecs import ABNORMAL, Argmax, Interval
+from tasklab.codecs import ABNORMAL
 from tasklab.evaluation.counts import Outcomes, outcomes
 from tasklab.evaluation.robustness import Data, Progress, read_data, watch
 from tasklab.system import System
@@ -124,8 +124,8 @@ def ensemble(
         raise ValueError(f"expected preset among {', '.join(PRESETS)}, got {preset!r}")
     shared: dict[str, Any] = {"eps": eps, "criterion": criterion, "seed": seed}
     sweep = "bits" if criterion == "misclassified" else "towards_code"  # each way to succeed, one by one
-    aim = sweep if isinstance(task.codec, Interval) else "margin"  # an interval's ends pull in opposite directions
-    other = "train" if isinstance(task.codec, Argmax) else "dlr"  # a cross-entropy is never flat; other losses are
+    aim = sweep if task.opposing_terms else "margin"
+    other = "train" if task.never_flat else "dlr"
     full = preset == "full"
     if preset == "quick":
         first: list[Settings] = [
@@ -137,7 +137,7 @@ def ensemble(
     first = [APGD(steps=50, random_start=False, objective=aim, **shared)]
     if full or aim != sweep:
         first.append(PGD(steps=10, objective=sweep, **shared))
-    if task.num_classes > 2 and not isinstance(task.codec, Interval):
+    if task.num_classes > 2 and not task.opposing_terms:
         first.append(APGD(steps=50, objective=other, **shared))
     deep: list[Settings] = [
         APGD(steps=200 if full else 50, restarts=10 if full else 4, objective=aim, **shared),

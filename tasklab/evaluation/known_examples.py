@@ -8,7 +8,6 @@ attack that cannot find what is known to be there has shown nothing where it fin
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -20,7 +19,6 @@ from tasklab.attacks import Settings, attack
 from tasklab.attacks.geometry import bounds, per_row, rescale
 from tasklab.attacks.objectives import as_objective
 from tasklab.checks import as_number, as_whole, check_whole
-from tasklab.codecs import Argmax, Binary, Codec, Interval
 from tasklab.evaluation.robustness import Data, Progress, read_data
 from tasklab.evaluation.statistics import Share
 from tasklab.models.fast import PLAIN
@@ -183,35 +181,12 @@ def check_attack(system: System, data: Data, settings: Settings, **more: Any) ->
     return test
 
 
-def binary_task(task: Task) -> Task:
-    """The same kind of task with two classes: TRA with two scores, bits with one, an interval with a neighbour.
-
-    The two intervals touch, and are long, so that the one way out of class 0 within reach leads into class 1.
-    """
-    wanted: dict[str, Any] = {"num_classes": 2, "bits": 1, "code": "binary", "s0": 0.0, "alpha": 0.0}
-    if isinstance(task.codec, Interval):
-        wanted["beta"] = LONG * task.codec.beta
-    names = {field.name for field in dataclasses.fields(task) if field.init}
-    return replace(task, **{name: value for name, value in wanted.items() if name in names})
-
-
-def outputs_of(codec: Codec, u: Tensor) -> Tensor:
-    """Outputs ``(N, K)`` of a two-class codec whose margin of class 0 is ``−u``, for u ``(N,)``."""
-    if isinstance(codec, Argmax):
-        return torch.stack([-u / 2, u / 2], dim=1)
-    if isinstance(codec, Binary):
-        return (codec.threshold + u)[:, None]
-    if isinstance(codec, Interval):
-        return (codec.upper[0].to(u) + u)[:, None]
-    raise TypeError(f"expected a task of scores, bits or intervals, got codec {type(codec).__name__}")
-
-
 class _Readout(nn.Module):
     """``u = w·features(x) + b`` as the outputs of a two-class task."""
 
-    def __init__(self, system: System, codec: Codec, weight: Tensor, bias: float) -> None:
+    def __init__(self, system: System, task: Task, weight: Tensor, bias: float) -> None:
         super().__init__()
-        self.network, self.features, self.codec = system.network, system.features, codec
+        self.network, self.features, self.task = system.network, system.features, task
         self.readout = nn.Linear(len(weight), 1, dtype=torch.float32, device="cpu")
         with torch.no_grad():
             self.readout.weight.copy_(weight[None].float())
@@ -219,7 +194,7 @@ class _Readout(nn.Module):
         self.readout.to(weight.device).requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return outputs_of(self.codec, self.readout(self.features(x)).squeeze(1))
+        return self.task.two_class_outputs(self.readout(self.features(x)).squeeze(1))
 
 
 @own_modes()
@@ -232,7 +207,7 @@ def _readout(
     inside = [_points(x, INSIDE * eps, settings, generator, count, corner=corner)
               for corner, count in ((False, inner - inner // 2), (True, inner // 2))]
     known, surface = torch.cat([x, *inside]), _points(x, eps, settings, generator, TRIES, corner=True)
-    task = binary_task(system.task)
+    task = system.task.two_class()
     with torch.no_grad():
         read = [system.features(part).double() for part in torch.split(torch.cat([known, surface]), batch_size)]
     features = torch.cat(read)
@@ -249,7 +224,7 @@ def _readout(
         if not top > high or not turn > float(reach[0]):
             continue
         scale = margin / (turn - float(reach[0]))
-        network = _Readout(system, task.codec, scale * weight, -scale * turn)
+        network = _Readout(system, task, scale * weight, -scale * turn)
         readout = System(network, task)
         decoded = readout.predict(torch.cat([known, image[None]]), batch_size=batch_size)
         if bool((decoded[:-1] == 0).all()) and int(decoded[-1]) == 1:  # the guarantee, in float32

@@ -7,12 +7,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tasklab.codecs import Binary, Interval
 from tasklab.figures.style import Outcome, outcome_of
-from tasklab.tasks import RBC, Task
+from tasklab.tasks import Gauges, Line, Task
 
 Numbers = NDArray[np.float64]
 
@@ -96,60 +96,55 @@ def read_decisions(
         if not 0 <= label < task.num_classes:
             raise ValueError(f"expected label in 0..{task.num_classes - 1}, got {label}")
         given, labels = [z[labels == label] for z in given], labels[labels == label]
-    if bit is not None and not (isinstance(task.codec, Binary) and 0 <= bit < task.codec.width):
-        bits = task.codec.width if isinstance(task.codec, Binary) else 0
+    bits = task.gauges.width if task.gauges is not None else 0
+    if bit is not None and not 0 <= bit < bits:
         raise ValueError(f"expected bit in 0..{bits - 1}, got {bit}" if bits else f"{task.name} has no bits, got {bit}")
-    if isinstance(task.codec, Interval):
-        return _line(task.codec, given, labels, label)
-    if bit is not None:
-        return _bit(task, given, labels, bit)
+    if task.line is not None:
+        return _line(task, task.line, given, labels, label)
+    if bit is not None and task.gauges is not None:
+        return _bit(task.gauges, given, labels, bit)
     return _margin(task, given, labels)
 
 
 def _margin(task: Task, given: list[Tensor], labels: Tensor) -> Reading:
     numbers = [_floats(task.codec.margins(z).gather(1, labels[:, None])[:, 0]) for z in given]
-    rails: tuple[float, ...] = ()
-    if isinstance(task.codec, Binary):
-        rails = (task.S,) if isinstance(task, RBC) else (0.5,)
-    axis = "margin of the worst bit" if isinstance(task.codec, Binary) else "margin of the true class"
+    rails = () if task.gauges is None else (task.gauges.rail,)
     bands = ((0.0, math.inf, "own"),)
-    return Reading(axis=axis, before=numbers[0], after=numbers[1] if len(numbers) > 1 else None,
+    return Reading(axis=task.margin_name, before=numbers[0], after=numbers[1] if len(numbers) > 1 else None,
                    kinds=_outcomes(task.codec.decode(given[-1]), labels), threshold=0.0, rails=rails, bands=bands)
 
 
-def _bit(task: Task, given: list[Tensor], labels: Tensor, bit: int) -> Reading:
-    codec = task.codec
-    assert isinstance(codec, Binary)
-    rail = task.S if isinstance(task, RBC) else 0.5
-    wanted = codec.matrix[labels.cpu(), bit] > 0
-    kept = (given[-1][:, bit].cpu() > codec.threshold) == wanted
+def _bit(gauges: Gauges, given: list[Tensor], labels: Tensor, bit: int) -> Reading:
+    threshold, rail = gauges.threshold, gauges.rail
+    wanted = torch.tensor([row[bit] for row in gauges.rows], device="cpu")[labels.cpu()] > 0
+    kept = (given[-1][:, bit].cpu() > threshold) == wanted
     numbers = [_floats(z[:, bit]) for z in given]
     return Reading(
         axis=f"output of bit {bit + 1}", before=numbers[0], after=numbers[1] if len(numbers) > 1 else None,
-        kinds=tuple("correct" if k else "wrong" for k in kept.tolist()), threshold=codec.threshold,
-        rails=(codec.threshold - rail, codec.threshold + rail),
+        kinds=tuple("correct" if k else "wrong" for k in kept.tolist()), threshold=threshold,
+        rails=(threshold - rail, threshold + rail),
     )
 
 
-def _line(codec: Interval, given: list[Tensor], labels: Tensor, label: int | None) -> Reading:
-    half, pace = codec.beta / 2, codec.alpha + codec.beta
-    last = codec.num_classes - 1
+def _line(task: Task, line: Line, given: list[Tensor], labels: Tensor, label: int | None) -> Reading:
+    half, pace = line.beta / 2, line.alpha + line.beta
+    last = task.num_classes - 1
     if label is None:
-        middle = codec.lower.to(given[0].device)[labels] + half
+        middle = torch.tensor(line.lower, dtype=torch.float32, device=given[0].device)[labels] + half
         numbers = [_floats(z[:, 0] - middle) for z in given]
         ends = [(k * pace - half, k * pace + half, "own" if k == 0 else "class") for k in range(-last, last + 1)]
         axis, ticks = "output, in classes away from the label's", [(k * pace, f"{k:+d}" if k else "0")
                                                                    for k in range(-last, last + 1)]
     else:
         numbers = [_floats(z[:, 0]) for z in given]
-        pairs = list(zip(codec.lower.tolist(), codec.upper.tolist(), strict=True))
+        pairs = list(zip(line.lower, line.upper, strict=True))
         ends = [(low, high, "own" if k == label else "class") for k, (low, high) in enumerate(pairs)]
         axis, ticks = "output", [((low + high) / 2, str(k)) for k, (low, high) in enumerate(pairs)]
     bands = list(ends)
-    if codec.gap == "abnormal" and codec.alpha:
+    if not line.floor and line.alpha:
         bands += [(a[1], b[0], "None") for a, b in itertools.pairwise(ends)]
     return Reading(axis=axis, before=numbers[0], after=numbers[1] if len(numbers) > 1 else None,
-                   kinds=_outcomes(codec.decode(given[-1]), labels), threshold=None, bands=tuple(bands),
+                   kinds=_outcomes(task.codec.decode(given[-1]), labels), threshold=None, bands=tuple(bands),
                    ticks=tuple(ticks))
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
-from tasklab.codecs import ABNORMAL, Binary, Interval
+from tasklab.codecs import ABNORMAL
 from tasklab.figures.outputs import Outputs
-from tasklab.tasks import RBC, Task
+from tasklab.tasks import Task
 
 
 def describe_outputs(task: Task, clean: Outputs, attacked: Outputs | None = None, *, label: int) -> str:
@@ -27,13 +27,12 @@ def describe_outputs(task: Task, clean: Outputs, attacked: Outputs | None = None
 def introduce(task: Task, label: int, names: Sequence[str] | None = None) -> str:
     """What a figure of the outputs consists of, and what the label needs; ``names`` are those of the classes."""
     name = label if names is None else names[label]
-    if isinstance(task.codec, Interval):
-        low, high = float(task.codec.lower[label]), float(task.codec.upper[label])
-        return f"Output on the line of intervals, label {name} from {low:g} to {high:g}."
-    if isinstance(task.codec, Binary):
-        code = "".join(str(bit) for bit in task.codec.rows[label])
-        rails = f", rails at ±{task.S:g}" if isinstance(task, RBC) else ""
-        return f"One gauge per bit around {task.codec.threshold:g}{rails}, label {name} is {code}."
+    if (line := task.line) is not None:
+        return f"Output on the line of intervals, label {name} from {line.lower[label]:g} to {line.upper[label]:g}."
+    if (gauges := task.gauges) is not None:
+        code = "".join(str(bit) for bit in gauges.rows[label])
+        rails = "" if gauges.margin is None else f", rails at ±{gauges.margin:g}"
+        return f"One gauge per bit around {gauges.threshold:g}{rails}, label {name} is {code}."
     return f"One bar per class, the largest wins, label {name}."
 
 
@@ -50,9 +49,9 @@ def _said(task: Task, z: Outputs) -> str:
     values = torch.as_tensor(z, dtype=torch.float32).reshape(1, -1)
     decoded = int(task.codec.decode(values))
     word = "None" if decoded == ABNORMAL else str(decoded)
-    if isinstance(task.codec, Interval):
+    if task.line is not None:
         return f"{float(values):.4g}, read as {word}"
-    if isinstance(task.codec, Binary):
-        bits = "".join("1" if v > task.codec.threshold else "0" for v in values[0].tolist())
+    if (gauges := task.gauges) is not None:
+        bits = "".join("1" if v > gauges.threshold else "0" for v in values[0].tolist())
         return f"bits {bits}, read as {word}"
-    return f"largest for class {int(values.argmax())}, read as {word}"
+    return f"largest for class {int(task.scores(values).argmax())}, read as {word}"

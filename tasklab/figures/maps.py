@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tasklab.codecs import Interval
 from tasklab.figures.describing import with_article
 from tasklab.figures.style import GREY, LOOKS, Outcome, faded, frame, look_of, outcome_of
-from tasklab.tasks import Task
+from tasklab.tasks import Line, Task
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -265,10 +264,9 @@ def _layout(
     if line is None:
         up["scaleanchor"] = "x"
     else:
-        codec = line.codec
-        assert isinstance(codec, Interval)
+        intervals = _line(line)
         ends = [window(np.array([[low, 0], [high, 0]]))[:, 0] for low, high in
-                zip(codec.lower.tolist(), codec.upper.tolist(), strict=True)]
+                zip(intervals.lower, intervals.upper, strict=True)]
         shapes = [
             {"type": "rect", "name": "interval", "layer": "below", "line": {"width": 0}, "x0": float(low),
              "x1": float(high), "y0": -1.06, "y1": 1.06, "fillcolor": faded(COLOURS[k % len(COLOURS)], 0.14)}
@@ -293,11 +291,15 @@ def _reach(traces: list[Trace], line: bool) -> tuple[float, float]:
 
 def _ends(line: Task, places: Places) -> Places:
     """The corners of the line's picture: all intervals and all outputs."""
-    codec = line.codec
-    if not isinstance(codec, Interval):
-        raise ValueError(f"expected line as an interval task, got {line.name}; try make_task('int')")
-    low, high = min(float(codec.lower[0]), places[:, 0].min()), max(float(codec.upper[-1]), places[:, 0].max())
+    intervals = _line(line)
+    low, high = min(intervals.lower[0], places[:, 0].min()), max(intervals.upper[-1], places[:, 0].max())
     return np.array([[low, -0.55], [high, 0.55]])
+
+
+def _line(task: Task) -> Line:
+    if task.line is None:
+        raise ValueError(f"expected line as an interval task, got {task.name}; try make_task('int')")
+    return task.line
 
 
 def _shown(

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from tasklab.checks import as_whole
-from tasklab.codecs import ABNORMAL, Binary, Interval
+from tasklab.codecs import ABNORMAL
 from tasklab.figures.style import BLUE, GREY, LOOKS, faded, frame, look_of
-from tasklab.tasks import RBC, Task
+from tasklab.tasks import Line, Task
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -44,9 +44,9 @@ def outputs_figure(
     >>> outputs_figure(make_task("int"), [24.0], [37.5], label=1).layout.height
     230
     """
-    if isinstance(task.codec, Interval):
+    if task.line is not None:
         return number_line(task, clean, attacked, label=label, height=height, legend=legend)
-    if isinstance(task.codec, Binary):
+    if task.gauges is not None:
         return bit_gauges(task, clean, attacked, label=label, height=height, legend=legend)
     return output_bars(task, clean, attacked, label=label, height=height, legend=legend)
 
@@ -61,11 +61,12 @@ def output_bars(
         most: with more classes than this, the label and those with the largest outputs, before or after.
     """
     before, after, now = _read(task, clean, attacked, label)
+    decoded = _decode(task, now)
+    before, now = _scores(task, before), _scores(task, now)
     classes = list(range(task.num_classes))
     if len(classes) > most:
         size = [math.inf if k == label else max(before[k], now[k]) for k in classes]
         classes = sorted(sorted(classes, key=lambda k: -size[k])[:most])
-    decoded = _decode(task, now)
     looks = [look_of(decoded, label) if k == decoded else None for k in classes]
     x = list(range(len(classes)))
     names = [str(k) for k in classes]
@@ -94,13 +95,14 @@ def bit_gauges(
 
     Rails stand at ±S for RBC and at 0 and 1 for DeepBE. Under each gauge is the bit that is read.
     """
-    codec = task.codec
-    assert isinstance(codec, Binary)
+    gauges = task.gauges
+    if gauges is None:
+        raise ValueError(f"expected a task of bits, got {task.name}; try outputs_figure")
     before, after, now = _read(task, clean, attacked, label)
-    threshold, rail = codec.threshold, task.S if isinstance(task, RBC) else 0.5
+    threshold, rail = gauges.threshold, gauges.rail
     reach = 1.25 * max(rail or 1.0, *(abs(v - threshold) for v in before + now))
-    signs = [2 * bit - 1 for bit in codec.rows[label]]
-    bits = list(range(codec.width))
+    signs = [2 * bit - 1 for bit in gauges.rows[label]]
+    bits = list(range(gauges.width))
     traces: list[Trace] = [
         {"type": "bar", "name": name, "x": bits, "y": [side * s * reach for s in signs], "base": threshold,
          "width": 0.8, "marker": {"color": colour, "line": {"width": 0}}, "hoverinfo": "skip"}
@@ -110,7 +112,7 @@ def bit_gauges(
     ]
     heights = {threshold: "threshold", threshold - rail: "rail", threshold + rail: "rail"}
     shapes = [
-        {"type": "line", "name": name, "x0": -0.5, "x1": codec.width - 0.5, "y0": value, "y1": value,
+        {"type": "line", "name": name, "x0": -0.5, "x1": gauges.width - 0.5, "y0": value, "y1": value,
          "line": {"color": GREY, "width": 2, "dash": "dot" if name == "rail" else "solid"}}
         for value, name in heights.items()
     ]
@@ -126,7 +128,7 @@ def bit_gauges(
         marker = {"symbol": [look.symbol for look in looks], "color": [look.colour for look in looks], "size": 14}
         traces.append(_markers("after", right, after, marker) | hover)
     words = [_bit_word(b > threshold, n > threshold) for b, n in zip(before, now, strict=True)]
-    across = {"range": [-0.55, codec.width - 0.45], "tickvals": bits, "ticktext": words}
+    across = {"range": [-0.55, gauges.width - 0.45], "tickvals": bits, "ticktext": words}
     up = {"range": [threshold - reach, threshold + reach], "tickvals": sorted(heights), "tickformat": "~r"}
     return _figure(traces, frame(height, legend=legend, xaxis=across, yaxis=up) | {"shapes": shapes})
 
@@ -138,15 +140,16 @@ def number_line(
 
     Outputs further than one line's length away stand at the edge, as an arrowhead with their value.
     """
-    codec = task.codec
-    assert isinstance(codec, Interval)
+    line = task.line
+    if line is None:
+        raise ValueError(f"expected a task of intervals, got {task.name}; try outputs_figure")
     before, after, now = _read(task, clean, attacked, label)
-    lower, upper = codec.lower.tolist(), codec.upper.tolist()
+    lower, upper = line.lower, line.upper
     decoded = _decode(task, now)
-    low, high = line_ends(codec, [before[0], now[0]])
+    low, high = line_ends(line, [before[0], now[0]])
     ends = list(zip(lower, upper, strict=True))
     centres = [(a + b) / 2 for a, b in ends]
-    fills = [faded(GREY, 0.2)] * codec.num_classes
+    fills = [faded(GREY, 0.2)] * task.num_classes
     fills[label] = faded(BLUE, 0.4)
     if decoded not in (ABNORMAL, label):
         fills[decoded] = LOOKS["wrong"].fill
@@ -154,10 +157,9 @@ def number_line(
         "showlegend": False, "customdata": [[k, a, b] for k, (a, b) in enumerate(ends)],
         "hovertemplate": "class %{customdata[0]}: %{customdata[1]:g} to %{customdata[2]:g}<extra></extra>",
     }]
-    between, last = list(zip(upper[:-1], lower[1:], strict=True)), upper[-1]
-    if codec.gap == "floor":
-        last += codec.alpha
-        below = [*between, (upper[-1], last)] if codec.alpha else []
+    between, last = list(zip(upper[:-1], lower[1:], strict=True)), line.end
+    if line.floor:
+        below = [*between, (upper[-1], last)] if line.alpha else []
         traces.append(_band("gap, read as the class below", below, {"color": faded(GREY, 0.08)}) | {
             "hoverinfo": "skip"
         })
@@ -173,8 +175,8 @@ def number_line(
         look = look_of(decoded, label)
         marker = {"symbol": look.symbol, "color": look.colour, "size": 16, "line": {"width": 3, "color": look.colour}}
         traces.append(_place(now[0], bottom, (low, high), "after", marker))
-    every = max(1, math.ceil(codec.num_classes / 20))
-    shown = [k for k in range(codec.num_classes) if k % every == 0 or k == label]
+    every = max(1, math.ceil(task.num_classes / 20))
+    shown = [k for k in range(task.num_classes) if k % every == 0 or k == label]
     across = {"range": [low, high], "tickvals": [centres[k] for k in shown],
               "ticktext": [_own(str(k), k == label) for k in shown]}
     up = {"range": [0, 1], "visible": False}
@@ -226,6 +228,10 @@ def _decode(task: Task, values: list[float]) -> int:
     return int(task.codec.decode(torch.tensor([values])))
 
 
+def _scores(task: Task, values: list[float]) -> list[float]:
+    return [float(v) for v in task.scores(torch.tensor([values]))[0]]
+
+
 def _own(text: str, own: bool) -> str:
     return f"<b>{text}</b><br>▲" if own else text
 
@@ -239,12 +245,12 @@ def _between(first: Sequence[float], second: Sequence[float]) -> list[float | No
     return [v for a, b in zip(first, second, strict=True) for v in (a, b, None)]
 
 
-def line_ends(codec: Interval, values: list[float]) -> tuple[float, float]:
+def line_ends(line: Line, values: list[float]) -> tuple[float, float]:
     """The part of the line to show: all intervals, and outputs up to one line's length beyond."""
-    start, stop = float(codec.lower[0]), float(codec.upper[-1])
-    room = 0.04 * codec.span
-    low = max(min(start, *values) - room, start - codec.span)
-    high = min(max(stop, *values) + room, stop + codec.span)
+    start, stop = line.lower[0], line.upper[-1]
+    room = 0.04 * line.span
+    low = max(min(start, *values) - room, start - line.span)
+    high = min(max(stop, *values) + room, stop + line.span)
     return low, high
 
 

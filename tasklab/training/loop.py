@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasklab import losses
 from tasklab.attacks import PGD, attack
 from tasklab.checks import check_whole, keep
 from tasklab.data import ImageSet, augment
@@ -23,7 +22,6 @@ from tasklab.models.network import seeded
 from tasklab.models.sharing import exclusively
 from tasklab.modes import own_modes, own_steps
 from tasklab.system import System
-from tasklab.tasks import INT
 from tasklab.training.defences import PLANS, Adversarial
 from tasklab.training.learning import optimizer, outputs, still, to_learn
 from tasklab.training.recipe import Recipe
@@ -155,7 +153,7 @@ class _Trainer:
         self, system: System, train: ImageSet, recipe: Recipe, validation: ImageSet | None, run: Run | None,
         watch: Watch | None,
     ) -> None:
-        if recipe.inset and not isinstance(system.task, INT):
+        if recipe.inset and not system.task.has_inset:
             raise ValueError(f"expected inset=0 for task {system.task.name}, got {recipe.inset}; it is for intervals")
         for data in (train, validation or train):
             if data.num_classes != system.task.num_classes:
@@ -298,10 +296,7 @@ class _Trainer:
 
     def _loss(self, z: Tensor, y: Tensor) -> Tensor:
         task = self.system.task
-        if not (self.recipe.inset and isinstance(task, INT)):
-            return task.loss(z, y)
-        inward = self.recipe.inset * task.beta * torch.tensor([1.0, -1.0], dtype=torch.float32, device=z.device)
-        return losses.interval_hinge(z, task.codec.encode(y) + inward)
+        return task.inset_loss(z, y, self.recipe.inset) if self.recipe.inset else task.loss(z, y)
 
     def _follow(self) -> None:
         """Move the averaged weights; BatchNorm's statistics are copied as they are."""

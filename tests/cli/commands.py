@@ -10,6 +10,7 @@ import torch
 
 from tasklab import data, zoo
 from tasklab.cli import parser
+from tasklab.console import Parser
 
 TINY = ["--data", "digits", "--n", "400", "--width", "8", "--batch-size", "40", "--attacked", "20", "--epochs", "1"]
 
@@ -20,6 +21,8 @@ Command = tuple[str, argparse.ArgumentParser]
 def commands(top: argparse.ArgumentParser | None = None, path: str = "") -> Iterator[Command]:
     """Every command with its parser; those that only lead to others are left out."""
     top = parser() if top is None else top
+    assert isinstance(top, Parser)
+    top.complete()
     inner = [action for action in top._actions if isinstance(action, argparse._SubParsersAction)]
     if not inner:
         yield path.strip(), top

@@ -13,13 +13,12 @@ from torch import Tensor, nn
 from tasklab import data, zoo
 from tasklab.attacks import APGD, FGSM, PGD, Square, attack, towards_features
 from tasklab.cli import main
-from tasklab.codecs import Argmax, Binary, Interval
 from tasklab.evaluation import check_attack
-from tasklab.evaluation.known_examples import AttackTest, _readout, binary_task, outputs_of, stream_check_attack
+from tasklab.evaluation.known_examples import AttackTest, _readout, stream_check_attack
 from tasklab.evaluation.robustness import Progress
 from tasklab.evaluation.statistics import Share
 from tasklab.system import System
-from tasklab.tasks import INT, RBC, TRA, DeepBE, Task
+from tasklab.tasks import ECOC, INT, RBC, TRA, DeepBE, Task
 
 N, EPS = 8, 0.1
 SYSTEMS = ("digits-tra", "digits-tra-at", "digits-deepbe", "digits-deepbe-hinge", "digits-int", "digits-rbc")
@@ -94,19 +93,19 @@ def test_the_adversarial_example_is_really_there(name: str, norm: str) -> None:
 
 
 @pytest.mark.parametrize("task", [TRA(), DeepBE(), DeepBE(loss_form="bce", bits=6), INT(), INT(gap="floor"), RBC(S=7),
+                                  ECOC(),
                                   RBC(S=1, code=tuple(tuple(int(i == j) for j in range(10)) for i in range(10)))],
                          ids=lambda t: f"{t.name}-{t.width}")
 def test_a_task_of_two_classes_keeps_its_kind_and_its_scale(task: Task) -> None:
-    two = binary_task(task)
+    two = task.two_class()
     assert type(two) is type(task) and two.num_classes == 2
-    assert isinstance(two.codec, Argmax | Binary | Interval)
     u = torch.tensor([-3.0, -0.5, 0.25, 4.0])
-    z = outputs_of(two.codec, u)
+    z = two.two_class_outputs(u)
     assert torch.allclose(two.codec.margins(z)[:, 0], -u, atol=1e-3)
     assert two.codec.decode(z).tolist() == [0, 0, 1, 1]
     if isinstance(task, RBC):
         zero = torch.zeros(2, dtype=torch.int64)
-        assert two.loss(outputs_of(two.codec, torch.tensor([-1.01, -0.99]) * float(task.S)), zero).gt(0).tolist() == [
+        assert two.loss(two.two_class_outputs(torch.tensor([-1.01, -0.99]) * float(task.S)), zero).gt(0).tolist() == [
             False, True,
         ]
 

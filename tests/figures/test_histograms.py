@@ -16,7 +16,7 @@ from tasklab.figures.histograms import describe_decisions
 from tasklab.tasks import Task, make_task
 
 TASKS = [make_task("tra"), make_task("deepbe"), make_task("int"), make_task("int", gap="floor"), make_task("rbc"),
-         make_task("rbc", S=10)]
+         make_task("rbc", S=10), make_task("ecoc")]
 
 
 def readings(task: Task, n: int = 120, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

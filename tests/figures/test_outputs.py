@@ -14,7 +14,8 @@ from tasklab.figures.style import BLUE, GREY, LOOKS, ORANGE, outcome_of
 from tasklab.tasks import Task, make_task
 
 TASKS = [make_task("tra"), make_task("deepbe"), make_task("int"), make_task("int", gap="floor"), make_task("rbc"),
-         make_task("rbc", num_classes=100), make_task("int", num_classes=100), make_task("tra", num_classes=100)]
+         make_task("ecoc"), make_task("rbc", num_classes=100), make_task("int", num_classes=100),
+         make_task("tra", num_classes=100)]
 
 
 def trace(figure: Any, name: str) -> Any:

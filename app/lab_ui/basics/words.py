@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasklab.codecs import ABNORMAL
-from tasklab.tasks import INT, RBC, TRA, Task
+from tasklab.tasks import TASKS
 
 NETWORKS = {"efficientnet": "EfficientNet"}
 """Networks that a system's name begins with; without one it is the small one."""
 
-SYSTEMS = {"tra": "TRA", "deepbe": "DeepBE", "int": "INT", "rbc": "RBC"}
+SYSTEMS = {name: kind.title for name, kind in TASKS.items()}
 VARIANTS = {
     "at": "trained under attack",
     "at-train": "trained under attacks on its loss",
@@ -123,17 +123,6 @@ def title(key: str) -> str:
     if variant[0] == "s" and variant[1:].isdigit():
         return f"{SYSTEMS[base]}, S = {variant[1:]}"
     return f"{SYSTEMS[base]}, {VARIANTS[variant]}" if variant in VARIANTS else key
-
-
-def kind(task: Task) -> str:
-    """How a system answers, in a few words."""
-    if isinstance(task, TRA):
-        return f"{task.num_classes} scores, the largest wins"
-    if isinstance(task, INT):
-        return f"1 number, {task.num_classes} intervals"
-    if isinstance(task, RBC):
-        return f"{task.width} bits, margin S = {task.S:g}"
-    return f"{task.width} bits around 0.5"
 
 
 def number(value: float) -> str:

@@ -9,10 +9,8 @@ from typing import Any
 import pandas as pd
 import torch
 
-from lab_ui.basics.words import kind
-from tasklab.codecs import Binary, Interval
 from tasklab.codecs.codes import hadamard_code, random_code
-from tasklab.tasks import INT, RBC, TRA, DeepBE, Task
+from tasklab.tasks import Gauges, Line, Task, make_task
 
 CLASSES = 10
 CODES = ("binary", "gray", "hadamard", "random")
@@ -38,63 +36,68 @@ def tasks(
     rows = hadamard_code(CLASSES) if code == "hadamard" else random_code(CLASSES, bits) if code == "random" else code
     width = None if code == "hadamard" else bits
     return {
-        "int": INT(num_classes=CLASSES, s0=s0, alpha=alpha, beta=beta, gap=gap),  # type: ignore[arg-type]
-        "rbc": RBC(num_classes=CLASSES, S=S, bits=width, code=rows),
-        "deepbe": DeepBE(num_classes=CLASSES, bits=width, code=rows, loss_form=loss_form),  # type: ignore[arg-type]
-        "tra": TRA(num_classes=CLASSES),
+        "int": make_task("int", num_classes=CLASSES, s0=s0, alpha=alpha, beta=beta, gap=gap),
+        "rbc": make_task("rbc", num_classes=CLASSES, S=S, bits=width, code=rows),
+        "deepbe": make_task("deepbe", num_classes=CLASSES, bits=width, code=rows, loss_form=loss_form),
+        "tra": make_task("tra", num_classes=CLASSES),
     }
 
 
 def start(key: str, task: Task, label: int = LABEL) -> list[float]:
     """The outputs that a panel opens with."""
-    if isinstance(task.codec, Interval):
-        return [float(task.codec.upper[label]) + (task.codec.alpha / 2 or task.codec.beta)]  # in the gap
-    if isinstance(task.codec, Binary) and (task.width != 4 or task.codec.rows[label] != (0, 0, 1, 1)):
-        rail = _rail(task)
-        return [task.codec.threshold + (2 * bit - 1) * rail for bit in task.codec.rows[label]]
-    if isinstance(task, RBC):
-        return [float(round(z * (task.S or 100) / 350)) for z in START[key]]
+    if (line := task.line) is not None:
+        return [line.upper[label] + (line.alpha / 2 or line.beta)]  # in the gap
+    if (gauges := task.gauges) is None:
+        return START[key]
+    if gauges.rows[label] != (0, 0, 1, 1):
+        return [gauges.threshold + (2 * bit - 1) * _rail(gauges) for bit in gauges.rows[label]]
+    if gauges.margin is not None:
+        return [float(round(z * _rail(gauges) / 350)) for z in START[key]]
     return START[key]
 
 
 def panel(key: str, task: Task, label: int) -> dict[str, Any]:
     """One panel: the task and how it is drawn."""
-    codec = task.codec
-    shared = {"key": key, "title": key.upper() if key != "deepbe" else "DeepBE", "kind": kind(task),
+    shared = {"key": key, "title": task.title, "kind": task.answers,
               "width": task.width, "start": start(key, task, LABEL)}
-    if isinstance(codec, Interval):
-        lower, upper = codec.lower.tolist(), codec.upper.tolist()
-        step = codec.alpha + codec.beta
-        last = float(torch.tensor(codec.s0 + codec.num_classes * step, dtype=torch.float32))
-        room = 0.12 * codec.span
-        between = "None" if codec.gap == "abnormal" else "the class below"
-        return shared | {
-            "code": "line", "loss": "interval", "names": ["output on the number line"], "gap": codec.gap,
-            "lower": lower, "upper": upper, "reach": [*lower[1:], last] if codec.gap == "floor" else upper,
-            "shown": list(range(CLASSES)), "step": _step(codec.span / 400), "middle": codec.s0 + codec.span / 2,
-            "span": [codec.s0 - room, max(last, upper[-1]) + room],
-            "words": f"β = {codec.beta:g} long each, gaps of α = {codec.alpha:g} read as {between}. "
-            "Dashed: the loss along the line, 0 inside the label's own interval.",
-        }
-    if isinstance(codec, Binary):
-        rail, total = _rail(task), 2**codec.width
-        reach = 1.7 * rail
-        spare = f"{total:,} codewords, {CLASSES} mean a class, {total - CLASSES:,} mean None."
-        hinge = not isinstance(task, DeepBE) or task.loss_form == "hinge"
-        zone = " Dark ground: loss exactly 0." if hinge else " Its loss is 0 nowhere but on a codeword."
-        if isinstance(task, DeepBE) and task.loss_form == "bce":
-            zone = " Its loss is 0 nowhere."
-        return shared | {
-            "code": "bits", "loss": task.loss_form if isinstance(task, DeepBE) else "hinge",
-            "names": [f"bit {i + 1}" for i in range(codec.width)], "threshold": codec.threshold, "rail": rail,
-            "margin": task.S if isinstance(task, RBC) else 0.0, "rows": [list(row) for row in codec.rows],
-            "step": _step(reach / 100), "middle": codec.threshold, "tiles": _tiles(codec),
-            "span": [codec.threshold - reach, codec.threshold + reach], "words": spare + zone,
-        }
+    if (line := task.line) is not None:
+        return shared | _interval_panel(line)
+    if (gauges := task.gauges) is not None:
+        return shared | _bit_panel(gauges)
     return shared | {
         "code": "scores", "loss": "cross-entropy", "names": [f"score of {k}" for k in range(CLASSES)], "step": 0.1,
         "middle": 0.0, "span": [-10.0, 10.0],
         "words": "The largest score wins: there is no None, and the loss is never quite 0.",
+    }
+
+
+def _interval_panel(line: Line) -> dict[str, Any]:
+    start, room = line.start, 0.12 * line.span
+    last = float(torch.tensor(start + CLASSES * (line.alpha + line.beta), dtype=torch.float32))
+    between = "the class below" if line.floor else "None"
+    return {
+        "code": "line", "loss": "interval", "names": ["output on the number line"],
+        "gap": "floor" if line.floor else "abnormal", "lower": list(line.lower), "upper": list(line.upper),
+        "reach": [*line.lower[1:], last] if line.floor else list(line.upper),
+        "shown": list(range(CLASSES)), "step": _step(line.span / 400), "middle": start + line.span / 2,
+        "span": [start - room, max(last, line.upper[-1]) + room],
+        "words": f"β = {line.beta:g} long each, gaps of α = {line.alpha:g} read as {between}. "
+        "Dashed: the loss along the line, 0 inside the label's own interval.",
+    }
+
+
+def _bit_panel(gauges: Gauges) -> dict[str, Any]:
+    rail, total = _rail(gauges), 2**gauges.width
+    reach = 1.7 * rail
+    spare = f"{total:,} codewords, {CLASSES} mean a class, {total - CLASSES:,} mean None."
+    zone = {"hinge": " Dark ground: loss exactly 0.", "bce": " Its loss is 0 nowhere."}.get(
+        gauges.loss, " Its loss is 0 nowhere but on a codeword."
+    )
+    return {
+        "code": "bits", "loss": gauges.loss, "names": [f"bit {i + 1}" for i in range(gauges.width)],
+        "threshold": gauges.threshold, "rail": rail, "margin": gauges.margin or 0.0,
+        "rows": [list(row) for row in gauges.rows], "step": _step(reach / 100), "middle": gauges.threshold,
+        "tiles": _tiles(gauges), "span": [gauges.threshold - reach, gauges.threshold + reach], "words": spare + zone,
     }
 
 
@@ -110,10 +113,10 @@ def numbers(said: Any, width: int) -> list[float] | None:
 
 def table(made: dict[str, Task]) -> pd.DataFrame:
     """Every class and its codewords."""
-    line, bits = made["int"].codec, made["rbc"].codec
-    assert isinstance(line, Interval) and isinstance(bits, Binary)
+    line, bits = made["int"].line, made["rbc"].gauges
+    assert line is not None and bits is not None
     return pd.DataFrame({
-        "class": range(CLASSES), "lower": line.lower.tolist(), "upper": line.upper.tolist(),
+        "class": range(CLASSES), "lower": line.lower, "upper": line.upper,
         "bits": ["".join(map(str, row)) for row in bits.rows],
     })
 
@@ -137,17 +140,17 @@ def code(made: dict[str, Task], outputs: dict[str, list[float]], label: int) -> 
     return "\n".join(lines)
 
 
-def _rail(task: Task) -> float:
+def _rail(gauges: Gauges) -> float:
     """Where the rails stand beside the threshold; with S = 0 something to see."""
-    return (task.S or 100.0) if isinstance(task, RBC) else 0.5
+    return gauges.rail or 100.0
 
 
-def _tiles(codec: Binary) -> list[dict[str, Any]] | None:
-    if 2**codec.width > MOST_TILES:
+def _tiles(gauges: Gauges) -> list[dict[str, Any]] | None:
+    if 2**gauges.width > MOST_TILES:
         return None
-    place = {row: k for k, row in enumerate(codec.rows)}
+    place = {row: k for k, row in enumerate(gauges.rows)}
     return [{"bits": "".join(map(str, bits)), "label": place.get(bits, -1)}
-            for bits in itertools.product((0, 1), repeat=codec.width)]
+            for bits in itertools.product((0, 1), repeat=gauges.width)]
 
 
 def _step(about: float) -> float:

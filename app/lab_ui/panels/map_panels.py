@@ -24,7 +24,6 @@ from lab_ui.results.feature_maps import Forming, Points
 from lab_ui.shell import frame
 from lab_ui.visitor import catalogue
 from tasklab import figures
-from tasklab.codecs import Interval
 from tasklab.data.radii import eps_said
 from tasklab.embedding import PCA, TSNE, Map
 from tasklab.evaluation.counts import outcomes
@@ -79,7 +78,7 @@ class View:
     def line(self) -> Task | None:
         """The task, where the map is its line of intervals."""
         task = catalogue.system(self.name).task
-        return task if self.kind == "Outputs" and isinstance(task.codec, Interval) else None
+        return task if self.kind == "Outputs" and task.line is not None else None
 
     @property
     def key(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from lab_ui.basics.words import SYSTEMS
+from lab_ui.panels import task_controls
 from lab_ui.parts.events import word_from
 from lab_ui.results.plane_systems import Plane, nearest
 from lab_ui.shell import controls
@@ -67,9 +68,11 @@ def picked(key: str, plane: Plane) -> None:
 
 def _settings(key: str, classes: int) -> dict[str, Any]:
     """What a task has to be told."""
-    if key == "tra":
+    if not TASKS[key].asked():
         return {}
     with st.expander(SYSTEMS[key], expanded=key in ("int", "rbc")):
+        if key not in ("int", "rbc", "deepbe"):  # these have controls made for the plane
+            return task_controls.settings(key, classes, f"regions_{key}_")
         if key == "int":
             return {
                 "alpha": float(st.slider("α, the gap between two intervals", 0, 16, 4, key="regions_alpha", bind=URL)),

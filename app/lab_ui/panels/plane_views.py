@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from lab_ui.basics.words import HELP, SYSTEMS, kind
+from lab_ui.basics.words import HELP, SYSTEMS
 from tasklab.codecs import ABNORMAL
 from tasklab.data import ImageSet
 from tasklab.evaluation.counts import Outcomes
@@ -37,7 +37,7 @@ AIM_WORDS = {"train": "training loss", "margin": "margin"}
 
 def heading(task: Task) -> None:
     """The head of a system's square."""
-    st.html(f'<div class="lab-head"><h2>{SYSTEMS[task.name]}</h2><p>{kind(task)}</p></div>')
+    st.html(f'<div class="lab-head"><h2>{SYSTEMS[task.name]}</h2><p>{task.answers}</p></div>')
 
 
 def live(found: Regions, points: ImageSet) -> None:

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
 from lab_ui.basics.words import SYSTEMS
+from lab_ui.panels import task_controls
 from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
 from tasklab.jobs.training import Training
 from tasklab.models import ARCHITECTURES
-from tasklab.tasks import Task, make_task
+from tasklab.tasks import TASKS, Task, make_task
 from tasklab.training import Adversarial, Defence, GaussianNoise, Recipe, UniformNoise, Watch
 
 URL = "query-params"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Typical:
-    """What a task opens with: as the shipped system of that task was trained."""
-
-    epochs: int = 20
-    lr: float = 0.003
-    inset: float = 0.0
-
-
-TYPICAL = {"tra": Typical(), "deepbe": Typical(epochs=30), "int": Typical(epochs=50, lr=0.01, inset=0.4),
-           "rbc": Typical()}
-S_STOPS = (1, 3, 10, 30, 100, 350, 1000)
 SIZES = {"digits": (200, 500, 1097), "mnist": (1000, 2000, 5000, 10_000, 20_000, 55_000),
          "cifar10": (1000, 2000, 5000, 10_000, 20_000, 45_000), "cifar100": (5000, 10_000, 20_000, 45_000)}
 OPENS_WITH = {"digits": 1097, "mnist": 5000, "cifar10": 5000, "cifar100": 20_000}
@@ -39,27 +26,12 @@ SPEED = {"cifar10": 0.9, "cifar100": 0.9}
 core."""
 
 DEFENCES = ("none", "adversarial", "gaussian", "uniform")
-CODES = ("binary", "gray")
-LOSSES = ("mse", "hinge", "bce")
-GAPS = ("abnormal", "floor")
 STRETCH = (0.3, 0.7)
 WATCHED = 100
 """Validation pictures that are attacked after each epoch."""
 
 HELP = {
-    "task": "What the network has to answer: a score for each class (TRA), bits around 0.5 (DeepBE), a number on a "
-    "line of intervals (INT), or bits with a margin S (RBC).",
-    "S": "How far each bit has to be on its side of 0 before the loss lets go of it. The paper uses 350.",
-    "alpha": "The gap between two intervals. The paper uses 4.",
-    "beta": "The length of an interval. The paper uses 16.",
-    "s0": "Where the line of intervals begins.",
-    "gap": "What a number between two intervals means. abnormal: None, as the paper says. floor: the class below, as "
-    "the paper's own formula decodes it.",
-    "bits": "How many bits an answer has. Four are enough for ten classes, seven for a hundred; more leave more "
-    "codewords that mean None.",
-    "code": "Which codeword stands for which class. binary: the label's own bits. gray: neighbours differ in one bit.",
-    "loss": "How DeepBE's bits are fitted. mse: squared distance to 0 and 1. hinge: the paper's form, exactly 0 for "
-    "every picture read correctly. bce: cross-entropy of each bit.",
+    "task": "What the network has to answer. " + " ".join(f"{kind.title}: {kind.summary}" for kind in TASKS.values()),
     "defence": "What is done to the pictures before the network learns from them. adversarial: they are attacked, anew "
     "in every step. gaussian, uniform: random noise.",
     "eps": "How much any pixel may change; 8/255 is 0.031.",
@@ -88,11 +60,11 @@ def controls(dataset: str, seed: int) -> Training:
     Raises:
         ValueError: one sentence: settings that contradict each other.
     """
-    name: str = st.selectbox("Task", list(TYPICAL), 3, key="train_task", bind=URL, help=HELP["task"],
-                             format_func=SYSTEMS.__getitem__, on_change=_typical)
-    usual, info = TYPICAL[name], DATASETS[dataset]
+    name: str = st.selectbox("Task", list(TASKS), list(TASKS).index("rbc"), key="train_task", bind=URL,
+                             help=HELP["task"], format_func=SYSTEMS.__getitem__, on_change=_typical)
+    usual, info = TASKS[name].typical, DATASETS[dataset]
     radii, photographs = info.radii, info.shape[0] == 3
-    settings = _task(name, info.num_classes)
+    settings = task_controls.settings(name, info.num_classes, "train_")
     epochs = st.slider("Epochs", 1, 100, usual.epochs, key="train_epochs", bind=URL, help=HELP["epochs"])
     size = st.select_slider("Training pictures", SIZES[dataset], OPENS_WITH[dataset], key=f"train_n_{dataset}",
                             bind=URL, help=HELP["n"])
@@ -117,11 +89,11 @@ def controls(dataset: str, seed: int) -> Training:
         average = st.select_slider("Average of the weights", (0.0, 0.9, 0.99, 0.999), 0.99, key="train_average",
                                    bind=URL, help=HELP["average"])
         inset = st.slider("Inset", 0.0, 0.45, usual.inset, 0.05, key="train_inset", bind=URL, help=HELP["inset"],
-                          disabled=name != "int")
+                          disabled=not TASKS[name].has_inset)
         watched = _eps("ε of the attacks that watch", "train_watch", dataset, HELP["watch"], among=radii.some)
         device = _device()
     recipe = Recipe(epochs=epochs, batch_size=batch, lr=rate, defence=defence, average=average, flip=flip, crop=crop,
-                    inset=inset if name == "int" else 0.0, seed=seed)
+                    inset=inset if TASKS[name].has_inset else 0.0, seed=seed)
     return Training(
         name="my-system", data=dataset, n=None if size >= info.sizes[0] else size,
         task=make_task(name, num_classes=info.num_classes, **settings), recipe=recipe, arch=arch,
@@ -167,8 +139,8 @@ def named(task: Task) -> str:
     ('RBC (S = 10, not scaled)', 'TRA')
     """
     told = task.to_dict()
-    apart = {"rbc": "S = {S:g}", "int": "α = {alpha:g}, β = {beta:g}", "deepbe": "{loss_form}"}.get(task.name, "")
-    parts = [apart.format(**told), "not scaled" if task.parametrisation == "paper" else ""]
+    parts = [asked.apart.format(told[name]) for name, asked in task.asked().items() if asked.apart]
+    parts.append("not scaled" if task.parametrisation == "paper" else "")
     inside = ", ".join(filter(None, parts))
     return f"{SYSTEMS[task.name]} ({inside})" if inside else SYSTEMS[task.name]
 
@@ -184,31 +156,6 @@ def short_name(training: Training) -> str:
     layer = {"scaled": "", "paper": "unscaled"}[task.parametrisation]
     against = {"adversarial": "at", "gaussian": "gn", "uniform": "un"}[defence.name] if defence else ""
     return "-".join(filter(None, [task.name, f"s{told['S']:g}" if "S" in told else "", layer, against]))
-
-
-def _task(name: str, classes: int) -> dict[str, Any]:
-    """The settings of the chosen task."""
-    found: dict[str, Any] = {}
-    if name == "rbc":
-        found["S"] = float(st.select_slider("Margin S", S_STOPS, 350, key="train_S", bind=URL, help=HELP["S"]))
-    if name == "int":
-        left, right = st.columns(2)
-        found["alpha"] = left.number_input("Gap α", 0.0, 100.0, 4.0, 1.0, key="train_alpha", bind=URL,
-                                           help=HELP["alpha"])
-        found["beta"] = right.number_input("Length β", 0.5, 100.0, 16.0, 1.0, key="train_beta", bind=URL,
-                                           help=HELP["beta"])
-        found["s0"] = left.number_input("Start s₀", -1000.0, 1000.0, 0.0, 1.0, key="train_s0", bind=URL,
-                                        help=HELP["s0"])
-        found["gap"] = right.selectbox("Gaps are", GAPS, key="train_gap", bind=URL, help=HELP["gap"])
-    if name == "deepbe":
-        found["loss_form"] = st.selectbox("Loss", LOSSES, key="train_loss", bind=URL, help=HELP["loss"])
-    if name in ("rbc", "deepbe"):
-        left, right = st.columns(2)
-        least = make_task(name, num_classes=classes).width
-        key = "train_bits" if classes == 10 else f"train_bits_{classes}"
-        found["bits"] = left.number_input("Bits", least, 2 * least, key=key, bind=URL, help=HELP["bits"])
-        found["code"] = right.selectbox("Code", CODES, key="train_code", bind=URL, help=HELP["code"])
-    return found
 
 
 def _eps(label: str, key: str, dataset: str, words: str, *, among: Sequence[float] = ()) -> float:
@@ -260,6 +207,6 @@ def against(defence: Defence) -> str:
 
 def _typical() -> None:
     """Another task opens with its own epochs, learning rate and inset."""
-    usual = TYPICAL[st.session_state["train_task"]]
+    usual = TASKS[st.session_state["train_task"]].typical
     for key, value in (("epochs", usual.epochs), ("lr", usual.lr), ("inset", usual.inset)):
         st.session_state[f"train_{key}"] = value

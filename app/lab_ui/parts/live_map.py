@@ -14,7 +14,6 @@ import streamlit as st
 from numpy.typing import ArrayLike, NDArray
 
 from lab_ui.parts.events import word_from
-from tasklab.codecs import Interval
 from tasklab.figures.maps import COLOURS, NAMED, REACHES, SYMBOLS, Stops, Window, map_window, merged_stops
 from tasklab.figures.style import LOOKS
 from tasklab.tasks import Task
@@ -106,11 +105,9 @@ def living_map(
         spots, heard, words = merged_stops(stops, window)
         shared.append(spots)
         data["stops"] = {"places": _packed(spots), "decoded": heard, "numbers": words, "label": stops.label}
-    if line is not None:
-        codec = line.codec
-        assert isinstance(codec, Interval)
+    if line is not None and line.line is not None:
         ends = [window(np.array([[low, 0.0], [high, 0.0]]))[:, 0].tolist()
-                for low, high in zip(codec.lower.tolist(), codec.upper.tolist(), strict=True)]
+                for low, high in zip(line.line.lower, line.line.upper, strict=True)]
         data["bands"] = [[low, high, k] for k, (low, high) in enumerate(ends)]
     data["reach"] = [max(_reach(each[:, axis]) for each in shared) for axis in (0, 1)]
 

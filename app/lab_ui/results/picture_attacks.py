@@ -26,7 +26,7 @@ from tasklab.experiments.trajectory import Trajectory, record_trajectory
 from tasklab.figures.describing import with_article
 from tasklab.figures.live.sweep import how
 from tasklab.system import System
-from tasklab.tasks import INT, RBC, Task
+from tasklab.tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,9 +166,9 @@ def pin(scenario: Scenario, found: Found, lab: Lab) -> dict[str, Any]:
 
 def check(scenario: Scenario, aim: str, task: Task, title: str) -> None:
     """A `Refused` with a way on, if a task does not have an aim, or an aim no target."""
-    if aim in ("up", "down") and not isinstance(task, INT):
+    if aim in ("up", "down") and task.line is None:
         raise Refused(f"“{aim}” slides along INT's number line, and {title} has none. Try the decision margin instead.")
-    if aim == "unclipped" and not isinstance(task, RBC):
+    if aim == "unclipped" and task.unclipped is None:
         raise Refused(f"“unclipped” lifts the margin S of RBC's loss, and {title} has none. Try the decision margin.")
     if scenario.target is not None and aim in OBJECTIVES and not OBJECTIVES[aim].targetable:
         raise Refused(f"“{aim}” cannot be aimed at a target class. Choose “any other” as target, or another aim.")

@@ -64,31 +64,25 @@ def record() -> dict[str, Any]:
 
 def _described(system: Any) -> dict[str, Any]:
     """How a system answers; for a line, where its intervals lie."""
-    from lab_ui.basics.words import kind
-    from tasklab.codecs import Interval
-
-    codec = system.task.codec
-    if not isinstance(codec, Interval):
-        return {"answers": kind(system.task)}
-    ends = ((float(end) - float(codec.lower[0])) / codec.span for pair in zip(codec.lower, codec.upper, strict=True)
-            for end in pair)
+    answers, line = system.task.answers, system.task.line
+    if line is None:
+        return {"answers": answers}
+    ends = ((end - line.lower[0]) / line.span for pair in zip(line.lower, line.upper, strict=True) for end in pair)
     places = [round(end, 3) for end in ends]
-    return {"answers": kind(system.task), "intervals": [list(p) for p in zip(places[::2], places[1::2], strict=True)]}
+    return {"answers": answers, "intervals": [list(p) for p in zip(places[::2], places[1::2], strict=True)]}
 
 
 def _answer(system: Any, x: Any, label: int) -> dict[str, Any]:
     """What a system reads, and the outputs by which it does, as it would draw them: bars, bits or a place on a line."""
-    from tasklab.codecs import Binary, Interval
     from tasklab.figures.style import outcome_of
 
-    codec, z = system.task.codec, system.read(x)
-    decoded = int(codec.decode(z))
-    values = z[0]
-    if isinstance(codec, Interval):
-        shape, drawn = "line", (values - codec.lower[0]) / codec.span
-    elif isinstance(codec, Binary):
-        rail = getattr(system.task, "S", 0.5)
-        shape, drawn = "bits", ((values - codec.threshold) / rail).clamp(-1.6, 1.6)
+    task, z = system.task, system.read(x)
+    decoded = int(task.codec.decode(z))
+    values = task.drawn(z)[0]
+    if (line := task.line) is not None:
+        shape, drawn = "line", (values - line.lower[0]) / line.span
+    elif (gauges := task.gauges) is not None:
+        shape, drawn = "bits", ((values - gauges.threshold) / gauges.rail).clamp(-1.6, 1.6)
     else:
         shape, drawn = "bars", (values - values.min()) / (values.max() - values.min())
     return {"decoded": decoded, "outcome": outcome_of(decoded, label), "shape": shape,

@@ -57,7 +57,7 @@ def systems(dataset: str) -> tuple[dict[str, str], list[str]]:
             continue
         if of == dataset and name not in mine:
             found[name.removeprefix(f"{dataset}-")] = name
-    order = {key: place for place, key in enumerate(("tra", "deepbe", "int", "rbc"))}
+    order = {key: place for place, key in enumerate(words.SYSTEMS)}
     shipped = dict(sorted(found.items(), key=lambda item: (
         item[0].startswith(NETWORKS), order.get(item[0].removeprefix(NETWORKS[0]), len(order)), item[0])))
     whole = []

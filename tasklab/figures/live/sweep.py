@@ -17,14 +17,13 @@ from torch import Tensor
 
 from tasklab.attacks import FGSM, Settings
 from tasklab.attacks.objectives import as_objective
-from tasklab.codecs import Binary, Interval
 from tasklab.data.radii import eps_said
 from tasklab.experiments.sweep import Sweep
 from tasklab.figures.describing import introduce
 from tasklab.figures.live.page import live_page
 from tasklab.figures.outputs import line_ends
 from tasklab.figures.pictures import amplification
-from tasklab.tasks import INT, RBC, TRA, Task
+from tasklab.tasks import Task
 
 Cells = Mapping[tuple[str, str], "Sweep | str"]
 """By system and objective: a sweep, or the sentence that says why there is none."""
@@ -117,28 +116,19 @@ def how(settings: Settings) -> str:
     return f"{type(settings).__name__}, {steps}, {starts}"
 
 
-def kind(task: Task) -> str:
-    """How a system answers, in a few words."""
-    if isinstance(task, TRA):
-        return f"{task.num_classes} scores, the largest wins"
-    if isinstance(task, INT):
-        return f"1 number, {task.num_classes} intervals"
-    if isinstance(task, RBC):
-        return f"{task.width} bits, margin S = {task.S:g}"
-    return f"{task.width} bits around 0.5"
-
-
 def _cell(cell: Sweep | str, names: Sequence[str]) -> dict[str, Any]:
     if isinstance(cell, str):
         return {"refused": cell}
     change = (cell.images - cell.clean).flatten(1)
     peak = change.abs().amax(dim=1)
+    drawn = cell.task.drawn
     levels = (127 * change / torch.where(peak > 0, peak, 1)[:, None]).round().to(torch.int8)
     return {
-        "kind": kind(cell.task), "objective": as_objective(cell.settings.objective).name,
+        "kind": cell.task.answers, "objective": as_objective(cell.settings.objective).name,
         "chart": chart_data(cell.task, torch.cat([cell.clean_outputs[None], cell.outputs]), cell.label, names),
-        "before": {"outputs": cell.clean_outputs.tolist(), "decoded": cell.clean_decoded, "margin": cell.clean_margin},
-        "outputs": cell.outputs.tolist(), "decoded": cell.decoded.tolist(), "margins": cell.margins.tolist(),
+        "before": {"outputs": drawn(cell.clean_outputs[None])[0].tolist(), "decoded": cell.clean_decoded,
+                   "margin": cell.clean_margin},
+        "outputs": drawn(cell.outputs).tolist(), "decoded": cell.decoded.tolist(), "margins": cell.margins.tolist(),
         "fooled": cell.fooled.tolist(), "zero": cell.zero_gradient.tolist(), "unmoved": cell.unmoved.tolist(),
         "peak": peak.tolist(), "k": [amplification(cell.clean, image) for image in cell.images],
         "changes": _packed(levels),
@@ -147,25 +137,22 @@ def _cell(cell: Sweep | str, names: Sequence[str]) -> dict[str, Any]:
 
 def chart_data(task: Task, z: Tensor, label: int, names: Sequence[str], *, most: int = 10) -> dict[str, Any]:
     """What a chart of outputs needs besides the outputs: codewords, and ends that hold all of ``z`` ``(N, K)``."""
-    codec = task.codec
     shared = {"all": list(names), "intro": introduce(task, label, names)}
-    if isinstance(codec, Interval):
-        low, high = line_ends(codec, z.flatten().tolist())
-        every = max(1, math.ceil(codec.num_classes / 20))
-        shown = [k for k in range(codec.num_classes) if k % every == 0 or k == label]
-        lower, upper = codec.lower.tolist(), codec.upper.tolist()
+    if (line := task.line) is not None:
+        low, high = line_ends(line, z.flatten().tolist())
+        every = max(1, math.ceil(task.num_classes / 20))
+        shown = [k for k in range(task.num_classes) if k % every == 0 or k == label]
         return shared | {
-            "kind": "line", "lower": lower, "upper": upper, "floor": codec.gap == "floor",
-            "end": upper[-1] + (codec.alpha if codec.gap == "floor" else 0), "low": low, "high": high, "shown": shown,
-            "names": list(names),
+            "kind": "line", "lower": list(line.lower), "upper": list(line.upper), "floor": line.floor,
+            "end": line.end, "low": low, "high": high, "shown": shown, "names": list(names),
         }
-    if isinstance(codec, Binary):
-        rail = task.S if isinstance(task, RBC) else 0.5
-        reach = 1.25 * max(rail or 1.0, float((z - codec.threshold).abs().max()))
+    if (gauges := task.gauges) is not None:
+        reach = 1.25 * max(gauges.rail or 1.0, float((z - gauges.threshold).abs().max()))
         return shared | {
-            "kind": "gauges", "threshold": codec.threshold, "rail": rail, "reach": reach,
-            "signs": [2 * bit - 1 for bit in codec.rows[label]],
+            "kind": "gauges", "threshold": gauges.threshold, "rail": gauges.rail, "reach": reach,
+            "signs": [2 * bit - 1 for bit in gauges.rows[label]],
         }
+    z = task.scores(z)
     largest = z.amax(dim=0)
     largest[label] = torch.inf
     classes = sorted(largest.argsort(descending=True)[:most].tolist())

@@ -47,7 +47,7 @@ def trajectory_data(
         "id": f"{told}-{title}-{aim}", "title": title, "aim": aim or as_objective(trajectory.settings.objective).name,
         "label": trajectory.label, "names": names, "shape": list(trajectory.clean.shape[1:]),
         "chart": chart_data(trajectory.task, trajectory.outputs, trajectory.label, names),
-        "outputs": trajectory.outputs.tolist(), "values": trajectory.values.tolist(),
+        "outputs": trajectory.task.drawn(trajectory.outputs).tolist(), "values": trajectory.values.tolist(),
         "decoded": trajectory.decoded.tolist(),
         "eps": trajectory.settings.eps, "stride": trajectory.settings.stride, "norm": trajectory.settings.norm,
         "random": trajectory.settings.random_start, "kept": trajectory.kept, "rows": trajectory.rows,
