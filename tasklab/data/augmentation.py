@@ -19,15 +19,15 @@ def augment(
     """Flip and shift each image of a batch at random, on the batch's own device.
 
     Args:
-        x: `(N, C, H, W)`, any type (uint8 or float).
+        x: ``(N, C, H, W)``, any type (uint8 or float).
         flip: mirror each image left to right with probability 1/2.
-        crop: pad by so many pixels on all four sides and cut `(H, W)` out at random, which shifts each image by
+        crop: pad by so many pixels on all four sides and cut ``(H, W)`` out at random, which shifts each image by
             -crop..crop pixels in each direction.
         padding: what comes in at the edge: the image mirrored about its outermost pixels, or zeros.
         generator: where the randomness comes from, on any device.
 
     Returns:
-        `(N, C, H, W)`, a new tensor of the same type on the same device.
+        ``(N, C, H, W)``, a new tensor of the same type on the same device.
 
     Raises:
         ValueError: if x is no batch of images, or crop does not fit the images.

@@ -73,7 +73,7 @@ def download(name: str, root: str | os.PathLike[str] | None = None, *, force: bo
         force: fetch even if the files seem to be there, and replace them.
 
     Returns:
-        an iterator over events; after the last one, `available(name, root)` is True.
+        an iterator over events; after the last one, ``available(name, root)`` is True.
 
     Raises:
         DownloadError: in one sentence, if the set did not arrive whole; it can be tried again.

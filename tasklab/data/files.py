@@ -56,8 +56,8 @@ def data_root(root: str | os.PathLike[str] | None = None) -> Path:
     """The folder the data sets lie in.
 
     Args:
-        root: a folder, or None for `TASKLAB_DATA` from the environment, else `tasklab/data` in the user's cache
-            (`XDG_CACHE_HOME`, else `~/.cache`).
+        root: a folder, or None for ``TASKLAB_DATA`` from the environment, else ``tasklab/data`` in the user's cache
+            (``XDG_CACHE_HOME``, else ``~/.cache``).
 
     Returns:
         an absolute path, which need not exist.

@@ -26,8 +26,8 @@ class ImageSet:
     Args:
         name: the data set, such as "mnist".
         split: "train", "validation" or "test".
-        images: uint8 `(N, C, H, W)`, or for 2-D points float32 `(N, 2)` in [0, 1].
-        labels: int64 `(N,)` in 0..num_classes-1.
+        images: uint8 ``(N, C, H, W)``, or for 2-D points float32 ``(N, 2)`` in [0, 1].
+        labels: int64 ``(N,)`` in 0..num_classes-1.
         classes: the name of each class.
         mean, std: statistics per channel (per coordinate for points) of the training split, on the [0, 1] scale.
 
@@ -81,7 +81,7 @@ class ImageSet:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one example, `(C, H, W)`, or `(2,)` for points."""
+        """The shape of one example, ``(C, H, W)``, or ``(2,)`` for points."""
         return tuple(self.images.shape[1:])
 
     @property
@@ -109,7 +109,7 @@ class ImageSet:
             index: None for all, an int for a batch of one, or a slice, sequence, index tensor or boolean mask.
 
         Returns:
-            float32 `(N, C, H, W)` (points: `(N, 2)`) in [0, 1], always with the batch axis; a new tensor.
+            float32 ``(N, C, H, W)`` (points: ``(N, 2)``) in [0, 1], always with the batch axis; a new tensor.
         """
         rows = self.images if index is None else self.images[self._rows(index)]
         if rows.dtype == torch.uint8:

@@ -29,7 +29,7 @@ class DataInfo:
     Args:
         name: the word to load it by.
         title: its name for people.
-        shape: of one example, `(C, H, W)`, or `(2,)` for points.
+        shape: of one example, ``(C, H, W)``, or ``(2,)`` for points.
         classes: the name of each class (torchvision's own for CIFAR).
         mean, std: per channel (per coordinate for points) over the training split, on the [0, 1] scale; for points
             over a large draw with the set's own noise.

@@ -44,13 +44,13 @@ def read_picture(source: Source, name: str, *, dark_ink: bool | None = None) -> 
     Transparent parts become white, or black if what is visible is light. The EXIF orientation is obeyed.
 
     Args:
-        source: a file name, the bytes of a file, an open binary file, or a uint8 array `(H, W)`, `(H, W, 3)` or
-            `(H, W, 4)`; any size, up to 24 million pixels.
+        source: a file name, the bytes of a file, an open binary file, or a uint8 array ``(H, W)``, ``(H, W, 3)`` or
+            ``(H, W, 4)``; any size, up to 24 million pixels.
         name: the data set, one of images.
         dark_ink: whether ink is darker than its ground; None to find out. Only for "mnist" and "digits".
 
     Returns:
-        float32 `(1, C, H, W)` in [0, 1].
+        float32 ``(1, C, H, W)`` in [0, 1].
 
     Raises:
         PictureError: (a ValueError) in one sentence, if this is no picture, or too large, damaged, animated or blank.
@@ -167,7 +167,7 @@ def _flatten(picture: Image) -> Image:
 
 
 def _square(picture: Image, side: int) -> NDArray[np.uint8]:
-    """The largest centred square as `(3, side, side)`."""
+    """The largest centred square as ``(3, side, side)``."""
     from PIL.Image import Resampling
 
     edge = min(picture.size)
@@ -178,7 +178,7 @@ def _square(picture: Image, side: int) -> NDArray[np.uint8]:
 
 
 def _digit(picture: Image, side: int, dark_ink: bool | None) -> NDArray[np.uint8]:
-    """The ink, light on black, as `(1, side, side)`."""
+    """The ink, light on black, as ``(1, side, side)``."""
     from PIL import Image
 
     picture = picture.convert("L")

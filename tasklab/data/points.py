@@ -65,7 +65,7 @@ def draw_points(
         seed: any integer ≥ 0.
 
     Returns:
-        points, float32 `(n, 2)` in [0, 1] (what the noise throws out is put on the edge), and labels, int64 `(n,)`.
+        points, float32 ``(n, 2)`` in [0, 1] (what the noise throws out is put on the edge), and labels, int64 ``(n,)``.
 
     Raises:
         ValueError: if a setting is out of range.

@@ -71,8 +71,8 @@ def prepare(network: nn.Module, plan: Plan) -> nn.Module:
     """Return a frozen copy of the network in eval mode, changed as the plan says; the original is not touched.
 
     The copy maps images (N, ...) to float32 outputs (N, K) and is differentiable with respect to its input. The copy of
-    a `Network` is a `Network` too, so that `forward_features` and `forward_head` work; its trunk alone runs in reduced
-    precision. Any other module runs under autocast as a whole.
+    a `Network` is a `Network` too, so that `Network.forward_features` and `Network.forward_head` work; its trunk
+    alone runs in reduced precision. Any other module runs under autocast as a whole.
 
     Raises ValueError for float16 on a CPU.
 

@@ -23,15 +23,15 @@ _drawing = threading.RLock()
 class Normalise(nn.Module):
     """Subtract the mean and divide by the standard deviation, per channel (or per coordinate).
 
-    The constants belong to the spec, not to the weights: they are buffers that move with the network but are not in its
-    `state_dict`, so that a checkpoint in half precision cannot round them.
+    The constants belong to the spec, not to the weights: they are buffers that move with the network but are not
+    saved with its weights, so that a checkpoint in half precision cannot round them.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], dims: int) -> None:
-        """Take one mean and std per channel; `dims` is 3 for images (C, H, W), 1 for points (D,)."""
+        """Take one mean and std per channel; ``dims`` is 3 for images (C, H, W), 1 for points (D,)."""
         super().__init__()
         shape = (1, len(mean)) + (1,) * (dims - 1)
         with own_modes(device=None):
@@ -67,12 +67,12 @@ class ContrastStretch(nn.Module):
 
 
 class Head(nn.Module):
-    """The output layer: `z = scale * linear(f) + centre`, in float32 whatever the trunk's precision.
+    """The output layer: ``z = scale * linear(f) + centre``, in float32 whatever the trunk's precision.
 
     bfloat16's spacing at 350 is 2, too coarse for margins, so the layer leaves autocast and casts its input. At the
     start the linear part gives outputs of the order of one unit or below, and its bias is 0.
 
-    With `stairs` the linear part is a staircase: `linear(sigmoid(steps(f)))`, at the start evenly from -1/2 to 1/2.
+    With ``stairs`` the linear part is a staircase: ``linear(sigmoid(steps(f)))``, at the start evenly from -1/2 to 1/2.
     """
 
     scale: Tensor
@@ -111,8 +111,8 @@ class Head(nn.Module):
 class Network(nn.Module):
     """Images (N, C, H, W) in [0, 1], or points (N, D), to outputs (N, K) float32 in the task's natural unit.
 
-    The layers are `.contrast` (the identity unless the spec asks for it), `.normalise`, `.trunk` (to features (N, D))
-    and `.head`; `forward(x)` equals `forward_head(forward_features(x))`. Use `build_network` to make one.
+    The layers are ``.contrast`` (the identity unless the spec asks for it), ``.normalise``, ``.trunk`` (to features
+    (N, D)) and ``.head``; ``forward(x)`` equals ``forward_head(forward_features(x))``. Use `build_network` to make one.
 
     >>> spec = NetworkSpec(arch="mlp", in_shape=(2,), outputs=3, mean=(0.5, 0.5), std=(0.25, 0.25))
     >>> network = build_network(spec, seed=0)

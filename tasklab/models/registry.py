@@ -17,9 +17,9 @@ Trunk = tuple[nn.Module, int]
 class Architecture:
     """What there is to know about one architecture before building it.
 
-    `build(in_shape, width)` returns the trunk and its number of features; `count(in_shape, width)` works out, before
-    anything is built, how many weights it will have, and its number of features. `input_dims` is 3 for images (C, H, W)
-    and 1 for points (D,). `has_width` tells whether `NetworkSpec.width` can be chosen.
+    ``build(in_shape, width)`` returns the trunk and its number of features; ``count(in_shape, width)`` works out,
+    before anything is built, how many weights it will have, and its number of features. `input_dims` is 3 for images
+    (C, H, W) and 1 for points (D,). `has_width` tells whether `NetworkSpec.width` can be chosen.
     """
 
     name: str

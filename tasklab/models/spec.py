@@ -27,7 +27,7 @@ class NetworkSpec:
         in_shape: (C, H, W) with C 1 or 3 and sides 8 to 64 for images; (D,) for points.
         outputs: K, the number of network outputs per example, at least 1.
         mean, std: of the training inputs in [0, 1], one per channel (or per coordinate); std above 0.
-        scale, centre: the outputs are `scale * linear(features) + centre` (a task's natural unit).
+        scale, centre: the outputs are ``scale * linear(features) + centre`` (a task's natural unit).
         width: channels of `small_cnn`, hidden units of `mlp`; leave it out for the others, their width is fixed.
             The network as a whole may have up to `MAX_WEIGHTS` weights.
         stairs: sigmoid steps between the features and a single output, which then climbs from level to level as an

@@ -20,7 +20,7 @@ def _stem(channels: int, outputs: int) -> nn.Conv2d:
 def resnet18(in_shape: tuple[int, ...], width: int) -> tuple[nn.Module, int]:
     """Build ResNet-18 (He et al. 2016) with a 3×3 stem and no max-pool: 32×32 images end as 4×4 maps.
 
-    Returns the trunk, (N, C, H, W) -> (N, 512), and 512. `width` is not used.
+    Returns the trunk, (N, C, H, W) -> (N, 512), and 512. ``width`` is not used.
     """
     from torchvision.models import resnet18 as build
 
@@ -41,7 +41,7 @@ def efficientnet_b0(in_shape: tuple[int, ...], width: int) -> tuple[nn.Module, i
 
     Dropout before the head is the trunk's last layer, so that features in eval mode are as published.
 
-    Returns the trunk, (N, C, H, W) -> (N, 1280), and 1280. `width` is not used.
+    Returns the trunk, (N, C, H, W) -> (N, 1280), and 1280. ``width`` is not used.
     """
     from torchvision.models import efficientnet_b0 as build
 
@@ -59,7 +59,7 @@ def efficientnet_b0_count(in_shape: tuple[int, ...], width: int) -> tuple[int, i
 def densenet121(in_shape: tuple[int, ...], width: int) -> tuple[nn.Module, int]:
     """Build DenseNet-121 (Huang et al. 2017) with a 3×3 stem and no max-pool: 32×32 images end as 4×4 maps.
 
-    Returns the trunk, (N, C, H, W) -> (N, 1024), and 1024. `width` is not used.
+    Returns the trunk, (N, C, H, W) -> (N, 1024), and 1024. ``width`` is not used.
     """
     from torchvision.models import densenet121 as build
 

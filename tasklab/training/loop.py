@@ -121,8 +121,8 @@ def fit(
 
     Only parameters that require a gradient when this is called learn; no flag is changed. A frozen parameter stays bit
     for bit, and so do the statistics of a BatchNorm, or other buffers of a module, none of whose parameters learns: it
-    runs in evaluation mode. `load` freezes what it reads: ``system.network.requires_grad_(True)`` trains it further,
-    and the same call on a layer, such as ``system.network.head``, trains that layer alone.
+    runs in evaluation mode. `tasklab.zoo.load` freezes what it reads: ``system.network.requires_grad_(True)`` trains it
+    further, and the same call on a layer, such as ``system.network.head``, trains that layer alone.
 
     Args:
         system: what is trained, on the device it is on.

@@ -36,7 +36,7 @@ def scene_html(
 ) -> str:
     """One picture under attack, with ε to drag, as a whole HTML file; the arguments are those of `scene_data`.
 
-    Open it in a browser, with or without a network; in a notebook, show it in a frame: `framed`.
+    Open it in a browser, with or without a network.
 
     >>> from torch import nn
     >>> from tasklab.experiments.sweep import sweep
