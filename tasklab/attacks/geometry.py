@@ -1,6 +1,6 @@
 """Balls, boxes and random starts: the geometry of an ε-ball inside [0, 1].
 
-Radii and strides are numbers, or differ from row to row: ``(rows, 1, 1, 1)`` under Linf, ``(rows,)`` under L2.
+Radii and step sizes are numbers, or differ from row to row: ``(rows, 1, 1, 1)`` under Linf, ``(rows,)`` under L2.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def project_l2(x: Tensor, centre: Tensor, eps: float | Tensor) -> Tensor:
 
 
 def step(x: Tensor, gradient: Tensor, origin: Tensor, box: tuple[Tensor, Tensor], *, eps: float | Tensor,
-         stride: float | Tensor, norm: Norm) -> Tensor:
-    """One ascent step of length ``stride``, projected to the ball and the box."""
+         step_size: float | Tensor, norm: Norm) -> Tensor:
+    """One ascent step of length ``step_size``, projected to the ball and the box."""
     if norm == "linf":
-        return torch.clamp(x + stride * gradient.sign(), *box)
-    return torch.clamp(project_l2(x + rescale(gradient, stride), origin, eps), *box)
+        return torch.clamp(x + step_size * gradient.sign(), *box)
+    return torch.clamp(project_l2(x + rescale(gradient, step_size), origin, eps), *box)
 
 
 def random_start(
@@ -70,3 +70,9 @@ def random_start(
 def per_row(values: Tensor, like: Tensor) -> Tensor:
     """``values (rows,)`` in a shape that multiplies images ``like (rows, …)``."""
     return values.reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def row_norm(x: Tensor, norm: str) -> Tensor:
+    """The Linf or L2 norm of each row of ``x (rows, …)``, float32 ``(rows,)``."""
+    flat = x.flatten(1)
+    return flat.abs().amax(dim=1) if norm == "linf" else flat.norm(dim=1)

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from tasklab.attacks.building import changed
+from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.engine import attack
 from tasklab.attacks.geometry import bounds, per_row, random_start, step
 from tasklab.attacks.objectives import Objective, as_objective
 from tasklab.attacks.pgd import FGSM, PGD
 from tasklab.attacks.result import AttackResult
-from tasklab.attacks.rows import Group, Loop, Rows, loop
 from tasklab.attacks.runner import Runner
 from tasklab.attacks.settings import Settings
 from tasklab.models.fast import PLAIN
@@ -87,7 +87,7 @@ def ladder(
     shared = {field.name: getattr(rungs[-1], field.name) for field in dataclasses.fields(PGD)}
     whole = _Ladder(**shared | {
         "eps": max(rung.eps for rung in rungs), "radii": tuple(rung.eps for rung in rungs) * len(climbs),
-        "strides": tuple(rung.stride for rung in rungs if isinstance(rung, PGD)) * len(climbs),
+        "strides": tuple(rung.effective_step_size for rung in rungs if isinstance(rung, PGD)) * len(climbs),
         "climbed": len(climbs), "objective": climbed[0] if len(climbs) == 1 else _beside(climbed),
     })
     found = attack(
@@ -117,52 +117,52 @@ def _beside(objectives: Sequence[Objective]) -> Objective:
 
 
 @loop.register(_Ladder)
-def _climb(settings: _Ladder, run: Runner, group: Group, fooled: Tensor) -> Loop:
-    """PGD's loop, each row in its own ball and with its own stride."""
-    rows = Rows(run, group, settings, fooled, everyone=settings.keep != "first")
-    place = rows.example + group.offset
+def _climb(settings: _Ladder, runner: Runner, group: Group, fooled: Tensor) -> Loop:
+    """PGD's loop, each row in its own ball and with its own step_size."""
+    candidates = Candidates(runner, group, settings, fooled, attack_all=settings.keep != "first")
+    place = candidates.example + group.offset
     if settings.climbed > 1:
-        rows.part = place // (len(settings.radii) // settings.climbed)
+        candidates.part = place // (len(settings.radii) // settings.climbed)
     flat = settings.norm == "l2"  # lengths of rows, rather than of pixels
-    radius, stride = (
-        torch.tensor(given, dtype=torch.float32, device=rows.origin.device)[place] for given in
+    radius, step_size = (
+        torch.tensor(given, dtype=torch.float32, device=candidates.origin.device)[place] for given in
         (settings.radii, settings.strides)
     )
-    eps, length = (radius, stride) if flat else (per_row(radius, rows.origin), per_row(stride, rows.origin))
-    rows.box = bounds(rows.origin, eps, settings.norm)
-    x = rows.origin
+    eps, length = (radius, step_size) if flat else (per_row(t, candidates.origin) for t in (radius, step_size))
+    candidates.box = bounds(candidates.origin, eps, settings.norm)
+    x = candidates.origin
     if settings.random_start:
-        x = random_start(rows.origin, rows.box, eps=eps, norm=settings.norm, seed=settings.seed, example=rows.indices,
-                         restart=rows.restart)
+        x = random_start(candidates.origin, candidates.box, eps=eps, norm=settings.norm, seed=settings.seed,
+                         example=candidates.indices, restart=candidates.restart)
     for index in range(settings.steps + 1):
-        if not len(rows):
+        if not len(candidates):
             break
         last, gradient = index == settings.steps, None
         if last:
-            z, value = rows.look(x)
+            z, value = candidates.forward(x)
         else:
-            z, value, gradient = rows.climb(x)
+            z, value, gradient = candidates.value_and_grad(x)
         if last and settings.keep == "last":
-            rows.forget()
+            candidates.reset_best()
         if last or settings.keep != "last":
-            rows.offer(x, z)
-        yield rows.step(index, x, z, value, gradient)
+            candidates.update_best(x, z)
+        yield candidates.step(index, x, z, value, gradient)
         if gradient is None:
             break
         if settings.keep == "first":
-            x, z, gradient, eps, length = rows.leave(x, z, gradient, eps, length)
+            x, z, gradient, eps, length = candidates.drop_fooled(x, z, gradient, eps, length)
         if index == 0 and settings.keep != "last":  # where nothing changes, one look is enough
-            goes_on = (eps.flatten() > 0) & ~_stuck(rows, x, z, gradient)
-            x, gradient, eps, length = rows.keep(goes_on, x, gradient, eps, length)
-        x = step(x, gradient, rows.origin, rows.box, eps=eps, stride=length, norm=settings.norm)
-    return rows
+            goes_on = (eps.flatten() > 0) & ~_stuck(candidates, x, z, gradient)
+            x, gradient, eps, length = candidates.select(goes_on, x, gradient, eps, length)
+        x = step(x, gradient, candidates.origin, candidates.box, eps=eps, step_size=length, norm=settings.norm)
+    return candidates
 
 
-def _stuck(rows: Rows, x: Tensor, z: Tensor, gradient: Tensor) -> Tensor:
+def _stuck(candidates: Candidates, x: Tensor, z: Tensor, gradient: Tensor) -> Tensor:
     """Which rows, bool ``(rows,)``, no step moves from their picture: no gradient there, and a network that has just
     answered for the second time as for the first. One that answers at random might give a gradient later."""
-    flat, there = (gradient == 0).flatten(1).all(dim=1), (x == rows.origin).flatten(1).all(dim=1)
-    alike = (rows.run.codec.margins(z) == rows.before[rows.example]).all(dim=1)
+    flat, there = (gradient == 0).flatten(1).all(dim=1), (x == candidates.origin).flatten(1).all(dim=1)
+    alike = (candidates.runner.codec.margins(z) == candidates.clean_margins[candidates.example]).all(dim=1)
     return flat & there & alike
 
 

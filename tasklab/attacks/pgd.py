@@ -1,4 +1,4 @@
-"""PGD and FGSM: climb the gradient, step, project to the ball (Madry et al. 2018; Goodfellow et al. 2015)."""
+"""PGD and FGSM: step along the gradient, and project to the ball (Madry et al. 2018; Goodfellow et al. 2015)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
+from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.geometry import step
-from tasklab.attacks.rows import Group, Loop, Rows, loop
 from tasklab.attacks.settings import Keep, Settings, check_choice, check_starts
 from tasklab.checks import check_number, check_switch, keep
 
@@ -21,7 +21,7 @@ class PGD(Settings):
     """Projected gradient ascent (Kurakin et al. 2017; Madry et al. 2018): ``x ← Π(x + step · sign ∇objective)``.
 
     Args:
-        steps: gradient steps; under ``norm="l2"`` the gradient is divided by its length.
+        steps: gradient steps; under ``norm="l2"`` the gradient is divided by its L2 norm.
         step_size: by default ``2.5·eps/steps``.
         random_start: begin at a uniform point of the ball instead of the image.
         keep: ``"first"``: an example leaves as soon as it is fooled, the strongest and fastest; ``"best"``: all steps,
@@ -45,13 +45,13 @@ class PGD(Settings):
         check_starts(self.restarts, self.random_start)
 
     @property
-    def stride(self) -> float:
+    def effective_step_size(self) -> float:
         """The step size in use."""
         return 2.5 * self.eps / self.steps if self.step_size is None else self.step_size
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain values, the step size in use included."""
-        return super().to_dict() | {"step_size": self.stride}
+        return super().to_dict() | {"step_size": self.effective_step_size}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,33 +68,34 @@ class FGSM(PGD):
     keep: Keep = "last"
 
     @property
-    def stride(self) -> float:
+    def effective_step_size(self) -> float:
         """The whole of ε."""
         return self.eps
 
 
 @loop.register(PGD)
-def _climb(settings: PGD, run: Runner, group: Group, fooled: Tensor) -> Loop:
-    """Climb the gradient, project, and keep what comes closest."""
-    rows = Rows(run, group, settings, fooled, everyone=settings.keep != "first")
-    x = rows.random_start() if settings.random_start else rows.origin
+def _ascend(settings: PGD, runner: Runner, group: Group, fooled: Tensor) -> Loop:
+    """Step along the gradient, project to the ball, and keep the best candidate."""
+    candidates = Candidates(runner, group, settings, fooled, attack_all=settings.keep != "first")
+    x = candidates.random_start() if settings.random_start else candidates.origin
     for index in range(settings.steps + 1):
-        if not len(rows):
+        if not len(candidates):
             break
         last = index == settings.steps
         gradient = None
         if last:
-            z, value = rows.look(x)
+            z, value = candidates.forward(x)
         else:
-            z, value, gradient = rows.climb(x)
+            z, value, gradient = candidates.value_and_grad(x)
         if last and settings.keep == "last":
-            rows.forget()
+            candidates.reset_best()
         if last or settings.keep != "last":
-            rows.offer(x, z, believe=settings.keep == "last")
-        yield rows.step(index, x, z, value, gradient)
+            candidates.update_best(x, z, trust_copy=settings.keep == "last")
+        yield candidates.step(index, x, z, value, gradient)
         if gradient is None:
             break
         if settings.keep == "first":
-            x, gradient = rows.leave(x, gradient)
-        x = step(x, gradient, rows.origin, rows.box, eps=settings.eps, stride=settings.stride, norm=settings.norm)
-    return rows
+            x, gradient = candidates.drop_fooled(x, gradient)
+        x = step(x, gradient, candidates.origin, candidates.box, eps=settings.eps,
+                 step_size=settings.effective_step_size, norm=settings.norm)
+    return candidates

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 def _full(args: argparse.Namespace) -> int:
     """The full table: everything beside its honest counterpart."""
     from tasklab.attacks import PGD
-    from tasklab.evaluation import evaluate, find_threat, full_frame, full_table, protocol, shown
+    from tasklab.evaluation import evaluate, find_threat, full_frame, full_table, protocol, transfer_row
 
     bar, rows, threats = Bar(), {}, {}
     for name in args.systems:
@@ -79,7 +79,7 @@ def _full(args: argparse.Namespace) -> int:
                         source, load_system(source, args.device), images.x(), images.labels,
                         PGD(eps=eps, steps=40, keep="best", seed=args.seed), progress=bar.evaluation,
                     )
-                rows[name].append(shown(system, images, threats[source, eps]))
+                rows[name].append(transfer_row(system, images, threats[source, eps]))
         bar.say(f"{name}: done")
     form = "json" if args.json else "csv" if args.csv else "markdown"
     print_table(full_table(rows), full_frame(rows), form)

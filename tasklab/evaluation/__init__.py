@@ -11,8 +11,8 @@ from tasklab.evaluation.robustness import Progress, Row, combined, curve, evalua
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
 from tasklab.evaluation.summary import Comparison, compare, full_frame, full_table, protocol
 from tasklab.evaluation.tables import frame, table, to_csv, to_json, to_markdown
-from tasklab.evaluation.transferred import Threat, TransferResult
-from tasklab.evaluation.transferring import find_threat, shown, transfer
+from tasklab.evaluation.transfer_matrix import find_threat, transfer, transfer_row
+from tasklab.evaluation.transfer_result import Threat, TransferResult
 from tasklab.evaluation.worst_table import WorstRow, stream_worst_rows, worst_frame, worst_markdown
 
 __all__ = [
@@ -45,7 +45,6 @@ __all__ = [
     "mcnemar",
     "outcomes",
     "protocol",
-    "shown",
     "smallest",
     "stream_check_attack",
     "stream_report",
@@ -57,6 +56,7 @@ __all__ = [
     "to_json",
     "to_markdown",
     "transfer",
+    "transfer_row",
     "wilson",
     "worst_case",
     "worst_frame",

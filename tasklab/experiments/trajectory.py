@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasklab.attacks import FGSM, PGD, AttackResult, Settings, Step, stream
+from tasklab.attacks import FGSM, PGD, AttackResult, AttackStep, Settings, stream
 from tasklab.system import System
 from tasklab.tasks import Task
 
@@ -71,7 +71,7 @@ def record_trajectory(
                         "try PGD(eps=0.1)")
     if len(image) != 1:
         raise ValueError(f"expected one picture, got {len(image)}; try x[:1]")
-    paths: dict[tuple[int, int], list[tuple[Step, int]]] = {}
+    paths: dict[tuple[int, int], list[tuple[AttackStep, int]]] = {}
     steps = stream(system, image, label, settings, targets=target)
     while True:
         try:
@@ -97,6 +97,6 @@ def record_trajectory(
     )
 
 
-def _place(path: list[tuple[Step, int]], image: Tensor) -> int | None:
+def _place(path: list[tuple[AttackStep, int]], image: Tensor) -> int | None:
     """Where on its way a row came past an image, if it did after its start."""
     return next((k for k, (event, row) in enumerate(path) if k and torch.equal(event.images[row], image)), None)

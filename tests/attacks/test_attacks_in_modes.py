@@ -92,7 +92,7 @@ def try_the_attack() -> Any:
 
 def carry_over() -> Any:
     found = transfer(systems(), systems(), few().x(), few().labels, PGD(eps=0.1, steps=3))
-    return [(cell.decoded, cell.noise_fooled) for cell in (*found.cells.values(), found.together("rbc"))]
+    return [(cell.decoded, cell.noise_fooled) for cell in (*found.cells.values(), found.union("rbc"))]
 
 
 def look_for_the_worst() -> Any:
