@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
+from tasklab.attacks.bisection import to_boundary
 from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.draws import Draws
 from tasklab.attacks.geometry import per_row, rescale, row_norm
@@ -78,7 +79,7 @@ def _walk(settings: HopSkipJump, runner: Runner, group: Group, fooled: Tensor) -
     for index in range(settings.steps):
         if not len(candidates):
             break
-        x = _to_boundary(candidates, x, halvings, norm)
+        x = _back(candidates, x, halvings, norm)
         z, value = candidates.forward(x)
         candidates.update_best(x, z)
         yield candidates.step(index, x, z, value)
@@ -94,18 +95,25 @@ def _walk(settings: HopSkipJump, runner: Runner, group: Group, fooled: Tensor) -
             if bool(jumped.all()):
                 break
     if len(candidates):
-        x = _to_boundary(candidates, x, halvings, norm)
+        x = _back(candidates, x, halvings, norm)
         candidates.update_best(x, candidates.forward(x)[0])
     return finish(candidates, settings)
 
 
 def _fools(candidates: Candidates, x: Tensor, which: slice = slice(None), times: int = 1) -> Tensor:
-    """The one thing this attack asks: whether each image fools, by more than rounding. ``x`` holds ``times`` images for
-    each of these rows."""
+    """Whether images fool by more than rounding, which is all that this attack asks.
+
+    Args:
+        candidates: those that the images belong to.
+        x: ``times`` images for each of the candidates in the slice ``which``.
+
+    Returns:
+        bool, one for each image.
+    """
     labels, part = (t[which].repeat_interleave(times) for t in (candidates.labels, candidates.part))
-    aim = None if candidates.targets is None else candidates.targets[which].repeat_interleave(times)
-    z, _ = candidates.runner.forward(x, labels, part, aim)
-    return candidates.runner.confirmed_margin(x, z, labels, aim) > 0
+    targets = None if candidates.targets is None else candidates.targets[which].repeat_interleave(times)
+    z, _ = candidates.runner.forward(x, labels, part, targets)
+    return candidates.runner.confirmed_margin(x, z, labels, targets) > 0
 
 
 def _start(candidates: Candidates, draws: Draws, tries: int) -> tuple[Tensor, Tensor]:
@@ -125,36 +133,31 @@ def _start(candidates: Candidates, draws: Draws, tries: int) -> tuple[Tensor, Te
     return x, started
 
 
-def _to_boundary(candidates: Candidates, x: Tensor, halvings: int, norm: Norm) -> Tensor:
+def _back(candidates: Candidates, x: Tensor, halvings: int, norm: Norm) -> Tensor:
     """The nearest point to the image that fools, on the way back from ``x``, which does."""
     image = candidates.origin
+    if norm == "l2":
+        return to_boundary(image, x, lambda nearer: _fools(candidates, nearer), halvings)
     far = row_norm(x - image, norm)
-    low, high = torch.zeros_like(far), torch.ones_like(far)
-    best = x
-    for _ in range(halvings):
-        middle = (low + high) / 2
-        if norm == "linf":
-            reach = per_row(middle * far, x)
-            nearer = torch.clamp(x, image - reach, image + reach)
-        else:
-            nearer = image + per_row(middle, x) * (x - image)
-        ok = _fools(candidates, nearer)
-        best = torch.where(per_row(ok, x), nearer, best)
-        low, high = torch.where(ok, low, middle), torch.where(ok, middle, high)
-    return best
+
+    def cut(share: Tensor) -> Tensor:
+        radius = per_row(share * far, x)
+        return torch.clamp(x, image - radius, image + radius)
+
+    return to_boundary(image, x, lambda nearer: _fools(candidates, nearer), halvings, between=cut)
 
 
 def _normal(candidates: Candidates, draws: Draws, x: Tensor, radius: Tensor, samples: int) -> Tensor:
     """An estimate of the boundary's normal at ``x``, towards the side that fools (equation 16)."""
-    found, chunk = [], max(1, CHUNK // samples)
+    normals, chunk = [], max(1, CHUNK // samples)
     for low in range(0, len(x), chunk):
-        these = slice(low, low + chunk)
-        here = x[these].repeat_interleave(samples, dim=0)
-        reach = radius[these].repeat_interleave(samples)
-        u = rescale(draws.normal(samples, *x.shape[1:], which=these).flatten(0, 1), reach)
-        u = (here + u).clamp(0, 1) - here
-        sign = 2 * _fools(candidates, here + u, these, samples).reshape(-1, samples).float() - 1
+        some = slice(low, low + chunk)
+        centre = x[some].repeat_interleave(samples, dim=0)
+        lengths = radius[some].repeat_interleave(samples)
+        u = rescale(draws.normal(samples, *x.shape[1:], which=some).flatten(0, 1), lengths)
+        u = (centre + u).clamp(0, 1) - centre
+        sign = 2 * _fools(candidates, centre + u, some, samples).reshape(-1, samples).float() - 1
         mean = sign.mean(dim=1, keepdim=True)
         weight = torch.where(mean.abs() == 1, sign, sign - mean)  # (rows, samples)
-        found.append((per_row(weight.flatten(), u) * u).reshape(-1, samples, *x.shape[1:]).mean(dim=1))
-    return torch.cat(found)
+        normals.append((per_row(weight.flatten(), u) * u).reshape(-1, samples, *x.shape[1:]).mean(dim=1))
+    return torch.cat(normals)

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from tasklab.attacks.bisection import to_boundary
 from tasklab.attacks.candidates import Candidates
-from tasklab.attacks.geometry import per_row, project_l2
+from tasklab.attacks.geometry import project_l2
 from tasklab.attacks.settings import Settings
 from tasklab.checks import check_whole, keep
 from tasklab.models.fast import PLAIN, Plan
@@ -46,19 +47,14 @@ def finish(candidates: Candidates, settings: MinimumNorm) -> Candidates:
     """Take each success back to the boundary, and cut to the ball what is beyond it."""
     group, runner = candidates.group, candidates.runner
     fooled = ((candidates.best_margin > 0) & candidates.attacked).nonzero().squeeze(1)
-    clean, found = group.images[fooled], candidates.best_images[fooled]
+    clean, adversarial = group.images[fooled], candidates.best_images[fooled]
     labels, targets = group.labels[fooled], None if group.targets is None else group.targets[fooled]
-    low = torch.zeros(len(fooled), dtype=torch.float32, device=found.device)
-    high = torch.ones_like(low)
-    best = found
-    for _ in range(settings.halvings if len(fooled) else 0):
-        middle = (low + high) / 2
-        x = clean + per_row(middle, clean) * (found - clean)
-        succeeds = runner.confirmed_margin(x, runner.read(x), labels, targets) > 0
-        best = torch.where(per_row(succeeds, x), x, best)
-        low, high = torch.where(succeeds, low, middle), torch.where(succeeds, middle, high)
+
+    def fools(x: Tensor) -> Tensor:
+        return runner.confirmed_margin(x, runner.read(x), labels, targets) > 0
+
     images = candidates.best_images.clone()
-    images[fooled] = best
+    images[fooled] = to_boundary(clean, adversarial, fools, settings.halvings)
     if settings.eps < math.inf:
         images = within(images, group.images, settings.eps, settings.norm)
     candidates.replace_best(images)
