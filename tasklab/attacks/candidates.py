@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from tasklab.attacks.criteria import success_margin
-from tasklab.attacks.geometry import bounds, random_start, row_norm
+from tasklab.attacks.geometry import bounds, in_float32, random_start, row_norm
 from tasklab.attacks.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ class Group:
         images, labels, targets: as given to `stream`.
         indices: int64 ``(n,)``, the number of each image for its random draws.
         offset: the index of the first image among all that were given.
+        eps: float64 ``(n,)``, the radius of each image; None for that of the settings.
+        parts: int64 ``(n,)``, the one part of the objective that each image is attacked by; None for all of them.
     """
 
     images: Tensor
@@ -70,6 +72,8 @@ class Group:
     targets: Tensor | None
     indices: Tensor
     offset: int
+    eps: Tensor | None = None
+    parts: Tensor | None = None
 
 
 class Candidates:
@@ -93,6 +97,7 @@ class Candidates:
         attacked: bool ``(n,)``, the images that had candidates at the start.
         example, restart, part: int64 ``(rows,)``: whose candidate each row is, and of which restart and part.
         origin: float32 ``(rows, C, H, W)``, the image that each candidate started from.
+        eps: the radius of the ball, or float64 ``(rows,)`` where each image has its own.
         box: the lowest and the highest value of each pixel, ``(rows, C, H, W)`` both.
     """
 
@@ -112,13 +117,16 @@ class Candidates:
         self._had_gradient = torch.zeros(n, dtype=torch.bool, device=device)
         self.nonfinite_gradient = torch.zeros(n, dtype=torch.bool, device=device)
         self._all_fooled = fooled
-        parts = runner.parts if parts is None else parts
+        parts = (runner.parts if group.parts is None else 1) if parts is None else parts
         per_image = settings.restarts * parts
         self.example = self.attacked.nonzero().squeeze(1).repeat_interleave(per_image)
         number = torch.arange(per_image, device=device).repeat(len(self.example) // per_image)
         self.restart, self.part = number // parts, number % parts
+        if group.parts is not None:
+            self.part = group.parts[self.example]
         self.origin = group.images[self.example]
-        self.box = bounds(self.origin, settings.eps, settings.norm)
+        self.eps: float | Tensor = settings.eps if group.eps is None else group.eps[self.example]
+        self.box = bounds(self.origin, in_float32(self.eps), settings.norm)
         self._report_fooled()
 
     def __len__(self) -> int:
@@ -147,8 +155,8 @@ class Candidates:
     def random_start(self) -> Tensor:
         """A uniform point of the ball around each candidate's image, ``(rows, C, H, W)``."""
         s = self.settings
-        return random_start(self.origin, self.box, eps=s.eps, norm=s.norm, seed=s.seed, example=self.indices,
-                            restart=self.restart)
+        return random_start(self.origin, self.box, eps=in_float32(self.eps), norm=s.norm, seed=s.seed,
+                            example=self.indices, restart=self.restart)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Outputs ``(rows, K)`` and values of the objective ``(rows,)`` at ``x``."""
@@ -238,6 +246,8 @@ class Candidates:
             t[kept] for t in (self.example, self.restart, self.part, self.origin)
         )
         self.box = low[kept], high[kept]
+        if isinstance(self.eps, Tensor):
+            self.eps = self.eps[kept]
         return tuple(t[kept] for t in state)
 
     def step(self, index: int, x: Tensor, z: Tensor, value: Tensor, gradient: Tensor | None = None) -> AttackStep:

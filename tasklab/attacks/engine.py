@@ -7,9 +7,10 @@ objective the attack climbs.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ from tasklab.attacks.objectives import Objective, as_objective
 from tasklab.attacks.result import AttackResult
 from tasklab.attacks.runner import Runner
 from tasklab.attacks.settings import Settings
-from tasklab.checks import check_whole
+from tasklab.checks import check_number, check_whole
 from tasklab.inputs import described, mismatch, to_images, to_unit
 from tasklab.modes import own_steps
 from tasklab.system import System
@@ -38,6 +39,8 @@ def stream(
     *,
     targets: Tensor | None = None,
     indices: Tensor | None = None,
+    eps: Sequence[float] | None = None,
+    parts: Tensor | None = None,
     batch_size: int = 256,
 ) -> Generator[AttackStep, None, AttackResult]:
     """Attack step by step; the generator's return value is the result. To stop, stop consuming.
@@ -49,26 +52,37 @@ def stream(
         settings: the attack.
         targets: int64 ``(N,)``, the class to reach, for ``targeted=True``.
         indices: int64 ``(N,)``, each example's number for its random starts; by default 0..N-1.
+        eps: N radii ≥ 0, one for each example, for PGD and FGSM; by default that of the settings for all. A step size
+            that is not given follows them. The result's settings have the largest one. Candidates that cannot move are
+            dropped after the first step, unless the last iterate is kept.
+        parts: int64 ``(N,)``, the one part of the objective that each example is attacked by; by default all of them.
         batch_size: rows run through the network at once; the result does not depend on it.
 
     Raises:
         TypeError, ValueError: images, labels or targets that do not fit; an objective that the task does not have.
     """
-    return own_steps(_stream(system, images, labels, settings, targets, indices, batch_size))
+    return own_steps(_stream(system, images, labels, settings, targets, indices, eps, parts, batch_size))
 
 
 def _stream(
     system: System, images: Tensor, labels: Tensor, settings: Settings, targets: Tensor | None, indices: Tensor | None,
-    batch_size: int,
+    eps: Sequence[float] | None, parts: Tensor | None, batch_size: int,
 ) -> Generator[AttackStep, None, AttackResult]:
     if not isinstance(settings, Settings):
         raise TypeError(f"expected the settings of an attack, got {type(settings).__name__}; try PGD(eps=8/255)")
+    radii = None if eps is None else _check_eps(eps, len(images), settings)
+    if radii:
+        settings = dataclasses.replace(settings, eps=max(radii))
     objective = as_objective(settings.objective)
     images = images.detach() if isinstance(images, Tensor) else images
     labels, targets = _check(system, images, labels, targets, settings, objective)
     n = len(images)
-    per_example = settings.rows(system.task)
+    per_example = settings.rows(system.task) if parts is None else settings.restarts
+    eps_of = None if radii is None else torch.tensor(radii, dtype=torch.float64, device=images.device)
     indices, batch_size = _check_indices(indices, n), check_whole("batch_size", batch_size, low=1, hint=256)
+    if parts is not None:
+        _check_parts(parts, n, objective.parts(system.task))
+        parts = parts.to(images.device)
     runner = Runner(system, objective, settings, batch_size, images, n * per_example)
     started = time.perf_counter()
     size = max(1, GROUP_ROWS // per_example)
@@ -76,7 +90,8 @@ def _stream(
     results = []
     for low in range(0, n, size):
         part = slice(low, low + size)
-        group = Group(images[part], labels[part], None if targets is None else targets[part], indices[part], low)
+        group = Group(images[part], labels[part], None if targets is None else targets[part], indices[part], low,
+                      None if eps_of is None else eps_of[part], None if parts is None else parts[part])
         candidates = yield from loop(settings, runner, group, fooled)
         _read_again(runner, candidates)
         results.append((candidates.clean_decoded, candidates.best_images, candidates.best_decoded,
@@ -112,6 +127,8 @@ def attack(
     *,
     targets: Tensor | None = None,
     indices: Tensor | None = None,
+    eps: Sequence[float] | None = None,
+    parts: Tensor | None = None,
     batch_size: int = 256,
     progress: Callable[[AttackStep], object] | None = None,
 ) -> AttackResult:
@@ -132,7 +149,8 @@ def attack(
     >>> bool(((result.images - x).abs() <= 0.1 + 1e-6).all())
     True
     """
-    steps = stream(system, images, labels, settings, targets=targets, indices=indices, batch_size=batch_size)
+    steps = stream(system, images, labels, settings, targets=targets, indices=indices, eps=eps, parts=parts,
+                   batch_size=batch_size)
     while True:
         try:
             event = next(steps)
@@ -161,6 +179,23 @@ def _read_again(runner: Runner, candidates: Candidates) -> None:
 def _nothing(images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     empty = torch.zeros(0, dtype=torch.int64, device=images.device)
     return empty, images.detach().clone(), empty, empty.bool(), empty.bool()
+
+
+def _check_eps(eps: Sequence[float], n: int, settings: Settings) -> list[float]:
+    if not settings.takes_eps_per_example:
+        raise ValueError(f"expected one eps for all images, got one for each; {type(settings).__name__} has one ball: "
+                         "try PGD, or one attack for each eps")
+    if len(eps) != n:
+        raise ValueError(f"expected one eps for each of {n} images, got {len(eps)}; try settings.eps for all of them")
+    return [check_number("eps", radius, low=0.0, hint="8/255") for radius in eps]
+
+
+def _check_parts(parts: Tensor, n: int, count: int) -> None:
+    fits = isinstance(parts, Tensor) and parts.dtype == torch.int64 and tuple(parts.shape) == (n,)
+    if not fits or (n and not (int(parts.min()) >= 0 and int(parts.max()) < count)):
+        got = f"{parts.dtype} {tuple(parts.shape)}" if isinstance(parts, Tensor) else type(parts).__name__
+        raise ValueError(f"expected parts as int64 ({n},) in 0..{count - 1}, one for each image, got {got}; "
+                         "try None for all of them")
 
 
 def _check_indices(indices: Tensor | None, n: int) -> Tensor:

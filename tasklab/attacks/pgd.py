@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from tasklab.attacks.candidates import Candidates, Group, Loop, loop
-from tasklab.attacks.geometry import step
+from tasklab.attacks.geometry import in_float32, step
 from tasklab.attacks.settings import Keep, Settings, check_choice, check_starts
 from tasklab.checks import check_number, check_switch, keep
 
@@ -30,6 +31,7 @@ class PGD(Settings):
     The rest is as in `Settings`.
     """
 
+    takes_eps_per_example: ClassVar[bool] = True
     keeps: ClassVar[tuple[Keep, ...]] = ("first", "best", "last")
     step_size: float | None = None
     random_start: bool = True
@@ -47,7 +49,11 @@ class PGD(Settings):
     @property
     def effective_step_size(self) -> float:
         """The step size in use."""
-        return 2.5 * self.eps / self.steps if self.step_size is None else self.step_size
+        return float(self.step_size_for(self.eps))
+
+    def step_size_for(self, eps: float | Tensor) -> float | Tensor:
+        """The step size in a ball of radius ``eps``: a number, or a tensor with one for each candidate."""
+        return 2.5 * eps / self.steps if self.step_size is None else self.step_size
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain values, the step size in use included."""
@@ -67,10 +73,9 @@ class FGSM(PGD):
     restarts: int = field(default=1, init=False)
     keep: Keep = "last"
 
-    @property
-    def effective_step_size(self) -> float:
+    def step_size_for(self, eps: float | Tensor) -> float | Tensor:
         """The whole of ε."""
-        return self.eps
+        return eps
 
 
 @loop.register(PGD)
@@ -95,7 +100,22 @@ def _ascend(settings: PGD, runner: Runner, group: Group, fooled: Tensor) -> Loop
         if gradient is None:
             break
         if settings.keep == "first":
-            x, gradient = candidates.drop_fooled(x, gradient)
-        x = step(x, gradient, candidates.origin, candidates.box, eps=settings.eps,
-                 step_size=settings.effective_step_size, norm=settings.norm)
+            x, z, gradient = candidates.drop_fooled(x, z, gradient)
+        if index == 0 and group.eps is not None and settings.keep != "last":
+            x, gradient = candidates.select(_can_move(candidates, x, z, gradient), x, gradient)
+        x = step(x, gradient, candidates.origin, candidates.box, eps=in_float32(candidates.eps),
+                 step_size=in_float32(settings.step_size_for(candidates.eps)), norm=settings.norm)
     return candidates
+
+
+def _can_move(candidates: Candidates, x: Tensor, z: Tensor, gradient: Tensor) -> Tensor:
+    """Which candidates a step might move from their image, bool ``(rows,)``.
+
+    One without a gradient at its image would stay there at every step. A
+    network that answers the same image differently the second time may have a gradient later.
+    """
+    no_gradient = (gradient == 0).flatten(1).all(dim=1)
+    at_image = (x == candidates.origin).flatten(1).all(dim=1)
+    same_answer = (candidates.runner.codec.margins(z) == candidates.clean_margins[candidates.example]).all(dim=1)
+    no_ball = torch.as_tensor(candidates.eps, device=x.device) <= 0
+    return ~(no_ball | (no_gradient & at_image & same_answer))
