@@ -159,25 +159,25 @@ assert "int" in weak, "Exercise 1: INT's images are clean images. Can they fool 
 # %% [markdown]
 # ## Exercise 2 · Everybody together (8 minutes)
 #
-# An attacker who cannot see inside the victim may own several other networks. `aimed.together(victim)` counts a picture
+# An attacker who cannot see inside the victim may own several other networks. `aimed.union(victim)` counts a picture
 # as fooled if *any* other threat's image fools the victim. How much does RBC fall for all others together, and how much
 # for the best single one? Fill in both shares, as numbers from 0 to 1.
 #
-# *Hint.* `together` gives a cell, too, with its `.rate().value`. For the best single one, take the largest rate of
+# *Hint.* `union` gives a cell, too, with its `.rate().value`. For the best single one, take the largest rate of
 # `aimed.cells[threat, "rbc"]`, RBC itself left out.
 
 # %% tags=["exercise"]
 everybody, single = None, None
 
 # %% tags=["solution"]
-everybody = aimed.together("rbc").rate().value
+everybody = aimed.union("rbc").rate().value
 single = max(aimed.cells[key, "rbc"].rate().value for key in keys if key != "rbc")
 
 # %% tags=["check"]
 assert everybody is not None and single is not None, "Exercise 2: both shares are still to be filled in."
 print(f"all others together {100 * everybody:.0f} %, the best of them {100 * single:.0f} %")
 best = max(aimed.cells[key, "rbc"].rate().value for key in keys if key != "rbc")
-assert abs(everybody - aimed.together("rbc").rate().value) < 1e-9, "Exercise 2: `everybody` should come from aimed."
+assert abs(everybody - aimed.union("rbc").rate().value) < 1e-9, "Exercise 2: `everybody` should come from aimed."
 assert abs(single - best) < 1e-9, "Exercise 2: `single` is the largest rate of one other threat, RBC itself left out."
 
 # %% [markdown]

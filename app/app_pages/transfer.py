@@ -17,7 +17,7 @@ from tasklab import figures
 from tasklab.data import ImageSet
 from tasklab.data.radii import eps_said
 from tasklab.evaluation import TransferResult
-from tasklab.evaluation.transferred import OTHERS, Filter
+from tasklab.evaluation.transfer_result import OTHERS, Filter
 from tasklab.experiments.scenario import Scenario
 from tasklab.figures.live.sweep import how
 from tasklab.figures.matrix import WORDS, describe_transfer

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tasklab.attacks.apgd import APGD
-from tasklab.attacks.criteria import CRITERIA, closeness, succeeded
+from tasklab.attacks.candidates import AttackStep
+from tasklab.attacks.criteria import CRITERIA, succeeded, success_margin
 from tasklab.attacks.cw import CW
 from tasklab.attacks.engine import attack, stream
 from tasklab.attacks.fab import FAB
@@ -13,7 +14,6 @@ from tasklab.attacks.noise import Noise
 from tasklab.attacks.objectives import OBJECTIVES, Objective
 from tasklab.attacks.pgd import FGSM, PGD
 from tasklab.attacks.result import AttackResult
-from tasklab.attacks.rows import Step
 from tasklab.attacks.settings import Settings
 from tasklab.attacks.square import Square
 
@@ -26,15 +26,15 @@ __all__ = [
     "OBJECTIVES",
     "PGD",
     "AttackResult",
+    "AttackStep",
     "HopSkipJump",
     "Noise",
     "Objective",
     "Settings",
     "Square",
-    "Step",
     "attack",
-    "closeness",
     "stream",
     "succeeded",
+    "success_margin",
     "towards_features",
 ]

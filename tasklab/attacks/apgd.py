@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.geometry import per_row, project_l2, rescale
-from tasklab.attacks.rows import Group, Loop, Rows, loop
 from tasklab.attacks.settings import Keep, Norm, Settings, check_choice, check_starts
 from tasklab.checks import check_switch, keep
 
@@ -24,10 +24,10 @@ MOMENTUM, ENOUGH = 0.75, 0.75
 class APGD(Settings):
     """Auto-PGD (Croce & Hein 2020, algorithm 1): PGD with momentum, whose step size halves itself.
 
-    From a step size of 2ε, ``z = Π(x_k + η·g)`` and ``x_{k+1} = Π(x_k + ¾(z − x_k) + ¼(x_k − x_{k−1}))``. At each of
-    the `checkpoints`, η halves and the row goes back to its best point if fewer than ¾ of the steps since the last one
-    rose, or if neither η nor the best value has changed since. ``objective="towards_code"`` is the targeted attack on
-    every other class in turn.
+    Beginning with a step size of 2ε, ``z = Π(x_k + η·g)`` and ``x_{k+1} = Π(x_k + ¾(z − x_k) + ¼(x_k − x_{k−1}))``.
+    At each of the `checkpoints`, η halves and the candidate goes back to its best point if fewer than ¾ of the steps
+    since the last checkpoint raised the value, or if neither η nor the best value has changed since.
+    ``objective="towards_code"`` is the targeted attack on every other class in turn.
 
     Args:
         steps: gradient steps.
@@ -63,66 +63,68 @@ def checkpoints(steps: int) -> list[int]:
     >>> checkpoints(100)
     [0, 22, 41, 57, 70, 80, 87, 93, 99]
     """
-    before, now, found = 0, 22, [0]  # in hundredths, so that nothing is rounded twice
+    before, now, places = 0, 22, [0]  # in hundredths, so that nothing is rounded twice
     while now < 100:
-        found.append(-(-now * steps // 100))
+        places.append(-(-now * steps // 100))
         before, now = now, now + max(now - before - 3, 6)
-    return sorted(set(found))
+    return sorted(set(places))
 
 
 @loop.register(APGD)
-def _climb(settings: APGD, run: Runner, group: Group, fooled: Tensor) -> Loop:
-    """Algorithm 1, with a schedule for each row."""
-    rows = Rows(run, group, settings, fooled, everyone=settings.keep != "first")
-    x = rows.random_start() if settings.random_start else rows.origin
-    stride = torch.full_like(rows.example, 2 * settings.eps, dtype=torch.float32)
-    highest, rises = torch.full_like(stride, -torch.inf), torch.zeros_like(stride)
-    previous = old_highest = highest
-    halved = torch.ones_like(rows.example, dtype=torch.bool)  # so that the first checkpoint asks for rises alone
-    before = summit = slope = x
+def _ascend(settings: APGD, runner: Runner, group: Group, fooled: Tensor) -> Loop:
+    """Algorithm 1, with a step size for each candidate."""
+    candidates = Candidates(runner, group, settings, fooled, attack_all=settings.keep != "first")
+    x = candidates.random_start() if settings.random_start else candidates.origin
+    step_size = torch.full_like(candidates.example, 2 * settings.eps, dtype=torch.float32)
+    best_value, rises = torch.full_like(step_size, -torch.inf), torch.zeros_like(step_size)
+    previous = value_at_checkpoint = best_value
+    was_halved = torch.ones_like(rises, dtype=torch.bool)  # so that the first checkpoint looks at the rises alone
+    before = best_x = best_gradient = x
     checks, since = checkpoints(settings.steps), 0
     for index in range(settings.steps + 1):
-        if not len(rows):
+        if not len(candidates):
             break
         if index == settings.steps:
-            z, value = rows.look(x)
-            rows.offer(x, z)
-            yield rows.step(index, x, z, value)
+            z, value = candidates.forward(x)
+            candidates.update_best(x, z)
+            yield candidates.step(index, x, z, value)
             break
-        z, value, gradient = rows.climb(x)
-        rows.offer(x, z)
-        yield rows.step(index, x, z, value, gradient)
+        z, value, gradient = candidates.value_and_grad(x)
+        candidates.update_best(x, z)
+        yield candidates.step(index, x, z, value, gradient)
         if index == 0:
-            slope, old_highest = gradient, value
+            best_gradient, value_at_checkpoint = gradient, value
         else:
             rises = rises + (value > previous)
-        higher = value > highest
-        summit = torch.where(per_row(higher, x), x, summit)
-        slope = torch.where(per_row(higher, x), gradient, slope)
-        highest, previous = torch.where(higher, value, highest), value
+        higher = value > best_value
+        best_x = torch.where(per_row(higher, x), x, best_x)
+        best_gradient = torch.where(per_row(higher, x), gradient, best_gradient)
+        best_value, previous = torch.where(higher, value, best_value), value
         here = x
         if index in checks[1:]:
-            halve = (rises < ENOUGH * (index - since)) | (~halved & (highest <= old_highest))
-            stride = torch.where(halve, stride / 2, stride)
-            here = torch.where(per_row(halve, x), summit, x)
-            gradient = torch.where(per_row(halve, x), slope, gradient)
-            rises, old_highest, halved, since = torch.zeros_like(rises), highest, halve, index
+            halve = (rises < ENOUGH * (index - since)) | (~was_halved & (best_value <= value_at_checkpoint))
+            step_size = torch.where(halve, step_size / 2, step_size)
+            here = torch.where(per_row(halve, x), best_x, x)
+            gradient = torch.where(per_row(halve, x), best_gradient, gradient)
+            rises, value_at_checkpoint, was_halved, since = torch.zeros_like(rises), best_value, halve, index
         if settings.keep == "first":
-            here, before, summit, slope, gradient, stride, highest, rises, previous, old_highest, halved = rows.leave(
-                here, before, summit, slope, gradient, stride, highest, rises, previous, old_highest, halved
+            (here, before, best_x, best_gradient, gradient, step_size, best_value, rises, previous, value_at_checkpoint,
+             was_halved) = candidates.drop_fooled(
+                here, before, best_x, best_gradient, gradient, step_size, best_value, rises, previous,
+                value_at_checkpoint, was_halved,
             )
-        ahead = _step(here, gradient, stride, rows, settings.eps, settings.norm)
+        ahead = _step(here, gradient, step_size, candidates, settings.eps, settings.norm)
         if index:
             ahead = here + MOMENTUM * (ahead - here) + (1 - MOMENTUM) * (here - before)
-            ahead = _project(ahead, rows, settings.eps, settings.norm)
+            ahead = _project(ahead, candidates, settings.eps, settings.norm)
         before, x = here, ahead
-    return rows
+    return candidates
 
 
-def _step(x: Tensor, gradient: Tensor, stride: Tensor, rows: Rows, eps: float, norm: Norm) -> Tensor:
-    move = per_row(stride, x) * gradient.sign() if norm == "linf" else rescale(gradient, stride)
-    return _project(x + move, rows, eps, norm)
+def _step(x: Tensor, gradient: Tensor, step_size: Tensor, candidates: Candidates, eps: float, norm: Norm) -> Tensor:
+    move = per_row(step_size, x) * gradient.sign() if norm == "linf" else rescale(gradient, step_size)
+    return _project(x + move, candidates, eps, norm)
 
 
-def _project(x: Tensor, rows: Rows, eps: float, norm: Norm) -> Tensor:
-    return torch.clamp(x if norm == "linf" else project_l2(x, rows.origin, eps), *rows.box)
+def _project(x: Tensor, candidates: Candidates, eps: float, norm: Norm) -> Tensor:
+    return torch.clamp(x if norm == "linf" else project_l2(x, candidates.origin, eps), *candidates.box)

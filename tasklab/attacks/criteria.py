@@ -40,8 +40,16 @@ def succeeded(criterion: Criterion, decoded: Tensor, labels: Tensor, targets: Te
     return (decoded != labels) & ((decoded != ABNORMAL) | (criterion == "misclassified"))
 
 
-def closeness(criterion: Criterion, margins: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
-    """How near margins ``(N, classes)`` are to success: float32 ``(N,)``, larger is nearer, positive iff reached."""
+def success_margin(criterion: Criterion, margins: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
+    """How far beyond the decision margins are.
+
+    Args:
+        criterion, labels, targets: as in `succeeded`.
+        margins: float32 ``(N, classes)``.
+
+    Returns:
+        float32 ``(N,)``, in the units of the margins: positive iff it is a success, else minus what is missing.
+    """
     if targets is not None:
         return margins.gather(1, targets[:, None]).squeeze(1)
     if criterion == "misclassified":

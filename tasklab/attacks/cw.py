@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.geometry import per_row
-from tasklab.attacks.nearest import Nearest, finish
-from tasklab.attacks.rows import Group, Loop, Rows, loop
+from tasklab.attacks.minimum_norm import MinimumNorm, finish
 from tasklab.attacks.settings import Norm
 from tasklab.checks import check_number, check_whole, keep
 
@@ -21,7 +21,7 @@ INSIDE = 1 - 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
-class CW(Nearest):
+class CW(MinimumNorm):
     """Minimise ``‖δ‖² + c·relu(margin_y)`` over ``x + δ = (tanh w + 1)/2`` with Adam (Carlini & Wagner 2017, κ = 0).
 
     Margins are taken in the task's natural unit (S for RBC, the span of the line for INT), so that one range of c
@@ -35,7 +35,7 @@ class CW(Nearest):
         c: the first of them.
         rate: Adam's learning rate on w.
 
-    The rest is as in `Nearest`; the norm is ``"l2"``.
+    The rest is as in `MinimumNorm`; the norm is ``"l2"``.
 
     >>> from tasklab.attacks import attack
     >>> from tasklab.system import System
@@ -62,17 +62,17 @@ class CW(Nearest):
 
 
 @loop.register(CW)
-def _descend(settings: CW, run: Runner, group: Group, fooled: torch.Tensor) -> Loop:
+def _descend(settings: CW, runner: Runner, group: Group, fooled: torch.Tensor) -> Loop:
     """One descent for each c, all rows at once."""
-    rows = Rows(run, group, settings, fooled, shortest=True)
-    image, unit = rows.origin, run.task.unit
+    candidates = Candidates(runner, group, settings, fooled, minimum_norm=True)
+    image, unit = candidates.origin, runner.task.unit
     start = torch.atanh((2 * image - 1) * INSIDE)
-    c = torch.full_like(rows.example, settings.c, dtype=torch.float32)
+    c = torch.full_like(candidates.example, settings.c, dtype=torch.float32)
     low, high = torch.zeros_like(c), torch.full_like(c, torch.inf)
     inner = settings.steps // settings.searches
     w = first = second = start
     hit = torch.zeros_like(c, dtype=torch.bool)
-    for index in range(inner * settings.searches if len(rows) else 0):
+    for index in range(inner * settings.searches if len(candidates) else 0):
         step = index % inner
         if step == 0:
             if index:
@@ -81,14 +81,14 @@ def _descend(settings: CW, run: Runner, group: Group, fooled: torch.Tensor) -> L
             w, first, second, hit = start, torch.zeros_like(w), torch.zeros_like(w), torch.zeros_like(hit)
         t = torch.tanh(w)
         x = (t + 1) / 2
-        z, value, gradient = rows.climb(x)
-        success = rows.offer(x, z)
+        z, value, gradient = candidates.value_and_grad(x)
+        success = candidates.update_best(x, z)
         hit = hit | success
-        yield rows.step(index, x, z, value, gradient)
+        yield candidates.step(index, x, z, value, gradient)
         pull = c * ((value <= 0) | ~success) / unit  # relu's slope; at the boundary itself nothing is won yet
         slope = (2 * (x - image) - per_row(pull, x) * gradient) * (1 - t * t) / 2
         first = 0.9 * first + 0.1 * slope
         second = 0.999 * second + 0.001 * slope * slope
         corrected = (second / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8
         w = w - settings.rate * first / (1 - 0.9 ** (step + 1)) / corrected
-    return finish(rows, settings)
+    return finish(candidates, settings)

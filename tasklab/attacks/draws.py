@@ -1,4 +1,4 @@
-"""Random numbers for rows, each row from a generator of its own: they depend on (seed, example, restart) alone."""
+"""Random numbers, one generator for each candidate, that depend on (seed, example, restart) alone."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tasklab.attacks.rows import Rows
+from tasklab.attacks.candidates import Candidates
 from tasklab.attacks.settings import MAX_RESTARTS
 
 
 class Draws:
-    """One generator for each row there is at the start; rows that leave take theirs along.
+    """One random generator for each candidate; a candidate that is dropped takes its generator with it.
 
     Args:
-        rows: the rows; draws are always for those still in play.
+        candidates: draws are always for those that are still attacked.
     """
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows, self._seed = rows, rows.settings.seed
+    def __init__(self, candidates: Candidates) -> None:
+        self._candidates, self._seed = candidates, candidates.settings.seed
         self._generators: dict[tuple[int, int, int], np.random.Generator] = {}
 
     def uniform(self, *shape: int) -> Tensor:
@@ -33,18 +33,18 @@ class Draws:
         return 2 * (self.uniform(*shape) >= 0.5).float() - 1
 
     def normal(self, *shape: int, which: slice = slice(None)) -> Tensor:
-        """float32 ``(these rows, *shape)``, standard normal, for some of the rows alone."""
+        """float32 ``(rows, *shape)``, standard normal, for the candidates in the slice ``which`` alone."""
         return self._draw(shape, lambda generator: generator.standard_normal(shape, dtype=np.float32), which)
 
     def _draw(
         self, shape: tuple[int, ...], one: Callable[[np.random.Generator], Any], which: slice = slice(None)
     ) -> Tensor:
-        indices, restart, part = (t[which].tolist() for t in (self._rows.indices, self._rows.restart, self._rows.part))
+        c = self._candidates
+        indices, restart, part = (t[which].tolist() for t in (c.indices, c.restart, c.part))
         drawn = np.empty((len(indices), *shape), dtype=np.float32)
-        names = zip(indices, restart, part, strict=True)
-        for row, name in enumerate(names):
-            if name not in self._generators:
-                key = (self._seed, name[0] * MAX_RESTARTS + name[1])
-                self._generators[name] = np.random.Generator(np.random.Philox(key=key))
-            drawn[row] = one(self._generators[name])
-        return torch.from_numpy(drawn).to(self._rows.origin.device)
+        for row, candidate in enumerate(zip(indices, restart, part, strict=True)):
+            if candidate not in self._generators:
+                key = (self._seed, candidate[0] * MAX_RESTARTS + candidate[1])
+                self._generators[candidate] = np.random.Generator(np.random.Philox(key=key))
+            drawn[row] = one(self._generators[candidate])
+        return torch.from_numpy(drawn).to(self._candidates.origin.device)

@@ -1,32 +1,34 @@
-"""The way through every attack: check, run its loop group after group, have the network itself read what was found.
+"""Run an attack: check its arguments, run its loop group by group, and have the network read what was found once more.
 
-Every example is attacked by ``restarts × parts`` rows of one batch. A row's closeness is positive exactly when its
-example is fooled, so the best row is the one with the largest closeness, whatever the objective climbs.
+Each image is attacked by ``restarts × parts`` candidates, which are rows of one batch. A candidate's success margin is
+positive exactly when it fools the network, so the best candidate is the one with the largest success margin, whatever
+objective the attack climbs.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 
 import torch
 from torch import Tensor
 
+from tasklab.attacks.candidates import UNREAD, AttackStep, Candidates, Group, loop
 from tasklab.attacks.criteria import succeeded
-from tasklab.attacks.geometry import MAX_INDEX
+from tasklab.attacks.geometry import MAX_INDEX, row_norm
 from tasklab.attacks.objectives import Objective, as_objective
 from tasklab.attacks.result import AttackResult
-from tasklab.attacks.rows import UNREAD, Group, Rows, Step, length, loop
 from tasklab.attacks.runner import Runner
 from tasklab.attacks.settings import Settings
-from tasklab.checks import check_whole
+from tasklab.checks import check_number, check_whole
 from tasklab.inputs import described, mismatch, to_images, to_unit
 from tasklab.modes import own_steps
 from tasklab.system import System
 
 GROUP_ROWS = 4096
-"""Rows held at once; more examples are attacked group after group."""
+"""How many candidates are held at once; more images are attacked group by group."""
 
 
 def stream(
@@ -37,8 +39,10 @@ def stream(
     *,
     targets: Tensor | None = None,
     indices: Tensor | None = None,
+    eps: Sequence[float] | None = None,
+    parts: Tensor | None = None,
     batch_size: int = 256,
-) -> Generator[Step, None, AttackResult]:
+) -> Generator[AttackStep, None, AttackResult]:
     """Attack step by step; the generator's return value is the result. To stop, stop consuming.
 
     Args:
@@ -48,58 +52,70 @@ def stream(
         settings: the attack.
         targets: int64 ``(N,)``, the class to reach, for ``targeted=True``.
         indices: int64 ``(N,)``, each example's number for its random starts; by default 0..N-1.
+        eps: N radii ≥ 0, one for each example, for PGD and FGSM; by default that of the settings for all. A step size
+            that is not given follows them. The result's settings have the largest one. Candidates that cannot move are
+            dropped after the first step, unless the last iterate is kept.
+        parts: int64 ``(N,)``, the one part of the objective that each example is attacked by; by default all of them.
         batch_size: rows run through the network at once; the result does not depend on it.
 
     Raises:
         TypeError, ValueError: images, labels or targets that do not fit; an objective that the task does not have.
     """
-    return own_steps(_stream(system, images, labels, settings, targets, indices, batch_size))
+    return own_steps(_stream(system, images, labels, settings, targets, indices, eps, parts, batch_size))
 
 
 def _stream(
     system: System, images: Tensor, labels: Tensor, settings: Settings, targets: Tensor | None, indices: Tensor | None,
-    batch_size: int,
-) -> Generator[Step, None, AttackResult]:
+    eps: Sequence[float] | None, parts: Tensor | None, batch_size: int,
+) -> Generator[AttackStep, None, AttackResult]:
     if not isinstance(settings, Settings):
         raise TypeError(f"expected the settings of an attack, got {type(settings).__name__}; try PGD(eps=8/255)")
+    radii = None if eps is None else _check_eps(eps, len(images), settings)
+    if radii:
+        settings = dataclasses.replace(settings, eps=max(radii))
     objective = as_objective(settings.objective)
     images = images.detach() if isinstance(images, Tensor) else images
     labels, targets = _check(system, images, labels, targets, settings, objective)
     n = len(images)
-    per_example = settings.rows(system.task)
+    per_example = settings.rows(system.task) if parts is None else settings.restarts
+    eps_of = None if radii is None else torch.tensor(radii, dtype=torch.float64, device=images.device)
     indices, batch_size = _check_indices(indices, n), check_whole("batch_size", batch_size, low=1, hint=256)
-    run = Runner(system, objective, settings, batch_size, images, n * per_example)
+    if parts is not None:
+        _check_parts(parts, n, objective.parts(system.task))
+        parts = parts.to(images.device)
+    runner = Runner(system, objective, settings, batch_size, images, n * per_example)
     started = time.perf_counter()
-    group = max(1, GROUP_ROWS // per_example)
+    size = max(1, GROUP_ROWS // per_example)
     fooled = torch.zeros(n, dtype=torch.bool, device=images.device)
     results = []
-    for low in range(0, n, group):
-        these = slice(low, low + group)
-        aimed = None if targets is None else targets[these]
-        members = Group(images[these], labels[these], aimed, indices[these], low)
-        rows = yield from loop(settings, run, members, fooled)
-        _read_again(run, rows, members)
-        results.append((rows.clean, rows.found, rows.decoded, rows.zero_gradient, rows.nonfinite_gradient))
-    clean, found, decoded, zero, nonfinite = (
+    for low in range(0, n, size):
+        part = slice(low, low + size)
+        group = Group(images[part], labels[part], None if targets is None else targets[part], indices[part], low,
+                      None if eps_of is None else eps_of[part], None if parts is None else parts[part])
+        candidates = yield from loop(settings, runner, group, fooled)
+        _read_again(runner, candidates)
+        results.append((candidates.clean_decoded, candidates.best_images, candidates.best_decoded,
+                        candidates.zero_gradient, candidates.nonfinite_gradient))
+    clean_decoded, adversarial, decoded, zero, nonfinite = (
         (torch.cat(parts) for parts in zip(*results, strict=True)) if results else _nothing(images)
     )
     success = succeeded(settings.criterion, decoded, labels, targets)
     return AttackResult(
         settings=settings,
-        images=found,
+        images=adversarial,
         labels=labels,
         targets=targets,
-        clean_decoded=clean,
+        clean_decoded=clean_decoded,
         decoded=decoded,
         fooled=success,
-        distance=torch.where(success, length(found - images, settings.norm), math.inf),
+        distance=torch.where(success, row_norm(adversarial - images, settings.norm), math.inf),
         zero_gradient=zero,
         nonfinite_gradient=nonfinite,
-        unmoved=(found == images).flatten(1).all(dim=1),
-        forwards=run.forwards,
-        backwards=run.backwards,
+        unmoved=(adversarial == images).flatten(1).all(dim=1),
+        forwards=runner.forwards,
+        backwards=runner.backwards,
         seconds=time.perf_counter() - started,
-        plan=run.plan,
+        plan=runner.plan,
     )
 
 
@@ -111,8 +127,10 @@ def attack(
     *,
     targets: Tensor | None = None,
     indices: Tensor | None = None,
+    eps: Sequence[float] | None = None,
+    parts: Tensor | None = None,
     batch_size: int = 256,
-    progress: Callable[[Step], object] | None = None,
+    progress: Callable[[AttackStep], object] | None = None,
 ) -> AttackResult:
     """Run `stream` to its end.
 
@@ -131,7 +149,8 @@ def attack(
     >>> bool(((result.images - x).abs() <= 0.1 + 1e-6).all())
     True
     """
-    steps = stream(system, images, labels, settings, targets=targets, indices=indices, batch_size=batch_size)
+    steps = stream(system, images, labels, settings, targets=targets, indices=indices, eps=eps, parts=parts,
+                   batch_size=batch_size)
     while True:
         try:
             event = next(steps)
@@ -142,22 +161,41 @@ def attack(
             progress(event)
 
 
-def _read_again(run: Runner, rows: Rows, group: Group) -> None:
-    """Have the network itself read what was found; what it would read otherwise beside other images is given up."""
-    unread = (rows.decoded == UNREAD).nonzero().squeeze(1)
-    x, y = rows.found[unread], group.labels[unread]
-    aim = None if group.targets is None else group.targets[unread]
-    z = run.read(x)
-    decoded = run.codec.decode(z)
-    doubtful = succeeded(run.criterion, decoded, y, aim) & ~(run.success_margin(x, z, y, aim, clear=1.0) > 0)
-    rows.decoded[unread] = torch.where(doubtful, rows.clean[unread], decoded)
+def _read_again(runner: Runner, candidates: Candidates) -> None:
+    """Have the network as given read the best images; an image whose success is within rounding is given back clean."""
+    group = candidates.group
+    unread = (candidates.best_decoded == UNREAD).nonzero().squeeze(1)
+    x, y = candidates.best_images[unread], group.labels[unread]
+    targets = None if group.targets is None else group.targets[unread]
+    z = runner.read(x)
+    decoded = runner.codec.decode(z)
+    confirmed = runner.confirmed_margin(x, z, y, targets, clear=1.0) > 0
+    doubtful = succeeded(runner.criterion, decoded, y, targets) & ~confirmed
+    candidates.best_decoded[unread] = torch.where(doubtful, candidates.clean_decoded[unread], decoded)
     back = unread[doubtful]
-    rows.found[back] = group.images[back]
+    candidates.best_images[back] = group.images[back]
 
 
 def _nothing(images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     empty = torch.zeros(0, dtype=torch.int64, device=images.device)
     return empty, images.detach().clone(), empty, empty.bool(), empty.bool()
+
+
+def _check_eps(eps: Sequence[float], n: int, settings: Settings) -> list[float]:
+    if not settings.takes_eps_per_example:
+        raise ValueError(f"expected one eps for all images, got one for each; {type(settings).__name__} has one ball: "
+                         "try PGD, or one attack for each eps")
+    if len(eps) != n:
+        raise ValueError(f"expected one eps for each of {n} images, got {len(eps)}; try settings.eps for all of them")
+    return [check_number("eps", radius, low=0.0, hint="8/255") for radius in eps]
+
+
+def _check_parts(parts: Tensor, n: int, count: int) -> None:
+    fits = isinstance(parts, Tensor) and parts.dtype == torch.int64 and tuple(parts.shape) == (n,)
+    if not fits or (n and not (int(parts.min()) >= 0 and int(parts.max()) < count)):
+        got = f"{parts.dtype} {tuple(parts.shape)}" if isinstance(parts, Tensor) else type(parts).__name__
+        raise ValueError(f"expected parts as int64 ({n},) in 0..{count - 1}, one for each image, got {got}; "
+                         "try None for all of them")
 
 
 def _check_indices(indices: Tensor | None, n: int) -> Tensor:

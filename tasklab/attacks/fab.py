@@ -1,4 +1,4 @@
-"""The smallest perturbation by way of hyperplanes (DeepFool, Moosavi-Dezfooli et al. 2016; FAB, Croce & Hein 2020)."""
+"""Projections onto hyperplanes: DeepFool (Moosavi-Dezfooli et al. 2016) and FAB (Croce & Hein 2020)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from tasklab.attacks.geometry import per_row
-from tasklab.attacks.nearest import Nearest, finish
+from tasklab.attacks.candidates import Candidates, Group, Loop, loop
+from tasklab.attacks.geometry import per_row, row_norm
+from tasklab.attacks.minimum_norm import MinimumNorm, finish
 from tasklab.attacks.objectives import Objective
-from tasklab.attacks.rows import Group, Loop, Rows, length, loop
 from tasklab.attacks.runner import CLEAR, Runner
 from tasklab.tasks import Task
 
@@ -20,21 +20,21 @@ BIAS, OVERSHOOT, FADE, BACK = 0.1, 0.05, 1e-4, 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
-class FAB(Nearest):
+class FAB(MinimumNorm):
     """Fast adaptive boundary (Croce & Hein 2020) on the hyperplanes that bound a codeword; no ε is needed.
 
-    Each term t_i of the codec's margin (a bit, an end of the interval, a rival) is one row. A step goes to the nearest
-    point of the box on the linearised plane ``t_i(x) + ∇t_i·δ = 0``, which is ``|t_i| / ‖∇t_i‖_dual`` away where the
-    box does not matter, drawn a little towards the nearest such point as seen from the image; a success steps back
-    towards the image. The smallest of all rows is DeepFool's ``min_i |t_i| / ‖∇t_i‖_dual``, exact on linear systems.
-    It needs a margin and no probability, so that it works on binary labels as well.
+    Each term t_i of the codec's margin (a bit, an end of the interval, a rival) has a candidate of its own. A step goes
+    to the nearest point of the box on the linearised plane ``t_i(x) + ∇t_i·δ = 0``, which is ``|t_i| / ‖∇t_i‖_dual``
+    away where the box does not matter, drawn a little towards the nearest such point as seen from the image; a success
+    steps back towards the image. The smallest distance of all candidates is DeepFool's ``min_i |t_i| / ‖∇t_i‖_dual``,
+    exact on linear systems. FAB needs a margin and no probability, so that it works on binary labels as well.
 
     Args:
-        steps: linearisations of each row.
+        steps: linearisations for each candidate.
         objective: positive exactly where its plane has been crossed: ``"bits"``, ``"margin"``, ``"towards_code"``, of
             which the last leads to another class, for the criterion ``"evaded"``.
 
-    The rest is as in `Nearest`.
+    The rest is as in `MinimumNorm`.
 
     >>> from tasklab.attacks import attack
     >>> from tasklab.system import System
@@ -57,31 +57,31 @@ class FAB(Nearest):
 
 
 @loop.register(FAB)
-def _cross(settings: FAB, run: Runner, group: Group, fooled: Tensor) -> Loop:
+def _cross(settings: FAB, runner: Runner, group: Group, fooled: Tensor) -> Loop:
     """Project onto each plane again and again, from the image's side and from beyond."""
-    rows = Rows(run, group, settings, fooled, shortest=True)
-    image = x = rows.origin
+    candidates = Candidates(runner, group, settings, fooled, minimum_norm=True)
+    image = x = candidates.origin
     norm = settings.norm
     for index in range(settings.steps):
-        if not len(rows):
+        if not len(candidates):
             break
-        z, value, gradient = rows.climb(x)
-        rows.offer(x, z)
-        yield rows.step(index, x, z, value, gradient)
+        z, value, gradient = candidates.value_and_grad(x)
+        candidates.update_best(x, z)
+        yield candidates.step(index, x, z, value, gradient)
         reach = 1 + OVERSHOOT * FADE ** (index / max(settings.steps - 1, 1))
-        value = value - 2 * CLEAR * run.tolerance(z)  # a plane so far beyond the boundary that rounding does not matter
+        value = value - 2 * CLEAR * runner.tolerance(z)  # a plane beyond the boundary by more than rounding
         ahead = to_plane(x, gradient, -value, norm)
-        there = value + (gradient * (image - x)).flatten(1).sum(dim=1)  # the linearised term at the image
-        direct = to_plane(image, gradient, -there, norm)
-        far, near = length(ahead, norm), length(direct, norm)
-        bias = per_row((far / (far + near).clamp_min(1e-30)).clamp_max(BIAS), x)
+        value_at_image = value + (gradient * (image - x)).flatten(1).sum(dim=1)  # of the linearised term
+        direct = to_plane(image, gradient, -value_at_image, norm)
+        from_x, from_image = row_norm(ahead, norm), row_norm(direct, norm)
+        bias = per_row((from_x / (from_x + from_image).clamp_min(1e-30)).clamp_max(BIAS), x)
         straight = (image + reach * direct).clamp(0, 1)
-        rows.offer(straight, rows.look(straight)[0])
+        candidates.update_best(straight, candidates.forward(straight)[0])
         x = ((1 - bias) * (x + reach * ahead) + bias * straight).clamp(0, 1)
-        z, value = rows.look(x)
-        success = rows.offer(x, z)
+        z, value = candidates.forward(x)
+        success = candidates.update_best(x, z)
         x = torch.where(per_row(success, x), image + BACK * (x - image), x)
-    return finish(rows, settings)
+    return finish(candidates, settings)
 
 
 def to_plane(x: Tensor, gradient: Tensor, rise: Tensor, norm: str) -> Tensor:

@@ -1,6 +1,6 @@
 """Balls, boxes and random starts: the geometry of an ε-ball inside [0, 1].
 
-Radii and strides are numbers, or differ from row to row: ``(rows, 1, 1, 1)`` under Linf, ``(rows,)`` under L2.
+Radii and step sizes are numbers, or tensors ``(rows,)`` with one number for each row.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ MAX_INDEX = 2**63 // MAX_RESTARTS
 def bounds(x: Tensor, eps: float | Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
     """The box to clamp to: [0, 1], cut to ``x ± eps`` under Linf. Computed once per attack."""
     if norm == "linf":
-        return (x - eps).clamp_min(0), (x + eps).clamp_max(1)
+        radius = broadcast(eps, x)
+        return (x - radius).clamp_min(0), (x + radius).clamp_max(1)
     return torch.zeros_like(x), torch.ones_like(x)
 
 
@@ -39,11 +40,11 @@ def project_l2(x: Tensor, centre: Tensor, eps: float | Tensor) -> Tensor:
 
 
 def step(x: Tensor, gradient: Tensor, origin: Tensor, box: tuple[Tensor, Tensor], *, eps: float | Tensor,
-         stride: float | Tensor, norm: Norm) -> Tensor:
-    """One ascent step of length ``stride``, projected to the ball and the box."""
+         step_size: float | Tensor, norm: Norm) -> Tensor:
+    """One ascent step of length ``step_size``, projected to the ball and the box."""
     if norm == "linf":
-        return torch.clamp(x + stride * gradient.sign(), *box)
-    return torch.clamp(project_l2(x + rescale(gradient, stride), origin, eps), *box)
+        return torch.clamp(x + broadcast(step_size, x) * gradient.sign(), *box)
+    return torch.clamp(project_l2(x + rescale(gradient, step_size), origin, eps), *box)
 
 
 def random_start(
@@ -63,10 +64,26 @@ def random_start(
             radius[row] = generator.random() ** (1 / size)
     draw = torch.from_numpy(noise).reshape(origin.shape).to(origin.device)
     if norm == "linf":
-        return torch.clamp(origin + eps * draw, *box)
+        return torch.clamp(origin + broadcast(eps, origin) * draw, *box)
     return torch.clamp(origin + rescale(draw, eps * torch.from_numpy(radius).to(origin.device)), *box)
+
+
+def in_float32(size: float | Tensor) -> float | Tensor:
+    """A number as it is; one number for each row in float32, the precision of images."""
+    return size.float() if isinstance(size, Tensor) else size
+
+
+def broadcast(size: float | Tensor, like: Tensor) -> float | Tensor:
+    """A number as it is; one number for each row in a shape that multiplies images ``like (rows, …)``."""
+    return per_row(size, like) if isinstance(size, Tensor) else size
 
 
 def per_row(values: Tensor, like: Tensor) -> Tensor:
     """``values (rows,)`` in a shape that multiplies images ``like (rows, …)``."""
     return values.reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def row_norm(x: Tensor, norm: str) -> Tensor:
+    """The Linf or L2 norm of each row of ``x (rows, …)``, float32 ``(rows,)``."""
+    flat = x.flatten(1)
+    return flat.abs().amax(dim=1) if norm == "linf" else flat.norm(dim=1)

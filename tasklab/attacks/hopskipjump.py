@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
+from tasklab.attacks.bisection import to_boundary
+from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.draws import Draws
-from tasklab.attacks.geometry import per_row, rescale
-from tasklab.attacks.nearest import Nearest, finish
+from tasklab.attacks.geometry import per_row, rescale, row_norm
+from tasklab.attacks.minimum_norm import MinimumNorm, finish
 from tasklab.attacks.objectives import Objective
-from tasklab.attacks.rows import Group, Loop, Rows, length, loop
 from tasklab.attacks.settings import Norm
 from tasklab.checks import check_whole, keep
 from tasklab.tasks import Task
@@ -30,7 +31,7 @@ def _label(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HopSkipJump(Nearest):
+class HopSkipJump(MinimumNorm):
     """HopSkipJump (Chen et al. 2020, algorithm 2): walk along the decision boundary by labels alone.
 
     From a random image that fools, each step goes back to the boundary by bisection, estimates its normal from the
@@ -43,7 +44,7 @@ class HopSkipJump(Nearest):
         samples: labels asked for by the first estimate.
         tries: random images tried as a start; where none fools, the image comes back as it was.
 
-    The rest is as in `Nearest`; it has no objective and no targets.
+    The rest is as in `MinimumNorm`; it has no objective and no targets.
 
     >>> from tasklab.attacks import attack
     >>> from tasklab.system import System
@@ -67,94 +68,96 @@ class HopSkipJump(Nearest):
 
 
 @loop.register(HopSkipJump)
-def _walk(settings: HopSkipJump, run: Runner, group: Group, fooled: Tensor) -> Loop:
+def _walk(settings: HopSkipJump, runner: Runner, group: Group, fooled: Tensor) -> Loop:
     """Find a start, then hop along the boundary."""
-    rows = Rows(run, group, settings, fooled, shortest=True)
-    draws, norm = Draws(rows), settings.norm
-    x, started = _start(rows, draws, settings.tries)
-    (x,) = rows.keep(started, x)
-    size = rows.origin[0].numel() if len(rows) else 1
+    candidates = Candidates(runner, group, settings, fooled, minimum_norm=True)
+    draws, norm = Draws(candidates), settings.norm
+    x, started = _start(candidates, draws, settings.tries)
+    (x,) = candidates.select(started, x)
+    size = candidates.origin[0].numel() if len(candidates) else 1
     halvings = min(math.ceil(1.5 * math.log2(size)) + 2, 20)
     for index in range(settings.steps):
-        if not len(rows):
+        if not len(candidates):
             break
-        x = _to_boundary(rows, x, halvings, norm)
-        z, value = rows.look(x)
-        rows.offer(x, z)
-        yield rows.step(index, x, z, value)
-        away = length(x - rows.origin, norm)
-        radius = length(x - rows.origin, "l2") / size if index else torch.full_like(away, 0.1)
-        normal = _normal(rows, draws, x, radius, round(settings.samples * math.sqrt(index + 1)))
-        stride, jumped = away / math.sqrt(index + 1), torch.zeros_like(away, dtype=torch.bool)
+        x = _back(candidates, x, halvings, norm)
+        z, value = candidates.forward(x)
+        candidates.update_best(x, z)
+        yield candidates.step(index, x, z, value)
+        away = row_norm(x - candidates.origin, norm)
+        radius = row_norm(x - candidates.origin, "l2") / size if index else torch.full_like(away, 0.1)
+        normal = _normal(candidates, draws, x, radius, round(settings.samples * math.sqrt(index + 1)))
+        step_size, jumped = away / math.sqrt(index + 1), torch.zeros_like(away, dtype=torch.bool)
         for _ in range(8):
-            move = normal.sign() * per_row(stride, x) if norm == "linf" else rescale(normal, stride)
+            move = normal.sign() * per_row(step_size, x) if norm == "linf" else rescale(normal, step_size)
             ahead = (x + move).clamp(0, 1)
-            ok = _fools(rows, ahead) & ~jumped
-            x, jumped, stride = torch.where(per_row(ok, x), ahead, x), jumped | ok, stride / 2
+            ok = _fools(candidates, ahead) & ~jumped
+            x, jumped, step_size = torch.where(per_row(ok, x), ahead, x), jumped | ok, step_size / 2
             if bool(jumped.all()):
                 break
-    if len(rows):
-        x = _to_boundary(rows, x, halvings, norm)
-        rows.offer(x, rows.look(x)[0])
-    return finish(rows, settings)
+    if len(candidates):
+        x = _back(candidates, x, halvings, norm)
+        candidates.update_best(x, candidates.forward(x)[0])
+    return finish(candidates, settings)
 
 
-def _fools(rows: Rows, x: Tensor, which: slice = slice(None), times: int = 1) -> Tensor:
-    """The one thing this attack asks: whether each image fools, by more than rounding. ``x`` holds ``times`` images for
-    each of these rows."""
-    labels, part = (t[which].repeat_interleave(times) for t in (rows.labels, rows.part))
-    aim = None if rows.targets is None else rows.targets[which].repeat_interleave(times)
-    z, _ = rows.run.look(x, labels, part, aim)
-    return rows.run.success_margin(x, z, labels, aim) > 0
+def _fools(candidates: Candidates, x: Tensor, which: slice = slice(None), times: int = 1) -> Tensor:
+    """Whether images fool by more than rounding, which is all that this attack asks.
+
+    Args:
+        candidates: those that the images belong to.
+        x: ``times`` images for each of the candidates in the slice ``which``.
+
+    Returns:
+        bool, one for each image.
+    """
+    labels, part = (t[which].repeat_interleave(times) for t in (candidates.labels, candidates.part))
+    targets = None if candidates.targets is None else candidates.targets[which].repeat_interleave(times)
+    z, _ = candidates.runner.forward(x, labels, part, targets)
+    return candidates.runner.confirmed_margin(x, z, labels, targets) > 0
 
 
-def _start(rows: Rows, draws: Draws, tries: int) -> tuple[Tensor, Tensor]:
+def _start(candidates: Candidates, draws: Draws, tries: int) -> tuple[Tensor, Tensor]:
     """A random image that fools, for each row that finds one: noise, black-and-white noise, or blocks of it."""
-    x, started = rows.origin, torch.zeros_like(rows.example, dtype=torch.bool)
-    for attempt in range(tries if len(rows) else 0):
+    x, started = candidates.origin, torch.zeros_like(candidates.example, dtype=torch.bool)
+    for attempt in range(tries if len(candidates) else 0):
         drawn = draws.uniform(*x.shape[1:])
         if attempt % 3:
             drawn = (drawn < 0.5).to(torch.float32)
         if attempt % 3 == 2 and x.ndim == 4:
             coarse = drawn[:, :, :: max(x.shape[2] // 4, 1), :: max(x.shape[3] // 4, 1)]
             drawn = nn.functional.interpolate(coarse, size=x.shape[2:], mode="nearest")
-        good = _fools(rows, drawn) & ~started
+        good = _fools(candidates, drawn) & ~started
         x, started = torch.where(per_row(good, x), drawn, x), started | good
         if bool(started.all()):
             break
     return x, started
 
 
-def _to_boundary(rows: Rows, x: Tensor, halvings: int, norm: Norm) -> Tensor:
+def _back(candidates: Candidates, x: Tensor, halvings: int, norm: Norm) -> Tensor:
     """The nearest point to the image that fools, on the way back from ``x``, which does."""
-    image = rows.origin
-    far = length(x - image, norm)
-    low, high = torch.zeros_like(far), torch.ones_like(far)
-    best = x
-    for _ in range(halvings):
-        middle = (low + high) / 2
-        if norm == "linf":
-            reach = per_row(middle * far, x)
-            nearer = torch.clamp(x, image - reach, image + reach)
-        else:
-            nearer = image + per_row(middle, x) * (x - image)
-        ok = _fools(rows, nearer)
-        best = torch.where(per_row(ok, x), nearer, best)
-        low, high = torch.where(ok, low, middle), torch.where(ok, middle, high)
-    return best
+    image = candidates.origin
+    if norm == "l2":
+        return to_boundary(image, x, lambda nearer: _fools(candidates, nearer), halvings)
+    far = row_norm(x - image, norm)
+
+    def cut(share: Tensor) -> Tensor:
+        radius = per_row(share * far, x)
+        return torch.clamp(x, image - radius, image + radius)
+
+    return to_boundary(image, x, lambda nearer: _fools(candidates, nearer), halvings, between=cut)
 
 
-def _normal(rows: Rows, draws: Draws, x: Tensor, radius: Tensor, samples: int) -> Tensor:
+def _normal(candidates: Candidates, draws: Draws, x: Tensor, radius: Tensor, samples: int) -> Tensor:
     """An estimate of the boundary's normal at ``x``, towards the side that fools (equation 16)."""
-    found, chunk = [], max(1, CHUNK // samples)
+    normals, chunk = [], max(1, CHUNK // samples)
     for low in range(0, len(x), chunk):
-        these = slice(low, low + chunk)
-        here = x[these].repeat_interleave(samples, dim=0)
-        reach = radius[these].repeat_interleave(samples)
-        u = rescale(draws.normal(samples, *x.shape[1:], which=these).flatten(0, 1), reach)
-        u = (here + u).clamp(0, 1) - here
-        sign = 2 * _fools(rows, here + u, these, samples).reshape(-1, samples).float() - 1
+        some = slice(low, low + chunk)
+        centre = x[some].repeat_interleave(samples, dim=0)
+        lengths = radius[some].repeat_interleave(samples)
+        u = rescale(draws.normal(samples, *x.shape[1:], which=some).flatten(0, 1), lengths)
+        u = (centre + u).clamp(0, 1) - centre
+        sign = 2 * _fools(candidates, centre + u, some, samples).reshape(-1, samples).float() - 1
         mean = sign.mean(dim=1, keepdim=True)
         weight = torch.where(mean.abs() == 1, sign, sign - mean)  # (rows, samples)
-        found.append((per_row(weight.flatten(), u) * u).reshape(-1, samples, *x.shape[1:]).mean(dim=1))
-    return torch.cat(found)
+        normals.append((per_row(weight.flatten(), u) * u).reshape(-1, samples, *x.shape[1:]).mean(dim=1))
+    return torch.cat(normals)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.draws import Draws
 from tasklab.attacks.geometry import per_row, rescale
 from tasklab.attacks.objectives import Objective
-from tasklab.attacks.rows import Group, Loop, Rows, loop
 from tasklab.attacks.settings import Settings, check_choice
 
 if TYPE_CHECKING:
@@ -44,19 +44,19 @@ class Noise(Settings):
 
 
 @loop.register(Noise)
-def _draw(settings: Noise, run: Runner, group: Group, fooled: Tensor) -> Loop:
+def _draw(settings: Noise, runner: Runner, group: Group, fooled: Tensor) -> Loop:
     """Draw, look, keep."""
-    rows = Rows(run, group, settings, fooled, parts=1)
-    draws = Draws(rows)
+    candidates = Candidates(runner, group, settings, fooled, parts=1)
+    draws = Draws(candidates)
     for index in range(settings.steps):
-        if not len(rows):
+        if not len(candidates):
             break
-        x = torch.clamp(rows.origin + settings.eps * _unit(draws, settings, rows.origin), *rows.box)
-        z, value = rows.look(x)
-        rows.offer(x, z)
-        yield rows.step(index, x, z, value)
-        rows.leave()
-    return rows
+        x = torch.clamp(candidates.origin + settings.eps * _unit(draws, settings, candidates.origin), *candidates.box)
+        z, value = candidates.forward(x)
+        candidates.update_best(x, z)
+        yield candidates.step(index, x, z, value)
+        candidates.drop_fooled()
+    return candidates
 
 
 def _unit(draws: Draws, settings: Noise, like: Tensor) -> Tensor:

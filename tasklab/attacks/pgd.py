@@ -1,14 +1,15 @@
-"""PGD and FGSM: climb the gradient, step, project to the ball (Madry et al. 2018; Goodfellow et al. 2015)."""
+"""PGD and FGSM: step along the gradient, and project to the ball (Madry et al. 2018; Goodfellow et al. 2015)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import torch
 from torch import Tensor
 
-from tasklab.attacks.geometry import step
-from tasklab.attacks.rows import Group, Loop, Rows, loop
+from tasklab.attacks.candidates import Candidates, Group, Loop, loop
+from tasklab.attacks.geometry import in_float32, step
 from tasklab.attacks.settings import Keep, Settings, check_choice, check_starts
 from tasklab.checks import check_number, check_switch, keep
 
@@ -21,7 +22,7 @@ class PGD(Settings):
     """Projected gradient ascent (Kurakin et al. 2017; Madry et al. 2018): ``x ← Π(x + step · sign ∇objective)``.
 
     Args:
-        steps: gradient steps; under ``norm="l2"`` the gradient is divided by its length.
+        steps: gradient steps; under ``norm="l2"`` the gradient is divided by its L2 norm.
         step_size: by default ``2.5·eps/steps``.
         random_start: begin at a uniform point of the ball instead of the image.
         keep: ``"first"``: an example leaves as soon as it is fooled, the strongest and fastest; ``"best"``: all steps,
@@ -30,6 +31,7 @@ class PGD(Settings):
     The rest is as in `Settings`.
     """
 
+    takes_eps_per_example: ClassVar[bool] = True
     keeps: ClassVar[tuple[Keep, ...]] = ("first", "best", "last")
     step_size: float | None = None
     random_start: bool = True
@@ -45,13 +47,17 @@ class PGD(Settings):
         check_starts(self.restarts, self.random_start)
 
     @property
-    def stride(self) -> float:
+    def effective_step_size(self) -> float:
         """The step size in use."""
-        return 2.5 * self.eps / self.steps if self.step_size is None else self.step_size
+        return float(self.step_size_for(self.eps))
+
+    def step_size_for(self, eps: float | Tensor) -> float | Tensor:
+        """The step size in a ball of radius ``eps``: a number, or a tensor with one for each candidate."""
+        return 2.5 * eps / self.steps if self.step_size is None else self.step_size
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain values, the step size in use included."""
-        return super().to_dict() | {"step_size": self.stride}
+        return super().to_dict() | {"step_size": self.effective_step_size}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,34 +73,49 @@ class FGSM(PGD):
     restarts: int = field(default=1, init=False)
     keep: Keep = "last"
 
-    @property
-    def stride(self) -> float:
+    def step_size_for(self, eps: float | Tensor) -> float | Tensor:
         """The whole of ε."""
-        return self.eps
+        return eps
 
 
 @loop.register(PGD)
-def _climb(settings: PGD, run: Runner, group: Group, fooled: Tensor) -> Loop:
-    """Climb the gradient, project, and keep what comes closest."""
-    rows = Rows(run, group, settings, fooled, everyone=settings.keep != "first")
-    x = rows.random_start() if settings.random_start else rows.origin
+def _ascend(settings: PGD, runner: Runner, group: Group, fooled: Tensor) -> Loop:
+    """Step along the gradient, project to the ball, and keep the best candidate."""
+    candidates = Candidates(runner, group, settings, fooled, attack_all=settings.keep != "first")
+    x = candidates.random_start() if settings.random_start else candidates.origin
     for index in range(settings.steps + 1):
-        if not len(rows):
+        if not len(candidates):
             break
         last = index == settings.steps
         gradient = None
         if last:
-            z, value = rows.look(x)
+            z, value = candidates.forward(x)
         else:
-            z, value, gradient = rows.climb(x)
+            z, value, gradient = candidates.value_and_grad(x)
         if last and settings.keep == "last":
-            rows.forget()
+            candidates.reset_best()
         if last or settings.keep != "last":
-            rows.offer(x, z, believe=settings.keep == "last")
-        yield rows.step(index, x, z, value, gradient)
+            candidates.update_best(x, z, trust_copy=settings.keep == "last")
+        yield candidates.step(index, x, z, value, gradient)
         if gradient is None:
             break
         if settings.keep == "first":
-            x, gradient = rows.leave(x, gradient)
-        x = step(x, gradient, rows.origin, rows.box, eps=settings.eps, stride=settings.stride, norm=settings.norm)
-    return rows
+            x, z, gradient = candidates.drop_fooled(x, z, gradient)
+        if index == 0 and group.eps is not None and settings.keep != "last":
+            x, gradient = candidates.select(_can_move(candidates, x, z, gradient), x, gradient)
+        x = step(x, gradient, candidates.origin, candidates.box, eps=in_float32(candidates.eps),
+                 step_size=in_float32(settings.step_size_for(candidates.eps)), norm=settings.norm)
+    return candidates
+
+
+def _can_move(candidates: Candidates, x: Tensor, z: Tensor, gradient: Tensor) -> Tensor:
+    """Which candidates a step might move from their image, bool ``(rows,)``.
+
+    One without a gradient at its image would stay there at every step. A
+    network that answers the same image differently the second time may have a gradient later.
+    """
+    no_gradient = (gradient == 0).flatten(1).all(dim=1)
+    at_image = (x == candidates.origin).flatten(1).all(dim=1)
+    same_answer = (candidates.runner.codec.margins(z) == candidates.clean_margins[candidates.example]).all(dim=1)
+    no_ball = torch.as_tensor(candidates.eps, device=x.device) <= 0
+    return ~(no_ball | (no_gradient & at_image & same_answer))

@@ -1,4 +1,4 @@
-"""The network that an attack asks: as given, and its faster copy; in batches, and counted."""
+"""Run the network for an attack, as given or as a faster copy, in batches, and count how often."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from tasklab.attacks.criteria import closeness, tolerance
+from tasklab.attacks.criteria import success_margin, tolerance
 from tasklab.attacks.objectives import Objective
 from tasklab.attacks.settings import Settings
 from tasklab.models.fast import MIN_ROWS, PLAIN, Plan, prepare, probe
@@ -19,15 +19,29 @@ from tasklab.system import System
 _log = logging.getLogger(__name__)
 
 PROBE_WORK = 1024
-"""Rows × steps from which it pays to look for a faster way to run the network."""
+"""From so many rows × steps on, it pays to look for a faster way to run the network."""
 
 CLEAR, STEADY = 2.0, 2.0**-12
-"""An attack goes on until a success is this many tolerances clear of the boundary, so that the last reading, which asks
-for one, confirms it; and how far each pixel is moved to see whether outputs are on a plateau."""
+"""How many tolerances beyond the decision a success has to be during an attack (at its end one is enough, so that the
+last reading confirms it), and how far each pixel is moved to see whether the outputs are on a plateau."""
 
 
 class Runner:
-    """The network as given, and its faster copy: outputs, values and gradients, in batches, counted."""
+    """Outputs of a network, values of an objective and their gradients, in batches and counted.
+
+    Args:
+        system: what is attacked.
+        objective: what the attack climbs.
+        settings: the attack.
+        batch_size: rows run through the network at once.
+        images: those that will be attacked, float32 ``(N, C, H, W)``.
+        rows: how many candidates attack them.
+
+    Attributes:
+        plan: how the network is run; `PLAIN` is as given.
+        has_gradient: whether the network has a gradient with respect to its input, as far as is known.
+        forwards, backwards: rows passed through the network so far.
+    """
 
     def __init__(
         self, system: System, objective: Objective, settings: Settings, batch_size: int, images: Tensor, rows: int
@@ -60,19 +74,28 @@ class Runner:
         return self.system.read(x, batch_size=self.batch_size)
 
     def tolerance(self, z: Tensor) -> Tensor:
-        """The margin ``(rows,)`` below which a success may be one of rounding."""
+        """The margin ``(rows,)`` below which a success may be due to rounding."""
         return tolerance(z, self.task.unit, self.depth)
 
-    def success_margin(
+    def confirmed_margin(
         self, x: Tensor, z: Tensor, y: Tensor, targets: Tensor | None, *, clear: float = CLEAR
     ) -> Tensor:
-        """How far the outputs ``z`` at ``x`` are beyond the decision, ``(rows,)``: positive iff that is a success.
+        """The success margin of outputs, not positive where it might be due to rounding.
 
-        A margin of less than ``clear`` tolerances is none, since the same image might be read otherwise in another
-        batch or on another processor. Where outputs do not change at all around ``x``, as behind a rounding or a
-        saturated layer, any margin counts, a tie included.
+        A success margin below ``clear`` tolerances does not count, since the network may read the same image
+        differently in another batch or on another processor. Where the outputs do not change at all around ``x``, as
+        behind a rounding or a saturated layer, any positive margin counts, a tie included.
+
+        Args:
+            x: images, float32 ``(rows, C, H, W)``.
+            z: their outputs on the network as given, ``(rows, K)``.
+            y, targets: int64 ``(rows,)``.
+            clear: how many tolerances a success has to be beyond the decision.
+
+        Returns:
+            float32 ``(rows,)``, positive iff the image is a success.
         """
-        margin = closeness(self.criterion, self.codec.margins(z), y, targets)
+        margin = success_margin(self.criterion, self.codec.margins(z), y, targets)
         needed = clear * self.tolerance(z)
         doubtful = ((margin > 0) & (margin <= needed)).nonzero().squeeze(1)
         if len(doubtful):
@@ -81,13 +104,13 @@ class Runner:
         return margin
 
     def _steady(self, x: Tensor, z: Tensor) -> Tensor:
-        """Which outputs stay bit for bit when every pixel moves a little, in two opposite directions."""
+        """bool ``(rows,)``: outputs that stay the same bit for bit when all pixels move a little, in two directions."""
         signs = 2 * torch.randint(0, 2, x.shape[1:], generator=torch.Generator().manual_seed(0)).to(x) - 1
-        moved = [self.read((x + way * STEADY * signs).clamp(0, 1)) for way in (1, -1)]
+        moved = [self.read((x + direction * STEADY * signs).clamp(0, 1)) for direction in (1, -1)]
         return (moved[0] == z).all(dim=1) & (moved[1] == z).all(dim=1)
 
     def value(self, x: Tensor, z: Tensor, y: Tensor, part: Tensor, targets: Tensor | None) -> Tensor:
-        """What is climbed at ``x`` with outputs ``z``, ``(rows,)``."""
+        """The objective at images ``x`` with outputs ``z``, float32 ``(rows,)``."""
         read = z
         if self.objective.of == "features":
             self.forwards += len(x)
@@ -98,14 +121,14 @@ class Runner:
             raise ValueError(f"expected the objective's values as ({len(y)},), one for each row, got {got}")
         return value
 
-    def look(self, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Outputs and values alone."""
+    def forward(self, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Outputs ``(rows, K)`` and values of the objective ``(rows,)``, without gradients."""
         self.forwards += len(x)
         with torch.no_grad():
             z = torch.cat([self.network(rows).float() for rows in torch.split(x, self.batch_size)])
             return z, self.value(x, z, y, part, targets)
 
-    def climb(
+    def value_and_grad(
         self, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Outputs, values, and gradients of the values with respect to ``x``.
@@ -116,17 +139,17 @@ class Runner:
         for low in range(0, len(x), self.batch_size):
             rows = slice(low, low + self.batch_size)
             with torch.inference_mode(False):  # an attack leaves it by itself, but a caller of this may not have
-                aimed = None if targets is None else targets[rows].clone()
-                results.append(self._climb(x[rows].detach().clone(), y[rows].clone(), part[rows].clone(), aimed))
+                aims = None if targets is None else targets[rows].clone()
+                results.append(self._one_batch(x[rows].detach().clone(), y[rows].clone(), part[rows].clone(), aims))
         self.forwards += len(x)
         self.backwards += len(x)
         z, value, gradient = (torch.cat(column) for column in zip(*results, strict=True))
         return z, value, gradient
 
-    def _climb(
+    def _one_batch(
         self, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The same for one batch of rows."""
+        """What `value_and_grad` returns, for one batch."""
         leaf = x.requires_grad_(self.has_gradient)
         with torch.set_grad_enabled(self.has_gradient):
             try:
@@ -144,10 +167,10 @@ class Runner:
     def _without_gradient(
         self, reason: RuntimeError, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Go on without gradients if the network answers when none is asked for: NumPy inside, say."""
+        """Go on without gradients, if the network runs without them; it may use NumPy inside, say."""
         self.has_gradient = False
         try:
-            result = self._climb(x, y, part, targets)
+            result = self._one_batch(x, y, part, targets)
         except RuntimeError:
             raise reason from None
         _log.warning("%s has no gradient with respect to its input: %.200s", type(self.system.network).__name__, reason)
@@ -155,13 +178,13 @@ class Runner:
 
 
 def _plan(network: nn.Module, settings: Settings, batch_size: int, images: Tensor, rows: int) -> Plan:
-    """The plan that the settings name, or the fastest one for these rows where they leave it open."""
+    """The plan in the settings or, for ``"auto"``, the fastest one for so many rows."""
     if settings.plan != "auto":
         return settings.plan
     if rows * settings.steps < PROBE_WORK:
         return PLAIN
     few = images[:batch_size]
-    copies = math.ceil(min(rows, MIN_ROWS) / max(len(few), 1)) or 1  # as many rows as there will be
+    copies = math.ceil(min(rows, MIN_ROWS) / max(len(few), 1)) or 1  # so that the probe sees as many rows
     return probe(network, few.repeat(copies, *[1] * (few.ndim - 1)), gradients=settings.uses_gradients)
 
 

@@ -41,7 +41,8 @@ class Settings:
             given. Success is always re-checked in float32 on the network itself.
     """
 
-    boundless: ClassVar[bool] = False  # whether ε may be infinite
+    allows_infinite_eps: ClassVar[bool] = False  # whether ε may be infinite
+    takes_eps_per_example: ClassVar[bool] = False  # whether each image may have a radius of its own
     uses_gradients: ClassVar[bool] = True
     norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2")  # those that it can measure ε by
     keeps: ClassVar[tuple[Keep, ...]] = ()  # the iterates that it can be asked to hand back
@@ -56,7 +57,7 @@ class Settings:
     plan: Plan | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
-        if self.boundless and as_number(self.eps) == math.inf:
+        if self.allows_infinite_eps and as_number(self.eps) == math.inf:
             keep(self, eps=math.inf)
         else:
             keep(self, eps=check_number("eps", self.eps, low=0.0, hint="8/255"))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
+from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.draws import Draws
 from tasklab.attacks.geometry import per_row
-from tasklab.attacks.rows import Group, Loop, Rows, loop
 from tasklab.attacks.settings import Norm, Settings
 from tasklab.checks import check_number, check_whole, keep
 
@@ -79,25 +79,25 @@ def side(query: int, settings: Square, height: int, width: int) -> int:
 
 
 @loop.register(Square)
-def _search(settings: Square, run: Runner, group: Group, fooled: Tensor) -> Loop:
+def _search(settings: Square, runner: Runner, group: Group, fooled: Tensor) -> Loop:
     """Stripes, then one square after the other."""
     tries = settings.tries
-    rows = Rows(run, group, settings, fooled, parts=run.parts * tries)
-    rows.part = rows.part // tries  # neighbouring rows are tries around one point, and draw one after the other
-    draws = Draws(rows)
-    shape = rows.origin.shape[1:]
+    candidates = Candidates(runner, group, settings, fooled, parts=runner.parts * tries)
+    candidates.part = candidates.part // tries  # neighbouring rows try squares around one point, and draw in turn
+    draws = Draws(candidates)
+    shape = candidates.origin.shape[1:]
     channels, height, width = (1, *shape)[-3:] if len(shape) > 1 else (1, 1, shape[0])
 
     def pixels(x: Tensor) -> Tensor:
         return x.reshape(-1, channels, height, width)
 
     stripes = draws.signs(channels, 1, width).expand(-1, -1, height, -1)
-    x = torch.clamp(rows.origin + settings.eps * stripes.reshape(rows.origin.shape), *rows.box)
-    kept, best = x, torch.full_like(rows.example, -torch.inf, dtype=torch.float32)
+    x = torch.clamp(candidates.origin + settings.eps * stripes.reshape(candidates.origin.shape), *candidates.box)
+    kept, best = x, torch.full_like(candidates.example, -torch.inf, dtype=torch.float32)
     down, right = torch.arange(height, device=x.device)[:, None], torch.arange(width, device=x.device)
     numbers = x.new_empty(len(x), 0)
     for index in range(settings.steps + 1):
-        if not len(rows):
+        if not len(candidates):
             break
         if index:
             if (index - 1) % CHUNK == 0:
@@ -109,17 +109,17 @@ def _search(settings: Square, run: Runner, group: Group, fooled: Tensor) -> Loop
             left = (u[:, 1, None, None] * (width - wide + 1)).floor()
             inside = (down >= top) & (down < top + tall) & (right >= left) & (right < left + wide)  # (rows, H, W)
             upwards = u[:, 2:, None, None] >= 0.5
-            low, high = (pixels(bound) for bound in rows.box)
+            low, high = (pixels(bound) for bound in candidates.box)
             x = torch.where(inside[:, None], torch.where(upwards, high, low), pixels(kept)).reshape(kept.shape)
-        z, value = rows.look(x)
-        rows.offer(x, z)
-        yield rows.step(index, x, z, value)
+        z, value = candidates.forward(x)
+        candidates.update_best(x, z)
+        yield candidates.step(index, x, z, value)
         if tries > 1:
             x, value = _highest(x, value, tries)
         better = value > best
         kept, best = torch.where(per_row(better, x), x, kept), torch.where(better, value, best)
-        kept, best, numbers = rows.leave(kept, best, numbers)
-    return rows
+        kept, best, numbers = candidates.drop_fooled(kept, best, numbers)
+    return candidates
 
 
 def _highest(x: Tensor, value: Tensor, tries: int) -> tuple[Tensor, Tensor]:

@@ -66,7 +66,7 @@ def _full(args: argparse.Namespace) -> int:
     from tasklab.attacks import PGD
     from tasklab.evaluation.robustness import evaluate
     from tasklab.evaluation.summary import full_frame, full_table, protocol
-    from tasklab.evaluation.transferring import find_threat, shown
+    from tasklab.evaluation.transfer_matrix import find_threat
 
     bar, rows, threats = Bar(), {}, {}
     for name in args.systems:
@@ -82,7 +82,7 @@ def _full(args: argparse.Namespace) -> int:
                         source, load_system(source, args.device), images.x(), images.labels,
                         PGD(eps=eps, steps=40, keep="best", seed=args.seed), progress=bar.evaluation,
                     )
-                rows[name].append(shown(system, images, threats[source, eps]))
+                rows[name].append(transfer_row(system, images, threats[source, eps]))
         bar.say(f"{name}: done")
     form = "json" if args.json else "csv" if args.csv else "markdown"
     print_table(full_table(rows), full_frame(rows), form)

@@ -37,23 +37,24 @@ def run(args: argparse.Namespace) -> int:
     """Study each system in turn, and keep each study as soon as it is done."""
     from tasklab import data, zoo
     from tasklab.evaluation.studies import digest, keep_studies
-    from tasklab.evaluation.study import Lender, stream_study
+    from tasklab.evaluation.study import TransferSources, stream_study
 
     names = args.systems or [name for name in zoo.names() if data.available(zoo.dataset_of(name), args.root)]
-    bar, lenders = Bar(), dict[str, Lender]()
+    bar, sources_of = Bar(), dict[str, TransferSources]()
     with usage():
         for place in {args.to} if args.to else {zoo.path(name).parent for name in names}:
             check_folder(place)  # now, rather than after the work
     for name in names:
         of = zoo.dataset_of(name)
-        if of not in lenders:
+        if of not in sources_of:
             test = data.load(of, "test", root=args.root)
             there = {f"{of}-{key}" for key in SOURCES} & set(zoo.names(of))
-            lenders[of] = Lender({each: zoo.load(each) for each in sorted(there)}, test.subset(min(args.n, len(test))),
+            sources = {each: zoo.load(each) for each in sorted(there)}
+            sources_of[of] = TransferSources(sources, test.subset(min(args.n, len(test))),
                                  seed=args.seed)
         for event in stream_study(
-            zoo.load(name), lenders[of].images, name=name, eps=args.eps, claim_eps=args.claim,
-            lender=lenders[of], queries=args.queries, seed=args.seed,
+            zoo.load(name), sources_of[of].images, name=name, eps=args.eps, claim_eps=args.claim,
+            sources=sources_of[of], queries=args.queries, seed=args.seed,
         ):
             bar.show(event["progress"], 1.0, f"{name}: {event['message']}")
         bar.clear()

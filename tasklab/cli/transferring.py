@@ -36,7 +36,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Attack each, show to all, print one table."""
-    from tasklab.evaluation.transferring import transfer
+    from tasklab.evaluation.transfer_matrix import transfer
 
     systems = {name: load_system(name, args.device) for name in args.systems}
     if len({system.card.get("data", {}).get("name") for system in systems.values()}) > 1:

@@ -11,8 +11,8 @@ from tasklab.evaluation.robustness import Row, combined, curve, evaluate
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
 from tasklab.evaluation.summary import compare, full_table, protocol
 from tasklab.evaluation.tables import frame, table, to_csv, to_markdown
-from tasklab.evaluation.transferred import TransferResult
-from tasklab.evaluation.transferring import transfer
+from tasklab.evaluation.transfer_matrix import transfer
+from tasklab.evaluation.transfer_result import TransferResult
 
 __all__ = [
     "Outcomes",

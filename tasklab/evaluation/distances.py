@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from tasklab.attacks import FAB, PGD, Settings, attack, succeeded
+from tasklab.attacks.bisection import to_boundary
 from tasklab.attacks.criteria import Criterion
-from tasklab.attacks.geometry import per_row
+from tasklab.attacks.geometry import row_norm
 from tasklab.attacks.settings import Norm
 from tasklab.evaluation.robustness import Data, Progress, read_data, watch
 from tasklab.evaluation.statistics import Share
@@ -163,19 +164,12 @@ def _kind(settings: Settings) -> str:
 
 
 def _draw_back(
-    system: System, images: Tensor, found: Tensor, labels: Tensor, norm: Norm, criterion: Criterion, batch_size: int
+    system: System, images: Tensor, adversarial: Tensor, labels: Tensor, norm: Norm, criterion: Criterion,
+    batch_size: int,
 ) -> Tensor:
-    """How far the nearest point that fools is on the way from ``found`` back to the image, float32 ``(N,)``."""
-    near = torch.zeros(len(labels), dtype=torch.float32, device=images.device)
-    far = torch.ones_like(near)
-    best = found
-    for _ in range(HALVINGS):
-        middle = (near + far) / 2
-        point = images + per_row(middle, images) * (found - images)
-        fooled = succeeded(criterion, system.predict(point, batch_size=batch_size), labels)
-        near, far = torch.where(fooled, near, middle), torch.where(fooled, middle, far)
-        best = torch.where(per_row(fooled, best), point, best)
-    away = (best - images).flatten(1)
-    if not len(away):
-        return near
-    return away.abs().amax(dim=1) if norm == "linf" else away.norm(dim=1)
+    """The distance of the nearest point that fools on the way back from adversarial images, float32 ``(N,)``."""
+
+    def fools(x: Tensor) -> Tensor:
+        return succeeded(criterion, system.predict(x, batch_size=batch_size), labels)
+
+    return row_norm(to_boundary(images, adversarial, fools, HALVINGS) - images, norm)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from tasklab.attacks import APGD, PGD, Noise, Settings, Square, attack, succeeded
-from tasklab.attacks.criteria import Criterion, closeness
+from tasklab.attacks.criteria import Criterion, success_margin
 from tasklab.checkpoint import CheckpointError, read_tensors, write_tensors
 from tasklab.checks import as_number, check_number, check_whole, keep
 from tasklab.codecs import ABNORMAL
@@ -203,7 +203,7 @@ def stream_worst_case(
     near = torch.full_like(labels, -torch.inf, dtype=torch.float32)
     if not plans or plans[0][1] is not system or plans[0][2].share < 1:  # else the first attack reads them all
         margins = _margins(system, images, batch_size)
-        decoded, near = read(margins), closeness(criterion, margins, labels)
+        decoded, near = read(margins), success_margin(criterion, margins, labels)
         broken_by = torch.where(succeeded(criterion, decoded, labels), ALREADY, STANDING)
     key = digest(system, images, labels, [(name, entry) for name, _, entry in plans])
     kept = _Kept(Path(folder), key) if folder is not None else None
@@ -225,7 +225,7 @@ def stream_worst_case(
         doubt = torch.ones_like(result.fooled) if attacked is not system else ~result.fooled
         margins = _margins(system, result.images[doubt], batch_size)
         reading[doubt] = read(margins)
-        reached[doubt] = torch.maximum(reached[doubt], closeness(criterion, margins, labels[left][doubt]))
+        reached[doubt] = torch.maximum(reached[doubt], success_margin(criterion, margins, labels[left][doubt]))
         near[left] = reached
         early = torch.zeros_like(result.fooled)
         if index == 0 and attacked is system:

@@ -17,8 +17,8 @@ from tasklab.attacks.building import build, changed
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.robustness import Data, Progress, Row, stream_rows
 from tasklab.evaluation.statistics import Share, wilson
-from tasklab.evaluation.transferred import Threat
-from tasklab.evaluation.transferring import shown
+from tasklab.evaluation.transfer_matrix import transfer_row
+from tasklab.evaluation.transfer_result import Threat
 from tasklab.system import System
 
 Level = Literal["pass", "warn", "fail", "not run"]
@@ -166,7 +166,8 @@ def stream_report(
     attacks = battery(claim, queries=queries)
     found = {settings: row for row in known if (settings := row.settings) in attacks}
     missing = [settings for settings in attacks if settings not in found]
-    others = [row for row in known if row.settings not in found] + [shown(system, data, threat) for threat in threats]
+    others = [row for row in known if row.settings not in found]
+    others += [transfer_row(system, data, threat) for threat in threats]
     fresh = stream_rows(system, data, missing, batch_size=batch_size, progress=progress)
     next(fresh)  # the clean images
     for settings in attacks:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasklab.attacks import Settings, Step, attack, succeeded
+from tasklab.attacks import AttackStep, Settings, attack, succeeded
 from tasklab.attacks.criteria import Criterion
 from tasklab.attacks.objectives import as_objective
 from tasklab.data import ImageSet
@@ -288,13 +288,13 @@ def read_data(data: Data, system: System) -> tuple[Tensor, Tensor]:
 
 def watch(
     progress: Callable[[Progress], object] | None, what: str, index: int, total: int, settings: Settings
-) -> Callable[[Step], object] | None:
+) -> Callable[[AttackStep], object] | None:
     """An attack's ``progress`` that reports a `Progress`."""
     if progress is None:
         return None
     tell = progress
 
-    def told(step: Step) -> None:
+    def told(step: AttackStep) -> None:
         tell(
             Progress(
                 what=what,

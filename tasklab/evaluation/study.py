@@ -19,11 +19,11 @@ from tasklab.data import DATASETS, ImageSet
 from tasklab.data.radii import IN_HUNDREDTHS, eps_said
 from tasklab.evaluation.distances import ladder, smallest
 from tasklab.evaluation.honesty import UNBOUNDED, assess
-from tasklab.evaluation.keeping import KeptRows
 from tasklab.evaluation.known_examples import check_attack
 from tasklab.evaluation.robustness import Row, combined, stream_rows
-from tasklab.evaluation.transferred import Threat
-from tasklab.evaluation.transferring import find_threat, shown
+from tasklab.evaluation.row_store import RowStore
+from tasklab.evaluation.transfer_matrix import find_threat, transfer_row
+from tasklab.evaluation.transfer_result import Threat
 from tasklab.system import System
 
 FORMAT = 1
@@ -73,7 +73,7 @@ def variations(claim: PGD) -> list[Settings]:
     ]
 
 
-class Lender:
+class TransferSources:
     """Other systems' adversarial images of the same pictures, found once for each ε.
 
     Args:
@@ -86,9 +86,9 @@ class Lender:
         self.sources, self.images, self.seed = dict(sources), images, seed
         self._found: dict[tuple[str, float], Threat] = {}
 
-    def lend(self, eps: float, *, but: str = "") -> list[Threat]:
-        """What all sources ``but`` one found within ε, aimed at their own margin."""
-        names = [name for name in self.sources if name != but]
+    def threats(self, eps: float, *, excluding: str = "") -> list[Threat]:
+        """What each source's own attack on its margin found within ε, but for the source called ``excluding``."""
+        names = [name for name in self.sources if name != excluding]
         for name in names:
             if (name, eps) not in self._found:
                 settings = PGD(eps=eps, steps=20, keep="best", seed=self.seed)
@@ -104,7 +104,7 @@ def stream_study(
     name: str = "",
     eps: Sequence[float] | None = None,
     claim_eps: float | None = None,
-    lender: Lender | None = None,
+    sources: TransferSources | None = None,
     queries: int = 500,
     seed: int = 0,
     folder: Path | None = None,
@@ -114,11 +114,11 @@ def stream_study(
     Args:
         system: what is studied.
         images: the pictures, all of them used.
-        name: of the system, which does not lend to itself.
+        name: of the system, which is not its own source.
         eps: the radii of the curves; ``claim_eps`` joins them where it is missing. By default those customary on
             the pictures' data set; so is ``claim_eps``.
         claim_eps: where the checks are run.
-        lender: whose images are tried as well; None for no transfer.
+        sources: other systems whose adversarial images are tried as well; None for no transfer.
         queries: of the score-based attack.
         seed: of everything random.
         folder: where finished rows are kept, so that the same call goes on after an interruption.
@@ -145,7 +145,7 @@ def stream_study(
     asked.append(("square", Square(eps=claim_eps, steps=queries, seed=seed)))
     total = len(asked) + len(radii) + len(CLAIMS) + 1
     done = 0
-    kept = KeptRows(folder, system, images) if folder is not None else None
+    kept = RowStore(folder, system, images) if folder is not None else None
     rows: list[tuple[str, Row]] = []
     (clean,) = stream_rows(system, images)
     for curve, settings in asked:
@@ -159,9 +159,10 @@ def stream_study(
         yield _event(done, total, f"{row.attack} on {row.objective}, ε = {eps_said(row.eps)}: "
                      f"{row.outcomes.accuracy.percent()} % correct")
     for radius in radii:
-        threats = [] if lender is None else [shown(system, images, each) for each in lender.lend(radius, but=name)]
-        if threats:
-            rows.append(("transfer", threats[0] if len(threats) == 1 else combined(threats)))
+        threats = [] if sources is None else sources.threats(radius, excluding=name)
+        transferred = [transfer_row(system, images, threat) for threat in threats]
+        if transferred:
+            rows.append(("transfer", transferred[0] if len(transferred) == 1 else combined(transferred)))
         done += 1
         yield _event(done, total, f"images found against other systems, ε = {eps_said(radius)}")
     for radius in radii:
@@ -177,7 +178,7 @@ def stream_study(
     distances = smallest(system, images, ladder(reach=usual.most, seed=seed)).values.tolist()
     study = {
         "format": FORMAT, "name": name, "data": images.name, "n": len(images), "eps": radii, "claim_eps": claim_eps,
-        "seed": seed, "sources": [] if lender is None else [source for source in lender.sources if source != name],
+        "seed": seed, "sources": [] if sources is None else [source for source in sources.sources if source != name],
         "clean": _plain("clean", clean),
         "rows": [_plain(curve, row) for curve, row in rows if curve],
         "reports": {curve: _report(rows, claim, system.task.num_classes) for curve, claim in claims.items()},

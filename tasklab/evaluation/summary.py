@@ -24,7 +24,7 @@ against others; and all of it together, image by image."""
 
 
 def protocol(eps: float, *, queries: int = 1000, seed: int = 0) -> list[Settings]:
-    """The attacks of a full table at one ε; `shown` adds what transfers."""
+    """The attacks of a full table at one ε; `transfer_row` adds what transfers."""
     return [
         FGSM(eps=eps, objective="train", seed=seed),
         PGD(eps=eps, steps=20, objective="train", keep="last", seed=seed),

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from tasklab import data, zoo
-from tasklab.attacks import Settings
+from tasklab.attacks import AttackResult, Objective, Settings, attack
 from tasklab.attacks.building import changed
-from tasklab.attacks.ladder import Climbed, ladder
+from tasklab.attacks.objectives import as_objective
 from tasklab.data.radii import IN_HUNDREDTHS
 from tasklab.experiments.scenario import Scenario
+from tasklab.models.fast import PLAIN
 from tasklab.system import System
 from tasklab.tasks import Task
+
+AnyObjective = str | Objective | Callable[[Task, Tensor, Tensor], Tensor]
 
 STOPS = IN_HUNDREDTHS.many
 """ε from 0 to 0.5, the stops of a scene where nothing else is asked for."""
@@ -55,15 +60,112 @@ class Sweep:
     unmoved: Tensor
 
     def at(self, eps: float) -> int:
-        """The place of the stop nearest to ε."""
-        return min(range(len(self.stops)), key=lambda place: abs(self.stops[place] - eps))
+        """The index of the stop nearest to ε."""
+        return min(range(len(self.stops)), key=lambda index: abs(self.stops[index] - eps))
+
+
+def attack_radii(
+    system: System, image: Tensor, label: Tensor, settings: Settings, radii: Sequence[float], *,
+    objectives: Sequence[AnyObjective] = (), target: Tensor | None = None, index: int = 0,
+) -> AttackResult:
+    """Attack one picture at each of many radii; the result has one example for each radius.
+
+    Each example is what `attack` finds with ``changed(settings, eps=radius)``: a step size that is not given follows
+    the radius. The random starts are the same for all radii, scaled. PGD and FGSM attack all radii in one batch.
+
+    Args:
+        system: what is attacked.
+        image: float32 ``(1, C, H, W)`` in [0, 1].
+        label: int64 ``(1,)``.
+        settings: the attack; its own ``eps`` does not matter.
+        radii: each ≥ 0, at least one.
+        objectives: attack with each of these instead of the settings' own, in one batch where none has parts. The
+            result has all radii for the first objective, then all for the next, and the settings of the last. An
+            attack without an objective, such as `Noise`, is the same for each.
+        target: int64 ``(1,)``, the class to reach, for ``targeted=True``.
+        index: the example's number for its random starts.
+
+    Returns:
+        A result of ``len(radii) · max(1, len(objectives))`` examples.
+
+    Raises:
+        TypeError, ValueError: more than one picture, no radius, or what `attack` refuses.
+
+    >>> from torch import nn
+    >>> from tasklab.attacks import PGD
+    >>> from tasklab.tasks import make_task
+    >>> system = System(nn.Sequential(nn.Flatten(), nn.Linear(4, 1)), make_task("int"))
+    >>> x, y = torch.full((1, 1, 2, 2), 0.5), torch.tensor([0])
+    >>> result = attack_radii(system, x, y, PGD(eps=0, steps=5, keep="best"), (0.0, 0.1, 0.2))
+    >>> bool(((result.images - x).abs().flatten(1).amax(1) <= torch.tensor([0.0, 0.1, 0.2]) + 1e-6).all())
+    True
+    """
+    if len(image) != 1 or len(label) != 1:
+        raise ValueError(f"expected one picture and its label, got {len(image)} and {len(label)}; try x[:1], y[:1]")
+    if not radii:
+        raise ValueError("expected at least one radius, got none; try (0.0, 0.1)")
+    variants = [changed(settings, objective=objective) for objective in objectives] or [settings]
+    chosen = [as_objective(variant.objective) for variant in variants]
+    one_batch = settings.takes_eps_per_example
+    if len(variants) > 1 and not (one_batch and all(_has_no_parts(objective, system.task) for objective in chosen)):
+        return _join([attack_radii(system, image, label, variant, radii, target=target, index=index)
+                      for variant in variants])
+    at_radius = [changed(variants[-1], eps=float(radius), plan=PLAIN) for radius in radii]
+    if not one_batch:
+        indices = torch.tensor([index], device="cpu")
+        return _join([attack(system, image, label, each, targets=target, indices=indices) for each in at_radius])
+    n, parts = len(variants) * len(radii), None
+    together = at_radius[-1]
+    if len(variants) > 1:
+        together = dataclasses.replace(together, objective=_side_by_side(chosen))
+        parts = torch.arange(len(variants), device=image.device).repeat_interleave(len(radii))
+    result = attack(
+        system, image.expand(n, *image.shape[1:]).contiguous(), label.expand(n).contiguous(), together,
+        targets=None if target is None else target.expand(n).contiguous(),
+        indices=torch.full((n,), index, device="cpu"), parts=parts,
+        eps=[each.eps for each in at_radius] * len(variants),
+    )
+    return dataclasses.replace(result, settings=at_radius[-1])
+
+
+def _has_no_parts(objective: Objective, task: Task) -> bool:
+    return objective.of == "outputs" and objective.parts(task) == 1
+
+
+def _side_by_side(objectives: Sequence[Objective]) -> Objective:
+    """Objectives without parts as the parts of one; rows have to come in the order of their parts."""
+    def value(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
+        counts = torch.bincount(part, minlength=len(objectives)).tolist()
+        rows = (torch.split(t, counts) for t in (z, y, torch.zeros_like(part)))
+        return torch.cat([one(task, *some) for one, *some in zip(objectives, *rows, strict=True) if len(some[0])])
+
+    def check(task: Task) -> None:
+        for objective in objectives:
+            objective.check(task)
+
+    name = " beside ".join(objective.name for objective in objectives)
+    return Objective(name, value, parts=lambda task: len(objectives), check=check)
+
+
+def _join(results: Sequence[AttackResult]) -> AttackResult:
+    """Results of single examples as one, with the settings of the last."""
+    def joined(name: str) -> Any:
+        return torch.cat([getattr(result, name) for result in results])
+
+    names = ("images", "labels", "clean_decoded", "decoded", "fooled", "distance", "zero_gradient",
+             "nonfinite_gradient", "unmoved")
+    return dataclasses.replace(
+        results[-1], **{name: joined(name) for name in names},
+        targets=None if results[0].targets is None else joined("targets"),
+        **{name: sum(getattr(result, name) for result in results) for name in ("forwards", "backwards", "seconds")},
+    )
 
 
 def sweep(
     system: System, image: Tensor, label: Tensor, settings: Settings, stops: Sequence[float] = STOPS, *,
     target: Tensor | None = None,
 ) -> Sweep:
-    """Attack one picture at each stop; see `ladder`.
+    """Attack one picture at each stop; see `attack_radii`.
 
     Args:
         system: what is attacked.
@@ -86,27 +188,27 @@ def sweep(
 
 
 def sweep_each(
-    system: System, image: Tensor, label: Tensor, settings: Settings, objectives: Sequence[Climbed],
+    system: System, image: Tensor, label: Tensor, settings: Settings, objectives: Sequence[AnyObjective],
     stops: Sequence[float] = STOPS, *, target: Tensor | None = None,
 ) -> list[Sweep]:
-    """`sweep` under each objective instead of the settings' own, in order, and at once where `ladder` can."""
+    """`sweep` under each objective instead of the settings' own, in order, and at once where `attack_radii` can."""
     ordered = tuple(sorted({float(stop) for stop in stops}))
-    found = ladder(system, image, label, settings, ordered, objectives=objectives, target=target)
-    z = system.read(torch.cat([image, found.images]))
+    result = attack_radii(system, image, label, settings, ordered, objectives=objectives, target=target)
+    z = system.read(torch.cat([image, result.images]))
     codec, own = system.task.codec, int(label)
     margins = codec.margins(z)[:, own]
 
-    def of(place: int) -> Sweep:
-        here, after = (slice(place * len(ordered) + k, (place + 1) * len(ordered) + k) for k in (0, 1))
+    def of(index: int) -> Sweep:
+        here, after = (slice(index * len(ordered) + k, (index + 1) * len(ordered) + k) for k in (0, 1))
         return Sweep(
-            task=system.task, settings=changed(found.settings, objective=objectives[place]), stops=ordered,
-            clean=image, label=own, images=found.images[here], outputs=z[after], clean_outputs=z[0],
-            decoded=found.decoded[here], clean_decoded=int(found.clean_decoded[0]), margins=margins[after],
-            clean_margin=float(margins[0]), fooled=found.fooled[here], zero_gradient=found.zero_gradient[here],
-            unmoved=found.unmoved[here],
+            task=system.task, settings=changed(result.settings, objective=objectives[index]), stops=ordered,
+            clean=image, label=own, images=result.images[here], outputs=z[after], clean_outputs=z[0],
+            decoded=result.decoded[here], clean_decoded=int(result.clean_decoded[0]), margins=margins[after],
+            clean_margin=float(margins[0]), fooled=result.fooled[here], zero_gradient=result.zero_gradient[here],
+            unmoved=result.unmoved[here],
         )
 
-    return [of(place) for place in range(len(objectives))]
+    return [of(index) for index in range(len(objectives))]
 
 
 def sweeps(scenario: Scenario, stops: Sequence[float] | None = None) -> dict[tuple[str, str], Sweep]:
@@ -134,7 +236,7 @@ def sweeps(scenario: Scenario, stops: Sequence[float] | None = None) -> dict[tup
     target = y.new_tensor([scenario.target]) if settings.targeted and scenario.target is not None else None
     stops = scenario.radii.many if stops is None else stops
     found = {name: sweep_each(zoo.load(name), x, y, settings, aims, stops, target=target) for name in scenario.systems}
-    return {(name, aim): found[name][place] for place, aim in enumerate(aims) for name in scenario.systems}
+    return {(name, aim): found[name][index] for index, aim in enumerate(aims) for name in scenario.systems}
 
 
 def joined(first: Sweep, second: Sweep) -> Sweep:

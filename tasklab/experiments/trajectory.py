@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasklab.attacks import FGSM, PGD, AttackResult, Settings, Step, stream
+from tasklab.attacks import FGSM, PGD, AttackStep, Settings, attack
 from tasklab.system import System
 from tasklab.tasks import Task
 
@@ -57,7 +57,7 @@ def record_trajectory(
 
     Raises:
         TypeError: another attack.
-        ValueError: a picture that needs no attack, as it is fooled as it comes; or what `stream` refuses.
+        ValueError: a picture that needs no attack, as it is fooled as it comes; or what `attack` refuses.
 
     >>> from torch import nn
     >>> from tasklab.tasks import make_task
@@ -71,20 +71,17 @@ def record_trajectory(
                         "try PGD(eps=0.1)")
     if len(image) != 1:
         raise ValueError(f"expected one picture, got {len(image)}; try x[:1]")
-    paths: dict[tuple[int, int], list[tuple[Step, int]]] = {}
-    steps = stream(system, image, label, settings, targets=target)
-    while True:
-        try:
-            event = next(steps)
-        except StopIteration as stop:
-            result: AttackResult = stop.value
-            break
+    paths: dict[tuple[int, int], list[tuple[AttackStep, int]]] = {}
+
+    def record(event: AttackStep) -> None:
         for row, name in enumerate(zip(event.restart.tolist(), event.part.tolist(), strict=True)):
             paths.setdefault(name, []).append((event, row))
+
+    result = attack(system, image, label, settings, targets=target, progress=record)
     if not paths:
         raise ValueError("expected a picture that is read as its label, got one that is fooled as it comes")
-    found = {name: _place(path, result.images[0]) for name, path in paths.items()}
-    name = next((name for name, place in found.items() if place is not None), next(iter(paths)))
+    kept = {name: _index_of(result.images[0], path) for name, path in paths.items()}
+    name = next((name for name, index in kept.items() if index is not None), next(iter(paths)))
     path = paths[name]
     outputs = torch.stack([event.outputs[row] for event, row in path])
     gradients = [event.gradient[row] for event, row in path[:-1] if event.gradient is not None]
@@ -93,10 +90,10 @@ def record_trajectory(
         images=torch.stack([event.images[row] for event, row in path]),
         gradients=torch.stack(gradients) if gradients else image[:0], outputs=outputs,
         values=torch.stack([event.value[row] for event, row in path]), decoded=system.task.codec.decode(outputs),
-        kept=found[name], rows=len(paths),
+        kept=kept[name], rows=len(paths),
     )
 
 
-def _place(path: list[tuple[Step, int]], image: Tensor) -> int | None:
-    """Where on its way a row came past an image, if it did after its start."""
+def _index_of(image: Tensor, path: list[tuple[AttackStep, int]]) -> int | None:
+    """The first step after the start at which a trajectory is at an image, if there is one."""
     return next((k for k, (event, row) in enumerate(path) if k and torch.equal(event.images[row], image)), None)

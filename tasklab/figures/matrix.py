@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tasklab.evaluation.statistics import Share
-from tasklab.evaluation.transferred import NOISE, OTHERS, Filter, TransferResult
+from tasklab.evaluation.transfer_result import NOISE, OTHERS, Filter, TransferResult
 from tasklab.figures.outputs import HATCH
 from tasklab.figures.style import GREY, ORANGE, faded, frame, label
 

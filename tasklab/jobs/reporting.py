@@ -8,7 +8,7 @@ from typing import Any
 
 from tasklab import data, files, strict_json, zoo
 from tasklab.evaluation.studies import digest
-from tasklab.evaluation.study import Lender, stream_study
+from tasklab.evaluation.study import TransferSources, stream_study
 from tasklab.system import System
 
 RESULT = "report.json"
@@ -56,9 +56,9 @@ def run(settings: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
     file = Path(chosen["file"])
     system, images = System.load(file), data.load(chosen["data"], "test")
     images = images.subset(min(chosen["n"], len(images)))
-    lender = Lender({name: zoo.load(name) for name in chosen["sources"]}, images, seed=chosen["seed"])
+    sources = TransferSources({name: zoo.load(name) for name in chosen["sources"]}, images, seed=chosen["seed"])
     for event in stream_study(
-        system, images, name=chosen["system"], eps=chosen["eps"], claim_eps=chosen["claim_eps"], lender=lender,
+        system, images, name=chosen["system"], eps=chosen["eps"], claim_eps=chosen["claim_eps"], sources=sources,
         queries=chosen["queries"], seed=chosen["seed"], folder=folder,
     ):
         study = event.pop("study", None)

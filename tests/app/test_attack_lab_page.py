@@ -23,7 +23,7 @@ from lab_ui.basics import preload
 from lab_ui.results import batch_attacks, picture_attacks, transfers
 from tasklab import data, zoo
 from tasklab.attacks import OBJECTIVES
-from tasklab.attacks.rows import Rows
+from tasklab.attacks.candidates import Candidates
 from tasklab.experiments.scenario import ATTACKS, Scenario
 from tests.app.live_parts import cells, refusals, shipped, snippet, stop
 from tests.systems import KEYS, small_zoo
@@ -170,17 +170,17 @@ def test_an_attack_on_many_pictures_gives_way_before_its_end(
         """What streamlit ends a run with."""
 
     steps: list[int] = []
-    climb = Rows.climb
+    value_and_grad = Candidates.value_and_grad
 
-    def counted(rows: Rows, x: torch.Tensor) -> Any:
-        steps.append(len(rows))
-        return climb(rows, x)
+    def counted(candidates: Candidates, x: torch.Tensor) -> Any:
+        steps.append(len(candidates))
+        return value_and_grad(candidates, x)
 
     def overtaken() -> None:
         if len(steps) == 3:
             raise Overtaken
 
-    monkeypatch.setattr(Rows, "climb", counted)
+    monkeypatch.setattr(Candidates, "value_and_grad", counted)
     monkeypatch.setattr(session_state_proxy, "get_session_state", lambda: SafeSessionState(SessionState(), overtaken))
     scenario = Scenario(systems=("digits-tra",), objectives=("margin",), n=50, seed=31, keep="last")
     with pytest.raises(Overtaken):

@@ -24,11 +24,11 @@ from tasklab.attacks import (
     stream,
     towards_features,
 )
-from tasklab.attacks.ladder import ladder
 from tasklab.data import load
 from tasklab.embedding import PCA, embed, read_features, read_outputs
 from tasklab.evaluation import check_attack, evaluate, smallest, transfer, worst_case
 from tasklab.experiments.plane import cross_section, plane_trajectory, regions
+from tasklab.experiments.sweep import attack_radii
 from tasklab.models.fast import PLAIN, Plan
 from tasklab.modes import own_modes
 from tasklab.system import new_system
@@ -91,7 +91,7 @@ def try_the_attack() -> Any:
 
 def carry_over() -> Any:
     found = transfer(systems(), systems(), few().x(), few().labels, PGD(eps=0.1, steps=3))
-    return [(cell.decoded, cell.noise_fooled) for cell in (*found.cells.values(), found.together("rbc"))]
+    return [(cell.decoded, cell.noise_fooled) for cell in (*found.cells.values(), found.union("rbc"))]
 
 
 def look_for_the_worst() -> Any:
@@ -120,7 +120,8 @@ THINGS: dict[str, Callable[[], Any]] = {
     "hopskipjump": made_of(*(HopSkipJump(steps=1, samples=6, halvings=4, norm=norm) for norm in ("linf", "l2"))),
     "plans": made_of(PGD(eps=0.1, steps=3, plan=Plan(fold=True, channels_last=True)),
                      PGD(eps=0.1, steps=3, plan=Plan(precision="bfloat16"))),
-    "ladder": lambda: ladder(systems()["rbc"], few().x(0), few().labels[:1], PGD(eps=0.1, steps=3), (0.05, 0.1)).images,
+    "radii": lambda: attack_radii(systems()["rbc"], few().x(0), few().labels[:1], PGD(eps=0.1, steps=3),
+                                  (0.05, 0.1)).images,
     "features": climb_features,
     "regions": see_the_plane,
     "trail": follow,

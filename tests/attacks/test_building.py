@@ -12,9 +12,9 @@ from torch import nn
 
 from tasklab.attacks import CRITERIA, FAB, FGSM, OBJECTIVES, PGD, HopSkipJump, Noise, Square, attack
 from tasklab.attacks.building import ATTACKS, WORDS, Built, build, changed, choices, fields_of, fixed
-from tasklab.attacks.ladder import ladder
 from tasklab.evaluation.honesty import battery, stream_report
 from tasklab.experiments.scenario import Scenario
+from tasklab.experiments.sweep import attack_radii
 from tasklab.system import System
 from tasklab.tasks import TASKS, Task, make_task
 
@@ -179,7 +179,7 @@ def test_a_ladder_of_any_attack_climbs_any_aims(settings: Any) -> None:
     system = system_of("rbc")
     x = torch.rand(1, 1, 2, 2, generator=torch.Generator().manual_seed(2))
     y = system.predict(x).clamp(min=0)
-    found = ladder(system, x, y, settings, (0.0, 0.3), objectives=("bits", "margin"))
+    found = attack_radii(system, x, y, settings, (0.0, 0.3), objectives=("bits", "margin"))
     assert len(found.images) == 4
 
 

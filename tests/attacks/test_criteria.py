@@ -6,7 +6,7 @@ import pytest
 import torch
 from attack_systems import TASKS, linear, sample
 
-from tasklab.attacks import FGSM, PGD, attack, closeness, succeeded
+from tasklab.attacks import FGSM, PGD, attack, succeeded, success_margin
 from tasklab.codecs import ABNORMAL
 from tasklab.tasks import INT, RBC, TRA
 
@@ -29,9 +29,10 @@ def test_closeness_is_positive_exactly_for_a_success_ties_included(task: TRA) ->
     y, targets = torch.randint(0, task.num_classes, (2, 400), generator=generator)
     decoded, margins = task.codec.decode(z), task.codec.margins(z)
     for criterion in ("misclassified", "evaded"):
-        near = closeness(criterion, margins, y)
+        near = success_margin(criterion, margins, y)
         assert torch.equal(near > 0, succeeded(criterion, decoded, y))
-        assert torch.equal(closeness(criterion, margins, y, targets) > 0, succeeded(criterion, decoded, y, targets))
+        targeted = success_margin(criterion, margins, y, targets)
+        assert torch.equal(targeted > 0, succeeded(criterion, decoded, y, targets))
     assert bool((margins[5:] == 0).any()) or not isinstance(task, TRA), "a control: ties are among them"
 
 
@@ -64,7 +65,8 @@ def test_an_abnormal_image_is_still_attacked_where_it_must_evade() -> None:
 
 def test_fgsm_is_one_whole_step() -> None:
     fgsm = FGSM(eps=0.1)
-    assert (fgsm.steps, fgsm.stride, fgsm.random_start, fgsm.restarts, fgsm.keep) == (1, 0.1, False, 1, "last")
+    assert (fgsm.steps, fgsm.effective_step_size, fgsm.random_start) == (1, 0.1, False)
+    assert (fgsm.restarts, fgsm.keep) == (1, "last")
     assert fgsm.name == "fgsm"
     assert fgsm.to_dict()["step_size"] == 0.1
     with pytest.raises(TypeError):
@@ -83,5 +85,5 @@ def test_settings_are_frozen_and_say_everything() -> None:
         settings.eps = 0.2  # type: ignore[misc]
     for word in ("eps=0.1", "steps=20", "objective='margin'", "criterion='misclassified'", "seed=0", "keep='first'"):
         assert word in repr(settings)
-    assert settings.stride == 2.5 * 0.1 / 20
+    assert settings.effective_step_size == 2.5 * 0.1 / 20
     assert hash(settings) == hash(PGD(eps=0.1))

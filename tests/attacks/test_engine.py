@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tasklab.attacks import FGSM, PGD, AttackResult, attack, closeness, engine
+from tasklab.attacks import FGSM, PGD, AttackResult, attack, engine, success_margin
 from tasklab.system import System
 from tasklab.tasks import RBC, Task
 
@@ -130,7 +130,7 @@ def test_more_restarts_never_find_less(name: str) -> None:
 
     def near(restarts: int) -> Tensor:
         result = run(task, PGD(eps=1 / 64, steps=2, step_size=1 / 512, restarts=restarts, keep="best"))
-        return closeness("misclassified", system.margins(result.images).detach(), result.labels)
+        return success_margin("misclassified", system.margins(result.images).detach(), result.labels)
 
     few, many = near(1), near(6)
     assert len(images) == len(few)
@@ -152,7 +152,7 @@ def test_first_and_best_fool_the_same_and_last_no_more(name: str, criterion: str
     system = exact_perceptron(task)
 
     def near(keep: str) -> Tensor:
-        return closeness(criterion, system.margins(kept[keep].images).detach(), kept[keep].labels)  # type: ignore[arg-type]
+        return success_margin(criterion, system.margins(kept[keep].images).detach(), kept[keep].labels)  # type: ignore[arg-type]
 
     assert bool((near("best") >= near("last") - 1e-6).all())
     assert bool((near("best") >= near("first") - 1e-6).all())

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from tasklab.attacks import FGSM, OBJECTIVES, PGD, attack, closeness
+from tasklab.attacks import FGSM, OBJECTIVES, PGD, attack, success_margin
 from tasklab.attacks.objectives import Objective, as_objective
 from tasklab.system import System
 from tasklab.tasks import INT, RBC, TRA, DeepBE, Task
@@ -53,7 +53,7 @@ def test_values_bound_each_other(task: Task, seed: int) -> None:
 
     towards = swept("towards_code", task, z, y)
     assert towards.shape[1] == task.num_classes - 1
-    assert torch.equal(towards.amax(dim=1), closeness("evaded", task.codec.margins(z), y))
+    assert torch.equal(towards.amax(dim=1), success_margin("evaded", task.codec.margins(z), y))
     decoded = task.codec.decode(z)
     assert torch.equal(towards.amax(dim=1) > 0, (decoded != y) & (decoded >= 0))
 

@@ -9,13 +9,13 @@ import torch
 from attack_systems import TASKS, conv_system, linear, lowest_terms, sample
 from torch import Tensor
 
-from tasklab.attacks import FGSM, PGD, AttackResult, Step, attack, stream
+from tasklab.attacks import FGSM, PGD, AttackResult, AttackStep, attack, stream
 from tasklab.models.fast import PLAIN
 from tasklab.system import System
 from tasklab.tasks import RBC
 
 
-def collect(system: System, x: Tensor, y: Tensor, settings: PGD) -> tuple[list[Step], AttackResult]:
+def collect(system: System, x: Tensor, y: Tensor, settings: PGD) -> tuple[list[AttackStep], AttackResult]:
     steps, events = stream(system, x, y, settings), []
     while True:
         try:

@@ -62,8 +62,8 @@ class Table:
     def lines(self) -> list[str]:
         """The table in Markdown."""
         setting = self.setting
-        head = (f"### {self.network}: PGD-{setting.steps}, ε {setting.eps:.4g}, step {setting.stride:.4g}, "
-                f"random start, {self.rows} rows in one batch")
+        head = (f"### {self.network}: PGD-{setting.steps}, ε {setting.eps:.4g}, "
+                f"step {setting.effective_step_size:.4g}, random start, {self.rows} rows in one batch")
         lines = [head, f"({self.story})", "",
                  "| tool | seconds | first | ÷ torchattacks (min–max) | of CPU | goal | fooled | change | remarks |",
                  "|---|---|---|---|---|---|---|---|---|"]

@@ -14,7 +14,7 @@ from tasklab.evaluation import evaluate, outcomes
 from tasklab.evaluation.honesty import HonestyReport, assess, battery, stream_report
 from tasklab.evaluation.robustness import Row
 from tasklab.evaluation.statistics import Share
-from tasklab.evaluation.transferring import find_threat, shown
+from tasklab.evaluation.transfer_matrix import find_threat
 from tasklab.system import System
 from tasklab.tasks import TRA
 
@@ -185,14 +185,14 @@ def test_what_transfers_is_evidence_of_a_black_box_and_a_source_that_moved_nothi
     claim = PGD(eps=0.2, steps=5, objective="train", keep="last", random_start=False)
     threat = find_threat("digits-tra", source, test.x(), test.labels, PGD(eps=0.2, keep="best"))
     *_, report = stream_report(system, test, claim, queries=1, threats=[threat], known=[])
-    alone = shown(system, test, threat)
+    alone = transfer_row(system, test, threat)
     assert alone.backwards == 0 and alone.attack == "transfer" and alone.objective == "from digits-tra"
     assert torch.equal(alone.decoded, system.predict(threat.images))
     assert report.lowest.count <= alone.outcomes.correct
     masked = find_threat("digits-int", zoo.load("digits-int"), test.x(), test.labels, replace(claim, eps=0.2))
-    assert "unmoved" in shown(system, test, masked).flags
+    assert "unmoved" in transfer_row(system, test, masked).flags
     with pytest.raises(ValueError, match="found on these"):
-        shown(system, test.subset(10), threat)
+        transfer_row(system, test.subset(10), threat)
 
 
 def _only_the_largest(x: Tensor, k: int) -> Tensor:

@@ -15,9 +15,9 @@ from torch import nn
 from tasklab import data, zoo
 from tasklab.data import ImageSet
 from tasklab.evaluation import evaluate, stream_report
-from tasklab.evaluation.keeping import KeptRows
+from tasklab.evaluation.row_store import RowStore
 from tasklab.evaluation.studies import curves_of, distances_of, keep_studies, kept_study, row_of, zeros_of
-from tasklab.evaluation.study import ASKED, CLAIMS, CURVES, Lender, question, stream_study
+from tasklab.evaluation.study import ASKED, CLAIMS, CURVES, TransferSources, question, stream_study
 from tasklab.system import System
 from tasklab.tasks import TRA
 
@@ -31,8 +31,8 @@ def images() -> ImageSet:
 
 @lru_cache(maxsize=2)
 def study(name: str = "digits-rbc") -> dict[str, Any]:
-    lender = Lender({"digits-tra": zoo.load("digits-tra")}, images())
-    *events, last = stream_study(zoo.load(name), images(), name=name, eps=(0.1, 0.3), claim_eps=0.2, lender=lender,
+    sources = TransferSources({"digits-tra": zoo.load("digits-tra")}, images())
+    *events, last = stream_study(zoo.load(name), images(), name=name, eps=(0.1, 0.3), claim_eps=0.2, sources=sources,
                                  queries=20)
     assert all(event["event"] == "row" and 0 < event["progress"] <= 1 and event["message"] for event in events)
     return dict(last["study"])
@@ -105,15 +105,15 @@ def test_distances_come_back() -> None:
 def test_kept_rows_belong_to_their_system_and_settings(tmp_path: Path) -> None:
     system, few = zoo.load("digits-tra"), images().subset(5)
     clean, row = evaluate(system, few, [question("train", 0.1)])
-    KeptRows(tmp_path, system, few).write(row)
-    again = KeptRows(tmp_path, system, few).read(question("train", 0.1), clean)
+    RowStore(tmp_path, system, few).write(row)
+    again = RowStore(tmp_path, system, few).read(question("train", 0.1), clean)
     assert again is not None and torch.equal(again.decoded, row.decoded)
     assert (again.outcomes, again.zero_gradient, again.unmoved, again.objective, again.backwards) == (
         row.outcomes, row.zero_gradient, row.unmoved, row.objective, row.backwards)
-    assert KeptRows(tmp_path, system, few).read(question("train", 0.2), clean) is None
-    assert KeptRows(tmp_path, zoo.load("digits-int"), few).read(question("train", 0.1), clean) is None
+    assert RowStore(tmp_path, system, few).read(question("train", 0.2), clean) is None
+    assert RowStore(tmp_path, zoo.load("digits-int"), few).read(question("train", 0.1), clean) is None
     (tmp_path / "rows.jsonl").write_text("half a li", encoding="utf-8")
-    assert KeptRows(tmp_path, system, few).read(question("train", 0.1), clean) is None
+    assert RowStore(tmp_path, system, few).read(question("train", 0.1), clean) is None
 
 
 def test_a_system_without_features_is_studied_without_the_test_of_attacks() -> None:

@@ -13,7 +13,7 @@ from tasklab.evaluation import combined, compare, evaluate, full_table, outcomes
 from tasklab.evaluation.robustness import Row
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
 from tasklab.evaluation.summary import GROUPS, Comparison, full_frame, grouped
-from tasklab.evaluation.transferring import find_threat, shown
+from tasklab.evaluation.transfer_matrix import find_threat, transfer_row
 
 N = 100
 
@@ -77,7 +77,7 @@ def test_each_radius_has_its_line_and_the_protocol_fills_every_column_but_transf
     attacks = [settings for eps in (0.1, 0.2) for settings in protocol(eps, queries=30)]
     rows = evaluate(system, test, attacks)
     threat = find_threat("digits-tra", source, test.x(), test.labels, PGD(eps=0.2, keep="best"))
-    rows.append(shown(system, test, threat))
+    rows.append(transfer_row(system, test, threat))
     table = full_frame({"digits-rbc": rows})
     assert list(table["eps"]) == [0.1, 0.2]
     assert math.isnan(table["transfer"][0]) and not math.isnan(table["transfer"][1])

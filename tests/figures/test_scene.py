@@ -180,7 +180,7 @@ def test_a_walk_is_the_way_of_the_attack(name: str, norm: Any) -> None:
     assert bool(((shares * peaks / 32767 - gradients).abs() <= peaks / 32767 + 1e-12).all())
     pixels = torch.from_numpy(unpacked(data["images"], np.uint16).astype(np.float32)) / 65535
     assert float((pixels - found.images.flatten()).abs().max()) < 1e-5
-    assert data["stride"] == settings.stride
+    assert data["step_size"] == settings.effective_step_size
 
 
 def test_a_walk_needs_steps_to_show() -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from lab_ui.parts.events import word_from
 from tasklab.evaluation import Share, TransferResult
-from tasklab.evaluation.transferred import NOISE, Filter, Line
+from tasklab.evaluation.transfer_result import NOISE, Filter, Line
 from tasklab.figures.matrix import WORDS
 
 WEB = Path(__file__).parent / "web"

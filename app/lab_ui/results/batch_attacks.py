@@ -16,7 +16,7 @@ from lab_ui.basics.refusal import Refused
 from lab_ui.basics.waiting import give_way
 from lab_ui.results.picture_attacks import check
 from lab_ui.visitor import catalogue
-from tasklab.attacks import PGD, AttackResult, Settings, stream
+from tasklab.attacks import PGD, AttackStep, Settings, attack
 from tasklab.attacks.building import ATTACKS
 from tasklab.attacks.objectives import as_objective
 from tasklab.data import ImageSet
@@ -126,18 +126,15 @@ def _attacked(
               and as_objective(settings.objective).parts(system.task) == 1)
     wanted = _wanted(settings.steps, len(rows)) if single and iterates else ()
     now, kept = x.clone(), [x.clone()]
-    run = stream(system, x, y, settings, targets=targets, indices=torch.tensor(rows))
-    while True:
-        try:
-            event = next(run)
-        except StopIteration as stop:
-            result: AttackResult = stop.value
-            break
+
+    def record(event: AttackStep) -> None:
         give_way()
         if wanted:
             now[event.example] = event.images
             if event.index in wanted:
                 kept.append(now.clone())
+
+    result = attack(system, x, y, settings, targets=targets, indices=torch.tensor(rows), progress=record)
     if iterates:
         missing = len(wanted) + 1 - len(kept)  # an attack that is through early stays where it is
         kept += [now.clone()] * max(0, missing)

@@ -19,8 +19,8 @@ from tasklab.attacks.building import ATTACKS
 from tasklab.attacks.objectives import as_objective
 from tasklab.data import ImageSet
 from tasklab.evaluation import TransferResult, transfer
-from tasklab.evaluation.transferred import OTHERS, Cell, Threat
-from tasklab.evaluation.transferring import find_threat
+from tasklab.evaluation.transfer_matrix import find_threat
+from tasklab.evaluation.transfer_result import OTHERS, Cell, Threat
 from tasklab.experiments.scenario import Scenario
 from tasklab.figures.describing import with_article
 
@@ -110,7 +110,7 @@ def is_there(result: TransferResult, threat: str, victim: str) -> bool:
 
 def cell_of(result: TransferResult, threat: str, victim: str) -> Cell:
     """One cell of the matrix, the line of all others included."""
-    return result.together(victim) if threat == OTHERS else result.cells[threat, victim]
+    return result.union(victim) if threat == OTHERS else result.cells[threat, victim]
 
 
 def gallery(scenario: Scenario, test: ImageSet, cell: Cell, indices: Sequence[int]) -> str:

@@ -49,7 +49,8 @@ def trajectory_data(
         "chart": chart_data(trajectory.task, trajectory.outputs, trajectory.label, names),
         "outputs": trajectory.task.drawn(trajectory.outputs).tolist(), "values": trajectory.values.tolist(),
         "decoded": trajectory.decoded.tolist(),
-        "eps": trajectory.settings.eps, "stride": trajectory.settings.stride, "norm": trajectory.settings.norm,
+        "eps": trajectory.settings.eps, "step_size": trajectory.settings.effective_step_size,
+        "norm": trajectory.settings.norm,
         "random": trajectory.settings.random_start, "kept": trajectory.kept, "rows": trajectory.rows,
     }
 

@@ -12,10 +12,10 @@ function rescaled(direction, length) {
 }
 
 /** One step of PGD as the library takes it: which way, where to, and back into the ball and into [0, 1]. */
-function pgdStep(x, gradient, clean, { eps, stride, norm }) {
+function pgdStep(x, gradient, clean, { eps, step_size, norm }) {
   const linf = norm === "linf";
   const way = linf ? gradient.map(Math.sign) : rescaled(gradient, 1);
-  const moved = x.map((v, i) => v + stride * way[i]);
+  const moved = x.map((v, i) => v + step_size * way[i]);
   const away = moved.map((v, i) => v - clean[i]);
   const far = Math.hypot(...away) > eps, short = linf || !far ? away : rescaled(away, eps);
   let ball = !linf && far ? 1 : 0, box = 0;
@@ -57,7 +57,7 @@ class Player {
     const words = {
       now: ["now", "the picture as it is"], gradient: ["gradient", "where the aim climbs: bright is lighter, dark darker"],
       sign: linf ? ["its sign", "every pixel up, down or still"] : ["its direction", "the gradient at length 1"],
-      step: [`one step of ${number(data.stride)}`, "added to the picture"], project: ["projected", "back into the ε-ball and into [0, 1]"],
+      step: [`one step of ${number(data.step_size)}`, "added to the picture"], project: ["projected", "back into the ε-ball and into [0, 1]"],
     };
     this.root.innerHTML = `
       <p class="tl-lead" data-part="lead"></p>

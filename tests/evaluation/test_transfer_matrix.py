@@ -11,7 +11,7 @@ from linear_systems import EAST, NORTH, grey_images, linear, sides
 from tasklab.attacks import PGD
 from tasklab.evaluation import Share, transfer
 from tasklab.evaluation.robustness import Progress
-from tasklab.evaluation.transferring import find_threat
+from tasklab.evaluation.transfer_matrix import find_threat
 from tasklab.tasks import INT, RBC
 
 WEST = (-1.0, -1.0, 0.0, 0.0)
@@ -134,26 +134,26 @@ def test_several_sources_take_the_worst_of_each_image() -> None:
     systems = {"east": linear(EAST), "north": linear(NORTH)}
     half = linear(EAST)
     result = transfer(systems, systems | {"half": half}, X, Y, LAST)
-    both = result.together("half")
+    both = result.union("half")
     cells = [result.cells[name, "half"] for name in systems]
     assert both.threat == "all others"
     assert torch.equal(both.fooled, cells[0].fooled | cells[1].fooled)
     assert both.rate().count == cells[0].rate().count > cells[1].rate().count == 0
     assert torch.equal(both.images, cells[0].images), "where one of them fools, its example is the one that is shown"
     assert torch.equal(half.predict(both.images), both.decoded)
-    assert torch.equal(result.together("half", ["north"]).fooled, cells[1].fooled)
-    assert result.together("east").rate() == result.cells["north", "east"].rate(), "no source against itself"
+    assert torch.equal(result.union("half", ["north"]).fooled, cells[1].fooled)
+    assert result.union("east").rate() == result.cells["north", "east"].rate(), "no source against itself"
 
 
 def test_together_counts_images_that_every_source_knows() -> None:
     result = transfer({"east": linear(EAST), "west": linear(WEST)}, {"twin": linear(EAST)}, X, Y, LAST)
-    assert result.together("twin").rate("threat") == Share(0, 0), "west is always wrong"
+    assert result.union("twin").rate("threat") == Share(0, 0), "west is always wrong"
     with pytest.raises(ValueError, match="expected a victim among twin and sources among east, west, got 'twin' and"):
-        result.together("twin", ["south"])
+        result.union("twin", ["south"])
     with pytest.raises(ValueError, match="expected a victim among twin"):
-        result.together("east")
+        result.union("east")
     with pytest.raises(ValueError, match="expected a victim among twin"):
-        result.together("twin", [])
+        result.union("twin", [])
 
 
 def test_where_no_source_moved_together_says_so() -> None:
@@ -161,8 +161,8 @@ def test_where_no_source_moved_together_says_so() -> None:
     settings = PGD(eps=0.25, steps=5, random_start=False, keep="last", objective="train")
     threats = {"masked": masked, "open": linear(NORTH)}
     result = transfer(threats, {"twin": linear(EAST)}, X, Y, settings)
-    assert result.together("twin", ["masked"]).still() == Share(len(Y), len(Y))
-    shown = result.together("twin")
+    assert result.union("twin", ["masked"]).still() == Share(len(Y), len(Y))
+    shown = result.union("twin")
     assert shown.still().count == result.threats["open"].unmoved.count < len(Y)
     assert torch.equal(shown.images, result.threats["open"].images), "rather one that moved than one that did not"
 

@@ -13,7 +13,7 @@ from tasklab.attacks.geometry import bounds, random_start
 from tasklab.evaluation.counts import outcomes
 from tasklab.evaluation.robustness import Data, Progress, Row, read_data, watch
 from tasklab.evaluation.statistics import Share
-from tasklab.evaluation.transferred import Cell, Threat, TransferResult
+from tasklab.evaluation.transfer_result import Cell, Threat, TransferResult
 from tasklab.system import System
 
 
@@ -45,7 +45,7 @@ def find_threat(
     return Threat(name=name, result=dataclasses.replace(result, **moved))
 
 
-def shown(system: System, data: Data, threat: Threat, *, batch_size: int = 256) -> Row:
+def transfer_row(system: System, data: Data, threat: Threat, *, batch_size: int = 256) -> Row:
     """A row of an evaluation: what was found against another system, shown to this one.
 
     Args:

@@ -1,4 +1,4 @@
-"""Rows of a long evaluation in a folder, so that it goes on where it was interrupted."""
+"""The finished rows of a long evaluation, kept in a folder so that the evaluation can be resumed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasklab.evaluation.statistics import Share
 from tasklab.system import System
 
 
-class KeptRows:
+class RowStore:
     """One line of JSON for each finished attack, under a key of system, pictures and settings.
 
     Args:

@@ -6,12 +6,12 @@ import dataclasses
 
 import pytest
 import torch
-from attack_systems import TASKS, byte_images, exact_perceptron
 
 from tasklab.attacks import FGSM, PGD, Noise, Settings, Square, attack
-from tasklab.attacks.ladder import ladder
+from tasklab.experiments.sweep import attack_radii
 from tasklab.models.fast import PLAIN
 from tasklab.system import System
+from tests.attacks.attack_systems import TASKS, byte_images, exact_perceptron
 
 RADII = (0.0, 1 / 64, 1 / 16, 1 / 8, 1 / 4)
 SETTINGS: list[Settings] = [
@@ -38,7 +38,7 @@ def problem(name: str) -> tuple[System, torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda s: f"{s.name}-{s.norm}-{s.objective}-{s.restarts}")
 def test_every_rung_is_the_attack_at_its_radius(settings: Settings, name: str) -> None:
     system, image, label = problem(name)
-    found = ladder(system, image, label, settings, RADII, index=5)
+    found = attack_radii(system, image, label, settings, RADII, index=5)
     assert len(found.images) == len(RADII)
     for place, radius in enumerate(RADII):
         alone = attack(system, image, label, dataclasses.replace(settings, eps=radius, plan=PLAIN),
@@ -58,10 +58,10 @@ def test_every_rung_is_the_attack_at_its_radius(settings: Settings, name: str) -
 ], ids=lambda s: f"{s.name}-{s.norm}")
 def test_objectives_side_by_side_are_each_alone(settings: Settings, objectives: tuple[str, ...], name: str) -> None:
     system, image, label = problem(name)
-    found = ladder(system, image, label, settings, RADII, objectives=objectives, index=5)
+    found = attack_radii(system, image, label, settings, RADII, objectives=objectives, index=5)
     assert len(found.images) == len(RADII) * len(objectives)
     for place, objective in enumerate(objectives):
-        alone = ladder(system, image, label, dataclasses.replace(settings, objective=objective), RADII, index=5)
+        alone = attack_radii(system, image, label, dataclasses.replace(settings, objective=objective), RADII, index=5)
         here = slice(place * len(RADII), (place + 1) * len(RADII))
         assert torch.allclose(found.images[here], alone.images, atol=1e-6), objective
         for field in ("decoded", "clean_decoded", "fooled", "zero_gradient", "unmoved"):
@@ -74,7 +74,7 @@ def test_side_by_side_is_one_batch() -> None:
     calls: list[int] = []
     with_hook = system.network.register_forward_hook(lambda *given: calls.append(len(given[2])))
     for objectives in (("margin",), ("train", "margin")):
-        ladder(system, image, label, settings, RADII, objectives=objectives)
+        attack_radii(system, image, label, settings, RADII, objectives=objectives)
     with_hook.remove()
     assert len(calls) % 2 == 0 and calls[len(calls) // 2 :] == [2 * rows for rows in calls[: len(calls) // 2]]
 
@@ -95,25 +95,26 @@ def test_what_has_no_gradient_is_left_alone_unless_the_network_answers_at_random
     trained, image, label = problem("rbc")
     system = System(trained.network, dataclasses.replace(TASKS["rbc"], S=0.0))  # every picture read right has loss 0
     settings = PGD(eps=0, steps=9, random_start=False, keep="best", objective="train")
-    found = ladder(system, image, label, settings, RADII)
+    found = attack_radii(system, image, label, settings, RADII)
     assert bool(found.zero_gradient.all()) and bool(found.unmoved.all()) and found.backwards == len(RADII)
-    noisy = ladder(System(Jittering(trained.network), system.task), image, label, settings, RADII)
+    noisy = attack_radii(System(Jittering(trained.network), system.task), image, label, settings, RADII)
     assert noisy.backwards == len(RADII) + 8 * (len(RADII) - 1), "only ε = 0 is left alone"
 
 
 def test_each_objective_fits_its_task() -> None:
     system, image, label = problem("rbc")
     with pytest.raises(ValueError, match="expected task int"):
-        ladder(system, image, label, FGSM(eps=0), RADII, objectives=("margin", "up"))
+        attack_radii(system, image, label, FGSM(eps=0), RADII, objectives=("margin", "up"))
     with pytest.raises(ValueError, match="expected an objective that has a target"):
-        ladder(system, image, label, FGSM(eps=0, targeted=True), RADII, objectives=("margin", "bits"), target=label)
+        attack_radii(system, image, label, FGSM(eps=0, targeted=True), RADII, objectives=("margin", "bits"),
+                     target=label)
 
 
 def test_a_target_is_aimed_at_on_every_rung() -> None:
     system, image, label = problem("tra")
     target = (label + 1) % 4
     settings = PGD(eps=0, steps=5, random_start=False, keep="best", targeted=True)
-    found = ladder(system, image, label, settings, RADII, target=target)
+    found = attack_radii(system, image, label, settings, RADII, target=target)
     alone = attack(system, image, label, dataclasses.replace(settings, eps=RADII[-1]), targets=target)
     assert found.targets is not None and found.targets.tolist() == [int(target)] * len(RADII)
     assert bool(found.fooled[-1]) == bool(alone.fooled)
@@ -121,7 +122,7 @@ def test_a_target_is_aimed_at_on_every_rung() -> None:
 
 def test_a_higher_rung_reaches_further() -> None:
     system, image, label = problem("rbc")
-    found = ladder(system, image, label, PGD(eps=0, steps=5, random_start=False, keep="best"), RADII)
+    found = attack_radii(system, image, label, PGD(eps=0, steps=5, random_start=False, keep="best"), RADII)
     lost = -system.margins(found.images).detach()[:, int(label)]
     assert torch.equal(found.images[0], image[0])
     assert bool((lost.diff() >= 0).all()) and float(lost[-1]) > float(lost[0])
@@ -130,8 +131,8 @@ def test_a_higher_rung_reaches_further() -> None:
 def test_what_is_not_one_picture_is_refused() -> None:
     system, image, label = problem("tra")
     with pytest.raises(ValueError, match="expected one picture"):
-        ladder(system, image.expand(2, -1, -1, -1), label.expand(2), FGSM(eps=0.1), RADII)
+        attack_radii(system, image.expand(2, -1, -1, -1), label.expand(2), FGSM(eps=0.1), RADII)
     with pytest.raises(ValueError, match="at least one radius"):
-        ladder(system, image, label, FGSM(eps=0.1), ())
+        attack_radii(system, image, label, FGSM(eps=0.1), ())
     with pytest.raises(ValueError, match="eps as a finite number"):
-        ladder(system, image, label, FGSM(eps=0.1), (0.1, -1.0))
+        attack_radii(system, image, label, FGSM(eps=0.1), (0.1, -1.0))

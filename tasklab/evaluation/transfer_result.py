@@ -151,7 +151,7 @@ class TransferResult:
         """Their names, in the order given."""
         return list(dict.fromkeys(victim for _, victim in self.cells))
 
-    def together(self, victim: str, sources: Sequence[str] | None = None) -> Cell:
+    def union(self, victim: str, sources: Sequence[str] | None = None) -> Cell:
         """Several threats as one: the victim is fooled if the example of any of them fools it.
 
         The images that count are those that every source decodes correctly. Where no example fools, the first that
@@ -198,11 +198,11 @@ class TransferResult:
     def frame(self) -> pd.DataFrame:
         """One row for each threat and victim: rates, intervals, noise and the threat's own health, in 0..1.
 
-        From three threats on, the victims' rows for `together` come last; a threat's own figures are missing there.
+        From three threats on, the victims' rows for `union` come last; a threat's own figures are missing there.
         """
         import pandas as pd
 
-        more = [self.together(victim) for victim in self.victims] if len(self.threats) > 2 else []
+        more = [self.union(victim) for victim in self.victims] if len(self.threats) > 2 else []
         rows = []
         for cell in [*self.cells.values(), *more]:
             row: dict[str, object] = {"threat": cell.threat, "victim": cell.victim, "eps": self.settings.eps}
@@ -232,14 +232,14 @@ class TransferResult:
         return pd.DataFrame(table, index=pd.Index(list(self.threats), name="threat"))
 
     def lines(self, images: Filter = "both") -> list[Line]:
-        """The lines of a table: the threats, `together` from three threats on, and `noise`."""
+        """The lines of a table: the threats, `union` from three threats on, and `noise`."""
         lines = [
             Line(name=name, rates={victim: self.cells[name, victim].rate(images) for victim in self.victims},
                  unmoved=threat.unmoved, zero_gradient=threat.zero_gradient)
             for name, threat in self.threats.items()
         ]
         if len(self.threats) > 2:
-            lines.append(Line(name=OTHERS, rates={v: self.together(v).rate(images) for v in self.victims}))
+            lines.append(Line(name=OTHERS, rates={v: self.union(v).rate(images) for v in self.victims}))
         return [*lines, Line(name=NOISE, rates={v: self.noise(v, images) for v in self.victims})]
 
     def table(self, images: Filter = "both") -> pd.DataFrame:

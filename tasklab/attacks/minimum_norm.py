@@ -9,15 +9,16 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from tasklab.attacks.geometry import per_row, project_l2
-from tasklab.attacks.rows import Rows
+from tasklab.attacks.bisection import to_boundary
+from tasklab.attacks.candidates import Candidates
+from tasklab.attacks.geometry import project_l2
 from tasklab.attacks.settings import Settings
 from tasklab.checks import check_whole, keep
 from tasklab.models.fast import PLAIN, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nearest(Settings):
+class MinimumNorm(Settings):
     """Settings of attacks that look for the nearest image that fools; the result's ``distance`` is the answer.
 
     Args:
@@ -28,7 +29,7 @@ class Nearest(Settings):
     The rest is as in `Settings`; distances want exact outputs, so the network is run as given by default.
     """
 
-    boundless: ClassVar[bool] = True
+    allows_infinite_eps: ClassVar[bool] = True
     eps: float = math.inf
     halvings: int = 16
     plan: Plan | Literal["auto"] = PLAIN
@@ -42,27 +43,22 @@ class Nearest(Settings):
         return super().to_dict() | ({"eps": None} if self.eps == math.inf else {})
 
 
-def finish(rows: Rows, settings: Nearest) -> Rows:
+def finish(candidates: Candidates, settings: MinimumNorm) -> Candidates:
     """Take each success back to the boundary, and cut to the ball what is beyond it."""
-    group, run = rows.group, rows.run
-    there = ((rows.reached > 0) & rows.attacked).nonzero().squeeze(1)
-    clean, found = group.images[there], rows.found[there]
-    labels, aim = group.labels[there], None if group.targets is None else group.targets[there]
-    low = torch.zeros(len(there), dtype=torch.float32, device=found.device)
-    high = torch.ones_like(low)
-    best = found
-    for _ in range(settings.halvings if len(there) else 0):
-        middle = (low + high) / 2
-        x = clean + per_row(middle, clean) * (found - clean)
-        fools = run.success_margin(x, run.read(x), labels, aim) > 0
-        best = torch.where(per_row(fools, x), x, best)
-        low, high = torch.where(fools, low, middle), torch.where(fools, middle, high)
-    reached = rows.found.clone()
-    reached[there] = best
+    group, runner = candidates.group, candidates.runner
+    fooled = ((candidates.best_margin > 0) & candidates.attacked).nonzero().squeeze(1)
+    clean, adversarial = group.images[fooled], candidates.best_images[fooled]
+    labels, targets = group.labels[fooled], None if group.targets is None else group.targets[fooled]
+
+    def fools(x: Tensor) -> Tensor:
+        return runner.confirmed_margin(x, runner.read(x), labels, targets) > 0
+
+    images = candidates.best_images.clone()
+    images[fooled] = to_boundary(clean, adversarial, fools, settings.halvings)
     if settings.eps < math.inf:
-        reached = within(reached, group.images, settings.eps, settings.norm)
-    rows.replace(reached)
-    return rows
+        images = within(images, group.images, settings.eps, settings.norm)
+    candidates.replace_best(images)
+    return candidates
 
 
 def within(x: Tensor, origin: Tensor, eps: float, norm: str) -> Tensor:
