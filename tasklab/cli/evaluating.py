@@ -66,7 +66,7 @@ def _full(args: argparse.Namespace) -> int:
     from tasklab.attacks import PGD
     from tasklab.evaluation.robustness import evaluate
     from tasklab.evaluation.summary import full_frame, full_table, protocol
-    from tasklab.evaluation.transfer_matrix import find_threat
+    from tasklab.evaluation.transfer_matrix import find_threat, transfer_row
 
     bar, rows, threats = Bar(), {}, {}
     for name in args.systems:

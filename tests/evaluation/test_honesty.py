@@ -14,7 +14,7 @@ from tasklab.evaluation import evaluate, outcomes
 from tasklab.evaluation.honesty import HonestyReport, assess, battery, stream_report
 from tasklab.evaluation.robustness import Row
 from tasklab.evaluation.statistics import Share
-from tasklab.evaluation.transfer_matrix import find_threat
+from tasklab.evaluation.transfer_matrix import find_threat, transfer_row
 from tasklab.system import System
 from tasklab.tasks import TRA
 
