@@ -87,4 +87,4 @@ def test_lights_show_level_figure_threshold_and_sentence_of_every_check() -> Non
 
 
 def test_the_figures_are_public() -> None:
-    assert {"accuracy_curves", "check_lights", "distance_curves", "describe_curves"} <= set(figures.__all__)
+    assert {"accuracy_curves", "check_lights", "distance_curves"} <= set(figures.__all__)
