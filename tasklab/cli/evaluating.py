@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from tasklab.attacks.presets import full_table_attacks
 from tasklab.cli.common import (
     OBJECTIVE_HELP,
     Bar,
@@ -63,14 +64,14 @@ def run(args: argparse.Namespace) -> int:
 def _full(args: argparse.Namespace) -> int:
     """The full table: everything beside its honest counterpart."""
     from tasklab.attacks import PGD
-    from tasklab.evaluation import evaluate, find_threat, full_frame, full_table, protocol, transfer_row
+    from tasklab.evaluation import evaluate, find_threat, full_frame, full_table, transfer_row
 
     bar, rows, threats = Bar(), {}, {}
     for name in args.systems:
         system = load_system(name, args.device)
         images, radii = test_images(system, args), eps_asked(args, system)
         with usage():
-            attacks = [settings for eps in radii for settings in protocol(eps, seed=args.seed)]
+            attacks = [settings for eps in radii for settings in full_table_attacks(eps, seed=args.seed)]
         rows[name] = evaluate(system, images, attacks, progress=bar.evaluation)
         for source in (each for each in args.sources if each != name):
             for eps in radii:

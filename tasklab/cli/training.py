@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tasklab import files
+from tasklab.attacks.presets import card_attacks
 from tasklab.cli.common import Bar, add_common, print_json
 from tasklab.cli.options import number, whole
 from tasklab.console import interrupt, say, usage
@@ -80,13 +81,13 @@ def run(args: argparse.Namespace) -> int:
 
     from tasklab import data
     from tasklab.data.info import info_of
-    from tasklab.evaluation.cards import card_markdown, circumstances, measure, probes
+    from tasklab.evaluation.cards import card_markdown, circumstances, measure
     from tasklab.system import System
 
     with usage():  # now, rather than after the work
         info = info_of(args.data)
         radii = list(info.radii.measured if args.eps is None else args.eps)
-        probes(radii)
+        card_attacks(radii)
         task, recipe = _task(args, info.num_classes), _recipe(args)
         name = f"{args.data}-{task.name}" if args.name is None else args.name
         file = check_file(args.to, name, ".safetensors", ".md")

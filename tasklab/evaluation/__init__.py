@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tasklab.evaluation.distances import Distances, distance_table, ladder, smallest
+from tasklab.evaluation.distances import Distances, distance_table, smallest
 from tasklab.evaluation.ensemble import Stage, WorstCase, stream_worst_case, worst_case
 from tasklab.evaluation.honesty import Check, HonestyReport, assess, stream_report
 from tasklab.evaluation.known_examples import AttackTest, check_attack, stream_check_attack
 from tasklab.evaluation.outcomes import Outcomes, outcomes
 from tasklab.evaluation.robustness import Progress, Row, combined, curve, evaluate, stream_rows
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
-from tasklab.evaluation.summary import Comparison, compare, full_frame, full_table, protocol
+from tasklab.evaluation.summary import Comparison, compare, full_frame, full_table
 from tasklab.evaluation.tables import frame, table, to_csv, to_json, to_markdown
 from tasklab.evaluation.transfer_matrix import find_threat, transfer, transfer_row
 from tasklab.evaluation.transfer_result import Threat, TransferResult
@@ -41,10 +41,8 @@ __all__ = [
     "frame",
     "full_frame",
     "full_table",
-    "ladder",
     "mcnemar",
     "outcomes",
-    "protocol",
     "smallest",
     "stream_check_attack",
     "stream_report",

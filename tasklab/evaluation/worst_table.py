@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasklab import files, strict_json
-from tasklab.attacks import PGD
 from tasklab.attacks.criteria import Criterion
+from tasklab.attacks.presets import Entry, Preset, paper_pgd, worst_case_attacks
 from tasklab.checks import check_number, check_whole
 from tasklab.data.radii import eps_said
-from tasklab.evaluation.ensemble import Entry, Preset, digest, ensemble, stream_worst_case
+from tasklab.evaluation.ensemble import digest, stream_worst_case
 from tasklab.evaluation.outcomes import Outcomes
 from tasklab.evaluation.robustness import Data, Progress, evaluate, read_data
 from tasklab.evaluation.statistics import Share
@@ -108,8 +108,8 @@ def stream_worst_rows(
     for name, system in systems.items():
         images, labels = read_data(data, system)
         for r in radii:
-            attacks = ensemble(system.task, r, preset, criterion=criterion, seed=seed)
-            own = PGD(eps=r, steps=20, objective="train", keep="last", criterion=criterion, seed=seed)
+            attacks = worst_case_attacks(system.task, r, preset, criterion=criterion, seed=seed)
+            own = paper_pgd(r, criterion=criterion, seed=seed)
             key = digest(system, images, labels, [("own", Entry(own)), *((f"{i}", e) for i, e in enumerate(attacks))])
             cell = None if folder is None else _cell(folder, name, r, key)
             kept = None if cell is None else cell / "row.json"
