@@ -23,6 +23,7 @@ import tasklab
 from tasklab import data
 from tasklab.attacks import FAB, PGD, Settings, Square, attack
 from tasklab.attacks.features import towards_features
+from tasklab.attacks.presets import Entry
 from tasklab.checks import as_number, as_whole, check_number, check_switch, check_whole
 from tasklab.codecs import Binary
 from tasklab.codecs.base import Codec
@@ -32,7 +33,6 @@ from tasklab.data.points import draw_points
 from tasklab.embedding import PCA, TSNE, neighbour_accuracy, read_features, read_outputs
 from tasklab.evaluation import check_attack, evaluate
 from tasklab.evaluation.counts import Outcomes
-from tasklab.evaluation.ensemble import Entry
 from tasklab.evaluation.statistics import Share, wilson
 from tasklab.experiments.plane import cross_section, places
 from tasklab.experiments.scenario import Scenario

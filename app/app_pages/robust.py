@@ -275,12 +275,12 @@ def _code(name: str, study: Mapping[str, Any]) -> str:
     eps = eps_said(study["claim_eps"])
     return "\n".join([
         "from tasklab import data, zoo" if not mine else "from tasklab import System, data",
+        "from tasklab.attacks.presets import curve_attack",
         "from tasklab.evaluation import evaluate, stream_report",
-        "from tasklab.evaluation.study import question",
         "",
         f"system = {load}",
         f'test = data.load("{study["data"]}", "test").subset({study["n"]})',
-        f'own, margin = (question(aim, {eps}, seed={study["seed"]}) for aim in ("train", "margin"))',
+        f'own, margin = (curve_attack(aim, {eps}, seed={study["seed"]}) for aim in ("train", "margin"))',
         "rows = evaluate(system, test, [own, margin])",
         "for row in rows:",
         "    print(row.attack, row.objective, row.outcomes.accuracy, row.zero_gradient)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from tasklab.attacks.presets import distance_attacks
 from tasklab.cli.common import Bar, add_common, add_eps, eps_asked, load_system, print_json, print_table, test_images
 from tasklab.cli.options import whole
 from tasklab.console import say, usage
@@ -65,11 +66,11 @@ def _compare(args: argparse.Namespace) -> int:
 def _distance(args: argparse.Namespace) -> int:
     """Look for the smallest perturbation of each image, print quantiles or every distance."""
     from tasklab.attacks import FAB, Settings
-    from tasklab.evaluation.distances import distance_table, ladder, smallest
+    from tasklab.evaluation.distances import distance_table, smallest
 
     objective = "towards_code" if args.criterion == "evaded" else "bits"
-    attacks: list[Settings] = ladder(norm=args.norm, steps=args.steps, objective=objective, criterion=args.criterion,
-                                     seed=args.seed)
+    attacks: list[Settings] = distance_attacks(norm=args.norm, steps=args.steps, objective=objective,
+                                               criterion=args.criterion, seed=args.seed)
     if args.fab:
         attacks.append(FAB(norm=args.norm, steps=args.steps, objective=objective, criterion=args.criterion,
                            seed=args.seed))

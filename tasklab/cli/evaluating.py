@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from tasklab.attacks.presets import full_table_attacks
 from tasklab.cli.common import (
     OBJECTIVE_HELP,
     Bar,
@@ -65,7 +66,7 @@ def _full(args: argparse.Namespace) -> int:
     """The full table: everything beside its honest counterpart."""
     from tasklab.attacks import PGD
     from tasklab.evaluation.robustness import evaluate
-    from tasklab.evaluation.summary import full_frame, full_table, protocol
+    from tasklab.evaluation.summary import full_frame, full_table
     from tasklab.evaluation.transfer_matrix import find_threat, transfer_row
 
     bar, rows, threats = Bar(), {}, {}
@@ -73,7 +74,7 @@ def _full(args: argparse.Namespace) -> int:
         system = load_system(name, args.device)
         images, radii = test_images(system, args), eps_asked(args, system)
         with usage():
-            attacks = [settings for eps in radii for settings in protocol(eps, seed=args.seed)]
+            attacks = [settings for eps in radii for settings in full_table_attacks(eps, seed=args.seed)]
         rows[name] = evaluate(system, images, attacks, progress=bar.evaluation)
         for source in (each for each in args.sources if each != name):
             for eps in radii:

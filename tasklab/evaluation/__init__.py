@@ -9,7 +9,7 @@ from tasklab.evaluation.honesty import stream_report
 from tasklab.evaluation.known_examples import check_attack
 from tasklab.evaluation.robustness import Row, combined, curve, evaluate
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
-from tasklab.evaluation.summary import compare, full_table, protocol
+from tasklab.evaluation.summary import compare, full_table
 from tasklab.evaluation.tables import frame, table, to_csv, to_markdown
 from tasklab.evaluation.transfer_matrix import transfer
 from tasklab.evaluation.transfer_result import TransferResult
@@ -28,7 +28,6 @@ __all__ = [
     "full_table",
     "mcnemar",
     "outcomes",
-    "protocol",
     "smallest",
     "stream_report",
     "stream_worst_case",

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tasklab.attacks import PGD
+from tasklab.attacks.presets import card_attacks
 from tasklab.card import rebuilt
 from tasklab.data import ImageSet
 from tasklab.data.radii import eps_said
@@ -19,20 +19,6 @@ from tasklab.evaluation.statistics import wilson
 from tasklab.evaluation.tables import to_markdown
 from tasklab.system import System
 from tasklab.text import in_markdown
-
-
-def probes(eps: Iterable[float], *, seed: int = 0) -> list[PGD]:
-    """The attacks of every card, at each ε: PGD-20 on the own loss as published, PGD-40 on the margin and on its terms.
-
-    The terms (``bits``) are climbed one by one: an interval's two ends pull in opposite directions, and their minimum
-    alone turns back halfway.
-    """
-    attacks = []
-    for r in eps:
-        attacks.append(PGD(eps=r, steps=20, objective="train", keep="last", seed=seed))
-        attacks.append(PGD(eps=r, steps=40, objective="margin", seed=seed))
-        attacks.append(PGD(eps=r, steps=40, objective="bits", seed=seed))
-    return attacks
 
 
 def measure(
@@ -44,7 +30,7 @@ def measure(
     seed: int = 0,
     progress: Callable[[Progress], object] | None = None,
 ) -> list[dict[str, Any]]:
-    """The figures of a card: clean outcomes on the whole set, `probes` on its first images.
+    """The figures of a card: clean outcomes on the whole set, `card_attacks` on its first images.
 
     Args:
         system: what is measured.
@@ -73,7 +59,7 @@ def stream_measure(
     for row in stream_rows(system, test):
         yield _figures(row)
     few = test.subset(min(attacked, len(test)))
-    for row in islice(stream_rows(system, few, probes(eps, seed=seed), progress=progress), 1, None):
+    for row in islice(stream_rows(system, few, card_attacks(eps, seed=seed), progress=progress), 1, None):
         yield _figures(row)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from tasklab.attacks import FAB, PGD, Settings, attack, succeeded
+from tasklab.attacks import FAB, Settings, attack, succeeded
 from tasklab.attacks.bisection import to_boundary
 from tasklab.attacks.criteria import Criterion
 from tasklab.attacks.geometry import row_norm
+from tasklab.attacks.presets import distance_attacks
 from tasklab.attacks.settings import Norm
 from tasklab.evaluation.robustness import Data, Progress, read_data, watch
 from tasklab.evaluation.statistics import Share
@@ -23,11 +23,6 @@ from tasklab.system import System
 if TYPE_CHECKING:
     import pandas as pd
 
-RUNGS: dict[Norm, tuple[float, ...]] = {
-    "linf": (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5),
-    "l2": (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0),
-}
-"""The radii that `ladder` climbs."""
 
 ROUNDING = 1e-6
 """An image at distance ε, computed in float32, counts as within ε."""
@@ -65,24 +60,6 @@ class Distances:
         return float(ordered[math.ceil(share * len(ordered)) - 1]) if len(ordered) else math.nan
 
 
-def ladder(
-    *, norm: Norm = "linf", steps: int = 20, objective: str = "bits", criterion: Criterion = "misclassified",
-    reach: float | None = None, seed: int = 0,
-) -> list[Settings]:
-    """PGD at one radius after another, then halfway between those, and halfway again: three tries or so an image.
-
-    Args:
-        norm, steps, objective, criterion, seed: of the attacks.
-        reach: the largest radius, the others in proportion; by default that of `RUNGS`.
-    """
-    rungs = RUNGS[norm] if reach is None else tuple(reach * rung / RUNGS[norm][-1] for rung in RUNGS[norm])
-    radii, between = [*rungs], [0.0, *rungs]
-    for _ in range(2):
-        middle = [(low + high) / 2 for low, high in itertools.pairwise(between)]
-        radii, between = radii + middle, sorted(between + middle)
-    return [PGD(eps=eps, steps=steps, norm=norm, objective=objective, criterion=criterion, seed=seed) for eps in radii]
-
-
 def smallest(
     system: System,
     data: Data,
@@ -96,7 +73,7 @@ def smallest(
 
     Args:
         system, data: what is attacked.
-        attacks: of one norm and criterion, untargeted; by default a `ladder` of PGD and then FAB. One with a finite ε
+        attacks: of one norm and criterion, untargeted; by default `distance_attacks` and then FAB. One with a finite ε
             is run only on images for which nothing smaller has been found yet, and against which the same attack has
             not failed with a larger ε.
         seed: of the default attacks.
@@ -115,7 +92,7 @@ def smallest(
     >>> round(found.quantile(0.5), 3)
     0.2
     """
-    chosen = tuple([*ladder(seed=seed), FAB(seed=seed)] if attacks is None else attacks)
+    chosen = tuple([*distance_attacks(seed=seed), FAB(seed=seed)] if attacks is None else attacks)
     if not chosen or len({(settings.norm, settings.criterion, settings.targeted) for settings in chosen}) > 1:
         raise ValueError("expected attacks of one norm and criterion, got "
                          + (", ".join(sorted({f"{s.norm} {s.criterion}" for s in chosen})) or "none"))

@@ -14,49 +14,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from tasklab.attacks import APGD, PGD, Noise, Settings, Square, attack, succeeded
+from tasklab.attacks import PGD, Noise, Settings, Square, attack, succeeded
 from tasklab.attacks.criteria import Criterion, success_margin
+from tasklab.attacks.presets import Entry, Preset, worst_case_attacks
 from tasklab.checkpoint import CheckpointError, read_tensors, write_tensors
-from tasklab.checks import as_number, check_number, check_whole, keep
+from tasklab.checks import check_number, check_whole
 from tasklab.codecs import ABNORMAL
 from tasklab.evaluation.counts import Outcomes, outcomes
 from tasklab.evaluation.robustness import Data, Progress, read_data, watch
 from tasklab.system import System
-from tasklab.tasks import Task
-
-Preset = Literal["quick", "standard", "full"]
-PRESETS: tuple[Preset, ...] = ("quick", "standard", "full")
-"""A student's patience; a figure to quote; the floor for a worst-case claim."""
-
-NEAREST = 0.25
-"""The share of the images on which the standard preset runs its costliest attacks."""
 
 ALREADY, STANDING = -2, -1
 """In ``broken_by``: fooled before any attack, and not fooled by any."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One attack of an ensemble.
-
-    Attributes:
-        settings: the attack.
-        share: of all images, how many survivors it is run on at most: those that came nearest to falling so far.
-    """
-
-    settings: Settings
-    share: float = 1.0
-
-    def __post_init__(self) -> None:
-        share = as_number(self.share)
-        if share is None or not 0 < share <= 1:
-            raise ValueError(f"expected share in (0, 1], of the images, got {self.share!r}; try 1.0")
-        keep(self, share=share)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,53 +82,6 @@ class WorstCase:
         return outcomes(self.decoded, self.labels)
 
 
-def ensemble(
-    task: Task, eps: float, preset: Preset = "standard", *, criterion: Criterion = "misclassified", seed: int = 0
-) -> list[Entry]:
-    """The attacks of a preset, the cheapest first.
-
-    Gradients climb the margin, each term of it (bits, interval ends, or rivals), and the training loss where that is a
-    cross-entropy, AutoAttack's ratio where it is not; where None is no success, or the preset is full, the margin of
-    each other class too. Noise and random search need no gradient.
-
-    Raises:
-        ValueError: no such preset.
-    """
-    if preset not in PRESETS:
-        raise ValueError(f"expected preset among {', '.join(PRESETS)}, got {preset!r}")
-    shared: dict[str, Any] = {"eps": eps, "criterion": criterion, "seed": seed}
-    sweep = "bits" if criterion == "misclassified" else "towards_code"  # each way to succeed, one by one
-    aim = sweep if task.opposing_terms else "margin"
-    other = "train" if task.never_flat else "dlr"
-    full = preset == "full"
-    if preset == "quick":
-        first: list[Settings] = [
-            PGD(steps=10, random_start=False, objective=aim, **shared), PGD(steps=20, objective=sweep, **shared)
-        ]
-        if other == "train":
-            first.append(PGD(steps=20, objective=other, **shared))
-        return [Entry(settings) for settings in (*first, Noise(steps=10, kind="corner", **shared))]
-    first = [APGD(steps=50, random_start=False, objective=aim, **shared)]
-    if full or aim != sweep:
-        first.append(PGD(steps=10, objective=sweep, **shared))
-    if task.num_classes > 2 and not task.opposing_terms:
-        first.append(APGD(steps=50, objective=other, **shared))
-    deep: list[Settings] = [
-        APGD(steps=200 if full else 50, restarts=10 if full else 4, objective=aim, **shared),
-        APGD(steps=200 if full else 50, restarts=5 if full else 1, objective=sweep, **shared),
-        Square(steps=1000 if full else 250, tries=16 if full else 8, **shared),
-    ]
-    if aim == sweep:
-        del deep[1]
-    if full and sweep == "bits":
-        deep.insert(1, APGD(steps=100, objective="towards_code", **shared))
-    noise = Noise(steps=100 if full else 20, kind="corner", **shared)
-    return [
-        *(Entry(settings) for settings in (*first, noise)),
-        *(Entry(settings, share=1.0 if full else NEAREST) for settings in deep),
-    ]
-
-
 def stream_worst_case(
     system: System,
     data: Data,
@@ -187,7 +114,11 @@ def stream_worst_case(
     """
     eps, seed = check_number("eps", eps, low=0.0, hint="8/255"), check_whole("seed", seed, low=0)
     images, labels = read_data(data, system)
-    chosen = ensemble(system.task, eps, preset, criterion=criterion, seed=seed) if isinstance(preset, str) else preset
+    chosen: Sequence[Settings | Entry]
+    if isinstance(preset, str):
+        chosen = worst_case_attacks(system.task, eps, preset, criterion=criterion, seed=seed)
+    else:
+        chosen = preset
     attacks = [entry if isinstance(entry, Entry) else Entry(entry) for entry in chosen]
     for settings in (entry.settings for entry in attacks):
         if (settings.eps, settings.norm, settings.criterion) != (eps, "linf", criterion):

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import torch
 
-from tasklab.attacks import FGSM, PGD, Noise, Settings, Square
-from tasklab.attacks.building import build, changed
+from tasklab.attacks import PGD
+from tasklab.attacks.presets import UNBOUNDED, honesty_attacks
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.robustness import Data, Progress, Row, stream_rows
 from tasklab.evaluation.statistics import Share, wilson
@@ -27,9 +27,6 @@ LEVELS: tuple[Level, ...] = ("pass", "not run", "warn", "fail")
 
 ADAPTIVE = 0.05
 """By how much an attack on the decision may do better than one on the training loss."""
-
-UNBOUNDED = 1.0
-"""The ε at which every image is within reach of every other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,29 +107,6 @@ class HonestyReport:
         return "\n".join(lines)
 
 
-def battery(claim: PGD, *, queries: int = 1000) -> list[Settings]:
-    """The attacks that the checks compare a claimed PGD with, the claim first.
-
-    Args:
-        claim: the attack whose accuracy is claimed.
-        queries: of the score-based attack.
-    """
-    aimed = PGD(eps=claim.eps, steps=max(claim.steps, 40), norm=claim.norm, criterion=claim.criterion, seed=claim.seed)
-    shared = {"eps": claim.eps, "norm": claim.norm, "criterion": claim.criterion, "seed": claim.seed}
-    attacks = [
-        claim,
-        changed(claim, eps=claim.eps / 3, step_size=None),
-        changed(claim, eps=UNBOUNDED, step_size=None),
-        changed(claim, steps=2 * claim.steps, step_size=None),
-        build(FGSM, shared | {"objective": claim.objective}).settings,
-        aimed,
-        build(Noise, shared).settings,
-    ]
-    if claim.norm in Square.norms:  # in another norm its ε would be another one
-        attacks.append(build(Square, shared | {"steps": queries}).settings)
-    return list(dict.fromkeys(attacks))  # FGSM has but one step, so that some of them are itself
-
-
 def stream_report(
     system: System,
     data: Data,
@@ -144,7 +118,7 @@ def stream_report(
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
 ) -> Iterator[HonestyReport]:
-    """Run the `battery`, and report after each attack what is known by then; the last report is the whole one.
+    """Run the `honesty_attacks`, and report after each attack what is known by then; the last report is the whole one.
 
     Args:
         system, data: what is attacked.
@@ -163,7 +137,7 @@ def stream_report(
     >>> len(report.checks)
     9
     """
-    attacks = battery(claim, queries=queries)
+    attacks = honesty_attacks(claim, queries=queries)
     found = {settings: row for row in known if (settings := row.settings) in attacks}
     missing = [settings for settings in attacks if settings not in found]
     others = [row for row in known if row.settings not in found]

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasklab.attacks import FGSM, PGD, Noise, Settings, Square
-from tasklab.attacks.building import changed
+from tasklab.attacks import PGD, Settings, Square
+from tasklab.attacks.presets import ASKED, UNBOUNDED, claim_variations, curve_attack, distance_attacks
 from tasklab.checks import check_whole
 from tasklab.data import DATASETS, ImageSet
 from tasklab.data.radii import IN_HUNDREDTHS, eps_said
-from tasklab.evaluation.distances import ladder, smallest
-from tasklab.evaluation.honesty import UNBOUNDED, assess
+from tasklab.evaluation.distances import smallest
+from tasklab.evaluation.honesty import assess
 from tasklab.evaluation.known_examples import check_attack
 from tasklab.evaluation.robustness import Row, combined, stream_rows
 from tasklab.evaluation.row_store import RowStore
@@ -31,46 +31,11 @@ FORMAT = 1
 CURVES = ("train", "margin", "bits", "towards_code", "transfer", "noise", "worst")
 """What is asked at each ε; ``worst`` are all answers together, image by image (None counts as broken)."""
 
-ASKED = ("train", "margin", "bits", "towards_code", "noise")
-"""Those that are attacks of one's own; `question` has their settings."""
-
 CLAIMS = ("train", "margin")
 """The curves whose accuracy at one ε, the claim's, is checked."""
 
 TESTED = 20
 """Images of the test of the attack itself."""
-
-
-def question(curve: str, eps: float, *, seed: int = 0) -> PGD | Noise:
-    """The attack behind one point of a curve.
-
-    ``train`` is the paper's protocol; the others ask for the decision. ``towards_code`` counts another class as a
-    success and None as caught.
-
-    Raises:
-        ValueError: no curve of `ASKED`.
-
-    >>> question("towards_code", 0.1).criterion
-    'evaded'
-    """
-    if curve == "train":
-        return PGD(eps=eps, steps=20, objective="train", keep="last", seed=seed)
-    if curve in ("margin", "bits"):
-        return PGD(eps=eps, steps=40, objective=curve, seed=seed)
-    if curve == "towards_code":
-        return PGD(eps=eps, steps=20, objective="towards_code", criterion="evaded", seed=seed)
-    if curve == "noise":
-        return Noise(eps=eps, steps=20, kind="corner", seed=seed)
-    raise ValueError(f"expected a curve among {', '.join(ASKED)}, got {curve!r}")
-
-
-def variations(claim: PGD) -> list[Settings]:
-    """The same attack with everything allowed, with twice the steps, and with one: what the checks compare."""
-    return [
-        changed(claim, eps=UNBOUNDED),
-        changed(claim, steps=2 * claim.steps),
-        FGSM(eps=claim.eps, objective=claim.objective, seed=claim.seed),
-    ]
 
 
 class TransferSources:
@@ -137,11 +102,11 @@ def stream_study(
     if not len(images) or not 0 < radii[0] <= radii[-1] < UNBOUNDED:
         raise ValueError(f"expected pictures and radii between 0 and 1, got {len(images)} pictures and {radii}")
     started = time.perf_counter()
-    claims = {curve: question(curve, claim_eps, seed=seed) for curve in CLAIMS}
+    claims = {curve: curve_attack(curve, claim_eps, seed=seed) for curve in CLAIMS}
     asked: list[tuple[str, Settings]] = [
-        (curve, question(curve, radius, seed=seed)) for curve in ASKED for radius in radii
+        (curve, curve_attack(curve, radius, seed=seed)) for curve in ASKED for radius in radii
     ]
-    asked += [("", each) for claim in claims.values() if isinstance(claim, PGD) for each in variations(claim)]
+    asked += [("", each) for claim in claims.values() if isinstance(claim, PGD) for each in claim_variations(claim)]
     asked.append(("square", Square(eps=claim_eps, steps=queries, seed=seed)))
     total = len(asked) + len(radii) + len(CLAIMS) + 1
     done = 0
@@ -175,7 +140,7 @@ def stream_study(
             tests[curve] = check_attack(system, few, claim, draws=100).to_dict()
         done += 1
         yield _event(done, total, "images for which an adversarial example is known to exist")
-    distances = smallest(system, images, ladder(reach=usual.most, seed=seed)).values.tolist()
+    distances = smallest(system, images, distance_attacks(reach=usual.most, seed=seed)).values.tolist()
     study = {
         "format": FORMAT, "name": name, "data": images.name, "n": len(images), "eps": radii, "claim_eps": claim_eps,
         "seed": seed, "sources": [] if sources is None else [source for source in sources.sources if source != name],

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tasklab.attacks import FGSM, PGD, Noise, Settings, Square
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.honesty import ADAPTIVE
 from tasklab.evaluation.robustness import Row, combined
@@ -21,18 +20,6 @@ if TYPE_CHECKING:
 GROUPS = ("paper FGSM", "paper PGD", "white-box adaptive", "black box", "transfer", "worst case")
 """What was asked: the own loss as published; anything else that uses gradients; what uses none; what was found
 against others; and all of it together, image by image."""
-
-
-def protocol(eps: float, *, queries: int = 1000, seed: int = 0) -> list[Settings]:
-    """The attacks of a full table at one ε; `transfer_row` adds what transfers."""
-    return [
-        FGSM(eps=eps, objective="train", seed=seed),
-        PGD(eps=eps, steps=20, objective="train", keep="last", seed=seed),
-        PGD(eps=eps, steps=40, seed=seed),
-        PGD(eps=eps, steps=40, objective="bits", seed=seed),
-        Noise(eps=eps, kind="corner", seed=seed),
-        Square(eps=eps, steps=queries, seed=seed),
-    ]
 
 
 def grouped(rows: Sequence[Row], eps: float) -> dict[str, Row]:

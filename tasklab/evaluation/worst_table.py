@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasklab import files, strict_json
-from tasklab.attacks import PGD
 from tasklab.attacks.criteria import Criterion
+from tasklab.attacks.presets import Entry, Preset, paper_pgd, worst_case_attacks
 from tasklab.checks import check_number, check_whole
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.counts import Outcomes
-from tasklab.evaluation.ensemble import Entry, Preset, digest, ensemble, stream_worst_case
+from tasklab.evaluation.ensemble import digest, stream_worst_case
 from tasklab.evaluation.robustness import Data, Progress, evaluate, read_data
 from tasklab.evaluation.statistics import Share
 from tasklab.evaluation.tables import to_markdown
@@ -108,10 +108,10 @@ def stream_worst_rows(
     for name, system in systems.items():
         images, labels = read_data(data, system)
         for r in radii:
-            attacks = ensemble(system.task, r, preset, criterion=criterion, seed=seed)
-            own = PGD(eps=r, steps=20, objective="train", keep="last", criterion=criterion, seed=seed)
+            attacks = worst_case_attacks(system.task, r, preset, criterion=criterion, seed=seed)
+            own = paper_pgd(r, criterion=criterion, seed=seed)
             key = digest(system, images, labels, [("own", Entry(own)), *((f"{i}", e) for i, e in enumerate(attacks))])
-            cell = None if folder is None else cell_folder(folder, name, r, key)
+            cell = None if folder is None else _cell(folder, name, r, key)
             kept = None if cell is None else cell / "row.json"
             if kept is not None and kept.exists():
                 yield _read(kept.read_text(encoding="utf-8"), name)
@@ -135,7 +135,7 @@ def stream_worst_rows(
             yield made
 
 
-def cell_folder(folder: str | Path, name: str, eps: float, key: str) -> Path:
+def _cell(folder: str | Path, name: str, eps: float, key: str) -> Path:
     """Where `stream_worst_rows` keeps a finished cell: `stream_worst_case` goes on, and ends, from there.
 
     Args:

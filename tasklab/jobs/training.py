@@ -17,8 +17,9 @@ from typing import Any
 import torch
 
 from tasklab import data
+from tasklab.attacks.presets import card_attacks
 from tasklab.data import ImageSet
-from tasklab.evaluation.cards import circumstances, probes, stream_measure
+from tasklab.evaluation.cards import circumstances, stream_measure
 from tasklab.evaluation.robustness import Progress
 from tasklab.jobs.training_settings import Store, Training
 from tasklab.models.fast import Plan
@@ -107,7 +108,7 @@ def train(
     system.card = _card(training, system, images, test, rows, accuracies)
     stored = _as_stored(system, training.store)  # what is measured is what is shipped
     metrics: list[dict[str, Any]] = []
-    steps = len(probes(training.eps)) + 2  # the clean images before, and the file after them
+    steps = len(card_attacks(training.eps)) + 2  # the clean images before, and the file after them
     for row in stream_measure(
         stored, test, eps=training.eps, attacked=training.attacked, seed=training.recipe.seed, progress=progress
     ):

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tasklab import data
+from tasklab.attacks.presets import card_attacks
 from tasklab.checks import check_whole, keep
 from tasklab.data import ImageSet
 from tasklab.data.info import info_of
-from tasklab.evaluation.cards import probes
 from tasklab.files import check_name
 from tasklab.jobs.training_text import as_code, as_command
 from tasklab.models import ARCHITECTURES, NetworkSpec
@@ -76,7 +76,7 @@ class Training:
             arch=self.arch, in_shape=info.shape, outputs=self.task.width, mean=info.mean, std=info.std,
             width=self.width, stairs=self.stairs or 0, contrast=self.contrast,
         )
-        probes(self.eps)  # and the attacks'
+        card_attacks(self.eps)  # and the attacks'
 
     @property
     def all_seeds(self) -> range:

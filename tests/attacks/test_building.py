@@ -12,7 +12,8 @@ from torch import nn
 
 from tasklab.attacks import CRITERIA, FAB, FGSM, OBJECTIVES, PGD, HopSkipJump, Noise, Square, attack
 from tasklab.attacks.building import ATTACKS, WORDS, Built, build, changed, choices, fields_of, fixed
-from tasklab.evaluation.honesty import battery, stream_report
+from tasklab.attacks.presets import honesty_attacks
+from tasklab.evaluation.honesty import stream_report
 from tasklab.experiments.scenario import Scenario
 from tasklab.experiments.sweep import attack_radii
 from tasklab.system import System
@@ -186,7 +187,7 @@ def test_a_ladder_of_any_attack_climbs_any_aims(settings: Any) -> None:
 @pytest.mark.parametrize("claim", [FGSM(eps=0.1), FGSM(eps=0.1, norm="l2"), PGD(eps=0.1, norm="l2", steps=2)],
                          ids=lambda s: f"{s.name}-{s.norm}")
 def test_any_claim_can_be_questioned(claim: PGD) -> None:
-    attacks = battery(claim, queries=5)
+    attacks = honesty_attacks(claim, queries=5)
     assert len(attacks) == len(set(attacks)) and {settings.norm for settings in attacks} == {claim.norm}
     assert any(isinstance(settings, Square) for settings in attacks) == (claim.norm == "linf")
     x = torch.rand(4, 1, 2, 2, generator=torch.Generator().manual_seed(2))

@@ -21,10 +21,9 @@ import torch
 from torch import Tensor
 
 from tasklab import data, zoo
-from tasklab.attacks import PGD
+from tasklab.attacks.presets import Entry, honesty_attacks, paper_pgd, worst_case_attacks
 from tasklab.evaluation import mcnemar, stream_report, worst_case
-from tasklab.evaluation.ensemble import Entry, digest, ensemble
-from tasklab.evaluation.honesty import battery
+from tasklab.evaluation.ensemble import digest
 from tasklab.evaluation.worst_table import WorstRow, cell_folder, stream_worst_rows
 from tasklab.system import System
 from tests.benchmarks.attack_speed import machine
@@ -70,7 +69,7 @@ def comparison(name: str, system: System, test: data.ImageSet, eps: float, folde
 
     def part(start: int, images: Tensor, labels: Tensor) -> dict[str, Any]:
         key = digest(system, images, labels, [(f"torchattacks {version('torchattacks')}", entry)
-                                              for entry in ensemble(system.task, eps, "standard")])
+                                              for entry in worst_case_attacks(system.task, eps, "standard")])
 
         def make() -> dict[str, Any]:
             about = circumstances(torch.get_num_threads())
@@ -87,8 +86,9 @@ def comparison(name: str, system: System, test: data.ImageSet, eps: float, folde
 
 def report(name: str, system: System, test: data.ImageSet, eps: float, folder: Path) -> dict[str, Any]:
     """One line of the checks: every check on PGD-20 on the system's own loss, last iterate."""
-    claim = PGD(eps=eps, steps=20, objective="train", keep="last")
-    key = digest(system, test.x(), test.labels, [(settings.name, Entry(settings)) for settings in battery(claim)])
+    claim = paper_pgd(eps)
+    attacks = honesty_attacks(claim)
+    key = digest(system, test.x(), test.labels, [(settings.name, Entry(settings)) for settings in attacks])
 
     def make() -> dict[str, Any]:
         *_, last = stream_report(system, test, claim)

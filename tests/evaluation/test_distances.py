@@ -10,7 +10,8 @@ from linear_systems import EAST, grey_images, linear, sides
 
 from tasklab import data, zoo
 from tasklab.attacks import FAB, PGD, Noise, attack
-from tasklab.evaluation.distances import Distances, distance_table, ladder, smallest
+from tasklab.attacks.presets import distance_attacks
+from tasklab.evaluation.distances import Distances, distance_table, smallest
 from tasklab.tasks import INT
 
 
@@ -20,7 +21,7 @@ def exact(n: int = 60) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return images, (value > 0).long(), value.abs() / 2  # ‖w‖₁ = 2
 
 
-@pytest.mark.parametrize("attacks", [None, ladder(), [FAB()]], ids=["both", "ladder", "fab"])
+@pytest.mark.parametrize("attacks", [None, distance_attacks(), [FAB()]], ids=["both", "ladder", "fab"])
 def test_on_a_linear_system_the_distance_is_the_one_to_the_plane(attacks: list[PGD] | None) -> None:
     images, labels, distance = exact()
     found = smallest(linear(EAST), (images, labels), attacks)
@@ -47,7 +48,7 @@ def test_what_is_misread_is_at_distance_zero_and_what_is_not_found_is_infinite()
 
 def test_the_share_that_stands_is_what_an_attack_of_that_radius_leaves() -> None:
     system, images = zoo.load("digits-rbc"), data.load("digits", "test").subset(20)
-    found = smallest(system, images, ladder())
+    found = smallest(system, images, distance_attacks())
     for eps in (0.05, 0.1):
         result = attack(system, images.x(), images.labels, PGD(eps=eps, objective="bits"))
         assert found.standing(eps).count <= int((result.decoded == images.labels).sum())
@@ -76,8 +77,8 @@ def test_the_criterion_evaded_asks_for_a_class() -> None:
     kept = labels >= 0
     assert int(kept.sum()) > 20
     pair = (images[kept], labels[kept])
-    near = smallest(system, pair, ladder())
-    far = smallest(system, pair, ladder(objective="towards_code", criterion="evaded"))
+    near = smallest(system, pair, distance_attacks())
+    far = smallest(system, pair, distance_attacks(objective="towards_code", criterion="evaded"))
     assert bool((far.values >= near.values - 1e-4).all()) and float(far.values.median()) > float(near.values.median())
 
 

@@ -8,13 +8,11 @@ import pytest
 import torch
 
 from tasklab.attacks import PGD, Noise, Square, attack
+from tasklab.attacks.presets import PRESETS, Entry, worst_case_attacks
 from tasklab.evaluation.ensemble import (
     ALREADY,
-    PRESETS,
     STANDING,
-    Entry,
     _nearest,
-    ensemble,
     stream_worst_case,
     worst_case,
 )
@@ -57,7 +55,7 @@ def test_exact_on_a_linear_system() -> None:
 def test_never_milder_than_its_parts_and_true_to_its_word(task: Task, criterion: str) -> None:
     system = small(task)
     y = labels_of(system)
-    preset = [entry.settings for entry in ensemble(task, EPS, "quick", criterion=criterion)]  # type: ignore[arg-type]
+    preset = [entry.settings for entry in worst_case_attacks(task, EPS, "quick", criterion=criterion)]  # type: ignore[arg-type]
     found = worst_case(system, (X, y), EPS, preset=preset, criterion=criterion)
     for settings in preset:
         alone = attack(system, X, y, settings)
@@ -92,7 +90,7 @@ def test_the_costliest_go_to_those_who_came_nearest() -> None:
 @pytest.mark.parametrize("task", [TRA(), RBC(), INT(), DeepBE()])
 def test_every_preset_looks_with_a_gradient_and_without(task: Task) -> None:
     for preset in PRESETS:
-        attacks = [entry.settings for entry in ensemble(task, 0.1, preset)]
+        attacks = [entry.settings for entry in worst_case_attacks(task, 0.1, preset)]
         objectives = {settings.to_dict()["objective"] for settings in attacks}
         assert any(isinstance(settings, Noise) for settings in attacks)
         assert preset == "quick" or any(isinstance(settings, Square) for settings in attacks)
@@ -143,10 +141,10 @@ def test_images_of_another_system_are_tried_first() -> None:
 
 
 def test_presets_grow_and_attacks_of_another_ball_are_refused() -> None:
-    sizes = [len(ensemble(TRA(), 0.1, preset)) for preset in PRESETS]
+    sizes = [len(worst_case_attacks(TRA(), 0.1, preset)) for preset in PRESETS]
     assert sizes == sorted(sizes)
     with pytest.raises(ValueError, match="expected preset among"):
-        ensemble(TRA(), 0.1, "nonsense")  # type: ignore[arg-type]
+        worst_case_attacks(TRA(), 0.1, "nonsense")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"expected attacks with eps=0\.2"):
         worst_case(linear(EAST), (X, labels_of(linear(EAST))), 0.2, preset=OWN)
 

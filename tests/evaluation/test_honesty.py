@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from tasklab import data, zoo
 from tasklab.attacks import FGSM, PGD, Noise, Square
+from tasklab.attacks.presets import honesty_attacks
 from tasklab.evaluation import evaluate, outcomes
-from tasklab.evaluation.honesty import HonestyReport, assess, battery, stream_report
+from tasklab.evaluation.honesty import HonestyReport, assess, stream_report
 from tasklab.evaluation.robustness import Row
 from tasklab.evaluation.statistics import Share
 from tasklab.evaluation.transfer_matrix import find_threat, transfer_row
@@ -98,7 +99,7 @@ def test_claims_that_cannot_be_judged_are_refused() -> None:
 
 def test_the_battery_holds_what_the_checks_compare() -> None:
     claim = PGD(eps=0.3, steps=10, objective="train")
-    kinds = battery(claim)
+    kinds = honesty_attacks(claim)
     assert kinds[0] == claim
     assert {type(settings) for settings in kinds} == {PGD, FGSM, Noise, Square}
 
@@ -164,7 +165,7 @@ def test_flat_is_only_a_warning_where_the_attack_is_known_to_work() -> None:
 def test_rows_that_are_there_are_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     system, test = zoo.load("digits-rbc"), data.load("digits", "test").subset(20)
     claim = PGD(eps=0.2, steps=5, objective="train", keep="last")
-    attacks = battery(claim, queries=20)
+    attacks = honesty_attacks(claim, queries=20)
     rows = evaluate(system, test, [*attacks, PGD(eps=0.2, objective="bits")])
     *_, fresh = stream_report(system, test, claim, queries=20)
 

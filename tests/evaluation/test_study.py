@@ -13,11 +13,12 @@ import torch
 from torch import nn
 
 from tasklab import data, zoo
+from tasklab.attacks.presets import ASKED, curve_attack
 from tasklab.data import ImageSet
 from tasklab.evaluation import evaluate, stream_report
 from tasklab.evaluation.row_store import RowStore
 from tasklab.evaluation.studies import curves_of, distances_of, keep_studies, kept_study, row_of, zeros_of
-from tasklab.evaluation.study import ASKED, CLAIMS, CURVES, TransferSources, question, stream_study
+from tasklab.evaluation.study import CLAIMS, CURVES, TransferSources, stream_study
 from tasklab.system import System
 from tasklab.tasks import TRA
 
@@ -42,7 +43,7 @@ def test_its_rows_are_those_of_evaluate() -> None:
     found = study()
     assert found["eps"] == [0.1, 0.2, 0.3] and {row["curve"] for row in found["rows"]} == {*CURVES, "square"}
     for curve in ("train", "margin", "towards_code"):
-        _, row = evaluate(zoo.load("digits-rbc"), images(), [question(curve, 0.2)])
+        _, row = evaluate(zoo.load("digits-rbc"), images(), [curve_attack(curve, 0.2)])
         kept = row_of(found, curve, 0.2)
         assert kept is not None and row.zero_gradient is not None
         assert (kept["correct"], kept["wrong"], kept["abnormal"]) == (
@@ -74,7 +75,7 @@ def test_zeros_are_shares_of_the_correct_images_and_search_has_none() -> None:
 def test_its_reports_are_those_of_the_checks() -> None:
     for claim in CLAIMS:
         kept = study()["reports"][claim]
-        *_, report = stream_report(zoo.load("digits-rbc"), images(), question(claim, 0.2), queries=20)  # type: ignore[arg-type]
+        *_, report = stream_report(zoo.load("digits-rbc"), images(), curve_attack(claim, 0.2), queries=20)  # type: ignore[arg-type]
         same = {check.name: check.level for check in report.checks}
         found = {check["name"]: check["level"] for check in kept["checks"]}
         assert found["zero gradient"] == same["zero gradient"] and found["unbounded"] == same["unbounded"]
@@ -104,16 +105,16 @@ def test_distances_come_back() -> None:
 
 def test_kept_rows_belong_to_their_system_and_settings(tmp_path: Path) -> None:
     system, few = zoo.load("digits-tra"), images().subset(5)
-    clean, row = evaluate(system, few, [question("train", 0.1)])
+    clean, row = evaluate(system, few, [curve_attack("train", 0.1)])
     RowStore(tmp_path, system, few).write(row)
-    again = RowStore(tmp_path, system, few).read(question("train", 0.1), clean)
+    again = RowStore(tmp_path, system, few).read(curve_attack("train", 0.1), clean)
     assert again is not None and torch.equal(again.decoded, row.decoded)
     assert (again.outcomes, again.zero_gradient, again.unmoved, again.objective, again.backwards) == (
         row.outcomes, row.zero_gradient, row.unmoved, row.objective, row.backwards)
-    assert RowStore(tmp_path, system, few).read(question("train", 0.2), clean) is None
-    assert RowStore(tmp_path, zoo.load("digits-int"), few).read(question("train", 0.1), clean) is None
+    assert RowStore(tmp_path, system, few).read(curve_attack("train", 0.2), clean) is None
+    assert RowStore(tmp_path, zoo.load("digits-int"), few).read(curve_attack("train", 0.1), clean) is None
     (tmp_path / "rows.jsonl").write_text("half a li", encoding="utf-8")
-    assert RowStore(tmp_path, system, few).read(question("train", 0.1), clean) is None
+    assert RowStore(tmp_path, system, few).read(curve_attack("train", 0.1), clean) is None
 
 
 def test_a_system_without_features_is_studied_without_the_test_of_attacks() -> None:
@@ -125,8 +126,8 @@ def test_a_system_without_features_is_studied_without_the_test_of_attacks() -> N
 
 def test_what_cannot_be_asked_is_refused() -> None:
     with pytest.raises(ValueError, match="among train"):
-        question("transfer", 0.1)
-    assert {question(curve, 0.1).eps for curve in ASKED} == {0.1}
+        curve_attack("transfer", 0.1)
+    assert {curve_attack(curve, 0.1).eps for curve in ASKED} == {0.1}
     for eps in ((0.0,), (1.0,)):
         with pytest.raises(ValueError, match="between 0 and 1"):
             next(stream_study(zoo.load("digits-tra"), images(), eps=eps))

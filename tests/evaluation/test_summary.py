@@ -9,7 +9,8 @@ import torch
 
 from tasklab import data, zoo
 from tasklab.attacks import FGSM, PGD, Noise, Square
-from tasklab.evaluation import combined, compare, evaluate, full_table, outcomes, protocol
+from tasklab.attacks.presets import full_table_attacks
+from tasklab.evaluation import combined, compare, evaluate, full_table, outcomes
 from tasklab.evaluation.robustness import Row
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
 from tasklab.evaluation.summary import GROUPS, Comparison, full_frame, grouped
@@ -74,7 +75,7 @@ def test_a_black_box_that_does_better_is_flagged() -> None:
 def test_each_radius_has_its_line_and_the_protocol_fills_every_column_but_transfer() -> None:
     system, source = zoo.load("digits-rbc"), zoo.load("digits-tra")
     test = data.load("digits", "test").subset(30)
-    attacks = [settings for eps in (0.1, 0.2) for settings in protocol(eps, queries=30)]
+    attacks = [settings for eps in (0.1, 0.2) for settings in full_table_attacks(eps, queries=30)]
     rows = evaluate(system, test, attacks)
     threat = find_threat("digits-tra", source, test.x(), test.labels, PGD(eps=0.2, keep="best"))
     rows.append(transfer_row(system, test, threat))
@@ -85,7 +86,7 @@ def test_each_radius_has_its_line_and_the_protocol_fills_every_column_but_transf
         known = [line[group] for group in GROUPS[:-1] if not math.isnan(line[group])]
         assert line["worst case"] <= min(known) and line["white-box adaptive"] < line["paper PGD"]
         assert "paper PGD masked" in line["flags"]
-    assert {type(settings) for settings in protocol(0.1)} == {FGSM, PGD, Noise, Square}
+    assert {type(settings) for settings in full_table_attacks(0.1)} == {FGSM, PGD, Noise, Square}
     assert set(grouped(rows, 0.2)) == set(GROUPS)
 
 
