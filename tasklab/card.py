@@ -8,7 +8,6 @@ or not at all. Every part is optional.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -238,12 +237,3 @@ PARTS: dict[str, Part] = {
 """The known parts, and what each has to be: the system's name; the file's format and how its weights are stored; task
 and network; the data set's name and sizes; the recipe; the epoch kept, the seconds and the device of the training; the
 command that repeats it; accuracies by seed; rows of measurements, the clean one first."""
-
-
-def without_nan(value: Any) -> Any:
-    """JSON values without the numbers that JSON does not have: they become null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: without_nan(each) for key, each in value.items()}
-    return [without_nan(each) for each in value] if isinstance(value, list) else value

@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from tasklab import files
-from tasklab.card import MAX_DEPTH, check_numbers, rebuilt, without_nan
+from tasklab import files, strict_json
+from tasklab.card import MAX_DEPTH, check_numbers, rebuilt
 from tasklab.header import STATE, SYSTEM, Header, digest, read_header, read_json
 from tasklab.header import CheckpointError as CheckpointError
 from tasklab.models.network import Network, build_network
@@ -58,7 +58,7 @@ def save(
     if dtype not in ("float32", "float16"):
         raise ValueError(f"expected dtype 'float32' or 'float16', got {dtype!r}")
     try:
-        told = without_nan(json.loads(json.dumps(dict(card))))  # as it will be read: keys are words, tuples lists
+        told = json.loads(strict_json.dumps(dict(card)))  # as it will be read: keys are words, tuples lists
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"expected a card of plain JSON values, got one that is not ({one_line(error, 150)})") from None
     whole = told | {"format": FORMAT, "task": task.to_dict(), "network": network.spec.to_dict(), "stored": dtype}

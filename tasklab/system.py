@@ -86,9 +86,9 @@ class System:
 
     def read(self, x: Tensor, *, batch_size: int = 512) -> Tensor:
         """`outputs` float32 ``(N, K)`` of any number of images, batch by batch without gradients."""
-        size = check_whole("batch_size", batch_size, low=1, hint=512)
+        size, x = check_whole("batch_size", batch_size, low=1, hint=512), check_images(x)
         with torch.no_grad():
-            parts = [self.outputs(part) for part in torch.split(check_images(x), size)] if len(x) else []
+            parts = [self.outputs(part) for part in torch.split(x, size)] if len(x) else []
             return torch.cat(parts) if parts else torch.zeros(0, self.task.width, dtype=torch.float32, device=x.device)
 
     def margins(self, x: Tensor) -> Tensor:

@@ -241,7 +241,7 @@ def _code(chosen: tuple[Plane, ...], eps: float, point: int) -> str:
     return "\n".join([
         "from tasklab import data",
         "from tasklab.attacks import PGD",
-        "from tasklab.experiments.plane import regions, trail",
+        "from tasklab.experiments.plane import plane_trajectory, regions",
         "from tasklab.figures.regions import plane",
         "from tasklab.system import new_system",
         f"from tasklab.tasks import {', '.join(type(each.task).__name__ for each in chosen)}",

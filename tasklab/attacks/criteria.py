@@ -61,6 +61,9 @@ def success_margin(criterion: Criterion, margins: Tensor, labels: Tensor, target
 def tolerance(z: Tensor, unit: float, depth: int) -> Tensor:
     """The margin below which a success may be one of rounding: ``ROUNDING · √depth · max(unit, max_k |z_k|)``.
 
+    It assumes that outputs do not come out of the cancellation of far larger numbers, as in a network whose last layer
+    blows rounding up to the size of its outputs.
+
     Args:
         z: outputs float32 ``(N, K)``.
         unit: the task's natural unit, such as S for RBC.

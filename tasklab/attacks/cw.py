@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
@@ -47,6 +47,7 @@ class CW(MinimumNorm):
     0.1
     """
 
+    fixed_batches: ClassVar[bool] = True
     steps: int = 600
     norm: Norm = field(default="l2", init=False)
     restarts: int = field(default=1, init=False)

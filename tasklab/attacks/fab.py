@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -46,6 +47,7 @@ class FAB(MinimumNorm):
     0.2
     """
 
+    fixed_batches: ClassVar[bool] = True
     restarts: int = field(default=1, init=False)
     objective: str | Objective | Callable[[Task, Tensor, Tensor], Tensor] = "bits"
 

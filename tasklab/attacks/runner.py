@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from tasklab.attacks.criteria import success_margin, tolerance
 from tasklab.attacks.objectives import Objective
 from tasklab.attacks.settings import Settings
+from tasklab.codecs.base import TINY
 from tasklab.models.fast import MIN_ROWS, PLAIN, Plan, prepare, probe
-from tasklab.models.sharing import on_a_copy
+from tasklab.models.sharing import evaluating, on_a_copy
 from tasklab.system import System
 
 _log = logging.getLogger(__name__)
@@ -24,6 +25,11 @@ PROBE_WORK = 1024
 CLEAR, STEADY = 2.0, 2.0**-12
 """How many tolerances beyond the decision a success has to be during an attack (at its end one is enough, so that the
 last reading confirms it), and how far each pixel is moved to see whether the outputs are on a plateau."""
+
+
+BLOCK = {"cpu": 16}
+"""Rows of each batch where all batches have one size; 256 on other devices. A row's outputs then do not depend on the
+rows beside it, as far as was measured on a CPU; with 8 rows, an EfficientNet's did."""
 
 
 class Runner:
@@ -46,7 +52,9 @@ class Runner:
     def __init__(
         self, system: System, objective: Objective, settings: Settings, batch_size: int, images: Tensor, rows: int
     ) -> None:
-        self.system, self.objective, self.batch_size = system, objective, batch_size
+        self.system, self.objective = system, objective
+        self.fixed = settings.fixed_batches
+        self.batch_size = BLOCK.get(images.device.type, 256) if self.fixed else batch_size
         self.criterion = settings.criterion
         self.task, self.codec, self.parts = system.task, system.task.codec, objective.parts(system.task)
         self.depth = max(1, sum(parameter.ndim > 1 for parameter in system.network.parameters()))
@@ -70,8 +78,14 @@ class Runner:
 
     def read(self, x: Tensor) -> Tensor:
         """Exact outputs ``(rows, K)``: float32, on the network as given."""
-        self.forwards += len(x)
-        return self.system.read(x, batch_size=self.batch_size)
+        rows = self._rows(x)
+        self.forwards += len(rows)
+        return self.system.read(x[rows], batch_size=self.batch_size)[: len(x)]
+
+    def _rows(self, x: Tensor) -> Tensor:
+        """The rows to run, int64: all of them; where all batches have one size, the last one again to fill it."""
+        missing = -len(x) % self.batch_size if self.fixed else 0
+        return torch.arange(len(x) + missing, device=x.device).clamp_max(len(x) - 1)
 
     def tolerance(self, z: Tensor) -> Tensor:
         """The margin ``(rows,)`` below which a success may be due to rounding."""
@@ -99,23 +113,32 @@ class Runner:
         needed = clear * self.tolerance(z)
         doubtful = ((margin > 0) & (margin <= needed)).nonzero().squeeze(1)
         if len(doubtful):
-            unsteady = doubtful[~self._steady(x[doubtful], z[doubtful])]
+            unsteady = doubtful[~self._steady(x[doubtful], z[doubtful], margin[doubtful])]
             margin[unsteady] -= needed[unsteady]
         return margin
 
-    def _steady(self, x: Tensor, z: Tensor) -> Tensor:
-        """bool ``(rows,)``: outputs that stay the same bit for bit when all pixels move a little, in two directions."""
+    def _steady(self, x: Tensor, z: Tensor, margin: Tensor) -> Tensor:
+        """Successes that rounding does not make, bool ``(rows,)``.
+
+        Their outputs stay the same bit for bit when all pixels move a little, in two directions; or they are exactly on
+        the boundary, alone as beside others, as at the edge of the box of pixels.
+        """
         signs = 2 * torch.randint(0, 2, x.shape[1:], generator=torch.Generator().manual_seed(0)).to(x) - 1
         moved = [self.read((x + direction * STEADY * signs).clamp(0, 1)) for direction in (1, -1)]
-        return (moved[0] == z).all(dim=1) & (moved[1] == z).all(dim=1)
+        plateau = (moved[0] == z).all(dim=1) & (moved[1] == z).all(dim=1)
+        tie = margin <= TINY
+        alone = z.clone()
+        alone[tie] = self.system.read(x[tie], batch_size=1)
+        self.forwards += int(tie.sum())
+        return plateau | (tie & (alone == z).all(dim=1))
 
     def value(self, x: Tensor, z: Tensor, y: Tensor, part: Tensor, targets: Tensor | None) -> Tensor:
         """The objective at images ``x`` with outputs ``z``, float32 ``(rows,)``."""
         read = z
         if self.objective.of == "features":
             self.forwards += len(x)
-            read = torch.cat([self.system.features(rows) for rows in torch.split(x, self.batch_size)])
-        value = self.objective(self.task, read, y, part, targets)
+            read = torch.cat([self.system.features(batch) for batch in torch.split(x, self.batch_size)])
+        value = self.objective(self.task, read.clone(), y, part, targets)  # which may work in place
         if not isinstance(value, Tensor) or value.shape != y.shape:
             got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(f"expected the objective's values as ({len(y)},), one for each row, got {got}")
@@ -123,9 +146,10 @@ class Runner:
 
     def forward(self, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None) -> tuple[Tensor, Tensor]:
         """Outputs ``(rows, K)`` and values of the objective ``(rows,)``, without gradients."""
-        self.forwards += len(x)
+        rows = self._rows(x)
+        self.forwards += len(rows)
         with torch.no_grad():
-            z = torch.cat([self.network(rows).float() for rows in torch.split(x, self.batch_size)])
+            z = torch.cat([self.network(x[some]).float() for some in torch.split(rows, self.batch_size)])[: len(x)]
             return z, self.value(x, z, y, part, targets)
 
     def value_and_grad(
@@ -135,15 +159,17 @@ class Runner:
 
         Gradients may hold NaN or infinity; they are 0 for a network or an objective that has none.
         """
-        results = []
-        for low in range(0, len(x), self.batch_size):
-            rows = slice(low, low + self.batch_size)
-            with torch.inference_mode(False):  # an attack leaves it by itself, but a caller of this may not have
-                aims = None if targets is None else targets[rows].clone()
-                results.append(self._one_batch(x[rows].detach().clone(), y[rows].clone(), part[rows].clone(), aims))
-        self.forwards += len(x)
-        self.backwards += len(x)
-        z, value, gradient = (torch.cat(column) for column in zip(*results, strict=True))
+        results, rows = [], self._rows(x)
+        for some in torch.split(rows, self.batch_size):
+            with (
+                torch.inference_mode(False),  # an attack leaves it by itself, but a caller of this may not have
+                evaluating(self.system.network),  # no training step comes between a value and its gradient
+            ):
+                aims = None if targets is None else targets[some].clone()
+                results.append(self._one_batch(x[some].detach().clone(), y[some].clone(), part[some].clone(), aims))
+        self.forwards += len(rows)
+        self.backwards += len(rows)
+        z, value, gradient = (torch.cat(column)[: len(x)] for column in zip(*results, strict=True))
         return z, value, gradient
 
     def _one_batch(
@@ -154,24 +180,24 @@ class Runner:
         with torch.set_grad_enabled(self.has_gradient):
             try:
                 z = self.network(leaf).float()
-            except RuntimeError as reason:
-                if not self.has_gradient:
+                value = self.value(leaf, z, y, part, targets)
+                gradient = None
+                if value.requires_grad:
+                    (gradient,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)
+            except Exception as reason:  # whatever a network's own code raises where a gradient is wanted
+                if not self.has_gradient or isinstance(reason, torch.OutOfMemoryError):
                     raise
                 return self._without_gradient(reason, x.detach(), y, part, targets)
-            value = self.value(leaf, z, y, part, targets)
-            gradient = None
-            if value.requires_grad:
-                (gradient,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)
         return z.detach(), value.detach(), torch.zeros_like(leaf) if gradient is None else gradient
 
     def _without_gradient(
-        self, reason: RuntimeError, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None
+        self, reason: Exception, x: Tensor, y: Tensor, part: Tensor, targets: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Go on without gradients, if the network runs without them; it may use NumPy inside, say."""
         self.has_gradient = False
         try:
             result = self._one_batch(x, y, part, targets)
-        except RuntimeError:
+        except Exception:
             raise reason from None
         _log.warning("%s has no gradient with respect to its input: %.200s", type(self.system.network).__name__, reason)
         return result

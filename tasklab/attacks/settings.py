@@ -44,6 +44,7 @@ class Settings:
     allows_infinite_eps: ClassVar[bool] = False  # whether ε may be infinite
     takes_eps_per_example: ClassVar[bool] = False  # whether each image may have a radius of its own
     uses_gradients: ClassVar[bool] = True
+    fixed_batches: ClassVar[bool] = False  # whether its path forks on last bits, so that all batches must have one size
     norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2")  # those that it can measure ε by
     keeps: ClassVar[tuple[Keep, ...]] = ()  # the iterates that it can be asked to hand back
     eps: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 _SURE = 1e-6
@@ -90,6 +91,8 @@ def eps_said(eps: float, *, number: bool = False) -> str:
     >>> eps_said(8 / 255, number=True), eps_said(0.1, number=True)
     ('8/255 (0.031)', '0.1')
     """
+    if math.isinf(eps):
+        return "∞"
     levels = round(510 * eps) / 2
     if levels == 0 or abs(255 * eps - levels) > _SURE or round(eps, 4) == eps:
         return f"{eps:.4g}"

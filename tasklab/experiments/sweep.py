@@ -102,7 +102,7 @@ def attack_radii(
     """
     if len(image) != 1 or len(label) != 1:
         raise ValueError(f"expected one picture and its label, got {len(image)} and {len(label)}; try x[:1], y[:1]")
-    if not radii:
+    if not len(radii):
         raise ValueError("expected at least one radius, got none; try (0.0, 0.1)")
     variants = [changed(settings, objective=objective) for objective in objectives] or [settings]
     chosen = [as_objective(variant.objective) for variant in variants]

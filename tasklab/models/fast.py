@@ -94,6 +94,8 @@ def _copy(network: nn.Module, plan: Plan, device: torch.device) -> nn.Module:
     with torch.no_grad():
         with exclusively(network):
             fast = copy.deepcopy(network)
+            if not {*network.modules(), *network.parameters()}.isdisjoint({*fast.modules(), *fast.parameters()}):
+                raise RuntimeError("its copy shares layers or weights with it")
         fast.eval().requires_grad_(False)
         if plan.fold:
             folded, swapped = fold_batchnorm(fast), pool_before_relu(fast)

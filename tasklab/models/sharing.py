@@ -2,7 +2,7 @@
 
 Training flags belong to a module, not to a thread. So whoever needs a mode claims the modules for the length of one
 call. Claims for evaluation share; a claim to change the network excludes all others. Claims are served in the order in
-which they came, so that neither readers nor a trainer starve.
+which they came, so that neither readers nor a trainer starve; but a reader waits for a waiting trainer only so long.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ class _Claim:
             and not self.modules.isdisjoint(other.modules)
         )
 
+
+PATIENCE = 0.5
+"""Seconds after which a reader passes a thread that waits to change the network: what is active may wait for it."""
 
 _changed = threading.Condition()
 _claims: list[_Claim] = []  # in the order in which they came
@@ -79,10 +82,12 @@ def on_a_copy(function: Callable[[Tensor], T], x: Tensor) -> T:
 
 def _begin(claim: _Claim) -> None:
     with _changed:
-        nested = any(other.thread == claim.thread and other.active for other in _claims)
+        passes = any(other.thread == claim.thread and other.active for other in _claims)
         _claims.append(claim)
         try:
-            _changed.wait_for(lambda: not any(map(claim.conflicts, _ahead_of(claim, nested))))
+            patience = None if claim.exclusive else PATIENCE
+            if not _changed.wait_for(lambda: not any(map(claim.conflicts, _ahead_of(claim, passes))), patience):
+                _changed.wait_for(lambda: not any(map(claim.conflicts, _ahead_of(claim, True))))
         except BaseException:  # interrupted while waiting
             _claims.remove(claim)
             _changed.notify_all()
@@ -97,9 +102,9 @@ def _begin(claim: _Claim) -> None:
                 module.training = False
 
 
-def _ahead_of(claim: _Claim, nested: bool) -> list[_Claim]:
-    """Who goes first: all that are active, and those that came earlier, unless these may be waiting for this thread."""
-    earlier = [] if nested else _claims[: _claims.index(claim)]
+def _ahead_of(claim: _Claim, passes: bool) -> list[_Claim]:
+    """Who goes first: all that are active, and those that came earlier, unless the claim passes them."""
+    earlier = [] if passes else _claims[: _claims.index(claim)]
     return earlier + [other for other in _claims if other.active]
 
 

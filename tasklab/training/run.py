@@ -95,7 +95,7 @@ class Run:
         if self.settings_file.exists():
             try:
                 there = dict(json.loads(self.settings_file.read_text(encoding="utf-8")))
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 raise RunError(f"expected readable settings in {self.folder}, got damaged ones; try another") from None
             if there != wanted:
                 differ = sorted(k for k in there.keys() | wanted.keys() if there.get(k) != wanted.get(k))

@@ -214,3 +214,56 @@ def test_an_overflow_has_a_flag_and_a_sentence() -> None:
     _, row = evaluate(sound[0], sound[1:], [PGD(eps=0.1, steps=4)])
     assert not row.flags
     assert next(c for c in assess(row, [], num_classes=CLASSES).checks if c.name == "not a number").level == "pass"
+
+
+class InferenceOnly(Small):
+    """It refuses to run where a gradient is wanted, in a way of its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert not torch.is_grad_enabled(), "inference only"
+        return super().forward(x)
+
+
+class NoBackward(Small):
+    """Its forward works, and its backward raises: autograd refuses a result that was overwritten."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        z: Tensor = self.head(torch.sigmoid(self.conv(x)).mul_(2).flatten(1))
+        return z
+
+
+@each
+@pytest.mark.parametrize("kind", [InferenceOnly, NoBackward])
+def test_whatever_refuses_a_gradient_is_a_network_without_one(
+    kind: type[Small], settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    system, images, labels = labelled(kind())
+    result = attack(system, images, labels, settings)
+    assert bool(result.zero_gradient.all()) is not isinstance(settings, BLIND)
+    assert len(caplog.records) <= 2, [record.getMessage() for record in caplog.records]
+
+
+def test_a_copy_that_is_the_network_itself_changes_nothing_of_it() -> None:
+    class Shared(Small):
+        def __deepcopy__(self, memo: dict[int, object]) -> Shared:
+            return self
+
+    network = Shared().train()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    system, images, labels = labelled(network)
+    assert attack(system, images, labels, PGD(eps=0.1, steps=20)).plan == PLAIN
+    assert network.training and all(p.requires_grad for p in network.parameters())
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+
+
+def test_an_objective_that_works_in_place_sees_a_copy() -> None:
+    def in_place(task: TRA, z: Tensor, y: Tensor) -> Tensor:
+        return -z.neg_().neg_().mul_(2).gather(1, y[:, None]).squeeze(1)
+
+    def as_it_is(task: TRA, z: Tensor, y: Tensor) -> Tensor:
+        return -2 * z.gather(1, y[:, None]).squeeze(1)
+
+    system, images, labels = labelled(Small())
+    one, other = (attack(system, images, labels, PGD(eps=0.1, steps=4, objective=f)) for f in (in_place, as_it_is))
+    assert torch.equal(one.images, other.images)
+    assert torch.equal(one.fooled, other.fooled)

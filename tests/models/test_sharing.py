@@ -143,3 +143,26 @@ def test_a_caller_s_autocast_stays_outside() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(on_a_copy(layer, x), expected)
         assert layer(x).dtype == torch.bfloat16, "a control"
+
+
+def test_a_reader_that_waits_for_another_reader_does_not_wait_for_a_trainer() -> None:
+    """A claim that is active may need what a second thread reads, while a trainer waits between the two."""
+    module, inside, asked = network(), threading.Event(), threading.Event()
+
+    def first() -> None:
+        with evaluating(module):
+            inside.set()
+            asked.wait(30)
+            together(second)
+
+    def second() -> None:
+        with evaluating(module):
+            pass
+
+    def trainer() -> None:
+        inside.wait(30)
+        asked.set()
+        with exclusively(module):
+            pass
+
+    together(first, trainer)

@@ -13,6 +13,7 @@ import torch
 from small_runs import digits, equal_weights, system_of, trained, weights, without_seconds
 from torch import Tensor, nn
 
+from tasklab.attacks import PGD, attack
 from tasklab.models.fast import PLAIN
 from tasklab.system import System
 from tasklab.tasks import RBC, TRA
@@ -253,3 +254,26 @@ def test_a_run_beside_threads_that_read_its_network_is_the_run_alone() -> None:
     assert not errors
     assert reads[0] > 5, "a control: they did read"
     assert equal_weights(alone, system)
+
+
+def test_an_attack_beside_a_run_takes_each_gradient_between_two_steps() -> None:
+    system = system_of(RBC())
+    few = digits(16, "test")
+    errors: list[BaseException] = []
+    done = threading.Event()
+
+    def climb() -> None:
+        try:
+            while not done.is_set():
+                attack(system, few.x(), few.labels, PGD(eps=0.1, steps=5, keep="best"))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=climb, daemon=True)
+    thread.start()
+    try:
+        list(fit(system, digits(120), Recipe(epochs=2, batch_size=40)))
+    finally:
+        done.set()
+        thread.join(60)
+    assert not errors
