@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from lab_ui.panels.plane_controls import POINT, SETS
 from lab_ui.results import plane_systems
-from lab_ui.results.plane_systems import Plane, Training
+from lab_ui.results.plane_systems import Plane, PlaneTraining
 from tasklab import data
 from tasklab.attacks import PGD, attack
 from tasklab.tasks import make_task
@@ -35,7 +35,7 @@ def _threads() -> Iterator[None]:
 
 def start(**query: str | list[str]) -> AppTest:
     """The page with nothing trained yet."""
-    plane_systems._shelf.clear()
+    plane_systems._cache.clear()
     at = AppTest.from_file(str(PAGE), default_timeout=120)
     for key, value in (QUICK | query).items():
         at.query_params[key] = value
@@ -236,7 +236,7 @@ def test_a_dropped_system_is_trained_again_without_a_word() -> None:
 
 def test_a_run_in_bits_ends_where_one_in_whole_does() -> None:
     plane = Plane(data="blobs", n=100, noise=0.06, seed=1, epochs=4, task=make_task("rbc", num_classes=4))
-    run = Training(plane)
+    run = PlaneTraining(plane)
     while not run.done:
         run.advance()
     from tasklab.training import fit
@@ -268,9 +268,9 @@ def test_a_run_of_the_page_that_is_overtaken_leaves_the_training_whole(
 
     monkeypatch.setattr(plane_systems, "fit", slow)
     monkeypatch.setattr(plane_systems, "PATIENCE", 60.0)
-    plane_systems._shelf.clear()
+    plane_systems._cache.clear()
     plane = Plane(data="moons", n=50, noise=0.03, seed=0, epochs=5, task=make_task("tra", num_classes=2))
-    run = Training(plane)
+    run = PlaneTraining(plane)
     overtaken = threading.Thread(target=watched, args=(run.advance,))
     overtaken.start()
     assert began.wait(60)
@@ -284,7 +284,7 @@ def test_a_run_of_the_page_that_is_overtaken_leaves_the_training_whole(
     run.advance()
     assert plane_systems.trained(plane) is run.system, "what it was about to finish is kept"
     plane_systems.forget((plane,))
-    let_go = Training(plane)
+    let_go = PlaneTraining(plane)
     let_go.stop()
     let_go.advance()
     assert plane_systems.trained(plane) is None, "half trained"
