@@ -141,7 +141,6 @@ def badge(
         objective: what the attack climbed.
         how: attack, steps and starts in a few words.
         zero: share, 0 to 1, of the correctly read pictures whose gradient was exactly 0 at every step.
-        zero_of: for one picture: number of systems for which it was, and number of systems.
         verdict: what follows from it.
         help: a longer explanation, shown on request.
     """
