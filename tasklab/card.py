@@ -1,8 +1,8 @@
-"""The schema of a card: what a system's file may say of the system, and how much.
+"""The schema of a card: the description of a system in its file, with types, ranges and limits.
 
-A card is rebuilt from this whenever it is read. A part that is known passes if its types and ranges are right, one that
-is not known if it is plain and small; all others are left out, with a line in the log. Measurements pass all together
-or not at all. Every part is optional.
+A card is rebuilt by this schema whenever it is read. A known part is kept if its types and ranges are right, an unknown
+one if it is plain and small; all others are left out, with a line in the log. Measurements are kept all together or not
+at all. Every part is optional.
 """
 
 from __future__ import annotations
@@ -16,42 +16,42 @@ from tasklab.text import one_line
 _log = logging.getLogger(__name__)
 
 MAX_DEPTH = 8
-"""How deep a card may be nested."""
+"""Largest depth of nesting."""
 
 MAX_PARTS = 64
-"""How many parts a card, or a table in it, may have."""
+"""Largest number of parts of a card, or of a table in it."""
 
 MAX_ITEMS = 1000
-"""How long a list in a card may be, rows of measurements included."""
+"""Largest length of a list, rows of measurements included."""
 
 MAX_TEXT = 4000
 MAX_KEY = 100
 
 MAX_NUMBER = 1e15
-"""No number of a card is larger, so that none overflows where it is formatted, squared or stored as float32."""
+"""Largest absolute value of a number, so that none overflows when it is formatted, squared or stored as float32."""
 
 Part = Callable[[Any], Any]
 
 
 class _Unfit(ValueError):
-    """A value that the schema does not let pass."""
+    """A value that the schema does not accept."""
 
 
-def rebuilt(told: Mapping[str, Any]) -> dict[str, Any]:
-    """A card made anew of what the schema lets pass.
+def rebuilt(claimed: Mapping[str, Any]) -> dict[str, Any]:
+    """A new card with those parts that the schema accepts.
 
     Args:
-        told: what a file, or somebody, says of a system.
+        claimed: a card from a file or from a caller, not checked yet.
 
     Returns:
-        Plain JSON values alone, which share nothing with ``told``; each known part as documented in `PARTS`.
+        Plain JSON values, which share nothing with ``claimed``; the known parts as documented in `PARTS`.
 
     >>> rebuilt({"name": "mine", "epoch": -1, "metrics": [{"attack": "clean"}], "note": {"by": "me"}})
     {'name': 'mine', 'note': {'by': 'me'}}
     """
     card: dict[str, Any] = {}
     left_out = []
-    for key, value in told.items():
+    for key, value in claimed.items():
         try:
             if len(card) >= MAX_PARTS:
                 raise _Unfit
@@ -64,17 +64,17 @@ def rebuilt(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: Any, depth: int = 1) -> Any:
-    """A plain and small value as it is, rebuilt.
+    """A copy of a plain and small JSON value.
 
     Raises:
-        ValueError: anything else.
+        ValueError: the value is not plain, or too large.
     """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float):
         return _number(value)
     if isinstance(value, str) and len(value) <= MAX_TEXT:
-        return value.encode(errors="replace").decode()  # half a surrogate pair could not be written anywhere
+        return value.encode(errors="replace").decode()  # half a surrogate pair cannot be encoded
     if depth < MAX_DEPTH and isinstance(value, list | tuple) and len(value) <= MAX_ITEMS:
         return [plain(each, depth + 1) for each in value]
     if depth < MAX_DEPTH and isinstance(value, Mapping) and len(value) <= MAX_PARTS:
@@ -83,10 +83,10 @@ def plain(value: Any, depth: int = 1) -> Any:
 
 
 def check_numbers(settings: Any) -> None:
-    """Refuse settings with a number that float32 cannot hold or square.
+    """Check that float32 can hold and square all numbers of some settings.
 
     Raises:
-        ValueError: the name of the setting.
+        ValueError: it cannot; the message names the setting.
     """
     for name, value in settings.items() if isinstance(settings, Mapping) else ():
         for each in value if isinstance(value, list) and name != "code" else [value]:
@@ -108,7 +108,7 @@ def _text(value: Any) -> str:
 
 def _number(value: Any) -> float | int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_NUMBER:
-        raise _Unfit  # also where it is not a number
+        raise _Unfit  # also NaN
     return value
 
 
@@ -153,23 +153,23 @@ def _list(part: Part) -> Part:
 
 
 def _table(**parts: Part) -> Part:
-    """A table whose known entries pass this, and all others if they are plain; what does not pass is left out of it."""
+    """A table whose known entries have these types; other entries are kept if plain, and unfit ones are left out."""
     def check(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping) or len(value) > MAX_PARTS:
             raise _Unfit
-        found = {}
+        kept = {}
         for key, each in value.items():
             try:
-                found[_key(key)] = parts.get(key, plain)(each)
+                kept[_key(key)] = parts.get(key, plain)(each)
             except _Unfit:
                 continue
-        return found
+        return kept
 
     return check
 
 
 def _each(part: Part) -> Part:
-    """A table of any keys, all of whose values pass this."""
+    """A table with any keys, all of whose values have this type."""
     def check(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping) or len(value) > MAX_PARTS:
             raise _Unfit
@@ -183,13 +183,13 @@ def _seeds(value: Any) -> Any:
 
 
 def _task(value: Any) -> dict[str, Any]:
-    """The task's settings; a code of its own, which may be long, is checked where the task is made."""
+    """The settings of the task; a code matrix, which may be large, is checked where the task is made."""
     if not isinstance(value, Mapping):
         raise _Unfit
     code = value.get("code")
     rows = {"code": code} if isinstance(code, list | tuple) else {}
-    found: dict[str, Any] = _table()({key: each for key, each in value.items() if key not in rows})
-    return found | rows
+    settings: dict[str, Any] = _table()({key: each for key, each in value.items() if key not in rows})
+    return settings | rows
 
 
 ROW: dict[str, tuple[Part, Any]] = {
@@ -199,7 +199,7 @@ ROW: dict[str, tuple[Part, Any]] = {
     "low": (_maybe(_share), None), "high": (_maybe(_share), None), "zero_gradient": (_maybe(_share), None),
     "unmoved": (_maybe(_share), None), "flags": (_list(_text), ()),
 }
-"""One row of measurements: each entry's type, and what it is where it is not given; "..." for what has to be."""
+"""One row of measurements: type and default of each entry; an entry with the default "..." is required."""
 
 
 def _row(value: Any) -> dict[str, Any]:
@@ -234,6 +234,6 @@ PARTS: dict[str, Part] = {
     "seeds": _seeds,
     "metrics": _list(_row),
 }
-"""The known parts, and what each has to be: the system's name; the file's format and how its weights are stored; task
+"""The known parts and their types: the system's name; the file's format and how its weights are stored; task
 and network; the data set's name and sizes; the recipe; the epoch kept, the seconds and the device of the training; the
 command that repeats it; accuracies by seed; rows of measurements, the clean one first."""

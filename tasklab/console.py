@@ -1,4 +1,4 @@
-"""What a command says, on consoles of any kind: small encodings, full disks, readers that have gone, and Ctrl-C."""
+"""Output of commands on any console: limited encodings, full disks, closed pipes, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import Any, NoReturn, TextIO
 
 
 class UsageError(ValueError):
-    """Options that are wrong in themselves, whatever the system and the data."""
+    """Options of a command that are not valid, whatever the system and the data."""
 
 
 @contextlib.contextmanager
 def usage() -> Iterator[None]:
-    """What is refused in here was asked for in a wrong way: a `UsageError`."""
+    """Turn each ValueError or TypeError inside the block into a `UsageError`."""
     try:
         yield
     except (ValueError, TypeError) as error:
@@ -29,7 +29,7 @@ def usage() -> Iterator[None]:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that refuses in one sentence, and prints as `say` and `complain` do.
+    """A parser whose errors are one sentence, and which prints by `say` and `complain`.
 
     Args:
         late: adds options that are slow to find out, once the parser is asked to parse.
@@ -51,9 +51,9 @@ class Parser(argparse.ArgumentParser):
             late(self)
 
     def error(self, message: str) -> NoReturn:
-        """One sentence, and exit code 2."""
-        said = message.removeprefix("argument ").strip()
-        self.exit(2, f"{self.prog}: {said} (see {self.prog} --help)\n")
+        """Print one sentence and exit with code 2."""
+        sentence = message.removeprefix("argument ").strip()
+        self.exit(2, f"{self.prog}: {sentence} (see {self.prog} --help)\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         if message:
@@ -62,10 +62,10 @@ class Parser(argparse.ArgumentParser):
 
 @contextlib.contextmanager
 def ready() -> Iterator[None]:
-    """Prepare this process for a command: what it prints never stops it, and Ctrl-C ends it quietly."""
+    """Prepare this process for a command: failing output does not end it, and Ctrl-C ends it quietly."""
     prepare_streams()
-    ours = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT) if ours else None
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if in_main else None
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
     try:
@@ -78,20 +78,20 @@ def ready() -> Iterator[None]:
 
 
 def prepare_streams() -> None:
-    """Have characters spelled out that the console cannot show, and streams that are closed lead to nowhere."""
+    """Let streams escape the characters that the console cannot show, and replace closed ones by the null device."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started this; a file opened later must not take its place
+        if stream is None:  # closed by the parent process; a file opened later must not get its descriptor
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def say(words: str) -> None:
-    """Write a line to standard output at once. If its reader has gone, nothing more is said, and the work goes on.
+    """Write a line to standard output and flush it. Once its reader has gone, output is discarded and the work goes on.
 
     Raises:
-        OSError: it cannot be written, as on a full disk.
+        OSError: the line cannot be written, such as on a full disk.
     """
     stream = sys.stdout
     try:
@@ -105,12 +105,12 @@ def say(words: str) -> None:
 
 
 def complain(words: str) -> None:
-    """Write a line to standard error, if anybody can read it."""
+    """Write a line to standard error, if that is possible."""
     show(words + "\n")
 
 
 def show(words: str) -> None:
-    """Write to standard error as it is; not being able to is no reason to stop."""
+    """Write text to standard error as it is; a failure is ignored."""
     try:
         sys.stderr.write(words)
         sys.stderr.flush()
@@ -119,10 +119,10 @@ def show(words: str) -> None:
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """Ctrl-C: interrupt; but amid an import, where an exception may abort the process, leave at once.
+    """The handler of Ctrl-C. During an import, where an exception may abort the process, it exits at once.
 
     Raises:
-        KeyboardInterrupt: nothing is being imported.
+        KeyboardInterrupt: at any other time.
     """
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
@@ -138,11 +138,11 @@ def shows_all() -> bool:
 
 
 def _silence(stream: TextIO) -> None:
-    """Have a stream write to nowhere from now on, what it has kept back included."""
+    """Redirect a stream to the null device, including what it has buffered."""
     with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
 def _warned(message: Warning | str, *where: Any) -> None:

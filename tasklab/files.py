@@ -1,4 +1,4 @@
-"""Every text file is written here, in UTF-8, and whole or not at all; names of files are checked here, too."""
+"""Writing files completely or not at all, text in UTF-8; and checking names and folders before long work."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import unicodedata
 from pathlib import Path
 
 MAX_NAME = 150
-"""Bytes of a name in UTF-8: with a suffix and a temporary file's additions it stays below the 255 of most disks."""
+"""Largest length of a name in bytes of UTF-8; with a suffix and a temporary addition it stays below the usual 255."""
 
 RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
 """Names that Windows keeps for devices, whatever the suffix."""
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file in UTF-8, as `write_bytes` writes; its lines end in a single line feed everywhere."""
+    """Write a text file in UTF-8, as `write_bytes` does; lines end with a line feed on every system."""
     write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a file whole or not at all; an older one is replaced in one step, once the new one is safely on the disk.
+    """Write a file completely or not at all; an existing file is replaced only when the new one is on the disk.
 
     Args:
         path: the file; its folder is made if it is not there. Until the file is complete, its content lies beside it
@@ -48,7 +48,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def append_line(path: str | Path, line: str) -> None:
-    """Add a line in UTF-8 to the end of a file, which is made if it is not there; it is then safely on the disk."""
+    """Append a line in UTF-8 to a file, which is made if needed; on return, the line is on the disk."""
     with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
         file.write(line + "\n")
         file.flush()
@@ -56,10 +56,10 @@ def append_line(path: str | Path, line: str) -> None:
 
 
 def check_folder(path: str | Path) -> Path:
-    """Make a folder if it is not there, and prove that files can be written to it, before any long work begins.
+    """Make a folder if needed, and check that files can be written to it, before any long work begins.
 
     Raises:
-        ValueError: it cannot be made, is a file, or cannot be written to.
+        ValueError: the folder cannot be made or written to, or is a file.
     """
     path = Path(path)
     try:
@@ -73,10 +73,13 @@ def check_folder(path: str | Path) -> Path:
 
 
 def check_file(folder: str | Path, name: str, *suffixes: str) -> Path:
-    """The file of that name with the first suffix, once it is sure that files with all of them can be written.
+    """Check that files with this name and each of the suffixes can be written.
+
+    Returns:
+        The path with the first suffix.
 
     Raises:
-        ValueError: a name or a folder that is refused, or a folder that bears the file's name.
+        ValueError: the name or the folder is not valid, or there is a folder of the file's name.
     """
     for suffix in suffixes:
         if (Path(folder) / (check_name(name) + suffix)).is_dir():
@@ -86,10 +89,13 @@ def check_file(folder: str | Path, name: str, *suffixes: str) -> Path:
 
 
 def check_name(name: str) -> str:
-    """The name, if it can be the name of a file on every system, alone and with a suffix.
+    """Check that a name can be used for a file on every operating system, alone and with a suffix.
+
+    Returns:
+        The name.
 
     Raises:
-        ValueError: empty, too long, reserved, with characters that are not allowed, or leading out of its folder.
+        ValueError: it is empty, too long or reserved, has characters that are not allowed, or leads out of its folder.
 
     >>> check_name("digits-rbc")
     'digits-rbc'
@@ -116,7 +122,7 @@ def _reason(error: Exception) -> str:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the new name survive a power cut, where the system lets one ask for that."""
+    """Make sure that a new name in a folder survives a power cut, on systems where that can be requested."""
     if os.name == "posix":
         with contextlib.suppress(OSError):
             handle = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""What a safetensors file says of itself, read within limits: nothing is parsed before its size is known."""
+"""Reading the header of a safetensors file within limits: its size is checked before it is parsed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ DTYPES = {
     "I16": torch.int16, "I8": torch.int8, "U64": torch.uint64, "U32": torch.uint32, "U16": torch.uint16,
     "U8": torch.uint8, "BOOL": torch.bool,
 }
-"""The types of numbers by their names in a header."""
+"""Name of a number type in a header to the type."""
 
 MAX_DIMS = 8
 
 
 class CheckpointError(ValueError):
-    """A file that is not a whole, unaltered system of this version; its message is one sentence of bounded length."""
+    """A file is not a complete, unchanged system of this version; the message is one sentence of limited length."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
@@ -37,11 +37,11 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How much a file's header may hold.
+    """The limits of a header.
 
     Args:
-        header: bytes of the header, which holds the card or the state.
-        tensors: how many there may be.
+        header: its largest size in bytes; it holds the card or the state.
+        tensors: largest number of tensors.
     """
 
     header: int
@@ -49,10 +49,10 @@ class Limits:
 
 
 SYSTEM = Limits(header=2**20, tensors=4096)
-"""Of a system: the largest that is shipped has 41 kB and 360 tensors, a DenseNet-121 about 100 kB and 727."""
+"""Limits for a system: the largest that is shipped has 41 kB and 360 tensors, a DenseNet-121 about 100 kB and 727."""
 
 STATE = Limits(header=2**24, tensors=2**16)
-"""Of what a run keeps for itself: weights three times over, and an optimizer's state."""
+"""Limits for the state of a training run: three copies of the weights, and the optimizer's state."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +60,8 @@ class Header:
     """The header of a file.
 
     Attributes:
-        tensors: type and shape of each by name.
-        metadata: texts by name.
+        tensors: name to type and shape.
+        metadata: name to text.
     """
 
     tensors: Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
@@ -69,11 +69,12 @@ class Header:
 
 
 def read_header(path: Path, limits: Limits) -> Header:
-    """The header of a safetensors file whose tensors fill the rest of it exactly.
+    """Read the header of a safetensors file.
 
     Raises:
-        FileNotFoundError: no such file.
-        CheckpointError: not a safetensors file, or a header beyond the limits.
+        FileNotFoundError: there is no such file.
+        CheckpointError: it is not a safetensors file, its header exceeds the limits, or its tensors do not fill the
+            rest of the file exactly.
     """
     name = one_line(path.name, 80)
     if path.is_dir():
@@ -88,8 +89,8 @@ def read_header(path: Path, limits: Limits) -> Header:
                 raise ValueError("its header is longer than the file")
             if length > limits.header:
                 raise ValueError(f"its header has {length:,} bytes, of up to {limits.header:,}")
-            told = read_json(file.read(length).decode(), depth=3)
-        return _header(told, size - 8 - length, limits)
+            content = read_json(file.read(length).decode(), depth=3)
+        return _header(content, size - 8 - length, limits)
     except (OSError, ValueError, struct.error) as error:
         raise CheckpointError(
             f"{name}: expected a whole safetensors file, got one that does not read "
@@ -98,42 +99,42 @@ def read_header(path: Path, limits: Limits) -> Header:
 
 
 def read_json(text: str, *, depth: int) -> Any:
-    """What a JSON text says, if it is not nested deeper than ``depth``.
+    """Parse a JSON text that is nested at most ``depth`` deep.
 
     Raises:
-        ValueError: one sentence: not JSON, or nested too deep.
+        ValueError: one sentence: it is not JSON, or nested too deep.
     """
     level = 0
-    for found in re.finditer(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', text, re.DOTALL):
-        mark = found[0]
+    for match in re.finditer(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', text, re.DOTALL):
+        mark = match[0]
         level += (mark in ("[", "{")) - (mark in ("]", "}"))
         if level > depth:
             raise ValueError(f"it is nested more than {depth} deep")
     try:
         return json.loads(text)
-    except RecursionError:  # of a caller who is deep in a recursion already
+    except RecursionError:  # the caller is deep in a recursion already
         raise ValueError("it is nested too deep") from None
 
 
 def digest(tensors: Mapping[str, Tensor], text: str) -> str:
     """SHA-256 of a text and of every tensor's name, type, shape and numbers."""
-    found = hashlib.sha256(text.encode())
+    hashed = hashlib.sha256(text.encode())
     for name, tensor in sorted(tensors.items()):
-        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
+        hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        hashed.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return hashed.hexdigest()
 
 
-def _header(told: Any, room: int, limits: Limits) -> Header:
-    if not isinstance(told, dict):
+def _header(content: Any, room: int, limits: Limits) -> Header:
+    if not isinstance(content, dict):
         raise ValueError("its header is not a table of tensors")
-    metadata = told.pop("__metadata__", {})
+    metadata = content.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise ValueError("its metadata are not texts")
-    if len(told) > limits.tensors:
-        raise ValueError(f"it has {len(told):,} tensors, of up to {limits.tensors:,}")
+    if len(content) > limits.tensors:
+        raise ValueError(f"it has {len(content):,} tensors, of up to {limits.tensors:,}")
     tensors, end = {}, 0
-    for name, entry in told.items():
+    for name, entry in content.items():
         tensors[name], last = _tensor(name, entry, room)
         end = max(end, last)
     if end != room:
@@ -142,16 +143,16 @@ def _header(told: Any, room: int, limits: Limits) -> Header:
 
 
 def _tensor(name: str, entry: Any, room: int) -> tuple[tuple[torch.dtype, tuple[int, ...]], int]:
-    """Type and shape of a tensor, and where its numbers end."""
-    said = f"tensor {one_line(name, 60)!r}"
+    """Type and shape of a tensor, and the offset at which its numbers end."""
+    subject = f"tensor {one_line(name, 60)!r}"
     entry = entry if isinstance(entry, dict) else {}
     dtype = DTYPES.get(str(entry.get("dtype")))
     shape, ends = _counts(entry.get("shape")), _counts(entry.get("data_offsets"))
     if dtype is None or shape is None or len(shape) > MAX_DIMS or ends is None or len(ends) != 2:
-        raise ValueError(f"{said} has no known type, no shape or no place")
+        raise ValueError(f"{subject} has no known type, no shape or no place")
     begin, end = ends
     if not 0 <= begin <= end <= room or math.prod(shape) * dtype.itemsize != end - begin:
-        raise ValueError(f"{said} has another size than its shape")
+        raise ValueError(f"{subject} has another size than its shape")
     return (dtype, tuple(shape)), end
 
 

@@ -1,4 +1,4 @@
-"""What writers that were killed left behind: files that were to be moved into place once they were whole."""
+"""Removing unfinished files that were left behind when the process that wrote them was killed."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from pathlib import Path
 _log = logging.getLogger(__name__)
 
 PART = r"\.(?P<name>.+)\.(?:[0-9]{1,10}|[0-9a-z_]{8})"
-"""The name of an unfinished file: a dot, the name it is to have, and a process id or eight characters."""
+"""The name of an unfinished file: a dot, its final name, a dot, and a process id or eight characters."""
 
 OLD = 3600.0
-"""Seconds after which nobody can still be writing a file."""
+"""Seconds since the last write after which a file is taken as abandoned."""
 
 
 def sweep(folder: Path, names: Iterable[str] | None = None, *, older: float = OLD) -> int:
     """Remove the unfinished files of a folder.
 
     Args:
-        folder: nothing happens where there is none.
-        names: of the files they were to become; by default any that ends as those of a run or a job do.
-        older: how many seconds ago they must have been written last; 0 for whoever knows that nobody writes here.
+        folder: where to look; nothing happens if there is no such folder.
+        names: final names of the files; by default all with a suffix that runs and jobs use.
+        older: least number of seconds since the last write; 0 only where no other process writes in the folder.
 
     Returns:
-        How many were removed.
+        The number of files removed.
     """
-    wanted, removed = None if names is None else set(names), 0
+    final_names, removed = None if names is None else set(names), 0
     with contextlib.suppress(OSError):
         for part in list(folder.iterdir()):
-            found = re.fullmatch(PART, part.name)
-            if found is None or not _fits(found["name"], wanted):
+            match = re.fullmatch(PART, part.name)
+            if match is None or not _fits(match["name"], final_names):
                 continue
             with contextlib.suppress(OSError):
                 if part.is_file() and time.time() - part.stat().st_mtime >= older:

@@ -1,4 +1,4 @@
-"""A lock that a process holds for as long as it lives: the system takes it back however the process ends."""
+"""A lock between processes, which the operating system releases when its holder ends, however that happens."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ else:
 
 
 class Locked(RuntimeError):
-    """Somebody else holds the lock."""
+    """Another process holds the lock."""
 
 
 class Lock:
-    """An exclusive lock on a file, to be used in a ``with``; the file then holds the process id of its holder.
+    """An exclusive lock on a file, for use in a ``with`` statement; the file contains the process id of its holder.
 
     Args:
-        path: made if it is not there, and left behind.
-        patience: seconds to wait for a holder that is about to leave.
+        path: of the file, which is made if needed and not removed afterwards.
+        patience: seconds to wait while another process holds the lock.
+
+    Raises:
+        Locked: (on entering) another process still holds the lock.
     """
 
     def __init__(self, path: Path, patience: float = 0.0) -> None:
@@ -39,7 +42,7 @@ class Lock:
                 self.release()
                 raise Locked(f"another process holds {self.path}")
             time.sleep(0.02)
-        with contextlib.suppress(OSError):  # the number is for a person; a full disk does not take the lock away
+        with contextlib.suppress(OSError):  # the number is only for people; on a full disk the lock holds all the same
             os.ftruncate(self._file, 0)
             os.write(self._file, str(os.getpid()).encode())
         return self
@@ -50,20 +53,20 @@ class Lock:
         self.release()
 
     def __del__(self) -> None:
-        self.release()  # of somebody who never came to its end
+        self.release()  # for a lock that was never exited
 
     def release(self) -> None:
-        """Give the lock back, if it is held."""
+        """Release the lock, if it is held."""
         file, self._file = self._file, -1
         if file >= 0:
             os.close(file)
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the lock on a file."""
+    """Whether a running process holds the lock on a file."""
     try:
         file = os.open(path, os.O_RDWR)
-    except OSError:  # there is none, or it is no file: nobody can hold it
+    except OSError:  # there is no such file, so nobody can hold the lock
         return False
     try:
         return not _take(file, shared=True)
@@ -73,7 +76,7 @@ def is_held(path: Path) -> bool:
 
 
 def _take(file: int, *, shared: bool) -> bool:
-    """Try to lock an open file; closing it gives the lock back."""
+    """Try to lock an open file; whether it worked. Closing the file releases the lock."""
     try:
         if sys.platform == "win32":
             os.lseek(file, 1 << 20, os.SEEK_SET)  # a byte beyond the text, which stays readable

@@ -1,8 +1,8 @@
-"""The caller's modes of torch, left for as long as the library builds, loads or trains something of its own.
+"""Leaving the caller's modes of torch while the library builds, loads, trains or attacks.
 
-A person may work under `torch.inference_mode`, `torch.no_grad`, an autocast, or another default dtype or device. None
-of them is to change what a network is made of or what an attack finds, so each is left where that is decided. All of
-this holds for one thread: what other threads do in the meantime keeps its modes.
+A caller may work under `torch.inference_mode`, `torch.no_grad`, autocast, or another default dtype or device. None of
+them may change the weights of a network or the result of an attack, so the library leaves them for that time. This
+concerns one thread only: the modes of other threads stay as they are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 CPU = torch.device("cpu")
 
 _FLOATING = frozenset((torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.eye, torch.linspace))
-"""Whoever calls these and names no dtype gets the default one."""
+"""Functions that use the default dtype when no dtype is given."""
 
 
 @contextlib.contextmanager
@@ -30,7 +30,7 @@ def own_modes(device: torch.device | None = CPU) -> Iterator[None]:
     `torch.use_deterministic_algorithms` stays, since it changes no result.
 
     Args:
-        device: where tensors are made whose device is not named; None for the caller's default.
+        device: for tensors that are made without a device; None for the caller's default.
 
     >>> with torch.inference_mode(), own_modes():
     ...     torch.nn.Linear(1, 1).weight.is_inference()
@@ -49,7 +49,11 @@ def own_modes(device: torch.device | None = CPU) -> Iterator[None]:
 
 
 def own_steps(steps: Generator[Event, None, Result]) -> Generator[Event, None, Result]:
-    """A stream whose steps are made in `own_modes`, while its consumer is in modes of their own between them."""
+    """Run each step of a generator in `own_modes`; between the steps, its consumer keeps their own modes.
+
+    Returns:
+        A generator with the same events and return value.
+    """
     try:
         while True:
             with own_modes():
@@ -64,7 +68,7 @@ def own_steps(steps: Generator[Event, None, Result]) -> Generator[Event, None, R
 
 
 class _Float32(TorchFunctionMode):
-    """The layers of torch and torchvision are made in float32; the default dtype itself belongs to all threads."""
+    """Makes layers in float32 without changing the default dtype, which all threads share."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""Text from files and from strangers, made fit to be shown: on one line, not too long, nothing in it interpreted."""
+"""Making text from files and visitors safe to show: on one line, of limited length, escaped for HTML or Markdown."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import html
 import re
 
 MAX_SHOWN = 400
-"""Characters of a whole sentence, such as an error message."""
+"""Default length limit in characters, for a sentence such as an error message."""
 
 _JOINER = "\u2060"
-"""An invisible character that ends what would else become a link or an icon by itself."""
+"""An invisible character that keeps text from being turned into a link or an icon."""
 
 
 def one_line(text: object, most: int = MAX_SHOWN) -> str:
-    """The text on one line: control characters become spaces, and what is beyond ``most`` characters becomes "…".
+    """The text on one line of up to ``most`` characters: control characters become spaces, and the rest becomes "…".
 
     >>> one_line("a\\nb\\x1b[31m"), one_line("a long name", 7)
     ('a b [31m', 'a long…')
     """
     whole = str(text)
-    some = "".join(c if c.isprintable() else " " for c in whole[:most])
-    return some if len(whole) <= most else some[: most - 1] + "…"
+    line = "".join(c if c.isprintable() else " " for c in whole[:most])
+    return line if len(whole) <= most else line[: most - 1] + "…"
 
 
 def in_html(text: object, most: int = MAX_SHOWN) -> str:
-    """The text as HTML that shows it; plotly's texts are HTML as well.
+    """The text escaped for HTML, on one line; plotly's texts are HTML, too.
 
     >>> in_html('<b>"7"</b>')
     '&lt;b&gt;&quot;7&quot;&lt;/b&gt;'
@@ -33,12 +33,12 @@ def in_html(text: object, most: int = MAX_SHOWN) -> str:
 
 
 def in_markdown(text: object, most: int = MAX_SHOWN) -> str:
-    r"""The text as Markdown that shows it: no emphasis, link, picture, code, formula, HTML, icon or address to click.
+    r"""The text escaped for Markdown, on one line: without emphasis, links, images, code, formulas, HTML or icons.
 
     >>> in_markdown("![x](http://a.b) efficientnet_b0"), in_markdown("1. *a*")
     ('!\\[x\\](http:\u2060//a.b) efficientnet_b0', '1\\. \\*a\\*')
     """
-    found = re.sub(r"[\\`*\[\]<>|~$&]", r"\\\g<0>", one_line(text, most))
-    found = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", found)  # within a word it means nothing
-    found = re.sub(r"^(\s*\d*)([.)]|[#+=-]+)(?=\s|$)", r"\1\\\2", found)  # a heading or a list
-    return re.sub(r":(?=[A-Za-z/])|\bwww(?=\.)|@", rf"\g<0>{_JOINER}", found)
+    escaped = re.sub(r"[\\`*\[\]<>|~$&]", r"\\\g<0>", one_line(text, most))
+    escaped = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", escaped)  # inside a word it has no meaning
+    escaped = re.sub(r"^(\s*\d*)([.)]|[#+=-]+)(?=\s|$)", r"\1\\\2", escaped)  # a heading or a list
+    return re.sub(r":(?=[A-Za-z/])|\bwww(?=\.)|@", rf"\g<0>{_JOINER}", escaped)

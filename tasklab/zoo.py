@@ -1,7 +1,7 @@
-"""The shipped systems, and one's own: folders of checkpoints, each with its card.
+"""The zoo: trained systems by name, from folders of checkpoints with their cards.
 
-The environment variable ``TASKLAB_ZOO`` names a further folder, of one's own systems; where both hold a name, one's own
-is meant.
+These are the shipped systems and those in the folder that the environment variable ``TASKLAB_ZOO`` names. Where both
+folders have a system of the same name, the latter is used.
 """
 
 from __future__ import annotations
@@ -22,88 +22,88 @@ SUFFIX = ".safetensors"
 
 
 def folder() -> Path:
-    """Where the shipped systems lie: inside the installed package, or beside it in a clone."""
+    """The folder of the shipped systems: inside the installed package, or beside it in a clone of the repository."""
     inside = Path(__file__).parent / "_pretrained"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "pretrained"
 
 
 def folders() -> tuple[Path, ...]:
-    """Where systems are looked for: the folder that ``TASKLAB_ZOO`` names, if it does, then the shipped ones."""
+    """The folders in which systems are looked for: the one that ``TASKLAB_ZOO`` names, if any, then the shipped one."""
     own = os.environ.get("TASKLAB_ZOO")
     return (Path(own).expanduser(), folder()) if own else (folder(),)
 
 
 def names(dataset: str | None = None, *, where: Path | None = None) -> tuple[str, ...]:
-    """The names of the systems there, all or those of one data set, sorted.
+    """The names of all systems, or of those of one data set, sorted.
 
     Args:
         dataset: such as ``"mnist"``.
-        where: look in this folder alone, instead of in `folders`.
+        where: a folder to look in, instead of `folders`.
     """
-    found = sorted({file.stem for place in _places(where) for file in place.glob(f"*{SUFFIX}")})
-    return tuple(name for name in found if dataset is None or _is_of(name, dataset, where))
+    every = sorted({file.stem for each in _folders(where) for file in each.glob(f"*{SUFFIX}")})
+    return tuple(name for name in every if dataset is None or _is_of(name, dataset, where))
 
 
 def dataset_of(name: str, *, where: Path | None = None) -> str:
-    """The data set of a system, from its card; the weights are not looked at.
+    """The data set of a system, from its card; the weights are not checked.
 
     Raises:
-        ValueError: no such system; the message lists those there are.
-        CheckpointError: a file without a readable card, or one that names no data set.
+        ValueError: there is no such system; the message lists the systems that there are.
+        CheckpointError: the file has no readable card, or the card names no data set.
     """
     file = path(name, where=where)
-    found = _read(file, whole=False).get("data", {}).get("name")
-    if found is None:
+    dataset = _read(file, whole=False).get("data", {}).get("name")
+    if dataset is None:
         raise CheckpointError(f"{file.name}: expected a card that names its data set, got none; try another copy")
-    return str(found)
+    return str(dataset)
 
 
 def card(name: str, *, where: Path | None = None) -> dict[str, Any]:
-    """A system's card alone; the file is compared with its digest.
+    """A system's card; the file is compared with its digest first.
 
     Returns:
-        The card as `tasklab.card` lets it pass: every part but task and network may be missing.
+        The card as rebuilt by `tasklab.card`: every part except task and network may be missing.
 
     Raises:
-        ValueError: no such system; the message lists those there are.
-        CheckpointError: a file that does not hold a whole system.
+        ValueError: there is no such system; the message lists the systems that there are.
+        CheckpointError: the file does not hold a whole system.
     """
     return copy.deepcopy(shared_card(path(name, where=where)))
 
 
 def shared_card(file: Path) -> dict[str, Any]:
-    """The card in a file as `card` gives it, read once for as long as the file stays the same; not to be altered.
+    """The card in a file, as from `card`, but cached until the file changes; it must not be changed.
 
     Raises:
-        CheckpointError: a file that does not hold a whole system.
+        CheckpointError: the file does not hold a whole system.
     """
     return _read(file, whole=True)
 
 
 def load(name: str, *, where: Path | None = None) -> System:
-    """The system of that name, on the CPU, in evaluation mode.
+    """The system of this name, on the CPU, in evaluation mode.
 
     Raises:
-        ValueError: no such system; the message lists those there are.
-        CheckpointError: a file that does not hold a whole system.
+        ValueError: there is no such system; the message lists the systems that there are.
+        CheckpointError: the file does not hold a whole system.
     """
     return System.load(path(name, where=where))
 
 
 def path(name: str, *, where: Path | None = None) -> Path:
-    """The file of the system of that name.
+    """The file of the system of this name.
 
     Raises:
-        ValueError: no such system; the message lists those there are.
+        ValueError: there is no such system; the message lists the systems that there are.
     """
     if name and name == Path(name).name:
-        for place in _places(where):
-            if (file := place / f"{name}{SUFFIX}").is_file():
+        for each in _folders(where):
+            if (file := each / f"{name}{SUFFIX}").is_file():
                 return file
     raise ValueError(f"expected a system among {', '.join(names(where=where)) or 'none'}, got {name!r}")
 
 
-def _places(where: Path | None) -> tuple[Path, ...]:
+def _folders(where: Path | None) -> tuple[Path, ...]:
     return folders() if where is None else (where,)
 
 
@@ -116,15 +116,15 @@ def _is_of(name: str, dataset: str, where: Path | None) -> bool:
 
 
 def _read(file: Path, *, whole: bool) -> dict[str, Any]:
-    found = _card(str(file), file.stat().st_mtime_ns, file.stat().st_size, whole)
-    if isinstance(found, str):
-        raise CheckpointError(found)
-    return found
+    content = _card(str(file), file.stat().st_mtime_ns, file.stat().st_size, whole)
+    if isinstance(content, str):
+        raise CheckpointError(content)
+    return content
 
 
 @lru_cache(maxsize=256)
 def _card(file: str, changed: int, size: int, whole: bool) -> dict[str, Any] | str:
-    """A card, or the sentence that says why there is none: a file that does not read is not read again either."""
+    """A card, or the sentence that says why it cannot be read, so that a damaged file is not read again either."""
     try:
         return read_card(file, whole=whole)
     except CheckpointError as error:

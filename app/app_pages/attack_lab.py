@@ -1,4 +1,4 @@
-"""The attack lab: one picture, several systems, one attack, aimed at different things, with ε to drag."""
+"""The page “Attack lab”: one picture, several systems, one attack with several objectives, and ε to drag."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import AIMS, title
 from lab_ui.parts import live
 from lab_ui.results import picture_attacks
-from lab_ui.results.picture_attacks import TOGETHER, Found
+from lab_ui.results.picture_attacks import TOGETHER, Sweeps
 from lab_ui.shell import controls, frame
 from lab_ui.visitor import catalogue
 from tasklab.experiments.scenario import Scenario
@@ -21,7 +21,7 @@ from tasklab.text import in_markdown
 
 OPENING = {"data": "digits", "image": controls.PICTURE["digits"], "systems": ["tra", "deepbe", "int", "rbc"],
            "attack": "PGD", "steps": 10, "norm": "linf", "criterion": "misclassified", "target": "any other"}
-"""What the lesson's sentences are true of."""
+"""Widget values for which the lesson's sentences are true."""
 
 LESSON = (
     frame.Step("Drag ε up from 0. The attack climbs the training loss, as in the paper. Where a system is fitted, that "
@@ -36,11 +36,11 @@ LESSON = (
                OPENING | {"eps": 0.2, "train": True, "margin": True}),
 )
 STRIP = 12
-"""Pictures side by side above the scene."""
+"""Number of small pictures above the figure."""
 
 
 def page() -> None:
-    """Pictures, scene, steps, files."""
+    """Draw the strip of pictures, the figure with ε to drag, the player and the downloads."""
     lab = frame.open_page("attack_lab", lesson=LESSON)
     scenario = controls.attack(lab, one_objective=False)
     if not scenario.aims:
@@ -49,63 +49,63 @@ def page() -> None:
     if not lab.lecture:
         live.strip(lab.pictures, _around(lab), lab.image, key="attack_lab_strip", on_pick=_pick)
     fine = _fine(scenario)
-    found = _found(lab, scenario, st.empty(), fine=fine)
-    there = {pair: cell for pair, cell in found.items() if isinstance(cell, Sweep)}
-    if not there:
-        for sentence in dict.fromkeys(cell for cell in found.values() if isinstance(cell, str)):
+    sweeps = _sweeps(lab, scenario, st.empty(), fine=fine)
+    attacked = {pair: cell for pair, cell in sweeps.items() if isinstance(cell, Sweep)}
+    if not attacked:
+        for sentence in dict.fromkeys(cell for cell in sweeps.values() if isinstance(cell, str)):
             st.info(in_markdown(sentence))
         return
-    _scene(lab, scenario, found, fine=fine)
-    way = _player(lab, scenario, list(there))
-    files: dict[str, Any] = {"eps_drag.html": (_SceneFile(found, lab, scenario.eps), "ε to drag (one HTML file)")}
-    if way is not None:
-        files["steps.html"] = (lambda: trajectory_html(way[0], **way[1]), "Step by step (one HTML file)")
-    frame.close_page(lab, code=scenario.to_code(list(there)), tables={"attack": lambda: picture_attacks.table(found)},
-                     files=files)
+    _scene(lab, scenario, sweeps, fine=fine)
+    played = _player(lab, scenario, list(attacked))
+    files: dict[str, Any] = {"eps_drag.html": (_SceneFile(sweeps, lab, scenario.eps), "ε to drag (one HTML file)")}
+    if played is not None:
+        files["steps.html"] = (lambda: trajectory_html(played[0], **played[1]), "Step by step (one HTML file)")
+    frame.close_page(lab, code=scenario.to_code(list(attacked)), files=files,
+                     tables={"attack": lambda: picture_attacks.table(sweeps)})
 
 
 def _slow(scenario: Scenario) -> bool:
-    """Whether an answer takes seconds: more stops then come when they are asked for by hand."""
+    """Whether the attack takes seconds; more values of ε are then computed only on a click."""
     return scenario.attack not in TOGETHER or any(catalogue.is_large(name) for name in scenario.systems)
 
 
 def _fine(scenario: Scenario) -> bool:
-    """Whether the scene has asked for many ε."""
+    """Whether many values of ε have been requested for this attack."""
     return bool(st.session_state.get("attack_lab_fine") == picture_attacks.fine_key(scenario))
 
 
 def _stops(scenario: Scenario, *, fine: bool) -> tuple[float, ...]:
-    """The ε that are worked out, beside the one asked for."""
+    """The values of ε to compute, beside the scenario's own."""
     radii, together = scenario.radii, scenario.attack in TOGETHER
     if fine:
         return radii.many if together else radii.few
-    some = _slow(scenario) or scenario.eps == 0  # no others follow, or there would be nothing to drag over before
-    return radii.few if together and some else ()
+    at_once = _slow(scenario) or scenario.eps == 0  # no others follow by themselves, or there is nothing to drag yet
+    return radii.few if together and at_once else ()
 
 
-def _found(lab: Lab, scenario: Scenario, working: Any, *, fine: bool) -> Found:
-    """The answers; where they take a while, a word in that place on what is worked on."""
+def _sweeps(lab: Lab, scenario: Scenario, working: Any, *, fine: bool) -> Sweeps:
+    """Run the attacks; where they take seconds, the container ``working`` shows the progress."""
     slow = _slow(scenario)
-    found = picture_attacks.answers(
+    sweeps = picture_attacks.run_sweeps(
         scenario, lab, _stops(scenario, fine=fine),
         progress=lambda share, words: working.progress(share, words) if slow else None,
     )
     working.empty()
-    return found
+    return sweeps
 
 
-@st.fragment  # what it says by itself stops no run of the page: a click, whose run had just begun, would be lost
-def _scene(lab: Lab, scenario: Scenario, found: Found, *, fine: bool) -> None:
-    """The scene itself, and the two buttons that pin it."""
-    if controls.eps_now(lab.data) != scenario.eps:  # its hand has rested elsewhere
+@st.fragment  # a request that the figure sends by itself must not end a run of the page that a click has just begun
+def _scene(lab: Lab, scenario: Scenario, sweeps: Sweeps, *, fine: bool) -> None:
+    """Draw the figure with ε to drag, and the buttons that pin a view."""
+    if controls.eps_now(lab.data) != scenario.eps:  # ε has been dragged to another value
         st.rerun()
-    working = st.empty()  # in every run, so that what follows keeps its place
+    working = st.empty()  # drawn in every run, so that the elements below keep their position
     if _fine(scenario) and not fine:
-        found |= _found(lab, scenario, working, fine=True)  # for the files and tables of the page too
+        sweeps |= _sweeps(lab, scenario, working, fine=True)  # in place: the downloads of the page use it, too
         fine = True
     key = None if fine else picture_attacks.fine_key(scenario)
     ask = key is not None and _slow(scenario)
-    data = scene_data(**picture_attacks.words(found, lab), eps=scenario.eps, title="Attack lab",
+    data = scene_data(**picture_attacks.scene_arguments(sweeps, lab), eps=scenario.eps, title="Attack lab",
                       coming=() if ask else _stops(scenario, fine=True))
     pinned = st.session_state.get("attack_lab_pinned")
     live.scene(data | {"finer": key, "ask": ask, "pinned": pinned}, key="attack_lab_scene", on_eps=_keep_eps,
@@ -113,14 +113,18 @@ def _scene(lab: Lab, scenario: Scenario, found: Found, *, fine: bool) -> None:
     if lab.lecture:
         return
     with st.container(horizontal=True):
-        st.button("Pin this as A", on_click=_pin, args=(picture_attacks.pin(scenario, found, lab),),
+        st.button("Pin this as A", on_click=_pin, args=(picture_attacks.pin(scenario, sweeps, lab),),
                   key="attack_lab_pin", help="Keep what is read now, and compare it with whatever you change")
         if pinned:
             st.button("Unpin A", on_click=_pin, args=(None,), key="attack_lab_unpin")
 
 
 def _player(lab: Lab, scenario: Scenario, pairs: list[tuple[str, str]]) -> tuple[Any, dict[str, Any]] | None:
-    """PGD's way, step by step, for one system and one aim."""
+    """Draw the steps of PGD for one system and one objective.
+
+    Returns:
+        The trajectory and the words of the player, for the download; None where nothing is played.
+    """
     st.subheader("Step by step", anchor=False)
     if scenario.attack not in TOGETHER:
         st.caption(f"{scenario.attack} does not climb as PGD does. Choose PGD or FGSM to see its steps.")
@@ -132,33 +136,34 @@ def _player(lab: Lab, scenario: Scenario, pairs: list[tuple[str, str]]) -> tuple
         aim = st.selectbox("Aimed at", aims, index=len(aims) - 1, key="attack_lab_walk_aim", width=240,
                            format_func=lambda aim: AIMS[aim])
     try:
-        way = picture_attacks.way(scenario, name, lab.key(name), aim)
+        steps = picture_attacks.trajectory(scenario, name, lab.key(name), aim)
     except ValueError as error:
         st.info(in_markdown(error))
         return None
     words = {"title": title(lab.key(name)), "aim": AIMS[aim], "names": lab.pictures.classes}
-    live.player(trajectory_data(way, **words), key="attack_lab_player")
-    return way, words
+    live.player(trajectory_data(steps, **words), key="attack_lab_player")
+    return steps, words
 
 
 class _SceneFile:
-    """The scene as one file, made when it is asked for."""
+    """The figure as one HTML file, made on request."""
 
-    def __init__(self, found: Found, lab: Lab, eps: float) -> None:
-        self.found, self.lab, self.eps = found, lab, eps
+    def __init__(self, sweeps: Sweeps, lab: Lab, eps: float) -> None:
+        self.sweeps, self.lab, self.eps = sweeps, lab, eps
 
     def __call__(self) -> str:
-        return scene_html(**picture_attacks.words(self.found, self.lab), eps=self.eps, title="One picture under attack")
+        arguments = picture_attacks.scene_arguments(self.sweeps, self.lab)
+        return scene_html(**arguments, eps=self.eps, title="One picture under attack")
 
 
 def _around(lab: Lab) -> range:
-    """The places of the strip: a page of it that holds the present picture."""
+    """Indices of the pictures in the strip; the present one is among them."""
     first = lab.image - lab.image % STRIP
     return range(first, min(first + STRIP, len(lab.pictures)))
 
 
-def _pick(place: int) -> None:
-    st.session_state["image"] = place
+def _pick(index: int) -> None:
+    st.session_state["image"] = index
 
 
 def _keep_eps(eps: float) -> None:

@@ -1,4 +1,4 @@
-"""Codecs: what outputs mean, and what the losses make of them; outputs are dragged by hand."""
+"""The page “Codecs”: outputs to drag, the labels that they are decoded to, and their losses and gradients."""
 
 from __future__ import annotations
 
@@ -42,24 +42,25 @@ HELP = {
 
 
 def page() -> None:
-    """Settings on the left, four systems to drag."""
+    """Draw the settings on the left and four panels with outputs to drag."""
     lab = frame.open_page("codecs", lesson=LESSON, bar=(), needs_images=False)
     label, settings = _controls()
-    made = codec_panels.tasks(**settings)
+    tasks = codec_panels.tasks(**settings)
     signs = " · ".join(f"{look.sign} {look.word}" for look in LOOKS.values())
     frame.headline("Codecs", "One label, four ways to answer. <b>Drag an output</b> and read what it means, what it "
                    "costs, and which way the loss pulls.")
-    panels = [codec_panels.panel(key, task, label) for key, task in made.items()]
+    panels = [codec_panels.panel(key, task, label) for key, task in tasks.items()]
     outputs = _outputs(panels)
     live.codecs({"panels": [spec | {"start": outputs[spec["key"]]} for spec in panels], "label": label,
                  "names": [str(k) for k in range(codec_panels.CLASSES)]}, key="codecs_live", on_outputs=_keep)
     st.caption(f"{signs} · blue ground: what the label {label} needs to be read · ▲ ▼ ◀ ▶: which way training pulls · "
                "drag with the mouse or a finger, or go to a marker with Tab and move it with the arrow keys")
-    frame.close_page(lab, code=codec_panels.code(made, outputs, label), tables={"codewords": codec_panels.table(made)})
+    frame.close_page(lab, code=codec_panels.code(tasks, outputs, label),
+                     tables={"codewords": codec_panels.table(tasks)})
 
 
 def _controls() -> tuple[int, dict[str, Any]]:
-    """The label, and the settings of the four tasks."""
+    """Draw the controls; the label, and the arguments of `codec_panels.tasks`."""
     with st.sidebar:
         label = st.selectbox("Label", [str(k) for k in range(codec_panels.CLASSES)], codec_panels.LABEL,
                              key="codecs_label", bind=URL, help=HELP["label"])
@@ -81,19 +82,19 @@ def _controls() -> tuple[int, dict[str, Any]]:
 
 
 def _outputs(panels: list[dict[str, Any]]) -> dict[str, list[float]]:
-    """By system, where a hand or a link has left the outputs, as far as they still fit; the link follows."""
+    """Panel key to outputs: as they were dragged, or as a link has them, where they still fit. The URL is updated."""
     kept = st.session_state.setdefault(KEPT, {key[2:]: z for key, z in st.query_params.items() if key[:2] == "z_"})
-    found = {}
+    outputs = {}
     for spec in panels:
-        key, place = spec["key"], f"z_{spec['key']}"
+        key, parameter = spec["key"], f"z_{spec['key']}"
         z = codec_panels.numbers(kept.get(key), spec["width"]) or spec["start"]
-        found[key] = z
+        outputs[key] = z
         if z != spec["start"]:
-            st.query_params[place] = ",".join(f"{v:.10g}" for v in z)
-        elif place in st.query_params:
-            del st.query_params[place]
-    st.session_state[KEPT] = found
-    return found
+            st.query_params[parameter] = ",".join(f"{v:.10g}" for v in z)
+        elif parameter in st.query_params:
+            del st.query_params[parameter]
+    st.session_state[KEPT] = outputs
+    return outputs
 
 
 def _keep(outputs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Draw: a digit by hand, or a photograph or picture of one's own, read by every system, then attacked."""
+"""The page “Draw”: a digit drawn by hand or a picture from a file, read by every system and then attacked."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from lab_ui.basics.words import aim_words, title
 from lab_ui.parts import live
 from lab_ui.parts.drawing_pad import drawing_pad
 from lab_ui.results import drawn_picture, picture_attacks
-from lab_ui.results.drawn_picture import Own
-from lab_ui.results.picture_attacks import Found
+from lab_ui.results.drawn_picture import OwnPicture
+from lab_ui.results.picture_attacks import Sweeps
 from lab_ui.shell import controls, frame
 from lab_ui.visitor import catalogue, uploads
 from lab_ui.visitor.limits import MAX_PICTURE
@@ -25,10 +25,10 @@ from tasklab.figures.live.sweep import scene_data, scene_html
 from tasklab.text import in_markdown
 
 EXAMPLE = 2
-"""A digit on which the aim makes the difference, for the systems of both data sets."""
+"""An example digit on which the objective decides whether the attack succeeds, for the systems of both data sets."""
 
 EXAMPLE_CLASS = 6
-"""The class whose photograph is shown first: a frog, on which the aim makes the difference."""
+"""The class whose photograph is shown first: a frog, on which the objective decides whether the attack succeeds."""
 
 BY_HAND, FROM_FILE = "draw", "upload"
 AS_READ = "as most systems read it"
@@ -57,7 +57,7 @@ PHOTOGRAPHS = (
 
 
 def page() -> None:
-    """Picture, readings, attack, files."""
+    """Draw the controls of the picture, what each system reads, the attack and the downloads."""
     photographs = DATASETS[controls.asked_for()].shape[0] == 3
     lab = frame.open_page("draw", lesson=PHOTOGRAPHS if photographs else LESSON, bar=("data", "systems", "seed"),
                           needs_images=False)
@@ -75,8 +75,8 @@ def page() -> None:
     if own is None or read is None:
         return
     with right:
-        for data, (x, found) in read.items():
-            st.html(drawn_picture.readings_html(data, x, found, ABNORMAL if label is None else label))
+        for data, (x, labels) in read.items():
+            st.html(drawn_picture.readings_html(data, x, labels, ABNORMAL if label is None else label))
     if label is None:
         st.info("No system reads anything here. Say what it is on the left, and the attack begins.")
         return
@@ -86,25 +86,25 @@ def page() -> None:
     _attacked(lab, scenario, own, label, cells, keys)
 
 
-def _picture() -> Own | None:
-    """The pad or the upload, and what came of it; None where there is nothing yet, which was said."""
-    where = st.segmented_control("Your picture", (BY_HAND, FROM_FILE), default=BY_HAND, required=True,
+def _picture() -> OwnPicture | None:
+    """Draw the pad or the upload; the picture, or None, with a sentence on the page, where there is none yet."""
+    source = st.segmented_control("Your picture", (BY_HAND, FROM_FILE), default=BY_HAND, required=True,
                                  key="draw_from", bind="query-params", label_visibility="collapsed")
-    if where == BY_HAND:
+    if source == BY_HAND:
         example = st.segmented_control(
             "Start from an example", range(10), default=EXAMPLE, key="draw_example", wrap=True, bind="query-params",
             help="No mouse, no pen? Each of these is drawn for you, and the pad takes keys, too. A second click on an "
             "example empties the pad.",
         )
-        return Own(drawing=drawing_pad(example))
+        return OwnPicture(drawing=drawing_pad(example))
     file = _file("A picture of a digit, dark on light or light on dark")
     if file is None:
         st.info("Choose a file, or draw.")
     return file
 
 
-def _photograph(lab: Lab) -> Own | None:
-    """An upload, or an example of a class from the test set; None where there is nothing yet, which was said."""
+def _photograph(lab: Lab) -> OwnPicture | None:
+    """Draw the upload and the examples; the picture, or None, with a sentence on the page, where there is none yet."""
     info = DATASETS[lab.data]
     *most, last = info.classes
     few = len(most) < 20
@@ -113,79 +113,83 @@ def _photograph(lab: Lab) -> Own | None:
         st.caption(f"The largest square in its middle is taken, and made as small as those of {info.title}.")
         return file
     if lab.images is not None:
-        words, told = "Or take an example", "The first of its class in the test set: no system has seen it in training."
+        words = "Or take an example"
+        help_text = "The first of its class in the test set: no system has seen it in training."
         key, first = "draw_photograph", info.classes[EXAMPLE_CLASS]
         if few:
-            example = st.pills(words, info.classes, default=first, key=key, bind="query-params", wrap=True, help=told)
+            example = st.pills(words, info.classes, default=first, key=key, bind="query-params", wrap=True,
+                               help=help_text)
         else:
             example = st.selectbox(words, info.classes, info.classes.index(first), key=f"{key}_{lab.data}",
-                                   bind="query-params", help=told)
+                                   bind="query-params", help=help_text)
         if example is not None:
             label = info.classes.index(example)
-            place = int((lab.pictures.labels == label).nonzero()[0])
-            return Own(place=place, label=label)
+            index = int((lab.pictures.labels == label).nonzero()[0])
+            return OwnPicture(index=index, label=label)
     st.info("Choose a photograph of one of these. A pad is for digits: choose those on the left to draw.")
     return None
 
 
-def _file(words: str) -> Own | None:
+def _file(words: str) -> OwnPicture | None:
     file = st.file_uploader(words, key="draw_file", max_upload_size=MAX_PICTURE,
                             help="PNG, JPEG and most others. It stays on this machine.")
     if file is None:
         return None
     try:
-        return Own(file=uploads.content(file, MAX_PICTURE), name=uploads.shown_name(file.name))
+        return OwnPicture(file=uploads.content(file, MAX_PICTURE), name=uploads.shown_name(file.name))
     except ValueError as error:
         st.error(str(error))
         return None
 
 
-def _read(own: Own, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | None:
-    """By data set, the picture as it is there and what its systems read; None if it is no picture, which was said.
+def _read(own: OwnPicture, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | None:
+    """Read the picture with the systems of all data sets that have the same classes.
 
-    All data sets of the same classes read it.
+    Returns:
+        Data set to the picture in its format ``(1, C, H, W)`` and to the labels that its systems read; None, with a
+        sentence on the page, where there is no picture.
     """
     read = {}
     alike = [data for data in catalogue.DATASETS if DATASETS[data].classes == DATASETS[lab.data].classes]
     for data in sorted(alike, key=lambda data: data != lab.data):
         try:
-            x = drawn_picture.seen(own, data)
+            x = drawn_picture.image_of(own, data)
         except PictureError as error:
             if own.drawing is None:
                 st.error(f"This file cannot be read: {in_markdown(error)}.")
             else:
                 st.info("Nothing is drawn yet: draw a digit, or take an example.")
             return None
-        there = lab.systems if data == lab.data else catalogue.systems(data)[0]
-        if there:
-            read[data] = x, drawn_picture.readings(x, there)
+        systems = lab.systems if data == lab.data else catalogue.systems(data)[0]
+        if systems:
+            read[data] = x, drawn_picture.readings(x, systems)
     return read
 
 
-def _label(data: str, own: Own, read: dict[str, tuple[Any, dict[str, int]]], place: Any) -> int | None:
-    """What the picture shows: as said, as the example has it, or as most systems read it."""
+def _label(data: str, own: OwnPicture, read: dict[str, tuple[Any, dict[str, int]]], column: Any) -> int | None:
+    """The class that the picture shows: as chosen, else that of the example, else the one that most systems read."""
     classes = DATASETS[data].classes
     if st.session_state.get("draw_label", AS_READ) not in (AS_READ, *classes):
         del st.session_state["draw_label"]
-    said: str = place.selectbox("It shows", (AS_READ, *classes), key="draw_label", bind="query-params",
-                                help="The attack tries to make the systems read anything else.")
-    if said != AS_READ:
-        return classes.index(said)
+    chosen: str = column.selectbox("It shows", (AS_READ, *classes), key="draw_label", bind="query-params",
+                                  help="The attack tries to make the systems read anything else.")
+    if chosen != AS_READ:
+        return classes.index(chosen)
     if own.known is not None:
         return own.known
-    return drawn_picture.most_read([label for _, found in read.values() for label in found.values()])
+    return drawn_picture.most_read([label for _, labels in read.values() for label in labels.values()])
 
 
-def _attacked(lab: Lab, scenario: Scenario, own: Own, label: int, cells: Found, keys: dict[str, str]) -> None:
-    """The scene with ε to drag, its badge, and what can be taken away."""
+def _attacked(lab: Lab, scenario: Scenario, own: OwnPicture, label: int, cells: Sweeps, keys: dict[str, str]) -> None:
+    """Draw the figure with ε to drag, and the downloads."""
     if not scenario.aims:
         st.info("Pick at least one aim on the left, and the attack begins.")
         return
     for name in scenario.systems:
-        told = {cell for (each, _), cell in cells.items() if each == name and isinstance(cell, str)}
-        if told and all(isinstance(cells[name, aim], str) for aim in scenario.aims):
-            st.info(in_markdown(f"{title(keys[name])}: {' '.join(sorted(told))}"))
-    sweeps = {place: cell for place, cell in cells.items() if isinstance(cell, Sweep)}
+        refusals = {cell for (system, _), cell in cells.items() if system == name and isinstance(cell, str)}
+        if refusals and all(isinstance(cells[name, aim], str) for aim in scenario.aims):
+            st.info(in_markdown(f"{title(keys[name])}: {' '.join(sorted(refusals))}"))
+    sweeps = {pair: cell for pair, cell in cells.items() if isinstance(cell, Sweep)}
     if not sweeps:
         return
     words = {
@@ -204,11 +208,11 @@ def _attacked(lab: Lab, scenario: Scenario, own: Own, label: int, cells: Found, 
 
 
 def _lead(read: dict[str, tuple[Any, dict[str, int]]], label: int | None, info: DataInfo) -> str:
-    """Who reads it, in a sentence; the scene says what the attack does."""
+    """How many systems read the picture correctly, in a sentence; HTML."""
     if label is None:
         what = "Draw a digit" if info.shape[0] == 1 else "Upload a photograph"
         return f"{what}, and every system says what it reads."
-    every = [decoded for _, found in read.values() for decoded in found.values()]
+    every = [decoded for _, labels in read.values() for decoded in labels.values()]
     right, none = every.count(label), every.count(ABNORMAL)
     parts = [f"{len(every) - right - none} read something else"] if len(every) - right - none else []
     parts += [f"{none} read None" if none > 1 else "1 reads None"] if none else []
@@ -217,8 +221,8 @@ def _lead(read: dict[str, tuple[Any, dict[str, int]]], label: int | None, info: 
     return f"<b>{right} of {len(every)}</b> systems read {article} <b>{name}</b>{rest}. Below, they are attacked."
 
 
-def _code(lab: Lab, scenario: Scenario, own: Own, label: int, runs: list[tuple[str, str]]) -> str:
-    """The library's code for what the scene shows at the present ε."""
+def _code(lab: Lab, scenario: Scenario, own: OwnPicture, label: int, runs: list[tuple[str, str]]) -> str:
+    """Python that repeats the attack at the present ε with the library alone."""
     names, aims = list(dict.fromkeys(n for n, _ in runs)), list(dict.fromkeys(a for _, a in runs))
     if runs == [(name, aim) for aim in aims for name in names]:
         loop, pad = [f"for objective in {_list(aims)}:", f"    for name in {_list(names)}:"], " " * 8
@@ -226,7 +230,7 @@ def _code(lab: Lab, scenario: Scenario, own: Own, label: int, runs: list[tuple[s
         pairs = ", ".join(f'("{name}", "{aim}")' for name, aim in runs)
         loop, pad = [f"for name, objective in [{pairs}]:"], " " * 4
     target = "" if scenario.target is None else f", targets=torch.tensor([{scenario.target}])"
-    tools = ["read_picture"] if own.place is None else []
+    tools = ["read_picture"] if own.index is None else []
     if own.drawing is not None:
         tools = [*(["digit_strokes"] if own.known is not None else []), "draw_strokes", *tools]
     return "\n".join([

@@ -1,4 +1,4 @@
-"""The feature map: what a network makes of many pictures, drawn on a plane; and where an attack carries them."""
+"""The page “Feature map”: features or outputs of many pictures as points on a map, and how an attack moves them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasklab.text import in_markdown
 
 PROJECTIONS = ("t-SNE", "PCA", "Outputs")
 PULSE = 0.8
-"""Seconds between two looks at a map on its way; what is missed is played in the browser when it is finished."""
+"""Seconds between two drawings of a map that is forming; when it is finished, the browser can play all frames."""
 
 LESSON = (
     frame.Step("Each picture is a point: the numbers just before the last layer, drawn on a plane. No label was used "
@@ -34,7 +34,7 @@ LESSON = (
 
 
 def page() -> None:
-    """Scenario, map, what a lasso picked."""
+    """Draw the controls, the map, its quality, the attacks and the picked pictures."""
     lab = frame.open_page("feature_map", lesson=LESSON)
     scenario = controls.attack(lab, n=True)
     head = st.container()
@@ -67,23 +67,23 @@ def page() -> None:
         if forming.trouble:
             st.info(in_markdown(forming.trouble))
         elif not formed:
-            st.fragment(_on_its_way, run_every=PULSE)(lab, view)
+            st.fragment(_still_forming, run_every=PULSE)(lab, view)
         else:
             map_panels.draw(lab, view)
     if formed:
         frame.close_page(lab, code=map_panels.code(lab, scenario, view), tables={"map": map_panels.table(view)},
-                         files={"map.html": (map_panels.Whole(lab, view), "map (HTML figure)")})
+                         files={"map.html": (map_panels.MapFile(lab, view), "map (HTML figure)")})
 
 
-def _on_its_way(lab: Lab, view: View) -> None:
-    """One look at a map that is forming; the whole page follows when it is finished."""
+def _still_forming(lab: Lab, view: View) -> None:
+    """Draw a map that is forming; when it is finished, run the whole page again."""
     if view.forming.done:
         st.rerun()
     map_panels.draw(lab, view)
 
 
 def _choose(lab: Lab) -> tuple[str, str]:
-    """System and projection; links hold them."""
+    """Draw the controls of system and projection, both URL parameters; name and kind."""
     keys = [lab.key(name) for name in lab.chosen]
     if st.session_state.get("feature_map_system", keys[0]) not in keys:
         del st.session_state["feature_map_system"]
@@ -97,11 +97,12 @@ def _choose(lab: Lab) -> tuple[str, str]:
 
 
 def _perplexity(lab: Lab) -> int:
+    """The control “Perplexity”."""
     n = min(feature_maps.MOST, len(lab.pictures))
-    found: int = st.select_slider("Perplexity", feature_maps.perplexities(n), feature_maps.usual_perplexity(n),
+    perplexity: int = st.select_slider("Perplexity", feature_maps.perplexities(n), feature_maps.usual_perplexity(n),
                                   key="feature_map_perplexity", bind="query-params",
                                   help="About how many neighbours of a picture count. The map is drawn anew.")
-    return found
+    return perplexity
 
 
 page()

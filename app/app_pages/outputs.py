@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 WHOLE, ALL = "the whole answer", "all classes"
-ABREAST = 2
-"""Histograms side by side."""
+COLUMNS = 2
+"""Number of histograms side by side."""
 
 MASKED = 0.1
-"""From this share of correct pictures without a gradient on, the attack is called masked."""
+"""Share of correctly read pictures with a gradient of exactly 0 above which the attack is called masked."""
 
 LESSON = (
     frame.Step("The paper's attack climbs the training loss. Where a system is fitted there is no gradient: bars and "
@@ -63,50 +63,50 @@ GUESSES = ("a larger S holds out better", "all alike", "a larger S breaks sooner
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Panel:
-    """One system under the attack.
+    """One system under attack.
 
     Attributes:
-        batch: what the attack did.
-        mine: bool ``(N,)``, which pictures are drawn.
-        bit: the bit that is drawn, None for the whole answer.
+        batch: the attacked pictures.
+        drawn: bool ``(N,)``, which of them are drawn.
+        bit: index of the bit that is drawn; None for the whole answer.
         reading: the numbers that are drawn.
     """
 
     batch: Batch
-    mine: Tensor
+    drawn: Tensor
     bit: int | None
     reading: Reading
 
     def outcomes(self) -> list[tuple[str, Outcomes]]:
-        """What the drawn pictures are read as, before and after."""
-        labels = self.batch.labels[self.mine]
-        return [(when, outcomes(decoded[self.mine], labels))
+        """Outcomes of the drawn pictures, before and after the attack."""
+        labels = self.batch.labels[self.drawn]
+        return [(when, outcomes(decoded[self.drawn], labels))
                 for when, decoded in zip(("before", "after"), self.batch.decoded, strict=True)]
 
 
 def page() -> None:
-    """Scenario, a histogram for each system, then S."""
+    """Draw the controls, a histogram for each system, and the comparison of several S."""
     lab = frame.open_page("outputs", lesson=LESSON, bar=("data", "systems", "seed"))
     scenario = controls.attack(lab, n=True)
     head = st.container()
     bit, label = _choose(lab)
     _legend(scenario)
-    found: dict[str, Panel] = {}
+    panels: dict[str, Panel] = {}
     charts: dict[str, Figure] = {}
-    for begin in range(0, len(lab.chosen), ABREAST):
-        for column, name in zip(st.columns(ABREAST), lab.chosen[begin : begin + ABREAST], strict=False):
+    for begin in range(0, len(lab.chosen), COLUMNS):
+        for column, name in zip(st.columns(COLUMNS), lab.chosen[begin : begin + COLUMNS], strict=False):
             with column, st.container(border=True, gap="xsmall", height="stretch"):
-                _panel(lab, scenario, name, bit, label, found, charts)
+                _panel(lab, scenario, name, bit, label, panels, charts)
     with head:
-        frame.headline("Decision outputs", _lead(lab, scenario, found))
+        frame.headline("Decision outputs", _lead(lab, scenario, panels))
     st.caption("What is still right after an attack is an upper bound: another attack may break more.")
     _about_s(lab, scenario)
-    if found:
-        frame.close_page(lab, code=_code(scenario, found, label), tables={"outputs": _table(found)}, figures=charts)
+    if panels:
+        frame.close_page(lab, code=_code(scenario, panels, label), tables={"outputs": _table(panels)}, figures=charts)
 
 
 def _choose(lab: Lab) -> tuple[int | None, int | None]:
-    """Which bit and which class; links hold both."""
+    """Draw the controls of bit and class, both URL parameters; their indices, None for all."""
     classes = lab.pictures.classes
     bits = max([(len(classes) - 1).bit_length(), *(_bits(name) for name in lab.chosen)])
     with st.container(horizontal=True):
@@ -141,10 +141,10 @@ def _legend(scenario: Scenario) -> None:
 
 
 def _panel(
-    lab: Lab, scenario: Scenario, name: str, bit: int | None, label: int | None, found: dict[str, Panel],
+    lab: Lab, scenario: Scenario, name: str, bit: int | None, label: int | None, panels: dict[str, Panel],
     charts: dict[str, Figure],
 ) -> None:
-    """One system: its histogram, its outcomes, and what stands behind them."""
+    """Draw one system: its histogram, its outcomes and the conditions; it is added to ``panels`` and ``charts``."""
     called = title(lab.key(name))
     try:
         batch = _attack(lab, scenario, name)
@@ -155,8 +155,8 @@ def _panel(
     gauges = batch.task.gauges
     bit = bit if gauges is not None and bit is not None and bit < gauges.width else None
     reading = figures.read_decisions(batch.task, *batch.outputs, batch.labels, bit=bit, label=label)
-    mine = batch.labels == label if label is not None else batch.labels >= 0
-    found[name] = panel = Panel(batch=batch, mine=mine, bit=bit, reading=reading)
+    drawn = batch.labels == label if label is not None else batch.labels >= 0
+    panels[name] = panel = Panel(batch=batch, drawn=drawn, bit=bit, reading=reading)
     st.html(cell_heading(called, batch.task.answers))
     if not len(reading.before):
         st.info("None of these pictures is of this class. Choose another class, or more pictures.")
@@ -175,7 +175,12 @@ def _histogram(called: str, reading: Reading, key: str, window: tuple[float, flo
 
 
 def _stack(called: str, rows: Sequence[tuple[str, Outcomes]]) -> None:
-    """Correct, wrong and None, a bar for each row that adds to all pictures."""
+    """Draw a bar for each row, divided into correct, wrong and None.
+
+    Args:
+        called: heading of the system.
+        rows: label of a row and its outcomes.
+    """
     lines = []
     for when, o in rows:
         parts = [("correct", o.correct), ("wrong", o.wrong), ("abnormal", o.abnormal)]
@@ -195,26 +200,26 @@ def _attack(lab: Lab, scenario: Scenario, name: str) -> Batch:
         return batch_attacks.attacked(scenario, name, title(lab.key(name)), batch_attacks.first(scenario, name))
 
 
-def _lead(lab: Lab, scenario: Scenario, found: dict[str, Panel]) -> str:
-    """How many are still right, and why."""
-    if not found:
+def _lead(lab: Lab, scenario: Scenario, panels: dict[str, Panel]) -> str:
+    """How many pictures are still read correctly, and why; HTML."""
+    if not panels:
         return "This attack cannot be made as asked; each system says why."
     parts = []
-    for name, panel in found.items():
+    for name, panel in panels.items():
         before, after = (outcomes(d, panel.batch.labels).accuracy.value for d in panel.batch.decoded)
         parts.append(f"<b>{html.escape(title(lab.key(name)))} {100 * before:.0f} → {100 * after:.0f} %</b>")
     aim, _ = aim_words(scenario.attack, scenario.aims[0])
-    said = f"Correct before and after an attack aimed at {aim}: {', '.join(parts)}."
-    still = [title(lab.key(name)) for name, panel in found.items() if panel.batch.zero > MASKED]
-    if still:
-        said += f" {html.escape(' and '.join(still))} gave the attack no gradient to follow."
-    return said
+    sentence = f"Correct before and after an attack aimed at {aim}: {', '.join(parts)}."
+    masked = [title(lab.key(name)) for name, panel in panels.items() if panel.batch.zero > MASKED]
+    if masked:
+        sentence += f" {html.escape(' and '.join(masked))} gave the attack no gradient to follow."
+    return sentence
 
 
 def _about_s(lab: Lab, scenario: Scenario) -> None:
-    """The same attack on systems that differ in S alone."""
+    """Draw the same attack on systems that differ in S alone, after a first guess."""
     keys = [key for key in lab.systems if re.fullmatch(r"rbc(-s\d+)?", key)]
-    if len(keys) < 2 or scenario.attack in NO_AIM:  # an attack without an aim has no two to compare
+    if len(keys) < 2 or scenario.attack in NO_AIM:  # such an attack has no two objectives to compare
         return
     st.html('<div class="lab-aim"><h2>What S does</h2></div>')
     if not frame.predict("outputs", "The same system, trained with several S: every bit is pushed S away from 0. Under "
@@ -222,20 +227,20 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
         return
     aims = ("train", "margin")
     try:
-        found = {key: {aim: _attack(lab, dataclasses.replace(scenario, objectives=(aim,)), lab.systems[key])
+        batches = {key: {aim: _attack(lab, dataclasses.replace(scenario, objectives=(aim,)), lab.systems[key])
                        for aim in aims} for key in keys}
     except ValueError as error:
         st.info(in_markdown(error))
         return
-    size = {key: float(found[key]["margin"].task.to_dict()["S"]) for key in keys}
+    size = {key: float(batches[key]["margin"].task.to_dict()["S"]) for key in keys}
     keys.sort(key=lambda key: size[key])
     readings = {key: figures.read_decisions(b["margin"].task, *b["margin"].outputs, b["margin"].labels)
-                for key, b in found.items()}
+                for key, b in batches.items()}
     windows = [reading.window for reading in readings.values()]
     window = min(low for low, _ in windows), max(high for _, high in windows)
     left: dict[str, list[str]] = {aim: [] for aim in aims}
     for column, key in zip(st.columns(len(keys)), keys, strict=True):
-        both, called = found[key], f"S = {size[key]:g}"
+        both, called = batches[key], f"S = {size[key]:g}"
         ends = {aim: outcomes(both[aim].decoded[1], both[aim].labels) for aim in aims}
         for aim in aims:
             left[aim].append(f"{100 * ends[aim].accuracy.value:.0f} %")
@@ -253,12 +258,12 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
     )
 
 
-def _table(found: dict[str, Panel]) -> pd.DataFrame:
+def _table(panels: dict[str, Panel]) -> pd.DataFrame:
     """One row for each system and picture; −1 is None."""
     rows = []
-    for name, panel in found.items():
+    for name, panel in panels.items():
         batch, reading = panel.batch, panel.reading
-        for k, i in enumerate(panel.mine.nonzero()[:, 0].tolist()):
+        for k, i in enumerate(panel.drawn.nonzero()[:, 0].tolist()):
             rows.append({
                 "system": name, "picture": batch.rows[i], "label": int(batch.labels[i]),
                 "decoded_before": int(batch.decoded[0][i]), "decoded": int(batch.decoded[1][i]),
@@ -267,16 +272,16 @@ def _table(found: dict[str, Panel]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _code(scenario: Scenario, found: dict[str, Panel], label: int | None) -> str:
-    """The library's code for these histograms."""
+def _code(scenario: Scenario, panels: dict[str, Panel], label: int | None) -> str:
+    """Python that makes these histograms with the library alone."""
     aimed, chosen = scenario.target is not None, "" if label is None else f", label={label}"
-    bits = {name: panel.bit for name, panel in found.items()}
+    bits = {name: panel.bit for name, panel in panels.items()}
     if any(bit is not None for bit in bits.values()):
         bit = next(bit for bit in bits.values() if bit is not None)
-        with_bits = ", ".join(f'"{name}"' for name, mine in bits.items() if mine is not None)
+        with_bits = ", ".join(f'"{name}"' for name, bit_of in bits.items() if bit_of is not None)
         chosen += f", bit={bit}" if all(b is not None for b in bits.values()) else (
             f", bit={bit} if name in [{with_bits}] else None")
-    names = ", ".join(f'"{name}"' for name in found)
+    names = ", ".join(f'"{name}"' for name in panels)
     objective = f'"{scenario.climbed(scenario.aims[0])}"'
     rows = [f"rows = (test.labels != {scenario.target}).nonzero()[:, 0]", "x, y = test.x(rows), test.labels[rows]"]
     return "\n".join([

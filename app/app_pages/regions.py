@@ -1,4 +1,4 @@
-"""Decision regions: the plane as each system reads it, where a loss has no slope, and two attacks on one point."""
+"""The page “Decision regions”: the plane as each system reads it, where a loss is flat, and attacks on points."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ LESSON = (
 
 
 def page() -> None:
-    """Scenario, squares, what becomes of one point and of all."""
+    """Draw the controls; then the training of the systems or, once they are trained, their charts and the attacks."""
     lab = frame.open_page("regions", lesson=LESSON, bar=())
     st.html(plane_views.STYLE)
     chosen, eps = plane_controls.planes()
@@ -68,7 +68,11 @@ def page() -> None:
 
 
 def _runs(waiting: list[Plane]) -> list[PlaneRun]:
-    """The runs of this person, those of other settings let go."""
+    """The training runs of this session; runs for other settings are ended.
+
+    Args:
+        waiting: settings of the systems that are not trained yet.
+    """
     runs: dict[Plane, PlaneRun] = st.session_state.setdefault("regions_runs", {})
     for each in [each for each in runs if each not in waiting]:
         runs.pop(each).stop()
@@ -81,18 +85,18 @@ def _runs(waiting: list[Plane]) -> list[PlaneRun]:
 
 
 def _train(chosen: tuple[Plane, ...], going: bool) -> None:
-    """One more moment of training; the whole page again once all are done, or somebody stops it or goes on."""
+    """Train for a moment and draw the systems; run the whole page again once all are trained or a button is pressed."""
     if going == bool(st.session_state.get("regions_stopped")):
         st.rerun()
     runs: dict[Plane, PlaneRun] = st.session_state["regions_runs"]
-    mine = [runs[each] for each in chosen if each in runs]
+    active = [runs[each] for each in chosen if each in runs]
     if going:
-        for run in mine:
+        for run in active:
             run.advance()
             give_way()
-        if all(run.done for run in mine):
+        if all(run.done for run in active):
             st.rerun()
-    share = min(run.step / run.steps for run in mine)
+    share = min(run.step / run.steps for run in active)
     head = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", border=False):
         field = _field()
@@ -102,24 +106,25 @@ def _train(chosen: tuple[Plane, ...], going: bool) -> None:
             st.button("Go on", on_click=_stop, args=(False,), type="primary", key="regions_go", width=110)
         st.progress(share, text=f"epoch {int(share * chosen[0].epochs)} of {chosen[0].epochs}", width=240)
     systems = {each: runs[each].system if each in runs else plane_systems.trained(each) for each in chosen}
-    found = {each: regions(system, side=90, objective=field) for each, system in systems.items() if system is not None}
+    by_plane = {each: regions(system, side=90, objective=field)
+                for each, system in systems.items() if system is not None}
     with head:
-        frame.headline("Decision regions", _lead(found, field))
+        frame.headline("Decision regions", _lead(by_plane, field))
     _legend()
-    for column, each in _columns(tuple(found)):
+    for column, each in _columns(tuple(by_plane)):
         with column, st.container(border=True, gap="xsmall", height="stretch"):
             plane_views.heading(each.task)
-            plane_views.live(found[each], each.points)
+            plane_views.live(by_plane[each], each.points)
 
 
 def _columns(chosen: tuple[Plane, ...]) -> Iterator[tuple[DeltaGenerator, Plane]]:
-    """Two squares abreast."""
+    """Each system with a column to draw it in, two in a row."""
     for begin in range(0, len(chosen), 2):
         yield from zip(st.columns(2), chosen[begin : begin + 2], strict=False)
 
 
 def _field() -> str:
-    """What the arrows climb; asked during training too, so that the answer stays."""
+    """The control “Arrows climb the”; drawn during training, too, so that its value is kept."""
     return FIELDS[st.segmented_control("Arrows climb the", list(FIELDS), default="training loss", required=True,
                                        key="regions_field", bind="query-params")]
 
@@ -134,7 +139,7 @@ def _again(chosen: tuple[Plane, ...]) -> None:
 
 
 def _show(lab: Lab, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
-    """The squares, one point under attack, and all of them."""
+    """Draw the trained systems, the attacks on one point and on all test points, and the downloads."""
     head = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", border=False):
         field = _field()
@@ -165,25 +170,30 @@ def _legend() -> None:
     )
 
 
-def _lead(found: Mapping[Plane, Regions], field: str) -> str:
-    """What the squares show, in a sentence or two."""
-    said = [f"{SYSTEMS[each.task.name]} draws stripes; what lies between is <b>None</b>."
-            for each, seen in found.items() if each.task.line is not None and seen.none_share > 0]
-    flat = ", ".join(f"<b>{SYSTEMS[each.task.name]} {100 * seen.flat_share:.0f} %</b>" for each, seen in found.items())
-    said.append(f"Ground on which the {plane_views.AIM_WORDS[field]} has no slope at all: {flat}.")
-    return " ".join(said)
+def _lead(by_plane: Mapping[Plane, Regions], field: str) -> str:
+    """What the charts show, in a sentence or two; HTML."""
+    sentences = [f"{SYSTEMS[each.task.name]} draws stripes; what lies between is <b>None</b>."
+                 for each, seen in by_plane.items() if each.task.line is not None and seen.none_share > 0]
+    flat = ", ".join(f"<b>{SYSTEMS[each.task.name]} {100 * seen.flat_share:.0f} %</b>"
+                     for each, seen in by_plane.items())
+    sentences.append(f"Ground on which the {plane_views.AIM_WORDS[field]} has no slope at all: {flat}.")
+    return " ".join(sentences)
 
 
 def _square(each: Plane, field: str, point: int, eps: float, shown: bool) -> dict[str, Figure]:
-    """One system: its square, and what becomes of the point."""
-    name, classes, found = SYSTEMS[each.task.name], each.points.classes, plane_systems.read(each, field)
+    """Draw one system: the plane, the result of each attack on the point, and the cross-section.
+
+    Returns:
+        Name to figure, for the downloads.
+    """
+    name, classes, read = SYSTEMS[each.task.name], each.points.classes, plane_systems.read(each, field)
     followed = plane_systems.follow(each, point, eps)
     trajectories = followed.trajectories if shown else ()
     figure, line = _figures(each, field, point, eps, shown)
     charts, key = {f"{each.task.name} plane": figure}, f"regions_plane_{each.task.name}"
-    with st.container(key=f"regions_square_{each.task.name}"):  # the style makes it one, however narrow
+    with st.container(key=f"regions_square_{each.task.name}"):  # the style keeps it a square, however narrow
         st.plotly_chart(figure, key=key, on_select=lambda: plane_controls.picked(key, each), selection_mode="points",
-                        config={"displayModeBar": False}, alt=describe_regions(name, found, trajectories, classes),
+                        config={"displayModeBar": False}, alt=describe_regions(name, read, trajectories, classes),
                         height="stretch")
     if shown:
         st.html(plane_views.verdict(trajectories, classes))
@@ -198,7 +208,7 @@ def _square(each: Plane, field: str, point: int, eps: float, shown: bool) -> dic
 
 @st.cache_resource(max_entries=60, show_spinner=False, hash_funcs={Plane: repr})
 def _figures(each: Plane, field: str, point: int, eps: float, shown: bool) -> tuple[Figure, Figure | None]:
-    """A system's square and, once shown, the cut; shared, so never to be altered."""
+    """A system's plane and, once shown, the cross-section; shared by all visitors, so they must not be changed."""
     points, followed = each.points, plane_systems.follow(each, point, eps)
     figure = plane(
         plane_systems.read(each, field), classes=points.classes, points=points.x(), labels=points.labels,
@@ -210,32 +220,33 @@ def _figures(each: Plane, field: str, point: int, eps: float, shown: bool) -> tu
 
 
 def _all_points(each: Plane, eps: float) -> None:
-    """What the test points are read as, before and after each attack."""
-    found, name = plane_systems.under_attack(each, eps), SYSTEMS[each.task.name]
-    rows = [(words, found[aim][0]) for aim, words in (("clean", "before"), ("train", "own loss"), ("margin", "margin"))]
+    """Draw the outcomes of the test points before and after each attack."""
+    results, name = plane_systems.under_attack(each, eps), SYSTEMS[each.task.name]
+    names = {"clean": "before", "train": "own loss", "margin": "margin"}
+    rows = [(words, results[aim][0]) for aim, words in names.items()]
     plane_views.heading(each.task)
     words = "; ".join(f"{when}: {o.correct} correct, {o.wrong} wrong, {o.abnormal} None of {o.n}" for when, o in rows)
     st.plotly_chart(outcome_stack(rows), config={"displayModeBar": False}, key=f"regions_stack_{each.task.name}",
                     alt=f"{name}, {words}.")
-    plane_views.badge(found, eps)
+    plane_views.badge(results, eps)
 
 
 def _table(chosen: tuple[Plane, ...], eps: float) -> pd.DataFrame:
     """One row for each system."""
     rows = []
     for each in chosen:
-        found, train = plane_systems.under_attack(each, eps), plane_systems.read(each, "train")
+        results, train = plane_systems.under_attack(each, eps), plane_systems.read(each, "train")
         rows.append({
             "task": each.task.name, "none_share": train.none_share, "flat_share": train.flat_share,
-            "n": found["clean"][0].n, "eps": eps, "clean": found["clean"][0].accuracy.value,
-            "own_loss": found["train"][0].accuracy.value, "margin": found["margin"][0].accuracy.value,
-            "zero_gradient": found["train"][1],
+            "n": results["clean"][0].n, "eps": eps, "clean": results["clean"][0].accuracy.value,
+            "own_loss": results["train"][0].accuracy.value, "margin": results["margin"][0].accuracy.value,
+            "zero_gradient": results["train"][1],
         })
     return pd.DataFrame(rows)
 
 
 def _code(chosen: tuple[Plane, ...], eps: float, point: int) -> str:
-    """The library's code for these squares."""
+    """Python that trains and attacks these systems with the library alone."""
     first, recipe = chosen[0], chosen[0].recipe
     points = f"n={first.n}, noise={first.noise:g}, seed={first.seed}"
     return "\n".join([

@@ -1,4 +1,4 @@
-"""Is it really robust? One number, and whether it says something about the system or about the attack."""
+"""The page “Is it really robust?”: one claimed accuracy under attack, and the checks on how it was measured."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tasklab.text import in_markdown
 
 URL = "query-params"
 AIMS = {"own loss": "train", "margin": "margin"}
-"""The two aims of the attack, as links name them."""
+"""The two objectives of the attack by the names that the control and the URL parameter have."""
 
 TITLES = {"train": "its own loss", "margin": "the decision margin"}
 GUESSES = ("about as many", "about half of them", "hardly any")
 FIRST, ALL = (CURVES["train"], CURVES["noise"]), tuple(CURVES[c] for c in ("train", "margin", "noise", "worst"))
-"""Curves before and after the first guess."""
+"""Names of the curves that are on before and after the first guess."""
 
 NS = (50, 100, 200, 400)
 TIMES = {"digits": "about a minute for 50 pictures", "mnist": "some minutes for 50 pictures",
@@ -58,7 +58,7 @@ LESSON = (
 
 
 def page() -> None:
-    """One system, one claim, its checks; then the pictures one by one."""
+    """Draw one system's curves, its claims and their checks, the smallest ε of each picture, and the downloads."""
     lab = frame.open_page("robust", lesson=LESSON, bar=("data",), needs_images=False)
     st.html(reports.STYLE)
     if not lab.systems:
@@ -101,17 +101,17 @@ def page() -> None:
 
 
 def _system(lab: Lab) -> str:
-    """Which system is questioned."""
-    there = list(lab.systems)
-    usual = "rbc" if "rbc" in there else there[0]
-    if st.session_state.get("robust_system", usual) not in there:
+    """The control “System”: the short name of the system."""
+    keys = list(lab.systems)
+    usual = "rbc" if "rbc" in keys else keys[0]
+    if st.session_state.get("robust_system", usual) not in keys:
         del st.session_state["robust_system"]
-    key: str = st.selectbox("System", there, there.index(usual), key="robust_system", bind=URL, width=260)
+    key: str = st.selectbox("System", keys, keys.index(usual), key="robust_system", bind=URL, width=260)
     return key
 
 
 def _lead(key: str, study: Mapping[str, Any], claimed: Mapping[str, Any], shown: bool) -> str:
-    """The claim, or the claim and what became of it."""
+    """The claim and, once shown, the worst case found; HTML."""
     row, eps = claimed["train"], study["claim_eps"]
     clean, kept = (100 * row[count] / row["n"] for count in ("clean", "correct"))
     words = (f"{html.escape(title(key))} reads <b>{clean:.0f} %</b> of the pictures correctly. With the attack used in "
@@ -123,7 +123,7 @@ def _lead(key: str, study: Mapping[str, Any], claimed: Mapping[str, Any], shown:
 
 
 def _revealed(key: str, claimed: Mapping[str, Any]) -> bool:
-    """First guess; a link to a claim or to curves that the question hides opens it."""
+    """Ask for the first guess; a link to something that the question hides answers it. Whether all may be shown."""
     asked = st.query_params.get_all("robust_curves")
     if st.query_params.get("robust_aim") == "margin" or set(asked) - set(FIRST):
         st.session_state["robust_revealed"] = True
@@ -135,43 +135,44 @@ def _revealed(key: str, claimed: Mapping[str, Any]) -> bool:
 
 
 def _claims(bar: Any, study: Mapping[str, Any], claimed: Mapping[str, Any]) -> str:
-    """Both numbers with what stands behind them; the one whose checks are read."""
+    """Draw both claims with their conditions; the objective whose checks are shown."""
     with bar:
         aim = AIMS[st.segmented_control(
             "The attack aims at", list(AIMS), default="own loss", required=True, key="robust_aim", bind=URL,
             help="Whose checks are shown. Nothing but the aim differs.",
         )]
-    said = {
+    words = {
         "train": "left by the attack used in the paper, aimed at the system's own training loss",
         "margin": "left by the same kind of attack, aimed at the decision",
     }
-    for column, each in zip(st.columns(2, gap="small"), TITLES, strict=True):
-        verdict = study["reports"][each]["verdict"]
+    for column, objective in zip(st.columns(2, gap="small"), TITLES, strict=True):
+        verdict = study["reports"][objective]["verdict"]
         with column:
-            st.html(reports.claim(f"Aimed at {TITLES[each]}", claimed[each], verdict, said[each], is_open=each == aim))
-            frame.badge(**reports.badge_of(claimed[each], verdict))
+            st.html(reports.claim(f"Aimed at {TITLES[objective]}", claimed[objective], verdict, words[objective],
+                                  is_open=objective == aim))
+            frame.badge(**reports.badge_of(claimed[objective], verdict))
     return aim
 
 
 def _switches(study: Mapping[str, Any]) -> tuple[str, ...]:
-    """Which curves are switched on."""
-    found = curves_of(study)
-    there = [words for curve, words in CURVES.items() if curve in found]
-    usual = [words for words in ALL if words in there]
-    if not set(st.session_state.get("robust_curves", usual)) <= set(there):
+    """The control “Curves”: names of the curves that are on."""
+    measured = curves_of(study)
+    names = [words for curve, words in CURVES.items() if curve in measured]
+    usual = [words for words in ALL if words in names]
+    if not set(st.session_state.get("robust_curves", usual)) <= set(names):
         st.session_state["robust_curves"] = usual
-    chosen = st.pills("Curves", there, selection_mode="multi", default=usual, key="robust_curves", bind=URL,
+    chosen = st.pills("Curves", names, selection_mode="multi", default=usual, key="robust_curves", bind=URL,
                       help="\n".join(f"- **{CURVES[curve]}**: {note}" for curve, note in CURVE_NOTES.items()))
     return tuple(chosen)
 
 
 def _curves(key: str, study: Mapping[str, Any], chosen: tuple[str, ...], shown: bool) -> Any:
-    """Accuracy against ε for the curves that are switched on."""
-    found = curves_of(study)
-    curves = {curve: found[curve] for curve, words in CURVES.items() if words in chosen and curve in found}
+    """Draw accuracy against ε for the chosen curves; the figure."""
+    measured = curves_of(study)
+    curves = {curve: measured[curve] for curve, words in CURVES.items() if words in chosen and curve in measured}
     if not curves:
         st.info("Switch at least one curve on; here is the first.")
-        curves = {"train": found["train"]}
+        curves = {"train": measured["train"]}
     figure = figures.accuracy_curves(
         curves, zeros=zeros_of(study) if shown else None, names=CURVES, marks={"": study["claim_eps"]},
         up="read correctly, %", height=480 if shown else 360,
@@ -185,7 +186,7 @@ def _curves(key: str, study: Mapping[str, Any], chosen: tuple[str, ...], shown: 
 
 
 def _checks(study: Mapping[str, Any], aim: str) -> None:
-    """The sentence and the lights of one claim."""
+    """Draw the sentence and the checks on one claim."""
     report = study["reports"][aim]
     st.html(f'<div class="lab-aim"><h2>What {100 * report["accuracy"]:.0f} % means</h2></div>'
             f'<p class="lab-note">{html.escape(report["sentence"])}</p>'
@@ -193,35 +194,39 @@ def _checks(study: Mapping[str, Any], aim: str) -> None:
 
 
 def _pictures(lab: Lab, key: str, study: Mapping[str, Any], asked: Sequence[jobs.JobView]) -> dict[str, Any]:
-    """The smallest ε found for each picture, beside another system's, and whether they differ."""
+    """Draw the smallest ε found for each picture, beside another system's, and whether they differ.
+
+    Returns:
+        Name to figure, for the downloads.
+    """
     st.html('<div class="lab-aim"><h2>Picture by picture</h2><p>The smallest ε that was found to fool: no single ε has '
             "to be chosen.</p></div>")
-    others = {other: found for other, name in lab.systems.items() if other != key
-              and (found := reports.study_of(name, asked)[0]) is not None and found["n"] == study["n"]}
+    others = {other: beside for other, name in lab.systems.items() if other != key
+              and (beside := reports.study_of(name, asked)[0]) is not None and beside["n"] == study["n"]}
     stairs = {title(key): distances_of(study)}
-    with_whom = None
+    other_key = None
     if others:
         usual = next((other for other in ("tra-at", "tra") if other in others), next(iter(others)))
         if st.session_state.get("robust_with", usual) not in others:
             del st.session_state["robust_with"]
-        with_whom = st.selectbox("Beside", list(others), list(others).index(usual), key="robust_with", bind=URL,
+        other_key = st.selectbox("Beside", list(others), list(others).index(usual), key="robust_with", bind=URL,
                                  width=260)
-        stairs[title(with_whom)] = distances_of(others[with_whom])
+        stairs[title(other_key)] = distances_of(others[other_key])
     figure = figures.distance_curves(stairs, most=DATASETS[lab.data].radii.most)
     fine = DATASETS[lab.data].radii.per > 100
-    said = ", ".join(f"{name}: half fall within ε = {_found(values, fine=fine)}" for name, values in stairs.items())
-    st.plotly_chart(figure, config={"displayModeBar": False}, key="robust_stairs", alt=f"Smallest ε found. {said}.")
-    st.caption(f"{said}. n = {study['n']} pictures, PGD on each condition in turn at growing ε, drawn back to the "
+    words = ", ".join(f"{name}: half fall within ε = {_median(values, fine=fine)}" for name, values in stairs.items())
+    st.plotly_chart(figure, config={"displayModeBar": False}, key="robust_stairs", alt=f"Smallest ε found. {words}.")
+    st.caption(f"{words}. n = {study['n']} pictures, PGD on each condition in turn at growing ε, drawn back to the "
                "boundary; upper bounds on the smallest ε.")
-    if with_whom is not None:
-        st.html(f'<p class="lab-note">{_paired(key, with_whom, study, others[with_whom])}</p>')
+    if other_key is not None:
+        st.html(f'<p class="lab-note">{_paired(key, other_key, study, others[other_key])}</p>')
     return {"smallest": figure}
 
 
 def _paired(key: str, other: str, study: Mapping[str, Any], beside: Mapping[str, Any]) -> str:
-    """Whether two systems differ at the claim's ε, on the same pictures."""
+    """Whether two systems differ at the ε of the claim, on the same pictures; HTML."""
     eps = study["claim_eps"]
-    a, b = (distances_of(each) > eps + 1e-6 for each in (study, beside))
+    a, b = (distances_of(system) > eps + 1e-6 for system in (study, beside))
     p = mcnemar(a, b)
     verdict = ("by more than chance explains" if p < 0.01 else "perhaps by chance alone" if p > 0.05
                else "hardly more than chance explains")
@@ -229,27 +234,28 @@ def _paired(key: str, other: str, study: Mapping[str, Any], beside: Mapping[str,
                            for name, stand in ((key, a), (other, b)))
     return (f"On the same {len(a)} pictures, nothing within ε = {eps_said(eps)} was found for {numbers}. Where they "
             f"differ, {int((a & ~b).sum())} speak for the first and {int((b & ~a).sum())} for the second: {verdict} "
-            f"(McNemar, p {_said(p)}).")
+            f"(McNemar, p {_p_value(p)}).")
 
 
-def _found(values: Any, *, fine: bool) -> str:
+def _median(values: Any, *, fine: bool) -> str:
     """The ε within which half of the pictures fall."""
     half = float(values.quantile(0.5, interpolation="higher"))
     return f"{255 * half:.2g}/255" if fine and 0 < half < 1 else f"{half:.3g}"
 
 
-def _said(p: float) -> str:
+def _p_value(p: float) -> str:
+    """A p-value as text, beginning with its sign."""
     return "< 0.001" if p < 0.001 else f"= {p:.2g}"
 
 
 def _measure(lab: Lab, name: str, words: str) -> None:
-    """Ask again: more pictures, another seed, or a system that nobody has asked yet."""
+    """Draw the form that starts a report job, and the boxes of such jobs."""
     if jobs.mine("report"):
         identity.remember()
     jobs.watch(lambda: jobs.boxes("report"), "report", key="robust")
     if lab.lecture:
         return
-    if lab.images is None:  # what was asked before can be read without them
+    if lab.images is None:  # reports can be read without the pictures, but not made
         catalogue.offer_download(lab.data)
         return
     with st.form("robust_again", border=True):
@@ -269,12 +275,12 @@ def _measure(lab: Lab, name: str, words: str) -> None:
 
 
 def _code(name: str, study: Mapping[str, Any]) -> str:
-    """The two claims, with the library alone."""
-    mine = name not in _shipped()
-    load = f'System.load("{name}.safetensors")  # downloaded from the page “Train”' if mine else f'zoo.load("{name}")'
+    """Python that measures the two claims with the library alone."""
+    own = name not in _shipped()
+    load = f'System.load("{name}.safetensors")  # downloaded from the page “Train”' if own else f'zoo.load("{name}")'
     eps = eps_said(study["claim_eps"])
     return "\n".join([
-        "from tasklab import data, zoo" if not mine else "from tasklab import System, data",
+        "from tasklab import data, zoo" if not own else "from tasklab import System, data",
         "from tasklab.attacks.presets import curve_attack",
         "from tasklab.evaluation import evaluate, stream_report",
         "",

@@ -1,4 +1,4 @@
-"""Start: one picture, four answers, and a tour of three minutes to why. Needs no torch."""
+"""The page “Start”: one picture that four systems read differently, and a tour that explains why. Needs no torch."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ class Stop:
     """One stop of the tour.
 
     Attributes:
-        view: what the stage shows.
-        title, words: what is said; braces hold recorded values.
-        page: where to go on from here.
-        values: the widgets' values there.
-        invite: the words on the button that leads there.
+        view: the view of the record that is shown.
+        title: may name recorded values in braces.
+        words: may name recorded values in braces.
+        page: slug of the page that the stop leads to.
+        values: widget key to value on that page.
+        invite: the label of the button that leads there.
     """
 
     view: str
@@ -90,24 +91,24 @@ for objective in ("train", "margin"):
 
 
 def page() -> None:
-    """The stage, the tour's buttons, and the ways on."""
+    """Draw the picture and what is read, the buttons of the tour, and the links to the other pages."""
     lab = frame.open_page("start", bar=())
     st.html(start_view.STYLE)
-    found = start_record.read()
-    at = min(max(int(st.session_state.get("start_stop", 0)), 0), len(TOUR) - 1)
-    stop, said = TOUR[at], _said(found)
-    st.html(start_view.stage(found, stop.view, stop.title.format(**said), stop.words.format(**said)))
-    last = at == len(TOUR) - 1
+    record = start_record.read()
+    index = min(max(int(st.session_state.get("start_stop", 0)), 0), len(TOUR) - 1)
+    stop, values = TOUR[index], _values(record)
+    st.html(start_view.stage(record, stop.view, stop.title.format(**values), stop.words.format(**values)))
+    last = index == len(TOUR) - 1
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.button("◀", key="start_back", on_click=_go, args=(at - 1,), disabled=at == 0, shortcut="Left",
+        st.button("◀", key="start_back", on_click=_go, args=(index - 1,), disabled=index == 0, shortcut="Left",
                   help="Back")
-        words = "The tour: three minutes ▶" if at == 0 else "Once more from the start" if last else "Next ▶"
-        st.button(words, key="start_next", on_click=_go, args=(0 if last else at + 1,), shortcut="Right",
+        words = "The tour: three minutes ▶" if index == 0 else "Once more from the start" if last else "Next ▶"
+        st.button(words, key="start_next", on_click=_go, args=(0 if last else index + 1,), shortcut="Right",
                   type="secondary" if last else "primary")
-        st.button(stop.invite, key="start_open", on_click=_leave, args=(stop, found),
+        st.button(stop.invite, key="start_open", on_click=_leave, args=(stop, record),
                   type="primary" if last else "secondary")
-        st.html(f'<p class="lab-lesson">{at + 1} of {len(TOUR)}</p>')
-    _badge(found, stop.view)
+        st.html(f'<p class="lab-lesson">{index + 1} of {len(TOUR)}</p>')
+    _badge(record, stop.view)
     st.html('<h2 class="front-go">Go where you like</h2>')
     tiles = [slug for slug in PAGES if slug != "start"]
     for start in range(0, len(tiles), 3):
@@ -115,26 +116,27 @@ def page() -> None:
             with column, st.container(border=True, height="stretch", gap="xsmall", key=f"tile_{slug}"):
                 st.page_link(f"app_pages/{slug}.py", label=notebook_of(slug).title)
                 st.markdown(INVITES[slug])
-    frame.close_page(lab, code=CODE.format(**found | {
-        "after": found["image"] + 1, "names": [system["name"] for system in found["systems"]],
+    frame.close_page(lab, code=CODE.format(**record | {
+        "after": record["image"] + 1, "names": [system["name"] for system in record["systems"]],
     }))
 
 
-def _said(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The recorded values that the tour's words may name."""
-    against = [system["name"] for system in found["systems"]].index(found["against"])
+def _values(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The recorded values that the texts of the tour name in braces."""
+    against = [system["name"] for system in record["systems"]].index(record["against"])
     return {
-        "label": found["label"],
-        "against": start_view.name_of(found["systems"][against]),
-        "broken": start_view.read_as(found["views"]["margin"]["reads"][against]["decoded"]),
-        "fallen": {4: "four", 3: "three", 2: "two"}[sum(each["decoded"] != found["label"] for each in found["own"])],
+        "label": record["label"],
+        "against": start_view.name_of(record["systems"][against]),
+        "broken": start_view.read_as(record["views"]["margin"]["reads"][against]["decoded"]),
+        "fallen": {4: "four", 3: "three", 2: "two"}[
+            sum(answer["decoded"] != record["label"] for answer in record["own"])],
     }
 
 
-def _badge(found: Mapping[str, Any], view: str) -> None:
-    """What stands behind what is shown."""
-    name = _said(found)["against"]
-    how = f"PGD, {found['steps']} steps, 1 start, ε = {found['eps']:g}"
+def _badge(record: Mapping[str, Any], view: str) -> None:
+    """Draw the conditions under which the numbers of a view were measured."""
+    name = _values(record)["against"]
+    how = f"PGD, {record['steps']} steps, 1 start, ε = {record['eps']:g}"
     if view == "clean":
         st.caption("n = 1 picture · no attack")
         return
@@ -146,21 +148,21 @@ def _badge(found: Mapping[str, Any], view: str) -> None:
         frame.badge(n=1, objective="margin", how=f"{how}, by way of each system itself")
         return
     frame.badge(n=1, objective=view, how=f"{how}, by way of {name}",
-                zero=float(found["views"][view]["zero_gradient"]))
+                zero=float(record["views"][view]["zero_gradient"]))
 
 
-def _leave(stop: Stop, found: Mapping[str, Any]) -> None:
-    """To a stop's page; the attack lab opens with this very picture, where its data set is on this machine."""
-    from tasklab import data  # a page with torch comes next
+def _leave(stop: Stop, record: Mapping[str, Any]) -> None:
+    """Go to a stop's page. The attack lab opens with the same picture, if its data set is on this machine."""
+    from tasklab import data  # here, because it imports torch, which the next page needs anyway
 
-    here = {}
-    if stop.page == "attack_lab" and data.available(found["data"]):
-        here = {"data": found["data"], "image": found["image"], "eps": found["eps"]}
-    frame.leave_for(stop.page, here | dict(stop.values))
+    values = {}
+    if stop.page == "attack_lab" and data.available(record["data"]):
+        values = {"data": record["data"], "image": record["image"], "eps": record["eps"]}
+    frame.leave_for(stop.page, values | dict(stop.values))
 
 
-def _go(to: int) -> None:
-    st.session_state["start_stop"] = to
+def _go(stop: int) -> None:
+    st.session_state["start_stop"] = stop
 
 
 page()

@@ -1,4 +1,4 @@
-"""Train: two runs side by side, the effect of S, and systems of one's own."""
+"""The page “Train”: two training runs side by side, the effect of S, and the visitor's own systems."""
 
 from __future__ import annotations
 
@@ -50,17 +50,18 @@ KEY = (
     f'<span><span style="color:{GREY}">□┈</span> attack on the training loss</span>'
     f'<span><span style="color:{GREY}">▒</span> gradient of that loss exactly 0</span></p>'
 )
-"""How to read both charts, once."""
+"""The legend of both charts, as HTML."""
 URL = "query-params"
 
 SHOWN = 3
-"""Own systems shown at once; further ones behind a fold."""
+"""Number of own systems that are always shown; further ones are in an expander."""
 
 
 def page() -> None:
-    """The bar, what one can train, two runs, the sweep, and what can be taken away.
+    """Draw the bar that starts a training, the own systems, two runs, the sweep over S, and the downloads.
 
-    What comes and goes has a container: whatever stands below would else move, and be seen twice while the page runs.
+    Parts that appear and disappear have a container of their own: the parts below them would otherwise move, and be
+    seen twice while the page runs.
     """
     lab = frame.open_page("train", lesson=LESSON, bar=("data", "seed"))
     training = _controls(lab)
@@ -78,7 +79,7 @@ def page() -> None:
     with st.container():
         _sweep(lab, training, everything)
     if not lab.lecture:
-        _bring()
+        _upload()
     pair = [everything[key] for key in (left, right) if key in everything]
     frame.close_page(
         lab, code=(pair[-1].training if pair else training or Training()).to_code(),
@@ -98,38 +99,39 @@ def _controls(lab: Lab) -> Training | None:
 
 
 def _start_bar(lab: Lab, training: Training) -> None:
-    """What would be trained, its name, and the button."""
-    told = filter(None, (training_controls.described(training), training_controls.takes(training)))
+    """Draw a summary of the training, the field for its name, and the button that starts it."""
+    parts = filter(None, (training_controls.described(training), training_controls.takes(training)))
     with st.container(border=True, key="train_bar"), st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Train your own.** {', '.join(told)}.", width="stretch")
+        st.markdown(f"**Train your own.** {', '.join(parts)}.", width="stretch")
         name = st.text_input("Name", key="train_name", max_chars=30, placeholder=training_controls.short_name(training),
                              label_visibility="collapsed", width=200)
         st.button("▶ Train", type="primary", key="train_start", on_click=_start, args=(training, name),
                   help="Digits take seconds, MNIST and CIFAR minutes, with all pictures up to hours. The page stays "
                   "usable, and what is trained here can be attacked on every other page.")
-    if refused := st.session_state.pop("_train_refused", None):
-        st.warning(in_markdown(refused))
+    if refusal := st.session_state.pop("_train_refused", None):
+        st.warning(in_markdown(refusal))
 
 
 def _start(training: Training, name: str | None) -> None:
-    """Queue the training, and show it on the right."""
+    """Queue the training, and select its run on the right."""
     if (started := _queue(training, name or training_controls.short_name(training))) is not None:
         st.session_state["train_right"] = started
 
 
 def _start_sweep(training: Training) -> None:
-    """Queue one training for each S, otherwise alike."""
+    """Queue a training for each S of `SWEEP`, with the same settings otherwise."""
     for size in SWEEP:
-        told = training.to_dict()
-        told["task"] = {"task": "rbc", "num_classes": training.task.num_classes, "S": size,
+        settings = training.to_dict()
+        settings["task"] = {"task": "rbc", "num_classes": training.task.num_classes, "S": size,
                         "parametrisation": training.task.parametrisation}
-        told["recipe"] |= {"inset": 0.0}
-        if (started := _queue(Training.from_dict(told), f"sweep-s{size:g}")) is None:
+        settings["recipe"] |= {"inset": 0.0}
+        if (started := _queue(Training.from_dict(settings), f"sweep-s{size:g}")) is None:
             return
         st.session_state["train_right"] = started
 
 
 def _queue(training: Training, name: str) -> str | None:
+    """Queue a training; the id of its job, or None where it was refused, which the bar then says."""
     taken = {str(view.settings["name"]) for view in jobs.mine("train")}
     settings = training.to_dict() | {"name": own_systems.free_name(training.data, name, taken)}
     try:
@@ -140,7 +142,11 @@ def _queue(training: Training, name: str) -> str | None:
 
 
 def _side(lab: Lab, side: str, column: Any, everything: dict[str, RunView]) -> str:
-    """One side of the comparison: which run, and its curves, drawn again each second while it goes on."""
+    """Draw one side of the comparison: the choice of a run, and its curves, each second anew while it goes on.
+
+    Returns:
+        The key of the run.
+    """
     with column:
         key = _choice(lab.data, side, everything)
         run = everything.get(key)
@@ -152,30 +158,32 @@ def _side(lab: Lab, side: str, column: Any, everything: dict[str, RunView]) -> s
 
 
 def _choice(dataset: str, side: str, everything: dict[str, RunView]) -> str:
-    """Which run stands on a side.
+    """Draw the choice of a run for one side; its key.
 
-    A lesson or a training that begins asks for one in ``train_SIDE``, a link by its name. It then gets a box of its
-    own: one that is told another value while the page is being polled may lose it again.
+    A lesson, or a training that was just started, requests a run by the session-state key ``train_SIDE``, a link by the
+    URL parameter of that name. The select box then gets a new widget key, because one whose value is set while the page
+    is being polled may lose it again.
     """
-    first, place, keys = FIRST[dataset][SIDES.index(side)], f"train_{side}", list(everything)
-    count, opens = st.session_state.get(f"_{place}", (0, st.query_params.get(place, first)))
-    asked = st.session_state.pop(place, None)
-    if asked in everything:
-        count, opens = count + 1, asked
-    elif opens not in everything and first in everything:
-        count, opens = count + 1, first
-    st.session_state[f"_{place}"] = count, opens
-    found = st.selectbox(f"On the {side}", keys, keys.index(opens) if opens in keys else 0, key=f"{place}_{count}",
-                         format_func=lambda key: everything[key].title, persist_state="session")
-    if found in everything and everything[found].state == "recorded" and found != first:
-        st.query_params[place] = found
-    elif place in st.query_params:
-        del st.query_params[place]
-    return str(found)
+    first, name, keys = FIRST[dataset][SIDES.index(side)], f"train_{side}", list(everything)
+    count, selected = st.session_state.get(f"_{name}", (0, st.query_params.get(name, first)))
+    requested = st.session_state.pop(name, None)
+    if requested in everything:
+        count, selected = count + 1, requested
+    elif selected not in everything and first in everything:
+        count, selected = count + 1, first
+    st.session_state[f"_{name}"] = count, selected
+    index = keys.index(selected) if selected in keys else 0
+    chosen = st.selectbox(f"On the {side}", keys, index, key=f"{name}_{count}",
+                          format_func=lambda key: everything[key].title, persist_state="session")
+    if chosen in everything and everything[chosen].state == "recorded" and chosen != first:
+        st.query_params[name] = chosen
+    elif name in st.query_params:
+        del st.query_params[name]
+    return str(chosen)
 
 
 def _run(run: RunView, side: str) -> None:
-    """One run: its curves, and what stands behind them."""
+    """Draw one run: its curves and their conditions."""
     watch, recorded = run.training.watch, "recorded earlier · " * (run.state == "recorded")
     chart = training_figure(run.epochs, total=run.total, steps=run.steps, legend=False, height=340)
     st.plotly_chart(chart, config={"displayModeBar": False}, key=f"run {side}",
@@ -190,32 +198,33 @@ def _run(run: RunView, side: str) -> None:
 
 
 def _headline(run: RunView | None) -> str:
+    """What two attacks leave of a run's accuracy; HTML."""
     last = run.epochs[-1] if run is not None and run.epochs else {}
     if run is None or last.get("robust_accuracy") is None or last.get(ZERO) is None:
         return "Train a system, and watch what two attacks leave of it: one on its loss, one on its decision."
     left = f"leaves <b>{100 * last['own_loss_accuracy']:.0f} %</b>"
-    said = f"{in_html(run.title, 80)}: an attack on the training loss {left}"
+    sentence = f"{in_html(run.title, 80)}: an attack on the training loss {left}"
     if last[ZERO] > 0.01:
-        said += f", and has no gradient at all for <b>{100 * last[ZERO]:.0f} %</b> of those read correctly"
-    return f"{said}. Aimed at the decision, the same attack leaves <b>{100 * last['robust_accuracy']:.0f} %</b>."
+        sentence += f", and has no gradient at all for <b>{100 * last[ZERO]:.0f} %</b> of those read correctly"
+    return f"{sentence}. Aimed at the decision, the same attack leaves <b>{100 * last['robust_accuracy']:.0f} %</b>."
 
 
 def _systems(lab: Lab) -> None:
-    """The visitor's own systems: attack, take away, remove."""
-    found = list(reversed(own_systems.files(lab.data).items()))
-    if not found or lab.lecture:
+    """Draw the visitor's own systems, with buttons to attack, download and remove them."""
+    systems = list(reversed(own_systems.files(lab.data).items()))
+    if not systems or lab.lecture:
         return
     with st.container(border=True, key="train_systems"):
-        for name, _ in found[:SHOWN]:
+        for name, _ in systems[:SHOWN]:
             _system(lab, name)
-        if len(found) > SHOWN:
-            with st.expander(f"{len(found) - SHOWN} more"):
-                for name, _ in found[SHOWN:]:
+        if len(systems) > SHOWN:
+            with st.expander(f"{len(systems) - SHOWN} more"):
+                for name, _ in systems[SHOWN:]:
                     _system(lab, name)
 
 
 def _system(lab: Lab, name: str) -> None:
-    """One of them; what cannot be read can still be removed."""
+    """Draw one of the own systems; one whose file cannot be read can still be removed."""
     key = name.removeprefix(f"{lab.data}-")
     with st.container(horizontal=True, vertical_alignment="center"):
         try:
@@ -224,7 +233,7 @@ def _system(lab: Lab, name: str) -> None:
             st.markdown(f"**{in_markdown(key, 40)}** · cannot be read: {in_markdown(error, 200)}", width="stretch")
         else:
             eps = DATASETS[lab.data].radii.usual
-            st.markdown(f"**{in_markdown(key, 40)}** · {_figures(card, eps)}", width="stretch")
+            st.markdown(f"**{in_markdown(key, 40)}** · {_accuracies(card, eps)}", width="stretch")
             beside = str(card["task"]["task"])
             st.button("Attack it", key=f"attack {name}", type="primary", help="In the attack lab, beside a shipped one",
                       on_click=frame.leave_for, args=("attack_lab", {"systems": [beside, key]}))
@@ -234,8 +243,8 @@ def _system(lab: Lab, name: str) -> None:
         st.button("Remove", key=f"forget {name}", on_click=_remove, args=(name,))
 
 
-def _figures(card: dict[str, Any], eps: float) -> str:
-    """A system's figures in one line."""
+def _accuracies(card: dict[str, Any], eps: float) -> str:
+    """A system's accuracies without attack and under attack, in one line."""
     clean = figure(card, "clean")
     parts = [f"{100 * clean['accuracy']:.1f} %"] if clean else ["not measured"]
     for objective, words in (("train", "attack on its loss"), ("margin", "on its decision")):
@@ -246,11 +255,12 @@ def _figures(card: dict[str, Any], eps: float) -> str:
 
 
 def _remove(name: str) -> None:
+    """Remove one of the visitor's own systems, with its job if it was trained here."""
     file = own_systems.path(name)
     try:
         if file is not None and file.name == own_systems.RESULT:
             jobs.remove(file.parent.name)
-            own_systems.remove_file(file)  # of a job that does not read any more
+            own_systems.remove_file(file)  # for a job whose folder cannot be read any more
         else:
             own_systems.remove_brought(name)
     except Refused as error:
@@ -258,7 +268,7 @@ def _remove(name: str) -> None:
 
 
 def _sweep(lab: Lab, training: Training | None, everything: dict[str, RunView]) -> None:
-    """The effect of S: the recorded sweep, or one's own."""
+    """Draw the effect of S, after a first guess: from the visitor's own sweep, or else the recorded one."""
     st.html('<div class="lab-aim"><h2>Does S matter?</h2><p>The same network, trained with a margin S of 1, 10, 100 '
             "and 350. The paper finds more accuracy and more robustness with a larger S.</p></div>")
     if not frame.predict("train", "S grows from 1 to 350. What becomes of the accuracy under attack?",
@@ -268,16 +278,17 @@ def _sweep(lab: Lab, training: Training | None, everything: dict[str, RunView]) 
         layer = st.segmented_control("Output layer", LAYERS, default="scaled", required=True, bind=URL,
                                      key="train_layer", help=training_controls.HELP["parametrisation"])
         radii = DATASETS[lab.data].radii
-        place = "train_sweep_eps" if radii.per <= 100 else f"train_sweep_eps_{lab.data}"
+        eps_key = "train_sweep_eps" if radii.per <= 100 else f"train_sweep_eps_{lab.data}"
         eps = st.segmented_control("ε", radii.paper, default=radii.paper[1], required=True, format_func=eps_said,
-                                   key=place, bind=URL)
+                                   key=eps_key, bind=URL)
         if training is not None and not lab.lecture:
             st.button("Train this sweep yourself", key="train_sweep", on_click=_start_sweep, args=(training,),
                       help="Four trainings with the settings on the left, one for each S. They wait for each other.")
     groups = [group for group in training_runs.sweeps(everything)
               if next(iter(group.values())).training.task.parametrisation == layer]
     groups.sort(key=lambda group: all(run.state == "recorded" for run in group.values()))
-    points = {size: at for size, run in (groups[0] if groups else {}).items() if (at := run.at(eps)) is not None}
+    points = {size: accuracies for size, run in (groups[0] if groups else {}).items()
+              if (accuracies := run.at(eps)) is not None}
     if not points:
         st.info("No such sweep is recorded for these pictures. Train one with the button above.")
         return
@@ -286,10 +297,11 @@ def _sweep(lab: Lab, training: Training | None, everything: dict[str, RunView]) 
     attacked = next(iter(groups[0].values())).training.attacked
     st.caption(f"The sweep is {source}. n = {attacked} test pictures, ε = {eps_said(eps)}. "
                "On the loss: PGD, 20 steps; on the decision: PGD, 40 steps. Upper bounds.")
-    st.html(f'<p class="lab-note">{_said(layer)}</p>')
+    st.html(f'<p class="lab-note">{_conclusion(layer)}</p>')
 
 
-def _said(layer: str) -> str:
+def _conclusion(layer: str) -> str:
+    """What the sweep shows, for an output layer that is scaled to S or one as in the paper; HTML."""
     if layer == "scaled":
         return ("<b>S is a unit of length.</b> With the output layer scaled to S the loss is S² times the same "
                 "function for every S: what differs between these runs is rounding. The attack on the decision leaves "
@@ -299,25 +311,25 @@ def _said(layer: str) -> str:
             "the decision, S changes nothing.")
 
 
-def _bring() -> None:
-    """Take back a system that was downloaded earlier."""
+def _upload() -> None:
+    """Draw the upload of a system's file."""
     with st.expander("Bring a system"):
         count = st.session_state.get("_brought", 0)
-        found = st.file_uploader("A .safetensors file that was downloaded here, or saved by `System.save`",
+        file = st.file_uploader("A .safetensors file that was downloaded here, or saved by `System.save`",
                                  type=["safetensors"], key=f"train_upload_{count}",
                                  max_upload_size=own_systems.MAX_UPLOAD)
-        if found is not None:
+        if file is not None:
             taken = {str(view.settings["name"]) for view in jobs.mine("train")}
             try:
-                name = own_systems.bring(uploads.content(found, own_systems.MAX_UPLOAD), found.name, taken)
+                name = own_systems.bring(uploads.content(file, own_systems.MAX_UPLOAD), file.name, taken)
                 st.session_state["_said"] = f"“{name}” is on your shelf now."
             except ValueError as error:
                 st.session_state["_said"] = str(error)
-            uploads.release(found)
+            uploads.release(file)
             st.session_state["_brought"] = count + 1
             st.rerun()
-        if said := st.session_state.pop("_said", None):
-            (st.success if said.startswith("“") else st.error)(in_markdown(said))
+        if message := st.session_state.pop("_said", None):
+            (st.success if message.startswith("“") else st.error)(in_markdown(message))
 
 
 def _table(run: RunView) -> Any:

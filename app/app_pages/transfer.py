@@ -1,4 +1,4 @@
-"""Transfer: what was found against one system, shown to another; and why a masked threat transfers nothing."""
+"""The page “Transfer”: pictures attacked against one system are shown to another; a masked threat fools nobody."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tasklab.figures.matrix import WORDS, describe_transfer
 from tasklab.text import in_markdown
 
 MOST = 6
-"""Systems in one matrix."""
+"""Largest number of systems in one matrix."""
 
 SHOWN = 18
-"""Pictures of one cell."""
+"""Largest number of pictures shown of one cell."""
 
 KEPT: dict[str, Filter] = {"both read correctly": "both", "the threat reads correctly (paper)": "threat"}
 SHOW = ("that fool it", "that do not")
@@ -48,7 +48,7 @@ LESSON = (
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """The cell whose pictures are looked at."""
+    """The cell whose pictures are shown: its objective, and the names of threat and victim."""
 
     aim: str
     threat: str
@@ -56,7 +56,7 @@ class Cell:
 
 
 def page() -> None:
-    """Scenario, matrices, the pictures of one cell."""
+    """Draw the controls, a matrix for each objective, the pictures of one cell, and the downloads."""
     lab = frame.open_page("transfer", lesson=LESSON, bar=("data", "systems", "seed"))
     scenario = controls.attack(lab, one_objective=False, n=True, targets=False)
     scenario = dataclasses.replace(scenario, systems=lab.chosen[:MOST], n=min(scenario.n, len(lab.pictures)))
@@ -69,50 +69,51 @@ def page() -> None:
         return
     names = {name: title(lab.key(name)) for name in scenario.systems}
     if st.query_params.get("transfer_aim") in objectives[1:]:
-        st.session_state["transfer_revealed"] = True  # a link to what the question hides
+        st.session_state["transfer_revealed"] = True  # the link leads to what the question would hide
     shown = objectives if st.session_state.get("transfer_revealed") else objectives[:1]
     head = st.container()
     left, right = st.columns([11, 9], gap="medium")
     with right:
         cell = _choose(shown, names)
-    found: dict[str, TransferResult] = {}
+    results: dict[str, TransferResult] = {}
     with left:
         images = _kept()
         for objective in objectives:
-            if found and not frame.predict("transfer", _question(objective, found, names), GUESSES):
+            if results and not frame.predict("transfer", _question(objective, results, names), GUESSES):
                 break
-            _matrix(scenario, objective, images, names, cell, found)
-    if not found:
+            _matrix(scenario, objective, images, names, cell, results)
+    if not results:
         return
     with head:
-        frame.headline("Transfer", _lead(found, images, names))
+        frame.headline("Transfer", _lead(results, images, names))
     with right:
-        _opened(scenario, lab.pictures, found.get(cell.aim), cell, images, names)
+        _opened(scenario, lab.pictures, results.get(cell.aim), cell, images, names)
     frame.close_page(
         lab,
-        code=_code(scenario, found, images),
-        tables={f"{aim} {what}": table for aim, result in found.items() for what, table in
+        code=_code(scenario, results, images),
+        tables={f"{aim} {what}": table for aim, result in results.items() for what, table in
                 (("table", result.table(images)), ("numbers", result.frame()))},
-        figures={aim: figures.transfer_figure(result, images, names=names) for aim, result in found.items()},
+        figures={aim: figures.transfer_figure(result, images, names=names) for aim, result in results.items()},
     )
 
 
 def _kept() -> Filter:
-    said: str = st.segmented_control(
+    """The control “Pictures that count”."""
+    chosen: str = st.segmented_control(
         "Pictures that count: those that", list(KEPT), default=next(iter(KEPT)), required=True, key="transfer_kept",
         wrap=True, bind="query-params", help="Pictures that the victim misreads anyway say nothing about transfer; the "
         "paper's filter counts them.",
     )
-    return KEPT[said]
+    return KEPT[chosen]
 
 
 def _choose(objectives: tuple[str, ...], names: dict[str, str]) -> Cell:
-    """Which cell is open: the matrices' buttons set it too, and links hold it."""
+    """Draw the controls of the cell, which are URL parameters; a click on a matrix sets them, too."""
     called, threats, victims = WORDS | names, list(names), list(names)
     if len(threats) > 2:
         threats.append(OTHERS)
-    for key, there in (("transfer_aim", objectives), ("transfer_threat", threats), ("transfer_victim", victims)):
-        if st.session_state.get(key, there[0]) not in there:
+    for key, options in (("transfer_aim", objectives), ("transfer_threat", threats), ("transfer_victim", victims)):
+        if st.session_state.get(key, options[0]) not in options:
             del st.session_state[key]
 
     def name(key: str) -> str:
@@ -126,9 +127,9 @@ def _choose(objectives: tuple[str, ...], names: dict[str, str]) -> Cell:
     return Cell(aim=aim, threat=threat, victim=victim)
 
 
-def _question(objective: str, found: dict[str, TransferResult], names: dict[str, str]) -> str:
-    """What to guess: the threat that moved least, and a victim."""
-    threats = next(iter(found.values())).threats
+def _question(objective: str, results: dict[str, TransferResult], names: dict[str, str]) -> str:
+    """The question of the first guess: about the threat whose pictures moved least, and a victim."""
+    threats = next(iter(results.values())).threats
     least = max(threats, key=lambda name: threats[name].unmoved.value)
     victim = next(name for name in names if name != least)
     return (f"Now the same attacks aim at {AIMS[objective]}. Of the pictures found against {names[least]}, how many "
@@ -136,18 +137,18 @@ def _question(objective: str, found: dict[str, TransferResult], names: dict[str,
 
 
 def _matrix(scenario: Scenario, objective: str, images: Filter, names: dict[str, str], cell: Cell,
-            found: dict[str, TransferResult]) -> None:
-    """One matrix with its head and its badge, into ``found``."""
+            results: dict[str, TransferResult]) -> None:
+    """Draw one matrix with its heading and its conditions; its result is added to ``results``."""
     bar = st.empty()
-    answer = transfers.find(scenario, objective, lambda part, words: bar.progress(part, words))
+    matrix = transfers.find(scenario, objective, lambda share, words: bar.progress(share, words))
     bar.empty()
     aim = scenario.attack if scenario.attack in NO_AIM else f"Aimed at {AIMS[objective]}"
     st.html(f'<div class="lab-aim"><h2>{aim}</h2></div>')
-    for sentence in answer.troubles:
+    for sentence in matrix.troubles:
         st.info(in_markdown(sentence))
-    if answer.result is None:
+    if matrix.result is None:
         return
-    found[objective] = result = answer.result
+    results[objective] = result = matrix.result
     transfer_grid(
         result, images, names=names, caption=f"{aim}. {describe_transfer(result, images, names=names)}",
         selected=(cell.threat, cell.victim) if cell.aim == objective else None, key=f"transfer grid {objective}",
@@ -161,7 +162,7 @@ def _matrix(scenario: Scenario, objective: str, images: Filter, names: dict[str,
 
 def _opened(scenario: Scenario, test: ImageSet, result: TransferResult | None, chosen: Cell, images: Filter,
             names: dict[str, str]) -> None:
-    """The pictures of the cell that is open."""
+    """Draw the pictures of the chosen cell."""
     called, threat, victim = WORDS | names, chosen.threat, chosen.victim
     if result is None or victim not in result.victims or not transfers.is_there(result, threat, victim):
         st.info("This cell is empty: that system was not attacked. Choose another.")
@@ -177,8 +178,8 @@ def _opened(scenario: Scenario, test: ImageSet, result: TransferResult | None, c
     )
     show = st.segmented_control("Show the pictures", SHOW, default=SHOW[0], required=True, key="transfer_which",
                                 bind="query-params")
-    wanted = kept & (cell.fooled if show == SHOW[0] else ~cell.fooled)
-    indices = [int(i) for i in wanted.nonzero().flatten()]
+    selected = kept & (cell.fooled if show == SHOW[0] else ~cell.fooled)
+    indices = [int(i) for i in selected.nonzero().flatten()]
     if not indices:
         st.info(f"No picture here. {'Look at those that do not.' if show == SHOW[0] else 'All of them fool it.'}")
         return
@@ -188,7 +189,7 @@ def _opened(scenario: Scenario, test: ImageSet, result: TransferResult | None, c
 
 
 def _pick(objective: str) -> Callable[[str, str], None]:
-    """What a click on a matrix does: that cell is opened."""
+    """The callback for a click on a matrix, which chooses the cell."""
 
     def pick(threat: str, victim: str) -> None:
         st.session_state.update({"transfer_aim": objective, "transfer_threat": threat, "transfer_victim": victim})
@@ -196,34 +197,34 @@ def _pick(objective: str) -> Callable[[str, str], None]:
     return pick
 
 
-def _lead(found: dict[str, TransferResult], images: Filter, names: dict[str, str]) -> str:
-    """What the matrices teach, in a sentence each."""
-    said = []
-    for objective, result in found.items():
-        rates = {place: cell.rate(images) for place, cell in result.cells.items() if place[0] != place[1]}
-        rates = {place: rate for place, rate in rates.items() if rate.n}
+def _lead(by_objective: dict[str, TransferResult], images: Filter, names: dict[str, str]) -> str:
+    """What the matrices show, one sentence each; HTML."""
+    sentences = []
+    for objective, result in by_objective.items():
+        rates = {pair: cell.rate(images) for pair, cell in result.cells.items() if pair[0] != pair[1]}
+        rates = {pair: rate for pair, rate in rates.items() if rate.n}
         masked = [threat for threat in result.threats.values() if threat.masked]
         if not rates:
             continue
         aim, _ = aim_words(type(result.settings).__name__, objective)
         if masked:
-            still = max(masked, key=lambda threat: threat.unmoved.value)
-            most = max((rate.value for place, rate in rates.items() if place[0] == still.name), default=0.0)
+            stillest = max(masked, key=lambda threat: threat.unmoved.value)
+            most = max((rate.value for pair, rate in rates.items() if pair[0] == stillest.name), default=0.0)
             reach = f"at most <b>{100 * most:.0f} %</b> of the time" if most > 0.005 else "<b>not once</b>"
-            said.append(f"Aimed at {aim}, {names[still.name]}'s pictures fool the others {reach}: "
-                        f"<b>{percent(still.unmoved)} of them never moved</b>.")
+            sentences.append(f"Aimed at {aim}, {names[stillest.name]}'s pictures fool the others {reach}: "
+                             f"<b>{percent(stillest.unmoved)} of them never moved</b>.")
             continue
         (threat, victim), rate = max(rates.items(), key=lambda item: item[1].value)
-        said.append(f"Aimed at {aim}, no threat is masked: {names[threat]}'s pictures fool "
-                    f"{names[victim]} <b>{percent(rate)}</b> of the time.")
-    return " ".join(said) or "No picture counts here: a system misreads them all."
+        sentences.append(f"Aimed at {aim}, no threat is masked: {names[threat]}'s pictures fool "
+                         f"{names[victim]} <b>{percent(rate)}</b> of the time.")
+    return " ".join(sentences) or "No picture counts here: a system misreads them all."
 
 
-def _code(scenario: Scenario, found: dict[str, TransferResult], images: Filter) -> str:
-    """The library's code for these matrices."""
+def _code(scenario: Scenario, results: dict[str, TransferResult], images: Filter) -> str:
+    """Python that makes these matrices with the library alone."""
     arguments = dataclasses.replace(scenario, target=None).arguments()
-    victims = next(iter(found.values())).victims
-    limited = any(list(result.threats) != victims for result in found.values())
+    victims = next(iter(results.values())).victims
+    limited = any(list(result.threats) != victims for result in results.values())
     lines = [
         "from tasklab import data, figures, zoo",
         f"from tasklab.attacks import {scenario.attack}",
@@ -235,10 +236,10 @@ def _code(scenario: Scenario, found: dict[str, TransferResult], images: Filter) 
         "tables = {}",
     ]
     if limited:
-        each = ", ".join(f'("{aim}", {_list(list(result.threats))})' for aim, result in found.items())
+        each = ", ".join(f'("{aim}", {_list(list(result.threats))})' for aim, result in results.items())
         lines += [f"for objective, names in [{each}]:", "    threats = {name: systems[name] for name in names}"]
     else:
-        lines += [f"for objective in {_list(list(found))}:", "    threats = systems"]
+        lines += [f"for objective in {_list(list(results))}:", "    threats = systems"]
     return "\n".join([
         *lines,
         f"    settings = {scenario.attack}({arguments})",

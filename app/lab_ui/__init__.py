@@ -1,1 +1,1 @@
-"""What the pages share, in rooms whose imports point one way: basics, visitor and parts, results, shell, panels."""
+"""What the pages share. Imports run one way only: basics, then visitor and parts, results, shell, panels."""

@@ -1,4 +1,4 @@
-"""The course's notebooks: where they lie, and copies of them for students and for teachers.
+"""The course's notebooks, and building copies of them for students and for teachers.
 
 A notebook is a Python file in jupytext's percent format. The tags of its cells say what each is for:
 
@@ -27,13 +27,13 @@ AUDIENCES: tuple[Audience, ...] = ("student", "teacher")
 Notebook = Any  # nbformat's NotebookNode, a dict whose keys are attributes
 
 CELL_SECONDS = 600
-"""How long one cell may take when a copy is executed."""
+"""Largest time in seconds that a cell may take when a copy is executed."""
 
 KERNEL = "python3"
-"""Jupyter's name for what runs them."""
+"""Jupyter's name of the kernel that runs the notebooks."""
 
 INK = "#757575"
-"""At a contrast of 4.5 with white and with black."""
+"""Colour of text in figures, with a contrast of 4.5 to white and to black."""
 
 FIGURES = """\
 from tasklab.course.notebooks import show_figures
@@ -42,7 +42,7 @@ show_figures()  # in JupyterLab wherever it is installed, VS Code and Colab"""
 
 
 def folder() -> Path:
-    """Where the notebooks lie: inside the installed package, or beside it in a clone."""
+    """The folder of the notebooks: inside the installed package, or beside it in a clone of the repository."""
     package = Path(__file__).parents[1]
     inside = package / "_notebooks"
     return inside if inside.is_dir() else package.parent / "notebooks"
@@ -58,25 +58,25 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> str:
-    """The one notebook that ``name`` begins, so that a number is enough.
+    """The full name of the notebook whose name begins with ``name``, which can be a number.
 
     Raises:
-        ValueError: none, or more than one; the message lists them all.
+        ValueError: there is none, or more than one; the message lists all notebooks.
 
     >>> find("07")
     '07_effect_of_s'
     """
-    found = [known for known in names() if known == name] or [known for known in names() if known.startswith(name)]
-    if len(found) != 1:
+    matches = [known for known in names() if known == name] or [known for known in names() if known.startswith(name)]
+    if len(matches) != 1:
         raise ValueError(f"expected a notebook among {', '.join(names())}, got {name!r}; try its number, such as 03")
-    return found[0]
+    return matches[0]
 
 
 def read(name: str) -> Notebook:
-    """A notebook as it is taught from, with solutions and without outputs.
+    """A notebook as it was written, with solutions and without outputs.
 
     Raises:
-        ValueError: no such notebook.
+        ValueError: there is no such notebook.
     """
     import jupytext
 
@@ -84,7 +84,7 @@ def read(name: str) -> Notebook:
 
 
 def tags(cell: Notebook) -> set[str]:
-    """What a cell is for."""
+    """The tags of a cell."""
     return set(cell.metadata.get("tags", ()))
 
 
@@ -122,17 +122,17 @@ def build(name: str, audience: Audience = "student", *, parameters: Mapping[str,
         notebook.cells = [cell for cell in notebook.cells if "solution" not in tags(cell)]
     notebook.metadata.pop("jupytext", None)
     notebook.cells.insert(0, _folded(FIGURES))
-    for place, cell in enumerate(notebook.cells):
-        cell["id"] = f"cell-{place}"  # the same in every copy
+    for index, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{index}"  # the same in every copy
     return notebook
 
 
 def show_figures() -> None:
-    """See to it that figures are drawn in the notebook that calls this, and nothing anywhere else.
+    """Make sure that plotly draws figures in the notebook that calls this.
 
-    plotly leaves the drawing to an extension of JupyterLab that comes with it. Where JupyterLab is not installed beside
-    plotly, it may lack that extension, so figures bring along what draws them. Their words get a colour that reads on
-    a light page and on a dark one.
+    plotly relies on an extension of JupyterLab that it installs. Where JupyterLab is not installed in the same
+    environment, that extension may be missing, so the figures include plotly's script. Their text gets a colour that
+    can be read on a light page and on a dark one.
     """
     import plotly.io
 

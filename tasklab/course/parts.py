@@ -1,4 +1,4 @@
-"""The course, one list: each page of the app has a notebook, and each notebook a page that it links to."""
+"""The parts of the course in one list: each page of the app has a notebook, and each notebook links to a page."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ class Part:
     """One page, one notebook, or both.
 
     Attributes:
-        notebook: file name without its ending.
-        session: which of three sessions in a lab it belongs to.
-        minutes: how long it takes, exercises and questions included.
-        page: the page's slug, the name of its file and its address in the app.
-        title: what both are called.
-        own: whether the page has its first notebook here; else the notebook is a further one of that page.
+        notebook: file name without the suffix.
+        session: number of the lab session, 1 to 3.
+        minutes: duration, exercises and questions included.
+        page: slug of the page: the name of its file, and its URL in the app.
+        title: of the page and the notebook.
+        own: whether this is the main notebook of the page; else it is a further one.
     """
 
     notebook: str
@@ -41,14 +41,14 @@ COURSE = (
     Part(notebook="10_decision_regions", session=3, minutes=45, page="regions", title="Regions"),
     Part(notebook="11_bring_your_own", session=3, minutes=60, page="draw", title="Draw"),
 )
-"""In the order in which it is taught."""
+"""All parts, in the order in which they are taught."""
 
 PAGES = ("start", "codecs", "attack_lab", "robust", "outputs", "feature_map", "transfer", "train", "draw", "regions")
 """The pages' slugs in the app's order."""
 
 
 def notebook_of(page: str) -> Part:
-    """The notebook of a page.
+    """The part with the main notebook of a page.
 
     >>> notebook_of("robust").notebook
     '08_is_it_really_robust'
@@ -57,10 +57,10 @@ def notebook_of(page: str) -> Part:
 
 
 def notebooks_of(page: str) -> tuple[str, ...]:
-    """The names of all notebooks that lead to a page, its own first.
+    """The names of all notebooks that link to a page, the main one first.
 
     >>> notebooks_of("train")
     ('02_training', '07_effect_of_s', '09_adversarial_training')
     """
-    there = sorted((part for part in COURSE if part.page == page), key=lambda part: not part.own)
-    return tuple(part.notebook for part in there)
+    parts = sorted((part for part in COURSE if part.page == page), key=lambda part: not part.own)
+    return tuple(part.notebook for part in parts)

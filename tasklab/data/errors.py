@@ -1,18 +1,18 @@
-"""What can go wrong with data, each as one sentence that says what to do."""
+"""Errors of data sets and pictures; the message of each is one sentence that says what to do."""
 
 from __future__ import annotations
 
 
 class DataMissing(FileNotFoundError):
-    """A data set is not on this machine; the message names the command that brings it."""
+    """A data set is not on this machine; the message names the command that downloads it."""
 
 
 class DataDamaged(DataMissing):
-    """A data set is there, but its files are not the official ones; the message names the command that replaces it."""
+    """The files of a data set are not the official ones; the message names the command that replaces them."""
 
 
 class DownloadError(RuntimeError):
-    """A download did not arrive whole; nothing is left under its final name, and it can be tried again."""
+    """A download was not completed; no file was written under its final name, and it can be tried again."""
 
 
 class PictureError(ValueError):

@@ -16,7 +16,7 @@ from tasklab.inputs import described, to_bytes, to_labels
 _log = logging.getLogger(__name__)
 
 Index = int | slice | Sequence[int] | Tensor
-"""Whole numbers of NumPy are ints here, and its arrays sequences."""
+"""What selects examples; NumPy's integers count as int, and its arrays as sequences."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,10 +29,12 @@ class ImageSet:
         images: uint8 ``(N, C, H, W)``, or for 2-D points float32 ``(N, 2)`` in [0, 1].
         labels: int64 ``(N,)`` in 0..num_classes-1.
         classes: the name of each class.
-        mean, std: statistics per channel (per coordinate for points) of the training split, on the [0, 1] scale.
+        mean: of the training split, per channel (for points, per coordinate), for images in [0, 1].
+        std: standard deviation, likewise.
 
     Raises:
-        TypeError, ValueError: if tensors, labels and classes do not fit together.
+        TypeError: the images have another type.
+        ValueError: images, labels, classes, mean and std do not fit together.
 
     >>> digits = ImageSet(name="two", split="train", images=torch.tensor([[[[0]]], [[[255]]]], dtype=torch.uint8),
     ...                   labels=torch.tensor([0, 1]), classes=("dark", "light"), mean=(0.5,), std=(0.5,))
@@ -49,8 +51,8 @@ class ImageSet:
     std: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        wanted = {torch.uint8: 4, torch.float32: 2}
-        if not isinstance(self.images, Tensor) or wanted.get(self.images.dtype) != self.images.ndim:
+        dims = {torch.uint8: 4, torch.float32: 2}
+        if not isinstance(self.images, Tensor) or dims.get(self.images.dtype) != self.images.ndim:
             raise TypeError(
                 "expected images as uint8 (N, C, H, W) or points as float32 (N, 2), "
                 f"got {described(self.images)} {tuple(getattr(self.images, 'shape', ()))}; try {to_bytes(self.images)}"
@@ -86,24 +88,24 @@ class ImageSet:
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return len(self.classes)
 
     @property
     def device(self) -> torch.device:
-        """Where the tensors are."""
+        """The device of the tensors."""
         return self.images.device
 
     def digest(self) -> str:
-        """A SHA-256 over images and labels: two sets have the same one if they hold the same examples in one order."""
-        found = hashlib.sha256()
+        """SHA-256 of images and labels in hexadecimal: equal for sets with the same examples in the same order."""
+        hashed = hashlib.sha256()
         for tensor in (self.images, self.labels):
-            found.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-            found.update(tensor.cpu().numpy().tobytes())
-        return found.hexdigest()
+            hashed.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+            hashed.update(tensor.cpu().numpy().tobytes())
+        return hashed.hexdigest()
 
     def x(self, index: Index | None = None) -> Tensor:
-        """The examples as a network takes them.
+        """The examples as input of a network.
 
         Args:
             index: None for all, an int for a batch of one, or a slice, sequence, index tensor or boolean mask.
@@ -156,12 +158,12 @@ class ImageSet:
         """`index` in a form that keeps the batch axis."""
         if isinstance(index, slice):
             return index
-        place = as_whole(index)
-        if place is not None:
-            if not -len(self) <= place < len(self):
-                raise IndexError(f"expected an index in 0..{len(self) - 1}, got {place}; try a smaller one")
-            place = place % len(self)
-            return slice(place, place + 1)
+        number = as_whole(index)
+        if number is not None:
+            if not -len(self) <= number < len(self):
+                raise IndexError(f"expected an index in 0..{len(self) - 1}, got {number}; try a smaller one")
+            number = number % len(self)
+            return slice(number, number + 1)
         rows = torch.as_tensor(index, device=self.device)
         mask = rows.dtype == torch.bool
         if len(rows.shape) == 0 or (rows.numel() and (rows.is_floating_point() or rows.is_complex())):

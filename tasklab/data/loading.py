@@ -22,7 +22,7 @@ from .points import draw_points
 
 SPLITS = ("train", "validation", "test")
 VALIDATION = 5000
-"""How many of the official training images of MNIST and CIFAR are kept for validation."""
+"""Number of official training images of MNIST and CIFAR that are used for validation."""
 
 
 def load(
@@ -44,16 +44,17 @@ def load(
             "blobs", "spirals".
         split: "train", "validation" or "test".
         root: where the files are; see `data_root`.
-        n, noise, seed: settings of the point sets (see `draw_points`): how many points, standard deviation of the
-            noise in units of the square's side, and the seed.
+        n: for point sets, the number of points; see `draw_points`.
+        noise: for point sets, standard deviation in units of the side of the square.
+        seed: for point sets.
 
     Returns:
-        an `ImageSet` on the CPU, to be treated as read-only: it is shared by all callers in the process.
+        An `ImageSet` on the CPU, to be treated as read-only: it is shared by all callers in the process.
 
     Raises:
-        DataMissing: if the files are not there; the message names the command that brings them.
-        DataDamaged: (a DataMissing) if they are not the official ones.
-        ValueError: if name, split or a setting is not one of the above.
+        DataMissing: the files are not there; the message names the command that downloads them.
+        DataDamaged: (a DataMissing) the files are not the official ones.
+        ValueError: there is no such data set, split or setting.
 
     >>> load("digits", "test")
     ImageSet('digits', 'test', 400 of shape (1, 8, 8), on cpu)
@@ -75,7 +76,7 @@ def load(
 
 
 def forget() -> None:
-    """Drop the sets kept in memory, so that the next `load` reads the files again."""
+    """Drop the sets that are cached in memory, so that the next `load` reads the files again."""
     _official.cache_clear()
 
 
@@ -99,7 +100,7 @@ def _points(name: str, split: str, **settings: Any) -> ImageSet:
 
 
 DIGITS = "datasets/data/digits.csv.gz"
-"""In scikit-learn: a line for each picture, its 64 pixels from 0 to 16 and its label."""
+"""File inside scikit-learn, with a line for each picture: 64 pixels from 0 to 16, and the label."""
 
 
 @lru_cache(maxsize=1)
@@ -113,10 +114,10 @@ def _digits() -> dict[str, ImageSet]:
 
 
 def _digits_as_rows() -> NDArray[np.float64]:
-    """Straight from scikit-learn's file where it is found: to import scikit-learn for it takes a second."""
-    found = find_spec("sklearn")
-    for place in (found and found.submodule_search_locations) or ():
-        if (file := Path(place) / DIGITS).is_file():
+    """The digits ``(1797, 65)`` from scikit-learn's file directly, because importing scikit-learn takes a second."""
+    package = find_spec("sklearn")
+    for folder in (package and package.submodule_search_locations) or ():
+        if (file := Path(folder) / DIGITS).is_file():
             return np.loadtxt(file, delimiter=",")
     from sklearn.datasets import load_digits
 
@@ -144,13 +145,21 @@ def _official(name: str, test: bool, root: Path) -> dict[str, ImageSet]:
 
 
 def _stratified(labels: NDArray[np.int64], sizes: dict[str, int]) -> dict[str, NDArray[np.int64]]:
-    """Divide rows into parts of given sizes, each class in proportion to within one or two examples."""
+    """Divide rows into parts of these sizes, in which each class has its proportion to within one or two examples.
+
+    Args:
+        labels: int64 ``(N,)``.
+        sizes: name of a part to its size; they add to N.
+
+    Returns:
+        Name of a part to its row numbers, sorted.
+    """
     rng = np.random.RandomState(0)
-    place = np.empty(len(labels))
+    rank = np.empty(len(labels))
     for k in np.unique(labels):
         rows = rng.permutation(np.flatnonzero(labels == k))
-        place[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
-    order = np.argsort(place, kind="stable")
+        rank[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    order = np.argsort(rank, kind="stable")
     parts, start = {}, 0
     for split, size in sizes.items():
         parts[split] = np.sort(order[start : start + size])

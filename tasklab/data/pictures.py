@@ -1,4 +1,4 @@
-"""A user's own picture, made into what a data set would have held."""
+"""A user's own picture, converted to the format of a data set's images."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ MAX_PIXELS = 24_000_000
 MAX_BYTES = 100_000_000
 """The largest file that is read."""
 
-_REFUSED = ("EPS", "WMF")  # formats that Pillow hands to other programs
-_WORKING_SIDE = 1024  # larger digits are made smaller before they are measured
-_LEAST_CONTRAST = 12.0  # of 255, between a ground and something drawn on it
-_FAINT = 12.0  # of 255: ink up to here may be noise or the traces of compression, and sets no bounds
+_REFUSED = ("EPS", "WMF")  # formats for which Pillow starts other programs
+_WORKING_SIDE = 1024  # larger pictures of digits are reduced to this first
+_LEAST_CONTRAST = 12.0  # of 255, between the ground and the ink
+_FAINT = 12.0  # of 255: weaker ink may be noise or a compression artefact, and is not in the bounding box
 
 
 def read_picture(source: Source, name: str, *, dark_ink: bool | None = None) -> Tensor:
-    """Read one picture as a model input of a data set.
+    """Read one picture in the format of a data set's images.
 
     - "mnist", "digits": the picture is made gray, and its ground is the median brightness of its outermost frame.
       Whatever departs from it most, to the dark or to the light, is taken for ink, and becomes light on black: a
@@ -47,14 +47,14 @@ def read_picture(source: Source, name: str, *, dark_ink: bool | None = None) -> 
         source: a file name, the bytes of a file, an open binary file, or a uint8 array ``(H, W)``, ``(H, W, 3)`` or
             ``(H, W, 4)``; any size, up to 24 million pixels.
         name: the data set, one of images.
-        dark_ink: whether ink is darker than its ground; None to find out. Only for "mnist" and "digits".
+        dark_ink: whether the ink is darker than the ground; None to detect it. Only for "mnist" and "digits".
 
     Returns:
         float32 ``(1, C, H, W)`` in [0, 1].
 
     Raises:
-        PictureError: (a ValueError) in one sentence, if this is no picture, or too large, damaged, animated or blank.
-        ValueError: if the data set holds no images.
+        PictureError: (a ValueError) one sentence: the file is not a picture, or too large, damaged, animated or blank.
+        ValueError: the data set has no images.
 
     >>> page = np.full((60, 40), 250, dtype=np.uint8)  # a bright page
     >>> page[10:50, 18:22] = 20  # with a dark stroke
@@ -71,7 +71,7 @@ def read_picture(source: Source, name: str, *, dark_ink: bool | None = None) -> 
 
 
 def _content(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
-    """The bytes of a file, not more than the limit."""
+    """The bytes of a file, up to the limit."""
     try:
         if isinstance(source, (str, os.PathLike)):
             with open(Path(source), "rb") as stream:
@@ -95,7 +95,7 @@ def _content(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
 
 
 def _open(content: bytes) -> Image:
-    """Decode one picture, after a look at its size, and turn it upright."""
+    """Decode one picture once its size has been checked, and apply its EXIF orientation."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     Image.init()
@@ -129,7 +129,7 @@ def _too_large(got: str) -> str:
 
 
 def _from_array(pixels: NDArray[Any]) -> Image:
-    """A drawing pad's canvas, as a picture."""
+    """A picture from an array, such as the canvas of a drawing pad."""
     from PIL import Image
 
     if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))):
@@ -142,7 +142,7 @@ def _from_array(pixels: NDArray[Any]) -> Image:
 
 
 def _flatten(picture: Image) -> Image:
-    """Any mode as "L" or "RGB", on white where it is transparent, or on black if what is visible is light."""
+    """A picture of any mode as "L" or "RGB"; transparent parts become white, or black if the visible ones are light."""
     from PIL import Image
 
     if picture.mode in ("F", "I") or picture.mode.startswith("I;"):
@@ -167,7 +167,7 @@ def _flatten(picture: Image) -> Image:
 
 
 def _square(picture: Image, side: int) -> NDArray[np.uint8]:
-    """The largest centred square as ``(3, side, side)``."""
+    """The largest centred square, scaled, as ``(3, side, side)``."""
     from PIL.Image import Resampling
 
     edge = min(picture.size)
@@ -207,13 +207,13 @@ def _digit(picture: Image, side: int, dark_ink: bool | None) -> NDArray[np.uint8
 
 
 def _extent(strongest: NDArray[np.float32]) -> slice:
-    """From the first to the last line with ink worth the name."""
+    """The lines from the first to the last one whose ink is not faint."""
     lines = np.flatnonzero(strongest > _FAINT)
     return slice(int(lines[0]), int(lines[-1]) + 1)
 
 
 def _ink(gray: NDArray[np.float32], dark_ink: bool | None) -> NDArray[np.float32]:
-    """What departs from the ground, as 0..255, with the ground's own unevenness taken off."""
+    """The difference from the ground, 0 to 255, less the variation of the ground itself."""
     frame = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
     ground = float(np.median(frame))
     if dark_ink is None:

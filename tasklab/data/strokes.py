@@ -1,4 +1,4 @@
-"""Digits as strokes of a pen: examples for a drawing pad, and the same on paper without one."""
+"""Digits as strokes of a pen: examples for the drawing pad, and drawing strokes as an image without one."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def digit_strokes(digit: int) -> tuple[Stroke, ...]:
     """How a person would write a digit.
 
     Raises:
-        ValueError: no digit.
+        ValueError: it is not a digit, 0 to 9.
 
     >>> [len(digit_strokes(digit)) for digit in (1, 4)]  # one stroke, two strokes
     [1, 2]
     """
-    found = as_whole(digit)
-    if found is None or found not in range(10):
+    number = as_whole(digit)
+    if number is None or number not in range(10):
         raise ValueError(f"expected a digit in 0..9, got {digit!r}")
-    return _DIGITS[found]
+    return _DIGITS[number]
 
 
 def draw_strokes(strokes: Sequence[Stroke], *, side: int = 280, brush: float = 0.1) -> NDArray[np.uint8]:

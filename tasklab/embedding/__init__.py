@@ -1,8 +1,7 @@
-"""Maps: many numbers for each image, drawn as points of a plane, and new images placed into the same plane.
+"""Maps: features or outputs of many images as points of a plane, into which further images can be placed.
 
-`TSNE` keeps neighbours together, and no distances; `PCA` is the plane that keeps most of the spread, distances included
-as far as a plane can. Both hand back a `Map`, which places further points, and has its quality measured by
-`neighbour_accuracy` and `trustworthiness`.
+`TSNE` preserves neighbours but not distances; `PCA` is the plane that preserves most of the variance. Both return a
+`Map`, which places further points; `neighbour_accuracy` and `trustworthiness` measure its quality.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is mapped: penultimate features or outputs of a system, read batch by batch."""
+"""The points of a map: penultimate features or outputs of a system, computed batch by batch."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def read_outputs(system: System, x: Tensor, *, batch_size: int = 512) -> Points:
 
 
 def _numbers(values: Tensor) -> Points:
-    found: Points = values.float().numpy()
-    return found
+    numbers: Points = values.float().numpy()
+    return numbers

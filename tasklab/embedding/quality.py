@@ -1,4 +1,4 @@
-"""How far a map may be believed: do neighbours share a class, and are they neighbours off the map too?"""
+"""The quality of a map: do neighbours have the same class, and are they neighbours among the points, too?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def neighbour_accuracy(positions: ArrayLike, labels: ArrayLike, k: int = 10) -> 
     Args:
         positions: ``(N, D)`` of a map, or the features themselves, to compare with.
         labels: ``(N,)`` of 0 and more.
-        k: neighbours, itself not counted, in 1..N-1.
+        k: number of neighbours, 1..N-1, without the point itself.
 
     Raises:
         ValueError: other shapes or k.
@@ -27,13 +27,13 @@ def neighbour_accuracy(positions: ArrayLike, labels: ArrayLike, k: int = 10) -> 
     points, y = _check(positions, k), np.asarray(labels)
     if y.shape != (len(points),) or not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
         raise ValueError(f"expected labels as integers ≥ 0 of shape ({len(points)},), got {y.dtype} {y.shape}")
-    near = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)  # (N, k), without itself
-    votes = np.stack([(y[near] == each).sum(axis=1) for each in range(int(y.max()) + 1)], axis=1)  # (N, classes)
+    neighbours = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)  # (N, k), without itself
+    votes = np.stack([(y[neighbours] == k).sum(axis=1) for k in range(int(y.max()) + 1)], axis=1)  # (N, classes)
     return float((votes.argmax(axis=1) == y).mean())
 
 
 def trustworthiness(points: ArrayLike, positions: ArrayLike, k: int = 10) -> float:
-    """Whether neighbours on a map are neighbours off it: 1 if all are, about 0.5 for a map drawn at random.
+    """Whether neighbours on a map are neighbours among the points: 1 if all are, about 0.5 for a random map.
 
     Args:
         points: ``(N, D)``, what was mapped.

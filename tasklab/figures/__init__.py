@@ -1,7 +1,7 @@
-"""Figures: pure functions from data to a plotly Figure (or, for images, to pixels); text takes the template's colour.
+"""Figures: pure functions from data to a plotly `Figure` or, for images, to pixels.
 
-Backgrounds are transparent and every colour reads on white and on black. Correct is blue, wrong is orange, None is a
-grey hatch, and none of them is told by colour alone.
+Backgrounds are transparent, and every colour can be read on white and on black. Correct is blue, wrong is orange, and
+None is hatched in grey; each of them also has its own marker and word.
 """
 
 from __future__ import annotations

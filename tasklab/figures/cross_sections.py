@@ -1,4 +1,4 @@
-"""A cut through the plane: what an attack on the training loss feels along a line, and what one on the margin does."""
+"""A cross-section through the plane: training loss and margin along a line."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 Trace = dict[str, Any]
 
 RUST = "#a04a00"
-"""Orange dark enough for words on white."""
+"""An orange that is dark enough for text on white."""
 
 
 def cut(section: CrossSection, *, classes: Sequence[str] = "ABCD", reach: float | None = None,
         height: int = 220) -> Figure:
-    """Training loss and margin along a line, each in its own unit, over the ground that it crosses.
+    """Training loss and margin along a line, in front of the decision regions that it crosses.
 
-    The loss is drawn as a share of its largest value; it is thick where its gradient is exactly zero. The margin is a
-    share of its largest size: blue while the label is read, orange once it is lost.
+    The loss is drawn as a share of its largest value; its line is thick where its gradient is exactly zero. The margin
+    is drawn as a share of its largest absolute value: blue where the label is read, orange where it is not.
 
     Args:
-        section: the line.
+        section: from `tasklab.experiments.plane.cross_section`.
         classes: names of the classes.
-        reach: a distance to mark: as far as the attack may go.
+        reach: a distance to mark, such as how far the attack may go.
         height: in pixels.
     """
     x = section.distance.cpu().numpy()
@@ -76,7 +76,7 @@ def describe_cut(section: CrossSection, classes: Sequence[str] = "ABCD") -> str:
 
 
 def _ground(section: CrossSection, classes: Sequence[str]) -> list[Trace]:
-    """Bands in the colours of what is read; None hatched."""
+    """A band for each region, in the colour of its class; hatched where None is read."""
     x, read = section.distance.cpu().numpy(), section.decoded.cpu().numpy()
     changes = np.flatnonzero(read[1:] != read[:-1])
     middles = (x[changes] + x[changes + 1]) / 2
@@ -95,13 +95,14 @@ def _ground(section: CrossSection, classes: Sequence[str]) -> list[Trace]:
 
 
 def _wide(band: Trace, x: NDArray[Any]) -> bool:
-    """Whether there is room for a band's name."""
+    """Whether a band is wide enough for its name."""
     return bool(band["width"][0] > (0.13 if band["name"] == "read as None" else 0.04) * x[-1])
 
 
 def _share(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    most = float(np.abs(values).max())
-    return values / most if most > 0 else values
+    """Values as shares of the largest absolute value."""
+    largest = float(np.abs(values).max())
+    return values / largest if largest > 0 else values
 
 
 def _line(name: str, x: NDArray[Any], y: NDArray[Any], colour: str, width: int, dash: str = "solid") -> Trace:
@@ -110,7 +111,7 @@ def _line(name: str, x: NDArray[Any], y: NDArray[Any], colour: str, width: int, 
 
 
 def _word(text: str, y: NDArray[Any], colour: str) -> dict[str, Any]:
-    """A curve's name, where it ends: inside the figure, on the side of 0."""
+    """The name of a curve at its end, between the curve and 0."""
     end = float(y[-1])
     return {"xref": "paper", "x": 0.99, "y": end, "text": f"<b>{text}</b>", "showarrow": False, "xanchor": "right",
             "yanchor": "top" if end > 0 else "bottom", "yshift": -8 if end > 0 else 8,

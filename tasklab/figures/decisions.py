@@ -1,4 +1,4 @@
-"""The number that decides, for each of many images: a margin, a bit, or a place on the line of intervals."""
+"""The number on which each image's decision depends: its margin, one of its bits, or its output on the number line."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Reading:
     """One number for each image, before and after an attack, and what the number means.
 
     Attributes:
-        axis: what the number is, in words.
-        before, after: ``(N,)``; ``after`` is None where nothing was attacked.
-        kinds: for each image, what became of it: the outcome of the answer, or whether the bit is on its side
-            ("correct") or not ("wrong").
-        threshold: where the decision changes; None where it changes at every end of an interval.
-        rails: what training pushed the outputs beyond.
-        bands: (from, to, kind): "own" is read as the label, "class" as another one, "None" as none.
-        ticks: by place, what is written there; empty for plain numbers.
+        axis: name of the number.
+        before: ``(N,)``, of the clean images.
+        after: ``(N,)``, of the attacked images; None where there are none.
+        kinds: outcome of each image; for a single bit, "correct" where it has the right value, else "wrong".
+        threshold: number at which the decision changes; None where it changes at each end of an interval.
+        rails: numbers beyond which training pushes the outputs.
+        bands: (from, to, kind): "own" is read as the label, "class" as another class, "None" as None.
+        ticks: (position, text) on the axis; empty for plain numbers.
     """
 
     axis: str
@@ -43,12 +43,12 @@ class Reading:
 
     @property
     def now(self) -> Numbers:
-        """The latest numbers."""
+        """The numbers of the attacked images or, where there are none, of the clean ones."""
         return self.before if self.after is None else self.after
 
     @property
     def window(self) -> tuple[float, float]:
-        """What to draw: the rails, the threshold, and all numbers but the furthest hundredth at either side."""
+        """Both ends of the axis: rails, threshold, and all numbers except the outermost hundredth on either side."""
         marks = [*self.rails, *([] if self.threshold is None else [self.threshold])]
         own = [band[:2] for band in self.bands if band[2] == "own"]
         marks += [end for ends in own for end in ends if math.isfinite(end)]
@@ -63,20 +63,21 @@ def read_decisions(
     task: Task, before: Tensor, after: Tensor | None, labels: Tensor, *,
     bit: int | None = None, label: int | None = None,
 ) -> Reading:
-    """The number that decides, for each image.
+    """The number on which each image's decision depends.
 
-    For TRA and for bits it is the margin of the true class, and for one ``bit`` that output itself. For an interval
-    system it is the output; without a single ``label``, counted from the middle of each image's own interval.
+    For TRA and for tasks with bits it is the margin of the true class or, with ``bit``, the output of that bit. For a
+    task with intervals it is the output; without ``label``, its distance from the middle of the true class's interval.
 
     Args:
-        task: says what outputs mean.
-        before, after: outputs ``(N, K)``, after an attack or None.
+        task: decodes the outputs.
+        before: outputs ``(N, K)`` of the clean images.
+        after: outputs ``(N, K)`` of the attacked images; None where there are none.
         labels: true classes ``(N,)``.
-        bit: 0..B-1, for tasks with bits.
-        label: images of this class alone.
+        bit: index of a bit, 0..B-1, for tasks with bits.
+        label: a class; only its images are read.
 
     Raises:
-        ValueError: outputs and labels that do not fit, or a bit or label that the task does not have.
+        ValueError: outputs and labels do not fit, or the task has no such bit or class.
 
     >>> import torch
     >>> from tasklab.tasks import make_task
@@ -116,12 +117,12 @@ def _margin(task: Task, given: list[Tensor], labels: Tensor) -> Reading:
 
 def _bit(gauges: Gauges, given: list[Tensor], labels: Tensor, bit: int) -> Reading:
     threshold, rail = gauges.threshold, gauges.rail
-    wanted = torch.tensor([row[bit] for row in gauges.rows], device="cpu")[labels.cpu()] > 0
-    kept = (given[-1][:, bit].cpu() > threshold) == wanted
+    target = torch.tensor([row[bit] for row in gauges.rows], device="cpu")[labels.cpu()] > 0
+    correct = (given[-1][:, bit].cpu() > threshold) == target
     numbers = [_floats(z[:, bit]) for z in given]
     return Reading(
         axis=f"output of bit {bit + 1}", before=numbers[0], after=numbers[1] if len(numbers) > 1 else None,
-        kinds=tuple("correct" if k else "wrong" for k in kept.tolist()), threshold=threshold,
+        kinds=tuple("correct" if k else "wrong" for k in correct.tolist()), threshold=threshold,
         rails=(threshold - rail, threshold + rail),
     )
 
@@ -154,5 +155,5 @@ def _outcomes(decoded: Tensor, labels: Tensor) -> tuple[Outcome, ...]:
 
 
 def _floats(values: Tensor) -> Numbers:
-    found: Numbers = values.detach().cpu().double().numpy()
-    return found
+    numbers: Numbers = values.detach().cpu().double().numpy()
+    return numbers

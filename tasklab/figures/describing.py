@@ -1,4 +1,4 @@
-"""The same outputs in words, for those who do not see the figure."""
+"""What a figure of outputs shows, in words for those who do not see it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,30 @@ from tasklab.tasks import Task
 def describe_outputs(task: Task, clean: Outputs, attacked: Outputs | None = None, *, label: int) -> str:
     """One or two sentences that say what `outputs_figure` shows.
 
+    Args:
+        task: decodes the outputs.
+        clean: outputs ``(K,)`` of the clean image.
+        attacked: outputs ``(K,)`` of the attacked image; None where there is none.
+        label: the true class.
+
     >>> from tasklab.tasks import make_task
     >>> describe_outputs(make_task("int"), [24.0], [37.5], label=1)
     'Output on the line of intervals, label 1 from 20 to 36. Before: 24, read as 1. After: 37.5, read as None.'
     """
-    parts = [introduce(task, label), f"Before: {_said(task, clean)}."]
+    parts = [introduce(task, label), f"Before: {_describe(task, clean)}."]
     if attacked is not None:
-        parts.append(f"After: {_said(task, attacked)}.")
+        parts.append(f"After: {_describe(task, attacked)}.")
     return " ".join(parts)
 
 
 def introduce(task: Task, label: int, names: Sequence[str] | None = None) -> str:
-    """What a figure of the outputs consists of, and what the label needs; ``names`` are those of the classes."""
+    """What a figure of the outputs consists of, and which outputs are read as the label.
+
+    Args:
+        task: decodes the outputs.
+        label: the true class.
+        names: of the classes; by default their numbers.
+    """
     name = label if names is None else names[label]
     if (line := task.line) is not None:
         return f"Output on the line of intervals, label {name} from {line.lower[label]:g} to {line.upper[label]:g}."
@@ -37,7 +49,7 @@ def introduce(task: Task, label: int, names: Sequence[str] | None = None) -> str
 
 
 def with_article(name: str) -> str:
-    """The name of a class with its article.
+    """The name of a class with its indefinite article.
 
     >>> with_article("cat"), with_article("airplane"), with_article("8")
     ('a cat', 'an airplane', 'an 8')
@@ -45,7 +57,8 @@ def with_article(name: str) -> str:
     return f"{'an' if name[0] in 'aeio8' else 'a'} {name}"
 
 
-def _said(task: Task, z: Outputs) -> str:
+def _describe(task: Task, z: Outputs) -> str:
+    """The outputs of one image, and the label that they are decoded to."""
     values = torch.as_tensor(z, dtype=torch.float32).reshape(1, -1)
     decoded = int(task.codec.decode(values))
     word = "None" if decoded == ABNORMAL else str(decoded)

@@ -1,4 +1,4 @@
-"""Decision outputs of many images, before and after an attack: histograms with their rails, and what was read."""
+"""Histograms of the numbers on which decisions depend, before and after an attack; and outcomes as stacked bars."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Trace = dict[str, Any]
 
 PATTERN = {"shape": "/", "size": 6, "solidity": 0.35}
 BINS = 44
-"""About so many bars to a picture."""
+"""Approximate number of bars."""
 
 
 def decision_histogram(
     reading: Reading, *, window: tuple[float, float] | None = None, height: int = 230, legend: bool = False
 ) -> Figure:
-    """How many images have which number: a line before the attack, bars after it, coloured by what became of them.
+    """A histogram: a line for the clean images, bars for the attacked ones in the colours of their outcomes.
 
     Args:
-        reading: of `read_decisions`.
-        window: from where to where, by default ``reading.window``; what lies beyond is in the outermost bars.
+        reading: from `read_decisions`.
+        window: both ends of the axis, by default ``reading.window``; numbers beyond are counted in the outermost bars.
         height: in pixels.
-        legend: whether the figure carries its own legend.
+        legend: whether the figure has a legend.
     """
     low, high = reading.window if window is None else window
     edges = _edges(low, high, reading.threshold or 0.0)
@@ -64,7 +64,12 @@ def decision_histogram(
 
 
 def outcome_stack(rows: Sequence[tuple[str, Outcomes]], *, height: int | None = None, legend: bool = False) -> Figure:
-    """Correct, wrong and None of each row, one bar that adds to all images.
+    """A bar for each row, divided into the shares of correct, wrong and None.
+
+    Args:
+        rows: name of a row and its outcomes.
+        height: in pixels; by default it grows with the number of rows.
+        legend: whether the figure has a legend.
 
     >>> outcome_stack([("TRA", Outcomes(correct=3, wrong=1, abnormal=0))]).data[0].x
     (0.75,)
@@ -95,7 +100,7 @@ def outcome_stack(rows: Sequence[tuple[str, Outcomes]], *, height: int | None = 
 
 
 def describe_decisions(name: str, reading: Reading) -> str:
-    """What `decision_histogram` shows, in words."""
+    """What `decision_histogram` shows, in words; ``name`` is that of the system."""
     n = len(reading.before)
     if not n:
         return f"{name}: no pictures."
@@ -110,7 +115,7 @@ def describe_decisions(name: str, reading: Reading) -> str:
 
 
 def _edges(low: float, high: float, origin: float) -> Numbers:
-    """Round edges from low to high, one of them at the origin so that no bar lies across it."""
+    """Edges of the bars at round numbers from low to high; one is at the origin, so that no bar lies across it."""
     rough = (high - low) / BINS
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= rough)
@@ -119,9 +124,9 @@ def _edges(low: float, high: float, origin: float) -> Numbers:
 
 
 def _count(values: Numbers, edges: Numbers) -> Numbers:
-    """How many lie above each lower and up to each upper edge: what lies on the threshold is not yet beyond it."""
-    place = np.searchsorted(edges, values, side="left") - 1
-    return np.bincount(place.clip(0, len(edges) - 2), minlength=len(edges) - 1).astype(np.float64)
+    """Number of values in each bar, its upper edge included: a value at the threshold is not beyond it."""
+    bars = np.searchsorted(edges, values, side="left") - 1
+    return np.bincount(bars.clip(0, len(edges) - 2), minlength=len(edges) - 1).astype(np.float64)
 
 
 def _layout(reading: Reading, ends: tuple[float, float], top: float, height: int, legend: bool) -> Trace:
@@ -136,17 +141,17 @@ def _layout(reading: Reading, ends: tuple[float, float], top: float, height: int
     marks = [("rail", rail, "dot") for rail in reading.rails]
     if reading.threshold is not None:
         marks.append(("threshold", reading.threshold, "solid"))
-    for name, place, dash in marks:
-        if ends[0] <= place <= ends[1]:
-            shapes.append({"type": "line", "name": name, "x0": place, "x1": place, "yref": "paper", "y0": 0, "y1": 1,
+    for name, x, dash in marks:
+        if ends[0] <= x <= ends[1]:
+            shapes.append({"type": "line", "name": name, "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1,
                            "line": {"color": GREY, "width": 2.5 if name == "rail" else 2, "dash": dash}})
     across: Trace = {"range": list(ends), "title": {"text": reading.axis, "font": {"size": 14}}, "tickformat": "~r"}
-    shown = [(place, text) for place, text in reading.ticks if ends[0] <= place <= ends[1]]
+    shown = [(position, text) for position, text in reading.ticks if ends[0] <= position <= ends[1]]
     if shown:
-        pace = max(1, math.ceil(len(shown) / 11))  # every so many, counted from the tick that is called 0
+        pace = max(1, math.ceil(len(shown) / 11))  # distance of the labelled ticks, counted from the tick “0”
         origin = next((i for i, (_, text) in enumerate(reading.ticks) if text == "0"), 0)
         keep = [reading.ticks[i] for i in range(origin % pace, len(reading.ticks), pace) if reading.ticks[i] in shown]
-        across |= {"tickvals": [place for place, _ in keep], "ticktext": [text for _, text in keep]}
+        across |= {"tickvals": [position for position, _ in keep], "ticktext": [text for _, text in keep]}
     up = {"range": [0, top], "tickformat": ".0%", "nticks": 4}
     return frame(height, legend=legend, xaxis=across, yaxis=up) | {"shapes": shapes, "bargap": 0, "barmode": "overlay"}
 

@@ -1,4 +1,4 @@
-"""Several small images in a grid, each with a caption: crisp pixels, in every place that shows a plotly figure."""
+"""A grid of small images with captions as a plotly figure, enlarged without blur."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 CAPTION, GAP = 0.32, 0.14
-"""Heights and widths beside an image's side of 1."""
+"""Height of a caption, and gap between two images, in units of an image's side."""
 
 
 def gallery(
@@ -32,13 +32,13 @@ def gallery(
     Args:
         images: float ``(N, C, H, W)`` in [0, 1], or a sequence of ``(C, H, W)`` and of pixels as `picture` and
             `perturbation` make them.
-        captions: what stands under each, none for none; a ``<br>`` starts a second line.
-        looks: what became of each: its caption gets the sign and the colour.
-        columns: how many side by side, at most.
-        size: of one image, in pixels of the screen.
+        captions: text under each image, or empty; a ``<br>`` starts a second line.
+        looks: outcome of each image, or empty; its caption gets the sign and the colour.
+        columns: largest number of images side by side.
+        size: side of one image, in pixels of the screen.
 
     Raises:
-        ValueError: no images, or captions or looks that are not one for each.
+        ValueError: there are no images, or the captions or looks are not one for each.
 
     >>> import torch
     >>> figure = gallery(torch.rand(3, 1, 8, 8), ["one", "two", "three"])
@@ -56,18 +56,18 @@ def gallery(
     for index in range(n):
         left, top = (index % columns) * step_x, (index // columns) * step_y
         drawn.append({
-            "source": _address(images[index]), "xref": "x", "yref": "y", "x": left, "y": top, "sizex": 1, "sizey": 1,
+            "source": _data_url(images[index]), "xref": "x", "yref": "y", "x": left, "y": top, "sizex": 1, "sizey": 1,
             "sizing": "stretch", "layer": "above",
         })
         if captions:
             notes.append(_caption(captions[index], looks[index] if looks else None, left + 0.5, top + 1.02))
-    still = {"visible": False, "fixedrange": True}
+    hidden = {"visible": False, "fixedrange": True}
     layout = {
         "images": drawn, "annotations": notes, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "margin": {"l": 4, "r": 4, "t": 4, "b": 4}, "height": round(rows * step_y * size) + 8, "dragmode": False,
         "font": {"size": 15},
-        "xaxis": still | {"range": [0, columns * step_x - GAP], "constrain": "domain", "constraintoward": "left"},
-        "yaxis": still | {"range": [rows * step_y, 0], "scaleanchor": "x", "constrain": "domain"},
+        "xaxis": hidden | {"range": [0, columns * step_x - GAP], "constrain": "domain", "constraintoward": "left"},
+        "yaxis": hidden | {"range": [rows * step_y, 0], "scaleanchor": "x", "constrain": "domain"},
     }
     import plotly.graph_objects as go
 
@@ -81,8 +81,8 @@ def _caption(text: str, look: Look | None, x: float, y: float) -> dict[str, obje
     return note
 
 
-def _address(image: Tensor | Pixels) -> str:
-    """The image as a data address, its pixels large enough to stay sharp."""
+def _data_url(image: Tensor | Pixels) -> str:
+    """An image as a PNG in a data URL, with pixels large enough to stay sharp."""
     if isinstance(image, Tensor):
         image = picture(image, scale=max(1, 160 // image.shape[-1]))
     return "data:image/png;base64," + base64.b64encode(to_png(image)).decode()

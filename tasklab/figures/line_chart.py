@@ -1,4 +1,4 @@
-"""Curves over one axis: losses over outputs, accuracies over ε or S."""
+"""Line charts, such as losses over outputs, or accuracies over ε or S."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PENS = (
     (BLUE, "solid", "circle"), (ORANGE, "dash", "x"), (GREY, "dot", "square-open"), ("#3f9a6b", "dashdot", "diamond"),
     ("#a05cc4", "longdash", "triangle-up"), ("#b8860b", "longdashdot", "star"),
 )
-"""Colour, dash and marker of each curve in turn: no two are told by colour alone."""
+"""Colour, dash and marker of the curves in turn; any two differ in more than the colour."""
 
 
 def lines(
@@ -28,19 +28,20 @@ def lines(
     markers: bool = True,
     height: int = 330,
 ) -> Figure:
-    """One line for each curve, told by colour, dash and marker.
+    """A line for each curve, which differ in colour, dash and marker.
 
     Args:
-        curves: by name, the values across and the values up, of one length.
-        x, y: what the axes show, with its unit.
-        marks: vertical lines by name, at these values across.
-        log_x: whether the axis across is logarithmic.
-        y_range: both ends of the axis up; by default what the curves need.
-        markers: whether each value gets a marker; without them a curve of many values is a plain line.
+        curves: name to its x values and its y values, of one length.
+        x: title of the x axis, with the unit.
+        y: title of the y axis, with the unit.
+        marks: name of a vertical line to its x value.
+        log_x: whether the x axis is logarithmic.
+        y_range: both ends of the y axis; by default what the curves need.
+        markers: whether each value gets a marker.
         height: in pixels.
 
     Raises:
-        ValueError: no curves, or values across and up that do not pair.
+        ValueError: there are no curves, or a curve has not as many x values as y values.
 
     >>> figure = lines({"loss": ([0, 1, 2], [4, 1, 0])}, x="output", y="loss", marks={"S": 1})
     >>> figure.data[0].name, len(figure.layout.shapes)

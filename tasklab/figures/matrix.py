@@ -1,4 +1,4 @@
-"""Threats against victims as a matrix of transfer rates, beside how much of each threat was an attack at all."""
+"""Transfer rates as a matrix of threats and victims, with the share of images that each attack left unchanged."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 WORDS = {OTHERS: "all others together", NOISE: "noise of the same ε"}
-"""What the lines are called that belong to no single threat."""
+"""Names of the rows that do not belong to a single threat."""
 
 FULL = 0.75
-"""How opaque a cell is in which every image fools: text still reads on it, on white and on black."""
+"""Opacity of a cell with a rate of 100 %; text can still be read on it, on white and on black."""
 
 
 def transfer_figure(
     result: TransferResult, images: Filter = "both", *, names: Mapping[str, str] | None = None,
     height: int | None = None,
 ) -> Figure:
-    """The matrix: rows attack, columns are shown what was found; the last column tells what never moved, hatched.
+    """The matrix: a row for each threat, a column for each victim; the last column shows the unchanged images, hatched.
 
     Args:
-        result: what `tasklab.evaluation.transfer` found.
-        images: which count.
-        names: what systems are called here.
-        height: in pixels; by default it grows with the rows.
+        result: from `tasklab.evaluation.transfer`.
+        images: which images count.
+        names: name of a system to the name that is shown.
+        height: in pixels; by default it grows with the number of rows.
     """
     import plotly.graph_objects as go
 
@@ -43,14 +43,14 @@ def transfer_figure(
     rates = [[line.rates[victim] for victim in victims] for line in lines]
     hover = [[f"{called.get(line.name, line.name)} shown to {called.get(victim, victim)}: {_long(line.rates[victim])}"
               for victim in victims] for line in lines]
-    still = [line.unmoved.value if line.unmoved and line.unmoved.n else 0.0 for line in lines]
+    unmoved = [line.unmoved.value if line.unmoved and line.unmoved.n else 0.0 for line in lines]
     text: list[tuple[float, int, str]] = [(x, y, _percent(rates[y][x])) for y in down for x in across]
     text += [(last, y, _percent(line.unmoved)) for y, line in enumerate(lines) if line.unmoved is not None]
     traces: list[dict[str, Any]] = [
         {"type": "heatmap", "x": across, "y": down, "z": [[share.value for share in row] for row in rates],
          "zmin": 0, "zmax": 1, "colorscale": [[0, faded(ORANGE, 0)], [1, faded(ORANGE, FULL)]], "showscale": False,
          "xgap": 3, "ygap": 3, "customdata": hover, "hovertemplate": "%{customdata}<extra></extra>"},
-        {"type": "bar", "name": "never moved", "orientation": "h", "y": down, "x": [0.9 * share for share in still],
+        {"type": "bar", "name": "never moved", "orientation": "h", "y": down, "x": [0.9 * share for share in unmoved],
          "base": last - 0.45, "width": 0.8, "hoverinfo": "skip", "showlegend": False,
          "marker": {"pattern": HATCH, "color": faded(GREY, 0.15), "line": {"width": 0}}},
         {"type": "scatter", "mode": "text", "x": [x for x, _, _ in text], "y": [y for _, y, _ in text],
@@ -68,14 +68,14 @@ def transfer_figure(
 def describe_transfer(
     result: TransferResult, images: Filter = "both", *, names: Mapping[str, str] | None = None
 ) -> str:
-    """The matrix in words, one sentence a row, for those who do not see it."""
+    """The matrix in words, a sentence for each row, with the arguments of `transfer_figure`."""
     called = WORDS | dict(names or {})
-    said = []
+    sentences = []
     for line in result.lines(images):
         rates = ", ".join(f"{called.get(v, v)} {_percent(share)}" for v, share in line.rates.items())
-        still = f"; {_percent(line.unmoved)} never moved" if line.unmoved is not None else ""
-        said.append(f"From {called.get(line.name, line.name)}: {rates}{still}.")
-    return " ".join(["Share of images that fool each victim.", *said])
+        unmoved = f"; {_percent(line.unmoved)} never moved" if line.unmoved is not None else ""
+        sentences.append(f"From {called.get(line.name, line.name)}: {rates}{unmoved}.")
+    return " ".join(["Share of images that fool each victim.", *sentences])
 
 
 def _percent(share: Share | None) -> str:
@@ -83,6 +83,7 @@ def _percent(share: Share | None) -> str:
 
 
 def _long(share: Share) -> str:
+    """A share with its count, percentage and 95 % interval."""
     if not share.n or math.isnan(share.value):
         return "no image counts"
     low, high = share.interval

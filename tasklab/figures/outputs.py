@@ -1,4 +1,4 @@
-"""What a system's outputs say: bars (TRA), bit gauges (RBC, DeepBE), a line of intervals (INT), before and after."""
+"""One image's outputs, before and after an attack: bars (TRA), bit gauges (RBC, DeepBE) or a number line (INT)."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def outputs_figure(
     """The figure that fits the task: `output_bars`, `bit_gauges` or `number_line`.
 
     Args:
-        task: says what the outputs mean.
-        clean: outputs ``(K,)`` or ``(1, K)`` before an attack.
-        attacked: the same after it, if there was one.
+        task: decodes the outputs.
+        clean: outputs ``(K,)`` or ``(1, K)`` of the clean image.
+        attacked: outputs of the attacked image; None where there is none.
         label: the true class.
         height: in pixels.
-        legend: whether the figure carries its own legend.
+        legend: whether the figure has a legend.
 
     Raises:
-        ValueError: outputs that are not those of one example of this task, or a label it does not have.
+        ValueError: the outputs are not those of one example of this task, or the task has no such class.
 
     >>> from tasklab.tasks import make_task
     >>> outputs_figure(make_task("int"), [24.0], [37.5], label=1).layout.height
@@ -55,10 +55,16 @@ def output_bars(
     task: Task, clean: Outputs, attacked: Outputs | None = None, *, label: int, height: int = 230, legend: bool = True,
     most: int = 10,
 ) -> Figure:
-    """One bar per class; the largest wins. Bars are the latest outputs, open circles those before.
+    """A bar for each class, the largest of which is read; open circles are the outputs before the attack.
 
     Args:
-        most: with more classes than this, the label and those with the largest outputs, before or after.
+        task: decodes the outputs.
+        clean: outputs ``(K,)`` or ``(1, K)`` of the clean image.
+        attacked: outputs of the attacked image; None where there is none.
+        label: the true class.
+        height: in pixels.
+        legend: whether the figure has a legend.
+        most: largest number of classes that are drawn: the label, and those with the largest outputs before or after.
     """
     before, after, now = _read(task, clean, attacked, label)
     decoded = _decode(task, now)
@@ -91,9 +97,17 @@ def output_bars(
 def bit_gauges(
     task: Task, clean: Outputs, attacked: Outputs | None = None, *, label: int, height: int = 230, legend: bool = True
 ) -> Figure:
-    """One gauge per bit: its threshold, its rails, the half that the label needs (blue), its output before and after.
+    """A gauge for each bit: threshold, rails, the half that the label needs (blue), and the output before and after.
 
-    Rails stand at ±S for RBC and at 0 and 1 for DeepBE. Under each gauge is the bit that is read.
+    Rails are drawn at ±S for RBC, and at 0 and 1 for DeepBE. Under each gauge is the value of the bit.
+
+    Args:
+        task: decodes the outputs.
+        clean: outputs ``(K,)`` or ``(1, K)`` of the clean image.
+        attacked: outputs of the attacked image; None where there is none.
+        label: the true class.
+        height: in pixels.
+        legend: whether the figure has a legend.
     """
     gauges = task.gauges
     if gauges is None:
@@ -136,9 +150,17 @@ def bit_gauges(
 def number_line(
     task: Task, clean: Outputs, attacked: Outputs | None = None, *, label: int, height: int = 230, legend: bool = True
 ) -> Figure:
-    """The line of intervals, one per class, None hatched between and beyond; the output above before, below after.
+    """The number line with an interval for each class, hatched where None is read; the output before (top) and after.
 
-    Outputs further than one line's length away stand at the edge, as an arrowhead with their value.
+    Outputs that lie further outside than the length of the line are drawn at the edge, as an arrowhead with the value.
+
+    Args:
+        task: decodes the outputs.
+        clean: outputs ``(K,)`` or ``(1, K)`` of the clean image.
+        attacked: outputs of the attacked image; None where there is none.
+        label: the true class.
+        height: in pixels.
+        legend: whether the figure has a legend.
     """
     line = task.line
     if line is None:
@@ -170,11 +192,11 @@ def number_line(
     top, bottom = (0.5, 0.5) if after is None else (0.74, 0.26)
     if after is not None:
         traces.append(_lines([_within(before[0], low, high), _within(now[0], low, high)], [top, bottom]))
-    traces.append(_place(before[0], top, (low, high), "before", CLEAN | {"size": 16}))
+    traces.append(_output_marker(before[0], top, (low, high), "before", CLEAN | {"size": 16}))
     if after is not None:
         look = look_of(decoded, label)
         marker = {"symbol": look.symbol, "color": look.colour, "size": 16, "line": {"width": 3, "color": look.colour}}
-        traces.append(_place(now[0], bottom, (low, high), "after", marker))
+        traces.append(_output_marker(now[0], bottom, (low, high), "after", marker))
     every = max(1, math.ceil(task.num_classes / 20))
     shown = [k for k in range(task.num_classes) if k % every == 0 or k == label]
     across = {"range": [low, high], "tickvals": [centres[k] for k in shown],
@@ -199,7 +221,7 @@ def _lines(x: Sequence[float | None], y: Sequence[float | None]) -> Trace:
 
 
 def _band(name: str, ends: list[tuple[float, float]], marker: dict[str, Any]) -> Trace:
-    """Vertical bands from each lower to each upper end."""
+    """A vertical band from each lower to each upper end."""
     return {"type": "bar", "name": name, "x": [(a + b) / 2 for a, b in ends], "y": [1.0] * len(ends),
             "width": [b - a for a, b in ends], "marker": marker}
 
@@ -207,8 +229,12 @@ def _band(name: str, ends: list[tuple[float, float]], marker: dict[str, Any]) ->
 def _read(
     task: Task, clean: Outputs, attacked: Outputs | None, label: int
 ) -> tuple[list[float], list[float] | None, list[float]]:
-    """Outputs before, after (or None), and the latest of them."""
-    if not 0 <= (-1 if (found := as_whole(label)) is None else found) < task.num_classes:
+    """The outputs before, those after or None, and the latest of them.
+
+    Raises:
+        ValueError: they are not the outputs of one example, or the task has no such class.
+    """
+    if not 0 <= (-1 if (number := as_whole(label)) is None else number) < task.num_classes:
         raise ValueError(f"expected a label in 0..{task.num_classes - 1}, got {label!r}")
     before = _values(task, clean)
     after = None if attacked is None else _values(task, attacked)
@@ -233,20 +259,22 @@ def _scores(task: Task, values: list[float]) -> list[float]:
 
 
 def _own(text: str, own: bool) -> str:
+    """The text under an axis; that of the label is marked."""
     return f"<b>{text}</b><br>▲" if own else text
 
 
 def _bit_word(before: bool, now: bool) -> str:
+    """A bit's value, or its change."""
     return f"{now:d}" if before == now else f"<b>{before:d}→{now:d}</b>"
 
 
 def _between(first: Sequence[float], second: Sequence[float]) -> list[float | None]:
-    """Coordinates of separate lines from each of the first to each of the second."""
+    """Coordinates of separate lines, each from a value of the first to its partner in the second."""
     return [v for a, b in zip(first, second, strict=True) for v in (a, b, None)]
 
 
 def line_ends(line: Line, values: list[float]) -> tuple[float, float]:
-    """The part of the line to show: all intervals, and outputs up to one line's length beyond."""
+    """Both ends of the drawn part of the number line: all intervals, and outputs up to the line's length outside."""
     start, stop = line.lower[0], line.upper[-1]
     room = 0.04 * line.span
     low = max(min(start, *values) - room, start - line.span)
@@ -258,13 +286,13 @@ def _within(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
 
 
-def _place(value: float, height: float, ends: tuple[float, float], name: str, marker: dict[str, Any]) -> Trace:
-    """A marker at its output, or an arrowhead with the number at the edge of the picture."""
+def _output_marker(value: float, height: float, ends: tuple[float, float], name: str, marker: dict[str, Any]) -> Trace:
+    """A marker at the output or, where that lies outside the figure, an arrowhead with the value at the edge."""
     low, high = ends
     trace = {"cliponaxis": False, "hovertemplate": f"{name}: {value:.4g}<extra></extra>"}
     if low <= value <= high:
         return _markers(name, [value], [height], marker) | trace
-    edge, way, place = (low, "left", "middle right") if value < low else (high, "right", "middle left")
-    return _markers(name, [edge], [height], marker | {"symbol": f"triangle-{way}"}) | trace | {
-        "mode": "markers+text", "text": [f" {value:.4g} "], "textposition": place,
+    edge, side, position = (low, "left", "middle right") if value < low else (high, "right", "middle left")
+    return _markers(name, [edge], [height], marker | {"symbol": f"triangle-{side}"}) | trace | {
+        "mode": "markers+text", "text": [f" {value:.4g} "], "textposition": position,
     }

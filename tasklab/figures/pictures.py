@@ -1,4 +1,4 @@
-"""Small images made large without blur, and perturbations made visible."""
+"""Images as pixels: enlarged without blur, and perturbations amplified until they can be seen."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Pixels = NDArray[np.uint8]
 
 
 def picture(x: Tensor, scale: int = 1) -> Pixels:
-    """An image as crisp pixels: every pixel becomes a square, nothing is smoothed.
+    """An image enlarged without smoothing: every pixel becomes a square.
 
     Args:
-        x: float ``(C, H, W)`` or ``(1, C, H, W)`` in [0, 1], with one channel or three; what lies beyond is cut off.
-        scale: the side of a square, at least 1.
+        x: float ``(C, H, W)`` or ``(1, C, H, W)`` in [0, 1], with one channel or three; other values are clipped.
+        scale: side of a square in pixels, at least 1.
 
     Returns:
         uint8 ``(H·scale, W·scale)`` for one channel, ``(H·scale, W·scale, 3)`` for three.
 
     Raises:
-        ValueError: another shape or scale.
+        ValueError: the shape or the scale is another.
 
     >>> picture(torch.tensor([[[0.0, 1.0]]]), scale=2).tolist()
     [[0, 0, 255, 255], [0, 0, 255, 255]]
@@ -38,7 +38,11 @@ def picture(x: Tensor, scale: int = 1) -> Pixels:
 
 
 def amplification(clean: Tensor, attacked: Tensor) -> float:
-    """The k with which the largest change of a pixel just reaches black or white, rounded down to 2 digits.
+    """The factor k for `perturbation` at which the largest change just reaches black or white, cut to 2 digits.
+
+    Args:
+        clean: float ``(C, H, W)`` or ``(1, C, H, W)`` in [0, 1].
+        attacked: the same after an attack.
 
     Returns:
         ``0.5 / max |attacked − clean|``, and 1 where nothing changed.
@@ -58,9 +62,13 @@ def perturbation(clean: Tensor, attacked: Tensor, k: float | None = None, scale:
     """The change of each pixel, k times as large, around middle grey: brighter where the attack added light.
 
     Args:
-        clean, attacked: float ``(C, H, W)`` or ``(1, C, H, W)`` in [0, 1].
-        k: the factor, by default `amplification`.
+        clean: float ``(C, H, W)`` or ``(1, C, H, W)`` in [0, 1].
+        attacked: the same after an attack.
+        k: the factor; by default `amplification`.
         scale: as in `picture`.
+
+    Returns:
+        Pixels as from `picture`.
 
     >>> perturbation(torch.zeros(1, 1, 2), torch.tensor([[[0.0, 0.5]]]), k=1).tolist()
     [[128, 255]]
@@ -70,7 +78,7 @@ def perturbation(clean: Tensor, attacked: Tensor, k: float | None = None, scale:
 
 
 def to_png(pixels: Pixels) -> bytes:
-    """Pixels as a PNG file."""
+    """The bytes of a PNG file with these pixels."""
     from PIL import Image
 
     file = io.BytesIO()
@@ -79,6 +87,7 @@ def to_png(pixels: Pixels) -> bytes:
 
 
 def _one(x: Tensor) -> Tensor:
+    """One image as ``(C, H, W)``, with or without a batch dimension of 1."""
     x = x[0] if x.ndim == 4 and len(x) == 1 else x
     if x.ndim != 3 or len(x) not in (1, 3):
         raise ValueError(f"expected one image (C, H, W) with 1 or 3 channels, got shape {tuple(x.shape)}; try x[0]")

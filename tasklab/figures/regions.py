@@ -1,7 +1,7 @@
-"""Decision regions in the plane: what each place is read as, where a loss is flat, and where attacks go.
+"""Decision regions in the plane: the label read at each position, where an objective is flat, and attacks.
 
-Full colour means that the objective's gradient is exactly zero there (dots: nowhere to go), pale colour that it has one
-(arrows: the way that the attack goes). What is read as None is hatched grey.
+In full colour, with dots, the gradient of the objective is exactly zero; in pale colour, with arrows along it, it is
+not. Positions that are read as None are hatched in grey.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Trace = dict[str, Any]
 Mask = NDArray[np.bool_]
 
 CLASS_COLOURS = ("#8f4fd0", "#00866b", "#b8860b", "#d6336c")
-"""Of classes: neither the blue of correct nor the orange of wrong, with a contrast of 3 to white and to black."""
+"""Colours of classes: not the blue of correct or the orange of wrong; contrast at least 3 to white and to black."""
 
 CLASS_SYMBOLS = ("circle", "square", "triangle-up", "diamond")
 
@@ -35,15 +35,15 @@ ARROWS = 21
 """Arrows and dots along each side."""
 
 PIXELS = 540
-"""About the side of the picture under the figure."""
+"""Approximate side in pixels of the image in the background."""
 
 FLAT, SLOPED, EDGE = 0.66, 0.24, 0.95
-"""How dense a class's colour is: without a gradient, with one, along the edge of what is flat."""
+"""Opacity of a class's colour: where the gradient is zero, where it is not, and along the edge of flat areas."""
 
 INK, PAPER = "#101418", "#ffffff"
 
-SAME = {"marker": {"opacity": 1}}
-"""A click on one place leaves the others as they are."""
+UNSELECTED = {"marker": {"opacity": 1}}
+"""Style of points that are not selected: a click on one point does not change the others."""
 
 
 def plane(
@@ -61,17 +61,18 @@ def plane(
     """The unit square as one system reads it.
 
     Args:
-        regions: as `tasklab.experiments.plane.regions` found them, for up to four classes.
+        regions: from `tasklab.experiments.plane.regions`, for up to four classes.
         classes: their names.
-        points, labels: float32 ``(N, 2)`` and int64 ``(N,)``, drawn with each class's own marker.
-        trajectories: attacks on one and the same point.
-        marked: float32 ``(2,)``, a point to put a ring around.
-        eps: radius of the square within which attacks stay, drawn around the point.
-        picks: invisible squares along each side, to be hovered and clicked.
+        points: float32 ``(N, 2)`` in [0, 1].
+        labels: their classes, int64 ``(N,)``.
+        trajectories: attacks that all start at the same point.
+        marked: float32 ``(2,)``, a point that gets a ring.
+        eps: half the side of the square in which attacks stay; it is drawn around the attacked point.
+        picks: number of invisible squares along each side that can be hovered over and clicked.
         height: in pixels; the square fills it.
 
     Raises:
-        ValueError: more classes than there are colours.
+        ValueError: there are more classes than colours.
     """
     if regions.task.num_classes > len(CLASS_COLOURS):
         raise ValueError(
@@ -84,10 +85,10 @@ def plane(
         traces.append(_picks(regions, picks, classes))
     if marked is not None:
         traces.append(_ring("marked", *marked.tolist()))
-    for each in trajectories:
-        traces += _way(each)
-    for each in trajectories:
-        traces += _end(each)
+    for trajectory in trajectories:
+        traces += _steps(trajectory)
+    for trajectory in trajectories:
+        traces += _end(trajectory)
     axis = {"range": [0, 1], "visible": False, "constrain": "domain"}
     layout = frame(height, legend=False, xaxis=axis, yaxis=axis | {"scaleanchor": "x"})
     layout["margin"] = {"l": 0, "r": 0, "t": 0, "b": 0}
@@ -108,11 +109,11 @@ def plane(
 
 
 def region_pixels(regions: Regions, side: int = PIXELS) -> Pixels:
-    """The ground of `plane` as pixels: see-through, so that it reads on white and on black.
+    """The background of `plane` as pixels, transparent so that it can be read on white and on black.
 
     Args:
-        regions: what to draw.
-        side: about how many pixels along each side; a cell becomes a whole number of them, with rounded corners.
+        regions: from `tasklab.experiments.plane.regions`.
+        side: approximate number of pixels along each side; each grid cell gets a whole number of them.
 
     Returns:
         uint8 ``(side, side, 4)``, the top row first.
@@ -137,67 +138,70 @@ def region_pixels(regions: Regions, side: int = PIXELS) -> Pixels:
 
 
 def data_url(pixels: Pixels) -> str:
-    """Pixels as a PNG within an address, for a figure or a page."""
+    """Pixels as a PNG in a data URL, for a figure or a page."""
     return "data:image/png;base64," + base64.b64encode(to_png(pixels)).decode()
 
 
 def describe_regions(
     name: str, regions: Regions, trajectories: Sequence[PlaneTrajectory] = (), classes: Sequence[str] = "ABCD"
 ) -> str:
-    """What `plane` shows, in words."""
+    """What `plane` shows, in words, with the arguments of `plane`; ``name`` is that of the system."""
     shares = [
         f"{classes[k]} {_percent(float((regions.decoded == k).float().mean()))}"
         for k in range(regions.task.num_classes)
     ]
-    said = [
+    sentences = [
         f"{name}: the square is read as {', '.join(shares)}, None {_percent(regions.none_share)}. "
         f"The gradient of the {_climbed(regions.objective)} is exactly zero on {_percent(regions.flat_share)} "
         "of what is read as a class."
     ]
-    for each in trajectories:
-        start = f"An attack on a point of class {classes[each.label]} that climbs the {_climbed(each.objective)}"
-        if each.zero_gradient:
-            said.append(f"{start} finds no gradient and stays.")
+    for trajectory in trajectories:
+        label, climbed = classes[trajectory.label], _climbed(trajectory.objective)
+        start = f"An attack on a point of class {label} that climbs the {climbed}"
+        if trajectory.zero_gradient:
+            sentences.append(f"{start} finds no gradient and stays.")
         else:
-            end = "None" if each.end == ABNORMAL else classes[each.end]
-            said.append(f"{start} ends after {len(each.points) - 1} steps, read as {end}.")
-    return " ".join(said)
+            end = "None" if trajectory.end == ABNORMAL else classes[trajectory.end]
+            sentences.append(f"{start} ends after {len(trajectory.points) - 1} steps, read as {end}.")
+    return " ".join(sentences)
 
 
 def _field(regions: Regions, count: int) -> Trace:
-    """Arrows along the gradient, dots where there is none; nothing where None is read."""
-    at = np.floor((np.arange(count) + 0.5) / count * regions.side).astype(int)
-    rows, columns = (each.ravel() for each in np.meshgrid(at, at, indexing="ij"))
+    """Arrows along the gradient, dots where it is zero; nothing where None is read."""
+    grid = np.floor((np.arange(count) + 0.5) / count * regions.side).astype(int)
+    rows, columns = (index.ravel() for index in np.meshgrid(grid, grid, indexing="ij"))
     read = regions.decoded.cpu().numpy()[rows, columns]
     keep = read >= 0
     rows, columns, read = rows[keep], columns[keep], read[keep]
     gradient = regions.gradient.cpu().numpy()[rows, columns].astype(np.float64)
-    still = (gradient == 0).all(axis=1)
+    zero = (gradient == 0).all(axis=1)
     angle = np.degrees(np.arctan2(gradient[:, 0], gradient[:, 1]))  # clockwise from up
     return {
         "type": "scatter", "mode": "markers", "name": "gradient", "hoverinfo": "skip",
         "x": (columns + 0.5) / regions.side, "y": (rows + 0.5) / regions.side,
         "marker": {
-            "symbol": np.where(still, "circle", "arrow").astype(object), "angle": np.where(still, 0.0, angle),
-            "size": np.where(still, 4, 9), "line": {"width": 0},
-            "color": np.where(still, PAPER, np.array(CLASS_COLOURS, dtype=object)[read]),
+            "symbol": np.where(zero, "circle", "arrow").astype(object), "angle": np.where(zero, 0.0, angle),
+            "size": np.where(zero, 4, 9), "line": {"width": 0},
+            "color": np.where(zero, PAPER, np.array(CLASS_COLOURS, dtype=object)[read]),
         },
-        "unselected": SAME,
+        "unselected": UNSELECTED,
     }
 
 
 def _points(points: Tensor, labels: Tensor, classes: Sequence[str]) -> list[Trace]:
-    places, y = points.cpu().numpy(), labels.cpu().numpy()
+    """The points of each class with its own marker."""
+    xy, y = points.cpu().numpy(), labels.cpu().numpy()
     return [
         {"type": "scatter", "mode": "markers", "name": f"points of class {classes[k]}", "hoverinfo": "skip",
-         "x": places[y == k, 0], "y": places[y == k, 1],
+         "x": xy[y == k, 0], "y": xy[y == k, 1],
          "marker": {"symbol": CLASS_SYMBOLS[k], "size": 7, "color": CLASS_COLOURS[k],
-                    "line": {"width": 1, "color": PAPER}}, "unselected": SAME}
+                    "line": {"width": 1, "color": PAPER}}, "unselected": UNSELECTED}
         for k in np.unique(y).tolist()
     ]
 
 
 def _picks(regions: Regions, count: int, classes: Sequence[str]) -> Trace:
+    """Invisible markers that say on hover what is read, and that can be clicked."""
     at = (np.arange(count) + 0.5) / count
     y, x = (each.ravel() for each in np.meshgrid(at, at, indexing="ij"))
     rows, columns = (np.floor(v * regions.side).astype(int) for v in (y, x))
@@ -217,52 +221,54 @@ def _picks(regions: Regions, count: int, classes: Sequence[str]) -> Trace:
     }
 
 
-def _way(each: PlaneTrajectory) -> list[Trace]:
-    """A light line on a dark one, its steps, and a ring where it starts; nothing for an attack that did not move."""
-    if not each.moved:
+def _steps(trajectory: PlaneTrajectory) -> list[Trace]:
+    """An attack's steps on a light line with a dark outline, and a ring at its start; nothing where it did not move."""
+    if not trajectory.moved:
         return []
-    base = {"type": "scatter", "x": each.points[:, 0].tolist(), "y": each.points[:, 1].tolist(), "hoverinfo": "skip"}
-    name, dash = _climbed(each.objective), "dot" if each.objective == "train" else "solid"
+    x, y = trajectory.points[:, 0].tolist(), trajectory.points[:, 1].tolist()
+    base = {"type": "scatter", "x": x, "y": y, "hoverinfo": "skip"}
+    name, dash = _climbed(trajectory.objective), "dot" if trajectory.objective == "train" else "solid"
     step = {"size": 6, "color": PAPER, "line": {"width": 1, "color": INK}}
     return [
         base | {"mode": "lines", "name": f"{name}, outline", "line": {"color": INK, "width": 6}},
         base | {"mode": "lines+markers", "name": name, "line": {"color": PAPER, "width": 3, "dash": dash},
-                "marker": step, "unselected": SAME},
-        _ring(f"{name}, start", *each.points[0].tolist()),
+                "marker": step, "unselected": UNSELECTED},
+        _ring(f"{name}, start", *trajectory.points[0].tolist()),
     ]
 
 
 def _ring(name: str, x: float, y: float) -> Trace:
     ring = {"symbol": "circle", "size": 15, "color": PAPER, "line": {"width": 4, "color": INK}}
     return {"type": "scatter", "mode": "markers", "name": name, "x": [x], "y": [y], "hoverinfo": "skip", "marker": ring,
-            "unselected": SAME}
+            "unselected": UNSELECTED}
 
 
-def _end(each: PlaneTrajectory) -> list[Trace]:
-    """What became of the point, in the marker of its outcome."""
-    x, y = each.points[-1].tolist()
-    look, name = look_of(each.end, each.label), _climbed(each.objective)
-    base = {"type": "scatter", "mode": "markers", "x": [x], "y": [y], "hoverinfo": "skip", "unselected": SAME}
+def _end(trajectory: PlaneTrajectory) -> list[Trace]:
+    """The last point of an attack, with the marker of its outcome."""
+    x, y = trajectory.points[-1].tolist()
+    look, name = look_of(trajectory.end, trajectory.label), _climbed(trajectory.objective)
+    base = {"type": "scatter", "mode": "markers", "x": [x], "y": [y], "hoverinfo": "skip", "unselected": UNSELECTED}
     ground = {"symbol": "circle", "size": 26, "color": PAPER, "line": {"width": 2, "color": INK}}
     sign = {"symbol": look.symbol, "size": 13, "color": look.colour, "line": {"width": 2, "color": look.colour}}
     return [base | {"name": f"{name}, ground", "marker": ground}, base | {"name": f"{name}, end", "marker": sign}]
 
 
 def _climbed(objective: str) -> str:
+    """An objective in words."""
     return "training loss" if objective == "train" else objective
 
 
 def _words(regions: Regions, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """The name of each class, and None, where it has most room."""
+    """The name of each class, and None, written where its region is widest."""
     read = regions.decoded.cpu().numpy()
     step = max(1, regions.side // 64)
     read = read[::step, ::step]
     words = []
     for k in (*range(regions.task.num_classes), ABNORMAL):
-        found = _roomiest(read == k)
-        if found is None:
+        cell = _widest_cell(read == k)
+        if cell is None:
             continue
-        row, column = found
+        row, column = cell
         words.append({
             "x": (column + 0.5) / read.shape[1], "y": (row + 0.5) / read.shape[0], "showarrow": False,
             "text": "<b>None</b>" if k == ABNORMAL else f"<b>{classes[k]}</b>", "borderpad": 1,
@@ -272,38 +278,38 @@ def _words(regions: Regions, classes: Sequence[str]) -> list[dict[str, Any]]:
     return words
 
 
-def _roomiest(mask: Mask) -> tuple[int, int] | None:
-    """A place that stays when the mask is eaten from its edges; the square's own edge eats too. None if empty."""
+def _widest_cell(mask: Mask) -> tuple[int, int] | None:
+    """Row and column of a cell that is left when the mask is eroded from all edges; None for a mask under 8 cells."""
     if mask.sum() < 8:
         return None
-    left = np.pad(mask, 1)
+    remaining = np.pad(mask, 1)
     while True:
-        core = left.copy()
+        core = remaining.copy()
         for axis in (0, 1):
-            for way in (-1, 1):
-                core &= np.roll(left, way, axis)
+            for shift in (-1, 1):
+                core &= np.roll(remaining, shift, axis)
         if not core.any():
             break
-        left = core
-    rows, columns = np.nonzero(left)
+        remaining = core
+    rows, columns = np.nonzero(remaining)
     middle = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
     return int(rows[middle]) - 1, int(columns[middle]) - 1
 
 
 def _edge(mask: Mask) -> Mask:
-    """The mask's outermost two pixels; the picture's own edge is not one."""
+    """The outermost two pixels of the mask; the edge of the image does not count as one of the mask."""
     inside = np.pad(mask, 2, mode="edge")
     for _ in range(2):
         core = inside.copy()
         for axis in (0, 1):
-            for way in (-1, 1):
-                core &= np.roll(inside, way, axis)
+            for shift in (-1, 1):
+                core &= np.roll(inside, shift, axis)
         inside = core
     return mask & ~inside[2:-2, 2:-2]
 
 
 def _smooth(mask: Mask, scale: int) -> NDArray[np.uint8]:
-    """A mask as many times as large, 255 inside, with soft edges where its cells end."""
+    """A mask enlarged ``scale`` times, as grey values: 255 inside, with smooth edges."""
     from PIL import Image
 
     size = (mask.shape[1] * scale, mask.shape[0] * scale)

@@ -1,4 +1,4 @@
-"""What withstands at which ε: curves with intervals, the share without a gradient, smallest changes, and lights."""
+"""Figures of a robustness study: accuracy over ε, zero gradients, the smallest ε of each image, and checks."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Trace = dict[str, Any]
 CURVE_PENS = dict(zip(
     ("margin", "train", "noise", "bits", "towards_code", "transfer"), PENS, strict=True
 )) | {"worst": ("#d14a61", "solid", "star"), "square": ("#0f8f9c", "dot", "hourglass")}
-"""Colour, dash and marker of each curve of a study, whichever others are shown."""
+"""Colour, dash and marker of each curve of a study; they do not depend on which other curves are shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Light:
-    """How a check's level is shown: by sign, word and colour."""
+    """How the level of a check is shown: its sign, word and colour."""
 
     sign: str
     word: str
@@ -53,18 +53,20 @@ def accuracy_curves(
     up: str = "withstood, %",
     height: int = 430,
 ) -> Figure:
-    """The share that withstood against ε, with 95 % Wilson bands; below, for how many the gradient was exactly zero.
+    """The share of images that withstood the attack over ε, with 95 % Wilson bands.
+
+    A lower panel shows for how many images the gradient was exactly zero.
 
     Args:
-        curves: by key, the share at each ε. Keys of `CURVE_PENS` keep their pens; others take the next ones.
-        zeros: by key, the share of correct images without any gradient at each ε; None for no lower panel.
-        names: what keys are called here.
-        marks: vertical lines by name, at these ε.
-        up: what the axis up shows.
+        curves: key to the share at each ε. Keys of `CURVE_PENS` have fixed pens; others take the next ones.
+        zeros: key to the share, 0 to 1, of correctly read images with zero gradient at each ε; None for no lower panel.
+        names: key to the name that is shown.
+        marks: name of a vertical line to its ε.
+        up: title of the y axis.
         height: in pixels.
 
     Raises:
-        ValueError: no curves.
+        ValueError: there are no curves.
 
     >>> figure = accuracy_curves({"margin": {0.0: Share(99, 100), 0.1: Share(20, 100)}})
     >>> [trace.name for trace in figure.data]
@@ -108,31 +110,31 @@ def accuracy_curves(
 def describe_curves(
     curves: Mapping[str, Mapping[float, Share]], *, names: Mapping[str, str] | None = None
 ) -> str:
-    """The curves in words, one sentence each, for those who do not see them.
+    """The curves in words, a sentence for each.
 
     >>> describe_curves({"margin": {0.0: Share(99, 100), 0.1: Share(20, 100)}})
     'Share that withstood. margin: 99 % at ε = 0, 20 % at ε = 0.1.'
     """
     called = dict(names or {})
-    said = []
+    sentences = []
     for key, points in curves.items():
         parts = ", ".join(f"{100 * share.value:.0f} % at ε = {eps_said(eps)}" for eps, share in sorted(points.items()))
-        said.append(f"{called.get(key, key)}: {parts}.")
-    return " ".join(["Share that withstood.", *said])
+        sentences.append(f"{called.get(key, key)}: {parts}.")
+    return " ".join(["Share that withstood.", *sentences])
 
 
 def distance_curves(
     distances: Mapping[str, Tensor | Sequence[float]], *, most: float | None = None, height: int = 330,
 ) -> Figure:
-    """For each system a stair: the share of its images for which nothing was found within ε.
+    """A step curve for each system: the share of its images for which nothing was found within ε.
 
     Args:
-        distances: the smallest ε found for each image, infinite where none was.
-        most: where the axis ends; by default a little beyond the largest finite one.
+        distances: system to the smallest ε found for each image, infinite where none was found.
+        most: end of the axis; by default a little beyond the largest finite ε.
         height: in pixels.
 
     Raises:
-        ValueError: no systems, or one without images.
+        ValueError: there are no systems, or one has no images.
 
     >>> figure = distance_curves({"a": [0.0, 0.1, 0.2, math.inf]})
     >>> list(figure.data[0].y)[:3]
@@ -140,12 +142,12 @@ def distance_curves(
     """
     if not distances or any(not len(values) for values in distances.values()):
         raise ValueError("expected the distances of at least one system and image, got none")
-    found = {key: sorted(map(float, values)) for key, values in distances.items()}
-    finite = [value for values in found.values() for value in values if math.isfinite(value)]
+    by_system = {key: sorted(map(float, values)) for key, values in distances.items()}
+    finite = [value for values in by_system.values() for value in values if math.isfinite(value)]
     end = most if most is not None else 1.1 * max([*finite, 0.05])
     traces = []
-    for key, pen in _pens(found).items():
-        values, n = found[key], len(found[key])
+    for key, pen in _pens(by_system).items():
+        values, n = by_system[key], len(by_system[key])
         within = [value for value in values if value <= end]
         x = [0.0, *(value for value in within if value > 0), end]
         start = sum(value == 0 for value in values)
@@ -160,25 +162,25 @@ def distance_curves(
         })
     shown = {"showgrid": True, "gridcolor": "rgba(138,138,138,0.25)"}
     return _figure(traces, frame(
-        height, legend=len(found) > 1,
+        height, legend=len(by_system) > 1,
         xaxis=shown | _levels(end) | {"title": {"text": "the smallest ε that fools"}, "range": [0, end]},
         yaxis=shown | {"title": {"text": "nothing found, %"}, "range": [-3, 103], "tickvals": [0, 25, 50, 75, 100]},
     ))
 
 
 def check_lights(report: HonestyReport | Mapping[str, Any], *, height: int | None = None) -> Figure:
-    """Every check of a report: its light by sign, word and colour, its figure, its threshold and its sentence.
+    """A table of a report's checks: level, name, value, threshold and sentence.
 
     Args:
-        report: an `HonestyReport`, or what its ``to_dict`` gave.
-        height: in pixels; by default it grows with the checks.
+        report: an `HonestyReport`, or its ``to_dict``.
+        height: in pixels; by default it grows with the number of checks.
     """
     checks = checks_of(report)
     lights = [LIGHTS[check.level] for check in checks]
     columns = [
         [f"<b>{light.sign} {light.word}</b>" for light in lights],
         [f"<b>{label(check.name)}</b>" for check in checks],
-        [said(check) for check in checks],
+        [value_of(check) for check in checks],
         [in_html(check.threshold) for check in checks],
         [in_html(check.sentence, 1000) for check in checks],
     ]
@@ -196,23 +198,23 @@ def check_lights(report: HonestyReport | Mapping[str, Any], *, height: int | Non
 
 
 def checks_of(report: HonestyReport | Mapping[str, Any]) -> tuple[Check, ...]:
-    """A report's checks, from the report itself or from its plain values."""
+    """The checks of a report, from the report itself or from its ``to_dict``."""
     if isinstance(report, HonestyReport):
         return report.checks
     return tuple(Check(**check) for check in report["checks"])
 
 
-def said(check: Check) -> str:
-    """A check's figure as people read it."""
+def value_of(check: Check) -> str:
+    """The value of a check as text, in percent; “–” where it has none."""
     return "–" if check.figure is None else f"{100 * check.figure:.1f} %".replace("-", "−")
 
 
 def _levels(end: float) -> dict[str, Any]:
-    """Ticks in levels of 255, for an axis of ε that ends at a whole number of them."""
+    """Ticks in levels of 255, for an axis of ε that ends at a whole number of levels."""
     if "/" not in eps_said(end):
         return {}
-    most = round(255 * end)
-    ticks = [level / 255 for level in range(0, most + 1, max(1, round(most / 4)))]
+    last = round(255 * end)
+    ticks = [level / 255 for level in range(0, last + 1, max(1, round(last / 4)))]
     return {"tickvals": ticks, "ticktext": [eps_said(eps) for eps in ticks]}
 
 

@@ -1,4 +1,4 @@
-"""Colours, markers and words of an outcome, and the frame that all figures share."""
+"""The look of each outcome (colour, marker, word), and the layout that all figures share."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Outcome = Literal["correct", "wrong", "abnormal"]
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """How an outcome is shown: never by colour alone.
+    """How an outcome is shown; never by colour alone.
 
     Attributes:
-        colour: of lines and markers.
-        fill: the same colour, see-through.
+        colour: of lines and markers, ``#rrggbb``.
+        fill: the same colour, transparent.
         symbol: plotly's name of the marker.
-        sign: the marker as text.
-        word: what people read.
+        sign: the marker as a character.
+        word: the outcome in a word.
     """
 
     colour: str
@@ -36,7 +36,7 @@ class Look:
 
 
 def faded(colour: str, alpha: float) -> str:
-    """A colour ``#rrggbb`` made see-through.
+    """A colour ``#rrggbb`` with an opacity from 0 to 1.
 
     >>> faded("#ff0080", 0.5)
     'rgba(255,0,128,0.5)'
@@ -50,11 +50,15 @@ LOOKS: dict[Outcome, Look] = {
     "wrong": Look(colour=ORANGE, fill=faded(ORANGE, 0.45), symbol="x", sign="✕", word="wrong"),
     "abnormal": Look(colour=GREY, fill=faded(GREY, 0.3), symbol="square-x-open", sign="▨", word="None"),
 }
-"""What each outcome looks like in every figure and on every page."""
+"""The look of each outcome, the same in every figure and on every page."""
 
 
 def outcome_of(decoded: int, label: int) -> Outcome:
-    """What became of one example.
+    """The outcome of one example.
+
+    Args:
+        decoded: the label that was read; -1 for None.
+        label: the true class.
 
     >>> outcome_of(3, 3), outcome_of(5, 3), outcome_of(-1, 3)
     ('correct', 'wrong', 'abnormal')
@@ -70,7 +74,7 @@ def look_of(decoded: int, label: int) -> Look:
 
 
 def label(text: object) -> str:
-    """A name as plotly shows it: plotly takes its texts for HTML, with links and all.
+    """A name escaped for plotly, which reads its texts as HTML; shortened to 60 characters.
 
     >>> label('<a href="x">7</a>')
     '&lt;a href=&quot;x&quot;&gt;7&lt;/a&gt;'
@@ -79,11 +83,18 @@ def label(text: object) -> str:
 
 
 def frame(height: int, *, legend: bool, xaxis: dict[str, Any], yaxis: dict[str, Any]) -> dict[str, Any]:
-    """The layout that all figures share: transparent, large type, thin margins, nothing to drag."""
-    still = {"fixedrange": True, "automargin": True, "showgrid": False, "zeroline": False}
+    """The layout that all figures share: transparent, large type, narrow margins, no zooming.
+
+    Args:
+        height: in pixels.
+        legend: whether the figure has a legend.
+        xaxis: further settings of the x axis.
+        yaxis: further settings of the y axis.
+    """
+    fixed = {"fixedrange": True, "automargin": True, "showgrid": False, "zeroline": False}
     return {
-        "xaxis": still | {"tickfont": {"size": 15}, "tickangle": 0} | xaxis,
-        "yaxis": still | {"tickfont": {"size": 13}} | yaxis,
+        "xaxis": fixed | {"tickfont": {"size": 15}, "tickangle": 0} | xaxis,
+        "yaxis": fixed | {"tickfont": {"size": 13}} | yaxis,
         "height": height,
         "margin": {"l": 8, "r": 8, "t": 30 if legend else 6, "b": 8},
         "paper_bgcolor": "rgba(0,0,0,0)",

@@ -1,4 +1,4 @@
-"""How a training went: accuracies, clean and under two attacks, and the loss, epoch by epoch."""
+"""The course of a training: accuracies without attack and under two attacks, and the loss, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -12,46 +12,47 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Rows = Sequence[Mapping[str, Any]]
-"""Events as dicts, such as `tasklab.training.EpochEvent`'s or those of a job."""
+"""Events as dicts with the fields of `tasklab.training.EpochEvent`, as a job writes them."""
 
 CURVES = {
     "accuracy": "no attack",
     "robust_accuracy": "attack on the decision",
     "own_loss_accuracy": "attack on the training loss",
 }
-"""The accuracies shown, by field of an `EpochEvent`, and what they are called; their pens are those of `lines`."""
+"""Field of an `EpochEvent` to the name of its curve; the pens are those of `lines`, in this order."""
 
 ZERO = "own_loss_zero_gradient"
 ZERO_NAME = "gradient of the loss exactly 0"
 FLOOR = 1e-6
-"""Losses below are drawn here: the axis is logarithmic, and some losses are exactly 0."""
+"""Smaller losses are drawn at this value: the axis is logarithmic, and some losses are exactly 0."""
 
 SMOOTH = 25
-"""Losses of steps are drawn as means over this part of them: single steps jump too much to be read."""
+"""Losses of steps are drawn as running means over 1/25 of all steps, because single steps vary too much."""
 
 SPLIT = (0.27, 0.36)
-"""Where the losses end and the accuracies begin, in parts of the height."""
+"""Upper end of the panel of losses, and lower end of that of accuracies, as shares of the height."""
 
 
 def training_figure(
     epochs: Rows, *, total: int | None = None, steps: Rows = (), height: int = 400, legend: bool = True
 ) -> Figure:
-    """Accuracies of the validation images above, the training loss below, over one axis of epochs.
+    """Accuracies on the validation images (top) and the training loss (bottom) over the epochs.
 
     Args:
-        epochs: what is known of each finished epoch; fields that are missing or None are left out.
-        total: how many epochs there will be; by default as many as there are.
-        steps: losses between the epochs (``epoch``, ``step``, ``steps``, ``loss``); without them those of the epochs.
+        epochs: events of the finished epochs; accuracies from 0 to 1. Fields that are missing or None are not drawn.
+        total: number of epochs in all; by default as many as are finished.
+        steps: events with ``step``, ``steps`` and ``loss``; without them the losses of the epochs are drawn.
         height: in pixels.
-        legend: whether to name the curves.
+        legend: whether the figure has a legend.
 
     >>> rows = [{"epoch": 1, "accuracy": 0.5, "loss": 0.3}, {"epoch": 2, "accuracy": 0.9, "loss": 0.01}]
     >>> [trace.name for trace in training_figure(rows).data if trace.name]
     ['no attack', 'training loss']
     """
     total = total or max([int(row["epochs"]) if "epochs" in row else int(row["epoch"]) for row in epochs] or [1])
-    traces = [{"type": "scatter", "x": [None], "y": [None], "showlegend": False, "hoverinfo": "skip"}]  # keeps the axes
-    traces += _zero(epochs) + [trace for place, field in enumerate(CURVES) for trace in _accuracy(epochs, field, place)]
+    traces = [{"type": "scatter", "x": [None], "y": [None], "showlegend": False, "hoverinfo": "skip"}]  # draws the axes
+    traces += _zero(epochs)
+    traces += [trace for index, field in enumerate(CURVES) for trace in _accuracy(epochs, field, index)]
     across, losses = _losses(epochs, steps, total)
     traces.append({
         "type": "scatter", "mode": "lines", "name": "training loss", "x": across, "y": losses, "yaxis": "y2",
@@ -81,31 +82,31 @@ def describe_training(epochs: Rows) -> str:
     if not epochs:
         return "No epoch is finished yet."
     last = epochs[-1]
-    said = [f"{name} {100 * last[field]:.0f} %" for field, name in CURVES.items() if last.get(field) is not None]
+    parts = [f"{name} {100 * last[field]:.0f} %" for field, name in CURVES.items() if last.get(field) is not None]
     if last.get(ZERO) is not None:
-        said.append(f"{ZERO_NAME} for {100 * last[ZERO]:.0f} % of the images read correctly")
-    return f"After epoch {last['epoch']}: {', '.join(said)}."
+        parts.append(f"{ZERO_NAME} for {100 * last[ZERO]:.0f} % of the images read correctly")
+    return f"After epoch {last['epoch']}: {', '.join(parts)}."
 
 
 def sweep_figure(points: Mapping[float, Mapping[str, float]]) -> Figure:
-    """Accuracies over the margin S, in %, over a logarithmic axis.
+    """Accuracies in % over the margin S, on a logarithmic axis.
 
     Args:
-        points: by S, some of the fields of `CURVES` and `ZERO`, between 0 and 1; the last, a share
-            of the images read correctly, is drawn as one of all, where their accuracy is known.
+        points: S to fields of `CURVES` and `ZERO`, 0 to 1. `ZERO` is a share of the correctly read
+            images; it is drawn as a share of all images, where the accuracy is known.
 
     Raises:
-        ValueError: no point at all.
+        ValueError: there are no points.
     """
     if not points:
         raise ValueError("expected at least one point, got none; train a system for each value first")
     names = CURVES | {ZERO: ZERO_NAME}
     curves = {}
     for field, name in names.items():
-        there = {value: _of_all(point, field) for value, point in sorted(points.items())
+        known = {value: _of_all(point, field) for value, point in sorted(points.items())
                  if point.get(field) is not None and (field != ZERO or point.get("accuracy") is not None)}
-        if there:
-            curves[name] = (list(there), [100 * share for share in there.values()])
+        if known:
+            curves[name] = (list(known), [100 * share for share in known.values()])
     figure = lines(curves, x="S", y="pictures, %", log_x=True, y_range=(-2, 103), height=360)
     values = sorted(points)
     figure.update_xaxes(tickvals=values, ticktext=[f"{value:g}" for value in values])
@@ -113,16 +114,16 @@ def sweep_figure(points: Mapping[float, Mapping[str, float]]) -> Figure:
 
 
 def describe_sweep(points: Mapping[float, Mapping[str, float]]) -> str:
-    """The same points in words."""
-    said = []
+    """What `sweep_figure` shows, in words."""
+    sentences = []
     for value, point in sorted(points.items()):
         parts = [f"{name} {100 * point[field]:.0f} %" for field, name in CURVES.items() if point.get(field) is not None]
-        said.append(f"S = {value:g}: {', '.join(parts)}")
-    return "; ".join(said) + "."
+        sentences.append(f"S = {value:g}: {', '.join(parts)}")
+    return "; ".join(sentences) + "."
 
 
 def _of_all(row: Mapping[str, Any], field: str) -> float:
-    """A field as a share of all images."""
+    """A field as a share of all images, 0 to 1."""
     return float(row[field] * (row["accuracy"] if field == ZERO else 1))
 
 
@@ -131,34 +132,34 @@ def _percent() -> dict[str, Any]:
     return {"tickvals": list(shares), "ticktext": [f"{share} %" for share in shares]}
 
 
-def _accuracy(epochs: Rows, field: str, place: int) -> list[dict[str, Any]]:
-    there = [row for row in epochs if row.get(field) is not None]
-    if not there:
+def _accuracy(epochs: Rows, field: str, index: int) -> list[dict[str, Any]]:
+    known = [row for row in epochs if row.get(field) is not None]
+    if not known:
         return []
-    colour, dash, symbol = PENS[place]
+    colour, dash, symbol = PENS[index]
     return [{
-        "type": "scatter", "mode": "lines+markers", "name": CURVES[field], "x": [row["epoch"] for row in there],
-        "y": [100 * row[field] for row in there], "line": {"color": colour, "dash": dash, "width": 3},
+        "type": "scatter", "mode": "lines+markers", "name": CURVES[field], "x": [row["epoch"] for row in known],
+        "y": [100 * row[field] for row in known], "line": {"color": colour, "dash": dash, "width": 3},
         "marker": {"color": colour, "symbol": symbol, "size": 9}, "hovertemplate": "%{y:.1f} %",
     }]
 
 
 def _zero(epochs: Rows) -> list[dict[str, Any]]:
-    """The share of images read correctly and without a gradient: a ground that the curve of the own loss rests on."""
-    there = [row for row in epochs if row.get(ZERO) is not None and row.get("accuracy") is not None]
-    if not there:
+    """The share of images that are read correctly and have a gradient of exactly 0, as a filled area."""
+    known = [row for row in epochs if row.get(ZERO) is not None and row.get("accuracy") is not None]
+    if not known:
         return []
     return [{
-        "type": "scatter", "mode": "lines", "name": ZERO_NAME, "x": [row["epoch"] for row in there],
-        "y": [100 * _of_all(row, ZERO) for row in there], "line": {"width": 0, "color": GREY}, "fill": "tozeroy",
+        "type": "scatter", "mode": "lines", "name": ZERO_NAME, "x": [row["epoch"] for row in known],
+        "y": [100 * _of_all(row, ZERO) for row in known], "line": {"width": 0, "color": GREY}, "fill": "tozeroy",
         "fillcolor": faded(GREY, 0.3), "hovertemplate": "%{y:.1f} %",
     }]
 
 
 def _losses(epochs: Rows, steps: Rows, total: int) -> tuple[list[float], list[float]]:
     if not steps:
-        there = [row for row in epochs if row.get("loss") is not None]
-        return [float(row["epoch"]) for row in there], [max(row["loss"], FLOOR) for row in there]
+        known = [row for row in epochs if row.get("loss") is not None]
+        return [float(row["epoch"]) for row in known], [max(row["loss"], FLOOR) for row in known]
     values = [row["loss"] for row in steps]
     window = max(1, len(values) // SMOOTH)
     means = [sum(part) / len(part) for part in (values[max(0, i + 1 - window) : i + 1] for i in range(len(values)))]

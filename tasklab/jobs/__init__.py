@@ -1,4 +1,4 @@
-"""Jobs: one call with plain settings in, and a folder out, whoever starts it and wherever it runs.
+"""Jobs: long work described by plain settings, with everything it makes in one folder.
 
 ``python -m tasklab.jobs FOLDER`` runs or resumes the job in a folder as a process of its own.
 """

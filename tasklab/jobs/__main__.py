@@ -16,14 +16,14 @@ from types import FrameType
 from tasklab.console import complain, prepare_streams, say
 
 GRACE = 20.0
-"""Seconds in which a job must come to its next event, once its owner has gone."""
+"""Seconds that a job has to reach its next event after the process that started it has ended."""
 
 NICE = 5
-"""How far a job steps back behind the app that started it."""
+"""By how much the priority of a job is lowered (`os.nice`), so that the app stays responsive."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a job to its end, saying what happens on standard output."""
+    """Run a job to its end and print its messages to standard output; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tasklab.jobs", description="Run or resume the job in a folder.")
     parser.add_argument("folder", help="one that tasklab.jobs.Job.create made")
     parser.add_argument("--threads", type=int, default=1, help="of the computation (default: 1)")
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     if args.attended:
         with contextlib.suppress(AttributeError, OSError):
             os.nice(NICE)
-        threading.Thread(target=_wait_for_the_end, args=(pressed, gone), daemon=True).start()
+        threading.Thread(target=_watch_input, args=(pressed, gone), daemon=True).start()
     from tasklab.jobs.folder import Job, JobError
     from tasklab.jobs.running import run, sentence
 
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     except JobError as error:
         complain(str(error))
         return 2
-    except OSError as error:  # a disk that is full before the job has begun
+    except OSError as error:  # such as a full disk before the job has begun
         complain(sentence(error))
         return 2
     outcome = job.outcome
@@ -67,14 +67,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _noting(asked: threading.Event) -> signal.Handlers:
     def note(number: int, frame: FrameType | None) -> None:
         if asked.is_set():
-            raise KeyboardInterrupt  # the second time: at once, as a kill would
+            raise KeyboardInterrupt  # the second signal ends it at once
         asked.set()
 
     return note  # type: ignore[return-value]
 
 
-def _wait_for_the_end(pressed: threading.Event, gone: threading.Event) -> None:
-    """Standard input says that others wait; it ends when the process at its other end does."""
+def _watch_input(pressed: threading.Event, gone: threading.Event) -> None:
+    """Watch standard input: a line asks to give way to others; its end means that the parent process has ended."""
     with contextlib.suppress(OSError, ValueError):
         while os.read(0, 1024):
             pressed.set()

@@ -1,4 +1,4 @@
-"""Jobs of kind "download": bring a data set."""
+"""Jobs of the kind "download": download a data set."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 EVENTS = 300
-"""About how many events a download logs."""
+"""Approximate number of events that a download logs."""
 
 
 def check(settings: dict[str, Any]) -> dict[str, Any]:
-    """``data``: the set's name; ``root``: the folder of the sets, None for the usual one."""
+    """Check the settings ``data``, the name of a data set, and ``root``, the folder of data sets (None: the usual one).
+
+    Raises:
+        ValueError: an unknown setting or data set.
+    """
     from tasklab.data import DATASETS
 
     settings = {"data": None, "root": None} | settings
@@ -23,13 +27,13 @@ def check(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(settings: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
-    """`tasklab.data.download`, its events thinned out."""
+    """Run `tasklab.data.download` and yield some of its events."""
     from tasklab.data import download
 
-    shown, said = -1.0, ""
+    logged, message = -1.0, ""
     for event in download(settings["data"], settings["root"]):
         progress = event.done / event.total if event.total else 1.0
-        if progress - shown >= 1 / EVENTS or event.message != said or progress == 1.0:
-            shown, said = progress, event.message
+        if progress - logged >= 1 / EVENTS or event.message != message or progress == 1.0:
+            logged, message = progress, event.message
             yield {"event": "bytes", "progress": round(progress, 4), "message": event.message, "done": event.done,
                    "total": event.total}

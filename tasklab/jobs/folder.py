@@ -1,7 +1,8 @@
-"""A job's folder, which is all there is of a job.
+"""A job's folder, which holds everything about the job.
 
-``job.json`` (kind and settings), ``events.jsonl`` (what happened), ``outcome.json`` (how it ended); ``queued`` while it
-waits, ``stop`` once somebody asked it to, ``lock``, held by the process that runs it; and what the job itself makes.
+Its files are ``job.json`` (kind and settings), ``events.jsonl`` (its events), ``outcome.json`` (how it ended),
+``queued`` (there while it waits), ``stop`` (there once it was asked to stop), ``lock`` (locked by the process that runs
+it), and whatever the job itself makes.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ State = Literal["queued", "running", "done", "failed", "stopped", "interrupted"]
 Ending = Literal["done", "failed", "stopped"]
 FORMAT = 1
 LARGEST = 1e300
-"""No number of a job is as large."""
+"""All numbers of a job are smaller than this."""
 
 
 class JobError(ValueError):
-    """A job folder that cannot be used as asked."""
+    """A job's folder cannot be used as requested."""
 
 
 class Busy(JobError):
-    """Another process is running this very job."""
+    """Another process is running this job."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class Outcome:
     Args:
         state: done, failed or stopped.
         message: one sentence for a person.
-        at: when, in seconds of the epoch.
+        at: when it ended, in seconds since 1970.
     """
 
     state: Ending
@@ -62,9 +63,9 @@ class Job:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(os.path.abspath(folder))
-        told = _read(self.folder / "job.json") or {}
-        kind, settings, created = told.get("kind"), told.get("settings"), told.get("created")
-        whole = told.get("format") == FORMAT and isinstance(kind, str) and isinstance(settings, dict)
+        content = _read(self.folder / "job.json") or {}
+        kind, settings, created = content.get("kind"), content.get("settings"), content.get("created")
+        whole = content.get("format") == FORMAT and isinstance(kind, str) and isinstance(settings, dict)
         if not whole or not _is_number(created):
             raise JobError(f"expected a job in {self.folder}, got none that reads; try Job.create")
         self.kind: str = kind  # type: ignore[assignment]
@@ -76,28 +77,28 @@ class Job:
 
     @staticmethod
     def create(folder: str | Path, kind: str, settings: dict[str, Any]) -> Job:
-        """Describe a job in a new folder; nothing runs yet, it is queued.
+        """Describe a job in a folder and queue it; nothing runs yet.
 
         Args:
-            folder: must not hold a job.
-            kind: a name of `KINDS`.
-            settings: plain values; what is left out is filled in by the kind's defaults.
+            folder: made if needed; must not hold a job.
+            kind: a key of `KINDS`.
+            settings: plain values; missing ones get the defaults of the kind.
 
         Raises:
-            ValueError: no such kind, settings that it refuses, or a folder that holds a job.
+            ValueError: there is no such kind, the settings are not valid, or the folder holds a job already.
         """
         folder = Path(os.path.abspath(folder))
-        told = {"format": FORMAT, "kind": kind, "settings": check(kind, settings), "created": time.time()}
+        content = {"format": FORMAT, "kind": kind, "settings": check(kind, settings), "created": time.time()}
         if (folder / "job.json").exists():
             raise JobError(f"expected a folder without a job, got {folder}; try another")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "queued").touch()
-        files.write_text(folder / "job.json", strict_json.dumps(told, indent=2) + "\n")
+        files.write_text(folder / "job.json", strict_json.dumps(content, indent=2) + "\n")
         return Job(folder)
 
     @property
     def state(self) -> State:
-        """What has become of it; "interrupted" is a process that ended without a word, by whatever means."""
+        """The job's state; "interrupted" means that its process ended without writing an outcome."""
         if is_held(self.folder / "lock"):
             return "running"
         if self.waits:
@@ -108,12 +109,12 @@ class Job:
 
     @property
     def waits(self) -> bool:
-        """Whether it has been queued, and not begun since."""
+        """Whether it is queued and has not begun since."""
         return (self.folder / "queued").exists()
 
     @property
     def queued_at(self) -> float:
-        """When it was queued, in seconds of the epoch; 0 if it does not wait."""
+        """When it was queued, in seconds since 1970; 0 if it is not waiting."""
         try:
             return (self.folder / "queued").stat().st_mtime
         except OSError:
@@ -121,20 +122,20 @@ class Job:
 
     @property
     def stopping(self) -> bool:
-        """Whether somebody asked it to stop."""
+        """Whether it was asked to stop."""
         return (self.folder / "stop").exists()
 
     @property
     def outcome(self) -> Outcome | None:
-        """How it ended, if it did."""
-        told = _read(self.folder / "outcome.json") or {}
-        state, message, at = told.get("state"), told.get("message"), told.get("at")
+        """How it ended; None if it has not."""
+        content = _read(self.folder / "outcome.json") or {}
+        state, message, at = content.get("state"), content.get("message"), content.get("at")
         if state not in get_args(Ending) or not isinstance(message, str) or not _is_number(at):
             return None
         return Outcome(state=state, message=message, at=float(at))  # type: ignore[arg-type]
 
     def events(self) -> list[dict[str, Any]]:
-        """What has happened so far, in order; a half-written last line, and what is no event, is left out."""
+        """Its events so far, in order; lines that are incomplete or not an event are left out."""
         try:
             lines = (self.folder / "events.jsonl").read_bytes().split(b"\n")[:-1]
         except OSError:
@@ -142,39 +143,39 @@ class Job:
         return [event for line in lines if (event := _parsed(line)) is not None and _is_event(event)]
 
     def stop(self) -> None:
-        """Ask it to stop; a running one keeps what it has, and can be resumed."""
+        """Ask it to stop; a running job keeps its results so far and can be resumed."""
         (self.folder / "stop").touch()
 
     def resume(self) -> None:
-        """Queue it once more, however it ended.
+        """Queue it again, however it ended.
 
         Raises:
             Busy: it is running.
         """
         if self.state == "running":
             raise Busy(f"expected a job that is not running, got {self.folder}; stop it first")
-        (self.folder / "queued").touch()  # first: where the disk does not take it, all stays as it was
+        (self.folder / "queued").touch()  # first, so that nothing is changed if the disk cannot be written
         (self.folder / "stop").unlink(missing_ok=True)
         (self.folder / "outcome.json").unlink(missing_ok=True)
 
     def end(self, state: Ending, message: str) -> Outcome:
-        """Write down how it ended."""
+        """Write the outcome."""
         outcome = Outcome(state=state, message=message, at=time.time())
         files.write_text(self.folder / "outcome.json", strict_json.dumps(asdict(outcome)) + "\n")
         (self.folder / "queued").unlink(missing_ok=True)
         return outcome
 
     def log(self, event: dict[str, Any]) -> None:
-        """Append one event; numbers that JSON does not have become null."""
+        """Append an event; NaN and infinity, which JSON does not have, become null."""
         files.append_line(self.folder / "events.jsonl", strict_json.dumps(event))
 
     def rewind(self, step: float = math.inf) -> None:
-        """Forget half-written lines, and the events from a step on: a resumed run is about to repeat them."""
+        """Remove incomplete lines and all events from ``step`` on, which a resumed run will log again."""
         kept = [event for event in self.events() if not (event.get("step") or -math.inf) >= step]
         files.write_text(self.folder / "events.jsonl", "".join(strict_json.dumps(event) + "\n" for event in kept))
 
     def delete(self) -> None:
-        """Remove the folder with all that the job made.
+        """Remove the folder with everything that the job made.
 
         Raises:
             Busy: it is running.
@@ -195,12 +196,12 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _parsed(text: bytes) -> dict[str, Any] | None:
-    """A JSON object, or None for anything else; numbers that JSON does not have are refused."""
+    """A JSON object, or None for anything else, such as a text with NaN or infinity."""
     try:
-        found = json.loads(text, parse_constant=_refused)
+        value = json.loads(text, parse_constant=_refused)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None
 
 
 def _refused(word: str) -> None:
@@ -214,7 +215,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_event(event: dict[str, Any]) -> bool:
-    """Whether the keys that mean something to whoever shows an event hold what they should."""
+    """Whether the keys of an event that are used for display have the right types."""
     numbers = (event.get(key) for key in ("step", "progress", "at"))
     return (
         isinstance(event.get("event"), str) and isinstance(event.get("message", ""), str)

@@ -1,10 +1,10 @@
-"""The kinds of jobs there are. A new one is a module with two functions and one line here.
+"""The kinds of jobs. A new kind is a module with two functions, and a line here.
 
-``check(settings) -> settings`` fills in defaults and raises ValueError or TypeError in one sentence;
-``run(settings, folder) -> iterator of events`` does the work, keeps what it makes in the folder, and goes on from there
-when it is called again. An event is a plain dict; these keys mean something to whoever shows it: ``event`` (its kind),
-``progress`` (0 to 1, of the whole job), ``message`` (one sentence), ``step`` (a number that grows; a resumed run that
-repeats a step replaces what it logged from that step on).
+``check(settings) -> settings`` fills in defaults, and raises ValueError or TypeError with one sentence;
+``run(settings, folder) -> iterator of events`` does the work, writes its results to the folder, and continues from them
+when it is called again. An event is a plain dict. These keys are used for display: ``event`` (its kind), ``progress``
+(0 to 1, of the whole job), ``message`` (one sentence), ``step`` (an increasing number; a resumed run that repeats a
+step replaces the events logged from that step on).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ KINDS = {
     "download": "tasklab.jobs.downloading",
     "report": "tasklab.jobs.reporting",
 }
-"""Where each kind lives; it is imported when it is first needed."""
+"""Kind to its module, which is imported on first use."""
 
 
 def check(kind: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a job of that kind, whole and checked.
+    """The settings of a job of this kind, checked, with defaults filled in.
 
     Raises:
-        ValueError: no such kind, or settings that it refuses.
+        ValueError: there is no such kind, or the settings are not valid.
     """
     if not isinstance(settings, dict):
         raise ValueError(f"expected settings as a dict, got {type(settings).__name__}")
@@ -34,7 +34,7 @@ def check(kind: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def stream(kind: str, settings: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
-    """The job's events, as it happens."""
+    """Run a job of this kind; its events."""
     events: Iterator[dict[str, Any]] = _module(kind).run(settings, folder)
     return events
 

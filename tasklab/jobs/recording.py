@@ -1,7 +1,7 @@
 """Record the curves of the shipped systems' trainings, which `tasklab.curves` reads.
 
-``python -m tasklab.jobs.recording FOLDER`` repeats the trainings as jobs in a folder, each watched under attack, and
-writes ``curves.json``; it can be stopped and goes on, and takes up what the folder and the file hold already.
+``python -m tasklab.jobs.recording FOLDER`` repeats the trainings as jobs in a folder, with attacks after each epoch,
+and writes ``curves.json``. It can be stopped and resumed; jobs that are finished are not repeated.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ EXTRA: dict[str, tuple[str | None, dict[str, Any], dict[str, Any]]] = {
     "cifar100-tra-short": (None, {"task": "tra", "num_classes": 100}, HUNDRED),
     "cifar100-rbc-short": (None, {"task": "rbc", "num_classes": 100}, HUNDRED),
 }
-"""Trainings of systems that are not shipped: that of a shipped one, if of any, with other settings of the task, or of
-the rest."""
+"""Recorded trainings of systems that are not shipped: the shipped system whose settings they begin with, or None;
+changed settings of the task; and other changed settings."""
 
 
 def settings_of(name: str) -> dict[str, Any]:
-    """The settings of a job that repeats the training of a shipped system, or makes one of `EXTRA`; watched."""
+    """The settings of a job that repeats the training of a shipped system or makes one of `EXTRA`, with attacks."""
     original, task, others = EXTRA.get(name, (name, {}, {}))
-    told = ({"task": task} if original is None else _of_card(zoo.card(original), task)) | others
-    radii = DATASETS[told["data"]].radii
+    settings = ({"task": task} if original is None else _of_card(zoo.card(original), task)) | others
+    radii = DATASETS[settings["data"]].radii
     watched = {"watch": WATCH | {"eps": radii.usual}, "attacked": 400, "eps": list(radii.measured)}
-    return watched | told | {"name": name}
+    return watched | settings | {"name": name}
 
 
 def _of_card(card: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
@@ -59,27 +59,27 @@ def _of_card(card: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
 
 
 def gather(folder: Path) -> dict[str, dict[str, Any]]:
-    """What the finished jobs of a folder recorded, as it is shipped: columns of rounded numbers."""
+    """The curves of all finished jobs in a folder, by name, as columns of rounded numbers."""
     from tasklab.jobs.folder import Job
     from tasklab.jobs.training import RESULT
 
-    found = {}
-    for place in sorted(folder.iterdir()):
-        if not (place / RESULT).is_file():
+    curves = {}
+    for path in sorted(folder.iterdir()):
+        if not (path / RESULT).is_file():
             continue
-        job = Job(place)
+        job = Job(path)
         epochs = [event for event in job.events() if event["event"] == "epoch"]
-        card = zoo.card(Path(RESULT).stem, where=place)
-        found[place.name] = {
+        card = zoo.card(Path(RESULT).stem, where=path)
+        curves[path.name] = {
             "settings": job.settings,
             "epochs": {key: [_rounded(event[key]) for event in epochs] for key in KEPT},
             "metrics": card.get("metrics", []), "epoch": card.get("epoch"), "versions": card.get("versions", {}),
         }
-    return found
+    return curves
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is missing, then write the file."""
+    """Run the jobs that are not finished, then write the file."""
     parser = argparse.ArgumentParser(prog="python -m tasklab.jobs.recording", description="Record training curves.")
     parser.add_argument("folder", type=Path, help="of the jobs")
     parser.add_argument("names", nargs="*", help="systems (default: digits, and extra ones)")
@@ -91,19 +91,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from tasklab.jobs.running import run
 
     for name in args.names or [*zoo.names("digits"), *EXTRA]:
-        place = args.folder / name
+        path = args.folder / name
         try:
-            job = Job(place)
+            job = Job(path)
             job.resume()
         except JobError:
-            job = Job.create(place, "train", settings_of(name))
+            job = Job.create(path, "train", settings_of(name))
         for event in run(job):
             if event["event"] in ("epoch", "measure"):
                 say(f"{name}: {event['message']}")
     file = args.to / FILE
     kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    found = dict(sorted((kept | gather(args.folder)).items()))
-    files.write_text(file, strict_json.dumps(found, separators=(",", ":")).replace('},"', '},\n"') + "\n")
+    curves = dict(sorted((kept | gather(args.folder)).items()))
+    files.write_text(file, strict_json.dumps(curves, separators=(",", ":")).replace('},"', '},\n"') + "\n")
     say(str(file))
     return 0
 

@@ -1,4 +1,4 @@
-"""Jobs of kind "report": study one system, and keep what was found as ``report.json``."""
+"""Jobs of the kind "report": study the robustness of one system; the result is ``report.json``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasklab.system import System
 
 RESULT = "report.json"
 MOST = 1000
-"""Pictures that a report may use."""
+"""Largest number of images of a report."""
 
 DEFAULTS: dict[str, Any] = {
     "system": "", "file": None, "data": "digits", "n": 200, "eps": None, "claim_eps": None, "queries": 500,
@@ -22,36 +22,36 @@ DEFAULTS: dict[str, Any] = {
 
 
 def check(settings: dict[str, Any]) -> dict[str, Any]:
-    """``file``: the system's checkpoint; ``system``: what it is called; ``sources``: in the zoo; see `stream_study`.
+    """Check the settings: ``file``, a checkpoint; ``system``, its name; ``sources``, in the zoo; see `stream_study`.
 
-    Radii that are None become those customary on the data set.
+    An ε that is None becomes the usual one of the data set.
 
     Raises:
-        ValueError: an unknown setting, or a value that is refused.
+        ValueError: a setting is unknown or not valid.
     """
     if unknown := sorted(settings.keys() - DEFAULTS.keys()):
         raise ValueError(f"expected settings of a report among {', '.join(DEFAULTS)}, got {', '.join(unknown)}")
-    found = DEFAULTS | settings
-    if found["data"] not in data.DATASETS:
-        raise ValueError(f"expected a data set, one of {', '.join(data.DATASETS)}, got {found['data']!r}")
-    radii = data.DATASETS[found["data"]].radii
-    found["eps"] = list(radii.curve) if found["eps"] is None else found["eps"]
-    found["claim_eps"] = radii.usual if found["claim_eps"] is None else found["claim_eps"]
+    values = DEFAULTS | settings
+    if values["data"] not in data.DATASETS:
+        raise ValueError(f"expected a data set, one of {', '.join(data.DATASETS)}, got {values['data']!r}")
+    radii = data.DATASETS[values["data"]].radii
+    values["eps"] = list(radii.curve) if values["eps"] is None else values["eps"]
+    values["claim_eps"] = radii.usual if values["claim_eps"] is None else values["claim_eps"]
     for name, most in (("n", MOST), ("queries", 10_000)):
-        if isinstance(found[name], bool) or not isinstance(found[name], int) or not 1 <= found[name] <= most:
-            raise ValueError(f"expected {name} as an integer in 1..{most}, got {found[name]!r}")
-    if not isinstance(found["file"], str) or not Path(found["file"]).is_file():
-        raise ValueError(f"expected the file of a system, got {found['file']!r}")
-    asked = [*found["eps"], found["claim_eps"]]
+        if isinstance(values[name], bool) or not isinstance(values[name], int) or not 1 <= values[name] <= most:
+            raise ValueError(f"expected {name} as an integer in 1..{most}, got {values[name]!r}")
+    if not isinstance(values["file"], str) or not Path(values["file"]).is_file():
+        raise ValueError(f"expected the file of a system, got {values['file']!r}")
+    asked = [*values["eps"], values["claim_eps"]]
     if not all(isinstance(radius, float) and 0 < radius < 1 for radius in asked):
         raise ValueError(f"expected radii between 0 and 1, got {asked}")
-    for name in found["sources"]:
-        zoo.path(name)  # its error is raised now
-    return found
+    for name in values["sources"]:
+        zoo.path(name)  # raises an error if there is no such system
+    return values
 
 
 def run(settings: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
-    """`stream_study` in ``folder``; ``report.json`` is there when it is done."""
+    """Run `stream_study` in ``folder``; at the end it writes ``report.json``."""
     chosen = check(settings)
     file = Path(chosen["file"])
     system, images = System.load(file), data.load(chosen["data"], "test")

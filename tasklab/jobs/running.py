@@ -1,4 +1,4 @@
-"""Run the job in a folder, as a stream of its events: locked, stoppable, resumable, its ending written down."""
+"""Running the job in a folder as a stream of events: with a lock, requests to stop, resuming, and its outcome."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tasklab.lock import Lock, Locked
 _log = logging.getLogger(__name__)
 
 PATIENCE = 2.0
-"""Seconds to wait for a process that is about to leave the folder."""
+"""Seconds to wait for another process that holds the lock and may be ending."""
 
 EXPECTED = (ValueError, TypeError, OSError, RuntimeError, ArithmeticError)
-"""Errors whose message is a sentence for a person; others are bugs, and said with their name."""
+"""Errors whose message is a sentence for people; others are bugs, and are reported with their type."""
 
 
 def run(
@@ -30,20 +30,20 @@ def run(
     left: Callable[[], bool] = lambda: False,
     pressed: Callable[[], bool] = lambda: False,
 ) -> Iterator[dict[str, Any]]:
-    """Run or resume a job; its folder tells everything, whoever asks.
+    """Run or resume a job; everything that happens is written to its folder.
 
     Args:
         folder: of a job, or the job.
-        stopped: asked after every event, beside the stop file: whether to end as "stopped".
-        left: asked after every event: whether to leave without an outcome, as a killed process would, but in order.
-        pressed: asked after events with a ``step``, where little is lost: whether to leave as well, for others wait.
+        stopped: called after each event: whether to end with the outcome "stopped". The stop file has the same effect.
+        left: called after each event: whether to end without an outcome, so that the job can be resumed.
+        pressed: called after events with a ``step``, where little work is lost: whether to end likewise, for others.
 
     Yields:
-        Each event as logged, with ``at``, seconds of the epoch. First ``{"event": "begin"}``; nothing at all for a job
-        that is done. To stop consuming is to leave.
+        Each event as logged, with ``at`` in seconds since 1970. The first is ``{"event": "begin"}``; a job that is done
+        has no events. When the stream is no longer consumed, the job ends without an outcome.
 
     Raises:
-        Busy: another process runs this very job.
+        Busy: another process is running this job.
     """
     job = folder if isinstance(folder, Job) else Job(folder)
     with contextlib.ExitStack() as stack:

@@ -1,8 +1,8 @@
-"""A faster copy of a network for gradients with respect to its input alone, and a quick measurement of whether it pays.
+"""Faster copies of a network for gradients with respect to its input, and measuring which copy is worth using.
 
 An attack never needs the weights' gradients, and asks for the direction of the input's gradient rather than for its
 last digits. So BatchNorm can be folded into the convolutions, the maps laid out channels-last and the trunk run in
-bfloat16, while the head stays in float32. What an attack finds this way is to be re-checked on the original network.
+bfloat16, while the head stays in float32. The results of an attack must be re-checked on the original network.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.b
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What `prepare` changes about the copy.
+    """What `prepare` changes in the copy.
 
-    Arguments:
+    Args:
         fold: fold BatchNorm into the layer before it, and pool before ReLU, where torch.fx can trace the network.
         channels_last: keep maps with the channels innermost.
         precision: of the trunk; the head and the outputs are float32. float16 needs an accelerator.
@@ -62,7 +62,7 @@ CANDIDATES = (
 
 MIN_ROWS, LIGHT_ROWS, LIGHT_SECONDS = 16, 32, 0.1
 WORTH = 2 / 3
-"""The share of the plain copy's time that another may take: a gain that noise does not decide about."""
+"""Largest share of the plain copy's time that another may take, so that noise does not decide."""
 
 _chosen: dict[Hashable, Plan] = {}
 
@@ -74,7 +74,8 @@ def prepare(network: nn.Module, plan: Plan) -> nn.Module:
     a `Network` is a `Network` too, so that `Network.forward_features` and `Network.forward_head` work; its trunk
     alone runs in reduced precision. Any other module runs under autocast as a whole.
 
-    Raises ValueError for float16 on a CPU.
+    Raises:
+        ValueError: float16 on a CPU.
 
     >>> from tasklab.models import NetworkSpec, build_network
     >>> spec = NetworkSpec(arch="small_cnn", in_shape=(1, 8, 8), outputs=4, mean=(0.3,), std=(0.3,))
@@ -135,7 +136,7 @@ class _Trunk(nn.Module):
 
 
 class _Whole(nn.Module):
-    """Somebody else's network under autocast: what is inside is theirs, so no weight changes its type."""
+    """Any other network, which runs under autocast; the types of its weights are not changed."""
 
     def __init__(self, network: nn.Module, dtype: torch.dtype, *, channels_last: bool) -> None:
         super().__init__()
@@ -167,10 +168,10 @@ def probe(network: nn.Module, x: Tensor, *, gradients: bool = True) -> Plan:
     Args:
         network: the network; neither it nor the random state is touched.
         x: float images ``(N, C, H, W)``.
-        gradients: whether input gradients are wanted, or forwards alone.
+        gradients: whether input gradients will be computed, or outputs alone.
 
     Returns:
-        A Plan.
+        The chosen plan.
     """
     convolutional = any(isinstance(m, nn.modules.conv._ConvNd) for m in network.modules())
     if len(x) < MIN_ROWS or not convolutional or not x.is_floating_point():
@@ -224,7 +225,7 @@ def _time(network: nn.Module, x: Tensor, gradients: bool) -> tuple[Tensor, float
     """Return the outputs for x and the seconds of a forward and, if asked for, an input gradient."""
     x = x.clone().requires_grad_(gradients)
     alone = x.device.type == "cpu" and torch.get_num_threads() == 1
-    clock = time.thread_time if alone else time.perf_counter  # the former does not count what others take
+    clock = time.thread_time if alone else time.perf_counter  # thread_time does not count what other processes take
     _wait(x.device)
     start = clock()
     with torch.set_grad_enabled(gradients):

@@ -1,8 +1,8 @@
-"""Rewrites of a frozen network in eval mode that keep its function and its input gradient but cost less.
+"""Rewriting a frozen network in eval mode so that it costs less, with the same outputs and input gradients.
 
-Each rewrite traces the network with torch.fx only to learn which layer feeds which, then changes the layers in place,
-so that the network's own Python code, its layer names and its children stay. Where a module cannot be traced (control
-flow on the data), its children are tried one by one; what cannot be traced at all stays as it is.
+Each rewrite uses torch.fx only to find out which layer feeds which, and then changes the layers in place, so that the
+network's own Python code, layer names and children are kept. Where a module cannot be traced (control flow that depends
+on the data), its children are tried one by one; what cannot be traced at all is not changed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TRANSPARENT = (nn.Identity, ChannelsLast)
 _log = logging.getLogger(__name__)
 
 _tracing = threading.Lock()
-"""Held while torch.fx traces: it then stands between every network of the process and its call."""
+"""Held while torch.fx traces, because it then intercepts the calls of all modules in the process."""
 
 _CONVS: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv1d: nn.BatchNorm1d,
@@ -40,7 +40,8 @@ def fold_batchnorm(network: nn.Module) -> int:
     alone are a BatchNorm before its convolution (DenseNet), one without running statistics, and a layer that is called
     twice or has hooks. A linear layer's output is taken to be (N, D).
 
-    Returns the number of layers folded.
+    Returns:
+        The number of layers folded.
     """
     pairs = _pairs(network, _can_fold)
     for first, second in pairs:
@@ -51,9 +52,10 @@ def fold_batchnorm(network: nn.Module) -> int:
 
 
 def pool_before_relu(network: nn.Module) -> int:
-    """Let each max-pool that follows a ReLU come before it, in place: the same outputs and gradients on a smaller map.
+    """Move each max-pool that follows a ReLU before it, in place: the same outputs and gradients on a smaller map.
 
-    Returns the number of pairs exchanged.
+    Returns:
+        The number of pairs exchanged.
     """
     pairs = _pairs(network, lambda a, b: type(a) is nn.ReLU and type(b) is nn.MaxPool2d and not b.return_indices)
     for first, second in pairs:
@@ -86,20 +88,20 @@ def _fold(layer: nn.Module, norm: nn.Module) -> None:
     layer.bias = nn.Parameter(shift, requires_grad=False)
 
 
-def _pairs(network: nn.Module, wanted: Callable[[nn.Module, nn.Module], bool]) -> list[tuple[str, str]]:
+def _pairs(network: nn.Module, matches: Callable[[nn.Module, nn.Module], bool]) -> list[tuple[str, str]]:
     """Return the names of the pairs of layers where the second takes the first's output and nothing else does."""
     uses = Counter(id(layer) for _, layer in network.named_modules(remove_duplicate=False))
-    found = []
+    pairs = []
     for first, second in _edges(network, ""):
         a, b = network.get_submodule(first), network.get_submodule(second)
         hooked = any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in (a, b))
-        if wanted(a, b) and not hooked and uses[id(a)] == uses[id(b)] == 1:
-            found.append((first, second))
-    return found
+        if matches(a, b) and not hooked and uses[id(a)] == uses[id(b)] == 1:
+            pairs.append((first, second))
+    return pairs
 
 
 class _Tracer(fx.Tracer):
-    """A tracer that sees the transparent layers as layers, and lets what other threads call pass."""
+    """A tracer that treats the transparent layers as leaves, and ignores calls from other threads."""
 
     def __init__(self) -> None:
         super().__init__()

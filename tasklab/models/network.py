@@ -134,10 +134,14 @@ class Network(nn.Module):
         )
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Return the penultimate features (N, D) of images (N, C, H, W) in [0, 1]; ValueError for another shape."""
+        """Return the penultimate features (N, D) of images (N, C, H, W) in [0, 1].
+
+        Raises:
+            ValueError: the images have another shape.
+        """
         if tuple(x.shape[1:]) != self.spec.in_shape:
-            wanted = ", ".join(str(side) for side in self.spec.in_shape)
-            raise ValueError(f"expected a batch of inputs (N, {wanted}) in [0, 1], got {tuple(x.shape)}")
+            shape = ", ".join(str(side) for side in self.spec.in_shape)
+            raise ValueError(f"expected a batch of inputs (N, {shape}) in [0, 1], got {tuple(x.shape)}")
         return cast(Tensor, self.trunk(self.normalise(self.contrast(x))))
 
     def forward_head(self, f: Tensor) -> Tensor:
@@ -152,11 +156,12 @@ class Network(nn.Module):
 def build_network(spec: NetworkSpec, seed: int | None = None) -> Network:
     """Build a network on the CPU with fresh float32 weights, whatever modes of torch the caller has set.
 
-    Arguments:
+    Args:
         spec: what to build.
-        seed: fixes the initial weights and leaves torch's global random state untouched; None draws from that state.
+        seed: of the initial weights, without any use of torch's global random state; None draws from that state.
 
-    Raises TypeError if spec is not a NetworkSpec.
+    Raises:
+        TypeError: spec is not a NetworkSpec.
     """
     if not isinstance(spec, NetworkSpec):
         raise TypeError(f"expected a NetworkSpec, got {type(spec).__name__}; try NetworkSpec(arch=..., ...)")
@@ -181,9 +186,9 @@ def seeded(seed: int, device: torch.device = CPU) -> Iterator[None]:
 
 @contextmanager
 def own_draws(device: torch.device = CPU) -> Iterator[None]:
-    """Give the state of torch's generators, the CPU's and this device's, back after the block.
+    """Restore the state of torch's generators, of the CPU and of this device, after the block.
 
-    All threads draw from the same ones: such blocks of several threads come one after the other.
+    All threads share these generators, so only one thread at a time is inside such a block.
     """
     with _drawing, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         yield

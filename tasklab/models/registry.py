@@ -15,11 +15,16 @@ Trunk = tuple[nn.Module, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """What there is to know about one architecture before building it.
+    """The properties of an architecture.
 
-    ``build(in_shape, width)`` returns the trunk and its number of features; ``count(in_shape, width)`` works out,
-    before anything is built, how many weights it will have, and its number of features. `input_dims` is 3 for images
-    (C, H, W) and 1 for points (D,). `has_width` tells whether `NetworkSpec.width` can be chosen.
+    Attributes:
+        name: key of `ARCHITECTURES`.
+        title: name for people.
+        description: one sentence.
+        input_dims: 3 for images (C, H, W), 1 for points (D,).
+        has_width: whether `NetworkSpec.width` can be chosen.
+        build: from in_shape and width to the trunk and its number of features.
+        count: from in_shape and width to the number of weights and of features, without building the trunk.
     """
 
     name: str

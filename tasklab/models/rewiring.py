@@ -1,6 +1,7 @@
-"""Layers with the outputs of ordinary ones whose gradient with respect to the input costs less on a CPU.
+"""Layers with the outputs of ordinary ones, but with a cheaper gradient with respect to the input on a CPU.
 
-No weight's gradient can be asked of them, nor a gradient's gradient: they are for frozen copies, such as attacks use.
+They have no gradient with respect to the weights, and no second derivative: they are for the frozen copies that attacks
+use.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ class SubsampledConv2d(nn.Module):
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
-        """Take over the weights of conv."""
+        """Use the weights of conv."""
         super().__init__()
         self.conv = conv
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what the convolution would."""
+        """Return the outputs of the convolution."""
         conv = self.conv
         return cast(Tensor, _Subsampled.apply(x, conv.weight, conv.bias, conv.stride, conv.padding))
 
@@ -41,14 +42,14 @@ class FewChannelsConv2d(nn.Module):
     blocks: Tensor
 
     def __init__(self, conv: nn.Conv2d) -> None:
-        """Take over the weights of conv, which are not to change afterwards."""
+        """Use the weights of conv, which must not change afterwards."""
         super().__init__()
         self.conv = conv
         self.side = 4 if conv.in_channels == 1 else 2
         self.register_buffer("blocks", _blocks(conv.weight, self.side), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what the convolution would."""
+        """Return the outputs of the convolution."""
         if x.dim() != 4 or x.shape[2] % self.side or x.shape[3] % self.side:
             return cast(Tensor, self.conv(x))
         return cast(Tensor, _FewChannels.apply(x, self.conv, self.blocks, self.side))
@@ -63,29 +64,32 @@ class SummedAverage(nn.Module):
 
 
 def rewire(network: nn.Module, *, depthwise: bool) -> int:
-    """Replace in a frozen network, in place, the layers that have a cheaper form here; returns how many.
+    """Replace the layers of a frozen network that have a cheaper form here, in place.
 
-    Arguments:
-        network: its weights are not to change afterwards. A layer with hooks is left alone.
-        depthwise: also replace strided depthwise convolutions, which pays in bfloat16.
+    Args:
+        network: its weights must not change afterwards. Layers with hooks are not replaced.
+        depthwise: whether to replace strided depthwise convolutions, too, which pays in bfloat16.
+
+    Returns:
+        The number of layers replaced.
     """
-    found: dict[str, nn.Module] = {}
+    replacements: dict[str, nn.Module] = {}
     for name, layer in network.named_modules():
         if not name or layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks:
             continue
         if type(layer) is nn.AdaptiveAvgPool2d and layer.output_size in (1, (1, 1)):
-            found[name] = SummedAverage()
+            replacements[name] = SummedAverage()
         elif type(layer) is nn.Conv2d and _is_plain(layer):
             few = layer.in_channels <= 4 and layer.groups == 1 and layer.stride == (1, 1) and layer.out_channels >= 8
             padding = cast(tuple[int, int], layer.padding)
             wide = all(k > max(1, p) for k, p in zip(layer.kernel_size, padding, strict=True))
             if few and wide:
-                found[name] = FewChannelsConv2d(layer)
+                replacements[name] = FewChannelsConv2d(layer)
             elif depthwise and layer.groups == layer.in_channels == layer.out_channels > 1 and max(layer.stride) > 1:
-                found[name] = SubsampledConv2d(layer)
-    for name, layer in found.items():
+                replacements[name] = SubsampledConv2d(layer)
+    for name, layer in replacements.items():
         network.set_submodule(name, layer)
-    return len(found)
+    return len(replacements)
 
 
 def _is_plain(conv: nn.Conv2d) -> bool:

@@ -1,4 +1,4 @@
-"""Calling a network that several threads share: evaluation mode for readers, one step at a time for a trainer.
+"""Calling a network that several threads share, in evaluation mode for readers, and one step at a time for a trainer.
 
 Training flags belong to a module, not to a thread. So whoever needs a mode claims the modules for the length of one
 call. Claims for evaluation share; a claim to change the network excludes all others. Claims are served in the order in
@@ -49,7 +49,7 @@ _to_restore: set[nn.Module] = set()  # modules whose owner has them in training 
 
 @contextlib.contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; every submodule's training flag is given back by the last thread that leaves."""
+    """Put a network into evaluation mode for the block; the last thread that leaves restores all training flags."""
     claim = _Claim(network, exclusive=False)
     _begin(claim)
     try:
@@ -60,7 +60,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def exclusively(network: nn.Module) -> Iterator[None]:
-    """No other thread is inside `evaluating` or `exclusively` with a module of this network: for changing it."""
+    """Exclude other threads from `evaluating` and `exclusively` with this network, in order to change it."""
     claim = _Claim(network, exclusive=True)
     _begin(claim)
     try:
@@ -70,10 +70,10 @@ def exclusively(network: nn.Module) -> Iterator[None]:
 
 
 def on_a_copy(function: Callable[[Tensor], T], x: Tensor) -> T:
-    """``function`` of a copy of ``x``, in the precision that it has itself, whatever modes the caller is in.
+    """Call a function with a copy of ``x``, in `own_modes`.
 
-    A network may work in place on what it is given; the copy keeps that from the caller's images, and lets a gradient
-    with respect to ``x`` be taken all the same, where the caller has gradients on.
+    A network may change its input in place; the copy protects the caller's images. Gradients with respect to ``x`` can
+    still be taken if the caller has gradients enabled.
     """
     gradients = torch.is_grad_enabled()
     with own_modes(), torch.set_grad_enabled(gradients):

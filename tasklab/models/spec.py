@@ -1,4 +1,4 @@
-"""What a network is, as plain data: enough to build it again and to put into a checkpoint's card."""
+"""The description of a network as plain data, from which it can be built again; part of a checkpoint's card."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from tasklab.models.registry import ARCHITECTURES
 MIN_SIDE, MAX_SIDE = 8, 64
 
 MIN_STD, MAX_NUMBER = 1e-30, 1e30
-"""What float32 can divide by, and hold."""
+"""Smallest standard deviation that float32 can divide by, and largest number that it can hold."""
 
 MAX_WEIGHTS = 50_000_000
-"""Weights that a network may have: four times those of ResNet-18, the largest there is, and 200 MB in float32."""
+"""Largest number of weights of a network: four times those of ResNet-18, the largest one, and 200 MB in float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
-    """Everything that fixes a network but its weights: architecture, input, outputs, normalisation, output scale.
+    """All that defines a network except its weights: architecture, input, outputs, normalisation, output scale.
 
-    Arguments:
+    Args:
         arch: a key of `ARCHITECTURES`.
         in_shape: (C, H, W) with C 1 or 3 and sides 8 to 64 for images; (D,) for points.
         outputs: K, the number of network outputs per example, at least 1.
-        mean, std: of the training inputs in [0, 1], one per channel (or per coordinate); std above 0.
-        scale, centre: the outputs are ``scale * linear(features) + centre`` (a task's natural unit).
+        mean: of the training inputs in [0, 1], one value per channel (or per coordinate).
+        std: standard deviation, likewise; above 0.
+        scale: the outputs are `scale * linear(features) + centre` (a task's natural unit).
+        centre: see `scale`.
         width: channels of `small_cnn`, hidden units of `mlp`; leave it out for the others, their width is fixed.
             The network as a whole may have up to `MAX_WEIGHTS` weights.
         stairs: sigmoid steps between the features and a single output, which then climbs from level to level as an
@@ -35,7 +37,9 @@ class NetworkSpec:
         contrast: (low, high) in pixel units, 0 <= low < high <= 1: grey values are stretched so that low becomes all
             but black and high all but white (see `tasklab.models.network.ContrastStretch`); None for as they are.
 
-    Raises ValueError or TypeError naming what was expected.
+    Raises:
+        ValueError: a value is out of range.
+        TypeError: a value has another type.
 
     >>> spec = NetworkSpec(arch="small_cnn", in_shape=(1, 28, 28), outputs=4, mean=(0.13,), std=(0.31,), scale=350.0)
     >>> NetworkSpec.from_dict(spec.to_dict()) == spec
@@ -80,7 +84,7 @@ class NetworkSpec:
 
     @property
     def weights(self) -> int:
-        """How many weights the network has, worked out without building it."""
+        """The number of weights, computed without building the network."""
         trunk, features = ARCHITECTURES[self.arch].count(self.in_shape, self.width)
         steps = features * self.stairs + self.stairs
         return trunk + steps + (self.stairs or features) * self.outputs + self.outputs
@@ -108,9 +112,9 @@ class NetworkSpec:
         if self.stairs < 0 or (self.stairs and self.outputs != 1):
             raise ValueError(f"expected stairs >= 0, and 0 unless outputs is 1, got {self.stairs}; try 0")
         for name in ("mean", "std"):
-            values, wanted = getattr(self, name), self.in_shape[0]
-            if len(values) != wanted:
-                raise ValueError(f"expected {wanted} value(s) in {name} for in_shape {self.in_shape}, got {values}")
+            values, channels = getattr(self, name), self.in_shape[0]
+            if len(values) != channels:
+                raise ValueError(f"expected {channels} value(s) in {name} for in_shape {self.in_shape}, got {values}")
         if min(self.std) < MIN_STD:
             raise ValueError(f"expected every std above 0, {MIN_STD:g} at the least, got {self.std}")
         ends = self.contrast
@@ -125,7 +129,12 @@ class NetworkSpec:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> NetworkSpec:
-        """Build a spec from `to_dict`'s result; ValueError on unknown or missing keys."""
+        """Build a spec from the result of `to_dict`.
+
+        Raises:
+            ValueError: keys are unknown or missing, or a value is out of range.
+            TypeError: the data are not a dict, or a value has another type.
+        """
         if not isinstance(data, Mapping):
             raise TypeError(f"expected a dict of network settings, got {type(data).__name__}; try spec.to_dict()")
         known = {f.name for f in fields(cls)}
@@ -145,18 +154,18 @@ def _sequence(name: str, value: Any) -> tuple[Any, ...]:
 
 
 def _whole(name: str, value: Any) -> int:
-    found = as_whole(value)
-    if found is None:
+    number = as_whole(value)
+    if number is None:
         raise TypeError(f"expected whole numbers for {name}, got {value!r}")
-    if not abs(found) < 2**53:
+    if not abs(number) < 2**53:
         raise ValueError(f"expected whole numbers below 2**53 for {name}, got a larger one")
-    return found
+    return number
 
 
 def _number(name: str, value: Any) -> float:
-    found = as_number(value)
-    if found is None:
+    number = as_number(value)
+    if number is None:
         raise TypeError(f"expected numbers for {name}, got {value!r}")
-    if not abs(found) <= MAX_NUMBER:
-        raise ValueError(f"expected finite numbers that float32 can hold for {name}, got {found!r}")
-    return float(found)
+    if not abs(number) <= MAX_NUMBER:
+        raise ValueError(f"expected finite numbers that float32 can hold for {name}, got {number!r}")
+    return float(number)

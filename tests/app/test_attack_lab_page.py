@@ -148,10 +148,10 @@ def test_a_run_that_was_overtaken_begins_no_further_system(monkeypatch: pytest.M
         if worked:
             raise Overtaken
 
-    monkeypatch.setattr(picture_attacks, "HANDS", 1)
+    monkeypatch.setattr(picture_attacks, "THREADS", 1)
     monkeypatch.setattr(session_state_proxy, "get_session_state", lambda: SafeSessionState(SessionState(), overtaken))
     with pytest.raises(Overtaken):
-        picture_attacks.each(Scenario(), lambda name, aim: None, work)
+        picture_attacks.for_each_pair(Scenario(), lambda name, aim: None, work)
     ended.set()
     for each in threading.enumerate():
         if each.name.startswith("attack"):

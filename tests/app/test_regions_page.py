@@ -35,7 +35,7 @@ def _threads() -> Iterator[None]:
 
 def start(**query: str | list[str]) -> AppTest:
     """The page with nothing trained yet."""
-    plane_systems._shelf.clear()
+    plane_systems._cache.clear()
     at = AppTest.from_file(str(PAGE), default_timeout=120)
     for key, value in (QUICK | query).items():
         at.query_params[key] = value
@@ -268,7 +268,7 @@ def test_a_run_of_the_page_that_is_overtaken_leaves_the_training_whole(
 
     monkeypatch.setattr(plane_systems, "fit", slow)
     monkeypatch.setattr(plane_systems, "PATIENCE", 60.0)
-    plane_systems._shelf.clear()
+    plane_systems._cache.clear()
     plane = Plane(data="moons", n=50, noise=0.03, seed=0, epochs=5, task=make_task("tra", num_classes=2))
     run = PlaneRun(plane)
     overtaken = threading.Thread(target=watched, args=(run.advance,))

@@ -17,7 +17,7 @@ from tasklab.figures.robustness import (
     check_lights,
     describe_curves,
     distance_curves,
-    said,
+    value_of,
 )
 
 CURVES = {"margin": {0.1: Share(20, 100), 0.0: Share(99, 100)}, "train": {0.0: Share(99, 100), 0.1: Share(80, 100)}}
@@ -83,7 +83,7 @@ def test_lights_show_level_figure_threshold_and_sentence_of_every_check() -> Non
     assert list(cells[2]) == ["12.3 %"] * 4 and list(cells[3]) == ["warn: over 1 %"] * 4
     assert cells[4][3] == "A sentence about fail."
     assert len({light.sign for light in LIGHTS.values()}) == len({light.colour for light in LIGHTS.values()}) == 4
-    assert said(made("not run", None)) == "–" and said(made("pass", -0.01)) == "−1.0 %"
+    assert value_of(made("not run", None)) == "–" and value_of(made("pass", -0.01)) == "−1.0 %"
 
 
 def test_the_figures_are_public() -> None:

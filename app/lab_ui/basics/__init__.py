@@ -1,1 +1,1 @@
-"""What every other room of the app stands on: words, style, scenes, and what is loaded early."""
+"""What all the other packages of the app import: words, style, scenes, waiting and preloading."""

@@ -1,4 +1,4 @@
-"""What the scenario bar says: what every part of a page is told."""
+"""The values of the scenario bar, which are handed to every part of a page."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lab:
-    """What the scenario bar says.
+    """The values of the scenario bar.
 
     Attributes:
-        slug: of the page.
-        lecture: whether the page is shown to a hall.
+        slug: short name of the page, as in its file name.
+        lecture: whether lecture mode is on (large type, no controls).
         data: name of the data set.
-        images: its test pictures; None on a page that works without.
-        systems: those there are, key to name.
-        chosen: names of those looked at.
-        image: place of the picture.
-        seed: of everything random.
+        images: its test set (`ImageSet`); None on a page that works without pictures.
+        systems: all systems of the data set, short name (key) to full name.
+        chosen: full names of the systems that are selected.
+        image: index of the selected picture in the test set.
+        seed: seed of all random numbers.
     """
 
     slug: str
@@ -36,11 +36,11 @@ class Lab:
 
     @property
     def pictures(self) -> ImageSet:
-        """The test pictures of a page that has them."""
+        """The test set, for pages that were opened with pictures."""
         assert self.images is not None
-        found: ImageSet = self.images
-        return found
+        images: ImageSet = self.images
+        return images
 
     def key(self, name: str) -> str:
-        """A system's short name, by which the words know it."""
-        return next((key for key, each in self.systems.items() if each == name), name)
+        """A system's short name, from which `words.title` makes its heading."""
+        return next((key for key, full_name in self.systems.items() if full_name == name), name)

@@ -1,4 +1,4 @@
-"""What is slow the first time in a process: done while nobody waits for it, or with a word to those who do."""
+"""Imports that take seconds the first time: made in the background, or with a message while a visitor waits."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ import time
 import streamlit as st
 
 PAUSE = 1.0
-"""Seconds in which the page that was asked for is sent, and others may come."""
+"""Seconds to wait before the background imports, so that the first page is sent before they slow it down."""
 
-_word = st.components.v2.component(  # a component: what shows them is fetched while the imports go on
+_message = st.components.v2.component(  # a component, so that the browser fetches that code during the imports
     "tasklab_preload", html='<p role="status">One moment: PyTorch is being loaded, once for everybody.</p>',
     css="p { margin: 0; font-size: 1.1rem; }", js="export default function () {}",
 )
 
 
 _ready = threading.Event()
-_kept = 0
-"""Modules there were when `keep` last did its work."""
+_frozen = 0
+"""Number of imported modules when `freeze` last called `gc.freeze`."""
 
 
 @st.cache_resource(show_spinner=False)
 def warm() -> None:
-    """Import in the background, once, what most pages need: the first of them would wait seconds for torch."""
-    threading.Thread(target=_later, daemon=True, name="preload").start()
+    """Start importing what most pages need, once per server and in the background; torch alone takes seconds."""
+    threading.Thread(target=_load_later, daemon=True, name="preload").start()
 
 
 def wait() -> None:
-    """Import now what most pages need, with a word while that takes its time."""
-    place = st.empty()  # in every run, so that what follows keeps its place
+    """Import what most pages need and return when it is there; a message is shown meanwhile."""
+    slot = st.empty()  # drawn in every run, so that the elements below keep their position
     if not _ready.is_set():
-        with place:
-            _word(key="preload")
+        with slot:
+            _message(key="preload")
         _load()
-        place.empty()
+        slot.empty()
 
 
-def keep() -> None:
-    """Once modules have come by the hundred, take all there is out of the collector's way.
+def freeze() -> None:
+    """Call `gc.freeze` when at least 100 modules have been imported since the last call.
 
-    Streamlit collects after each run, and a walk through the half a million objects of torch and plotly holds every
-    thread for a quarter of a second.
+    Streamlit runs the garbage collector after each run of a page. Without this, it would go through the half a million
+    objects of torch and plotly each time, which blocks every thread for a quarter of a second.
     """
-    global _kept
-    if len(sys.modules) >= _kept + 100:
+    global _frozen
+    if len(sys.modules) >= _frozen + 100:
         gc.freeze()
-        _kept = len(sys.modules)
+        _frozen = len(sys.modules)
 
 
-def _later() -> None:
+def _load_later() -> None:
     time.sleep(PAUSE)
     _load()
-    importlib.import_module("pandas")  # for tables, which come when they are asked for
+    importlib.import_module("pandas")  # needed for tables, which are drawn on request
 
 
 def _load() -> None:

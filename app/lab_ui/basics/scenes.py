@@ -1,4 +1,4 @@
-"""Named scenes: whole scenarios that are worth showing."""
+"""The scenes of the menu “Scenes”: named views of a page that are worth showing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """A page and the values of its widgets."""
+    """A page, and values for its widgets.
+
+    Attributes:
+        name: as in the menu.
+        words: the sentence shown above the page while the scene is open.
+        page: slug of the page.
+        values: widget key to value; every other widget is set to its value in `BEGINNING`.
+    """
 
     name: str
     words: str
@@ -36,7 +43,7 @@ SCENES = (
                 "systems have no gradient; aimed at the decision, none of the four reads a deer.",
           values={"data": "cifar10", "image": 94, "eps": 1 / 255, "n": 50}),
 )
-"""Each opens its page with these values, and all others at their defaults."""
+"""All scenes, in the order of the menu."""
 
 BEGINNING: dict[str, Any] = {
     "data": "digits", "image": 54, "systems": ["tra", "deepbe", "int", "rbc"], "seed": 0, "n": 200, "eps": 0.2,
@@ -44,4 +51,4 @@ BEGINNING: dict[str, Any] = {
     "criterion": "misclassified", "target": "any other", "keep": "best", "objective": "margin",
     "train": True, "margin": True,
 }
-"""The scenario that the app begins with, as its widgets hold it; the attack lab's other aims are off."""
+"""Widget key to value when the app is first opened; the objectives not listed here are off."""

@@ -1,4 +1,4 @@
-"""The pages' few rules of style; colours of text and ground come from the theme."""
+"""The CSS that all pages share; text and background colours come from Streamlit's theme."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ html { font-size: 21px; }
 
 
 def style(lecture: bool = False) -> None:
-    """Put the rules on the page; for a lecture hall, larger type and no controls."""
+    """Put the CSS on the page; with ``lecture``, also larger type and no sidebar."""
     st.html(STYLE)
     if lecture:
         st.html(LECTURE)

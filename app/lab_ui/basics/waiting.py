@@ -1,4 +1,4 @@
-"""Long work in a run of a page: it gives way when its visitor asks for something else."""
+"""Long work in a run of a page: the run ends early when the visitor has changed something meanwhile."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import TypeVar
 
 import streamlit as st
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
-GLANCE = 0.03
-"""Seconds between two looks at whether the visitor has asked for something else."""
+POLL = 0.03
+"""Seconds between two checks whether the visitor has changed something."""
 
 
 def give_way() -> None:
-    """End this run of the page here if its visitor has asked for something else; long work asks now and then."""
-    st.session_state.get("here")  # streamlit ends a run at any look at the session's state
+    """End this run of the page if its visitor has started another one. Long work calls this now and then."""
+    st.session_state.get("here")  # any access to the session state lets streamlit end a run that is out of date
 
 
-def awaited(made: Future[Made]) -> Made:
-    """What is made on another thread, once it is there; this run gives way meanwhile."""
+def awaited(future: Future[Result]) -> Result:
+    """Wait for a result from another thread, and end this run meanwhile if the visitor starts another one."""
     give_way()
-    while not wait([made], GLANCE).done:
+    while not wait([future], POLL).done:
         give_way()
-    return made.result()
+    return future.result()

@@ -1,4 +1,4 @@
-"""The words of the pages: what things are called, and the sentence that explains each."""
+"""Names of systems, aims and attacks as pages show them, and the sentences that explain them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tasklab.codecs import ABNORMAL
 from tasklab.tasks import TASKS
 
 NETWORKS = {"efficientnet": "EfficientNet"}
-"""Networks that a system's name begins with; without one it is the small one."""
+"""Prefix of a system's short name to the name of its network; without a prefix it is the small network."""
 
 SYSTEMS = {name: kind.title for name, kind in TASKS.items()}
 VARIANTS = {
@@ -33,7 +33,7 @@ AIMS = {
     "unclipped": "the un-clipped loss",
     "dlr": "AutoAttack's ratio",
 }
-"""What an attack climbs, as a person would say it after “aimed at”."""
+"""Objective to its name in a sentence, to be read after “aimed at”."""
 
 AIM_NOTES = {
     "train": "The paper's protocol: climb the very loss that the system was trained with.",
@@ -53,7 +53,7 @@ NO_AIM = {
                                        "another label."),
     "Noise": ("nothing", "Random changes, of which the one that takes away most of the margin is kept."),
 }
-"""What stands in the place of an aim, and its note, for attacks that have none to choose."""
+"""For attacks without a choice of objective: what is shown instead of the objective and of its note."""
 
 ATTACK_NOTES = {
     "APGD": "Auto-PGD: its step size adapts by itself, and its momentum carries it over dents.",
@@ -107,7 +107,7 @@ def aim_words(attack: str, aim: str) -> tuple[str, str]:
 
 
 def title(key: str) -> str:
-    """What a column is called.
+    """A system's heading, made from its short name.
 
     >>> title("rbc-s100"), title("tra-at"), title("my-own"), title("efficientnet-rbc")
     ('RBC, S = 100', 'TRA, trained under attack', 'my-own', 'RBC, EfficientNet')
@@ -126,7 +126,7 @@ def title(key: str) -> str:
 
 
 def number(value: float) -> str:
-    """A number to read aloud: two digits or whole, no exponent, a real minus sign.
+    """A number for people: whole from 10 upwards, else two digits; no exponent, a real minus sign.
 
     >>> number(-1034.2), number(0.05171), number(352.4), number(0.0)
     ('−1,034', '0.052', '352', '0')
@@ -136,7 +136,7 @@ def number(value: float) -> str:
 
 
 def read(decoded: int, names: Sequence[str] | None = None) -> str:
-    """A decoded label as text: by its class's name, where ``names`` are given.
+    """A decoded label as text: the name of its class where ``names`` are given, else its number, or “None”.
 
     >>> read(3), read(3, ("airplane", "automobile", "bird", "cat")), read(-1)
     ('3', 'cat', 'None')

@@ -1,1 +1,1 @@
-"""The parts of single pages."""
+"""Parts of single pages, which are too long for the files of the pages."""

@@ -1,4 +1,4 @@
-"""Tasks as the codecs page drags them: codewords, ends and losses as plain values for the browser."""
+"""The panels of the page “Codecs”: each task's codewords, intervals and loss as plain data for the browser."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tasklab.tasks import Gauges, Line, Task, make_task
 CLASSES = 10
 CODES = ("binary", "gray", "hadamard", "random")
 MOST_TILES = 64
-"""So many codewords are shown one by one."""
+"""Up to this number, codewords are shown one by one."""
 
 FARTHEST = 1e5
-"""No output lies further from 0."""
+"""Largest absolute value of an output."""
 
 LABEL = 3
 START = {
@@ -26,13 +26,13 @@ START = {
     "deepbe": [0.1, -0.1, 0.9, 0.7],
     "rbc": [-410.0, -380.0, 420.0, 120.0],
 }
-"""What the page opens with: read as 3 by all three, and each with a loss of another kind; INT opens in a gap."""
+"""Outputs that the page opens with: all three read 3, and their losses differ in kind. INT opens in a gap."""
 
 
 def tasks(
     *, S: float, code: str, bits: int, alpha: float, beta: float, s0: float, gap: str, loss_form: str
 ) -> dict[str, Task]:
-    """The four tasks under these settings; ``bits`` counts for the codes that have a choice."""
+    """The four tasks with these settings. ``bits`` is ignored for the Hadamard code, whose number of bits is fixed."""
     rows = hadamard_code(CLASSES) if code == "hadamard" else random_code(CLASSES, bits) if code == "random" else code
     width = None if code == "hadamard" else bits
     return {
@@ -44,7 +44,7 @@ def tasks(
 
 
 def start(key: str, task: Task, label: int = LABEL) -> list[float]:
-    """The outputs that a panel opens with."""
+    """The outputs ``(width,)`` that a panel opens with."""
     if (line := task.line) is not None:
         return [line.upper[label] + (line.alpha / 2 or line.beta)]  # in the gap
     if (gauges := task.gauges) is None:
@@ -57,7 +57,7 @@ def start(key: str, task: Task, label: int = LABEL) -> list[float]:
 
 
 def panel(key: str, task: Task, label: int) -> dict[str, Any]:
-    """One panel: the task and how it is drawn."""
+    """One panel as plain data: the task, and how it is drawn."""
     shared = {"key": key, "title": task.title, "kind": task.answers,
               "width": task.width, "start": start(key, task, LABEL)}
     if (line := task.line) is not None:
@@ -101,18 +101,18 @@ def _bit_panel(gauges: Gauges) -> dict[str, Any]:
     }
 
 
-def numbers(said: Any, width: int) -> list[float] | None:
-    """So many outputs as a link or a browser says them; None where it says anything else."""
-    parts = said.split(",") if isinstance(said, str) else said
+def numbers(sent: Any, width: int) -> list[float] | None:
+    """Outputs from a link or a browser, as a list of ``width`` numbers; None where they are not valid."""
+    parts = sent.split(",") if isinstance(sent, str) else sent
     try:
-        found = [float(part) for part in parts]
+        outputs = [float(part) for part in parts]
     except (OverflowError, TypeError, ValueError):
         return None
-    return found if len(found) == width and all(abs(z) <= FARTHEST for z in found) else None
+    return outputs if len(outputs) == width and all(abs(z) <= FARTHEST for z in outputs) else None
 
 
 def table(made: dict[str, Task]) -> pd.DataFrame:
-    """Every class and its codewords."""
+    """One row for each class: the ends of its interval, and its bits."""
     line, bits = made["int"].line, made["rbc"].gauges
     assert line is not None and bits is not None
     return pd.DataFrame({
@@ -122,7 +122,7 @@ def table(made: dict[str, Task]) -> pd.DataFrame:
 
 
 def code(made: dict[str, Task], outputs: dict[str, list[float]], label: int) -> str:
-    """Python that decodes these outputs, with their losses and gradients, by the library alone."""
+    """Python that decodes these outputs and computes their losses and gradients with the library alone."""
     lines = ["import torch", "", "from tasklab import make_task", "", f"y = torch.tensor([{label}])", "decoded = {}"]
     for key, task in made.items():
         settings = task.to_dict()
@@ -141,19 +141,20 @@ def code(made: dict[str, Task], outputs: dict[str, list[float]], label: int) -> 
 
 
 def _rail(gauges: Gauges) -> float:
-    """Where the rails stand beside the threshold; with S = 0 something to see."""
+    """Distance of the rails from the threshold; a visible one where S = 0."""
     return gauges.rail or 100.0
 
 
 def _tiles(gauges: Gauges) -> list[dict[str, Any]] | None:
+    """All codewords with their labels, -1 for None; None where there are too many."""
     if 2**gauges.width > MOST_TILES:
         return None
-    place = {row: k for k, row in enumerate(gauges.rows)}
-    return [{"bits": "".join(map(str, bits)), "label": place.get(bits, -1)}
+    labels = {row: k for k, row in enumerate(gauges.rows)}
+    return [{"bits": "".join(map(str, bits)), "label": labels.get(bits, -1)}
             for bits in itertools.product((0, 1), repeat=gauges.width)]
 
 
 def _step(about: float) -> float:
-    """A round number of about that size: 1, 2 or 5 times a power of ten."""
+    """A round number of about this size: 1, 2 or 5 times a power of ten."""
     unit = 10.0 ** math.floor(math.log10(about))
     return float(next(factor for factor in (5, 2, 1) if factor * unit <= about * 1.25) * unit)

@@ -1,4 +1,4 @@
-"""The parts of the feature map's page: the map, its quality, an attack on it, what was picked, what is taken away."""
+"""The parts of the page “Feature map”: the map, its quality, attacks on it, picked pictures, and downloads."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tasklab.tasks import Task
 from tasklab.text import in_markdown
 
 SHOWN = 18
-"""Pictures of a lasso."""
+"""Largest number of picked pictures that are shown."""
 
 GUESSES = ("other classes", "between", "stay")
 STYLE = """<style>
@@ -53,16 +53,17 @@ STYLE = """<style>
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class View:
-    """What is looked at.
+    """What the page shows.
 
     Attributes:
-        name, called: of the system.
+        name: of the system.
+        called: its heading.
         kind: ``"t-SNE"``, ``"PCA"`` or ``"Outputs"``.
-        points: what is mapped.
-        forming: the map on its way.
-        map: once it was finished, as this run of the page began; None before.
+        points: what the map is made from.
+        forming: the map that is being computed, or finished.
+        map: the finished map; None where it was not finished when this run of the page began.
         one: the attack on the scenario's picture.
-        many: the attack on the first n.
+        many: the attack on the first n pictures.
     """
 
     name: str
@@ -76,45 +77,45 @@ class View:
 
     @property
     def line(self) -> Task | None:
-        """The task, where the map is its line of intervals."""
+        """The task, where the map is its line of intervals; else None."""
         task = catalogue.system(self.name).task
         return task if self.kind == "Outputs" and task.line is not None else None
 
     @property
     def key(self) -> str:
-        """Tells its map from all others."""
+        """A key for the map, for caches and for the browser."""
         return f"{catalogue.stamp(self.name)} {self.kind} {self.forming.settings!r} {len(self.points.labels)}"
 
-    def place(self, batch: Batch) -> NDArray[np.float64]:
-        """The iterates of a batch on the map, ``(T, N, 2)``."""
-        return _placed(self.key, batch.key, self, batch)
+    def positions(self, batch: Batch) -> NDArray[np.float64]:
+        """Positions on the map of a batch's iterates ``(T, N, 2)``."""
+        return _positions(self.key, batch.key, self, batch)
 
     def decoded(self, batch: Batch) -> NDArray[np.int64]:
-        """What the iterates of a batch are read as, ``(T, N)``."""
+        """The labels read in a batch's iterates ``(T, N)``; -1 is None."""
         assert batch.iterates is not None
         return np.stack([batch.decode(z) for z in batch.iterates])
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _placed(map_key: str, batch_key: str, _view: View, _batch: Batch) -> NDArray[np.float64]:
-    found = _view.map
+def _positions(map_key: str, batch_key: str, _view: View, _batch: Batch) -> NDArray[np.float64]:
+    chart = _view.map
     values = _batch.features if space(_view.kind) == "features" else _batch.iterates
-    assert found is not None and values is not None
-    there = [row for row in _batch.rows if row < len(found)]
-    rows = np.array(_batch.rows) if len(there) == len(_batch.rows) else None
-    first = found.place(values[0], rows) if rows is None else found.positions[rows]  # they are there already
+    assert chart is not None and values is not None
+    known = all(row < len(chart) for row in _batch.rows)
+    rows = np.array(_batch.rows) if known else None
+    first = chart.place(values[0], rows) if rows is None else chart.positions[rows]
     rest = values[1:].reshape(-1, values.shape[-1])
-    later = found.place(rest, None if rows is None else np.tile(rows, len(values) - 1))
+    later = chart.place(rest, None if rows is None else np.tile(rows, len(values) - 1))
     return np.concatenate([first[None], later.reshape(len(values) - 1, len(_batch.rows), 2)])
 
 
 def space(kind: str) -> feature_maps.Space:
-    """What the points of a map are."""
+    """Whether a map shows features or outputs."""
     return "outputs" if kind == "Outputs" else "features"
 
 
 def lead(kind: str) -> str:
-    """What to remember."""
+    """The sentence to remember about a kind of map; HTML."""
     if kind == "t-SNE":
         return "What the network finds alike lies together. t-SNE keeps <b>neighbours</b>, not distances."
     if kind == "PCA":
@@ -123,15 +124,15 @@ def lead(kind: str) -> str:
 
 
 def draw(lab: Lab, view: View) -> None:
-    """The map, on its way or finished."""
+    """Draw the map, finished or not yet."""
     forming, classes, points = view.forming, lab.pictures.classes, view.points
     n = len(points.labels)
     if view.map is None:
-        now = forming.frames[-1] if forming.frames else _first_look(lab, view)
-        said = f"iteration {forming.iteration} of {forming.total}" if forming.total else "looking for neighbours …"
+        positions = forming.frames[-1] if forming.frames else _first_look(lab, view)
+        caption = f"iteration {forming.iteration} of {forming.total}" if forming.total else "looking for neighbours …"
     else:
-        now = view.map.positions
-        said = f"{view.kind} of {n} pictures"
+        positions = view.map.positions
+        caption = f"{view.kind} of {n} pictures"
     stops, moves = _stops(view), _moves(view)
     what = "outputs" if view.kind == "Outputs" else f"{view.kind} of the features"
     alt = f"{view.called}, {what}, {n} pictures"
@@ -139,7 +140,7 @@ def draw(lab: Lab, view: View) -> None:
         alt = describe_map(alt, points.labels, classes, landed=_landed(moves), stops=stops,
                                    accuracy=forming.accuracy)
     living_map(
-        now, points.labels, classes, points.decoded, key="feature_map_living", alt=alt, said=said,
+        positions, points.labels, classes, points.decoded, key="feature_map_living", alt=alt, caption=caption,
         name=view.key, frames=forming.frames if view.map is not None and isinstance(forming.settings, TSNE) else (),
         forming=None if view.map is not None else max(0, len(forming.frames) - 1), moves=moves, stops=stops,
         line=view.line, height=760 if lab.lecture else 540, on_pick=_keep, on_open=_open,
@@ -147,7 +148,7 @@ def draw(lab: Lab, view: View) -> None:
 
 
 def quality(view: View) -> None:
-    """How far the map may be believed."""
+    """Draw a sentence on the quality of the map."""
     forming, words = view.forming, ""
     if view.map is None:
         words = "The map is forming. It began as PCA; now neighbours find each other."
@@ -161,7 +162,11 @@ def quality(view: View) -> None:
 
 
 def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
-    """The scenario's picture, and once guessed many of them, under attack on this map."""
+    """Attack the scenario's picture and, after the first guess, the first n pictures.
+
+    Returns:
+        The view with the results, for the map.
+    """
     try:
         one = batch_attacks.attacked(scenario, view.name, view.called, (scenario.image,), iterates=True)
         rows = tuple(row for row in batch_attacks.first(scenario, view.name) if row < len(view.points.labels))
@@ -174,7 +179,7 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
                 image_tag(one.images, "the same, attacked"))
     st.html(
         f'<div class="lab-page map-side"><h2>Picture {scenario.image} under attack</h2><p>Aimed at {aim}: '
-        f"{_said(int(one.decoded[0][0]), classes)} → {chip(end, label, classes)}. Its stops are numbered.</p>"
+        f"{_label_html(int(one.decoded[0][0]), classes)} → {chip(end, label, classes)}. Its stops are numbered.</p>"
         f'<div class="map-one">{"".join(pictures)}</div></div>{STYLE}'
     )
     view = dataclasses.replace(view, one=one)
@@ -195,27 +200,27 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
 
 
 def picked(lab: Lab, scenario: Scenario, view: View) -> None:
-    """The pictures of a lasso, with what became of them; each leads to the attack lab."""
-    told = st.session_state.get("feature_map_picked", ())
-    rows = [row for row in told if row < len(view.points.labels)]
+    """Draw the picked pictures and the labels read in them; each is a link to the attack lab."""
+    kept = st.session_state.get("feature_map_picked", ())
+    rows = [row for row in kept if row < len(view.points.labels)]
     if not rows:
         st.caption("Draw around some points to see their pictures. Click on a point to attack that picture.")
         return
     points, many, classes = view.points, view.many, lab.pictures.classes
-    place = {row: i for i, row in enumerate(many.rows)} if many is not None else {}
+    index = {row: i for i, row in enumerate(many.rows)} if many is not None else {}
     before = [outcome_of(int(points.decoded[row]), int(points.labels[row])) for row in rows]
     words = f"before {_counted(before)}"
-    if many is not None and place.keys() & set(rows):
-        after = [outcome_of(int(many.decoded[1][place[row]]), int(points.labels[row])) for row in rows if row in place]
+    if many is not None and index.keys() & set(rows):
+        after = [outcome_of(int(many.decoded[1][index[row]]), int(points.labels[row])) for row in rows if row in index]
         words += f"<br>attacked {_counted(after)}"
     cells = []
     for row in rows[:SHOWN]:
         label, first = int(points.labels[row]), int(points.decoded[row])
         shown, last = lab.pictures.x(row), first
-        if many is not None and row in place:
-            shown, last = many.images[place[row] : place[row] + 1], int(many.decoded[1][place[row]])
+        if many is not None and row in index:
+            shown, last = many.images[index[row] : index[row] + 1], int(many.decoded[1][index[row]])
         link = dataclasses.replace(scenario, image=row, objectives=Scenario.objectives).link("attack_lab", base=".")
-        read_as = f"{_said(first, classes)} → " if last != first else ""
+        read_as = f"{_label_html(first, classes)} → " if last != first else ""
         alt = f"picture {row}, {with_article(classes[label])}"
         cells.append(
             f'<a href="{html.escape(link)}" target="_self" title="Picture {row} in the attack lab">'
@@ -230,38 +235,38 @@ def picked(lab: Lab, scenario: Scenario, view: View) -> None:
 
 def table(view: View) -> pd.DataFrame:
     """One row for each picture; −1 is None."""
-    found, points = view.map, view.points
-    assert found is not None
+    chart, points = view.map, view.points
+    assert chart is not None
     columns = {"picture": range(len(points.labels)), "label": points.labels, "decoded": points.decoded,
-               "x": found.positions[:, 0], "y": found.positions[:, 1]}
+               "x": chart.positions[:, 0], "y": chart.positions[:, 1]}
     whole = pd.DataFrame(columns)
     if view.many is not None:
-        there = view.place(view.many)[-1]
+        ends = view.positions(view.many)[-1]
         moved = pd.DataFrame({"picture": view.many.rows, "decoded_attacked": view.many.decoded[1].numpy(),
-                              "x_attacked": there[:, 0], "y_attacked": there[:, 1]})
+                              "x_attacked": ends[:, 0], "y_attacked": ends[:, 1]})
         whole = whole.merge(moved, on="picture", how="left")
     return whole
 
 
-class Whole:
-    """The map as one interactive file, made when it is asked for."""
+class MapFile:
+    """The map as one interactive HTML file, made on request."""
 
     def __init__(self, lab: Lab, view: View) -> None:
         self.classes, self.view = lab.pictures.classes, view
 
     def __call__(self) -> str:
         view, moves = self.view, _moves(self.view)
-        found = view.map
-        assert found is not None
+        chart = view.map
+        assert chart is not None
         landed = _landed(moves)
-        figure = figures.feature_map(found.positions, view.points.labels, self.classes, decoded=view.points.decoded,
+        figure = figures.feature_map(chart.positions, view.points.labels, self.classes, decoded=view.points.decoded,
                                      landed=landed, stops=_stops(view), line=view.line, height=800)
         page: str = figure.to_html(include_plotlyjs=True, full_html=True)
         return page
 
 
 def code(lab: Lab, scenario: Scenario, view: View) -> str:
-    """The library's code for this map, and for the attacked pictures on it."""
+    """Python that makes this map, and places the attacked pictures on it, with the library alone."""
     points = "read_features" if space(view.kind) == "features" else "read_outputs"
     settings = view.forming.settings
     made = "PCA()" if isinstance(settings, PCA) else f"TSNE(perplexity={settings.perplexity:g}, seed={settings.seed})"
@@ -297,36 +302,40 @@ def code(lab: Lab, scenario: Scenario, view: View) -> str:
 
 
 def _first_look(lab: Lab, view: View) -> NDArray[np.float64]:
-    """The plane that t-SNE begins from, until its first frame is there."""
-    found = feature_maps.forming(lab.data, view.name, space(view.kind), PCA()).map
-    return found.positions if found is not None else np.zeros((len(view.points.labels), 2))
+    """The positions that t-SNE begins with, shown until its first frame is there."""
+    chart = feature_maps.forming(lab.data, view.name, space(view.kind), PCA()).map
+    return chart.positions if chart is not None else np.zeros((len(view.points.labels), 2))
 
 
 def _stops(view: View) -> Stops | None:
+    """The attack on the scenario's picture, as the map draws it."""
     if view.one is None:
         return None
-    return Stops(positions=view.place(view.one)[:, 0], decoded=view.decoded(view.one)[:, 0],
+    return Stops(positions=view.positions(view.one)[:, 0], decoded=view.decoded(view.one)[:, 0],
                  label=int(view.one.labels[0]), steps=view.one.steps)
 
 
 def _moves(view: View) -> Moves | None:
+    """The attack on many pictures, as the map draws it."""
     if view.many is None:
         return None
-    return Moves(rows=view.many.rows, positions=view.place(view.many), decoded=view.decoded(view.many),
+    return Moves(rows=view.many.rows, positions=view.positions(view.many), decoded=view.decoded(view.many),
                  numbers=view.many.steps)
 
 
 def _landed(moves: Moves | None) -> Landed | None:
+    """Where the attack on many pictures ends."""
     if moves is None:
         return None
     return Landed(rows=moves.rows, positions=moves.positions[-1], decoded=moves.decoded[-1])
 
 
-def _said(decoded: int, classes: Sequence[str]) -> str:
+def _label_html(decoded: int, classes: Sequence[str]) -> str:
     return html.escape("None" if decoded < 0 else classes[decoded])
 
 
 def _counted(kinds: Sequence[Any]) -> str:
+    """The number of each outcome, with its sign and word."""
     return ", ".join(f"{LOOKS[kind].sign} {kinds.count(kind)} {LOOKS[kind].word}" for kind in LOOKS)
 
 

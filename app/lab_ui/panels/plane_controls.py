@@ -1,4 +1,4 @@
-"""The controls of the plane: points, tasks and their settings, the point under attack. Links hold them all."""
+"""The controls of the page “Decision regions”, all of them URL parameters: points, tasks and the attacked point."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import streamlit as st
 
 from lab_ui.basics.words import SYSTEMS
 from lab_ui.panels import task_controls
-from lab_ui.parts.events import word_from
+from lab_ui.parts.events import sent_value
 from lab_ui.results.plane_systems import Plane, nearest
 from lab_ui.shell import controls
 from tasklab.data import DATASETS
@@ -19,11 +19,11 @@ URL = "query-params"
 SETS = ("moons", "circles", "blobs", "spirals")
 
 POINT = {"moons": 14, "circles": 3, "blobs": 8, "spirals": 5}
-"""The point that each set opens with."""
+"""Index of the attacked point that each set opens with."""
 
 
 def planes() -> tuple[tuple[Plane, ...], float]:
-    """What is trained, a system for each task, and ε."""
+    """The settings of the systems to train, one for each chosen task, and ε."""
     with st.sidebar:
         name = st.pills("Points", SETS, default="blobs", required=True, key="regions_set", bind=URL,
                         on_change=_another_set, help="Each point is an image of two pixels: x and y.")
@@ -50,24 +50,37 @@ def planes() -> tuple[tuple[Plane, ...], float]:
 
 
 def point(plane: Plane) -> int:
-    """The point under attack."""
+    """The control “Point under attack”: the index of a training point."""
     last = plane.n - 1
     if st.session_state.get("regions_point", 0) > last:
         st.session_state["regions_point"] = last
     with st.sidebar:
-        found: int = st.number_input(f"Point under attack (0 to {last})", 0, last, min(POINT["blobs"], last), 1,
+        index: int = st.number_input(f"Point under attack (0 to {last})", 0, last, min(POINT["blobs"], last), 1,
                                      key="regions_point", bind=URL, help="Or click anywhere in a square.")
-    return found
+    return index
 
 
 def picked(key: str, plane: Plane) -> None:
-    """A click in a square: the point nearest to it is attacked next."""
-    if chosen := (word_from(key, "selection") or {}).get("points"):
+    """After a click in a chart: select the training point nearest to it.
+
+    Args:
+        key: of the chart.
+        plane: the settings of its system.
+    """
+    if chosen := (sent_value(key, "selection") or {}).get("points"):
         st.session_state["regions_point"] = nearest(plane, chosen[0]["x"], chosen[0]["y"])
 
 
 def _settings(key: str, classes: int) -> dict[str, Any]:
-    """What a task has to be told."""
+    """Draw the controls of a task's own settings.
+
+    Args:
+        key: name of the task.
+        classes: number of classes.
+
+    Returns:
+        Arguments of `make_task`.
+    """
     if not TASKS[key].asked():
         return {}
     with st.expander(SYSTEMS[key], expanded=key in ("int", "rbc")):
@@ -81,22 +94,22 @@ def _settings(key: str, classes: int) -> dict[str, Any]:
                                             key="regions_gap", bind=URL, help="abnormal: read as None. floor: they "
                                             "belong to the class below, as in the paper's other rule."),
             }
-        found: dict[str, Any] = {}
+        settings: dict[str, Any] = {}
         if key == "rbc":
-            found["S"] = float(st.select_slider("S, the margin of a bit", (1, 3, 10, 30, 100, 350, 1000), 350,
+            settings["S"] = float(st.select_slider("S, the margin of a bit", (1, 3, 10, 30, 100, 350, 1000), 350,
                                                 key="regions_s", bind=URL))
         else:
-            found["loss_form"] = st.segmented_control("Loss", ("hinge", "mse", "bce"), default="mse", required=True,
+            settings["loss_form"] = st.segmented_control("Loss", ("hinge", "mse", "bce"), default="mse", required=True,
                                                       key="regions_loss", bind=URL, help="mse: as DeepBE was first "
                                                       "made. hinge: as the paper rewrites it.")
         bits = st.slider(f"Bits of {SYSTEMS[key]}", 1, 6, 2, key=f"regions_{key}_bits", bind=URL,
                          help="More bits than the classes need leave codewords that no class has: None.")
         code = st.segmented_control(f"Code of {SYSTEMS[key]}", ("binary", "gray"), default="binary", required=True,
                                     key=f"regions_{key}_code", bind=URL)
-        return found | {"bits": max(bits, (classes - 1).bit_length()), "code": code}
+        return settings | {"bits": max(bits, (classes - 1).bit_length()), "code": code}
 
 
 def _another_set() -> None:
-    """Another set opens with its own noise and point."""
+    """After a change of the set of points: its own noise and attacked point."""
     name = st.session_state["regions_set"]
     st.session_state["regions_noise"], st.session_state["regions_point"] = SPREAD[name], POINT[name]

@@ -1,4 +1,4 @@
-"""How the plane is shown while it is trained, and what became of a point, in HTML made of our own numbers and words."""
+"""HTML of the page “Decision regions”: the plane during training, and the result of each attack on the point."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasklab.figures.style import look_of, outcome_of
 from tasklab.tasks import Task
 
 SIDE = 420
-"""Of a square, in pixels, at most."""
+"""Largest side of a chart of the plane, in pixels."""
 
 STYLE = """
 <style>
@@ -36,14 +36,14 @@ AIM_WORDS = {"train": "training loss", "margin": "margin"}
 
 
 def heading(task: Task) -> None:
-    """The head of a system's square."""
+    """Draw the heading of a system's chart."""
     st.html(f'<div class="lab-head"><h2>{SYSTEMS[task.name]}</h2><p>{task.answers}</p></div>')
 
 
-def live(found: Regions, points: ImageSet) -> None:
-    """The plane as a system reads it at this moment: one small picture, the points drawn into it."""
-    words = f"what each place is read as at this moment; None {100 * found.none_share:.0f} %"
-    ground = Image.fromarray(region_pixels(found, 2 * SIDE))
+def live(regions: Regions, points: ImageSet) -> None:
+    """Draw the plane as a system reads it during training: one picture, with the training points."""
+    words = f"what each place is read as at this moment; None {100 * regions.none_share:.0f} %"
+    ground = Image.fromarray(region_pixels(regions, 2 * SIDE))
     pen = ImageDraw.Draw(ground)
     for (x, y), k in zip(points.x().tolist(), points.labels.tolist(), strict=True):
         _mark(pen, x * ground.width, (1 - y) * ground.height, ground.width / 120, k)
@@ -52,7 +52,15 @@ def live(found: Regions, points: ImageSet) -> None:
 
 
 def _mark(pen: ImageDraw.ImageDraw, x: float, y: float, r: float, k: int) -> None:
-    """A point in its class's own marker: disc, square, triangle, diamond."""
+    """Draw a point with the marker of its class: disc, square, triangle or diamond.
+
+    Args:
+        pen: draws on the picture.
+        x: position in pixels from the left.
+        y: position in pixels from the top.
+        r: radius in pixels.
+        k: the class.
+    """
     if k == 0:
         pen.ellipse((x - r, y - r, x + r, y + r), fill=CLASS_COLOURS[0], outline="#ffffff", width=2)
     else:
@@ -61,26 +69,31 @@ def _mark(pen: ImageDraw.ImageDraw, x: float, y: float, r: float, k: int) -> Non
 
 
 def verdict(trajectories: Sequence[PlaneTrajectory], classes: Sequence[str]) -> str:
-    """What became of the point under each attack."""
+    """The result of each attack on the point as HTML."""
     rows = []
     for trajectory in trajectories:
         look = look_of(trajectory.end, trajectory.label)
         read = "None" if trajectory.end == ABNORMAL else classes[trajectory.end]
         if len(trajectory.points) == 1 and not trajectory.zero_gradient:
-            said = "misread from the start"
+            words = "misread from the start"
         elif trajectory.zero_gradient:
-            said = "stuck, gradient exactly 0"
+            words = "stuck, gradient exactly 0"
         else:
             steps = len(trajectory.points) - 1
-            said = f"{'lost' if trajectory.crossed else 'still read'} after {steps} step{'s' * (steps > 1)}"
+            words = f"{'lost' if trajectory.crossed else 'still read'} after {steps} step{'s' * (steps > 1)}"
         chip = f'<span class="lab-chip lab-{outcome_of(trajectory.end, trajectory.label)}">{look.sign} {read}</span>'
-        rows.append(f"<span>{chip}</span><span><b>{AIM_WORDS[trajectory.objective]}</b>: {said}</span>")
+        rows.append(f"<span>{chip}</span><span><b>{AIM_WORDS[trajectory.objective]}</b>: {words}</span>")
     return f'<div class="lab-ways">{"".join(rows)}</div>'
 
 
-def badge(found: Mapping[str, tuple[Outcomes, float]], eps: float) -> None:
-    """What stands behind a system's numbers under attack."""
-    zero = ", ".join(f"{100 * found[aim][1]:.0f} % ({words})" for aim, words in AIM_WORDS.items())
-    verdict = " · verdict: masked by the training loss" if found["train"][1] > 0.1 else ""
-    st.caption(f"n = {found['clean'][0].n:,} test points · PGD, 20 steps, 1 start, ε = {eps:g} · "
+def badge(results: Mapping[str, tuple[Outcomes, float]], eps: float) -> None:
+    """Draw the conditions under which a system's numbers were measured.
+
+    Args:
+        results: from `plane_systems.under_attack`.
+        eps: of the attacks.
+    """
+    zero = ", ".join(f"{100 * results[aim][1]:.0f} % ({words})" for aim, words in AIM_WORDS.items())
+    verdict = " · verdict: masked by the training loss" if results["train"][1] > 0.1 else ""
+    st.caption(f"n = {results['clean'][0].n:,} test points · PGD, 20 steps, 1 start, ε = {eps:g} · "
                f"gradient exactly 0 for {zero}{verdict}", help=HELP["badge"])

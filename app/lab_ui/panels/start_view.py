@@ -1,4 +1,4 @@
-"""The start page's stage: one picture, four answers and the outputs behind them, in HTML made of recorded numbers."""
+"""The upper half of the start page as HTML, made from the record: one picture, four decoded labels, their outputs."""
 
 from __future__ import annotations
 
@@ -79,22 +79,23 @@ COLOURS = {"correct": "#1f78c8", "wrong": "#e0700a", "abnormal": "#8a8a8a"}
 NAMES = {"tra": "TRA", "deepbe": "DeepBE", "int": "INT", "rbc": "RBC"}
 
 
-def stage(found: Mapping[str, Any], view: str, title: str, words: str) -> str:
-    """All of it: what is seen, what is said about it, and what each system reads.
+def stage(record: Mapping[str, Any], view: str, title: str, words: str) -> str:
+    """The picture, the words about it, and what each system reads.
 
     Args:
-        found: what was recorded.
-        view: one of its views, ``"own"`` or ``"plane"``.
-        title, words: plain text.
+        record: from `start_record.read`.
+        view: name of a view in the record, or ``"own"`` or ``"plane"``.
+        title: plain text.
+        words: plain text.
     """
-    shown = found["views"].get(view, found["views"]["train"])
-    reads = found["own"] if view == "own" else shown["reads"]
-    before = found["views"]["clean"]["reads"]
-    seen = _plane(found["plane"]) if view == "plane" else _picture(found, "clean" if view == "own" else view)
+    shown = record["views"].get(view, record["views"]["train"])
+    reads = record["own"] if view == "own" else shown["reads"]
+    before = record["views"]["clean"]["reads"]
+    seen = _plane(record["plane"]) if view == "plane" else _picture(record, "clean" if view == "own" else view)
     cards = "".join(
         f"<li><h2>{name_of(system)}</h2>{_answer(answer)}{_behind(system, answer, clean, view)}"
         f'<p class="front-kind">{html.escape(system["answers"])}</p></li>'
-        for system, answer, clean in zip(found["systems"], reads, before, strict=True)
+        for system, answer, clean in zip(record["systems"], reads, before, strict=True)
     )
     return (
         f'<div class="front st-front"><figure class="front-seen">{seen}</figure>'
@@ -104,67 +105,69 @@ def stage(found: Mapping[str, Any], view: str, title: str, words: str) -> str:
 
 
 def name_of(system: Mapping[str, Any]) -> str:
-    """What a system is called."""
+    """The short name of a system's task."""
     return NAMES[str(system["name"]).rpartition("-")[2]]
 
 
 def read_as(decoded: int) -> str:
-    """A label as text."""
+    """A decoded label as text; -1 is None."""
     return "None" if decoded < 0 else str(decoded)
 
 
-def _picture(found: Mapping[str, Any], view: str) -> str:
-    shown, label = found["views"][view], found["label"]
+def _picture(record: Mapping[str, Any], view: str) -> str:
+    """The picture of a view, and the sentence under it."""
+    shown, label = record["views"][view], record["label"]
     if view == "clean":
-        said = f"the picture as it is: a {label}"
+        caption = f"the picture as it is: a {label}"
     elif shown["unmoved"]:
-        said = "after the attack: not one pixel has changed"
+        caption = "after the attack: not one pixel has changed"
     else:
-        said = f"after the attack: still a {label}"
-    return f'<img src="{shown["picture"]}" alt="{said}"><figcaption>{said}</figcaption>'
+        caption = f"after the attack: still a {label}"
+    return f'<img src="{shown["picture"]}" alt="{caption}"><figcaption>{caption}</figcaption>'
 
 
 def _plane(plane: Mapping[str, Any]) -> str:
-    """RBC's plane: a point that stays, and its way out."""
-    places = "".join(
+    """RBC's plane, with the steps of an attack drawn as dots."""
+    dots = "".join(
         f'<i class="{"front-stuck" if k == 0 else "front-end" if k == len(plane["trail"]) - 1 else "front-way"}" '
         f'style="left:{100 * x:.1f}%;top:{100 * (1 - y):.1f}%"></i>'
         for k, (x, y) in enumerate(plane["trail"])
     )
-    said = (f"RBC in the plane: its training loss has no slope on {100 * plane['flat_share']:.0f} % of the ground. An "
-            "attack on that loss stays where it starts, one on the decision walks across the border.")
-    return (f'<div class="front-plane"><img src="{plane["picture"]}" alt="{said}">{places}</div>'
+    words = (f"RBC in the plane: its training loss has no slope on {100 * plane['flat_share']:.0f} % of the ground. An "
+             "attack on that loss stays where it starts, one on the decision walks across the border.")
+    return (f'<div class="front-plane"><img src="{plane["picture"]}" alt="{words}">{dots}</div>'
             "<figcaption>RBC in the plane. Full colour: no slope. Blue: where it starts, and stays. Orange: across."
             "</figcaption>")
 
 
 def _answer(answer: Mapping[str, Any]) -> str:
+    """A decoded label, with the sign and word of its outcome."""
     sign, word = SIGNS[answer["outcome"]]
     return (f'<div class="front-answer lab-{answer["outcome"]}"><b>{read_as(answer["decoded"])}</b>'
             f"<span>{sign} {word}</span></div>")
 
 
 def _behind(system: Mapping[str, Any], answer: Mapping[str, Any], clean: Mapping[str, Any], view: str) -> str:
-    """The outputs as the system's own drawing; where each was attacked for itself, its own picture."""
+    """The outputs behind an answer as bars, bits or a line; in the view “own”, the system's attacked picture."""
     read = read_as(answer["decoded"])
     if view == "own":
-        said = f"the {clean['decoded']}, attacked by way of {name_of(system)} and read as {read}"
-        return f'<img class="front-own-picture" src="{answer["picture"]}" alt="{said}">'
+        words = f"the {clean['decoded']}, attacked by way of {name_of(system)} and read as {read}"
+        return f'<img class="front-own-picture" src="{answer["picture"]}" alt="{words}">'
     drawn: Sequence[float] = answer["drawn"]
     if answer["shape"] == "bars":
-        inside, said = _bars(drawn, answer), f"{len(drawn)} scores, the largest for {read}"
+        drawing, words = _bars(drawn, answer), f"{len(drawn)} scores, the largest for {read}"
     elif answer["shape"] == "bits":
         bits = "".join("1" if v > 0 else "0" for v in drawn)
-        inside, said = _bits(drawn, clean["drawn"]), f"{len(drawn)} bits, {bits}: read as {read}"
+        drawing, words = _bits(drawn, clean["drawn"]), f"{len(drawn)} bits, {bits}: read as {read}"
     else:
-        inside = _line(drawn[0], system["intervals"], clean["decoded"])
-        said = f"a line of {len(system['intervals'])} intervals; the output lies in " + (
+        drawing = _line(drawn[0], system["intervals"], clean["decoded"])
+        words = f"a line of {len(system['intervals'])} intervals; the output lies in " + (
             "none of them" if answer["decoded"] < 0 else f"that of {read}")
-    return f'<div class="front-drawn front-{answer["shape"]}" role="img" aria-label="{said}">{inside}</div>'
+    return f'<div class="front-drawn front-{answer["shape"]}" role="img" aria-label="{words}">{drawing}</div>'
 
 
 def _bars(drawn: Sequence[float], answer: Mapping[str, Any]) -> str:
-    """A bar for each class, the largest in the colour of what it means."""
+    """A bar for each class; the largest has the colour of the outcome."""
     won = f";background:{COLOURS[answer['outcome']]}"
     return "".join(
         f'<div><i style="height:{0.1 + 3.1 * v:.2f}rem{won if k == answer["decoded"] else ""}"></i>'
@@ -174,7 +177,7 @@ def _bars(drawn: Sequence[float], answer: Mapping[str, Any]) -> str:
 
 
 def _bits(drawn: Sequence[float], clean: Sequence[float]) -> str:
-    """A gauge for each bit and how it is read, marked where that changed."""
+    """A gauge for each bit and its value; values that the attack changed are marked."""
     return "".join(
         f'<div><i style="--top:{50 - max(v, 0) / 3.2 * 100:.0f}%;--size:{abs(v) / 3.2 * 100:.0f}%"></i>'
         f'<em class="{"front-kept" if (v > 0) == (before > 0) else "front-flip"}">{int(v > 0)}</em></div>'
@@ -182,12 +185,13 @@ def _bits(drawn: Sequence[float], clean: Sequence[float]) -> str:
     )
 
 
-def _line(at: float, intervals: Sequence[Sequence[float]], label: int) -> str:
-    """The line of intervals, None hatched between them, and the output."""
-    places = "".join(
+def _line(output: float, intervals: Sequence[Sequence[float]], label: int) -> str:
+    """The line of intervals, hatched where None is read, and the output on it."""
+    intervals_html = "".join(
         f'<i class="{"front-mine" if k == label else "front-else"}" '
         f'style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"></i>' for k, (low, high) in enumerate(intervals)
     )
     numbers = "".join(f'<em style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%">{k}</em>'
                       for k, (low, high) in enumerate(intervals))
-    return f'<div class="front-track">{places}<b style="left:{100 * min(max(at, 0), 1):.1f}%"></b></div>{numbers}'
+    marker = f'<b style="left:{100 * min(max(output, 0), 1):.1f}%"></b>'
+    return f'<div class="front-track">{intervals_html}{marker}</div>{numbers}'

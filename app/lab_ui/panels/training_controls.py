@@ -1,4 +1,4 @@
-"""The controls of a training, and the training that they describe. Their values live in the URL."""
+"""The controls of the page “Train”, all of them URL parameters, and the `Training` that they describe."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SIZES = {"digits": (200, 500, 1097), "mnist": (1000, 2000, 5000, 10_000, 20_000,
          "cifar10": (1000, 2000, 5000, 10_000, 20_000, 45_000), "cifar100": (5000, 10_000, 20_000, 45_000)}
 OPENS_WITH = {"digits": 1097, "mnist": 5000, "cifar10": 5000, "cifar100": 20_000}
 SPEED = {"cifar10": 0.9, "cifar100": 0.9}
-"""Where it takes long: milliseconds for a picture in an epoch, with the network that a training opens with, on one
+"""Data sets on which training takes long: milliseconds for a picture in an epoch, with the default network on one
 core."""
 
 DEFENCES = ("none", "adversarial", "gaussian", "uniform")
 STRETCH = (0.3, 0.7)
 WATCHED = 100
-"""Validation pictures that are attacked after each epoch."""
+"""Number of validation pictures that are attacked after each epoch."""
 
 HELP = {
     "task": "What the network has to answer. " + " ".join(f"{kind.title}: {kind.summary}" for kind in TASKS.values()),
@@ -55,10 +55,17 @@ HELP = {
 
 
 def controls(dataset: str, seed: int) -> Training:
-    """All controls, drawn in order, and the training they describe, still without a name.
+    """Draw all controls.
+
+    Args:
+        dataset: name of the data set.
+        seed: of the training.
+
+    Returns:
+        The training that they describe, not yet named by the visitor.
 
     Raises:
-        ValueError: one sentence: settings that contradict each other.
+        ValueError: one sentence: the settings contradict each other.
     """
     name: str = st.selectbox("Task", list(TASKS), list(TASKS).index("rbc"), key="train_task", bind=URL,
                              help=HELP["task"], format_func=SYSTEMS.__getitem__, on_change=_typical)
@@ -114,7 +121,7 @@ def described(training: Training) -> str:
 
 
 def takes(training: Training) -> str:
-    """How long a training will take on one core, in words; nothing where that is soon over.
+    """An estimate of how long a training takes on one core; empty where it is short.
 
     >>> takes(Training(data="cifar10", n=5000, recipe=Recipe(epochs=20, batch_size=32))), takes(Training())
     ('about 2 minutes', '')
@@ -133,43 +140,44 @@ def takes(training: Training) -> str:
 
 
 def named(task: Task) -> str:
-    """A task with what sets it apart.
+    """A task's name with its main settings.
 
     >>> named(make_task("rbc", S=10, parametrisation="paper")), named(make_task("tra"))
     ('RBC (S = 10, not scaled)', 'TRA')
     """
-    told = task.to_dict()
-    parts = [asked.apart.format(told[name]) for name, asked in task.asked().items() if asked.apart]
+    settings = task.to_dict()
+    parts = [asked.apart.format(settings[name]) for name, asked in task.asked().items() if asked.apart]
     parts.append("not scaled" if task.parametrisation == "paper" else "")
     inside = ", ".join(filter(None, parts))
     return f"{SYSTEMS[task.name]} ({inside})" if inside else SYSTEMS[task.name]
 
 
 def short_name(training: Training) -> str:
-    """A name to offer.
+    """A suggestion for the name of the system.
 
     >>> short_name(Training(recipe=Recipe(defence=GaussianNoise(sigma=0.1))))
     'rbc-s350-gn'
     """
     task, defence = training.task, training.recipe.defence
-    told = task.to_dict()
+    settings = task.to_dict()
     layer = {"scaled": "", "paper": "unscaled"}[task.parametrisation]
     against = {"adversarial": "at", "gaussian": "gn", "uniform": "un"}[defence.name] if defence else ""
-    return "-".join(filter(None, [task.name, f"s{told['S']:g}" if "S" in told else "", layer, against]))
+    return "-".join(filter(None, [task.name, f"s{settings['S']:g}" if "S" in settings else "", layer, against]))
 
 
 def _eps(label: str, key: str, dataset: str, words: str, *, among: Sequence[float] = ()) -> float:
-    """A size of change that fits the data set; each kind of pictures keeps its own."""
+    """A control of ε whose range fits the data set; photographs of each data set have a value of their own."""
     radii = DATASETS[dataset].radii
     if radii.per <= 100:
         step = among[1] if among else 1 / radii.per
         return float(st.slider(label, 0.0, radii.most, radii.usual, step, key=key, bind=URL, help=words))
-    found: float = st.select_slider(label, among or radii.many, radii.usual, format_func=eps_said, bind=URL, help=words,
+    eps: float = st.select_slider(label, among or radii.many, radii.usual, format_func=eps_said, bind=URL, help=words,
                                     key=f"{key}_{dataset}")
-    return found
+    return eps
 
 
 def _defence(dataset: str) -> Defence | None:
+    """Draw the controls of the defence; None for no defence."""
     kind = st.selectbox("Defence", DEFENCES, key="train_defence", bind=URL, help=HELP["defence"])
     if kind == "none":
         return None
@@ -186,17 +194,18 @@ def _defence(dataset: str) -> Defence | None:
 
 
 def _device() -> str:
+    """The device to train on; asked only where there is a GPU."""
     import torch
 
     if not torch.cuda.is_available():
         return "cpu"
-    found: str = st.selectbox("Device", ("cpu", "cuda"), key="train_device",
+    device: str = st.selectbox("Device", ("cpu", "cuda"), key="train_device",
                               format_func={"cpu": "processor", "cuda": torch.cuda.get_device_name()}.__getitem__)
-    return found
+    return device
 
 
 def against(defence: Defence) -> str:
-    """What a training defends against, in a few words."""
+    """The defence of a training in a few words."""
     if isinstance(defence, Adversarial):
         what = "loss" if defence.objective == "train" else "margin"
         return f"against attacks on its {what} (ε = {eps_said(defence.eps)})"
@@ -206,7 +215,7 @@ def against(defence: Defence) -> str:
 
 
 def _typical() -> None:
-    """Another task opens with its own epochs, learning rate and inset."""
+    """After a change of the task: its own number of epochs, learning rate and inset."""
     usual = TASKS[st.session_state["train_task"]].typical
     for key, value in (("epochs", usual.epochs), ("lr", usual.lr), ("inset", usual.inset)):
         st.session_state[f"train_{key}"] = value

@@ -1,1 +1,1 @@
-"""Live and small parts of pages, without knowledge of what they show."""
+"""Components of pages that draw what they are given and know nothing of systems or attacks."""

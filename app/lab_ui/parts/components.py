@@ -1,4 +1,4 @@
-"""Small parts of pages: headings, and attacks in a few words. HTML made of our own numbers and words only."""
+"""Small parts of pages as HTML: headings, attacks in a few words. No text from a visitor or a file goes into them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from tasklab.experiments.scenario import Scenario
 
 
 def cell_heading(name: str, task_words: str) -> str:
-    """The head of a cell."""
+    """The heading of a system's cell: its name, and how it answers."""
     return f'<div class="lab-head"><h3>{html.escape(name)}</h3><p>{html.escape(task_words)}</p></div>'
 
 
 def how(scenario: Scenario) -> str:
-    """An attack in a few words."""
+    """The attack of a scenario in a few words: its name, steps and starts."""
     if scenario.attack == "FGSM":
         return "FGSM, 1 step"
     starts = scenario.restarts if scenario.random_start and scenario.attack in ("PGD", "APGD") else 1

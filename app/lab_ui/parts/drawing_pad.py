@@ -1,4 +1,4 @@
-"""The drawing pad: what somebody drew, as strokes that the library draws again."""
+"""The drawing pad, which hands over a drawing as strokes that `tasklab.data.draw_strokes` turns into an image."""
 
 from __future__ import annotations
 
@@ -27,7 +27,13 @@ _pad = st.components.v2.component(
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """Strokes and the width of the pen; ``example`` is the digit, if they are still the example's own."""
+    """A drawing.
+
+    Attributes:
+        strokes: points (x, y) of each stroke, in [0, 1].
+        brush: width of the pen, as a share of the pad.
+        example: the digit, while the strokes are still those of the example; else None.
+    """
 
     strokes: tuple[Stroke, ...]
     brush: float = BRUSH
@@ -36,45 +42,59 @@ class Drawing:
 
 @dataclass(frozen=True, kw_only=True)
 class _Kept:
+    """The present drawing of a session.
+
+    Attributes:
+        turn: counts the examples; it comes back with what the browser sends.
+        example: the digit that the pad began with; None for an empty one.
+        drawing: what is drawn.
+    """
+
     turn: int
     example: int | None
     drawing: Drawing
 
 
 def drawing_pad(example: int | None) -> Drawing:
-    """Show the pad, with an example on it or empty, and say what is drawn by now.
+    """Show the pad.
 
-    What was drawn stays when the page is left; another example replaces it.
+    A drawing is kept when the page is left; choosing another example replaces it.
+
+    Args:
+        example: digit that the pad begins with; None for an empty pad.
+
+    Returns:
+        What is drawn on it now.
     """
-    given = () if example is None else digit_strokes(example)
+    strokes = () if example is None else digit_strokes(example)
     kept: _Kept | None = st.session_state.get(KEPT)
     if kept is None or kept.example != example:
-        turn = 0 if kept is None else kept.turn + 1  # what is on its way from the browser belongs to an earlier turn
-        kept = _Kept(turn=turn, example=example, drawing=Drawing(strokes=given, example=example))
+        turn = 0 if kept is None else kept.turn + 1  # so that strokes still on their way from the browser are ignored
+        kept = _Kept(turn=turn, example=example, drawing=Drawing(strokes=strokes, example=example))
     data = {"token": kept.turn, "strokes": kept.drawing.strokes, "brush": kept.drawing.brush}
-    said = _pad(key="draw_pad", data=data, on_drawn_change=lambda: None).get("drawn")
-    if isinstance(said, dict) and said.get("token") == kept.turn and (drawn := understood(said)):
-        own = example if drawn.strokes == given else None
-        kept = dataclasses.replace(kept, drawing=dataclasses.replace(drawn, example=own))
+    sent = _pad(key="draw_pad", data=data, on_drawn_change=lambda: None).get("drawn")
+    if isinstance(sent, dict) and sent.get("token") == kept.turn and (drawing := parsed(sent)):
+        drawing = dataclasses.replace(drawing, example=example if drawing.strokes == strokes else None)
+        kept = dataclasses.replace(kept, drawing=drawing)
     st.session_state[KEPT] = kept
     return kept.drawing
 
 
-def understood(said: dict[str, Any]) -> Drawing | None:
-    """What a browser sent as a drawing, or None if it is none: anybody can send anything.
+def parsed(sent: dict[str, Any]) -> Drawing | None:
+    """The drawing in what a browser sent. It is checked, because anybody can send anything; None if it is not valid.
 
-    >>> understood({"brush": 0.1, "strokes": [[[0.25, 0.5], [0.75, 0.5]]]})
+    >>> parsed({"brush": 0.1, "strokes": [[[0.25, 0.5], [0.75, 0.5]]]})
     Drawing(strokes=(((0.25, 0.5), (0.75, 0.5)),), brush=0.1, example=None)
-    >>> understood({"brush": 0.1, "strokes": [[[0.25, "x"]]]}) is None
+    >>> parsed({"brush": 0.1, "strokes": [[[0.25, "x"]]]}) is None
     True
     """
     try:
-        brush = float(said["brush"])
-        strokes = tuple(tuple((float(x), float(y)) for x, y in stroke) for stroke in said["strokes"])
+        brush = float(sent["brush"])
+        strokes = tuple(tuple((float(x), float(y)) for x, y in stroke) for stroke in sent["strokes"])
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    parts = [part for stroke in strokes for point in stroke for part in point]
-    fine = all(math.isfinite(part) and 0 <= part <= 1 for part in parts) and all(strokes)
-    if not fine or not 0.01 <= brush <= 0.5 or len(parts) > 2 * MOST_POINTS:
+    coordinates = [value for stroke in strokes for point in stroke for value in point]
+    valid = all(math.isfinite(value) and 0 <= value <= 1 for value in coordinates) and all(strokes)
+    if not valid or not 0.01 <= brush <= 0.5 or len(coordinates) > 2 * MOST_POINTS:
         return None
     return Drawing(strokes=strokes, brush=brush)

@@ -1,4 +1,4 @@
-"""What a live part of a page says to Python."""
+"""The values that components and charts in the browser send to Python."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Any
 import streamlit as st
 
 
-def word_from(key: str, name: str) -> Any:
-    """The value that a component or a chart sends, for its callback; None where its page has been left meanwhile.
+def sent_value(key: str, name: str) -> Any:
+    """A value that a component or a chart has sent, for use in its callback.
 
     Args:
         key: of the component.
         name: of the value.
+
+    Returns:
+        The value; None where the page has been left in the meantime, or nothing was sent.
     """
     state = st.session_state.get(key)
     return None if state is None else state.get(name)

@@ -1,6 +1,6 @@
-"""Live parts of pages: what is dragged, scrubbed or played in the browser, with the server asked once per picture.
+"""Live components: dragged or played in the browser, which receives all its data at once and then asks for nothing.
 
-Their data are sent in a list: in a mapping, streamlit looks for tables, and imports pandas for it, on a first page.
+The data are sent inside a list. If they were sent as a mapping, Streamlit would import pandas to look for tables in it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 import torch
 
-from lab_ui.parts.events import word_from
+from lab_ui.parts.events import sent_value
 from tasklab.data import ImageSet
 from tasklab.figures.live.page import script, stylesheet
 
@@ -21,7 +21,7 @@ WEB = Path(__file__).parent / "web"
 ROOT = '<div class="tl"></div>\n'
 STYLE = stylesheet() + "\n.tl { --tl-top: 3.75rem; }  /* under the app's own header */\n"
 
-SCENE = """
+SCENE_SCRIPT = """
 export default function ({ data: [data], parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".tl");
   root.live ??= new Scene(root);
@@ -31,7 +31,7 @@ export default function ({ data: [data], parentElement, setTriggerValue }) {
 }
 """
 
-PLAYER = """
+PLAYER_SCRIPT = """
 export default function ({ data: [data], parentElement }) {
   const root = parentElement.querySelector(".tl");
   root.live ??= new Player(root);
@@ -40,8 +40,8 @@ export default function ({ data: [data], parentElement }) {
 }
 """
 
-_scene = st.components.v2.component("tasklab_scene", html=ROOT, css=STYLE, js=script("scene") + SCENE)
-_player = st.components.v2.component("tasklab_player", html=ROOT, css=STYLE, js=script("player") + PLAYER)
+_scene = st.components.v2.component("tasklab_scene", html=ROOT, css=STYLE, js=script("scene") + SCENE_SCRIPT)
+_player = st.components.v2.component("tasklab_player", html=ROOT, css=STYLE, js=script("player") + PLAYER_SCRIPT)
 _strip = st.components.v2.component(
     "tasklab_strip", html=ROOT, css=STYLE + (WEB / "live_strip.css").read_text(encoding="utf-8"),
     js=script() + (WEB / "live_strip.js").read_text(encoding="utf-8"),
@@ -56,71 +56,71 @@ _codecs = st.components.v2.component(
 def scene(
     data: dict[str, Any], *, key: str, on_eps: Callable[[float], None], on_finer: Callable[[str], None] | None = None
 ) -> None:
-    """A scene with ε to drag; no message is sent before the hand rests.
+    """A figure in which ε is dragged. ε is sent to the server only when it has not moved for a moment.
 
     Args:
-        data: of `tasklab.figures.live.sweep.scene_data`, with ``"finer"`` where more stops may be asked for, and
-            ``"pinned"`` for what is compared with.
+        data: from `tasklab.figures.live.sweep.scene_data`; with ``"finer"``, a key, where more values of ε can be
+            requested, and ``"pinned"``, a view to compare with.
         key: of the component.
-        on_eps: called with ε when the hand has rested, before the page runs again.
-        on_finer: called with the value of ``"finer"`` when the scene is shown, or, if ``"ask"`` is set, on a click.
+        on_eps: called with the new ε, before the page runs again.
+        on_finer: called with the value of ``"finer"`` as soon as the figure is shown or, with ``"ask"``, on a click.
     """
 
     def rested() -> None:
-        if (eps := word_from(key, "eps")) is not None:
+        if (eps := sent_value(key, "eps")) is not None:
             on_eps(float(eps))
 
     def finer() -> None:
-        if on_finer is not None and (wish := word_from(key, "finer")) is not None:
-            on_finer(str(wish))
+        if on_finer is not None and (requested := sent_value(key, "finer")) is not None:
+            on_finer(str(requested))
 
     _scene(key=key, data=[data], on_eps_change=rested, on_finer_change=finer)
 
 
 def player(data: dict[str, Any], *, key: str) -> None:
-    """PGD step by step; everything happens in the browser.
+    """PGD step by step; it is played in the browser alone.
 
     Args:
-        data: of `tasklab.figures.live.trajectory.trajectory_data`.
+        data: from `tasklab.figures.live.trajectory.trajectory_data`.
         key: of the component.
     """
     _player(key=key, data=[data])
 
 
-def strip(images: ImageSet, places: Sequence[int], chosen: int, *, key: str, on_pick: Callable[[int], None]) -> None:
-    """Small pictures side by side; a click on one chooses it.
+def strip(images: ImageSet, indices: Sequence[int], chosen: int, *, key: str, on_pick: Callable[[int], None]) -> None:
+    """Small pictures side by side; a click selects one.
 
     Args:
-        images: the data set.
-        places: which of its pictures.
-        chosen: the one that is looked at.
+        images: the test set.
+        indices: of the pictures to show.
+        chosen: index of the selected picture.
         key: of the component.
-        on_pick: called with a place, before the page runs again.
+        on_pick: called with the index of the picture that was clicked, before the page runs again.
     """
 
     def picked() -> None:
-        if (place := word_from(key, "pick")) is not None:
-            on_pick(int(place))
+        if (index := sent_value(key, "pick")) is not None:
+            on_pick(int(index))
 
-    pixels = torch.cat([(images.x(place) * 255).round().to(torch.uint8) for place in places])
+    pixels = torch.cat([(images.x(index) * 255).round().to(torch.uint8) for index in indices])
     data = {
         "shape": list(images.shape), "pixels": base64.b64encode(pixels.numpy().tobytes()).decode(), "chosen": chosen,
-        "places": list(places), "names": [images.classes[int(images.labels[place])] for place in places],
+        "places": list(indices), "names": [images.classes[int(images.labels[index])] for index in indices],
     }
     _strip(key=key, data=[data], on_pick_change=picked)
 
 
 def codecs(data: dict[str, Any], *, key: str, on_outputs: Callable[[Any], None]) -> None:
-    """Outputs to drag; no message is sent before the hand rests.
+    """Outputs to drag. They are sent to the server only when they have not moved for a moment.
 
     Args:
-        data: panels of `lab_ui.panels.codec_panels`, the label, and the names of the classes.
+        data: the panels from `lab_ui.panels.codec_panels`, the label, and the names of the classes.
         key: of the component.
-        on_outputs: called with the outputs by panel when the hand has rested, before the page runs again.
+        on_outputs: called with panel key to new outputs, before the page runs again.
     """
 
     def rested() -> None:
-        if (outputs := word_from(key, "outputs")) is not None:
+        if (outputs := sent_value(key, "outputs")) is not None:
             on_outputs(outputs)
 
     _codecs(key=key, data=[data], on_outputs_change=rested)

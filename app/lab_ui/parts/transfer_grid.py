@@ -1,4 +1,4 @@
-"""The matrix of transfer rates as a table of buttons, for mouse, touch, keys and screen readers alike."""
+"""The matrix of transfer rates as a table of buttons, which also work by keyboard and with a screen reader."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from lab_ui.parts.events import word_from
+from lab_ui.parts.events import sent_value
 from tasklab.evaluation import Share, TransferResult
 from tasklab.evaluation.transfer_result import NOISE, Filter, Line
 from tasklab.figures.matrix import WORDS
@@ -27,18 +27,20 @@ def transfer_grid(
     result: TransferResult, images: Filter, *, names: Mapping[str, str], caption: str, selected: tuple[str, str] | None,
     key: str, on_pick: Callable[[str, str], None],
 ) -> None:
-    """Draw the matrix; a click on a cell calls ``on_pick(threat, victim)`` before the page runs again.
+    """Draw the matrix.
 
     Args:
-        result, images: what is shown, and which images count.
-        names: what systems are called.
+        result: the rates.
+        images: which images count.
+        names: name of a system to the name that is shown.
         caption: of the table, for those who do not see it.
-        selected: threat and victim of the cell that is open, if it is in this matrix.
+        selected: threat and victim of the selected cell, if it is in this matrix.
         key: of the component.
+        on_pick: called with threat and victim of a cell that was clicked, before the page runs again.
     """
 
     def picked() -> None:
-        if cell := word_from(key, "cell"):
+        if cell := sent_value(key, "cell"):
             on_pick(cell["threat"], cell["victim"])
 
     rows = [_row(line, names) for line in result.lines(images)]
@@ -48,23 +50,24 @@ def transfer_grid(
 
 
 def _row(line: Line, names: Mapping[str, str]) -> dict[str, Any]:
+    """One row of the matrix as the browser needs it."""
     name = WORDS.get(line.name, names.get(line.name, line.name))
     cells = [
         {"key": victim, "share": rate.value if rate.n else None, "text": percent(rate), "own": victim == line.name,
          "words": f"{_from(line.name, name)} {names.get(victim, victim)}: {counted(rate)}"}
         for victim, rate in line.rates.items()
     ]
-    still = line.unmoved
+    unmoved = line.unmoved
     return {
         "key": line.name, "name": name, "cells": cells, "opens": line.name != NOISE, "masked": line.masked,
-        "still_text": "" if still is None else percent(still),
-        "still_words": "" if still is None else f"images that the attack on {name} gave back as they were: "
-        + counted(still),
+        "still_text": "" if unmoved is None else percent(unmoved),
+        "still_words": "" if unmoved is None else f"images that the attack on {name} gave back as they were: "
+        + counted(unmoved),
     }
 
 
 def percent(share: Share) -> str:
-    """A share as people say it.
+    """A share in whole percent; “–” where nothing was counted.
 
     >>> percent(Share(88, 100)), percent(Share(0, 0))
     ('88 %', '–')
@@ -73,7 +76,7 @@ def percent(share: Share) -> str:
 
 
 def counted(share: Share) -> str:
-    """A share with what stands behind it.
+    """A share with its count, its percentage and its 95 % interval.
 
     >>> counted(Share(88, 100))
     '88 of 100, 88 % [80, 93]'
@@ -85,6 +88,7 @@ def counted(share: Share) -> str:
 
 
 def _from(line: str, name: str) -> str:
+    """Whose images a row shows, as the beginning of a cell's description."""
     if line == NOISE:
         return f"{name}, shown to"
     return f"{name}, shown to" if line in WORDS else f"{name}'s images, shown to"

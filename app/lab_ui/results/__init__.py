@@ -1,1 +1,1 @@
-"""Results that pages show, computed by the library once and kept."""
+"""Results that pages show: computed by the library once, then cached."""

@@ -1,4 +1,4 @@
-"""One attack on many pictures by one system, kept for as long as its settings are asked for."""
+"""One attack on many pictures against one system, computed once and cached."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from tasklab.experiments.scenario import Scenario
 from tasklab.tasks import Task
 
 HASH: dict[Any, Any] = dict.fromkeys(ATTACKS.values(), repr)
+"""How Streamlit's caches hash the settings of an attack."""
 
 STOPS = 11, 6
-"""Of an attack's iterates, so many are kept at most, the first and the last among them: of one picture, of many."""
+"""How many iterates of an attack are kept at most, the first and the last included: for one picture, for many."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,17 +36,18 @@ class Batch:
     """What an attack did to some pictures.
 
     Attributes:
-        key: tells it from all others.
-        task: says what outputs mean.
-        rows: the pictures' places in the test set.
+        key: identifies the batch.
+        task: decodes the outputs.
+        rows: indices of the pictures in the test set.
         labels: their classes ``(N,)``.
         images: the attacked pictures ``(N, C, H, W)``.
-        outputs: ``(N, K)`` before and after.
-        decoded: ``(N,)`` before and after.
-        zero: share of the correct pictures for which the attack never had a gradient.
-        unmoved: share of them that came back bit for bit.
-        steps: the iterates kept: 0 is the picture as it is, the last one what the attack hands back.
-        features, iterates: ``(T, N, D)`` and ``(T, N, K)``, features and outputs of these; None where not asked for.
+        outputs: ``(N, K)`` before and after the attack.
+        decoded: labels ``(N,)`` before and after; -1 is None.
+        zero: share, 0 to 1, of the correctly read pictures whose gradient was exactly 0 at every step.
+        unmoved: share of them that the attack returned without any change.
+        steps: numbers ``(T,)`` of the iterates that are kept: first 0, the clean picture; last the attack's result.
+        features: of these iterates ``(T, N, D)``; None where they were not requested.
+        iterates: outputs of these iterates ``(T, N, K)``; None where they were not requested.
     """
 
     key: str
@@ -62,15 +64,15 @@ class Batch:
     iterates: NDArray[np.float32] | None = None
 
     def decode(self, outputs: NDArray[np.float32]) -> NDArray[np.int64]:
-        """What outputs ``(N, K)`` are read as."""
+        """The labels ``(N,)`` of outputs ``(N, K)``; -1 is None."""
         return np.asarray(self.task.codec.decode(torch.from_numpy(outputs)).numpy(), dtype=np.int64)
 
 
 def first(scenario: Scenario, name: str) -> tuple[int, ...]:
-    """The first n pictures of the test set; with a target, those of other classes.
+    """Indices of the first n pictures of the test set; with a target, of those of other classes.
 
     Raises:
-        Refused: a system that was not trained for such pictures.
+        Refused: the system was not trained for such pictures.
     """
     images = pictures(scenario.data, name)
     rows = range(min(scenario.n, len(images)))
@@ -78,10 +80,10 @@ def first(scenario: Scenario, name: str) -> tuple[int, ...]:
 
 
 def pictures(dataset: str, name: str) -> ImageSet:
-    """The test pictures, if the system was trained for such.
+    """The test set, for a system that was trained for such pictures.
 
     Raises:
-        Refused: one sentence, if it was not.
+        Refused: the system was not trained for them.
     """
     images, spec = catalogue.test_set(dataset), getattr(catalogue.system(name).network, "spec", None)
     if images is None or spec is None or images.shape != spec.in_shape:
@@ -90,16 +92,17 @@ def pictures(dataset: str, name: str) -> ImageSet:
 
 
 def attacked(scenario: Scenario, name: str, title: str, rows: Sequence[int], *, iterates: bool = False) -> Batch:
-    """The attack of a scenario, aimed at its one objective, on some pictures.
+    """Attack some pictures with a scenario's attack and its one objective.
 
     Args:
-        scenario: data, attack, objective.
-        name, title: of the system.
-        rows: places in the test set.
-        iterates: whether the way there is wanted too.
+        scenario: data set, attack and objective.
+        name: of the system.
+        title: its heading, for sentences.
+        rows: indices of the pictures in the test set.
+        iterates: whether to keep iterates of the attack, too.
 
     Raises:
-        ValueError: one sentence: a combination that means nothing.
+        ValueError: one sentence: the combination has no meaning.
     """
     (objective,) = scenario.aims
     check(scenario, objective, catalogue.system(name).task, title)
@@ -108,56 +111,56 @@ def attacked(scenario: Scenario, name: str, title: str, rows: Sequence[int], *, 
     if scenario.target is not None and any(int(pictures(scenario.data, name).labels[row]) == scenario.target
                                            for row in rows):
         raise Refused("The target is the picture's own class. Choose another target.")
-    return _attacked(name, catalogue.stamp(name), scenario.data, _told(rows), scenario.settings(objective),
+    return _attacked(name, catalogue.stamp(name), scenario.data, _joined(rows), scenario.settings(objective),
                      scenario.target, iterates)
 
 
 @st.cache_data(max_entries=60, show_spinner=False, hash_funcs=HASH)
 def _attacked(
-    name: str, stamp: str, dataset: str, told: str, settings: Settings, target: int | None, iterates: bool
+    name: str, stamp: str, dataset: str, indices: str, settings: Settings, target: int | None, iterates: bool
 ) -> Batch:
-    rows = tuple(int(row) for row in told.split())
+    rows = tuple(int(row) for row in indices.split())
     system, images = catalogue.system(name), catalogue.test_set(dataset)
     assert images is not None
     x, y = images.x(list(rows)), images.labels[list(rows)]
     targets = None if target is None else torch.full_like(y, target)
-    # One path for each picture: a random start and several rows have no single way that could be drawn.
+    # Only an attack with one trajectory for each picture can be drawn; restarts and several parts have more than one.
     single = (isinstance(settings, PGD) and settings.restarts == 1
               and as_objective(settings.objective).parts(system.task) == 1)
-    wanted = _wanted(settings.steps, len(rows)) if single and iterates else ()
+    kept_steps = _kept_steps(settings.steps, len(rows)) if single and iterates else ()
     now, kept = x.clone(), [x.clone()]
 
     def record(event: AttackStep) -> None:
         give_way()
-        if wanted:
+        if kept_steps:
             now[event.example] = event.images
-            if event.index in wanted:
+            if event.index in kept_steps:
                 kept.append(now.clone())
 
     result = attack(system, x, y, settings, targets=targets, indices=torch.tensor(rows), progress=record)
     if iterates:
-        missing = len(wanted) + 1 - len(kept)  # an attack that is through early stays where it is
+        missing = len(kept_steps) + 1 - len(kept)  # an attack that ended early keeps its last iterate
         kept += [now.clone()] * max(0, missing)
         kept.append(result.images)
-    stops = torch.cat(kept) if iterates else x[:0]
+    stacked = torch.cat(kept) if iterates else x[:0]
     shape = (len(kept), len(rows), -1)
     return Batch(
-        key=f"{stamp} {dataset} {told} {settings} {target}", task=system.task, rows=rows, labels=y,
+        key=f"{stamp} {dataset} {indices} {settings} {target}", task=system.task, rows=rows, labels=y,
         images=result.images,
         outputs=(system.read(x), system.read(result.images)),
         decoded=(result.clean_decoded, result.decoded), zero=result.share(result.zero_gradient),
-        unmoved=result.share(result.unmoved), steps=(0, *wanted, settings.steps) if iterates else (),
-        features=read_features(system, stops).reshape(shape) if iterates else None,
-        iterates=read_outputs(system, stops).reshape(shape) if iterates else None,
+        unmoved=result.share(result.unmoved), steps=(0, *kept_steps, settings.steps) if iterates else (),
+        features=read_features(system, stacked).reshape(shape) if iterates else None,
+        iterates=read_outputs(system, stacked).reshape(shape) if iterates else None,
     )
 
 
-def _told(rows: Sequence[int]) -> str:
-    """Places as one word: a long tuple takes longer to look up."""
+def _joined(rows: Sequence[int]) -> str:
+    """Indices as one string, which a cache hashes faster than a long tuple."""
     return " ".join(map(str, rows))
 
 
-def _wanted(steps: int, pictures: int) -> tuple[int, ...]:
-    """The steps between the picture and the end that are kept."""
-    places = np.linspace(0, steps, min(steps + 1, STOPS[pictures > 1])).round().astype(int).tolist()
-    return tuple(place for place in places if 0 < place < steps)
+def _kept_steps(steps: int, pictures: int) -> tuple[int, ...]:
+    """Numbers of the steps to keep, evenly spaced, without the first and the last iterate."""
+    spaced = np.linspace(0, steps, min(steps + 1, STOPS[pictures > 1])).round().astype(int).tolist()
+    return tuple(step for step in spaced if 0 < step < steps)

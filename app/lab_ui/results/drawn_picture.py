@@ -1,4 +1,4 @@
-"""A picture of one's own: as each data set would have it, read by every system there is, and attacked."""
+"""A visitor's own picture: converted to each data set's format, read by all systems of it, and attacked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from lab_ui.basics.words import title
 from lab_ui.parts.drawing_pad import Drawing
 from lab_ui.parts.thumbnails import chip, image_tag
-from lab_ui.results.picture_attacks import HASH, TOGETHER, Found, check, each
+from lab_ui.results.picture_attacks import HASH, TOGETHER, Sweeps, check, for_each_pair
 from lab_ui.visitor import catalogue
 from tasklab.attacks import Settings
 from tasklab.codecs import ABNORMAL
@@ -28,31 +28,32 @@ from tasklab.text import in_html
 
 
 @dataclass(frozen=True, kw_only=True)
-class Own:
-    """Where a picture comes from.
+class OwnPicture:
+    """Where a picture comes from: a drawing, a file, or an example from the test set.
 
     Attributes:
-        drawing: strokes, or None for a file or an example.
+        drawing: strokes; None for a file or an example.
         file: the bytes of a file.
         name: of the file.
-        place: in the test set, of an example among photographs; ``label`` is its class.
+        index: of an example in the test set; None for a drawing or a file.
+        label: class of the example.
     """
 
     drawing: Drawing | None = None
     file: bytes = b""
     name: str = ""
-    place: int | None = None
+    index: int | None = None
     label: int | None = None
 
     @property
     def known(self) -> int | None:
-        """The class, where it is an example's."""
+        """The class of an example; None where it is not known."""
         return self.label if self.drawing is None else self.drawing.example
 
     def code(self, data: str) -> list[str]:
-        """Python that makes ``x`` of it."""
-        if self.place is not None:
-            return [f'x = data.load("{data}", "test").x({self.place})']
+        """Lines of Python that load the picture as ``x``."""
+        if self.index is not None:
+            return [f'x = data.load("{data}", "test").x({self.index})']
         if self.drawing is None:
             return [f'x = read_picture({self.name!r}, "{data}")']
         strokes = f"digit_strokes({self.known})" if self.known is not None else repr(self.drawing.strokes)
@@ -62,15 +63,15 @@ class Own:
         ]
 
 
-def seen(own: Own, data: str) -> Tensor:
-    """The picture float32 ``(1, C, H, W)`` as a data set would have it.
+def image_of(picture: OwnPicture, data: str) -> Tensor:
+    """The picture in the format of a data set: float32 ``(1, C, H, W)`` in [0, 1].
 
     Raises:
-        PictureError: one sentence: there is nothing to see, or the file is no picture.
+        PictureError: one sentence: nothing is drawn, or the file is not a picture.
     """
-    if own.place is not None and (images := catalogue.test_set(data)) is not None:
-        return images.x(own.place)
-    x: Tensor = _drawn(own.drawing, data) if own.drawing is not None else _opened(own.file, data)
+    if picture.index is not None and (images := catalogue.test_set(data)) is not None:
+        return images.x(picture.index)
+    x: Tensor = _drawn(picture.drawing, data) if picture.drawing is not None else _opened(picture.file, data)
     return x
 
 
@@ -86,25 +87,28 @@ def _opened(file: bytes, data: str) -> Tensor:
 
 
 def readings(x: Tensor, systems: Mapping[str, str]) -> dict[str, int]:
-    """What each system reads in a picture; those whose files do not load are left out.
+    """The label that each system reads; systems whose files cannot be loaded are left out.
 
     Args:
-        x: as the systems' data set has it.
-        systems: key to name.
+        x: the picture ``(1, C, H, W)`` in the format of the systems' data set.
+        systems: short name (key) to full name.
+
+    Returns:
+        Short name to label; -1 is None.
     """
-    found = {}
+    labels = {}
     for key, name in systems.items():
         try:
             system = catalogue.system(name)
         except (ValueError, OSError):
             continue
         if system.network.spec.in_shape == tuple(x.shape[1:]):  # type: ignore[union-attr]
-            found[key] = int(system.predict(x))
-    return found
+            labels[key] = int(system.predict(x))
+    return labels
 
 
 def most_read(read: Sequence[int]) -> int | None:
-    """The label that most systems read, None where none reads any.
+    """The class that most systems read; None where no system reads a class.
 
     >>> most_read([3, -1, -1, 8, 3]), most_read([-1])
     (3, None)
@@ -114,42 +118,48 @@ def most_read(read: Sequence[int]) -> int | None:
 
 
 def readings_html(data: str, x: Tensor, read: Mapping[str, int], label: int) -> str:
-    """One data set's view: the picture as it is there, and every system's reading of it."""
+    """The picture in the format of a data set beside the label that each system reads, as HTML.
+
+    Args:
+        data: name of the data set.
+        x: the picture ``(1, C, H, W)``.
+        read: short name of a system to the label that it reads.
+        label: the true class; -1 where nobody knows it.
+    """
     info = DATASETS[data]
     size = "×".join(str(side) for side in info.shape[1:])
-    named = info.title if size in info.title else f"{info.title} ({size})"
+    caption = info.title if size in info.title else f"{info.title} ({size})"
     cells = "".join(f"<li>{chip(decoded, label, names=info.classes)}<span>{in_html(title(key))}</span></li>"
                     for key, decoded in read.items())
-    named_so = " read-names" if max(map(len, info.classes)) > 2 else ""
+    wide = " read-names" if max(map(len, info.classes)) > 2 else ""
     return (
-        f'{STYLE}<div class="lab-page read-own{named_so}"><figure>{image_tag(x, f"the picture in {size} pixels")}'
-        f"<figcaption>{named}</figcaption></figure><ul>{cells}</ul></div>"
+        f'{STYLE}<div class="lab-page read-own{wide}"><figure>{image_tag(x, f"the picture in {size} pixels")}'
+        f"<figcaption>{caption}</figcaption></figure><ul>{cells}</ul></div>"
     )
 
 
-def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str]) -> Found:
-    """Each chosen system under each objective at each ε, or the sentence that says why not.
+def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str]) -> Sweeps:
+    """Attack the picture: a sweep over ε for each system and objective, or the sentence that says why there is none.
 
     Args:
-        scenario: systems, objectives, attack.
+        scenario: systems, objectives and attack.
         x: the picture ``(1, C, H, W)``.
-        label: what it shows.
-        keys: of systems, by their names.
+        label: the class that it shows.
+        keys: full name of a system to its short name.
     """
-    some = scenario.radii.some  # ε to drag over; the one that is asked for comes along
-    stops = {*some, scenario.eps} if scenario.attack in TOGETHER else {0.0, scenario.eps}
+    stops = {*scenario.radii.some, scenario.eps} if scenario.attack in TOGETHER else {0.0, scenario.eps}
 
     def fits(name: str, aim: str) -> None:
         check(scenario, aim, catalogue.system(name).task, title(keys[name]))
         if scenario.target == label:
             raise ValueError("The target is the picture's own class. Choose another target.")
 
-    def work(name: str, aims: Sequence[str]) -> Callable[[], list[Sweep]]:
-        settings = dataclasses.replace(scenario.settings(aims[0]), eps=0.0)  # kept for every ε alike
+    def prepare(name: str, aims: Sequence[str]) -> Callable[[], list[Sweep]]:
+        settings = dataclasses.replace(scenario.settings(aims[0]), eps=0.0)  # one cache entry, whatever ε
         return partial(_sweeps, name, catalogue.stamp(name), x.numpy().tobytes(), tuple(x.shape), label, settings,
                        tuple(aims), scenario.target, tuple(sorted(stops)), catalogue.system(name))
 
-    return each(scenario, fits, work)
+    return for_each_pair(scenario, fits, prepare)
 
 
 @st.cache_data(max_entries=400, show_spinner=False, hash_funcs=HASH)
@@ -158,8 +168,8 @@ def _sweeps(
     aims: tuple[str, ...], target: int | None, stops: tuple[float, ...], _system: System,
 ) -> list[Sweep]:
     x = torch.frombuffer(bytearray(pixels), dtype=torch.float32).reshape(shape)
-    wanted = None if target is None else torch.tensor([target])
-    return sweep_each(_system, x, torch.tensor([label]), settings, aims, stops, target=wanted)
+    target_label = None if target is None else torch.tensor([target])
+    return sweep_each(_system, x, torch.tensor([label]), settings, aims, stops, target=target_label)
 
 
 STYLE = """

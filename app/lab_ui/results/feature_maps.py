@@ -1,4 +1,4 @@
-"""Maps of systems' features and outputs: drawn once, in the background, and kept for everybody."""
+"""Maps of systems' features and outputs: computed once, in the background, and cached for all visitors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-import openTSNE  # noqa: F401  # here, not in two threads that draw: sklearn, halfway imported by both, would fail
+import openTSNE  # noqa: F401  # here, because two threads that import sklearn at the same time would fail
 import sklearn.manifold  # noqa: F401
 import streamlit as st
 import torch
@@ -23,7 +23,7 @@ from tasklab.embedding.settings import largest_perplexity
 from tasklab.system import System
 
 MOST = 1000
-"""Pictures on a map, as in the paper; or as many as there are."""
+"""Number of pictures on a map, as in the paper, where the test set has as many."""
 
 Space = Literal["features", "outputs"]
 
@@ -32,11 +32,12 @@ _one_at_a_time = threading.Semaphore(2)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Points:
-    """What a map is made of.
+    """What a map is made from.
 
     Attributes:
-        numbers: ``(N, D)``.
-        labels, decoded: int64 ``(N,)``.
+        numbers: features or outputs ``(N, D)``.
+        labels: true classes, int64 ``(N,)``.
+        decoded: labels read, int64 ``(N,)``; -1 is None.
     """
 
     numbers: NDArray[np.float32]
@@ -46,16 +47,18 @@ class Points:
 
 @dataclass(kw_only=True, eq=False)
 class Forming:
-    """A map on its way, or finished.
+    """A map that is being computed, or finished.
 
     Attributes:
-        settings: how it is drawn.
-        frames: those there are, the last one being the newest.
-        iteration, total: how far it is.
-        divergence: of the newest frame.
-        map: once it is finished.
-        trouble: one sentence, if it cannot be drawn.
-        accuracy, trust: of the finished map: neighbours of one's own class, and neighbours that are neighbours.
+        settings: of the projection.
+        frames: positions ``(N, 2)`` so far, the newest last.
+        iteration: number of the newest frame's iteration.
+        total: number of iterations in all.
+        divergence: Kullback-Leibler divergence of the newest frame.
+        map: the result, once it is finished.
+        trouble: one sentence, if it cannot be computed.
+        accuracy: of the finished map: share of neighbours of the same class (`neighbour_accuracy`).
+        trust: of the finished map: its trustworthiness, 0 to 1.
     """
 
     settings: TSNE | PCA
@@ -70,25 +73,25 @@ class Forming:
 
     @property
     def done(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether the map is finished or has failed."""
         return self.map is not None or self.trouble is not None
 
     def run(self, points: Points) -> None:
-        """Draw it, frame by frame."""
+        """Compute the map, frame by frame."""
         try:
             frames = stream(points.numbers, self.settings)
             while True:
                 try:
                     frame = next(frames)
                 except StopIteration as stop:
-                    found: Map = stop.value
+                    result: Map = stop.value
                     break
                 self.frames.append(frame.positions)
                 self.iteration, self.total, self.divergence = frame.iteration, frame.total, frame.divergence
-            k = min(10, (len(found) - 1) // 2)
-            self.accuracy = neighbour_accuracy(found.positions, points.labels, k)
-            self.trust = trustworthiness(points.numbers, found.positions, k)
-            self.map = found
+            k = min(10, (len(result) - 1) // 2)
+            self.accuracy = neighbour_accuracy(result.positions, points.labels, k)
+            self.trust = trustworthiness(points.numbers, result.positions, k)
+            self.map = result
         except ValueError as error:
             self.trouble = f"This map cannot be drawn: {error}."
 
@@ -97,27 +100,28 @@ def points(dataset: str, name: str, space: Space) -> Points:
     """Features or outputs of the first test pictures.
 
     Raises:
-        ValueError: one sentence: a system that is gone, damaged, for other pictures, or without features.
+        ValueError: one sentence: there is no such system, its file is damaged, it takes other pictures, or it has no
+            features.
     """
     images = batch_attacks.pictures(dataset, name)
-    hand = ThreadPoolExecutor(1, "points")
-    made = hand.submit(_points, dataset, name, catalogue.stamp(name), space, MOST, catalogue.system(name), images)
-    hand.shutdown(wait=False)
-    return awaited(made)
+    pool = ThreadPoolExecutor(1, "points")
+    future = pool.submit(_points, dataset, name, catalogue.stamp(name), space, MOST, catalogue.system(name), images)
+    pool.shutdown(wait=False)
+    return awaited(future)
 
 
 def forming(dataset: str, name: str, space: Space, settings: TSNE | PCA) -> Forming:
-    """The map, on its way or finished; t-SNE goes on in the background."""
+    """The map, finished or not yet; t-SNE is computed in the background."""
     return _forming(dataset, name, catalogue.stamp(name), space, MOST, settings, points(dataset, name, space))
 
 
 def perplexities(n: int) -> tuple[int, ...]:
-    """Those to choose from, for n points."""
+    """The perplexities to choose from, for n points."""
     return tuple(p for p in (2, 5, 10, 20, 30, 50, 100) if p <= largest_perplexity(n))
 
 
 def usual_perplexity(n: int) -> int:
-    """The one to begin with: 30 for 1,000 points; fewer neighbours for fewer points, so that groups have a shape."""
+    """The perplexity to begin with: 30 for 1,000 points, less for fewer points, so that groups keep a shape."""
     return max(p for p in perplexities(n) if p == 2 or p <= max(5, n / 33))
 
 
@@ -140,14 +144,14 @@ def _points(
 def _forming(
     dataset: str, name: str, stamp: str, space: Space, most: int, settings: TSNE | PCA, _numbers: Points
 ) -> Forming:
-    found = Forming(settings=settings)
+    result = Forming(settings=settings)
     if isinstance(settings, PCA):
-        found.run(_numbers)
-        return found
+        result.run(_numbers)
+        return result
 
     def work() -> None:
         with _one_at_a_time:
-            found.run(_numbers)
+            result.run(_numbers)
 
     threading.Thread(target=work, name="map", daemon=True).start()
-    return found
+    return result

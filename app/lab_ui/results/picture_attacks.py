@@ -1,4 +1,4 @@
-"""One attack on one picture by several systems at many ε, worked out once and kept while it is asked for."""
+"""One attack on one picture against several systems at many ε, computed once and cached."""
 
 from __future__ import annotations
 
@@ -32,140 +32,155 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TOGETHER = ("FGSM", "PGD")
-"""Attacks that climb at many ε at once; the others are run for one ε after the other, when somebody asks."""
+"""Attacks that run at many ε in one batch; the others run for one ε after the other, on request."""
 
-HANDS = min(4, os.cpu_count() or 1)
-"""Systems that are attacked side by side."""
+THREADS = min(4, os.cpu_count() or 1)
+"""Number of systems that are attacked at the same time."""
 
-Found = dict[tuple[str, str], Sweep | str]
-"""By system and objective: what was found, or the sentence that says why there is nothing."""
+Sweeps = dict[tuple[str, str], Sweep | str]
+"""System and objective to the sweep over ε, or to the sentence that says why there is none."""
 
 HASH: dict[Any, Any] = dict.fromkeys(ATTACKS.values(), repr)
+"""How Streamlit's caches hash the settings of an attack."""
 
 
-def answers(
+def run_sweeps(
     scenario: Scenario, lab: Lab, stops: Sequence[float], *, progress: Callable[[float, str], object]
-) -> Found:
-    """Everything the page shows: each system under each objective at each ε.
+) -> Sweeps:
+    """Attack the scenario's picture: each system under each objective at each ε.
 
     Args:
-        scenario: what is asked.
-        lab: the page.
-        stops: ε beside 0 and the scenario's own.
-        progress: called with the share done and with words, before each part.
+        scenario: picture, systems, attack, objectives and ε.
+        lab: values of the scenario bar.
+        stops: further ε, beside 0 and the scenario's own.
+        progress: called with the share done, 0 to 1, and a sentence, before each system and objective.
     """
-    return each(
+    return for_each_pair(
         scenario, lambda name, aim: _check(scenario, name, lab.key(name), aim),
-        lambda name, aims: _work(scenario, name, aims, tuple(stops)),
+        lambda name, aims: _sweep_job(scenario, name, aims, tuple(stops)),
         lambda share, name, aim: progress(
             share, f"{title(lab.key(name))}, aimed at {aim_words(scenario.attack, aim)[0]}"),
     )
 
 
-def each(
+def for_each_pair(
     scenario: Scenario, check: Callable[[str, str], object],
-    work: Callable[[str, Sequence[str]], Callable[[], Sequence[Sweep]]],
+    prepare: Callable[[str, Sequence[str]], Callable[[], Sequence[Sweep]]],
     progress: Callable[[float, str, str], object] = lambda share, name, aim: None,
-) -> Found:
-    """What is made of each system under each objective, under several at once where the attack can.
+) -> Sweeps:
+    """A sweep for each system and objective, for several objectives in one batch where the attack can do so.
 
     Args:
         scenario: the systems, the objectives and the attack.
-        check: raises an error for a system and an objective that do not go together.
-        work: what makes a sweep for each of a system's objectives; it runs beside others, and asks nothing of the page.
-        progress: called with the share done, before each system and objective.
+        check: called with a system and an objective; raises an error where they do not go together.
+        prepare: called with a system and objectives; returns a function that makes a sweep for each of them. That
+            function runs on another thread, so it must not use the page.
+        progress: called with the share done, 0 to 1, a system and an objective, before each of them.
     """
-    found: Found = {}
+    sweeps: Sweeps = {}
     aims = scenario.aims
     pairs = [(name, aim) for aim in aims for name in scenario.systems]
     groups = [(name, aims) for name in scenario.systems if aims]
     if scenario.attack not in TOGETHER:
         groups = [(name, (aim,)) for name, aim in pairs]
-    hands = ThreadPoolExecutor(HANDS, "attack")
-    at_work: list[tuple[str, list[str], Future[Sequence[Sweep]]]] = []
+    pool = ThreadPoolExecutor(THREADS, "attack")
+    running: list[tuple[str, list[str], Future[Sequence[Sweep]]]] = []
     try:
-        for name, some in groups:
-            good = []
-            for aim in some:
+        for name, group in groups:
+            allowed = []
+            for aim in group:
                 try:
                     check(name, aim)
-                    good.append(aim)
+                    allowed.append(aim)
                 except (ValueError, OSError) as error:
-                    found[name, aim] = str(error)
+                    sweeps[name, aim] = str(error)
             try:
-                made = work(name, good) if good else None
+                job = prepare(name, allowed) if allowed else None
             except ValueError as error:
-                found |= {(name, aim): str(error) for aim in good}
+                sweeps |= {(name, aim): str(error) for aim in allowed}
                 continue
-            if made is not None:
-                at_work.append((name, good, hands.submit(made)))
-        for place, (name, good, coming) in enumerate(at_work):
-            progress(place / len(at_work), name, good[0])
+            if job is not None:
+                running.append((name, allowed, pool.submit(job)))
+        for index, (name, allowed, future) in enumerate(running):
+            progress(index / len(running), name, allowed[0])
             try:
-                found |= {(name, aim): one for aim, one in zip(good, awaited(coming), strict=True)}
+                sweeps |= {(name, aim): sweep for aim, sweep in zip(allowed, awaited(future), strict=True)}
             except ValueError as error:
-                found |= {(name, aim): str(error) for aim in good}
+                sweeps |= {(name, aim): str(error) for aim in allowed}
     finally:
-        hands.shutdown(wait=False, cancel_futures=True)
-    return {pair: found[pair] for pair in pairs}
+        pool.shutdown(wait=False, cancel_futures=True)
+    return {pair: sweeps[pair] for pair in pairs}
 
 
 def fine_key(scenario: Scenario) -> str:
-    """What many ε were asked for: one attack on one picture, whatever the ε, the systems and the aims."""
+    """A key for one attack on one picture, the same for every ε, system and objective; many ε are requested for it."""
     return repr(dataclasses.replace(scenario, eps=0.0, systems=(), objectives=()))
 
 
-def way(scenario: Scenario, name: str, key: str, aim: str) -> Trajectory:
-    """PGD's or FGSM's way at the present ε, for the player.
+def trajectory(scenario: Scenario, name: str, key: str, aim: str) -> Trajectory:
+    """The steps of PGD or FGSM at the present ε, for the player.
+
+    Args:
+        scenario: picture, attack and ε.
+        name: of the system.
+        key: its short name.
+        aim: the objective.
 
     Raises:
-        ValueError: one sentence: why there is none.
+        ValueError: one sentence that says why there is none.
     """
     _check(scenario, name, key, aim)
-    return _way(name, catalogue.stamp(name), scenario.data, scenario.image, scenario.settings(aim), scenario.target)
+    return _trajectory(name, catalogue.stamp(name), scenario.data, scenario.image, scenario.settings(aim),
+                       scenario.target)
 
 
-def words(found: Found, lab: Lab) -> dict[str, Any]:
-    """How a scene calls its systems, aims and classes: arguments of `scene_data`, its cells among them."""
-    attacks = {aim: type(cell.settings).__name__ for (_, aim), cell in found.items() if isinstance(cell, Sweep)}
+def scene_arguments(sweeps: Sweeps, lab: Lab) -> dict[str, Any]:
+    """Arguments of `scene_data` and `scene_html`: the sweeps, and the names of systems, objectives and classes."""
+    attacks = {aim: type(cell.settings).__name__ for (_, aim), cell in sweeps.items() if isinstance(cell, Sweep)}
     return {
-        "cells": {(lab.key(name), aim): cell for (name, aim), cell in found.items()},
-        "titles": {lab.key(name): title(lab.key(name)) for name, _ in found},
-        "aims": {aim: aim_words(attacks.get(aim, ""), aim) for _, aim in found},
+        "cells": {(lab.key(name), aim): cell for (name, aim), cell in sweeps.items()},
+        "titles": {lab.key(name): title(lab.key(name)) for name, _ in sweeps},
+        "aims": {aim: aim_words(attacks.get(aim, ""), aim) for _, aim in sweeps},
         "names": lab.pictures.classes,
         "notes": {"margin": HELP["margin"], "the line above a row": HELP["badge"]},
     }
 
 
-def table(found: Found) -> pd.DataFrame:
-    """Every number of the page: one row for each system, aim and ε; label −1 is None."""
-    import pandas as pd  # a quarter of a second, which the first page of a server need not wait
+def table(sweeps: Sweeps) -> pd.DataFrame:
+    """All numbers of the page: one row for each system, objective and ε; label −1 is None."""
+    import pandas as pd  # here, because it takes a quarter of a second that the first page need not wait
 
     rows = [
-        {"system": name, "objective": aim, "eps": stop, "label": one.label, "decoded_before": one.clean_decoded,
-         "decoded": int(one.decoded[k]), "margin_before": one.clean_margin, "margin": float(one.margins[k]),
-         "fooled": bool(one.fooled[k]), "zero_gradient": bool(one.zero_gradient[k]), "unmoved": bool(one.unmoved[k])}
-        for (name, aim), one in found.items() if isinstance(one, Sweep) for k, stop in enumerate(one.stops)
+        {"system": name, "objective": aim, "eps": stop, "label": sweep.label, "decoded_before": sweep.clean_decoded,
+         "decoded": int(sweep.decoded[k]), "margin_before": sweep.clean_margin, "margin": float(sweep.margins[k]),
+         "fooled": bool(sweep.fooled[k]), "zero_gradient": bool(sweep.zero_gradient[k]),
+         "unmoved": bool(sweep.unmoved[k])}
+        for (name, aim), sweep in sweeps.items() if isinstance(sweep, Sweep) for k, stop in enumerate(sweep.stops)
     ]
     return pd.DataFrame(rows)
 
 
-def pin(scenario: Scenario, found: Found, lab: Lab) -> dict[str, Any]:
-    """What is kept of a view to be compared with: what was read, at the ε of the moment."""
-    rows, told = [], ""
-    for (name, aim), one in found.items():
-        if isinstance(one, Sweep):
-            at, key = one.at(scenario.eps), lab.key(name)
-            told, (aimed, _) = how(one.settings), aim_words(scenario.attack, aim)
-            rows.append({"system": key, "aim": aim, "title": f"{title(key)}, {aimed}", "label": one.label,
-                         "decoded": int(one.decoded[at]), "margin": float(one.margins[at])})
+def pin(scenario: Scenario, sweeps: Sweeps, lab: Lab) -> dict[str, Any]:
+    """The present view as plain data, to be compared with a later one: the labels read at the present ε."""
+    rows, attacked_by = [], ""
+    for (name, aim), sweep in sweeps.items():
+        if isinstance(sweep, Sweep):
+            index, key = sweep.at(scenario.eps), lab.key(name)
+            attacked_by, (aimed, _) = how(sweep.settings), aim_words(scenario.attack, aim)
+            rows.append({"system": key, "aim": aim, "title": f"{title(key)}, {aimed}", "label": sweep.label,
+                         "decoded": int(sweep.decoded[index]), "margin": float(sweep.margins[index])})
     label = lab.pictures.classes[int(lab.pictures.labels[scenario.image])]
-    said = f"picture {scenario.image}, {with_article(label)} · {told} · {scenario.norm} · ε = {eps_said(scenario.eps)}"
-    return {"words": said, "names": list(lab.pictures.classes), "rows": rows}
+    words = (f"picture {scenario.image}, {with_article(label)} · {attacked_by} · {scenario.norm} · "
+             f"ε = {eps_said(scenario.eps)}")
+    return {"words": words, "names": list(lab.pictures.classes), "rows": rows}
 
 
 def check(scenario: Scenario, aim: str, task: Task, title: str) -> None:
-    """A `Refused` with a way on, if a task does not have an aim, or an aim no target."""
+    """Check that a task has an objective, and that the objective can have the scenario's target.
+
+    Raises:
+        Refused: it has not; the sentence says what to try instead.
+    """
     if aim in ("up", "down") and task.line is None:
         raise Refused(f"“{aim}” slides along INT's number line, and {title} has none. Try the decision margin instead.")
     if aim == "unclipped" and task.unclipped is None:
@@ -175,6 +190,7 @@ def check(scenario: Scenario, aim: str, task: Task, title: str) -> None:
 
 
 def _check(scenario: Scenario, name: str, key: str, aim: str) -> None:
+    """`check`, and whether the system takes such pictures and the target is not the picture's own class."""
     system = catalogue.system(name)
     check(scenario, aim, system.task, title(key))
     images = catalogue.test_set(scenario.data)
@@ -184,21 +200,22 @@ def _check(scenario: Scenario, name: str, key: str, aim: str) -> None:
         raise Refused("The target is the picture's own class. Choose another target.")
 
 
-def _work(
+def _sweep_job(
     scenario: Scenario, name: str, aims: Sequence[str], stops: tuple[float, ...]
 ) -> Callable[[], list[Sweep]]:
-    settings = dataclasses.replace(scenario.settings(aims[0]), eps=0.0)  # results are kept for every ε alike
+    """A function that makes a sweep for each objective, to be run on another thread."""
+    settings = dataclasses.replace(scenario.settings(aims[0]), eps=0.0)  # one cache entry, whatever the scenario's ε
     missing = tuple(stop for stop in (0.0, scenario.eps) if stop not in stops)
     stamp, system, images = catalogue.stamp(name), catalogue.system(name), catalogue.test_set(scenario.data)
     assert images is not None
     x, y = images.x(scenario.image), images.labels[scenario.image : scenario.image + 1]
 
-    def made() -> list[Sweep]:
-        found = [_sweeps(name, stamp, scenario.data, scenario.image, settings, tuple(aims), scenario.target, part,
+    def job() -> list[Sweep]:
+        parts = [_sweeps(name, stamp, scenario.data, scenario.image, settings, tuple(aims), scenario.target, part,
                          system, x, y) for part in (stops, missing) if part]
-        return [reduce(joined, of_one) for of_one in zip(*found, strict=True)]
+        return [reduce(joined, sweeps) for sweeps in zip(*parts, strict=True)]
 
-    return made
+    return job
 
 
 @st.cache_resource(max_entries=400, show_spinner=False, hash_funcs=HASH)
@@ -206,14 +223,14 @@ def _sweeps(
     name: str, stamp: str, dataset: str, index: int, settings: Settings, aims: tuple[str, ...], target: int | None,
     stops: tuple[float, ...], _system: System, _x: Tensor, _y: Tensor,
 ) -> list[Sweep]:
-    """A sweep for each aim; shared, so never to be altered."""
-    wanted = None if target is None else _y.new_tensor([target])
-    return sweep_each(_system, _x, _y, settings, aims, stops, target=wanted)
+    """A sweep for each objective; shared by all visitors, so they must not be changed."""
+    target_label = None if target is None else _y.new_tensor([target])
+    return sweep_each(_system, _x, _y, settings, aims, stops, target=target_label)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False, hash_funcs=HASH)
-def _way(name: str, stamp: str, dataset: str, index: int, settings: Settings, target: int | None) -> Trajectory:
-    """A way of the player; shared, so never to be altered."""
+def _trajectory(name: str, stamp: str, dataset: str, index: int, settings: Settings, target: int | None) -> Trajectory:
+    """The steps for the player; shared by all visitors, so they must not be changed."""
     system, images = catalogue.system(name), catalogue.test_set(dataset)
     assert images is not None
     x, y = images.x(index), images.labels[index : index + 1]

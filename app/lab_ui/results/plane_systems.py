@@ -1,4 +1,4 @@
-"""Systems of points in the plane: trained before everybody's eyes, kept once trained, read and attacked."""
+"""Systems for points in the plane: trained while the page shows it, cached when trained, then read and attacked."""
 
 from __future__ import annotations
 
@@ -21,20 +21,30 @@ from tasklab.tasks import Task
 from tasklab.training import Recipe, TrainingDiverged, TrainingEvent, fit
 
 FRAMES = 24
-"""Pictures of a training run, from the first step to the last."""
+"""How often a training run is drawn, from the first step to the last."""
 
 PATIENCE = 0.2
-"""Seconds of training after which a picture is drawn, however slow the machine is."""
+"""Seconds of training after which the run is drawn, even on a slow machine."""
 
 KEPT = 48
-"""Trained systems kept for everybody."""
+"""Number of trained systems that are kept, shared by all visitors."""
 
 AIMS = ("train", "margin")
+"""The two objectives of the attacks on this page."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plane:
-    """Everything that fixes one trained system."""
+    """All settings of one trained system.
+
+    Attributes:
+        data: name of the set of points.
+        n: number of training points, and of test points.
+        noise: standard deviation of the points.
+        seed: of points, weights and training.
+        epochs: passes over the training points.
+        task: codec and loss.
+    """
 
     data: str
     n: int
@@ -45,16 +55,16 @@ class Plane:
 
     @property
     def points(self) -> ImageSet:
-        """What it is trained on."""
+        """The training points."""
         return self.split("train")
 
     def split(self, name: str) -> ImageSet:
-        """The training points, or as many to test on."""
+        """The training points ("train"), or as many test points ("test")."""
         return data.load(self.data, name, n=self.n, noise=self.noise, seed=self.seed)
 
     @property
     def recipe(self) -> Recipe:
-        """How it is trained."""
+        """The recipe of the training."""
         return Recipe(epochs=self.epochs, batch_size=50, lr=0.02, weight_decay=0.0, seed=self.seed)
 
     def fresh(self) -> System:
@@ -63,9 +73,15 @@ class Plane:
 
 
 class PlaneRun:
-    """One run that goes on bit by bit, and stops when nobody asks for more.
+    """One training run that advances only when it is asked to. A lock lets one run of the page use it at a time.
 
-    Where two runs of the page are at it, one waits for the other.
+    Attributes:
+        plane: its settings.
+        system: the system in training.
+        trouble: one sentence, where the training has failed.
+        step: number of steps done.
+        steps: number of steps in all.
+        done: whether it has ended.
     """
 
     def __init__(self, plane: Plane) -> None:
@@ -76,15 +92,15 @@ class PlaneRun:
         self._lock = threading.Lock()
 
     def advance(self) -> None:
-        """Train until the next picture is due; a finished system goes onto the shelf."""
+        """Train until it is time to draw again; a finished system is added to the cache."""
         with self._lock:
             if not self.done:
                 self._advance()
 
     def _advance(self) -> None:
-        began, due = time.perf_counter(), self.step + max(1, self.steps // FRAMES)
+        began, target = time.perf_counter(), self.step + max(1, self.steps // FRAMES)
         try:
-            while self.step < due and time.perf_counter() - began < PATIENCE:
+            while self.step < target and time.perf_counter() - began < PATIENCE:
                 self.step = max(self.step, getattr(next(self._events), "step", 0))
         except StopIteration:
             self.done = True
@@ -92,17 +108,17 @@ class PlaneRun:
             self.done, self.trouble = True, "The training ran away: its loss is no longer a number. Try another seed."
         self.system.network.eval()
         if self.done and not self.trouble:
-            _shelf().put(self.plane, self.system)
+            _cache().put(self.plane, self.system)
 
     def stop(self) -> None:
-        """Let go of it; what is half trained goes nowhere."""
+        """End the run; a system that is not fully trained is not kept."""
         with self._lock:
             self._events.close()
             self.done = True
 
 
-class _Shelf:
-    """Trained systems by their settings, the least used one dropped first."""
+class _Cache:
+    """Trained systems by their settings; the least recently used one is dropped first."""
 
     def __init__(self) -> None:
         self._systems: OrderedDict[Plane, System] = OrderedDict()
@@ -127,28 +143,28 @@ class _Shelf:
 
 
 @st.cache_resource(show_spinner=False)
-def _shelf() -> _Shelf:
-    return _Shelf()
+def _cache() -> _Cache:
+    return _Cache()
 
 
 def trained(plane: Plane) -> System | None:
-    """The system, if somebody trained it already."""
-    return _shelf().get(plane)
+    """The system, if it has been trained already; else None."""
+    return _cache().get(plane)
 
 
 def forget(chosen: tuple[Plane, ...]) -> None:
-    """Take systems off the shelf, so that they are trained again."""
+    """Drop systems from the cache, so that they are trained again."""
     for plane in chosen:
-        _shelf().drop(plane)
+        _cache().drop(plane)
 
 
 def _system(plane: Plane) -> System:
-    """The system; trained now, should it have been dropped meanwhile."""
+    """The trained system; trained again where it has been dropped from the cache in the meantime."""
     run = PlaneRun(plane)
-    while (found := trained(plane)) is None and not run.done:
+    while (system := trained(plane)) is None and not run.done:
         run.advance()
-    assert found is not None
-    return found
+    assert system is not None
+    return system
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -157,7 +173,8 @@ class PointUnderAttack:
 
     Attributes:
         trajectories: one for each of `AIMS`.
-        section: from the point along the way of the attack on the margin, and as far again; None if it did not move.
+        section: from the point in the direction in which the attack on the margin moved it, 1.6 times ε far; None where
+            it was not moved.
     """
 
     trajectories: tuple[PlaneTrajectory, ...]
@@ -166,7 +183,7 @@ class PointUnderAttack:
 
 @st.cache_data(max_entries=300, show_spinner=False, hash_funcs={Plane: repr})
 def read(plane: Plane, objective: str) -> Regions:
-    """The plane as the trained system reads it."""
+    """The label and the gradient of an objective at each position of the plane, for the trained system."""
     return regions(_system(plane), side=180, objective=objective)
 
 
@@ -174,33 +191,36 @@ def read(plane: Plane, objective: str) -> Regions:
 def follow(plane: Plane, point: int, eps: float) -> PointUnderAttack:
     """Attack one training point."""
     system, x, label = _system(plane), plane.points.x(point)[0], int(plane.points.labels[point])
-    ways = tuple(plane_trajectory(system, x, label, settings(eps, aim)) for aim in AIMS)
-    margin = ways[AIMS.index("margin")].points
-    away = margin[-1] - margin[0]
-    far = margin[0] + away * (1.6 * eps / float(away.abs().max())) if bool(away.any()) else None
-    return PointUnderAttack(
-        trajectories=ways, section=None if far is None else cross_section(system, margin[0], far.clamp(0, 1), label)
-    )
+    trajectories = tuple(plane_trajectory(system, x, label, settings(eps, aim)) for aim in AIMS)
+    margin = trajectories[AIMS.index("margin")].points
+    shift = margin[-1] - margin[0]
+    end = margin[0] + shift * (1.6 * eps / float(shift.abs().max())) if bool(shift.any()) else None
+    section = None if end is None else cross_section(system, margin[0], end.clamp(0, 1), label)
+    return PointUnderAttack(trajectories=trajectories, section=section)
 
 
 @st.cache_data(max_entries=300, show_spinner=False, hash_funcs={Plane: repr})
 def under_attack(plane: Plane, eps: float) -> dict[str, tuple[Outcomes, float]]:
-    """All test points: outcomes before an attack ("clean") and after each, with the share that had no gradient."""
+    """Outcomes of all test points: without an attack ("clean") and after the attack on each of `AIMS`.
+
+    Returns:
+        For each, the outcomes and the share, 0 to 1, of correctly read points whose gradient was exactly 0.
+    """
     system, test = _system(plane), plane.split("test")
-    found = {"clean": (outcomes(system.predict(test.x()), test.labels), 0.0)}
+    by_aim = {"clean": (outcomes(system.predict(test.x()), test.labels), 0.0)}
     for aim in AIMS:
         result = attack(system, test.x(), test.labels, settings(eps, aim))
         right = result.clean_decoded == test.labels
         zero = float(result.zero_gradient[right].float().mean()) if bool(right.any()) else 0.0
-        found[aim] = outcomes(result.decoded, test.labels), zero
-    return found
+        by_aim[aim] = outcomes(result.decoded, test.labels), zero
+    return by_aim
 
 
 def settings(eps: float, aim: str) -> PGD:
-    """The attack of this page."""
+    """The settings of the attack on this page."""
     return PGD(eps=eps, steps=20, step_size=eps / 10, random_start=False, objective=aim)
 
 
 def nearest(plane: Plane, x: float, y: float) -> int:
-    """The training point nearest to a place."""
+    """Index of the training point nearest to a position in the plane."""
     return int((plane.points.x() - torch.tensor([x, y])).square().sum(dim=1).argmin())

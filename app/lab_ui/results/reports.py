@@ -1,4 +1,4 @@
-"""Reports as the page shows them: where they come from, what they are called, and their lights as HTML."""
+"""Reports on robustness: finding the newest one, the names of its curves, and its checks as HTML."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lab_ui.visitor import catalogue, jobs
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.statistics import Share
 from tasklab.evaluation.studies import digest, kept_study
-from tasklab.figures.robustness import LIGHTS, checks_of, said
+from tasklab.figures.robustness import LIGHTS, checks_of, value_of
 
 RESULT = "report.json"
 SOURCES = ("tra", "deepbe")
-"""Whose pictures are tried on every other system: both have gradients to follow."""
+"""Systems whose attacked pictures are shown to every other system: both have gradients to follow."""
 
 CURVES = {
     "train": "own loss",
@@ -28,7 +28,7 @@ CURVES = {
     "noise": "noise",
     "worst": "worst case",
 }
-"""What the curves of a study are called here."""
+"""Curve of a study to its name on the page."""
 
 CURVE_NOTES = {
     "train": "PGD, 20 steps on the system's own training loss, the last step kept: the paper's protocol.",
@@ -65,39 +65,50 @@ STYLE = """
 
 
 def study_of(name: str, asked: Sequence[jobs.JobView]) -> tuple[dict[str, Any] | None, str]:
-    """The newest study of a system's very file, and where it is from: ``"yours"`` or ``"shipped"``.
+    """The newest study of a system, if it was made of the file as it is now.
 
     Args:
         name: of the system.
-        asked: the visitor's own reports, the newest first.
+        asked: the visitor's own report jobs, the newest first.
+
+    Returns:
+        The study, None where there is none; and where it is from, ``"yours"`` or ``"shipped"``.
     """
     file = catalogue.file(name)
-    now = digest(file)
+    current = digest(file)
     for view in asked:
-        place = view.folder / RESULT
-        if view.state == "done" and place.is_file():
-            study = _result(str(place), place.stat().st_mtime_ns)
-            if study is not None and study["file"] == now:
+        path = view.folder / RESULT
+        if view.state == "done" and path.is_file():
+            study = _result(str(path), path.stat().st_mtime_ns)
+            if study is not None and study["file"] == current:
                 return study, "yours"
     return kept_study(name, file=file), "shipped"
 
 
 def settings_of(dataset: str, name: str, n: int, seed: int) -> dict[str, Any]:
     """The settings of a job that studies a system."""
-    there, _ = catalogue.systems(dataset)
-    sources = [f"{dataset}-{key}" for key in SOURCES if there.get(key) == f"{dataset}-{key}"]
+    available, _ = catalogue.systems(dataset)
+    sources = [f"{dataset}-{key}" for key in SOURCES if available.get(key) == f"{dataset}-{key}"]
     return {"system": name, "file": str(catalogue.file(name)), "data": dataset, "n": n, "seed": seed,
             "sources": sources}
 
 
 def light(level: str) -> str:
-    """A level by sign, word and colour."""
+    """The level of a check as HTML, with its sign, word and colour."""
     look = LIGHTS[level]  # type: ignore[index]
     return f'<span class="rob-light rob-{level.split()[0]}">{look.sign} {look.word}</span>'
 
 
 def claim(title: str, row: Mapping[str, Any], level: str, words: str, *, is_open: bool) -> str:
-    """One claimed accuracy as a card: the number, its light, what stands behind it."""
+    """One claimed accuracy as HTML: the number with its interval, a sentence, and the level of its checks.
+
+    Args:
+        title: plain text.
+        row: of a study.
+        level: of the report on it.
+        words: how the number was measured.
+        is_open: whether its checks are shown.
+    """
     share = Share(row["correct"], row["n"])
     low, high = share.interval
     return (
@@ -108,9 +119,14 @@ def claim(title: str, row: Mapping[str, Any], level: str, words: str, *, is_open
 
 
 def lights(report: Mapping[str, Any], test: Mapping[str, Any] | None) -> str:
-    """Every check of a report, the most serious first and open, and the test of the attack itself."""
+    """All checks of a report as HTML, the most serious first and unfolded.
+
+    Args:
+        report: as a dict.
+        test: result of the test whether the attack finds known adversarial examples; None where it was not made.
+    """
     order = ("fail", "warn", "pass", "not run")
-    lines = [(check.level, check.name, said(check), check.threshold, check.sentence) for check in checks_of(report)]
+    lines = [(check.level, check.name, value_of(check), check.threshold, check.sentence) for check in checks_of(report)]
     if test is not None:
         share = f"{test['found']} of {test['n']}"
         lines.append((test["verdict"], "known examples", share, "fail: under 95 % found", test["sentence"]))
@@ -118,15 +134,15 @@ def lights(report: Mapping[str, Any], test: Mapping[str, Any] | None) -> str:
     return f'<div class="rob-lights">{"".join(_line(*line) for line in lines)}</div>'
 
 
-def _line(level: str, name: str, figure: str, threshold: str, sentence: str) -> str:
-    head = f"<b>{html.escape(name)}</b> <i>{html.escape(figure)}</i>"
+def _line(level: str, name: str, value: str, threshold: str, sentence: str) -> str:
+    head = f"<b>{html.escape(name)}</b> <i>{html.escape(value)}</i>"
     body = f"<p>{html.escape(sentence)}</p><p><i>{html.escape(threshold)}</i></p>"
     bad = level in ("fail", "warn")
     return f"<div>{light(level)}<details{' open' * bad}><summary>{head}</summary>{body}</details></div>"
 
 
 def badge_of(row: Mapping[str, Any], verdict: str | None = None) -> dict[str, Any]:
-    """The badge of a study's row, for `frame.badge`."""
+    """Arguments of `frame.badge` for a row of a study."""
     kinds = {"pgd": "PGD", "noise": "noise", "transfer": "transfer", "worst case": "all attacks together"}
     how = kinds.get(str(row["attack"]), str(row["attack"]))
     steps = f"{how}, {row['steps']} steps, {row['restarts']} start{'s' * (row['restarts'] > 1)}"
@@ -136,7 +152,7 @@ def badge_of(row: Mapping[str, Any], verdict: str | None = None) -> dict[str, An
 
 
 def table_of(study: Mapping[str, Any]) -> Any:
-    """A study's rows to read: shares in percent, one line for each question and ε."""
+    """A study's rows as a table for people: shares in percent, one line for each attack and ε."""
     import pandas as pd
 
     rows: Sequence[Mapping[str, Any]] = study["rows"]
@@ -159,9 +175,10 @@ def _percent(count: int | None, n: int) -> float | None:
 
 
 @lru_cache(maxsize=64)
-def _result(place: str, changed: int) -> dict[str, Any] | None:
+def _result(path: str, changed: int) -> dict[str, Any] | None:
+    """A study from a file, read again only when it has changed; None where it cannot be read."""
     try:
-        found = json.loads(Path(place).read_text(encoding="utf-8"))
+        study = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and "rows" in found else None
+    return study if isinstance(study, dict) and "rows" in study else None

@@ -1,7 +1,7 @@
-"""What the start page shows, recorded so that it needs no torch.
+"""The numbers and pictures of the start page, recorded in a file so that the page needs no torch.
 
-``python -m lab_ui.results.start_record`` in the app's folder records it anew.
-One picture of MNIST, attacked by way of one system and read by four; and the plane that explains it.
+It is one picture of MNIST, attacked with one system's gradients and read by four systems, and the plane that explains
+the result. ``python -m lab_ui.results.start_record`` in the app's folder writes the file again.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ FILE = Path(__file__).with_name("start_record.json")
 
 SYSTEMS = ("mnist-tra", "mnist-deepbe", "mnist-int", "mnist-rbc")
 IMAGE, EPS, STEPS, AGAINST = 969, 0.1, 10, "mnist-rbc"
-"""A picture that one attack on RBC's decision makes four systems read in four ways."""
+"""Index of the picture, ε, number of steps, and the system whose decision is attacked: four systems then read it
+in four ways."""
 
 
 @lru_cache(maxsize=1)
 def read() -> dict[str, Any]:
-    """What was recorded; not to be altered."""
-    found: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
-    return found
+    """The record; shared by all visitors, so it must not be changed."""
+    recorded: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return recorded
 
 
 def record() -> dict[str, Any]:
-    """The picture as it is, as two attacks by way of one system leave it, and as each system's own attack does.
+    """Compute the record as plain data.
 
-    Views are ``clean``, ``train`` and ``margin`` (what the attack climbed), each with its picture and what the systems
-    read, and ``own``, where every system is attacked for itself, by its margin.
+    Its views are ``clean``, and ``train`` and ``margin`` for attacks on `AGAINST` with these objectives, each with the
+    picture and what the four systems read. In ``own``, each system is attacked itself, with its margin.
     """
     from tasklab import data, zoo
     from tasklab.attacks import PGD, attack
@@ -50,12 +51,12 @@ def record() -> dict[str, Any]:
             "reads": [_answer(system, pixels, int(y)) for system in systems.values()],
         }
 
-    found = {objective: attacked(AGAINST, objective) for objective in ("train", "margin")}
+    results = {objective: attacked(AGAINST, objective) for objective in ("train", "margin")}
     own = [attacked(name, "margin") for name in SYSTEMS]
     return {
         "data": "mnist", "image": IMAGE, "label": int(y), "eps": EPS, "steps": STEPS, "against": AGAINST,
         "systems": [{"name": name} | _described(system) for name, system in systems.items()],
-        "views": {"clean": view(x), **{name: view(result.images, result) for name, result in found.items()}},
+        "views": {"clean": view(x), **{name: view(result.images, result) for name, result in results.items()}},
         "own": [{"picture": _url(result.images)} | _answer(system, result.images, int(y))
                 for system, result in zip(systems.values(), own, strict=True)],
         "plane": _plane(),
@@ -90,7 +91,7 @@ def _answer(system: Any, x: Any, label: int) -> dict[str, Any]:
 
 
 def _plane() -> dict[str, Any]:
-    """RBC's plane, a point at which an attack on the training loss stays, and the way of one on the margin."""
+    """RBC's plane, and the steps of an attack on the margin from a point where one on the training loss cannot move."""
     import torch
 
     from lab_ui.results import plane_systems
@@ -98,20 +99,22 @@ def _plane() -> dict[str, Any]:
     from tasklab.tasks import make_task
 
     plane = Plane(data="spirals", n=300, noise=0.015, seed=0, epochs=60, task=make_task("rbc", num_classes=3))
-    found = plane_systems.read(plane, "train")
+    regions = plane_systems.read(plane, "train")
     followed = plane_systems.follow(plane, 5, 0.25)
     with torch.no_grad():
-        return {"picture": _data_url(found), "flat_share": round(found.flat_share, 2),
-                "trail": [[round(v, 3) for v in place] for place in followed.trajectories[1].points.tolist()]}
+        return {"picture": _data_url(regions), "flat_share": round(regions.flat_share, 2),
+                "trail": [[round(v, 3) for v in point] for point in followed.trajectories[1].points.tolist()]}
 
 
-def _data_url(found: Any) -> str:
+def _data_url(regions: Any) -> str:
+    """Regions of the plane as a PNG in a data URL."""
     from tasklab.figures.regions import data_url, region_pixels
 
-    return data_url(region_pixels(found, 360))
+    return data_url(region_pixels(regions, 360))
 
 
 def _url(x: Any) -> str:
+    """An image as a PNG in a data URL."""
     import base64
 
     from tasklab import figures

@@ -1,4 +1,4 @@
-"""Transfer between systems of the shelf, each threat found once and kept; and the pictures of one cell."""
+"""Transfer between systems: each threat is attacked once and cached; also the pictures of one cell as HTML."""
 
 from __future__ import annotations
 
@@ -25,40 +25,40 @@ from tasklab.experiments.scenario import Scenario
 from tasklab.figures.describing import with_article
 
 Key = tuple[tuple[str, str], ...]
-"""Systems by name, each with its stamp."""
+"""Systems by name, each with its cache key (`catalogue.stamp`)."""
 
 PATIENCE = 0.4
-"""Seconds after which a bar says how far the attacks are."""
+"""Seconds after which a progress bar is shown."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Found:
-    """One matrix, and why a row is missing.
+class Matrix:
+    """The rates for one objective, and why rows are missing.
 
     Attributes:
         result: None where no threat could be attacked.
-        troubles: a sentence for each system left out.
+        troubles: a sentence for each system that was left out.
     """
 
     result: TransferResult | None
     troubles: tuple[str, ...]
 
 
-def find(scenario: Scenario, objective: str, tell: Callable[[float, str], object]) -> Found:
-    """Each system attacked, and what was found shown to each.
+def find(scenario: Scenario, objective: str, progress: Callable[[float, str], object]) -> Matrix:
+    """Attack each system, and show the attacked pictures to every other.
 
     Args:
-        scenario: data, systems, attack, n.
+        scenario: data set, systems, attack and number of pictures.
         objective: what the attacks climb.
-        tell: called with the part done and words, where it takes long.
+        progress: called with the share done, 0 to 1, and a sentence, where it takes long.
     """
     settings = dataclasses.replace(scenario, target=None).settings(objective)
     threats, victims, troubles = list[tuple[str, str]](), list[tuple[str, str]](), list[str]()
     begun = time.perf_counter()
-    for place, name in enumerate(scenario.systems):
+    for index, name in enumerate(scenario.systems):
         called = title(name.removeprefix(f"{scenario.data}-"))
         if time.perf_counter() - begun > PATIENCE:
-            tell(place / len(scenario.systems), f"Attacking {called}, {place + 1} of {len(scenario.systems)} …")
+            progress(index / len(scenario.systems), f"Attacking {called}, {index + 1} of {len(scenario.systems)} …")
         try:
             entry = name, catalogue.stamp(name)
             catalogue.system(name)
@@ -78,7 +78,7 @@ def find(scenario: Scenario, objective: str, tell: Callable[[float, str], object
             continue
         threats.append(entry)
     result = _result(tuple(threats), tuple(victims), scenario.data, scenario.n, settings) if threats else None
-    return Found(result=result, troubles=tuple(troubles))
+    return Matrix(result=result, troubles=tuple(troubles))
 
 
 _HASHES = dict.fromkeys(ATTACKS.values(), repr)
@@ -93,8 +93,8 @@ def _threat(name: str, stamp: str, dataset: str, n: int, settings: Settings) -> 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=_HASHES)
 def _result(threats: Key, victims: Key, dataset: str, n: int, settings: Settings) -> TransferResult:
     test = _first(dataset, n)
-    found = {name: _threat(name, stamp, dataset, n, settings) for name, stamp in threats}
-    return transfer(found, {name: catalogue.system(name) for name, _ in victims}, test.x(), test.labels, settings)
+    attacked = {name: _threat(name, stamp, dataset, n, settings) for name, stamp in threats}
+    return transfer(attacked, {name: catalogue.system(name) for name, _ in victims}, test.x(), test.labels, settings)
 
 
 def _first(dataset: str, n: int) -> ImageSet:
@@ -109,18 +109,18 @@ def is_there(result: TransferResult, threat: str, victim: str) -> bool:
 
 
 def cell_of(result: TransferResult, threat: str, victim: str) -> Cell:
-    """One cell of the matrix, the line of all others included."""
+    """One cell of the matrix; also of the row in which all other threats count union."""
     return result.union(victim) if threat == OTHERS else result.cells[threat, victim]
 
 
 def gallery(scenario: Scenario, test: ImageSet, cell: Cell, indices: Sequence[int]) -> str:
-    """The pictures before and after as HTML; each leads to the attack lab.
+    """Pictures before and after the attack as HTML; each is a link to the attack lab.
 
     Args:
-        scenario: from which the links come.
+        scenario: the links are made from it.
         test: the clean pictures.
-        cell: what the victim was shown, and what it read.
-        indices: which pictures.
+        cell: the pictures that the victim was shown, and the labels that it read.
+        indices: of the pictures to show.
     """
     parts = []
     for i in indices:
@@ -135,12 +135,14 @@ def gallery(scenario: Scenario, test: ImageSet, cell: Cell, indices: Sequence[in
 
 
 def _words(cell: Cell, i: int, label: int, names: Sequence[str]) -> str:
+    """The labels read before and after, and whether the picture was changed at all."""
     before, after = int(cell.before[i]), int(cell.decoded[i])
-    still = '<span class="moved-still">never moved</span>' if bool(cell.unmoved[i]) else ""
-    return f'<span class="moved-words">{read(before, names)} → {chip(after, label, names=names)}</span>{still}'
+    unmoved = '<span class="moved-still">never moved</span>' if bool(cell.unmoved[i]) else ""
+    return f'<span class="moved-words">{read(before, names)} → {chip(after, label, names=names)}</span>{unmoved}'
 
 
 def _both(cell: Cell) -> tuple[str, ...]:
+    """Threat and victim of a cell, or the victim alone where there is no other system to name."""
     return (cell.victim,) if cell.threat in (OTHERS, cell.victim) else (cell.threat, cell.victim)
 
 

@@ -1,1 +1,1 @@
-"""What every page has around its content: its frame and the controls that pages share."""
+"""What stands around the content of every page: the frame, and the controls that pages share."""

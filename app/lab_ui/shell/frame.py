@@ -1,6 +1,6 @@
-"""What every page has: its bar, its lesson, scenes, lecture mode, a prediction, a badge, and what can be taken away.
+"""The frame of every page: scenario bar, lesson, scenes, lecture mode, headline, badge, first guess and downloads.
 
-Nothing here imports torch before a page asks for pictures or systems: the start page does without.
+Torch is imported only when a page asks for pictures or systems: the start page opens without it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,17 @@ if TYPE_CHECKING:
 
 
 BAR = ("data", "image", "systems", "seed")
-"""The parts of the scenario bar."""
+"""All parts that a scenario bar can have."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a page's lesson: what to look at, and the widgets' values that show it."""
+    """One step of a page's lesson.
+
+    Attributes:
+        words: what to look at.
+        values: widget key to value, set when the step is opened; they are written for the data set “digits”.
+    """
 
     words: str
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -39,23 +44,26 @@ class Step:
 def open_page(
     slug: str, *, lesson: Sequence[Step] = (), bar: Sequence[str] = BAR, needs_images: bool = True
 ) -> Lab:
-    """Begin a page; what cannot be shown ends it with a sentence.
+    """Draw what stands above a page and its scenario bar. A page that cannot be shown ends here, with a sentence.
 
     Args:
-        slug: of the page.
-        lesson: its steps.
-        bar: the parts of the scenario bar that it has, of `BAR`.
-        needs_images: whether the page needs the data set's test pictures.
+        slug: short name of the page, as in its file name.
+        lesson: the steps of its lesson.
+        bar: the parts of `BAR` that its scenario bar has.
+        needs_images: whether the page needs the test set; a download is offered where it is missing.
+
+    Returns:
+        The values of the scenario bar.
     """
-    other, said = st.session_state.pop("leaving_for", (slug, {}))
+    other, parameters = st.session_state.pop("leaving_for", (slug, {}))
     if other != slug:
         try:
-            st.switch_page(f"app_pages/{other}.py", query_params=said)
-        except StreamlitAPIException:  # the widgets of the page left are bound to the address, and say it themselves
+            st.switch_page(f"app_pages/{other}.py", query_params=parameters)
+        except StreamlitAPIException:  # widgets of the page being left are bound to the URL, and write it themselves
             st.switch_page(f"app_pages/{other}.py", query_params={})
     if st.session_state.get("page") != slug:
         st.session_state["page"] = slug
-        st.session_state.pop("eps_address", None)  # of the page before
+        st.session_state.pop("eps_address", None)  # it belongs to the page that was open before
     lecture = bool(st.session_state.get("lecture_on", False))
     style(lecture)
     _strip(slug, lesson, lecture)
@@ -89,26 +97,36 @@ def open_page(
 
 
 def leave_for(slug: str, values: Mapping[str, Any] | None = None) -> None:
-    """Go to another page with these widgets' values; to be called in a callback, before any widget is drawn.
+    """Go to another page and set the values of its widgets. Call it in a callback, before any widget is drawn.
 
-    The address says them, too, and those of the bar: the browser takes a bound widget's value from there as it opens
-    the page.
+    The values, and those of the scenario bar, are also written into the URL of the other page: when the browser opens
+    it, widgets that are bound to URL parameters take their values from there.
+
+    Args:
+        slug: of the other page.
+        values: widget key to value.
     """
     st.session_state.update(values or {})
     bar = {key: st.session_state[key] for key in BEGINNING if key in st.session_state}
     st.session_state["leaving_for"] = slug, {
-        key: [str(each) for each in value] if isinstance(value, list) else _in_address(value)
+        key: [str(item) for item in value] if isinstance(value, list) else _url_value(value)
         for key, value in (bar | dict(values or {})).items()
         if value is not None and (key == "image" or value != BEGINNING.get(key, False))
     }
 
 
-def _in_address(value: Any) -> str:
+def _url_value(value: Any) -> str:
+    """A widget's value as Streamlit writes it into the URL."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def headline(title: str, words: str) -> None:
-    """The page's name, and the one sentence to remember; ``words`` is HTML of our own."""
+    """The name of the page, and the one sentence to remember.
+
+    Args:
+        title: plain text.
+        words: HTML, put on the page as it is; never text from a visitor or a file.
+    """
     st.html(f'<div class="lab-page"><h1>{html.escape(title)}</h1><p class="lab-lead">{words}</p></div>')
 
 
@@ -116,9 +134,15 @@ def badge(
     *, n: int, objective: str, how: str, zero: float | None = None, verdict: str | None = None,
     help: str | None = None,
 ) -> None:
-    """What stands behind a number under attack.
+    """A caption with the conditions under which a number under attack was measured.
 
-    ``zero`` is the share of correct pictures for which the attack never had a gradient.
+    Args:
+        n: number of pictures.
+        objective: what the attack climbed.
+        how: attack, steps and starts in a few words.
+        zero: share, 0 to 1, of the correctly read pictures whose gradient was exactly 0 at every step.
+        verdict: what follows from it.
+        help: a longer explanation, shown on request.
     """
     parts = [f"n = {n:,} picture{'s' * (n > 1)}", f"objective “{objective}”", how]
     if zero is not None:
@@ -129,19 +153,28 @@ def badge(
 
 
 def predict(key: str, question: str, options: Sequence[str]) -> bool:
-    """Ask before the answer is shown; whether it may be shown now."""
-    done, said = f"{key}_revealed", f"{key}_predicted"
+    """Ask for a first guess before a result is shown.
+
+    Args:
+        key: prefix of the session-state keys.
+        question: one sentence.
+        options: the possible answers.
+
+    Returns:
+        Whether the result may be shown now.
+    """
+    done, guess = f"{key}_revealed", f"{key}_predicted"
     if st.session_state.get(done):
-        if answer := st.session_state.get(f"{said}_kept"):
+        if answer := st.session_state.get(f"{guess}_kept"):
             st.caption(f"You expected: **{answer}**.")
         return True
     with st.container(border=True):
         st.markdown(f"**First guess.** {question}")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.segmented_control(question, options, key=said, label_visibility="collapsed", wrap=True)
-            guessed = st.session_state.get(said) is not None
+            st.segmented_control(question, options, key=guess, label_visibility="collapsed", wrap=True)
+            guessed = st.session_state.get(guess) is not None
             st.button("Show me", key=f"{key}_show", type="primary" if guessed else "secondary", on_click=_reveal,
-                      args=(done, said))
+                      args=(done, guess))
     return False
 
 
@@ -153,14 +186,14 @@ def close_page(
     figures: Mapping[str, Figure] | None = None,
     files: Mapping[str, tuple[Callable[[], str], str]] | None = None,
 ) -> None:
-    """End a page with what can be taken away.
+    """End a page with its code, a link and downloads; not in lecture mode.
 
     Args:
-        lab: the page.
-        code: Python that gives the page's numbers with the library alone.
-        tables: by name, offered as CSV; or what makes them when they are asked for.
-        figures: by name, offered as interactive HTML that needs no network.
-        files: further ones, file name to what makes its text and the words on its button.
+        lab: values of the scenario bar.
+        code: Python that computes the numbers of the page with the library alone.
+        tables: name to a table, or to a function that makes it on request; offered as CSV.
+        figures: name to a figure; offered as interactive HTML that needs no network.
+        files: name of a further file to a function that makes its text, and the label of its button.
     """
     if lab.lecture:
         return
@@ -172,35 +205,35 @@ def _take_away(
     slug: str, code: str, tables: Mapping[str, DataFrame | Callable[[], DataFrame]], figures: Mapping[str, Figure],
     files: Mapping[str, tuple[Callable[[], str], str]],
 ) -> None:
-    """What is behind the last bar of a page. It comes when it is opened: most visitors need none of it."""
+    """The content of the last bar of a page, made only when it is opened: most visitors need none of it."""
     bar = st.expander("Code, link, files", key="take_away", on_change="rerun")
     if not bar.open:
         return
     with bar:
         st.markdown("The numbers of this page, with the library alone. Its address is a link to this very view.")
-        st.code(code, language="python", wrap_lines=True)  # what scrolls sideways cannot be reached by keys
+        st.code(code, language="python", wrap_lines=True)  # a box that scrolls sideways cannot be reached by keyboard
         with st.container(horizontal=True):
             for name, table in tables.items():
                 _download(f"{name} (CSV)", _Csv(table), f"{slug}_{name}.csv", f"csv {name}")
             for name, figure in figures.items():
                 _download(f"{name} (HTML figure)", _Page(figure), f"{slug}_{name}.html", f"html {name}")
-            for name, (make, words) in files.items():
-                _download(words, make, name, f"file {name}")
-        own, *more = notebooks_of(slug)
+            for name, (make, label) in files.items():
+                _download(label, make, name, f"file {name}")
+        first, *more = notebooks_of(slug)
         further = f" (and {' and '.join(f'`{name}`' for name in more)})" if more else ""
-        st.markdown(f"The notebook of this page is `{own}`{further}; "
+        st.markdown(f"The notebook of this page is `{first}`{further}; "
                     "`tasklab notebooks build --student --to course` writes them all.")
 
 
-def _download(words: str, text: Callable[[], str], name: str, key: str) -> None:
-    """A button for a file. It starts no run: a run that starts drops the word that the file is made, for good."""
-    st.download_button(words, text, name, "text/csv" if name.endswith(".csv") else "text/html", key=key,
+def _download(label: str, text: Callable[[], str], name: str, key: str) -> None:
+    """A download button. It starts no run of the page: that would lose the message that the file is ready."""
+    st.download_button(label, text, name, "text/csv" if name.endswith(".csv") else "text/html", key=key,
                        on_click="ignore")
 
 
 @dataclass(frozen=True)
 class _Csv:
-    """A table as CSV, made when it is asked for."""
+    """A table as CSV, made on request."""
 
     table: DataFrame | Callable[[], DataFrame]
 
@@ -213,7 +246,7 @@ class _Csv:
 
 @dataclass(frozen=True)
 class _Page:
-    """A figure as a whole HTML page, made when it is asked for."""
+    """A figure as a complete HTML page, made on request."""
 
     figure: Figure
 
@@ -222,74 +255,78 @@ class _Page:
         return page
 
 
-def _reveal(done: str, said: str) -> None:
+def _reveal(done: str, guess: str) -> None:
+    """Note that the result may be shown, and keep the guess, whose widget disappears."""
     st.session_state[done] = True
-    st.session_state[f"{said}_kept"] = st.session_state.get(said)
+    st.session_state[f"{guess}_kept"] = st.session_state.get(guess)
 
 
 def _strip(slug: str, lesson: Sequence[Step], lecture: bool) -> None:
-    """Above every page: the lesson's step with its two buttons, the scenes, the lecture mode."""
-    place = f"{slug}_step"
-    at = min(int(st.session_state.get(place, -1)), len(lesson) - 1)
+    """The line above every page: the present step of the lesson with its two buttons, the scenes, the lecture mode."""
+    step_key = f"{slug}_step"
+    step = min(int(st.session_state.get(step_key, -1)), len(lesson) - 1)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if lesson:
-            st.button("◀", key=f"{slug}_back", on_click=_go, args=(place, lesson, at - 1), disabled=at <= 0,
+            st.button("◀", key=f"{slug}_back", on_click=_go, args=(step_key, lesson, step - 1), disabled=step <= 0,
                       shortcut="Left", help="Previous step of the lesson")
-            st.button("Lesson ▶" if at < 0 else "▶", key=f"{slug}_next", on_click=_go, args=(place, lesson, at + 1),
-                      disabled=at + 1 >= len(lesson), shortcut="Right", help="Next step of the lesson")
+            st.button("Lesson ▶" if step < 0 else "▶", key=f"{slug}_next", on_click=_go,
+                      args=(step_key, lesson, step + 1), disabled=step + 1 >= len(lesson), shortcut="Right",
+                      help="Next step of the lesson")
             with st.container(width="stretch"):
-                told, words = f"{at + 1} of {len(lesson)}.", lesson[at].words
-                if at < 0:
-                    told, words = _scene_told(slug) or ("", f"A lesson in {len(lesson)} steps.")
-                st.html(f'<p class="lab-lesson" aria-live="polite"><b>{html.escape(told)}</b> {html.escape(words)}</p>')
+                heading, words = f"{step + 1} of {len(lesson)}.", lesson[step].words
+                if step < 0:
+                    heading, words = _current_scene(slug) or ("", f"A lesson in {len(lesson)} steps.")
+                st.html(f'<p class="lab-lesson" aria-live="polite"><b>{html.escape(heading)}</b> '
+                        f"{html.escape(words)}</p>")
         else:
             with st.container(width="stretch"):
                 st.html('<p class="lab-lesson"><b>tasklab</b></p>')
         if not lecture:
-            st.menu_button("Scenes", [scene.name for scene in SCENES], key="scenes", on_click=_show)
-        st.button("Leave lecture mode" if lecture else "Lecture mode", key="lecture_button", on_click=_lecture,
+            st.menu_button("Scenes", [scene.name for scene in SCENES], key="scenes", on_click=_pick_scene)
+        st.button("Leave lecture mode" if lecture else "Lecture mode", key="lecture_button", on_click=_toggle_lecture,
                   shortcut="L", help="Large type, no controls")
 
 
-def _go(place: str, lesson: Sequence[Step], to: int) -> None:
-    st.session_state[place] = to
-    for key, value in _here(lesson[to].values).items():
+def _go(step_key: str, lesson: Sequence[Step], step: int) -> None:
+    """Open a step of the lesson."""
+    st.session_state[step_key] = step
+    for key, value in _for_dataset(lesson[step].values).items():
         st.session_state[key] = value
 
 
-def _here(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A lesson's values, told for digits, on the data set that is looked at: its ε, its classes."""
+def _for_dataset(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The widget values of a lesson, written for digits, with ε and class translated to the selected data set."""
     data = st.session_state.get("data", "digits")
     if data == "digits" or not values:
         return values
     from tasklab.data.info import info_of, radii_of
 
-    if "data" in values:  # it goes back to digits
+    if "data" in values:  # the step goes back to digits
         radii = radii_of("digits")
         stays = radii.fits(st.session_state.get("eps", radii.usual))
         return values if stays else {"eps": radii.usual} | dict(values)
     info, norm = info_of(data), st.session_state.get("norm", "linf")
-    found = dict(values)
-    if "eps" in found:
-        found["eps"] = radii_of(data, norm).like(found["eps"], radii_of("digits", norm))
-    if str(found.get("outputs_class", "")).isdigit():
-        found["outputs_class"] = info.classes[int(found["outputs_class"])]
-    return found
+    translated = dict(values)
+    if "eps" in translated:
+        translated["eps"] = radii_of(data, norm).like(translated["eps"], radii_of("digits", norm))
+    if str(translated.get("outputs_class", "")).isdigit():
+        translated["outputs_class"] = info.classes[int(translated["outputs_class"])]
+    return translated
 
 
-def _lecture() -> None:
+def _toggle_lecture() -> None:
     st.session_state["lecture_on"] = not st.session_state.get("lecture_on", False)
 
 
 def _scene_values(scene: Scene) -> dict[str, Any]:
-    """A scene's own values, and all others as the app begins with them."""
+    """The values of all widgets for a scene: its own, and the app's first ones for all others."""
     from tasklab.attacks import OBJECTIVES
 
     return dict.fromkeys(OBJECTIVES, False) | BEGINNING | scene.values
 
 
-def _scene_told(slug: str) -> tuple[str, str] | None:
-    """Name and words of the scene that was opened, as long as nothing in it is changed."""
+def _current_scene(slug: str) -> tuple[str, str] | None:
+    """Name and words of the scene that is open on a page; None once a value of it has been changed."""
     scene = next((scene for scene in SCENES if scene.name == st.session_state.get("scene_open")), None)
     if scene is None or scene.page != slug:
         return None
@@ -298,8 +335,8 @@ def _scene_told(slug: str) -> tuple[str, str] | None:
     return f"{scene.name}.", scene.words
 
 
-def _show() -> None:
-    """Open the scene that was picked."""
+def _pick_scene() -> None:
+    """Open the scene that was picked in the menu."""
     scene = next(scene for scene in SCENES if scene.name == st.session_state["scenes"])
     leave_for(scene.page, _scene_values(scene))
     st.session_state[f"{scene.page}_step"], st.session_state["scene_open"] = -1, scene.name

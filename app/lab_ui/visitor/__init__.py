@@ -1,1 +1,1 @@
-"""What belongs to visitors: who they are, the systems that they may look at, their files and their jobs."""
+"""Everything that depends on the visitor: identity, systems, uploads, jobs, and the limits on them."""

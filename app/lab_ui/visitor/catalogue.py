@@ -1,7 +1,7 @@
-"""Systems and pictures, loaded once for everybody; what does not load becomes a sentence.
+"""The systems and test sets that a visitor can look at, loaded once for all visitors.
 
-Beside the shipped systems, and those in the folder that ``TASKLAB_ZOO`` names, each visitor finds the systems of their
-own, with keys such as ``my-rbc``.
+These are the shipped systems, those in the folder that ``TASKLAB_ZOO`` names, and the visitor's own, with short names
+such as ``my-rbc``. A file that cannot be loaded becomes a sentence on the page.
 """
 
 from __future__ import annotations
@@ -22,80 +22,84 @@ from tasklab.text import in_markdown, one_line
 
 DATASETS = ("digits", "mnist", "cifar10", "cifar100")
 SMALL = ("small_cnn", "mlp")
-"""Networks that a processor runs at once."""
+"""Architectures that a processor runs without a noticeable delay."""
 
 NAME = re.compile(r"[\w.-]{1,80}")
-"""A system's name as it may stand in titles, links, HTML and code; a file that has another is left out."""
+"""The names that are safe in titles, links, HTML and code; a file with another name is left out."""
 
 NETWORKS = tuple(f"{network}-" for network in words.NETWORKS)
 
 
 def offered() -> tuple[str, ...]:
-    """The data sets for which there is a system, shipped or one's own; those of digits always."""
-    there = {"digits", "mnist", *(of for of in DATASETS if own_systems.files(of))}
+    """The data sets for which there is a system, shipped or the visitor's own; digits and MNIST always."""
+    with_systems = {"digits", "mnist", *(dataset for dataset in DATASETS if own_systems.files(dataset))}
     for name in zoo.names():
         try:
-            there.add(zoo.dataset_of(name))
+            with_systems.add(zoo.dataset_of(name))
         except (CheckpointError, OSError):
             continue
-    return tuple(of for of in DATASETS if of in there)
+    return tuple(dataset for dataset in DATASETS if dataset in with_systems)
 
 
 def systems(dataset: str) -> tuple[dict[str, str], list[str]]:
-    """The systems of a data set, key to name, and a sentence for each file that does not read."""
-    found, troubles = {}, []
-    mine = own_systems.files(dataset)
+    """The systems of a data set, and a sentence for each file that was left out.
+
+    Returns:
+        Short name (key) to full name, the shipped ones first; and the sentences.
+    """
+    by_key, troubles = {}, []
+    own = own_systems.files(dataset)
     for name in zoo.names():
         if not NAME.fullmatch(name):
             troubles.append(f"The system “{one_line(name, 40)}” was left out; its file needs a name of up to 80 "
                             "letters, digits, dots, hyphens and underscores.")
             continue
         try:
-            of = zoo.dataset_of(name)
+            dataset_of_file = zoo.dataset_of(name)
         except (CheckpointError, OSError):
             troubles.append(f"The file of system “{name}” is damaged and was left out; replace it with a whole copy.")
             continue
-        if of == dataset and name not in mine:
-            found[name.removeprefix(f"{dataset}-")] = name
-    order = {key: place for place, key in enumerate(words.SYSTEMS)}
-    shipped = dict(sorted(found.items(), key=lambda item: (
+        if dataset_of_file == dataset and name not in own:
+            by_key[name.removeprefix(f"{dataset}-")] = name
+    order = {key: index for index, key in enumerate(words.SYSTEMS)}
+    shipped = dict(sorted(by_key.items(), key=lambda item: (
         item[0].startswith(NETWORKS), order.get(item[0].removeprefix(NETWORKS[0]), len(order)), item[0])))
-    whole = []
-    for name, where in mine.items():
+    readable = []
+    for name, path in own.items():
         try:
-            zoo.shared_card(where)
-            whole += [name] * bool(NAME.fullmatch(name))
+            zoo.shared_card(path)
+            readable += [name] * bool(NAME.fullmatch(name))
         except (CheckpointError, OSError):
             troubles.append(f"The file of your system “{one_line(name, 40)}” is damaged and was left out; it can be "
                             "removed on the page “Train”.")
-    return shipped | {name.removeprefix(f"{dataset}-"): name for name in whole}, troubles
+    return shipped | {name.removeprefix(f"{dataset}-"): name for name in readable}, troubles
 
 
 def file(name: str) -> Path:
-    """The file of a system, one's own first.
+    """The file of a system; the visitor's own come first.
 
     Raises:
-        ValueError: no such system; the message lists those there are.
+        ValueError: there is no such system; the message lists the systems that there are.
     """
     return own_systems.path(name) or zoo.path(name)
 
 
 def system(name: str) -> System:
-    """A system by name, ready to be attacked; shared, never to be altered.
+    """A system by name, ready to be attacked. It is shared by all visitors, so it must not be changed.
 
     Raises:
-        ValueError: one sentence: it is gone, or its file is not whole.
+        ValueError: one sentence: there is no such system, or its file is damaged.
     """
-    mine = own_systems.path(name)
-    where = mine or zoo.path(name)
+    own = own_systems.path(name)
+    path = own or zoo.path(name)
     try:
-        return (_shipped if mine is None else _own)(str(where), where.stat().st_mtime_ns)
+        return (_shipped if own is None else _own)(str(path), path.stat().st_mtime_ns)
     except (CheckpointError, OSError):
         raise ValueError(f"The file of system “{name}” is damaged; replace it with a whole copy.") from None
 
 
 def is_large(name: str) -> bool:
-    """Whether a processor needs seconds for what a small network does at once; not for one that does not load."""
+    """Whether a system's network is slow on a processor; False for one that cannot be loaded."""
     try:
         spec = getattr(system(name).network, "spec", None)
     except (ValueError, OSError):
@@ -104,10 +108,10 @@ def is_large(name: str) -> bool:
 
 
 def card(name: str) -> dict[str, Any]:
-    """A system's card, without its weights; shared, never to be altered.
+    """A system's card, read without its weights. It is shared by all visitors, so it must not be changed.
 
     Raises:
-        ValueError: one sentence: it is gone, or its file is not whole.
+        ValueError: one sentence: there is no such system, or its file is damaged.
     """
     try:
         return zoo.shared_card(file(name))
@@ -116,9 +120,12 @@ def card(name: str) -> dict[str, Any]:
 
 
 def stamp(name: str) -> str:
-    """What changes when the file of a system does, and differs between visitors whose systems share a name."""
-    where = file(name)
-    return f"{where}@{where.stat().st_mtime_ns}"
+    """A cache key for a system: the path and the modification time of its file.
+
+    It changes when the file does, and differs between visitors whose own systems share a name.
+    """
+    path = file(name)
+    return f"{path}@{path.stat().st_mtime_ns}"
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -126,13 +133,13 @@ def _shipped(file: str, changed: int) -> System:
     return System.load(Path(file))
 
 
-@st.cache_resource(max_entries=16, ttl=600, show_spinner=False)  # those of visitors, who come and go
+@st.cache_resource(max_entries=16, ttl=600, show_spinner=False)  # visitors' own systems, used for a short time only
 def _own(file: str, changed: int) -> System:
     return System.load(Path(file))
 
 
 def test_set(dataset: str) -> ImageSet | None:
-    """The test pictures, or None where the data set has to be downloaded (again)."""
+    """The test set; None where the data set has to be downloaded first, or again."""
     try:
         return data.load(dataset, "test")
     except DataMissing:
@@ -140,7 +147,7 @@ def test_set(dataset: str) -> ImageSet | None:
 
 
 def offer_download(dataset: str) -> None:
-    """One sentence, one button, then a job; when it is done the page starts again with the pictures."""
+    """A button that starts a download, and its progress; when it is done, the page runs again with the pictures."""
     info = data.DATASETS[dataset]
     if not any(view.active and view.settings["data"] == dataset for view in jobs.mine("download")):
         st.info(

@@ -1,4 +1,4 @@
-"""The disk: what its failures are called on a page, and what nobody has visited for long."""
+"""The server's disk: its failures as sentences, and the removal of folders that nobody has visited for long."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lab_ui.visitor.limits import EXPIRY_DAYS
 _log = logging.getLogger(__name__)
 
 OURS = {"jobs", "systems"}
-"""What a visitor's folder holds, and nothing else."""
+"""The only entries that a visitor's folder has."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 SHUT = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 
 
 def trouble(error: OSError) -> str:
-    """A failure of the disk as one sentence for a visitor, without the server's paths.
+    """A failure of the disk as one sentence for the visitor, without paths of the server.
 
     >>> trouble(OSError(errno.ENOSPC, "No space left on device", "/srv/jobs/1"))
     'The disk of this machine is full, so this could not be kept; tell whoever looks after it, and try again later.'
@@ -37,41 +37,41 @@ def trouble(error: OSError) -> str:
 
 
 def expire(root: Path, active: Iterable[str] = ()) -> list[str]:
-    """Remove the folders of visitors who have not come for `EXPIRY_DAYS`; what is not a visitor's folder stays.
+    """Remove the folders of visitors who have not come for `EXPIRY_DAYS`. Anything but a visitor's folder stays.
 
     Args:
         root: the folder of all visitors.
-        active: visitors who have jobs that wait or run.
+        active: visitors who have jobs that wait or run; their folders stay.
 
     Returns:
-        Whose folders were removed.
+        Names of the folders that were removed.
     """
     spared, removed = set(active), []
-    before = time.time() - EXPIRY_DAYS * 86_400
-    for place in _entries(root):
-        if place.name in spared or place.is_symlink():
+    limit = time.time() - EXPIRY_DAYS * 86_400
+    for folder in _entries(root):
+        if folder.name in spared or folder.is_symlink():
             continue
-        inside = _entries(place)
-        if not inside or not {each.name for each in inside} <= OURS or _last_visit(place) > before:
+        entries = _entries(folder)
+        if not entries or not {entry.name for entry in entries} <= OURS or _last_visit(folder) > limit:
             continue
-        shutil.rmtree(place, ignore_errors=True)
-        removed.append(place.name)
+        shutil.rmtree(folder, ignore_errors=True)
+        removed.append(folder.name)
     if removed:
         _log.info("removed the folders of %d visitor(s) who had not come for %g days", len(removed), EXPIRY_DAYS)
     return removed
 
 
-def _last_visit(place: Path) -> float:
-    """When something in a visitor's folder changed last, in seconds of the epoch; a visit touches the folder itself."""
+def _last_visit(folder: Path) -> float:
+    """The latest modification in a visitor's folder, in seconds since 1970; each visit touches the folder itself."""
     times = [0.0]
-    for each in (place, *_entries(place), *_entries(place / "jobs"), *_entries(place / "systems")):
+    for path in (folder, *_entries(folder), *_entries(folder / "jobs"), *_entries(folder / "systems")):
         with contextlib.suppress(OSError):
-            times.append(each.stat().st_mtime)
+            times.append(path.stat().st_mtime)
     return max(times)
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What is in a folder, in order; nothing where there is none that can be read."""
+    """The entries of a folder, sorted; empty where it cannot be read."""
     try:
         return sorted(folder.iterdir())
     except OSError:

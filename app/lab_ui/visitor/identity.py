@@ -1,4 +1,4 @@
-"""Whose jobs and systems these are: an unguessable token in a cookie of this very site, and a folder by its hash."""
+"""Who a visitor is: a random token in a cookie of this site; its hash names the folder of their jobs and systems."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ HOUR = 3600.0
 SCRIPT = """
 export default function (component) {
   const { data, setStateValue } = component;
-  const found = document.cookie.split("; ").find((part) => part.startsWith(data.name + "="));
-  if (found) {
-    const token = found.slice(data.name.length + 1);
+  const cookie = document.cookie.split("; ").find((part) => part.startsWith(data.name + "="));
+  if (cookie) {
+    const token = cookie.slice(data.name.length + 1);
     if (token !== data.token) setStateValue("token", token);
     return;
   }
@@ -31,7 +31,7 @@ export default function (component) {
   document.cookie = `${data.name}=${data.token}; Max-Age=${data.seconds}; Path=/; SameSite=Strict${secure}`;
 }
 """
-"""Keeps the token; another tab may have kept one in the meantime, and then that one is the visitor's."""
+"""Stores the token in the cookie. Where another tab has stored one in the meantime, it sends that one back instead."""
 
 _keep = st.components.v2.component("tasklab_visitor", js=SCRIPT)
 
@@ -44,50 +44,50 @@ def root() -> Path:
 
 
 def visitor() -> str | None:
-    """The name of this visitor's folder, or None for somebody who has nothing here."""
+    """The name of the present visitor's folder; None for somebody who has no token yet."""
     token = _token()
     return folder_of(token) if token else None
 
 
 def new_visitor() -> str:
-    """The same, for somebody who is about to have something here; `remember` keeps it beyond this visit."""
+    """The name of the present visitor's folder. A visitor without a token is given one, for this session only."""
     token = _token() or secrets.token_urlsafe(32)
     st.session_state[KEPT] = token
     return folder_of(token)
 
 
 def remember() -> None:
-    """Put the token into the browser's cookie, where it is not there yet; it draws nothing."""
+    """Store the token in the browser's cookie, unless it is there already. Nothing is drawn."""
     name = new_visitor()
     token = st.session_state[KEPT]
     if _cookie() == token:
         return
     data = {"name": COOKIE, "token": token, "seconds": DAYS * 86_400}
-    kept = getattr(_keep(key="visitor_cookie", data=data, height=1, on_token_change=lambda: None), "token", None)
-    if isinstance(kept, str) and TOKEN.fullmatch(kept) and kept != token and not os.path.exists(root() / name):
-        st.session_state[KEPT] = kept
+    stored = getattr(_keep(key="visitor_cookie", data=data, height=1, on_token_change=lambda: None), "token", None)
+    if isinstance(stored, str) and TOKEN.fullmatch(stored) and stored != token and not os.path.exists(root() / name):
+        st.session_state[KEPT] = stored
         st.rerun()
 
 
 def note_visit() -> None:
-    """Touch the visitor's folder, where there is one: what nobody visits for long is removed (`disk.expire`)."""
+    """Update the modification time of the visitor's folder, at most once an hour: `disk.expire` removes old ones."""
     if (name := visitor()) is not None:
         folder = root() / name
-        with contextlib.suppress(OSError):  # there is none, or it cannot be touched
+        with contextlib.suppress(OSError):  # there is no folder, or it cannot be written
             if time.time() - folder.stat().st_mtime > HOUR:
                 os.utime(folder)
 
 
 def folder_of(token: str) -> str:
-    """A name that does not tell the token."""
+    """The name of the folder for a token: a hash, from which the token cannot be recovered."""
     return hashlib.sha256(token.encode()).hexdigest()[:32]
 
 
 def _token() -> str | None:
-    kept = st.session_state.get(KEPT)
-    return kept if isinstance(kept, str) else _cookie()
+    token = st.session_state.get(KEPT)
+    return token if isinstance(token, str) else _cookie()
 
 
 def _cookie() -> str | None:
-    found = st.context.cookies.get(COOKIE)
-    return found if isinstance(found, str) and TOKEN.fullmatch(found) else None
+    token = st.context.cookies.get(COOKIE)
+    return token if isinstance(token, str) and TOKEN.fullmatch(token) else None

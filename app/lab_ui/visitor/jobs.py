@@ -1,4 +1,4 @@
-"""Jobs as pages have them: start, look, stop, resume, and the box that shows how far they are."""
+"""Jobs on pages: starting, stopping and resuming them, and the boxes that show their progress."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tasklab.jobs import Job, JobError
 from tasklab.text import in_markdown
 
 EVERYONE = "everyone"
-"""Whose jobs those are that serve all visitors."""
+"""Owner of the jobs that serve all visitors, such as downloads."""
 
 SHARED = ("download",)
 ACTIVE = ("queued", "running")
@@ -30,7 +30,7 @@ WORDS = {"queued": "waits", "running": "runs", "done": "done", "failed": "failed
 TITLES = {"train": "Training of {name}", "download": "Download of {data}", "report": "Report on {system}"}
 
 AFTERWARDS = 10.0
-"""Seconds after a job's end in which a page that shows it is looked after."""
+"""Seconds after a job's end during which a page that shows it goes on polling."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +38,16 @@ class JobView:
     """What a page shows of a job.
 
     Attributes:
-        id: its name, for `stop`, `resume` and `remove`.
-        kind, settings: of the job.
+        id: name of its folder, for `stop`, `resume` and `remove`.
+        kind: train, download or report.
+        settings: plain values, as in the job's file.
         state: queued, running, done, failed, stopped or interrupted.
         progress: 0 to 1.
-        seconds_left: an estimate, None where there is none yet.
+        seconds_left: an estimate; None where there is none yet.
         message: one sentence for a person.
-        events: what it logged.
-        folder: where what it makes lies.
-        ended: when, in seconds of the epoch; 0 where it has not.
+        events: the events that it logged.
+        folder: its folder, with everything it makes.
+        ended: when it ended, in seconds since 1970; 0 where it has not.
     """
 
     id: str
@@ -62,12 +63,12 @@ class JobView:
 
     @property
     def active(self) -> bool:
-        """Whether it runs or waits."""
+        """Whether the job is running or waiting."""
         return self.state in ACTIVE
 
     @property
     def title(self) -> str:
-        """What it does, in a few words."""
+        """What the job does, in a few words."""
         words = {"name": "", "data": "", "system": ""} | self.settings
         words["name"] = str(words["name"]).removeprefix(f"{words['data']}-")
         return TITLES.get(self.kind, self.kind).format(**words)
@@ -79,33 +80,39 @@ def _scheduler(root: str) -> Scheduler:
 
 
 def scheduler() -> Scheduler:
-    """The one queue of this machine."""
+    """The scheduler of this server, one for all visitors."""
     return _scheduler(str(identity.root()))
 
 
 def start(kind: str, settings: dict[str, Any]) -> str:
-    """Queue a job of the present visitor; its id.
+    """Queue a job of the present visitor.
+
+    Args:
+        kind: one of `tasklab.jobs`.
+        settings: plain values; which, depends on the kind.
+
+    Returns:
+        The id of the job.
 
     Raises:
-        ValueError: one sentence: settings that are refused, or too many jobs.
+        ValueError: one sentence: the settings are not valid, or there are too many jobs.
     """
     if kind in SHARED:
         for view in mine(kind):
             if view.active and settings.items() <= view.settings.items():
-                return view.id  # somebody asked for the same already
+                return view.id  # the same job is queued or running already
     return scheduler().submit(EVERYONE if kind in SHARED else identity.new_visitor(), kind, settings).folder.name
 
 
 def mine(kind: str | None = None) -> list[JobView]:
-    """The present visitor's jobs, the newest first, and those that serve all visitors."""
-    who = identity.visitor()
-    found = [job for each in (who, EVERYONE) if each for job in scheduler().jobs(each)]
-    views = [_view(job) for job in found if kind is None or job.kind == kind]
+    """The present visitor's jobs and those that serve all visitors, the newest first; all, or those of one kind."""
+    listed = [job for owner in (identity.visitor(), EVERYONE) if owner for job in scheduler().jobs(owner)]
+    views = [_view(job) for job in listed if kind is None or job.kind == kind]
     return sorted(views, key=lambda view: view.id, reverse=True)
 
 
 def stop(name: str) -> None:
-    """Stop a job of the present visitor; what it has is kept. A refusal is kept for the box to say."""
+    """Stop a job of the present visitor; its results so far are kept. The boxes show why it could not be stopped."""
     if (job := _find(name)) is not None:
         try:
             scheduler().stop(job)
@@ -114,7 +121,7 @@ def stop(name: str) -> None:
 
 
 def resume(name: str) -> None:
-    """Queue a job of the present visitor once more; a refusal is kept for the box to say."""
+    """Queue a job of the present visitor again. The boxes show why it could not be queued."""
     if (job := _find(name)) is not None:
         try:
             scheduler().resume(job.folder.parent.parent.name, job)
@@ -123,7 +130,7 @@ def resume(name: str) -> None:
 
 
 def remove(name: str) -> None:
-    """Remove a job of the present visitor with all it made, unless it is active; the box says what is refused."""
+    """Remove a job of the present visitor and everything it made, unless it is active. The boxes show any failure."""
     job = _find(name)
     if job is not None and scheduler().state(job) not in ACTIVE:
         try:
@@ -133,20 +140,23 @@ def remove(name: str) -> None:
 
 
 def refuse(sentence: str) -> None:
-    """Keep a sentence for the boxes to say."""
+    """Keep a sentence, which `boxes` shows in the next run of the page."""
     st.session_state["_job_refused"] = sentence
 
 
 def watch(draw: Callable[[], None], kind: str | None = None, *, key: str = "jobs") -> None:
-    """Draw a part of a page, again each second while jobs of a kind are active, and the whole page when none is.
+    """Draw a part of a page as a fragment: each second while jobs are active; then the whole page runs again.
 
-    The whole page is drawn once more a while later: on a server that is pressed hard, pages were seen that went without
-    what a job had made, although it was there.
+    The whole page runs once more a little later, because on a busy server pages were seen without the result of a job
+    although it was there.
 
-    It stands in a container of its own: a look that directly follows a run of the page has streamlit throw away what
-    of the fragment was not sent yet, and whatever stands below it would move into its place.
+    The fragment has a container of its own: when it runs directly after the page, Streamlit discards those of its
+    elements that have not been sent yet, and the elements below would move into their position.
 
-    ``draw`` must not call `watch` or `show`: fragments that poll are not nested.
+    Args:
+        draw: draws the part. It must not call `watch` or `show`: fragments that poll cannot be nested.
+        kind: which jobs are watched; all, if None.
+        key: of the fragment.
     """
     pace = _pace(kind)
 
@@ -161,22 +171,26 @@ def watch(draw: Callable[[], None], kind: str | None = None, *, key: str = "jobs
 
 
 def show(kind: str | None = None) -> None:
-    """The standard boxes: how far the visitor's jobs are, with time left, stop and resume."""
+    """Draw and refresh the standard boxes of the visitor's jobs: progress, time left, buttons."""
     watch(lambda: boxes(kind), kind, key=f"boxes {kind}")
 
 
 def boxes(kind: str | None = None) -> None:
-    """One box for each job that is not done."""
-    refused = st.session_state.pop("_job_refused", None)
-    if refused:
-        st.warning(in_markdown(refused))
+    """Draw a box for each job that is not done, above them the sentence of `refuse`, if any.
+
+    Args:
+        kind: which jobs; all, if None.
+    """
+    refusal = st.session_state.pop("_job_refused", None)
+    if refusal:
+        st.warning(in_markdown(refusal))
     for view in reversed(mine(kind)):
         if view.state != "done":
             box(view)
 
 
 def box(view: JobView) -> None:
-    """One job: what it does, how far it is, and what can be done about it."""
+    """Draw one job: its title, state and progress, and buttons to stop, resume or remove it."""
     with st.container(border=True, key=f"job_{view.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{in_markdown(view.title, 80)}** · {SIGNS[view.state]} {WORDS[view.state]}", width="stretch")
@@ -196,7 +210,7 @@ def box(view: JobView) -> None:
 
 
 def duration(seconds: float) -> str:
-    """A time to read: seconds, minutes or hours.
+    """A duration in seconds, minutes or hours, for people.
 
     >>> duration(4.2), duration(90), duration(7300)
     ('5 s', '2 min', '2.0 h')
@@ -207,7 +221,7 @@ def duration(seconds: float) -> str:
 
 
 def _pace(kind: str | None) -> float | None:
-    """Seconds between two looks at the jobs of a kind; None where there is nothing to look at."""
+    """Seconds between two runs of a fragment that shows jobs; None where it need not run again."""
     views = mine(kind)
     if any(view.active for view in views):
         return 1.0
@@ -215,10 +229,11 @@ def _pace(kind: str | None) -> float | None:
 
 
 def _find(name: str) -> Job | None:
-    for who in (identity.visitor(), EVERYONE):
-        if who:
+    """A job of the present visitor, or one for all visitors, by its id."""
+    for owner in (identity.visitor(), EVERYONE):
+        if owner:
             try:
-                return scheduler().job(who, name)
+                return scheduler().job(owner, name)
             except JobError:
                 continue
     return None
@@ -226,12 +241,12 @@ def _find(name: str) -> Job | None:
 
 def _view(job: Job) -> JobView:
     state, events = scheduler().state(job), _events(job)
-    begun = [place for place, event in enumerate(events) if event["event"] == "begin"]
-    known = [event for event in events if event.get("progress") is not None]
-    progress = min(1.0, max(0.0, float(known[-1]["progress"]))) if known else 0.0
+    begins = [index for index, event in enumerate(events) if event["event"] == "begin"]
+    reported = [event for event in events if event.get("progress") is not None]
+    progress = min(1.0, max(0.0, float(reported[-1]["progress"]))) if reported else 0.0
     return JobView(
         id=job.folder.name, kind=job.kind, settings=job.settings, state=state, progress=progress,
-        seconds_left=_left(events[begun[-1] :]) if begun and state == "running" else None,
+        seconds_left=_seconds_left(events[begins[-1] :]) if begins and state == "running" else None,
         message=_message(job, state, events), events=events, folder=job.folder,
         ended=0.0 if (outcome := job.outcome) is None else outcome.at,
     )
@@ -239,8 +254,8 @@ def _view(job: Job) -> JobView:
 
 def _message(job: Job, state: str, events: tuple[dict[str, Any], ...]) -> str:
     if state == "queued":
-        before, running = scheduler().before(job), scheduler().running
-        return f"{before} before it, {running} running" if before else f"next in line, {running} running"
+        ahead, running = scheduler().before(job), scheduler().running
+        return f"{ahead} before it, {running} running" if ahead else f"next in line, {running} running"
     outcome = job.outcome
     if outcome is not None and state in ("failed", "stopped"):
         return outcome.message
@@ -249,28 +264,29 @@ def _message(job: Job, state: str, events: tuple[dict[str, Any], ...]) -> str:
     if job.stopping:
         return "It is about to stop …"
     if job.waits:
-        return "It begins …"  # also when it was begun before: its process has not come to it yet
-    said = [event["message"] for event in events if "message" in event]
-    return str(said[-1]) if said else "It begins …"
+        return "It begins …"  # also a job that is resumed, until its new process has begun
+    messages = [event["message"] for event in events if "message" in event]
+    return str(messages[-1]) if messages else "It begins …"
 
 
-def _left(events: tuple[dict[str, Any], ...]) -> float | None:
-    """Seconds left, from how fast this stretch of it has been."""
+def _seconds_left(events: tuple[dict[str, Any], ...]) -> float | None:
+    """An estimate of the seconds left, from the speed since the job was last begun; None before 1 % is done."""
     known = [(event["at"], event["progress"]) for event in events
              if event.get("progress") is not None and event.get("at") is not None]
     if len(known) < 2 or known[-1][1] - known[0][1] < 0.01:
         return None
-    (began, low), (now, high) = known[0], known[-1]
-    return float((now - began) / (high - low) * (1 - high))
+    (began, done_then), (now, done_now) = known[0], known[-1]
+    return float((now - began) / (done_now - done_then) * (1 - done_now))
 
 
 def _events(job: Job) -> tuple[dict[str, Any], ...]:
+    """A job's events, read again only when their file has changed."""
     file = job.folder / "events.jsonl"
     try:
-        found = os.stat(file)
+        status = os.stat(file)
     except OSError:
         return ()
-    return _events_of(str(job.folder), found.st_mtime_ns, found.st_size)
+    return _events_of(str(job.folder), status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=128)

@@ -1,4 +1,4 @@
-"""What one visitor, and all visitors together, may queue, upload and keep: every such limit of the app."""
+"""All limits of the app: how much one visitor, and all visitors together, may queue, upload and keep."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ MAX_TOGETHER = 150
 """How many jobs of all visitors together may be waiting or running."""
 
 TURN = 60.0
-"""Seconds that a job runs before it gives way to another visitor's, where one waits; it goes on from there later."""
+"""Seconds that a job runs before it is interrupted for another visitor's waiting job; it is resumed later."""
 
 MAX_SECONDS = 6 * 3600.0
-"""How long a job runs in all before it is stopped; whoever resumes it has as long again."""
+"""Seconds that a job may run in all before it is stopped; a job that is resumed may run for as long again."""
 
 EXPIRY_DAYS = 180
 """Days without a visit after which a visitor's jobs and systems are removed."""
 
 MAX_UPLOAD = 64
-"""Megabytes of a system that is brought."""
+"""Size limit in megabytes of a system's file that is uploaded."""
 
 MAX_PICTURE = 20
-"""Megabytes of a picture."""
+"""Size limit in megabytes of a picture that is uploaded."""
 
 MAX_BROUGHT = 20
-"""How many brought systems are kept for one visitor."""
+"""How many uploaded systems are kept for one visitor."""
 
 MAX_HELD = 2 * MAX_UPLOAD
-"""Megabytes of uploads that the server holds for one tab; of more, the oldest are dropped."""
+"""Megabytes of uploads that the server holds for one browser tab; beyond that the oldest are dropped."""
 
 MAX_HELD_TOGETHER = 1024
-"""Megabytes of uploads that the server holds for all tabs together."""
+"""Megabytes of uploads that the server holds for all browser tabs together."""
 
 MAX_NAME = 60
-"""Characters that are kept of the name of a visitor's file."""
+"""Length in characters to which the name of an uploaded file is shortened."""

@@ -1,7 +1,7 @@
-"""A visitor's own systems: what their trainings made, and what they brought. Nobody else sees them.
+"""A visitor's own systems: those they trained and those they uploaded. Nobody else sees them.
 
-A name is ``DATA-my-NAME``, as a shipped one is ``DATA-NAME``: the library finds a downloaded file under the same name
-in the folder that ``TASKLAB_ZOO`` names.
+Their names have the form ``DATA-my-NAME``; shipped ones have the form ``DATA-NAME``. A downloaded file keeps its name,
+so the library finds the system under it in the folder that ``TASKLAB_ZOO`` names.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ RESULT = "system.safetensors"
 
 
 def files(dataset: str | None = None) -> dict[str, Path]:
-    """The files of the present visitor's systems by name, all or those of one data set."""
-    who = identity.visitor()
-    if who is None:
+    """The files of the present visitor's systems by name: all of them, or those of one data set."""
+    owner = identity.visitor()
+    if owner is None:
         return {}
-    place = identity.root() / who
-    made = {_named(folder): folder / RESULT for folder in sorted((place / "jobs").glob("*/"))
+    home = identity.root() / owner
+    trained = {_name_in(folder): folder / RESULT for folder in sorted((home / "jobs").glob("*/"))
             if os.path.isfile(folder / RESULT) and os.path.isfile(folder / "outcome.json")}
-    brought = {file.stem: file for file in sorted((place / "systems").glob(f"*{zoo.SUFFIX}")) if os.path.isfile(file)}
-    found = {name: file for name, file in (made | brought).items() if name}
-    return {name: file for name, file in found.items() if dataset is None or name.startswith(f"{dataset}-{MARK}")}
+    uploaded = {file.stem: file for file in sorted((home / "systems").glob(f"*{zoo.SUFFIX}")) if os.path.isfile(file)}
+    named = {name: file for name, file in (trained | uploaded).items() if name}
+    return {name: file for name, file in named.items() if dataset is None or name.startswith(f"{dataset}-{MARK}")}
 
 
 def path(name: str) -> Path | None:
-    """The file of an own system, None where there is none of that name."""
-    return files().get(name) if f"-{MARK}" in name else None  # most names are not, and a look at the disk takes time
+    """The file of one of the visitor's own systems; None where there is none of that name."""
+    return files().get(name) if f"-{MARK}" in name else None  # looking at the disk takes time
 
 
 def free_name(dataset: str, wanted: str, taken: set[str] = frozenset()) -> str:  # type: ignore[assignment]
-    """A whole name of one's own that is not taken yet, from what somebody typed.
+    """A name ``DATA-my-NAME`` that is not taken yet, made from what somebody typed.
 
     >>> free_name("digits", "RBC, S = 10!", {"digits-my-rbc-s-10"})
     'digits-my-rbc-s-10-2'
@@ -61,44 +61,53 @@ def free_name(dataset: str, wanted: str, taken: set[str] = frozenset()) -> str: 
 
 
 def bring(content: bytes, filename: str, taken: set[str] = frozenset()) -> str:  # type: ignore[assignment]
-    """Take a file that somebody brought, once it has been checked; its name here.
+    """Check an uploaded file and keep it among the visitor's own systems.
+
+    Args:
+        content: the bytes of the file.
+        filename: its name on the visitor's machine.
+        taken: names that are not free.
+
+    Returns:
+        The name under which it is kept.
 
     Raises:
-        Refused: too large, too many, not a whole system for pictures that are known here, or the disk does not take it.
+        Refused: the file is too large or damaged, or for an unknown kind of pictures; there are too many already;
+            or the disk cannot be written.
     """
     if len(content) > MAX_UPLOAD << 20:
         raise Refused(f"The file is larger than {MAX_UPLOAD} MB, which is all that is taken here.")
     try:
-        return _bring(content, filename, taken)
+        return _keep(content, filename, taken)
     except OSError as error:
         raise Refused(trouble(error)) from error
 
 
-def _bring(content: bytes, filename: str, taken: set[str]) -> str:
-    place = identity.root() / identity.new_visitor() / "systems"
-    if place.is_dir() and len(list(place.glob(f"*{zoo.SUFFIX}"))) >= MAX_BROUGHT:
+def _keep(content: bytes, filename: str, taken: set[str]) -> str:
+    systems = identity.root() / identity.new_visitor() / "systems"
+    if systems.is_dir() and len(list(systems.glob(f"*{zoo.SUFFIX}"))) >= MAX_BROUGHT:
         raise Refused(f"You have brought {MAX_BROUGHT} systems, which is all there is room for. Remove some first.")
-    called = shown_name(filename)
+    original_name = shown_name(filename)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"brought{zoo.SUFFIX}"  # never under a name that somebody else chose
+        file = Path(folder) / f"brought{zoo.SUFFIX}"  # never a name that a visitor chose
         file.write_bytes(content)
         try:
             system, dataset = _checked(file)
-            name = free_name(dataset, system.card.get("name") or os.path.splitext(called)[0], taken)
+            name = free_name(dataset, system.card.get("name") or os.path.splitext(original_name)[0], taken)
             data = system.card.get("data", {}) | {"name": dataset}
-            system.card |= {"name": name, "data": data, "brought_as": called}
-            place.mkdir(parents=True, exist_ok=True)
-            system.save(place / f"{name}{zoo.SUFFIX}", dtype=system.card["stored"])
-        except (ValueError, RuntimeError) as error:  # also a network that does not take such pictures after all
+            system.card |= {"name": name, "data": data, "brought_as": original_name}
+            systems.mkdir(parents=True, exist_ok=True)
+            system.save(systems / f"{name}{zoo.SUFFIX}", dtype=system.card["stored"])
+        except (ValueError, RuntimeError) as error:  # RuntimeError: the network does not accept such pictures after all
             raise Refused(f"This is not a whole system: {str(error).removeprefix(f'{file.name}: ')}.") from None
     return name
 
 
 def remove_brought(name: str) -> None:
-    """Remove a system that was brought; one that was trained here goes with its job.
+    """Remove an uploaded system; one that was trained here is removed with its job.
 
     Raises:
-        Refused: the disk does not let go of it.
+        Refused: the file cannot be deleted.
     """
     file = path(name)
     if file is not None and file.name != RESULT:
@@ -106,10 +115,10 @@ def remove_brought(name: str) -> None:
 
 
 def remove_file(file: Path) -> None:
-    """Remove the file of a system, if it is there.
+    """Remove the file of a system, if there is one.
 
     Raises:
-        Refused: the disk does not let go of it.
+        Refused: the file cannot be deleted.
     """
     try:
         file.unlink(missing_ok=True)
@@ -117,17 +126,21 @@ def remove_file(file: Path) -> None:
         raise Refused(trouble(error)) from error
 
 
-def _named(folder: Path) -> str | None:
-    """What the system that a job made is called: as the job was told, whether or not the file can be read."""
+def _name_in(folder: Path) -> str | None:
+    """The name of the system that a job made: from the job's settings, else from the card of the system's file."""
     try:
-        found = Job(folder).settings.get("name")
+        name = Job(folder).settings.get("name")
     except (JobError, KeyError, TypeError, ValueError):
-        found = card_of(folder).get("name")
-    return found if isinstance(found, str) else None
+        name = card_of(folder).get("name")
+    return name if isinstance(name, str) else None
 
 
 def _checked(file: Path) -> tuple[System, str]:
-    """The system in a file, and the data set whose pictures it reads."""
+    """The system in a file, and the name of the data set whose pictures it takes.
+
+    Raises:
+        CheckpointError: no data set has such pictures, or the outputs are not finite.
+    """
     import torch
 
     from tasklab.data import DATASETS
@@ -146,7 +159,7 @@ def _checked(file: Path) -> tuple[System, str]:
 
 
 def card_of(folder: Path) -> dict[str, Any]:
-    """The card of what a job made, not to be altered; empty where it has made nothing that reads."""
+    """The card of the system that a job made; shared, so it must not be changed. Empty where no file can be read."""
     if not (folder / RESULT).is_file():
         return {}
     try:

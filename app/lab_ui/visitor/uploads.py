@@ -1,4 +1,4 @@
-"""Files that visitors upload: their size is judged here, whatever the browser said, and what they held is freed."""
+"""Uploaded files: their size is checked on the server, and the memory that they take is freed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from lab_ui.visitor.limits import MAX_HELD, MAX_HELD_TOGETHER, MAX_NAME, MAX_PICTURE, MAX_UPLOAD
 
 PAUSE = 2.0
-"""Seconds between two looks at what is held."""
+"""Seconds between two checks of the memory that uploads take."""
 
 
 def content(file: Any, megabytes: int) -> bytes:
     """The bytes of an uploaded file.
 
+    Args:
+        file: from `st.file_uploader`.
+        megabytes: the largest size that is accepted.
+
     Raises:
-        ValueError: one sentence: it is too large, and was not read.
+        ValueError: one sentence: the file is too large, and was not read.
     """
     if file.size > megabytes << 20:
         release(file)
@@ -30,7 +34,7 @@ def content(file: Any, megabytes: int) -> bytes:
 
 
 def shown_name(name: str) -> str:
-    """A visitor's name of a file as text: one line, shortened. It is never a name on this machine's disk.
+    """The name of a visitor's file for display: one line, shortened. It is never used as a name on the server's disk.
 
     >>> shown_name("a/b\\x00c.png"), len(shown_name("x" * 300))
     ('b c.png', 60)
@@ -41,32 +45,32 @@ def shown_name(name: str) -> str:
 
 
 def release(file: Any) -> None:
-    """Free what an uploaded file holds: it has been taken, or refused."""
+    """Free the memory of an uploaded file, once it has been accepted or refused."""
     if (context := get_script_run_ctx()) is not None:
         context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
 @st.cache_resource(show_spinner=False)
 def watch() -> None:
-    """Keep an eye on what the server holds of uploads, from now on."""
+    """Start a thread that limits the memory of uploads, once per server."""
     manager = runtime.get_instance().uploaded_file_mgr if runtime.exists() else None
     if isinstance(manager, MemoryUploadedFileManager):
         threading.Thread(target=_watch, args=(manager,), daemon=True, name="uploads").start()
 
 
 def trim(manager: MemoryUploadedFileManager) -> None:
-    """Drop the oldest uploads of each tab that holds too much; where all hold too much together, keep less of each."""
-    for most in (MAX_HELD, MAX_UPLOAD, MAX_PICTURE):
-        together = 0
+    """Drop the oldest uploads of each tab that holds too much, with lower limits while all together hold too much."""
+    for limit in (MAX_HELD, MAX_UPLOAD, MAX_PICTURE):
+        total = 0
         for session, files in list(manager.file_storage.items()):
             held = list(files.values())
             size = sum(len(file.data) for file in held)
             for file in held:
-                if size > most << 20:
+                if size > limit << 20:
                     manager.remove_file(session, file.file_id)
                     size -= len(file.data)
-            together += size
-        if together <= MAX_HELD_TOGETHER << 20:
+            total += size
+        if total <= MAX_HELD_TOGETHER << 20:
             return
 
 

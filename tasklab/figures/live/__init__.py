@@ -1,1 +1,1 @@
-"""Figures that move in the browser: their data as plain values, and the scripts that draw them."""
+"""Interactive figures that run in the browser: their data as plain values, and the scripts that draw them."""

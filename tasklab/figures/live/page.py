@@ -1,4 +1,4 @@
-"""The scripts and the style that live figures are made of; pages, notebooks and exported files share them."""
+"""The scripts and the style sheet of live figures, for the app's pages, notebooks and exported HTML files."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from tasklab.figures.style import LOOKS
 
 @cache
 def script(*names: str) -> str:
-    """These scripts as one, with the looks of outcomes before them; ``base`` and ``charts`` are always there."""
+    """The scripts with these names as one text; ``base``, ``charts`` and the looks of outcomes are always included."""
     looks = json.dumps({outcome: asdict(look) for outcome, look in LOOKS.items()}, ensure_ascii=False)
     return "\n".join([f"const LOOKS = {looks};", *(_text(f"{name}.js") for name in ("base", "charts", *names))])
 
 
 @cache
 def stylesheet() -> str:
-    """The style of everything live; it concerns only what is inside an element of class ``tl``."""
+    """The style sheet of live figures; it applies only inside elements of the class ``tl``."""
     return _text("scene.css")
 
 
 def live_page(kind: str, data: dict[str, Any], *, title: str) -> str:
-    """A whole HTML file with one live figure, that asks nobody for anything.
+    """A complete HTML file with one live figure; it needs no network.
 
     Args:
-        kind: ``"Scene"`` or ``"Player"``, a class of the script of that name in small letters.
-        data: what it shows, with an ``"id"``.
+        kind: ``"Scene"`` or ``"Player"``: a class in the script with that name in lower case.
+        data: plain values that the figure shows, with an ``"id"``.
         title: of the file.
     """
-    place = "tl-" + hashlib.sha256(str(data["id"]).encode()).hexdigest()[:12]
-    start = f'new {kind}(document.getElementById("{place}")).update({embedded(data)});'
+    element = "tl-" + hashlib.sha256(str(data["id"]).encode()).hexdigest()[:12]
+    start = f'new {kind}(document.getElementById("{element}")).update({embedded(data)});'
     return "\n".join([
         '<!doctype html>', '<html lang="en">', "<head>", '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{html.escape(title)}</title>",
         f"<style>\n:root {{ color-scheme: light dark; }}\n{stylesheet()}\n</style>",
-        "</head>", "<body>", f'<main class="tl" id="{place}"></main>',
+        "</head>", "<body>", f'<main class="tl" id="{element}"></main>',
         f"<script>\n(() => {{\n{script(kind.lower())}\n{start}\n}})();\n</script>",
         "</body>", "</html>", "",
     ])
 
 
 def embedded(data: object) -> str:
-    """Plain values as JSON that is safe inside a script element."""
+    """Plain values as JSON, escaped for use inside a script element."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

@@ -1,6 +1,6 @@
-"""The ε-drag as a live figure: every result is shipped once, and a drag chooses which of them is shown.
+"""One picture under attack as a live figure: all results are sent at once, and dragging ε selects which one is shown.
 
-`scene_data` is what the app's page ships to the browser; `scene_html` is the same as one file that needs no server.
+`scene_data` makes the data for the browser; `scene_html` makes an HTML file of them that needs no server.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tasklab.figures.pictures import amplification
 from tasklab.tasks import Task
 
 Cells = Mapping[tuple[str, str], "Sweep | str"]
-"""By system and objective: a sweep, or the sentence that says why there is none."""
+"""System and objective to a sweep, or to the sentence that says why there is none."""
 
 
 def scene_html(
@@ -34,17 +34,17 @@ def scene_html(
     titles: Mapping[str, str] | None = None, aims: Mapping[str, tuple[str, str]] | None = None,
     notes: Mapping[str, str] | None = None,
 ) -> str:
-    """One picture under attack, with ε to drag, as a whole HTML file; the arguments are those of `scene_data`.
+    """One picture under attack, with ε to drag, as a complete HTML file; the arguments are those of `scene_data`.
 
-    Open it in a browser, with or without a network.
+    It needs no network.
 
     >>> from torch import nn
     >>> from tasklab.experiments.sweep import sweep
     >>> from tasklab.system import System
     >>> from tasklab.tasks import make_task
     >>> system = System(nn.Sequential(nn.Flatten(), nn.Linear(4, 1)), make_task("int"))
-    >>> found = sweep(system, torch.full((1, 1, 2, 2), 0.5), torch.tensor([0]), FGSM(eps=0), (0.0, 0.25))
-    >>> page = scene_html({("my system", "margin"): found})
+    >>> result = sweep(system, torch.full((1, 1, 2, 2), 0.5), torch.tensor([0]), FGSM(eps=0), (0.0, 0.25))
+    >>> page = scene_html({("my system", "margin"): result})
     >>> "<script" in page, "http://" in page or "https://" in page
     (True, False)
     """
@@ -57,26 +57,26 @@ def scene_data(
     titles: Mapping[str, str] | None = None, aims: Mapping[str, tuple[str, str]] | None = None,
     notes: Mapping[str, str] | None = None, coming: Sequence[float] = (),
 ) -> dict[str, Any]:
-    """Everything a scene shows, as plain values for JSON.
+    """Everything that the figure shows, as plain values for JSON.
 
     Args:
-        cells: by system and objective, sweeps of one picture over the same stops, each system under each objective.
-        eps: where the slider stands at first; by default in the middle.
-        title: above the scene.
+        cells: sweeps of one picture over the same values of ε (stops), for each system and each objective.
+        eps: first position of the slider; by default in the middle.
+        title: above the figure.
         names: of the classes; by default their numbers.
-        titles: of systems, by their keys.
-        aims: of objectives, by their keys: what an attack aims at, and a sentence about it.
-        notes: below the scene, words and what they mean.
-        coming: stops that the slider has already, and that data to come will hold; until then it shows the nearest.
+        titles: key of a system to its name.
+        aims: key of an objective to its name and a sentence about it.
+        notes: a term to its explanation, below the figure.
+        coming: further stops on the slider, whose results will follow; until then the nearest result is shown.
 
     Raises:
-        ValueError: no sweep at all, or sweeps of different pictures or stops.
+        ValueError: there is no sweep, or the sweeps have different pictures or stops.
     """
-    found = [cell for cell in cells.values() if isinstance(cell, Sweep)]
-    if not found:
+    sweeps = [cell for cell in cells.values() if isinstance(cell, Sweep)]
+    if not sweeps:
         raise ValueError("expected at least one sweep, got none; try sweep(system, x, y, PGD(eps=0.2))")
-    one = found[0]
-    for other in found:
+    one = sweeps[0]
+    for other in sweeps:
         if other.stops != one.stops or other.label != one.label or not torch.equal(other.clean, one.clean):
             raise ValueError("expected sweeps of one picture over the same stops, got different ones")
     track = sorted({*one.stops, *coming})
@@ -98,12 +98,12 @@ def scene_data(
         "how": how(one.settings),
         "aims": rows, "notes": dict(notes or {}),
     }
-    told = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
-    return data | {"id": told, "eps": one.stops[len(one.stops) // 2] if eps is None else eps}
+    identity = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+    return data | {"id": identity, "eps": one.stops[len(one.stops) // 2] if eps is None else eps}
 
 
 def how(settings: Settings) -> str:
-    """An attack in a few words.
+    """The settings of an attack in a few words.
 
     >>> from tasklab.attacks import PGD
     >>> how(PGD(eps=0.1, steps=10, random_start=False)), how(FGSM(eps=0.1))
@@ -117,6 +117,7 @@ def how(settings: Settings) -> str:
 
 
 def _cell(cell: Sweep | str, names: Sequence[str]) -> dict[str, Any]:
+    """One system under one objective; the changes of pixels are sent as shares of the largest, in 8 bits."""
     if isinstance(cell, str):
         return {"refused": cell}
     change = (cell.images - cell.clean).flatten(1)
@@ -136,7 +137,15 @@ def _cell(cell: Sweep | str, names: Sequence[str]) -> dict[str, Any]:
 
 
 def chart_data(task: Task, z: Tensor, label: int, names: Sequence[str], *, most: int = 10) -> dict[str, Any]:
-    """What a chart of outputs needs besides the outputs: codewords, and ends that hold all of ``z`` ``(N, K)``."""
+    """What a chart of outputs needs besides the outputs.
+
+    Args:
+        task: decodes the outputs.
+        z: all outputs ``(N, K)`` that the chart must have room for.
+        label: the true class.
+        names: of the classes.
+        most: largest number of bars.
+    """
     shared = {"all": list(names), "intro": introduce(task, label, names)}
     if (line := task.line) is not None:
         low, high = line_ends(line, z.flatten().tolist())
@@ -163,4 +172,5 @@ def chart_data(task: Task, z: Tensor, label: int, names: Sequence[str], *, most:
 
 
 def _packed(values: Tensor) -> str:
+    """The bytes of a tensor as base64."""
     return base64.b64encode(values.cpu().contiguous().numpy().tobytes()).decode()

@@ -1,4 +1,4 @@
-"""The trajectory of PGD for the player that shows gradient, sign, step and projection."""
+"""The steps of PGD as a live figure that shows gradient, sign, step and projection (the player)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tasklab.figures.live.sweep import chart_data
 def trajectory_html(
     trajectory: Trajectory, *, title: str = "", aim: str = "", names: Sequence[str] | None = None
 ) -> str:
-    """The player as a whole HTML file that needs no server; the arguments are those of `trajectory_data`."""
+    """The player as a complete HTML file that needs no server; the arguments are those of `trajectory_data`."""
     data = trajectory_data(trajectory, title=title, aim=aim, names=names)
     return live_page("Player", data, title=title or "PGD, step by step")
 
@@ -29,22 +29,23 @@ def trajectory_html(
 def trajectory_data(
     trajectory: Trajectory, *, title: str = "", aim: str = "", names: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Everything the player shows, as plain values for JSON; the sub-steps are worked out where they are shown.
+    """Everything that the player shows, as plain values for JSON; the browser computes the rest of each step.
 
     Args:
-        trajectory: as `record_trajectory` made it.
-        title: of the system.
-        aim: what the attack climbs, in words; by default the objective's name.
+        trajectory: from `record_trajectory`.
+        title: name of the system.
+        aim: the objective in words; by default its name.
         names: of the classes; by default their numbers.
     """
     names = [str(k) for k in range(trajectory.task.num_classes)] if names is None else list(names)
     peaks = trajectory.gradients.flatten(1).abs().amax(dim=1)  # (T,)
     packed = {"clean": _in_levels(trajectory.clean), "images": _in_levels(trajectory.images),
               "gradients": _in_shares(trajectory.gradients, peaks)}
-    told = hashlib.sha256("".join(packed.values()).encode()).hexdigest()[:16]
+    identity = hashlib.sha256("".join(packed.values()).encode()).hexdigest()[:16]
     return packed | {
         "peaks": peaks.tolist(),
-        "id": f"{told}-{title}-{aim}", "title": title, "aim": aim or as_objective(trajectory.settings.objective).name,
+        "id": f"{identity}-{title}-{aim}", "title": title,
+        "aim": aim or as_objective(trajectory.settings.objective).name,
         "label": trajectory.label, "names": names, "shape": list(trajectory.clean.shape[1:]),
         "chart": chart_data(trajectory.task, trajectory.outputs, trajectory.label, names),
         "outputs": trajectory.task.drawn(trajectory.outputs).tolist(), "values": trajectory.values.tolist(),
@@ -56,14 +57,14 @@ def trajectory_data(
 
 
 def _in_levels(images: Tensor) -> str:
-    """Pixels in [0, 1] as 16-bit numbers: 65535 is 1, and a level of 255 is a whole number of them."""
+    """Pixels in [0, 1] as 16-bit numbers: 65535 stands for 1, so that each of 255 levels is a whole number."""
     return _packed((65535 * images.detach().cpu()).round().numpy().astype(np.uint16))
 
 
 def _in_shares(gradients: Tensor, peaks: Tensor) -> str:
-    """Gradients ``(T, C, H, W)`` as 16-bit numbers: 32767 is the peak of a step; what is not 0 stays so."""
-    each = peaks.clamp_min(torch.finfo(torch.float32).tiny).reshape(-1, *[1] * (gradients.ndim - 1))
-    shares = 32767 * (gradients / each).clamp(-1, 1).detach().cpu()
+    """Gradients ``(T, C, H, W)`` as 16-bit numbers: 32767 is the peak ``(T,)`` of a step; only 0 becomes 0."""
+    scale = peaks.clamp_min(torch.finfo(torch.float32).tiny).reshape(-1, *[1] * (gradients.ndim - 1))
+    shares = 32767 * (gradients / scale).clamp(-1, 1).detach().cpu()
     return _packed((shares.sign() * shares.abs().ceil()).clamp(-32767, 32767).numpy().astype(np.int16))
 
 
