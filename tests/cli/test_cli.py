@@ -225,7 +225,8 @@ def test_absent_data_names_the_command_that_brings_it(
 def test_ctrl_c_leaves_a_run_that_ends_where_it_would_have(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tasklab", "train", *TINY, "--epochs", "24", "--to", str(tmp_path)]
     stopped = subprocess.Popen([*command, "--run", str(tmp_path / "a")], stderr=subprocess.PIPE, encoding="utf-8",
-                               env=os.environ | {"OMP_NUM_THREADS": "1"})
+                               env=os.environ | {"OMP_NUM_THREADS": "1"},
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # else a shell's
     deadline = time.monotonic() + 120
     while not Run(tmp_path / "a").events() and time.monotonic() < deadline:
         time.sleep(0.02)

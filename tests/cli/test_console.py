@@ -122,6 +122,7 @@ def test_ctrl_c_is_quiet_also_amid_an_import(module: str, tmp_path: Path) -> Non
         "except BaseException:\n    os.abort()\n", encoding="utf-8")
     (tmp_path / "run.py").write_text(
         "import os, signal, sys, tasklab.cli.showing as showing\nfrom tasklab.cli import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # in the background a shell has it ignored
         "def slow():\n    os.kill(os.getpid(), signal.SIGINT)\n    sum(range(10 ** 6))\n"
         f"def show(args):\n    {module}\n    return 0\nshowing._show = show\nsys.exit(main(['show', 'x']))\n",
         encoding="utf-8")
