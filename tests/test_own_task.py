@@ -20,7 +20,8 @@ from tasklab.evaluation import evaluate, transfer
 from tasklab.evaluation.cards import card_markdown
 from tasklab.evaluation.ensemble import worst_case
 from tasklab.experiments.sweep import sweep
-from tasklab.figures import describe_outputs, outputs_figure, read_decisions
+from tasklab.figures import outputs_figure, read_decisions
+from tasklab.figures.describing import describe_outputs
 from tasklab.figures.live.sweep import scene_html
 from tasklab.jobs.training import Training
 from tasklab.system import System, new_system
