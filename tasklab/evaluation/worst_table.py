@@ -111,7 +111,7 @@ def stream_worst_rows(
             attacks = worst_case_attacks(system.task, r, preset, criterion=criterion, seed=seed)
             own = paper_pgd(r, criterion=criterion, seed=seed)
             key = digest(system, images, labels, [("own", Entry(own)), *((f"{i}", e) for i, e in enumerate(attacks))])
-            cell = None if folder is None else _cell(folder, name, r, key)
+            cell = None if folder is None else cell_folder(folder, name, r, key)
             kept = None if cell is None else cell / "row.json"
             if kept is not None and kept.exists():
                 yield _read(kept.read_text(encoding="utf-8"), name)
@@ -135,7 +135,7 @@ def stream_worst_rows(
             yield made
 
 
-def _cell(folder: str | Path, name: str, eps: float, key: str) -> Path:
+def cell_folder(folder: str | Path, name: str, eps: float, key: str) -> Path:
     """Where `stream_worst_rows` keeps a finished cell: `stream_worst_case` goes on, and ends, from there.
 
     Args:
