@@ -63,7 +63,7 @@ class Table:
         """The table in Markdown."""
         setting = self.setting
         head = (f"### {self.network}: PGD-{setting.steps}, ε {setting.eps:.4g}, "
-                f"step {setting.effective_step_size:.4g}, random start, {self.rows} rows in one batch")
+                f"step {setting.step_size:.4g}, random start, {self.rows} rows in one batch")
         lines = [head, f"({self.story})", "",
                  "| tool | seconds | first | ÷ torchattacks (min–max) | of CPU | goal | fooled | change | remarks |",
                  "|---|---|---|---|---|---|---|---|---|"]

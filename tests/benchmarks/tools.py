@@ -24,13 +24,13 @@ REFERENCE = "torchattacks"
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One PGD: from a random start, `steps` steps of `stride` in the ball of `eps`; all rows are one batch."""
+    """One PGD: from a random start, `steps` steps of `step_size` in the ball of `eps`; all rows are one batch."""
 
     eps: float
     steps: int
 
     @property
-    def stride(self) -> float:
+    def step_size(self) -> float:
         """The step size."""
         return 2.5 * self.eps / self.steps
 
@@ -54,7 +54,7 @@ def bare_loop(system: System, x: Tensor, y: Tensor, setting: Setting) -> Found:
         moved = moved.detach().requires_grad_()
         loss = nn.functional.cross_entropy(network(moved), y)
         (gradient,) = torch.autograd.grad(loss, moved)
-        moved = moved.detach() + setting.effective_step_size * gradient.sign()
+        moved = moved.detach() + setting.step_size * gradient.sign()
         moved = torch.clamp(torch.clamp(moved, x - eps, x + eps), 0, 1)
     return Found(images=moved, remarks={})
 
@@ -63,7 +63,7 @@ def by_torchattacks(system: System, x: Tensor, y: Tensor, setting: Setting) -> F
     """torchattacks.PGD."""
     import torchattacks
 
-    pgd = torchattacks.PGD(system.network, eps=setting.eps, alpha=setting.effective_step_size, steps=setting.steps)
+    pgd = torchattacks.PGD(system.network, eps=setting.eps, alpha=setting.step_size, steps=setting.steps)
     return Found(images=pgd(x, y), remarks={})
 
 
@@ -72,7 +72,7 @@ def by_foolbox(system: System, x: Tensor, y: Tensor, setting: Setting) -> Found:
     import foolbox
 
     model = foolbox.PyTorchModel(system.network, bounds=(0, 1), device="cpu")
-    pgd = foolbox.attacks.LinfPGD(abs_stepsize=setting.effective_step_size, steps=setting.steps)
+    pgd = foolbox.attacks.LinfPGD(abs_stepsize=setting.step_size, steps=setting.steps)
     _, clipped, _ = pgd(model, x, y, epsilons=setting.eps)
     return Found(images=clipped, remarks={})
 
@@ -84,14 +84,14 @@ def by_art(system: System, x: Tensor, y: Tensor, setting: Setting) -> Found:
 
     classifier = PyTorchClassifier(system.network, nn.CrossEntropyLoss(), tuple(x.shape[1:]), system.task.num_classes,
                                    clip_values=(0.0, 1.0), device_type="cpu")
-    pgd = ProjectedGradientDescent(classifier, eps=setting.eps, eps_step=setting.effective_step_size,
+    pgd = ProjectedGradientDescent(classifier, eps=setting.eps, eps_step=setting.step_size,
                                    max_iter=setting.steps, num_random_init=1, batch_size=len(x), verbose=False)
     return Found(images=torch.from_numpy(np.asarray(pgd.generate(x.numpy(), y.numpy()))), remarks={})
 
 
 def by_tasklab(system: System, x: Tensor, y: Tensor, setting: Setting, **settings: Any) -> Found:
     """tasklab.attacks.PGD; by default a row leaves when it is fooled, and the margin is climbed."""
-    pgd = PGD(eps=setting.eps, steps=setting.steps, step_size=setting.effective_step_size, **settings)
+    pgd = PGD(eps=setting.eps, steps=setting.steps, step_size=setting.step_size, **settings)
     result = attack(system, x, y, pgd, batch_size=len(x))
     plan = result.plan
     how = [plan.precision] + ["folded"] * plan.fold + ["channels-last"] * plan.channels_last
