@@ -43,7 +43,6 @@ from tasklab.data.strokes import digit_strokes, draw_strokes
 from tasklab.evaluation import outcomes
 from tasklab.experiments.scenario import Scenario
 from tasklab.figures import gallery, look_of, outcome_stack
-from tasklab.tasks import ECOC
 
 systems = {key: load(f"{DATA}-{key.lower()}") for key in ("TRA", "DeepBE", "INT", "RBC")}
 train, test = load_data(DATA, "train").subset(1000), load_data(DATA, "test").subset(100 if FAST else 200)
@@ -221,6 +220,8 @@ assert got["towards_code"] > got["margin"] + 0.1, "It should do clearly better t
 guess = {"0.1": None, "0.2": None}  # in percent
 
 # %%
+from tasklab.tasks import ECOC
+
 corrected = System(codes["15 bits"].network, ECOC(S=1))
 kept = {}
 for eps in (0.1, 0.2):

@@ -135,7 +135,7 @@ def attack(
     """Run `stream` to its end.
 
     Args:
-        progress: called with each `Step`; the rest as in `stream`.
+        progress: called with each `AttackStep`; the rest as in `stream`.
 
     Returns:
         The adversarial images, re-checked in float32, with the attack's own health.

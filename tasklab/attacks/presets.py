@@ -57,7 +57,7 @@ def card_attacks(eps: Iterable[float], *, seed: int = 0) -> list[PGD]:
 
 
 def full_table_attacks(eps: float, *, queries: int = 1000, seed: int = 0) -> list[Settings]:
-    """The attacks of the full table at one ε, to which `tasklab.evaluation.transfer_row` adds what transfers."""
+    """The attacks of the full table at one ε; `tasklab.evaluation.transfer_matrix.transfer_row` adds what transfers."""
     return [
         FGSM(eps=eps, objective="train", seed=seed),
         paper_pgd(eps, seed=seed),

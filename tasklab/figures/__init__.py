@@ -1,4 +1,4 @@
-"""Figures: pure functions from data to a plotly `Figure` or, for images, to pixels.
+"""Figures: pure functions from data to a plotly ``Figure`` or, for images, to pixels.
 
 Backgrounds are transparent, and every colour can be read on white and on black. Correct is blue, wrong is orange, and
 None is hatched in grey; each of them also has its own marker and word.

@@ -268,7 +268,7 @@ def test_the_report_has_a_grid_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
     try:
         at = start("robust", robust_curves=["own loss", "margin"])
         assert "ε = 8/255, it still reads" in bodies(at)
-        assert "question(aim, 8/255, seed=0)" in snippet(at)
+        assert "curve_attack(aim, 8/255, seed=0)" in snippet(at)
         chart = json.loads(at.get("plotly_chart")[0].proto.spec)
         assert chart["layout"]["xaxis"]["ticktext"][-1] == "16/255"
     finally:

@@ -79,7 +79,7 @@ INPUTS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"settings": PGD(eps=0.1, targeted=True), "targets": Y[:2]}, ValueError, "for each of 4 images, got 2"),
     ({"settings": PGD(eps=0.1, objective="up")}, ValueError, "expected task int .* got tra; try objective='margin'"),
     ({"settings": PGD(eps=0.1, objective="down")}, ValueError, "expected task int"),
-    ({"settings": PGD(eps=0.1, objective="unclipped")}, ValueError, "expected task rbc for objective 'unclipped'"),
+    ({"settings": PGD(eps=0.1, objective="unclipped")}, ValueError, "expected task rbc or ecoc for .*'unclipped'"),
     ({"indices": Y[:3]}, ValueError, r"expected indices as int64 \(4,\).* got torch.int64 \(3,\); try torch.arange"),
     ({"indices": Y.float()}, ValueError, "expected indices as int64"),
     ({"indices": Y - 1}, ValueError, r"expected indices in 0\.\..*, got -1\.\.2"),

@@ -29,22 +29,22 @@ def page() -> Iterator[Any]:
         page.close()
 
 
-@pytest.mark.parametrize("stride", [0.05, 0.4])
+@pytest.mark.parametrize("step_size", [0.05, 0.4])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_a_step_is_the_library_s_step(page: Any, norm: Any, stride: float) -> None:
+def test_a_step_is_the_library_s_step(page: Any, norm: Any, step_size: float) -> None:
     generator = torch.Generator().manual_seed(0)
     clean = torch.rand(40, 1, 4, 4, generator=generator)
     clean[:10] = clean[:10].round()  # at the ends of [0, 1]
     eps = 0.1 if norm == "linf" else 0.3
     box = bounds(clean, eps, norm)
-    x = step(clean, torch.randn(clean.shape, generator=generator), clean, box, eps=eps, stride=0.08, norm=norm)
+    x = step(clean, torch.randn(clean.shape, generator=generator), clean, box, eps=eps, step_size=0.08, norm=norm)
     gradient = torch.randn(clean.shape, generator=generator)
     gradient[5] = 0  # nothing to follow
     gradient[6, 0, 0, 0] = 0
-    expected = step(x, gradient, clean, box, eps=eps, stride=stride, norm=norm)
+    expected = step(x, gradient, clean, box, eps=eps, step_size=step_size, norm=norm)
     rows = torch.stack([x, gradient, clean], dim=1).flatten(2).tolist()
     found = page.evaluate("([rows, options]) => rows.map(([x, g, c]) => lab.pgdStep(x, g, c, options))",
-                          [rows, {"eps": eps, "stride": stride, "norm": norm}])
+                          [rows, {"eps": eps, "step_size": step_size, "norm": norm}])
     assert torch.allclose(torch.tensor([f["next"] for f in found]), expected.flatten(1), atol=2e-6)
     moved = torch.tensor([f["moved"] for f in found])
     away = moved - clean.flatten(1)
