@@ -232,14 +232,16 @@ outcome_stack([(f"{name}, ε = {eps}", outcome) for (name, eps), outcome in kept
 
 # %% tags=["check"]
 right = {key: outcome.accuracy.value for key, outcome in kept.items()}
-assert right["nearest codeword", 0.1] >= right["all bits", 0.1] - 0.05, "Correcting bits costs no right answers."
+gain = right["nearest codeword", 0.1] - right["all bits", 0.1]
+assert gain > 0.08 if DATA == "digits" else gain >= 0, "Correction keeps answers where the strict reading loses them."
 assert right["nearest codeword", 0.2] < 0.15, "And it saves none where the change is larger."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# On digits, at ε = 0.1, correction keeps answers that the strict reading loses; on MNIST hardly any. At ε = 0.2 next to
-# nothing is left: the attack climbs the difference between two codewords, which moves all their bits together.
+# On digits, at ε = 0.1, correction keeps 16 to 24 points more than the strict reading (`SEED` 0, 1, 2; 200 pictures).
+# On MNIST, nothing is left in either reading. At ε = 0.2 nothing is left anywhere: the attack climbs the difference
+# between two codewords, which moves all their bits together.
 # Correction shifts the curve; it does not change where it ends. `bits` asks about each rival codeword in turn here, so
 # it is the right question again.
 # </details>

@@ -18,8 +18,8 @@ ROUNDING = 16 * 2.0**-23
 """What rounding may do to outputs, relative to their size and per square root of the number of layers.
 
 The same image gives outputs that differ in their last digits with the rows beside it in the batch, the number of
-threads and the processor. On shipped systems they differed by up to 8 · 2⁻²³ of that size with six layers and 10 · 2⁻²³
-with 82; ``tests/attacks/test_rounding.py`` holds it below a third of the tolerance. The rest is a reserve.
+threads and the processor. On the shipped systems of digits, other batch sizes take less than a third of the tolerance,
+which ``tests/attacks/test_rounding.py`` asserts; the rest is a reserve for other processors and deeper networks.
 """
 
 

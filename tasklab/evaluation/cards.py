@@ -21,7 +21,7 @@ from tasklab.system import System
 from tasklab.text import in_markdown
 
 
-def measure(
+def stream_measure(
     system: System,
     test: ImageSet,
     *,
@@ -29,7 +29,7 @@ def measure(
     attacked: int = 1000,
     seed: int = 0,
     progress: Callable[[Progress], object] | None = None,
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """The figures of a card: clean outcomes on the whole set, `card_attacks` on its first images.
 
     Args:
@@ -40,22 +40,9 @@ def measure(
         seed: of the random starts.
         progress: as in `evaluate`.
 
-    Returns:
-        One dict for each row, shares with their 95 % Wilson intervals.
+    Yields:
+        One dict for each row as soon as it is known, shares with their 95 % Wilson intervals. To stop, stop consuming.
     """
-    return list(stream_measure(system, test, eps=eps, attacked=attacked, seed=seed, progress=progress))
-
-
-def stream_measure(
-    system: System,
-    test: ImageSet,
-    *,
-    eps: Iterable[float],
-    attacked: int = 1000,
-    seed: int = 0,
-    progress: Callable[[Progress], object] | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Each row of `measure` as soon as it is known. To stop, stop consuming."""
     for row in stream_rows(system, test):
         yield _figures(row)
     few = test.subset(min(attacked, len(test)))
