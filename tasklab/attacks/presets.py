@@ -68,6 +68,16 @@ def full_table_attacks(eps: float, *, queries: int = 1000, seed: int = 0) -> lis
     ]
 
 
+def transfer_attack(eps: float, *, steps: int, criterion: Criterion = "misclassified", seed: int = 0) -> PGD:
+    """The attack whose images are shown to other systems: PGD on the margin, all steps taken, the best iterate kept."""
+    return PGD(eps=eps, steps=steps, keep="best", criterion=criterion, seed=seed)
+
+
+def plane_attack(eps: float, objective: str) -> PGD:
+    """The attack on points in the plane: PGD-20 from the point itself in steps of ε/10, short enough to draw."""
+    return PGD(eps=eps, steps=20, step_size=eps / 10, random_start=False, objective=objective)
+
+
 def curve_attack(curve: str, eps: float, *, seed: int = 0) -> PGD | Noise:
     """The attack behind one point of a curve.
 
