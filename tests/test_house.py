@@ -164,6 +164,13 @@ def test_importing_tasklab_imports_nothing_heavy() -> None:
     assert run_python(code) == "[]\n"
 
 
+def test_help_imports_nothing_heavy() -> None:
+    heavy = ("torch", "torchvision", "plotly", "sklearn", "pandas", "streamlit")
+    code = f"import sys; from tasklab.cli import parser; parser().format_help(); " \
+           f"print([m for m in {heavy} if m in sys.modules])"
+    assert run_python(code) == "[]\n"
+
+
 def test_attacks_and_training_need_torch_alone() -> None:
     heavy = ("torchvision", "plotly", "sklearn", "openTSNE", "pandas", "streamlit")
     rooms = "tasklab.training, tasklab.evaluation, tasklab.zoo"

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.geometry import per_row, project_l2, rescale
+from tasklab.attacks.registry import register
 from tasklab.attacks.settings import Keep, Norm, Settings, check_choice, check_starts
 from tasklab.checks import check_switch, keep
 
@@ -20,6 +21,7 @@ MOMENTUM, ENOUGH = 0.75, 0.75
 """α of the momentum, and ρ: the share of steps that must rise for a step size to stay (section 4 of the paper)."""
 
 
+@register
 @dataclass(frozen=True, kw_only=True)
 class APGD(Settings):
     """Auto-PGD (Croce & Hein 2020, algorithm 1): PGD with momentum, whose step size halves itself.
@@ -45,6 +47,8 @@ class APGD(Settings):
     'apgd'
     """
 
+    note: ClassVar[str] = "Auto-PGD: its step size adapts by itself, and its momentum carries it over dents."
+    rank: ClassVar[int] = 2
     keeps: ClassVar[tuple[Keep, ...]] = ("first", "best")
     steps: int = 100
     random_start: bool = True

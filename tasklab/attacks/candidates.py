@@ -268,7 +268,9 @@ Loop = Generator[AttackStep, None, Candidates]
 @singledispatch
 def loop(settings: Settings, runner: Runner, group: Group, fooled: Tensor) -> Loop:
     """Attack one group step by step; each kind of settings registers its own loop."""
-    raise TypeError(f"expected the settings of an attack, such as PGD(eps=8/255), got {type(settings).__name__}")
+    name = type(settings).__name__
+    raise TypeError(f"expected the settings of an attack, such as PGD(eps=8/255), got {name}, which has no loop; try "
+                    f"@loop.register({name})")
 
 
 def improvements(score: Tensor, example: Tensor, best: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
 from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.geometry import per_row
 from tasklab.attacks.minimum_norm import MinimumNorm, finish
+from tasklab.attacks.registry import register
 from tasklab.attacks.settings import Norm
-from tasklab.checks import check_number, check_whole, keep
+from tasklab.checks import as_whole, check_number, check_whole, keep
 
 if TYPE_CHECKING:
     from tasklab.attacks.runner import Runner
@@ -20,6 +21,7 @@ INSIDE = 1 - 1e-6
 """How far into (−1, 1) a pixel is pulled before the inverse of tanh."""
 
 
+@register
 @dataclass(frozen=True, kw_only=True)
 class CW(MinimumNorm):
     """Minimise ``‖δ‖² + c·relu(margin_y)`` over ``x + δ = (tanh w + 1)/2`` with Adam (Carlini & Wagner 2017, κ = 0).
@@ -47,6 +49,11 @@ class CW(MinimumNorm):
     0.1
     """
 
+    note: ClassVar[str] = (
+        "Carlini & Wagner's smallest change in the L2 norm, on the decision margin; it counts where it is within ε."
+    )
+    rank: ClassVar[int] = 5
+    quick_steps: ClassVar[int] = 100
     fixed_batches: ClassVar[bool] = True
     steps: int = 600
     norm: Norm = field(default="l2", init=False)
@@ -60,6 +67,16 @@ class CW(MinimumNorm):
         keep(self, searches=check_whole("searches", self.searches, low=1, high=self.steps),
              c=check_number("c", self.c, low=0.0, hint="0.1"),
              rate=check_number("rate", self.rate, low=0.0, hint="0.01"))
+
+    @classmethod
+    def settle(cls, given: dict[str, Any]) -> list[str]:
+        """Reduce the number of searches to the number of steps, since each search needs one step at least."""
+        steps, searches = as_whole(given.get("steps", cls.steps)), as_whole(given.get("searches", cls.searches))
+        if steps is None or searches is None or not 1 <= steps < searches:
+            return []
+        given["searches"] = steps
+        return [f"CW shares its {steps} step{'s' * (steps > 1)} out among {searches} searches, which need one each, so "
+                f"it makes {steps} search{'es' * (steps > 1)}."]
 
 
 @loop.register(CW)

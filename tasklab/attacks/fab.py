@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,7 +12,8 @@ from torch import Tensor
 from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.geometry import per_row, row_norm
 from tasklab.attacks.minimum_norm import MinimumNorm, finish
-from tasklab.attacks.objectives import Objective
+from tasklab.attacks.objectives import Objective, name_of
+from tasklab.attacks.registry import register
 from tasklab.attacks.runner import CLEAR, Runner
 from tasklab.tasks import Task
 
@@ -20,6 +21,7 @@ BIAS, OVERSHOOT, FADE, BACK = 0.1, 0.05, 1e-4, 0.9
 """FAB's α_max, η − 1 (at the first step, and what is left of it at the last) and β."""
 
 
+@register
 @dataclass(frozen=True, kw_only=True)
 class FAB(MinimumNorm):
     """Fast adaptive boundary (Croce & Hein 2020) on the hyperplanes that bound a codeword; no ε is needed.
@@ -47,6 +49,10 @@ class FAB(MinimumNorm):
     0.2
     """
 
+    note: ClassVar[str] = (
+        "Steps to the nearest decision boundary; the smallest change found counts, where it is within ε."
+    )
+    rank: ClassVar[int] = 4
     fixed_batches: ClassVar[bool] = True
     restarts: int = field(default=1, init=False)
     objective: str | Objective | Callable[[Task, Tensor, Tensor], Tensor] = "bits"
@@ -56,6 +62,20 @@ class FAB(MinimumNorm):
         if self.criterion == "evaded" and not self.targeted and self.objective == "bits":
             raise ValueError("expected an objective that leads to a class for criterion 'evaded', got 'bits', which "
                              "may lead to None; try objective='towards_code'")
+
+    @classmethod
+    def settle(cls, given: dict[str, Any]) -> list[str]:
+        """Replace the objective ``"bits"``, whose single bits lead to no target and maybe to no class."""
+        if name_of(given.get("objective", cls.objective)) != "bits":
+            return []
+        if given.get("targeted") and "objective" not in given:
+            given["objective"] = "margin"
+            return ["FAB reaches a target by the margin and not by single bits, so it follows “margin”."]
+        if given.get("criterion") == "evaded" and not given.get("targeted"):
+            given["objective"] = "towards_code"
+            return ["Single bits may lead FAB to None, which is no success here, so it follows “towards_code” and not "
+                    "“bits”."]
+        return []
 
 
 @loop.register(FAB)

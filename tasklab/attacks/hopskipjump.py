@@ -15,6 +15,7 @@ from tasklab.attacks.draws import Draws
 from tasklab.attacks.geometry import per_row, rescale, row_norm
 from tasklab.attacks.minimum_norm import MinimumNorm, finish
 from tasklab.attacks.objectives import Objective
+from tasklab.attacks.registry import register
 from tasklab.attacks.settings import Norm
 from tasklab.checks import check_whole, keep
 from tasklab.tasks import Task
@@ -30,6 +31,7 @@ def _label(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
     return (task.codec.decode(z) != y).float()
 
 
+@register
 @dataclass(frozen=True, kw_only=True)
 class HopSkipJump(MinimumNorm):
     """HopSkipJump (Chen et al. 2020, algorithm 2): walk along the decision boundary by labels alone.
@@ -55,6 +57,13 @@ class HopSkipJump(MinimumNorm):
     0
     """
 
+    note: ClassVar[str] = "Sees labels alone, no outputs and no gradient: whatever the loss does cannot hide from it."
+    rank: ClassVar[int] = 6
+    quick_steps: ClassVar[int] = 10
+    fixed_aim: ClassVar[tuple[str, str]] = (
+        "the label alone",
+        "It asks for labels and sees no outputs, so there is nothing to aim at but another label.",
+    )
     uses_gradients: ClassVar[bool] = False
     steps: int = 20
     samples: int = 100

@@ -12,12 +12,14 @@ from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.draws import Draws
 from tasklab.attacks.geometry import per_row, rescale
 from tasklab.attacks.objectives import Objective
+from tasklab.attacks.registry import register
 from tasklab.attacks.settings import Settings, check_choice
 
 if TYPE_CHECKING:
     from tasklab.attacks.runner import Runner
 
 
+@register
 @dataclass(frozen=True, kw_only=True)
 class Noise(Settings):
     """The best of ``steps`` random points of the ball (repeated additive noise, as in Rauber et al. 2017).
@@ -33,6 +35,14 @@ class Noise(Settings):
     'corner'
     """
 
+    note: ClassVar[str] = (
+        "No attack at all: random noise of size ε, the best of so many tries. The floor for every other number."
+    )
+    rank: ClassVar[int] = 7
+    quick_steps: ClassVar[int] = 100
+    fixed_aim: ClassVar[tuple[str, str]] = (
+        "nothing", "Random changes, of which the one that takes away most of the margin is kept.",
+    )
     uses_gradients: ClassVar[bool] = False
     steps: int = 100
     kind: Literal["uniform", "corner"] = "uniform"

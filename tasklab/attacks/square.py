@@ -12,6 +12,7 @@ from torch import Tensor
 from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.draws import Draws
 from tasklab.attacks.geometry import per_row
+from tasklab.attacks.registry import register
 from tasklab.attacks.settings import Norm, Settings
 from tasklab.checks import check_number, check_whole, keep
 
@@ -26,6 +27,7 @@ CHUNK = 32
 """Queries whose random numbers are drawn at once."""
 
 
+@register
 @dataclass(frozen=True, kw_only=True)
 class Square(Settings):
     """The Square attack (Andriushchenko et al. 2020, algorithms 1 and 2): random search, no gradient at all.
@@ -51,6 +53,11 @@ class Square(Settings):
     0
     """
 
+    note: ClassVar[str] = (
+        "Random search: squares of pixels are tried and kept if they help. It needs no gradient at all."
+    )
+    rank: ClassVar[int] = 3
+    quick_steps: ClassVar[int] = 300
     uses_gradients: ClassVar[bool] = False
     norms: ClassVar[tuple[Norm, ...]] = ("linf",)
     steps: int = 1000

@@ -9,9 +9,10 @@ from urllib.parse import urlencode
 
 from tasklab import data, zoo
 from tasklab.attacks import OBJECTIVES, AttackResult, Settings, attack
-from tasklab.attacks.building import ATTACKS, Built, build, choices, fields_of, fixed, kind_of
+from tasklab.attacks.building import Built, build
 from tasklab.attacks.criteria import Criterion
 from tasklab.attacks.objectives import as_objective
+from tasklab.attacks.registry import ATTACKS, choices, default_of, fields_of, kind_of
 from tasklab.attacks.settings import Keep, Norm
 from tasklab.checks import as_number, as_whole, check_switch, keep
 from tasklab.data.info import info_of, radii_of
@@ -100,7 +101,7 @@ class Scenario:
         """
         if "objective" in fields_of(self.attack):
             return self.objectives
-        return (as_objective(fixed(self.attack, "objective")).name,)
+        return (as_objective(default_of(self.attack, "objective")).name,)
 
     @property
     def sentences(self) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from lab_ui.basics.words import AIMS, NO_AIM
 from lab_ui.results.picture_attacks import check
 from lab_ui.shell import controls
 from tasklab import zoo
-from tasklab.attacks.building import ATTACKS, choices, fields_of
 from tasklab.attacks.criteria import CRITERIA
+from tasklab.attacks.registry import ATTACKS, choices, fields_of
 from tasklab.experiments.scenario import Scenario
 from tasklab.tasks import TASKS, Task, make_task
 from tests.app.live_parts import cells, refusals, shipped

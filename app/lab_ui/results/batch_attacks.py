@@ -17,8 +17,8 @@ from lab_ui.basics.waiting import give_way
 from lab_ui.results.picture_attacks import check
 from lab_ui.visitor import catalogue
 from tasklab.attacks import PGD, AttackStep, Settings, attack
-from tasklab.attacks.building import ATTACKS
 from tasklab.attacks.objectives import as_objective
+from tasklab.attacks.registry import ATTACKS
 from tasklab.data import ImageSet
 from tasklab.embedding import read_features, read_outputs
 from tasklab.experiments.scenario import Scenario

@@ -18,7 +18,7 @@ from lab_ui.basics.waiting import awaited
 from lab_ui.basics.words import HELP, aim_words, title
 from lab_ui.visitor import catalogue
 from tasklab.attacks import OBJECTIVES, Settings
-from tasklab.attacks.building import ATTACKS
+from tasklab.attacks.registry import ATTACKS
 from tasklab.data.radii import eps_said
 from tasklab.experiments.scenario import Scenario
 from tasklab.experiments.sweep import Sweep, joined, sweep_each

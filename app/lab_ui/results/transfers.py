@@ -15,8 +15,8 @@ from lab_ui.basics.words import read, title
 from lab_ui.parts.thumbnails import chip, image_tag
 from lab_ui.visitor import catalogue
 from tasklab.attacks import Settings
-from tasklab.attacks.building import ATTACKS
 from tasklab.attacks.objectives import as_objective
+from tasklab.attacks.registry import ATTACKS
 from tasklab.data import ImageSet
 from tasklab.evaluation import TransferResult, transfer
 from tasklab.evaluation.transfer_matrix import find_threat

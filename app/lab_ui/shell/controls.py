@@ -11,7 +11,7 @@ import streamlit as st
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import AIM_NOTES, AIMS, ATTACK_NOTES, HELP
 from lab_ui.visitor import catalogue
-from tasklab.attacks.building import ATTACKS, choices, fields_of
+from tasklab.attacks.registry import ATTACKS, choices, fields_of
 from tasklab.data import DATASETS, ImageSet
 from tasklab.data.info import radii_of
 from tasklab.data.radii import Radii, eps_said
