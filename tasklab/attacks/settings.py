@@ -114,6 +114,11 @@ class Settings:
         """What tables call the attack."""
         return type(self).__name__.lower()
 
+    @property
+    def queries(self) -> int:
+        """How many candidates each restart tries, not counting the parts of the objective."""
+        return self.steps
+
     def rows(self, task: Task) -> int:
         """How many rows attack one image at once."""
         return self.restarts * as_objective(self.objective).parts(task)

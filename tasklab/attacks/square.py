@@ -70,6 +70,11 @@ class Square(Settings):
         if not 0 < self.p <= 1:
             raise ValueError(f"expected p in (0, 1], a share of the pixels, got {self.p!r}; try 0.8")
 
+    @property
+    def queries(self) -> int:
+        """How many squares each restart tries."""
+        return self.steps * self.tries
+
     def rows(self, task: Task) -> int:
         """How many rows attack one image at once, the squares around one point among them."""
         return super().rows(task) * self.tries
