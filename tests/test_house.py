@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import tasklab
+from tasklab.attacks import ATTACKS
 from tasklab.codecs import Codec
 from tasklab.tasks import Task
 from tests.text_files import guesses
@@ -127,6 +128,13 @@ def test_no_room_above_the_tasks_asks_which_task_it_has() -> None:
     kinds = {kind.__name__ for kind in every if kind.__module__.startswith("tasklab")}
     assert {"TRA", "INT", "ECOC", "Bits", "Argmax", "NearestCodeword"} <= kinds
     rooms = [path for path in SOURCES if room(path) not in ("codecs", "losses", "tasks")] + APP
+    assert [place for path in rooms for place in asked_kinds(path, kinds)] == []
+
+
+def test_no_room_above_the_attacks_asks_which_attack_it_has() -> None:
+    """PGD aside, whose claims are checked against its own variations and whose steps are drawn."""
+    kinds = set(ATTACKS) - {"PGD"}
+    rooms = [path for path in SOURCES if room(path) != "attacks"] + APP
     assert [place for path in rooms for place in asked_kinds(path, kinds)] == []
 
 
