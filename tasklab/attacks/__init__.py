@@ -1,6 +1,6 @@
 """Attacks on any task: what to climb, when it has succeeded, and the loop that climbs.
 
-A file of this folder that registers an attack is all it takes: it is found by itself.
+A new attack is one file of this folder that registers itself; see `tasklab.attacks.registry`.
 """
 
 from __future__ import annotations

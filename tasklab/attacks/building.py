@@ -24,7 +24,7 @@ WORDS = {
 """What sentences call a setting."""
 
 IDLE: dict[str, tuple[object, ...]] = {"random_start": (False,), "restarts": (1,), "targeted": (False,)}
-"""Values that ask for nothing: an attack without the setting does the same."""
+"""Values that make no difference to an attack without the setting."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ def build(attack: str | type[Settings], wanted: Mapping[str, Any], *, task: Task
     Args:
         attack: its name, or the class of its settings.
         wanted: values by the names of settings. Those that this attack does not have are left out, which is reported
-            unless the value asks for nothing.
+            unless the value makes no difference.
         task: of the system to be attacked; if it is given, it is checked that it has the objective.
 
     Returns:
@@ -66,7 +66,7 @@ def build(attack: str | type[Settings], wanted: Mapping[str, Any], *, task: Task
     known = fields_of(kind)
     given = {name: value for name, value in wanted.items() if name in known}
     sentences = [_left_out(kind, name, value) for name, value in wanted.items()
-                 if name not in known and not _asks_for_nothing(kind, name, value)]
+                 if name not in known and not _makes_no_difference(kind, name, value)]
     sentences += _settle_choices(kind, given)
     sentences += _settle_restarts(kind, given)
     sentences += kind.settle(given)
@@ -87,8 +87,8 @@ def changed(settings: Settings, **changes: Any) -> Settings:
     return build(type(settings), present | changes).settings
 
 
-def _asks_for_nothing(kind: type[Settings], name: str, value: Any) -> bool:
-    """Whether a value of a setting that an attack does not have asks for nothing that it would not do anyway."""
+def _makes_no_difference(kind: type[Settings], name: str, value: Any) -> bool:
+    """Whether an attack without a setting does what this value of it asks for anyway."""
     if value is None or any(value is idle or value == idle for idle in IDLE.get(name, ())):
         return True
     return name != "objective" and bool(default_of(kind, name) == value)

@@ -26,10 +26,9 @@ INSIDE = 1 - 1e-6
 class CW(MinimumNorm):
     """Minimise ``‖δ‖² + c·relu(margin_y)`` over ``x + δ = (tanh w + 1)/2`` with Adam (Carlini & Wagner 2017, κ = 0).
 
-    Margins are taken in the task's natural unit (S for RBC, the span of the line for INT), so that one range of c
-    serves every task. c is searched for each row: ten times larger until it succeeds, then halfway between failure and
-    success.
-    Any objective that is positive exactly on success takes the place of ``−margin_y``.
+    Margins are divided by the task's natural unit (S for RBC, the span of the line for INT), so that one range of c
+    serves every task. c is searched for each row: it grows tenfold until the attack succeeds, and then bisects the
+    interval between failure and success. Any objective that is positive exactly on success may replace ``−margin_y``.
 
     Args:
         steps: Adam's steps in all, shared out equally among the searches.
@@ -81,32 +80,32 @@ class CW(MinimumNorm):
 
 @loop.register(CW)
 def _descend(settings: CW, runner: Runner, group: Group, fooled: torch.Tensor) -> Loop:
-    """One descent for each c, all rows at once."""
+    """One descent with Adam for each c, all rows at once."""
     candidates = Candidates(runner, group, settings, fooled, minimum_norm=True)
     image, unit = candidates.origin, runner.task.unit
     start = torch.atanh((2 * image - 1) * INSIDE)
     c = torch.full_like(candidates.example, settings.c, dtype=torch.float32)
     low, high = torch.zeros_like(c), torch.full_like(c, torch.inf)
-    inner = settings.steps // settings.searches
-    w = first = second = start
-    hit = torch.zeros_like(c, dtype=torch.bool)
-    for index in range(inner * settings.searches if len(candidates) else 0):
-        step = index % inner
+    steps_per_search = settings.steps // settings.searches
+    w = m = v = start  # m and v are the moments of Adam
+    succeeded = torch.zeros_like(c, dtype=torch.bool)
+    for index in range(steps_per_search * settings.searches if len(candidates) else 0):
+        step = index % steps_per_search
         if step == 0:
             if index:
-                low, high = torch.where(hit, low, c), torch.where(hit, torch.minimum(high, c), high)
+                low, high = torch.where(succeeded, low, c), torch.where(succeeded, torch.minimum(high, c), high)
                 c = torch.where(high == torch.inf, 10 * c, (low + high.clamp_max(1e30)) / 2)
-            w, first, second, hit = start, torch.zeros_like(w), torch.zeros_like(w), torch.zeros_like(hit)
+            w, m, v, succeeded = start, torch.zeros_like(w), torch.zeros_like(w), torch.zeros_like(succeeded)
         t = torch.tanh(w)
         x = (t + 1) / 2
         z, value, gradient = candidates.value_and_grad(x)
         success = candidates.update_best(x, z)
-        hit = hit | success
+        succeeded = succeeded | success
         yield candidates.step(index, x, z, value, gradient)
-        pull = c * ((value <= 0) | ~success) / unit  # relu's slope; at the boundary itself nothing is won yet
-        slope = (2 * (x - image) - per_row(pull, x) * gradient) * (1 - t * t) / 2
-        first = 0.9 * first + 0.1 * slope
-        second = 0.999 * second + 0.001 * slope * slope
-        corrected = (second / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8
-        w = w - settings.rate * first / (1 - 0.9 ** (step + 1)) / corrected
+        weight = c * ((value <= 0) | ~success) / unit  # the slope of relu, taken as 1 at the boundary itself
+        slope = (2 * (x - image) - per_row(weight, x) * gradient) * (1 - t * t) / 2
+        m = 0.9 * m + 0.1 * slope
+        v = 0.999 * v + 0.001 * slope * slope
+        corrected = (v / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8
+        w = w - settings.rate * m / (1 - 0.9 ** (step + 1)) / corrected
     return finish(candidates, settings)

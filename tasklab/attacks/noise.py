@@ -29,7 +29,7 @@ class Noise(Settings):
         kind: ``"uniform"`` in the ball, or ``"corner"``: ±ε in each pixel under Linf, a point of the sphere under L2,
             the strongest that noise of this ε can be.
 
-    The rest is as in `Settings`; nothing is climbed, and each image keeps the draw with the lowest margin.
+    The rest is as in `Settings`; it has no objective, and each image keeps the draw with the lowest margin.
 
     >>> Noise(eps=0.1, kind="corner").to_dict()["kind"]
     'corner'
@@ -55,7 +55,7 @@ class Noise(Settings):
 
 @loop.register(Noise)
 def _draw(settings: Noise, runner: Runner, group: Group, fooled: Tensor) -> Loop:
-    """Draw, look, keep."""
+    """Draw points of the ball; `Candidates` keeps the best of them."""
     candidates = Candidates(runner, group, settings, fooled, parts=1)
     draws = Draws(candidates)
     for index in range(settings.steps):
@@ -74,5 +74,5 @@ def _unit(draws: Draws, settings: Noise, like: Tensor) -> Tensor:
     shape, corner = like.shape[1:], settings.kind == "corner"
     if settings.norm == "linf":
         return draws.signs(*shape) if corner else 2 * draws.uniform(*shape) - 1
-    away = rescale(draws.normal(*shape), 1.0)
-    return away if corner else away * per_row(draws.uniform(1).squeeze(1) ** (1 / like[0].numel()), like)
+    direction = rescale(draws.normal(*shape), 1.0)
+    return direction if corner else direction * per_row(draws.uniform(1).squeeze(1) ** (1 / like[0].numel()), like)

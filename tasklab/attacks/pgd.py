@@ -120,11 +120,11 @@ def _ascend(settings: PGD, runner: Runner, group: Group, fooled: Tensor) -> Loop
 def _can_move(candidates: Candidates, x: Tensor, z: Tensor, gradient: Tensor) -> Tensor:
     """Which candidates a step might move from their image, bool ``(rows,)``.
 
-    One without a gradient at its image would stay there at every step. A
-    network that answers the same image differently the second time may have a gradient later.
+    A candidate without a gradient at its image would stay there at every step, unless the network answers the same
+    image differently the second time.
     """
     no_gradient = (gradient == 0).flatten(1).all(dim=1)
     at_image = (x == candidates.origin).flatten(1).all(dim=1)
-    same_answer = (candidates.runner.codec.margins(z) == candidates.clean_margins[candidates.example]).all(dim=1)
-    no_ball = torch.as_tensor(candidates.eps, device=x.device) <= 0
-    return ~(no_ball | (no_gradient & at_image & same_answer))
+    same_outputs = (candidates.runner.codec.margins(z) == candidates.clean_margins[candidates.example]).all(dim=1)
+    zero_eps = torch.as_tensor(candidates.eps, device=x.device) <= 0
+    return ~(zero_eps | (no_gradient & at_image & same_outputs))

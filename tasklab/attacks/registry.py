@@ -75,7 +75,7 @@ def default_of(attack: str | type[Settings], name: str) -> Any:
 def choices(attack: str | type[Settings], name: str) -> tuple[Any, ...]:
     """The values that one of an attack's settings can have; empty if there is nothing to choose from.
 
-    Every attack has a norm and a criterion, so for these two the only value is returned if there is but one.
+    Every attack has a norm and a criterion; if either is fixed, its one value is returned.
 
     >>> choices("Square", "norm"), choices("CW", "norm"), choices("APGD", "keep"), choices("FAB", "keep")
     (('linf',), ('l2',), ('first', 'best'), ())

@@ -21,7 +21,7 @@ Norm = Literal["linf", "l2"]
 Keep = Literal["first", "best", "last"]
 
 MAX_RESTARTS, MAX_SEED = 2**20, 2**63 - 1
-"""Both go into the key of a random start."""
+"""Largest values that fit into the key of the random generators."""
 
 
 @dataclass(frozen=True, kw_only=True)
