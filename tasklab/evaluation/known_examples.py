@@ -9,20 +9,22 @@ attack that cannot find what is known to be there has shown nothing where it fin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from tasklab.attacks import Settings, attack
+from tasklab.attacks import PGD, Settings, attack
+from tasklab.attacks.criteria import CRITERIA
 from tasklab.attacks.geometry import bounds, per_row, rescale
-from tasklab.attacks.objectives import as_objective
+from tasklab.attacks.objectives import OBJECTIVES, as_objective
 from tasklab.checks import as_number, as_whole, check_whole
 from tasklab.evaluation.robustness import Data, Progress, read_data
 from tasklab.evaluation.statistics import Share
 from tasklab.models.fast import PLAIN
 from tasklab.modes import own_modes
+from tasklab.strict_json import Fields
 from tasklab.system import System
 from tasklab.tasks import Task
 
@@ -86,12 +88,42 @@ class AttackTest:
         return f"The attack {found}; {chance}."
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Plain values that `from_dict` reads."""
         return self.settings.to_dict() | {
             "n": self.found.n, "left_out": self.left_out, "found": self.found.count, "random": self.random.count,
             "draws": self.draws, "zero_gradient": self.zero_gradient.count, "verdict": self.verdict,
             "sentence": self.sentence,
         }
+
+    @staticmethod
+    def from_dict(values: object) -> AttackTest:
+        """The test of PGD that `to_dict` described.
+
+        Raises:
+            ValueError: the values do not fit, or the verdict is not that of the counts.
+        """
+        settings = (field.name for field in fields(PGD))
+        test = Fields(values, "a test of an attack", ("attack", *settings, "n", "left_out", "found", "random", "draws",
+                                                      "zero_gradient", "verdict", "sentence"))
+        test.choice("attack", ["pgd"])
+        test.table("plan")  # of no interest: this test runs the network as it is
+        test.choice("targeted", [False])
+        n = test.count("n")
+        read = AttackTest(
+            settings=PGD(
+                eps=test.number("eps", low=0, high=1), steps=test.count("steps"), restarts=test.count("restarts"),
+                norm=test.choice("norm", PGD.norms), objective=test.choice("objective", OBJECTIVES),
+                criterion=test.choice("criterion", CRITERIA), seed=test.count("seed"), plan=PLAIN,
+                step_size=test.number("step_size", low=0), random_start=test.choice("random_start", (True, False)),
+                keep=test.choice("keep", PGD.keeps),
+            ),
+            found=Share(test.count("found"), n),
+            random=Share(test.count("random"), n), zero_gradient=Share(test.count("zero_gradient"), n),
+            draws=test.count("draws"), left_out=test.count("left_out"),
+        )
+        test.choice("verdict", [read.verdict])
+        test.text("sentence")
+        return read
 
 
 def stream_check_attack(
