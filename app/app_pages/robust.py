@@ -38,23 +38,31 @@ TIMES = {"digits": "about a minute for 50 pictures", "mnist": "some minutes for 
          "cifar100": "some minutes for 50 pictures"}
 
 LESSON = (
-    frame.Step("The paper's attack climbs the training loss. Compare its line with plain noise of the same size: at "
-               "large ε, noise does more harm than the attack.",
-               {"robust_system": "rbc", "robust_curves": list(FIRST)}),
-    frame.Step("Below the curves: for how many pictures the gradient was exactly 0. What the attack leaves is just "
-               "that share. It found nothing because it had nothing to follow.",
-               {"robust_system": "rbc", "robust_revealed": True, "robust_curves": list(FIRST),
-                "robust_aim": "own loss"}),
-    frame.Step("One word changed: the same attack aims at the decision. Read the lights of both.",
-               {"robust_system": "rbc", "robust_revealed": True, "robust_curves": list(ALL), "robust_aim": "margin"}),
-    frame.Step("Is every high number false, then? This one was trained under attack, and no light is red. Read the "
-               "yellow ones: other aims find more. So the number to quote is the worst case found.",
-               {"robust_system": "tra-at", "robust_revealed": True, "robust_curves": list(ALL),
-                "robust_aim": "own loss"}),
-    frame.Step("Bits can be trained under attack too. Compare the two below, picture by picture: the own loss still "
-               "promises more than the worst case found.",
-               {"robust_system": "rbc-at-margin", "robust_with": "rbc", "robust_revealed": True,
-                "robust_curves": list(ALL), "robust_aim": "own loss"}),
+    frame.LessonStep(
+        "The paper's attack climbs the training loss. Compare its line with plain noise of the same size: at large ε, "
+        "noise does more harm than the attack.",
+        {"robust_system": "rbc", "robust_curves": list(FIRST)},
+    ),
+    frame.LessonStep(
+        "Below the curves: for how many pictures the gradient was exactly 0. What the attack leaves is just that "
+        "share. It found nothing because it had nothing to follow.",
+        {"robust_system": "rbc", "robust_revealed": True, "robust_curves": list(FIRST), "robust_aim": "own loss"},
+    ),
+    frame.LessonStep(
+        "One word changed: the same attack aims at the decision. Read the lights of both.",
+        {"robust_system": "rbc", "robust_revealed": True, "robust_curves": list(ALL), "robust_aim": "margin"},
+    ),
+    frame.LessonStep(
+        "Is every high number false, then? This one was trained under attack, and no light is red. Read the yellow "
+        "ones: other aims find more. So the number to quote is the worst case found.",
+        {"robust_system": "tra-at", "robust_revealed": True, "robust_curves": list(ALL), "robust_aim": "own loss"},
+    ),
+    frame.LessonStep(
+        "Bits can be trained under attack too. Compare the two below, picture by picture: the own loss still promises "
+        "more than the worst case found.",
+        {"robust_system": "rbc-at-margin", "robust_with": "rbc", "robust_revealed": True,
+         "robust_curves": list(ALL), "robust_aim": "own loss"},
+    ),
 )
 
 

@@ -21,21 +21,30 @@ from tasklab.jobs.training import Training
 from tasklab.text import in_html, in_markdown
 
 LESSON = (
-    frame.Step("The same pictures, learned twice: as ten scores (TRA) and as four bits with a margin (RBC). Both end "
-               "up reading nearly all of them.",
-               {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"}),
-    frame.Step("The grey ground: for so many pictures the gradient of RBC's loss is exactly 0. The dotted curve rests "
-               "on it: where there is no gradient, an attack on the loss goes nowhere.",
-               {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"}),
-    frame.Step("The extreme case: DeepBE's hinge is 0 for every picture read correctly. Fitted with squared distances "
-               "(left), nothing is hidden.",
-               {"data": "digits", "train_left": "digits-deepbe", "train_right": "digits-deepbe-hinge"}),
-    frame.Step("Training on noise raises the dotted curve further; the dashed one, aimed at the decision, stays at "
-               "the bottom.",
-               {"data": "digits", "train_left": "digits-rbc", "train_right": "digits-rbc-gn"}),
-    frame.Step("Training on real attacks raises the dashed curve: codes can be hardened, the code alone does not do "
-               "it.",
-               {"data": "digits", "train_left": "digits-rbc", "train_right": "digits-rbc-at-margin"}),
+    frame.LessonStep(
+        "The same pictures, learned twice: as ten scores (TRA) and as four bits with a margin (RBC). Both end up "
+        "reading nearly all of them.",
+        {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"},
+    ),
+    frame.LessonStep(
+        "The grey ground: for so many pictures the gradient of RBC's loss is exactly 0. The dotted curve rests on it: "
+        "where there is no gradient, an attack on the loss goes nowhere.",
+        {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"},
+    ),
+    frame.LessonStep(
+        "The extreme case: DeepBE's hinge is 0 for every picture read correctly. Fitted with squared distances "
+        "(left), nothing is hidden.",
+        {"data": "digits", "train_left": "digits-deepbe", "train_right": "digits-deepbe-hinge"},
+    ),
+    frame.LessonStep(
+        "Training on noise raises the dotted curve further; the dashed one, aimed at the decision, stays at the "
+        "bottom.",
+        {"data": "digits", "train_left": "digits-rbc", "train_right": "digits-rbc-gn"},
+    ),
+    frame.LessonStep(
+        "Training on real attacks raises the dashed curve: codes can be hardened, the code alone does not do it.",
+        {"data": "digits", "train_left": "digits-rbc", "train_right": "digits-rbc-at-margin"},
+    ),
 )
 FIRST = {"digits": ("digits-tra", "digits-rbc"), "mnist": ("mnist-tra-short", "mnist-rbc-short"),
          "cifar10": ("cifar10-tra-short", "cifar10-rbc-short"),
