@@ -7,15 +7,13 @@ import dataclasses
 import math
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from tasklab.attacks import PGD, attack
-from tasklab.checks import check_whole, keep
+from tasklab.attacks import attack
 from tasklab.data import ImageSet, augment
 from tasklab.models.fast import PLAIN, Plan, probe
 from tasklab.models.network import seeded
@@ -23,89 +21,14 @@ from tasklab.models.sharing import exclusively
 from tasklab.modes import own_modes, own_steps
 from tasklab.system import System
 from tasklab.training.defences import PLANS, Adversarial
+from tasklab.training.events import EpochEvent, StepEvent, TrainingDiverged, TrainingEvent, Watch
 from tasklab.training.learning import optimizer, outputs, still, to_learn
+from tasklab.training.precision import Precision, is_large, lay_out, quicker_precision
 from tasklab.training.recipe import Recipe
 from tasklab.training.run import Run, RunError, flatten, unflatten
 
-ROBUST_IMAGES = 500
-"""Validation images attacked after each epoch of adversarial training."""
-
 CHECKPOINT_SECONDS = 60.0
 """Within long epochs, a checkpoint is written about this often."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepEvent:
-    """One optimisation step: its mean loss (in squared natural units), batch accuracy, and the time since the start."""
-
-    epoch: int
-    step: int
-    steps: int
-    loss: float
-    accuracy: float
-    lr: float
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochEvent:
-    """One finished epoch.
-
-    Attributes:
-        epoch, epochs: 1-based, and how many there will be.
-        loss, train_accuracy: means over the epoch's batches, as trained (augmented, attacked or noisy).
-        accuracy, abnormal: shares of the validation set decoded correctly, and to None.
-        robust_accuracy: under PGD on the margin, on the first validation images (see `Watch`), or None.
-        own_loss_accuracy: the same with PGD on the training loss.
-        own_loss_zero_gradient: for how many of the images read correctly that one never saw a gradient other than 0.
-        zero_gradient_share, unmoved_share: of the inner attack over the epoch; None without one.
-        best: whether this is the best epoch so far, by (robust accuracy, accuracy).
-        seconds: since the start, earlier parts of a resumed run included.
-    """
-
-    epoch: int
-    epochs: int
-    loss: float
-    train_accuracy: float
-    accuracy: float
-    abnormal: float
-    robust_accuracy: float | None
-    own_loss_accuracy: float | None
-    zero_gradient_share: float | None
-    unmoved_share: float | None
-    best: bool
-    seconds: float
-    own_loss_zero_gradient: float | None = None
-
-
-TrainingEvent = StepEvent | EpochEvent
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watch:
-    """What is measured under attack after each epoch: PGD on the margin, and PGD on the training loss.
-
-    Args:
-        eps: ε in pixel units.
-        steps: of each attack.
-        images: how many of the first validation images.
-    """
-
-    eps: float
-    steps: int = 20
-    images: int = ROBUST_IMAGES
-
-    def __post_init__(self) -> None:
-        shown = self.attack("margin")  # its errors are raised now
-        keep(self, eps=shown.eps, steps=shown.steps, images=check_whole("images", self.images, low=1, hint=100))
-
-    def attack(self, objective: str, plan: Plan | None = None) -> PGD:
-        """The attack with that objective."""
-        return PGD(eps=self.eps, steps=self.steps, objective=objective, plan=plan or PLAIN)
-
-
-class TrainingDiverged(RuntimeError):
-    """The loss, or a weight, is no longer a finite number."""
 
 
 def fit(
@@ -174,10 +97,14 @@ class _Trainer:
         self.total = self.per_epoch * recipe.epochs
         self.step, self.seconds, self.best = 0, 0.0, (-1.0, -1.0)
         self.sums: dict[str, float] = {}
+        self.large = is_large(self.network)
+        if self.large:
+            self._lay_out(torch.channels_last)  # what convolutions are quickest on
         self.optimizer = optimizer(self.learning, recipe)
         self.average = copy.deepcopy(self.network).requires_grad_(False) if recipe.average else None
         self.best_weights: dict[str, Tensor] = {}
         self.plan = PLAIN
+        self.precision: Precision = "float32" if recipe.precision == "auto" else recipe.precision
         if run is not None and (found := run.begin(self._settings())) is not None:
             try:
                 self._restore(*found)
@@ -196,10 +123,8 @@ class _Trainer:
         return System(self.average, self.system.task, card=self.system.card)
 
     def events(self) -> Generator[TrainingEvent, None, None]:
-        if isinstance(defence := self.recipe.defence, Adversarial) and self.step == 0:
-            first = self._images(self.train, slice(0, self.recipe.batch_size))
-            self.plan = PLANS[defence.plan] if defence.plan else probe(self.network, first)
-            self._save()  # the plan is timed once: a resumed run must not choose another
+        if self.step == 0:
+            self._choose()
         saved = time.perf_counter()
         try:
             while self.step < self.total or self.sums:
@@ -219,9 +144,25 @@ class _Trainer:
         finally:
             with exclusively(self.network):
                 self.network.eval()
+            if self.large:
+                self._lay_out(torch.contiguous_format)
             if self.run is not None:
                 self.run.close()
         self._load(self.best_weights)
+
+    def _choose(self) -> None:
+        """Time once what the recipe leaves open, and keep it: a resumed run must not choose otherwise."""
+        first = self._images(self.train, slice(0, self.recipe.batch_size))
+        if self.recipe.precision == "auto":
+            self.precision = quicker_precision(self.network, first)
+        if isinstance(defence := self.recipe.defence, Adversarial):
+            self.plan = PLANS[defence.plan] if defence.plan else probe(self.network, first)
+        if self.large or isinstance(defence, Adversarial):
+            self._save()
+
+    def _lay_out(self, layout: torch.memory_format) -> None:
+        with exclusively(self.network):
+            lay_out(self.network, layout)
 
     def _images(self, data: ImageSet, rows: Tensor | slice) -> Tensor:
         """Images as the network takes them, and where it is: a set too large for its device stays elsewhere."""
@@ -248,8 +189,8 @@ class _Trainer:
         lr = recipe.lr_at(self.step, self.total)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        if x.device.type == "cuda" and x.ndim == 4:
-            x = x.contiguous(memory_format=torch.channels_last)  # what its convolutions are quickest on
+        if x.ndim == 4 and (self.large or x.device.type == "cuda"):
+            x = x.contiguous(memory_format=torch.channels_last)
         with exclusively(self.network):
             z, value = self._learn(x, y)
         correct = float((task.codec.decode(z.detach()) == y).float().mean())
@@ -269,7 +210,7 @@ class _Trainer:
         try:
             with (
                 seeded(recipe.seed * 1_000_003 + self.step, x.device),  # what a network draws itself, such as dropout
-                torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"),
+                torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"),
             ):
                 z = outputs(self.network, x, task)
             loss = self._loss(z, y).mean() / task.unit**2
@@ -372,7 +313,7 @@ class _Trainer:
         tensors |= flatten(self.optimizer.state_dict())
         state = {
             "step": self.step, "seconds": self.seconds, "best": self.best, "sums": self.sums,
-            "plan": dataclasses.asdict(self.plan),  # timed once: a resumed run must not choose another
+            "plan": dataclasses.asdict(self.plan), "precision": self.precision,
         }
         self.run.checkpoint(tensors, state)
 
@@ -388,3 +329,4 @@ class _Trainer:
         self.optimizer.load_state_dict({"state": unflatten(tensors), "param_groups": described["param_groups"]})
         self.step, self.seconds = state["step"], state["seconds"]
         self.best, self.sums, self.plan = tuple(state["best"]), state["sums"], Plan(**state["plan"])
+        self.precision = state["precision"]
