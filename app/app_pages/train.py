@@ -11,7 +11,7 @@ from lab_ui.basics.refusal import Refused
 from lab_ui.panels import training_controls, training_runs
 from lab_ui.panels.training_runs import RunView
 from lab_ui.shell import frame
-from lab_ui.visitor import catalogue, identity, jobs, own_systems, uploads
+from lab_ui.visitor import catalogue, identity, jobs, limits, own_systems, uploads
 from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.cards import figure
@@ -326,11 +326,11 @@ def _upload() -> None:
         count = st.session_state.get("_brought", 0)
         file = st.file_uploader("A .safetensors file that was downloaded here, or saved by `System.save`",
                                  type=["safetensors"], key=f"train_upload_{count}",
-                                 max_upload_size=own_systems.MAX_UPLOAD)
+                                 max_upload_size=limits.MAX_UPLOAD)
         if file is not None:
             taken = {str(view.settings["name"]) for view in jobs.mine("train")}
             try:
-                name = own_systems.bring(uploads.content(file, own_systems.MAX_UPLOAD), file.name, taken)
+                name = own_systems.bring(uploads.content(file, limits.MAX_UPLOAD), file.name, taken)
                 st.session_state["_said"] = f"“{name}” is on your shelf now."
             except ValueError as error:
                 st.session_state["_said"] = str(error)

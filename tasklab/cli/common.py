@@ -74,15 +74,15 @@ def attack_settings(args: argparse.Namespace, *, eps: float, objective: str | No
     known = fields_of(args.attack)
     asked = {"step_size": args.step_size, "norm": args.norm, "restarts": args.restarts, "steps": args.steps,
              "objective": objective, "keep": getattr(args, "keep", None)}
-    given = {name: value for name, value in asked.items() if value is not None}
-    unknown = sorted(given.keys() - known.keys())
+    chosen = {name: value for name, value in asked.items() if value is not None}
+    unknown = sorted(chosen.keys() - known.keys())
     if more.get("targeted") and "targeted" not in known:
         unknown.append("target")
     if unknown:
         raise UsageError(f"expected options that {args.attack} has, got {', '.join(unknown)}; try --attack pgd")
     shared = {name: value for name, value in more.items() if name in known}
     with usage():
-        built = build(args.attack, {"eps": eps, "criterion": args.criterion, "seed": args.seed} | shared | given)
+        built = build(args.attack, {"eps": eps, "criterion": args.criterion, "seed": args.seed} | shared | chosen)
     for sentence in built.sentences:
         complain(sentence)
     return built.settings
@@ -118,8 +118,8 @@ def test_images(system: System, args: argparse.Namespace) -> ImageSet:
     """The first test images of the set that the system was trained on."""
     from tasklab import data
 
-    found = data.load(_dataset(system), "test", root=args.root)
-    return found.subset(min(args.n, len(found))).to(system.device)
+    images = data.load(_dataset(system), "test", root=args.root)
+    return images.subset(min(args.n, len(images))).to(system.device)
 
 
 def _dataset(system: System) -> str:

@@ -107,8 +107,8 @@ def card_markdown(card: dict[str, Any]) -> str:
         lines += ["", f"Stored as {card['stored']}" + (f"; {', '.join(accuracies)}" if accuracies else "") + "."]
     seeds = card.get("seeds")
     if isinstance(seeds, dict) and len(seeds) > 1:
-        said = ", ".join(f"seed {in_markdown(seed)}: {100 * value:.2f} %" for seed, value in seeds.items())
-        lines += ["", f"Clean test accuracy of the same recipe, float32: {said}."]
+        accuracy_by_seed = ", ".join(f"seed {in_markdown(seed)}: {100 * value:.2f} %" for seed, value in seeds.items())
+        lines += ["", f"Clean test accuracy of the same recipe, float32: {accuracy_by_seed}."]
     return "\n".join(lines) + "\n"
 
 
@@ -120,14 +120,15 @@ def _made_of(card: dict[str, Any]) -> list[str]:
         lines.append(f"- task: {_listed(settings)}")
     if "network" in card:
         network = card["network"]
-        told = {k: network[k] for k in ("arch", "in_shape", "outputs", "width", "stairs") if k in network}
-        contrast = f", contrast {_said(network['contrast'])}" if network.get("contrast") else ""
-        lines.append(f"- network: {_listed(told)}{contrast}")
-    told = card.get("data", {})
-    counts = [f"{told[part]} {words}" for part, words in (("train", "training"), ("test", "test")) if part in told]
-    if told:
+        settings = {k: network[k] for k in ("arch", "in_shape", "outputs", "width", "stairs") if k in network}
+        contrast = f", contrast {_escaped(network['contrast'])}" if network.get("contrast") else ""
+        lines.append(f"- network: {_listed(settings)}{contrast}")
+    dataset = card.get("data", {})
+    counts = [f"{dataset[part]} {words}" for part, words in (("train", "training"), ("test", "test"))
+              if part in dataset]
+    if dataset:
         images = ", ".join(counts) + " images" * bool(counts)
-        lines.append("- data: " + ", ".join(filter(None, [in_markdown(told.get("name", "of no name")), images])))
+        lines.append("- data: " + ", ".join(filter(None, [in_markdown(dataset.get("name", "of no name")), images])))
     return lines
 
 
@@ -191,13 +192,13 @@ def _reading(row: dict[str, Any]) -> dict[str, str]:
 def _listed(settings: dict[str, Any]) -> str:
     """Settings one after the other; those that are tables or long have no place here."""
     return ", ".join(
-        f"{in_markdown(key)} {_said(value)}"
+        f"{in_markdown(key)} {_escaped(value)}"
         for key, value in settings.items()
         if value is not None and not isinstance(value, dict) and len(str(value)) <= 200
     )
 
 
-def _said(value: Any) -> str:
+def _escaped(value: Any) -> str:
     """Numbers as they are, all else escaped."""
     numbers = all(isinstance(each, int | float) for each in (value if isinstance(value, list) else [value]))
     return str(value) if numbers else in_markdown(value, 80)

@@ -109,9 +109,9 @@ def smallest(
         left = ((values > (settings.eps if ends else 0)) & (stood < settings.eps)).nonzero().squeeze(1)
         if not len(left):
             continue
-        told = watch(progress, settings.name, index, len(chosen), settings)
+        report_step = watch(progress, settings.name, index, len(chosen), settings)
         result = attack(system, images[left], labels[left], settings, indices=left, batch_size=batch_size,
-                        progress=told)
+                        progress=report_step)
         hit, stood[left[~result.fooled]] = left[result.fooled], settings.eps
         nearer = _draw_back(system, images[hit], result.images[result.fooled], labels[hit], norm, criterion, batch_size)
         better = nearer < values[hit]
@@ -119,12 +119,12 @@ def smallest(
     return Distances(values=values.cpu(), norm=norm, criterion=criterion, attacks=chosen, found_by=found_by.cpu())
 
 
-def distance_table(found: Mapping[str, Distances]) -> pd.DataFrame:
+def distance_table(by_system: Mapping[str, Distances]) -> pd.DataFrame:
     """By system: within which ε a tenth, a quarter, half and more of the images fall; nan where too few do."""
     import pandas as pd
 
     rows = []
-    for name, distances in found.items():
+    for name, distances in by_system.items():
         row: dict[str, object] = {"system": name, "norm": distances.norm, "n": len(distances.values)}
         for share in (0.1, 0.25, 0.5, 0.75, 0.9):
             value = distances.quantile(share)

@@ -186,16 +186,16 @@ def stream_assessment(
     9
     """
     attacks = honesty_attacks(claim, queries=queries)
-    found = {settings: row for row in known if (settings := row.settings) in attacks}
-    missing = [settings for settings in attacks if settings not in found]
-    others = [row for row in known if row.settings not in found]
+    rows = {settings: row for row in known if (settings := row.settings) in attacks}
+    missing = [settings for settings in attacks if settings not in rows]
+    others = [row for row in known if row.settings not in rows]
     others += [transfer_row(system, data, threat) for threat in threats]
     fresh = stream_rows(system, data, missing, batch_size=batch_size, progress=progress)
     next(fresh)  # the clean images
     for settings in attacks:
-        found[settings] = found[settings] if settings in found else next(fresh)
-        evidence = [found[each] for each in attacks[1:] if each in found]
-        yield assess(found[claim], [*evidence, *others], num_classes=system.task.num_classes)
+        rows[settings] = rows[settings] if settings in rows else next(fresh)
+        evidence = [rows[each] for each in attacks[1:] if each in rows]
+        yield assess(rows[claim], [*evidence, *others], num_classes=system.task.num_classes)
 
 
 def assess(claim: Row, evidence: Sequence[Row], *, num_classes: int) -> Assessment:

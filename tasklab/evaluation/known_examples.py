@@ -78,14 +78,14 @@ class AttackTest:
         """The verdict in plain words."""
         if self.verdict == "not run":
             return "No image could be tested: each was misread, or no readout tells a point of the surface apart."
-        found = f"found {self.found.count} of {self.found.n} adversarial examples that are known to exist"
+        hits = f"found {self.found.count} of {self.found.n} adversarial examples that are known to exist"
         chance = f"random search found {self.random.count}"
         if self.verdict == "fail":
             blind = f", and saw no gradient on {self.zero_gradient.count}" if self.zero_gradient.count else ""
-            return f"The attack {found}{blind} ({chance}): an accuracy that it leaves is no evidence of robustness."
+            return f"The attack {hits}{blind} ({chance}): an accuracy that it leaves is no evidence of robustness."
         if self.verdict == "warn":
-            return f"The attack {found}, but {chance}: the test is too easy here to speak for the attack."
-        return f"The attack {found}; {chance}."
+            return f"The attack {hits}, but {chance}: the test is too easy here to speak for the attack."
+        return f"The attack {hits}; {chance}."
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that `from_dict` reads."""
@@ -162,26 +162,29 @@ def stream_check_attack(
                          f"eps={settings.eps:g}, targeted={settings.targeted}; try PGD(eps=0.1)")
     if as_objective(settings.objective).of != "outputs":
         raise ValueError("expected an objective on outputs, got one on features; try objective='margin'")
-    near, points, tries = as_number(closeness), as_whole(inner), as_whole(draws)
-    if near is None or points is None or tries is None or not 0 < near < 1 or points < 1 or tries < 1:
+    fraction, inner_points, random_draws = as_number(closeness), as_whole(inner), as_whole(draws)
+    if (fraction is None or inner_points is None or random_draws is None or not 0 < fraction < 1
+            or min(inner_points, random_draws) < 1):
         raise ValueError(f"expected closeness between 0 and 1, and at least one inner point and draw, got "
                          f"{closeness!r}, {inner!r} and {draws!r}; try closeness=0.5")
-    closeness, inner, draws = near, points, tries
+    closeness, inner, draws = fraction, inner_points, random_draws
     batch_size = check_whole("batch_size", batch_size, low=1, hint=256)
     images, labels = read_data(data, system)
     settings = replace(settings, plan=PLAIN)
     own = system.task.codec.margins(system.read(images, batch_size=batch_size)).gather(1, labels[:, None]).squeeze(1)
-    found, lucky, zero = 0, 0, 0
+    found_by_attack, found_by_chance, zero_gradients = 0, 0, 0
     tested = left_out = 0
 
-    def told() -> AttackTest:
-        return AttackTest(settings=settings, found=Share(found, tested), random=Share(lucky, tested), draws=draws,
-                          zero_gradient=Share(zero, tested), left_out=left_out)
+    def so_far() -> AttackTest:
+        return AttackTest(
+            settings=settings, found=Share(found_by_attack, tested), random=Share(found_by_chance, tested),
+            zero_gradient=Share(zero_gradients, tested), draws=draws, left_out=left_out,
+        )
 
     for index in range(len(labels)):
         if progress is not None:
-            progress(Progress(what=settings.name, index=index, total=len(labels), step=0, steps=1, fooled=found,
-                              n=tested))
+            progress(Progress(what=settings.name, index=index, total=len(labels), step=0, steps=1,
+                              fooled=found_by_attack, n=tested))
         x, margin = images[index : index + 1], float(own[index])
         readout = _readout(system, x, margin, settings, index, inner, closeness, batch_size) if margin > 0 else None
         if readout is None:
@@ -189,13 +192,13 @@ def stream_check_attack(
         else:
             y, mark = torch.zeros_like(labels[:1]), torch.tensor([index], device="cpu")
             result = attack(readout, x, y, settings, indices=mark, batch_size=batch_size)
-            tested, found = tested + 1, found + int(result.fooled)
-            zero += int(result.zero_gradient)
-            lucky += _by_chance(readout, x, settings, index, draws, batch_size)
+            tested, found_by_attack = tested + 1, found_by_attack + int(result.fooled)
+            zero_gradients += int(result.zero_gradient)
+            found_by_chance += _by_chance(readout, x, settings, index, draws, batch_size)
         if readout is not None or index == len(labels) - 1:
-            yield told()
+            yield so_far()
     if not len(labels):
-        yield told()
+        yield so_far()
 
 
 def check_attack(system: System, data: Data, settings: Settings, **more: Any) -> AttackTest:

@@ -52,17 +52,17 @@ class TransferSources:
 
     def __init__(self, sources: Mapping[str, System], images: ImageSet, *, seed: int = 0) -> None:
         self.sources, self.images, self.seed = dict(sources), images, seed
-        self._found: dict[tuple[str, float], Threat] = {}
+        self._threats: dict[tuple[str, float], Threat] = {}
 
     def threats(self, eps: float, *, excluding: str = "") -> list[Threat]:
         """What each source's own attack on its margin found within ε, but for the source called ``excluding``."""
         names = [name for name in self.sources if name != excluding]
         for name in names:
-            if (name, eps) not in self._found:
+            if (name, eps) not in self._threats:
                 settings = PGD(eps=eps, steps=20, keep="best", seed=self.seed)
                 x, y = self.images.x(), self.images.labels
-                self._found[name, eps] = find_threat(name, self.sources[name], x, y, settings)
-        return [self._found[name, eps] for name in names]
+                self._threats[name, eps] = find_threat(name, self.sources[name], x, y, settings)
+        return [self._threats[name, eps] for name in names]
 
 
 def stream_report(

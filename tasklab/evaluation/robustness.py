@@ -106,14 +106,14 @@ class Row:
     def flags(self) -> tuple[str, ...]:
         """Why the accuracy may mislead: ``"masked"`` (or over 1 % ``"zero gradient"``), over 1 % ``"not a number"``
         and ``"unmoved"``."""
-        found = []
+        flags = []
         if self.zero_gradient is not None and self.zero_gradient.value > WARN:
-            found.append("masked" if self.masked else "zero gradient")
+            flags.append("masked" if self.masked else "zero gradient")
         if self.nonfinite_gradient is not None and self.nonfinite_gradient.value > WARN:
-            found.append("not a number")
+            flags.append("not a number")
         if self.unmoved is not None and self.unmoved.value > WARN:
-            found.append("unmoved")
-        return tuple(found)
+            flags.append("unmoved")
+        return tuple(flags)
 
 
 def stream_rows(
@@ -140,8 +140,8 @@ def stream_rows(
         seconds=seconds,
     )
     for index, settings in enumerate(attacks):
-        told = watch(progress, settings.name, index, len(attacks), settings)
-        result = attack(system, images, labels, settings, batch_size=batch_size, progress=told)
+        report_step = watch(progress, settings.name, index, len(attacks), settings)
+        result = attack(system, images, labels, settings, batch_size=batch_size, progress=report_step)
         correct = result.clean_decoded == result.labels
         yield Row(
             attack=settings.name,
@@ -277,9 +277,9 @@ def read_data(data: Data, system: System) -> tuple[Tensor, Tensor]:
     elif isinstance(data, tuple) and len(data) == 2 and all(isinstance(part, Tensor) for part in data):
         images, labels = data
     else:
-        given = data if isinstance(data, tuple) else ()
-        got = f"({', '.join(map(described, given))})" if given else type(data).__name__
-        hint = "; try torch.from_numpy for each" * any(type(part).__module__ == "numpy" for part in given)
+        parts = data if isinstance(data, tuple) else ()
+        got = f"({', '.join(map(described, parts))})" if parts else type(data).__name__
+        hint = "; try torch.from_numpy for each" * any(type(part).__module__ == "numpy" for part in parts)
         raise TypeError(f"expected an ImageSet or a pair (images, labels) of tensors, got {got}{hint}")
     if len(images) != len(labels):
         raise ValueError(f"expected one label for each of {len(images)} images, got {len(labels)}")
@@ -294,7 +294,7 @@ def watch(
         return None
     tell = progress
 
-    def told(step: AttackStep) -> None:
+    def report_step(step: AttackStep) -> None:
         tell(
             Progress(
                 what=what,
@@ -307,4 +307,4 @@ def watch(
             )
         )
 
-    return told
+    return report_step

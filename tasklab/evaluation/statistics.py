@@ -64,9 +64,9 @@ def mcnemar(a_correct: Tensor, b_correct: Tensor) -> float:
     >>> mcnemar(a, ~a)  # (1 + 10) · 2 / 2¹⁰
     0.021484375
     """
-    for given in (a_correct, b_correct):
-        if not isinstance(given, Tensor) or given.dtype != torch.bool:
-            got = given.dtype if isinstance(given, Tensor) else type(given).__name__
+    for correct in (a_correct, b_correct):
+        if not isinstance(correct, Tensor) or correct.dtype != torch.bool:
+            got = correct.dtype if isinstance(correct, Tensor) else type(correct).__name__
             raise TypeError(f"expected which images are correct as bool (N,), got {got}; try decoded == labels")
     if a_correct.shape != b_correct.shape or a_correct.ndim != 1:
         raise ValueError(

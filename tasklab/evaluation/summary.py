@@ -174,14 +174,14 @@ def _radii(rows: Sequence[Row]) -> list[tuple[float, dict[str, Row]]]:
 
 def _flags(groups: Mapping[str, Row]) -> list[str]:
     """Why the paper's numbers of a line may mislead, and what the worst case lacks."""
-    found = []
+    flags = []
     for group in ("paper FGSM", "paper PGD"):
-        found += [f"{group} {flag}" for flag in groups[group].flags] if group in groups else []
+        flags += [f"{group} {flag}" for flag in groups[group].flags] if group in groups else []
     paper, worst = groups.get("paper PGD"), groups["worst case"]
     if paper is not None and paper.outcomes.accuracy.value - worst.outcomes.accuracy.value > ADAPTIVE:
-        found.append("paper PGD misses much")
+        flags.append("paper PGD misses much")
     seeing, blind = groups.get("white-box adaptive"), groups.get("black box")
     if seeing is not None and blind is not None and blind.outcomes.correct < seeing.outcomes.correct:
-        found.append("black box beats white box")
+        flags.append("black box beats white box")
     missing = [group for group in GROUPS if group not in groups]
-    return found + ([f"without {' and '.join(missing)}"] if missing else [])
+    return flags + ([f"without {' and '.join(missing)}"] if missing else [])

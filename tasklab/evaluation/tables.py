@@ -66,9 +66,9 @@ def to_csv(table: pd.DataFrame) -> str:
     rbc,2.0
     """
     safe = table.copy()
-    for place in range(safe.shape[1]):
-        if safe.dtypes.iloc[place].kind not in "iufbcmM":
-            safe.isetitem(place, safe.iloc[:, place].map(_no_formula))
+    for column in range(safe.shape[1]):
+        if safe.dtypes.iloc[column].kind not in "iufbcmM":
+            safe.isetitem(column, safe.iloc[:, column].map(_no_formula))
     safe.columns = [_no_formula(name) for name in safe.columns]
     return str(safe.to_csv(index=False, lineterminator="\n"))
 

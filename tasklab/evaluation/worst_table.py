@@ -117,11 +117,11 @@ def stream_worst_rows(
                 yield _read(kept.read_text(encoding="utf-8"), name)
                 continue
             clean, row = evaluate(system, (images, labels), [own], batch_size=batch_size, progress=progress)
-            for _, found in stream_worst_case(
+            for _, so_far in stream_worst_case(
                 system, (images, labels), r, preset=attacks, criterion=criterion, folder=cell, batch_size=batch_size,
                 progress=progress,
             ):
-                worst = found
+                worst = so_far
             assert row.zero_gradient is not None and row.unmoved is not None
             made = WorstRow(
                 system=name, eps=r, preset=preset, criterion=criterion, seed=seed, clean=clean.outcomes,
