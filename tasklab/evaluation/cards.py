@@ -66,7 +66,16 @@ def circumstances() -> dict[str, Any]:
 
 
 def figure(card: dict[str, Any], attack: str, objective: str | None = None, eps: float = 0.0) -> dict[str, Any] | None:
-    """One row of a card's metrics, or None; ε is compared as it is printed, to four places."""
+    """One row of a card's metrics.
+
+    Args:
+        card: of a system, as `tasklab.card` rebuilds it.
+        attack, objective: as the row names them; the objective is None on clean images.
+        eps: radius in pixel units; it is compared as it is printed, to four decimal places.
+
+    Returns:
+        A copy of the row; None where there is none.
+    """
     for row in card.get("metrics", []):
         if (row["attack"], row["objective"]) == (attack, objective) and abs(row["eps"] - eps) <= 5e-5:
             return dict(row)
@@ -205,7 +214,11 @@ def _escaped(value: Any) -> str:
 
 
 def catalogue_markdown(cards: list[dict[str, Any]]) -> str:
-    """Every system's figures on one page, the attacks side by side; the cards are as `card_markdown` takes them."""
+    """The metrics of all systems as one page in Markdown, with the attacks side by side.
+
+    Args:
+        cards: of the systems, as `card_markdown` takes them.
+    """
     import pandas as pd
 
     lines = [

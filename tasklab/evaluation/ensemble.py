@@ -180,7 +180,11 @@ def stream_worst_case(
 
 
 def worst_case(system: System, data: Data, eps: float, **settings: Any) -> WorstCase:
-    """Run `stream_worst_case`, which names the settings, to its end.
+    """The whole worst case: run `stream_worst_case` to its end.
+
+    Args:
+        system, data, eps: what is attacked, within which radius.
+        settings: the other arguments of `stream_worst_case`.
 
     >>> from torch import nn
     >>> from tasklab.tasks import make_task
@@ -217,7 +221,16 @@ def _name(settings: Settings) -> str:
 
 
 def digest(system: System, images: Tensor, labels: Tensor, plans: Sequence[tuple[str, Entry]]) -> str:
-    """What tells one worst case from another: weights, task, images and attacks, as 64 hexadecimal digits."""
+    """A key that tells one worst case from another.
+
+    Args:
+        system: its weights and task are part of the key.
+        images, labels: what is attacked.
+        plans: the attacks, each with its name.
+
+    Returns:
+        64 hexadecimal digits.
+    """
     words = [(name, entry.settings.to_dict(), entry.share) for name, entry in plans]
     sha = hashlib.sha256(json.dumps(words).encode())
     sha.update(repr(system.task).encode())

@@ -166,7 +166,7 @@ def stream_assessment(
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
 ) -> Iterator[Assessment]:
-    """Run the `honesty_attacks`, and assess after each attack what is known by then; the last assessment is the whole.
+    """Run the `honesty_attacks`, and yield after each attack an assessment of all results so far.
 
     Args:
         system, data: what is attacked.

@@ -66,7 +66,11 @@ class AttackTest:
 
     @property
     def verdict(self) -> Literal["pass", "warn", "fail", "not run"]:
-        """``"warn"`` where the attack passes but chance does well too, so that passing says little."""
+        """Whether the attack finds what is there.
+
+        ``"fail"`` where it misses over 5 % of the examples, ``"warn"`` where random search finds over half of them,
+        so that passing says little, and ``"not run"`` where no image could be tested.
+        """
         if not self.found.n:
             return "not run"
         if self.found.value < FOUND:
@@ -137,11 +141,11 @@ def stream_check_attack(
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
 ) -> Iterator[AttackTest]:
-    """The test after each image that was tested; the last one is the whole, and there is at least one.
+    """Test an attack image by image: yield the result so far after each tested image, and at least one result.
 
-    Each image's readout is scaled to the image's own margin, so that the training loss is satisfied exactly where it
-    is satisfied by the system itself: where PGD on that loss has nothing to follow on the system, it has nothing to
-    follow here, and does not find what is there.
+    Each image's readout is scaled to the image's own margin. So the training loss is zero on the readout exactly where
+    it is zero on the system: an attack on that loss that has no gradient on the system has none here either, and misses
+    the example that is known to exist.
 
     Args:
         system: its network must have features.
@@ -202,7 +206,11 @@ def stream_check_attack(
 
 
 def check_attack(system: System, data: Data, settings: Settings, **more: Any) -> AttackTest:
-    """Run `stream_check_attack`, which names the settings, to its end.
+    """The whole test: run `stream_check_attack` to its end.
+
+    Args:
+        system, data, settings: as in `stream_check_attack`.
+        more: its other arguments.
 
     >>> from tasklab.attacks import PGD
     >>> from tasklab.tasks import make_task

@@ -67,7 +67,12 @@ class ReportRow:
 
     @staticmethod
     def of(curve: str, row: Row) -> ReportRow:
-        """The row of an evaluation as a point of a curve."""
+        """The row of an evaluation as a point of a curve.
+
+        Args:
+            curve: the curve that the point belongs to.
+            row: what `evaluate` measured.
+        """
         has_gradients = row.zero_gradient is not None and row.backwards
         return ReportRow(
             curve=curve, attack=row.attack, objective=row.objective, criterion=row.criterion, eps=row.eps,
@@ -180,7 +185,15 @@ class Report:
     file: str = ""
 
     def row(self, curve: str, eps: float) -> ReportRow | None:
-        """The row of one curve at one ε, or None."""
+        """One point of a curve.
+
+        Args:
+            curve: one of `CURVES`, or `SEARCH`.
+            eps: one of ``eps``.
+
+        Returns:
+            Its row; None where that was not measured.
+        """
         return next((row for row in self.rows if (row.curve, row.eps) == (curve, eps)), None)
 
     def claim(self, curve: str) -> ReportRow:
@@ -211,7 +224,14 @@ class Report:
         return shares
 
     def beyond(self, eps: float) -> Tensor:
-        """bool ``(N,)``: the pictures for which nothing was found within ε."""
+        """Which pictures withstood everything within ε.
+
+        Args:
+            eps: radius in pixel units.
+
+        Returns:
+            bool ``(N,)``, True where the smallest ε found is larger.
+        """
         return torch.tensor([distance > eps + 1e-6 for distance in self.distances], dtype=torch.bool, device="cpu")
 
     def to_dict(self) -> dict[str, Any]:

@@ -89,7 +89,14 @@ def write_report(report: Report, path: Path) -> None:
 
 
 def digest(file: Path) -> str:
-    """What tells one checkpoint from another: the first half of its SHA-256."""
+    """A key that tells one checkpoint from another.
+
+    Args:
+        file: the checkpoint.
+
+    Returns:
+        The first half of its SHA-256, as 32 hexadecimal digits.
+    """
     return _digest(str(file), file.stat().st_mtime_ns)
 
 

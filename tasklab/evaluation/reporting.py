@@ -55,7 +55,12 @@ class TransferSources:
         self._threats: dict[tuple[str, float], Threat] = {}
 
     def threats(self, eps: float, *, excluding: str = "") -> list[Threat]:
-        """What each source's own attack on its margin found within ε, but for the source called ``excluding``."""
+        """What each source's own attack, on its margin, found within ε.
+
+        Args:
+            eps: radius in pixel units.
+            excluding: name of a source that is left out, since it is the system under attack.
+        """
         names = [name for name in self.sources if name != excluding]
         for name in names:
             if (name, eps) not in self._threats:
@@ -78,7 +83,7 @@ def stream_report(
     folder: Path | None = None,
     file: str = "",
 ) -> Iterator[ReportProgress]:
-    """Make a report on a system: how far it is after each attack, and with the last of these the report.
+    """Make a report on a system, and yield the progress after each attack; the last progress holds the report.
 
     Args:
         system: what is attacked.

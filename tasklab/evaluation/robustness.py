@@ -124,7 +124,13 @@ def stream_rows(
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
 ) -> Iterator[Row]:
-    """Each row of `evaluate` as soon as it is known, the clean images first. To stop, stop consuming."""
+    """Evaluate row by row: yield each row of `evaluate` as soon as it is known, the clean images first.
+
+    To stop, stop consuming.
+
+    Args:
+        system, data, attacks, batch_size, progress: as in `evaluate`.
+    """
     images, labels = read_data(data, system)
     started = time.perf_counter()
     before = system.predict(images, batch_size=batch_size)
@@ -206,9 +212,17 @@ def curve(
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
 ) -> list[Row]:
-    """Outcomes against ε: the same attack at each of ``eps``, after the clean row at ε = 0.
+    """Outcomes against ε: the same attack at each radius, after the clean row at ε = 0.
 
-    A step size of None grows with ε, as ``2.5·eps/steps``; a given one stays.
+    A step size of None grows with ε, as ``2.5·eps/steps``; a fixed one stays the same.
+
+    Args:
+        system, data, batch_size, progress: as in `evaluate`.
+        settings: of the attack; its own ε is replaced.
+        eps: the radii, in the units of the attack's norm.
+
+    Returns:
+        The clean row, then one row for each radius.
     """
     attacks = [dataclasses.replace(settings, eps=float(radius)) for radius in eps]
     return evaluate(system, data, attacks, batch_size=batch_size, progress=progress)
@@ -271,7 +285,18 @@ def _least(shares: Sequence[Share | None]) -> Share | None:
 
 
 def read_data(data: Data, system: System) -> tuple[Tensor, Tensor]:
-    """Images and labels on the system's device."""
+    """Images and labels on the system's device.
+
+    Args:
+        data: an image set, or a pair of tensors.
+        system: the labels are checked against its classes.
+
+    Returns:
+        Images float32 ``(N, C, H, W)`` and labels int64 ``(N,)``.
+
+    Raises:
+        TypeError, ValueError: the data are no image set and no pair of tensors, or the labels do not fit.
+    """
     if isinstance(data, ImageSet):
         images, labels = data.x(), data.labels
     elif isinstance(data, tuple) and len(data) == 2 and all(isinstance(part, Tensor) for part in data):
@@ -289,7 +314,14 @@ def read_data(data: Data, system: System) -> tuple[Tensor, Tensor]:
 def watch(
     progress: Callable[[Progress], object] | None, what: str, index: int, total: int, settings: Settings
 ) -> Callable[[AttackStep], object] | None:
-    """An attack's ``progress`` that reports a `Progress`."""
+    """A callback for an attack that reports each of its steps as `Progress`.
+
+    Args:
+        progress: called with each report; None for no reports.
+        what: name of the attack.
+        index, total: its index among the attacks, and how many there are.
+        settings: of the attack.
+    """
     if progress is None:
         return None
     tell = progress

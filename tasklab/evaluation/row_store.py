@@ -43,7 +43,15 @@ class RowStore:
                     continue
 
     def read(self, settings: Settings, clean: Row) -> Row | None:
-        """The row that these settings made, or None; ``clean`` is the row of the clean images."""
+        """The kept row of an attack.
+
+        Args:
+            settings: of the attack.
+            clean: the row of the clean images.
+
+        Returns:
+            The row; None where none was kept.
+        """
         kept = self._lines.get(self._key(settings))
         if kept is None or len(kept.get("decoded", [])) != clean.n:
             return None

@@ -23,9 +23,14 @@ against others; and all of it together, image by image."""
 
 
 def grouped(rows: Sequence[Row], eps: float) -> dict[str, Row]:
-    """The rows at one ε by `GROUPS`, several of a group put together image by image; those not asked are left out.
+    """The rows at one ε by the groups of the full table.
 
-    Rows that count another class alone as a success do not belong in here.
+    Args:
+        rows: of one system on the same images.
+        eps: radius in pixel units.
+
+    Returns:
+        By the name of a group in `GROUPS`, its rows combined image by image; a group without rows is left out.
     """
     here = [row for row in rows if row.attack != "clean" and row.eps == eps and row.criterion == "misclassified"]
     members: dict[str, list[Row]] = {
@@ -95,7 +100,7 @@ def full_table(rows: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two systems on the same images: which of them each image speaks for.
+    """Two systems on the same images: how many images both, one or neither of them decodes correctly.
 
     Attributes:
         names: of the first and the second.

@@ -21,7 +21,14 @@ Rows = Sequence[Row] | Mapping[str, Sequence[Row]]
 
 
 def frame(rows: Rows) -> pd.DataFrame:
-    """Every number of an evaluation: one line for each row, shares in 0..1, a column ``system`` where named."""
+    """Every number of an evaluation, as a table.
+
+    Args:
+        rows: of one system, or of several by name.
+
+    Returns:
+        One line for each row, shares in 0..1; a column ``system`` where the systems have names.
+    """
     import pandas as pd
 
     return pd.DataFrame([named | _numbers(row) for named, row in _each(rows)])

@@ -28,13 +28,16 @@ def find_threat(
     progress: Callable[[Progress], object] | None = None,
     position: tuple[int, int] = (0, 1),
 ) -> Threat:
-    """One system's own attack, to be shown to any number of victims later.
+    """Attack one system, so that the result can be shown to any number of victims later.
 
     Args:
         name: what the system is called.
         system: what is attacked.
         images, labels, settings, batch_size, progress: as in `transfer`.
         position: the index of this threat and how many there are, for ``progress``.
+
+    Raises:
+        ValueError: targeted settings.
     """
     if settings.targeted:
         raise ValueError("expected untargeted settings, got targeted=True; try targeted=False")

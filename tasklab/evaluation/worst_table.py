@@ -136,19 +136,26 @@ def stream_worst_rows(
 
 
 def cell_folder(folder: str | Path, name: str, eps: float, key: str) -> Path:
-    """Where `stream_worst_rows` keeps a finished cell: `stream_worst_case` goes on, and ends, from there.
+    """The folder of one cell of the table, in which `stream_worst_case` keeps its stages and resumes.
 
     Args:
-        folder: of all cells.
+        folder: of the table.
         name: of the system.
-        eps: of the ensemble.
-        key: the cell's digest, as `WorstRow.digest`.
+        eps: radius in pixel units.
+        key: what `digest` says of the cell.
     """
     return Path(folder) / f"{name}-{eps_said(eps).replace('/', '_')}-{key[:12]}"
 
 
 def worst_frame(rows: Sequence[WorstRow]) -> pd.DataFrame:
-    """The table for readers: percentages with 95 % Wilson intervals, one line for each system and ε."""
+    """The table to read: percentages with 95 % Wilson intervals.
+
+    Args:
+        rows: the cells.
+
+    Returns:
+        One line for each system and ε.
+    """
     import pandas as pd
 
     return pd.DataFrame([
