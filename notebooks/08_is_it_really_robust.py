@@ -37,7 +37,7 @@ from torch import nn
 
 from tasklab import PGD, TRA, System, attack, evaluate, load, load_data
 from tasklab.attacks import Noise, Square
-from tasklab.evaluation import Share, mcnemar, stream_report
+from tasklab.evaluation import Share, mcnemar, stream_assessment
 from tasklab.experiments.scenario import Scenario
 from tasklab.figures import accuracy_curves, check_lights, decision_histogram, outcome_stack, read_decisions
 from tasklab.models.fast import PLAIN
@@ -228,19 +228,19 @@ assert worst["RBC"].float().mean() < claims["RBC"].outcomes.accuracy.value, "Not
 #
 # ## 8 · All clues at once
 #
-# tasklab asks eight questions of a claimed result. Here is the report on your colleague's number.
+# tasklab asks eight questions of a claimed result. Here is its assessment of your colleague's number.
 #
 # **Predict.** Which of your clues will it find, and is there one that finds nothing wrong?
 
 # %%
 few = test.subset(60 if FAST else 150)
-*_, report = stream_report(rbc, few, published(0.2), queries=100 if FAST else 300)
-check_lights(report)
+*_, assessment = stream_assessment(rbc, few, published(0.2), queries=100 if FAST else 300)
+check_lights(assessment)
 
 # %% tags=["check"]
-verdicts = {check.name: check.level for check in report.checks}
-print(report.sentence)
-assert report.verdict == "fail"
+verdicts = {check.name: check.level for check in assessment.checks}
+print(assessment.sentence)
+assert assessment.verdict == "fail"
 assert all(verdicts[name] == "fail" for name in ("zero gradient", "unbounded", "adaptive")), verdicts
 
 # %% [markdown]

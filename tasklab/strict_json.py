@@ -1,12 +1,25 @@
-"""JSON that every reader takes: numbers that JSON does not have, which are NaN and the infinities, become null."""
+"""JSON written so that every reader takes it, and read so that nothing that does not fit gets in.
+
+Numbers that JSON does not have, which are NaN and the infinities, become null.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import numbers
-from collections.abc import Mapping
-from typing import Any
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from tasklab.text import one_line
+
+T = TypeVar("T")
+LARGEST = 2**63 - 1
+"""The largest whole number that is read: that of an int64."""
+
+MAX_TEXT = 4000
+"""Largest length of a text that is read, in characters."""
 
 
 def dumps(value: object, **layout: Any) -> str:
@@ -45,3 +58,89 @@ def plain(value: object) -> Any:
 def _key(key: object) -> object:
     """A key that is not finite has no null to become, so it becomes the word."""
     return str(key) if isinstance(key, float) and not math.isfinite(key) else key
+
+
+class Fields:
+    """The values of a JSON object, each read as what it must be.
+
+    Args:
+        value: what the JSON was read to.
+        what: what the object describes, for messages.
+        keys: those that it has, no more and no fewer.
+
+    Raises:
+        ValueError: the value is no object, or its keys are others; so do all methods where a value does not fit.
+
+    >>> row = Fields({"steps": 20, "eps": 0.1, "unmoved": None}, "row 1", ("steps", "eps", "unmoved"))
+    >>> row.count("steps"), row.number("eps", low=0), row.maybe("unmoved", row.count)
+    (20, 0.1, None)
+    >>> row.count("eps")
+    Traceback (most recent call last):
+        ...
+    ValueError: expected eps of row 1 as a whole number of at least 0, got 0.1
+    """
+
+    def __init__(self, value: object, what: str, keys: Iterable[str]) -> None:
+        wanted = tuple(keys)
+        if not isinstance(value, Mapping):
+            raise ValueError(f"expected {what} as a JSON object, got {type(value).__name__}")
+        if missing := [key for key in wanted if key not in value]:
+            raise ValueError(f"expected {what} with {', '.join(wanted)}, got none of {', '.join(missing)}")
+        if unknown := [one_line(key, 40) for key in value if key not in wanted]:
+            raise ValueError(f"expected {what} with {', '.join(wanted)}, got also {', '.join(unknown[:5])}")
+        self._values, self._what = value, what
+
+    def count(self, key: str) -> int:
+        """A whole number of at least 0."""
+        value = self._values[key]
+        if type(value) is not int or not 0 <= value <= LARGEST:
+            raise self._unfit(key, "a whole number of at least 0")
+        return value
+
+    def number(self, key: str, *, low: float = -math.inf, high: float = math.inf) -> float:
+        """A finite number from ``low`` to ``high``, both included."""
+        value = self._values[key]
+        if type(value) not in (int, float) or not abs(value) <= sys.float_info.max or not low <= value <= high:
+            ends = f" of at least {low:g}" * (low > -math.inf) + f" of at most {high:g}" * (high < math.inf)
+            raise self._unfit(key, f"a finite number{ends}")
+        return float(value)
+
+    def text(self, key: str) -> str:
+        """A text on one line."""
+        value = self._values[key]
+        if not isinstance(value, str) or value != one_line(value, MAX_TEXT):
+            raise self._unfit(key, f"a text on one line of up to {MAX_TEXT} characters")
+        return value
+
+    def choice(self, key: str, choices: Iterable[T]) -> T:
+        """One of some values."""
+        known = list(choices)
+        for choice in known:
+            if type(self._values[key]) is type(choice) and self._values[key] == choice:
+                return choice
+        raise self._unfit(key, f"one of {', '.join(map(str, known))}")
+
+    def each(self, key: str, read: Callable[[Fields, str], T]) -> tuple[T, ...]:
+        """A list, each entry read by ``read``, a method that is not bound yet, such as ``Fields.text``."""
+        entries = {f"entry {index}": value for index, value in enumerate(self.items(key), start=1)}
+        inside = Fields(entries, f"{key} of {self._what}", entries)
+        return tuple(read(inside, entry) for entry in entries)
+
+    def items(self, key: str) -> list[Any]:
+        """A list, whose values are still to be read."""
+        if not isinstance(value := self._values[key], list):
+            raise self._unfit(key, "a list")
+        return value
+
+    def table(self, key: str) -> dict[str, Any]:
+        """A JSON object, whose values are still to be read."""
+        if not isinstance(value := self._values[key], dict):
+            raise self._unfit(key, "a JSON object")
+        return value
+
+    def maybe(self, key: str, read: Callable[[str], T]) -> T | None:
+        """None where the value is null, else what ``read``, another method, makes of it."""
+        return None if self._values[key] is None else read(key)
+
+    def _unfit(self, key: str, wanted: str) -> ValueError:
+        return ValueError(f"expected {key} of {self._what} as {wanted}, got {one_line(repr(self._values[key]), 60)}")

@@ -57,12 +57,12 @@ def forged(path: Path, text: str, weights: dict[str, torch.Tensor]) -> Path:
     return path
 
 
-def _places(value: Any, so_far: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to each value in a card."""
+def places(value: Any, so_far: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to each value inside plain values."""
     if so_far:
         yield so_far
     for key, each in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield from _places(each, (*so_far, key))
+        yield from places(each, (*so_far, key))
 
 
 def odd_cards(count: int, seed: int = 0) -> Iterator[str]:
@@ -70,7 +70,7 @@ def odd_cards(count: int, seed: int = 0) -> Iterator[str]:
     draw, whole = random.Random(seed), system()
     card = whole.card | {"format": 1, "stored": "float32", "task": whole.task.to_dict(),
                          "network": whole.network.spec.to_dict()}  # type: ignore[union-attr]
-    places = list(_places(card))
+    ways = list(places(card))
     yield from (json.dumps({key: value for key, value in card.items() if key != left_out}) for left_out in card)
     yield from (json.dumps({key: value for key, value in card.items() if key in ("format", "task", "network", kept)})
                 for kept in card)
@@ -79,7 +79,7 @@ def odd_cards(count: int, seed: int = 0) -> Iterator[str]:
     for _ in range(count - 2 * len(card) - 4):
         odd = copy.deepcopy(card)
         for _ in range(draw.choice((1, 1, 1, 2, 4))):
-            way = draw.choice(places)
+            way = draw.choice(ways)
             holder: Any = odd
             try:
                 for key in way[:-1]:

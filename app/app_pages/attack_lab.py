@@ -25,16 +25,27 @@ OPENING = {"data": "digits", "image": controls.PICTURE["digits"], "systems": ["t
 """Widget values for which the lesson's sentences are true."""
 
 LESSON = (
-    frame.Step("Drag ε up from 0. The attack climbs the training loss, as in the paper. Where a system is fitted, that "
-               "loss has no gradient, and nothing happens.", OPENING | {"eps": 0.0, "train": True, "margin": False}),
-    frame.Step("One line changed: the same attack aims at the decision. Now every system breaks.",
-               OPENING | {"eps": 0.2, "train": True, "margin": True}),
-    frame.Step("Drag ε and watch INT's output slide along the number line: through a gap it reads None.",
-               OPENING | {"eps": 0.0, "train": False, "margin": True, "systems": ["int"]}),
-    frame.Step("Make the attack count only if another class is read: a None raises an alarm.",
-               OPENING | {"eps": 0.2, "train": False, "margin": True, "criterion": "evaded"}),
-    frame.Step("How one step is made: gradient, sign, step, projection. Play it at the end of the page.",
-               OPENING | {"eps": 0.2, "train": True, "margin": True}),
+    frame.LessonStep(
+        "Drag ε up from 0. The attack climbs the training loss, as in the paper. Where a system is fitted, that loss "
+        "has no gradient, and nothing happens.",
+        OPENING | {"eps": 0.0, "train": True, "margin": False},
+    ),
+    frame.LessonStep(
+        "One line changed: the same attack aims at the decision. Now every system breaks.",
+        OPENING | {"eps": 0.2, "train": True, "margin": True},
+    ),
+    frame.LessonStep(
+        "Drag ε and watch INT's output slide along the number line: through a gap it reads None.",
+        OPENING | {"eps": 0.0, "train": False, "margin": True, "systems": ["int"]},
+    ),
+    frame.LessonStep(
+        "Make the attack count only if another class is read: a None raises an alarm.",
+        OPENING | {"eps": 0.2, "train": False, "margin": True, "criterion": "evaded"},
+    ),
+    frame.LessonStep(
+        "How one step is made: gradient, sign, step, projection. Play it at the end of the page.",
+        OPENING | {"eps": 0.2, "train": True, "margin": True},
+    ),
 )
 STRIP = 12
 """Number of small pictures above the figure."""

@@ -15,16 +15,27 @@ URL = "query-params"
 KEPT = "codecs_outputs"
 GAPS = {"None": "abnormal", "class below": "floor"}
 LESSON = (
-    frame.Step("Drag INT's marker along the line. Between two intervals the answer is None: no class at all.",
-               {"codecs_label": "3", "codecs_gap": "None", "codecs_alpha": 4.0}),
-    frame.Step("Inside the label's interval INT's loss is exactly 0, and so is its gradient. An attack that climbs "
-               "it has nothing to follow.", {"codecs_beta": 16.0}),
-    frame.Step("RBC reads a bit by its sign, but its loss asks for S: drag a bit to its rail: the pull vanishes.",
-               {"codecs_S": 350, "codecs_code": "binary"}),
-    frame.Step("A smaller S moves the rails, not the sign. Where the answer changes stays where it was.",
-               {"codecs_S": 50}),
-    frame.Step("DeepBE under squared error: the pull never stops. What the loss leaves alone is a choice.",
-               {"codecs_S": 350, "codecs_loss": "mse"}),
+    frame.LessonStep(
+        "Drag INT's marker along the line. Between two intervals the answer is None: no class at all.",
+        {"codecs_label": "3", "codecs_gap": "None", "codecs_alpha": 4.0},
+    ),
+    frame.LessonStep(
+        "Inside the label's interval INT's loss is exactly 0, and so is its gradient. An attack that climbs it has "
+        "nothing to follow.",
+        {"codecs_beta": 16.0},
+    ),
+    frame.LessonStep(
+        "RBC reads a bit by its sign, but its loss asks for S: drag a bit to its rail: the pull vanishes.",
+        {"codecs_S": 350, "codecs_code": "binary"},
+    ),
+    frame.LessonStep(
+        "A smaller S moves the rails, not the sign. Where the answer changes stays where it was.",
+        {"codecs_S": 50},
+    ),
+    frame.LessonStep(
+        "DeepBE under squared error: the pull never stops. What the loss leaves alone is a choice.",
+        {"codecs_S": 350, "codecs_loss": "mse"},
+    ),
 )
 HELP = {
     "label": "The true class: what the losses want to be read.",

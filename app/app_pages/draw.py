@@ -35,25 +35,44 @@ BY_HAND, FROM_FILE = "draw", "upload"
 AS_READ = "as most systems read it"
 
 LESSON = (
-    frame.Step("Draw a digit of your own, or take an example. Every system reads it at once, on 8×8 pixels and on "
-               "28×28.", {"draw_from": BY_HAND, "eps": 0.0}),
-    frame.Step("Now attack it, aimed at the training loss: where a system is fitted, there is no gradient, and nothing "
-               "happens.", {"eps": 0.2, "train": True, "margin": False}),
-    frame.Step("The same attack aimed at the decision breaks your own handwriting.", {"train": True, "margin": True}),
-    frame.Step("Draw something that is no digit. TRA always names one; bits and intervals can say None.",
-               {"eps": 0.0}),
+    frame.LessonStep(
+        "Draw a digit of your own, or take an example. Every system reads it at once, on 8×8 pixels and on 28×28.",
+        {"draw_from": BY_HAND, "eps": 0.0},
+    ),
+    frame.LessonStep(
+        "Now attack it, aimed at the training loss: where a system is fitted, there is no gradient, and nothing "
+        "happens.",
+        {"eps": 0.2, "train": True, "margin": False},
+    ),
+    frame.LessonStep(
+        "The same attack aimed at the decision breaks your own handwriting.",
+        {"train": True, "margin": True},
+    ),
+    frame.LessonStep(
+        "Draw something that is no digit. TRA always names one; bits and intervals can say None.",
+        {"eps": 0.0},
+    ),
 )
 
 
 PHOTOGRAPHS = (
-    frame.Step("Take an example, or upload a photograph of your own. Every system reads it at once, on 32×32 pixels.",
-               {"eps": 0.0}),
-    frame.Step("Now attack it, aimed at the training loss. The change is far smaller than on digits: a few of the 255 "
-               "levels of a pixel.", {"eps": 0.2, "train": True, "margin": False}),
-    frame.Step("The same attack aimed at the decision. Drag ε down: how little is enough?",
-               {"train": True, "margin": True}),
-    frame.Step("Upload something that is none of the classes. TRA always names one; bits and intervals can say "
-               "None.", {"eps": 0.0}),
+    frame.LessonStep(
+        "Take an example, or upload a photograph of your own. Every system reads it at once, on 32×32 pixels.",
+        {"eps": 0.0},
+    ),
+    frame.LessonStep(
+        "Now attack it, aimed at the training loss. The change is far smaller than on digits: a few of the 255 levels "
+        "of a pixel.",
+        {"eps": 0.2, "train": True, "margin": False},
+    ),
+    frame.LessonStep(
+        "The same attack aimed at the decision. Drag ε down: how little is enough?",
+        {"train": True, "margin": True},
+    ),
+    frame.LessonStep(
+        "Upload something that is none of the classes. TRA always names one; bits and intervals can say None.",
+        {"eps": 0.0},
+    ),
 )
 
 

@@ -42,16 +42,27 @@ MASKED = 0.1
 """Share of correctly read pictures with a gradient of exactly 0 above which the attack is called masked."""
 
 LESSON = (
-    frame.Step("The paper's attack climbs the training loss. Where a system is fitted there is no gradient: bars and "
-               "line lie on each other.",
-               {"objective": "train", "eps": 0.2, "outputs_bit": WHOLE, "outputs_class": ALL}),
-    frame.Step("One line changed: the same attack aims at the decision. The bars leave the blue ground.",
-               {"objective": "margin"}),
-    frame.Step("One bit alone: training pushed it beyond ±S, the attack pulls it across 0.", {"outputs_bit": "bit 1"}),
-    frame.Step("One class of INT on its line: what leaves its interval lands in a gap, or in a neighbour's interval.",
-               {"outputs_bit": WHOLE, "outputs_class": "3", "systems": ["int"]}),
-    frame.Step("The rails move out with S. Does that help? Guess at the end of the page, then look.",
-               {"outputs_class": ALL, "systems": ["tra", "deepbe", "int", "rbc"]}),
+    frame.LessonStep(
+        "The paper's attack climbs the training loss. Where a system is fitted there is no gradient: bars and line "
+        "lie on each other.",
+        {"objective": "train", "eps": 0.2, "outputs_bit": WHOLE, "outputs_class": ALL},
+    ),
+    frame.LessonStep(
+        "One line changed: the same attack aims at the decision. The bars leave the blue ground.",
+        {"objective": "margin"},
+    ),
+    frame.LessonStep(
+        "One bit alone: training pushed it beyond ±S, the attack pulls it across 0.",
+        {"outputs_bit": "bit 1"},
+    ),
+    frame.LessonStep(
+        "One class of INT on its line: what leaves its interval lands in a gap, or in a neighbour's interval.",
+        {"outputs_bit": WHOLE, "outputs_class": "3", "systems": ["int"]},
+    ),
+    frame.LessonStep(
+        "The rails move out with S. Does that help? Guess at the end of the page, then look.",
+        {"outputs_class": ALL, "systems": ["tra", "deepbe", "int", "rbc"]},
+    ),
 )
 STACK = """<style>
 .outputs-stack > div { display: flex; align-items: center; gap: 0.6rem; margin: 0.25rem 0; }

@@ -29,19 +29,30 @@ FIELDS = {words: aim for aim, words in plane_views.AIM_WORDS.items()}
 GUESSES = ("in every square", "only on pale ground", "in none")
 
 LESSON = (
-    frame.Step("Ten scores or two: TRA cuts the square into pieces. INT has one number and lays its classes on a line, "
-               "so it draws stripes; what lies between two of them is None.",
-               {"regions_set": "blobs", "regions_tasks": ["TRA", "INT"], "regions_field": "training loss",
-                "regions_noise": 0.06, "regions_point": 8}),
-    frame.Step("Arrows climb the training loss. On full colour there are none: RBC's loss is exactly 0 wherever every "
-               "bit has its margin S. An attack that starts there has no way to go.",
-               {"regions_tasks": ["TRA", "RBC"], "regions_revealed": True}),
-    frame.Step("Now climb the margin instead. Nothing was trained anew, and the arrows are everywhere.",
-               {"regions_field": "margin"}),
-    frame.Step("Does a larger S help? In its own scale the picture does not even move.", {"regions_s": 1000}),
-    frame.Step("Spirals: four ways of answering, one and the same network.",
-               {"regions_set": "spirals", "regions_tasks": ["TRA", "DeepBE", "INT", "RBC"], "regions_noise": 0.015,
-                "regions_field": "training loss", "regions_point": 5, "regions_s": 350}),
+    frame.LessonStep(
+        "Ten scores or two: TRA cuts the square into pieces. INT has one number and lays its classes on a line, so it "
+        "draws stripes; what lies between two of them is None.",
+        {"regions_set": "blobs", "regions_tasks": ["TRA", "INT"], "regions_field": "training loss",
+         "regions_noise": 0.06, "regions_point": 8},
+    ),
+    frame.LessonStep(
+        "Arrows climb the training loss. On full colour there are none: RBC's loss is exactly 0 wherever every bit "
+        "has its margin S. An attack that starts there has no way to go.",
+        {"regions_tasks": ["TRA", "RBC"], "regions_revealed": True},
+    ),
+    frame.LessonStep(
+        "Now climb the margin instead. Nothing was trained anew, and the arrows are everywhere.",
+        {"regions_field": "margin"},
+    ),
+    frame.LessonStep(
+        "Does a larger S help? In its own scale the picture does not even move.",
+        {"regions_s": 1000},
+    ),
+    frame.LessonStep(
+        "Spirals: four ways of answering, one and the same network.",
+        {"regions_set": "spirals", "regions_tasks": ["TRA", "DeepBE", "INT", "RBC"], "regions_noise": 0.015,
+         "regions_field": "training loss", "regions_point": 5, "regions_s": 350},
+    ),
 )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+import statistics
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -17,9 +18,9 @@ from lab_ui.visitor import catalogue, identity, jobs
 from tasklab import figures
 from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
+from tasklab.evaluation.report import Report
 from tasklab.evaluation.statistics import Share, mcnemar
-from tasklab.evaluation.studies import curves_of, distances_of, row_of, zeros_of
-from tasklab.figures.robustness import describe_curves
+from tasklab.figures.report import describe_curves
 from tasklab.text import in_markdown
 
 URL = "query-params"
@@ -37,23 +38,31 @@ TIMES = {"digits": "about a minute for 50 pictures", "mnist": "some minutes for 
          "cifar100": "some minutes for 50 pictures"}
 
 LESSON = (
-    frame.Step("The paper's attack climbs the training loss. Compare its line with plain noise of the same size: at "
-               "large ε, noise does more harm than the attack.",
-               {"robust_system": "rbc", "robust_curves": list(FIRST)}),
-    frame.Step("Below the curves: for how many pictures the gradient was exactly 0. What the attack leaves is just "
-               "that share. It found nothing because it had nothing to follow.",
-               {"robust_system": "rbc", "robust_revealed": True, "robust_curves": list(FIRST),
-                "robust_aim": "own loss"}),
-    frame.Step("One word changed: the same attack aims at the decision. Read the lights of both.",
-               {"robust_system": "rbc", "robust_revealed": True, "robust_curves": list(ALL), "robust_aim": "margin"}),
-    frame.Step("Is every high number false, then? This one was trained under attack, and no light is red. Read the "
-               "yellow ones: other aims find more. So the number to quote is the worst case found.",
-               {"robust_system": "tra-at", "robust_revealed": True, "robust_curves": list(ALL),
-                "robust_aim": "own loss"}),
-    frame.Step("Bits can be trained under attack too. Compare the two below, picture by picture: the own loss still "
-               "promises more than the worst case found.",
-               {"robust_system": "rbc-at-margin", "robust_with": "rbc", "robust_revealed": True,
-                "robust_curves": list(ALL), "robust_aim": "own loss"}),
+    frame.LessonStep(
+        "The paper's attack climbs the training loss. Compare its line with plain noise of the same size: at large ε, "
+        "noise does more harm than the attack.",
+        {"robust_system": "rbc", "robust_curves": list(FIRST)},
+    ),
+    frame.LessonStep(
+        "Below the curves: for how many pictures the gradient was exactly 0. What the attack leaves is just that "
+        "share. It found nothing because it had nothing to follow.",
+        {"robust_system": "rbc", "robust_revealed": True, "robust_curves": list(FIRST), "robust_aim": "own loss"},
+    ),
+    frame.LessonStep(
+        "One word changed: the same attack aims at the decision. Read the lights of both.",
+        {"robust_system": "rbc", "robust_revealed": True, "robust_curves": list(ALL), "robust_aim": "margin"},
+    ),
+    frame.LessonStep(
+        "Is every high number false, then? This one was trained under attack, and no light is red. Read the yellow "
+        "ones: other aims find more. So the number to quote is the worst case found.",
+        {"robust_system": "tra-at", "robust_revealed": True, "robust_curves": list(ALL), "robust_aim": "own loss"},
+    ),
+    frame.LessonStep(
+        "Bits can be trained under attack too. Compare the two below, picture by picture: the own loss still promises "
+        "more than the worst case found.",
+        {"robust_system": "rbc-at-margin", "robust_with": "rbc", "robust_revealed": True,
+         "robust_curves": list(ALL), "robust_aim": "own loss"},
+    ),
 )
 
 
@@ -70,33 +79,31 @@ def page() -> None:
         key = _system(lab)
     name = lab.systems[key]
     asked = jobs.mine("report")
-    study, origin = reports.study_of(name, asked)
-    if study is None:
+    report, origin = reports.report_of(name, asked)
+    if report is None:
         with head:
             frame.headline("Is it really robust?", f"Nobody has asked <b>{html.escape(title(key))}</b> yet.")
         _measure(lab, name, "No report came with this system. The curves and their checks are made here")
         return
-    claimed = {aim: row_of(study, aim, study["claim_eps"]) for aim in TITLES}
-    assert claimed["train"] is not None and claimed["margin"] is not None
-    shown = _revealed(key, claimed)
+    shown = _revealed(key, report)
     with head:
-        frame.headline("Is it really robust?", _lead(key, study, claimed, shown))
-    aim = _claims(bar, study, claimed) if shown else "train"
-    chosen = _switches(study) if shown else FIRST
+        frame.headline("Is it really robust?", _lead(key, report, shown))
+    aim = _claims(bar, report) if shown else "train"
+    chosen = _switches(report) if shown else FIRST
     left, right = st.columns([6, 5], gap="medium") if shown else (st.container(), None)
     with left:
-        figure = _curves(key, study, chosen, shown)
+        figure = _curves(key, report, chosen, shown)
     drawn = {"curves": figure}
     if right is not None:
         with right:
-            _checks(study, aim)
-        drawn |= _pictures(lab, key, study, asked)
-        drawn["checks"] = figures.check_lights(study["reports"][aim])
+            _checks(report, aim)
+        drawn |= _pictures(lab, key, report, asked)
+        drawn["checks"] = figures.check_lights(report.assessments[aim])
         with st.expander("All numbers"):
-            st.dataframe(reports.table_of(study), hide_index=True, width="stretch")
-        _measure(lab, name, f"These {study['n']} pictures were asked "
+            st.dataframe(reports.table_of(report), hide_index=True, width="stretch")
+        _measure(lab, name, f"These {report.n} pictures were asked "
                  + ("by you." if origin == "yours" else "when the system was shipped.") + " The same questions again")
-    frame.close_page(lab, code=_code(name, study), tables={"report": reports.table_of(study)} if shown else None,
+    frame.close_page(lab, code=_code(name, report), tables={"report": reports.table_of(report)} if shown else None,
                      figures=drawn)
 
 
@@ -110,31 +117,28 @@ def _system(lab: Lab) -> str:
     return key
 
 
-def _lead(key: str, study: Mapping[str, Any], claimed: Mapping[str, Any], shown: bool) -> str:
+def _lead(key: str, report: Report, shown: bool) -> str:
     """The claim and, once shown, the worst case found; HTML."""
-    row, eps = claimed["train"], study["claim_eps"]
-    clean, kept = (100 * row[count] / row["n"] for count in ("clean", "correct"))
+    clean, kept = (100 * row.accuracy.value for row in (report.clean, report.claim("train")))
     words = (f"{html.escape(title(key))} reads <b>{clean:.0f} %</b> of the pictures correctly. With the attack used in "
-             f"the paper, ε = {eps_said(eps)}, it still reads <b>{kept:.0f} %</b>.")
-    worst = row_of(study, "worst", eps)
-    if shown and worst is not None:
-        words += f" In the worst case found, <b>{100 * worst['correct'] / worst['n']:.0f} %</b>."
+             f"the paper, ε = {eps_said(report.claim_eps)}, it still reads <b>{kept:.0f} %</b>.")
+    if shown:
+        words += f" In the worst case found, <b>{100 * report.worst.accuracy.value:.0f} %</b>."
     return words
 
 
-def _revealed(key: str, claimed: Mapping[str, Any]) -> bool:
+def _revealed(key: str, report: Report) -> bool:
     """Ask for the first guess; a link to something that the question hides answers it. Whether all may be shown."""
     asked = st.query_params.get_all("robust_curves")
     if st.query_params.get("robust_aim") == "margin" or set(asked) - set(FIRST):
         st.session_state["robust_revealed"] = True
-    row = claimed["train"]
     return frame.predict(
-        "robust", f"The same attack, on the same {row['n']} pictures, now aims at the decision instead of the training "
+        "robust", f"The same attack, on the same {report.n} pictures, now aims at the decision instead of the training "
         f"loss. How many will {title(key)} still read correctly?", GUESSES,
     )
 
 
-def _claims(bar: Any, study: Mapping[str, Any], claimed: Mapping[str, Any]) -> str:
+def _claims(bar: Any, report: Report) -> str:
     """Draw both claims with their conditions; the objective whose checks are shown."""
     with bar:
         aim = AIMS[st.segmented_control(
@@ -146,17 +150,17 @@ def _claims(bar: Any, study: Mapping[str, Any], claimed: Mapping[str, Any]) -> s
         "margin": "left by the same kind of attack, aimed at the decision",
     }
     for column, objective in zip(st.columns(2, gap="small"), TITLES, strict=True):
-        verdict = study["reports"][objective]["verdict"]
+        row, verdict = report.claim(objective), report.assessments[objective].verdict
         with column:
-            st.html(reports.claim(f"Aimed at {TITLES[objective]}", claimed[objective], verdict, words[objective],
+            st.html(reports.claim(f"Aimed at {TITLES[objective]}", row, verdict, words[objective],
                                   is_open=objective == aim))
-            frame.badge(**reports.badge_of(claimed[objective], verdict))
+            frame.badge(**reports.badge_of(row, verdict))
     return aim
 
 
-def _switches(study: Mapping[str, Any]) -> tuple[str, ...]:
+def _switches(report: Report) -> tuple[str, ...]:
     """The control “Curves”: names of the curves that are on."""
-    measured = curves_of(study)
+    measured = report.curves()
     names = [words for curve, words in CURVES.items() if curve in measured]
     usual = [words for words in ALL if words in names]
     if not set(st.session_state.get("robust_curves", usual)) <= set(names):
@@ -166,34 +170,34 @@ def _switches(study: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def _curves(key: str, study: Mapping[str, Any], chosen: tuple[str, ...], shown: bool) -> Any:
+def _curves(key: str, report: Report, chosen: tuple[str, ...], shown: bool) -> Any:
     """Draw accuracy against ε for the chosen curves; the figure."""
-    measured = curves_of(study)
+    measured = report.curves()
     curves = {curve: measured[curve] for curve, words in CURVES.items() if words in chosen and curve in measured}
     if not curves:
         st.info("Switch at least one curve on; here is the first.")
         curves = {"train": measured["train"]}
     figure = figures.accuracy_curves(
-        curves, zeros=zeros_of(study) if shown else None, names=CURVES, marks={"": study["claim_eps"]},
+        curves, zeros=report.zero_gradients() if shown else None, names=CURVES, marks={"": report.claim_eps},
         up="read correctly, %", height=480 if shown else 360,
     )
     words = describe_curves(curves, names=CURVES)
     st.plotly_chart(figure, config={"displayModeBar": False}, key="robust_chart", alt=f"{title(key)}. {words}")
     below = " Below: for how many correct pictures the gradient was exactly 0." if shown else ""
-    st.caption(f"n = {study['n']} pictures, bands: 95 % intervals, dotted: ε = {eps_said(study['claim_eps'])}. All "
+    st.caption(f"n = {report.n} pictures, bands: 95 % intervals, dotted: ε = {eps_said(report.claim_eps)}. All "
                "lines are upper bounds: a stronger attack may leave less." + below)
     return figure
 
 
-def _checks(study: Mapping[str, Any], aim: str) -> None:
+def _checks(report: Report, aim: str) -> None:
     """Draw the sentence and the checks on one claim."""
-    report = study["reports"][aim]
-    st.html(f'<div class="lab-aim"><h2>What {100 * report["accuracy"]:.0f} % means</h2></div>'
-            f'<p class="lab-note">{html.escape(report["sentence"])}</p>'
-            + reports.lights(report, study["tests"].get(aim)))
+    assessment = report.assessments[aim]
+    st.html(f'<div class="lab-aim"><h2>What {100 * assessment.accuracy.value:.0f} % means</h2></div>'
+            f'<p class="lab-note">{html.escape(assessment.sentence)}</p>'
+            + reports.lights(assessment, report.tests.get(aim)))
 
 
-def _pictures(lab: Lab, key: str, study: Mapping[str, Any], asked: Sequence[jobs.JobView]) -> dict[str, Any]:
+def _pictures(lab: Lab, key: str, report: Report, asked: Sequence[jobs.JobView]) -> dict[str, Any]:
     """Draw the smallest ε found for each picture, beside another system's, and whether they differ.
 
     Returns:
@@ -202,8 +206,8 @@ def _pictures(lab: Lab, key: str, study: Mapping[str, Any], asked: Sequence[jobs
     st.html('<div class="lab-aim"><h2>Picture by picture</h2><p>The smallest ε that was found to fool: no single ε has '
             "to be chosen.</p></div>")
     others = {other: beside for other, name in lab.systems.items() if other != key
-              and (beside := reports.study_of(name, asked)[0]) is not None and beside["n"] == study["n"]}
-    stairs = {title(key): distances_of(study)}
+              and (beside := reports.report_of(name, asked)[0]) is not None and beside.n == report.n}
+    stairs = {title(key): report.distances}
     other_key = None
     if others:
         usual = next((other for other in ("tra-at", "tra") if other in others), next(iter(others)))
@@ -211,22 +215,22 @@ def _pictures(lab: Lab, key: str, study: Mapping[str, Any], asked: Sequence[jobs
             del st.session_state["robust_with"]
         other_key = st.selectbox("Beside", list(others), list(others).index(usual), key="robust_with", bind=URL,
                                  width=260)
-        stairs[title(other_key)] = distances_of(others[other_key])
+        stairs[title(other_key)] = others[other_key].distances
     figure = figures.distance_curves(stairs, most=DATASETS[lab.data].radii.most)
     fine = DATASETS[lab.data].radii.per > 100
     words = ", ".join(f"{name}: half fall within ε = {_median(values, fine=fine)}" for name, values in stairs.items())
     st.plotly_chart(figure, config={"displayModeBar": False}, key="robust_stairs", alt=f"Smallest ε found. {words}.")
-    st.caption(f"{words}. n = {study['n']} pictures, PGD on each condition in turn at growing ε, drawn back to the "
+    st.caption(f"{words}. n = {report.n} pictures, PGD on each condition in turn at growing ε, drawn back to the "
                "boundary; upper bounds on the smallest ε.")
     if other_key is not None:
-        st.html(f'<p class="lab-note">{_paired(key, other_key, study, others[other_key])}</p>')
+        st.html(f'<p class="lab-note">{_paired(key, other_key, report, others[other_key])}</p>')
     return {"smallest": figure}
 
 
-def _paired(key: str, other: str, study: Mapping[str, Any], beside: Mapping[str, Any]) -> str:
+def _paired(key: str, other: str, report: Report, beside: Report) -> str:
     """Whether two systems differ at the ε of the claim, on the same pictures; HTML."""
-    eps = study["claim_eps"]
-    a, b = (distances_of(system) > eps + 1e-6 for system in (study, beside))
+    eps = report.claim_eps
+    a, b = report.beyond(eps), beside.beyond(eps)
     p = mcnemar(a, b)
     verdict = ("by more than chance explains" if p < 0.01 else "perhaps by chance alone" if p > 0.05
                else "hardly more than chance explains")
@@ -237,9 +241,9 @@ def _paired(key: str, other: str, study: Mapping[str, Any], beside: Mapping[str,
             f"(McNemar, p {_p_value(p)}).")
 
 
-def _median(values: Any, *, fine: bool) -> str:
+def _median(distances: Sequence[float], *, fine: bool) -> str:
     """The ε within which half of the pictures fall."""
-    half = float(values.quantile(0.5, interpolation="higher"))
+    half = statistics.median_high(distances)
     return f"{255 * half:.2g}/255" if fine and 0 < half < 1 else f"{half:.3g}"
 
 
@@ -274,25 +278,25 @@ def _measure(lab: Lab, name: str, words: str) -> None:
         st.rerun()
 
 
-def _code(name: str, study: Mapping[str, Any]) -> str:
+def _code(name: str, report: Report) -> str:
     """Python that measures the two claims with the library alone."""
     own = name not in _shipped()
     load = f'System.load("{name}.safetensors")  # downloaded from the page “Train”' if own else f'zoo.load("{name}")'
-    eps = eps_said(study["claim_eps"])
+    eps = eps_said(report.claim_eps)
     return "\n".join([
         "from tasklab import data, zoo" if not own else "from tasklab import System, data",
         "from tasklab.attacks.presets import curve_attack",
-        "from tasklab.evaluation import evaluate, stream_report",
+        "from tasklab.evaluation import evaluate, stream_assessment",
         "",
         f"system = {load}",
-        f'test = data.load("{study["data"]}", "test").subset({study["n"]})',
-        f'own, margin = (curve_attack(aim, {eps}, seed={study["seed"]}) for aim in ("train", "margin"))',
+        f'test = data.load("{report.data}", "test").subset({report.n})',
+        f'own, margin = (curve_attack(aim, {eps}, seed={report.seed}) for aim in ("train", "margin"))',
         "rows = evaluate(system, test, [own, margin])",
         "for row in rows:",
         "    print(row.attack, row.objective, row.outcomes.accuracy, row.zero_gradient)",
         "",
-        "*_, report = stream_report(system, test, own, queries=100, known=rows)  # attacks that the checks compare",
-        "print(report.to_markdown())",
+        "*_, assessment = stream_assessment(system, test, own, queries=100, known=rows)  # and the checks",
+        "print(assessment.to_markdown())",
     ])
 
 

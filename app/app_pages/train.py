@@ -11,7 +11,7 @@ from lab_ui.basics.refusal import Refused
 from lab_ui.panels import training_controls, training_runs
 from lab_ui.panels.training_runs import RunView
 from lab_ui.shell import frame
-from lab_ui.visitor import catalogue, identity, jobs, own_systems, uploads
+from lab_ui.visitor import catalogue, identity, jobs, limits, own_systems, uploads
 from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.cards import figure
@@ -21,21 +21,30 @@ from tasklab.jobs.training import Training
 from tasklab.text import in_html, in_markdown
 
 LESSON = (
-    frame.Step("The same pictures, learned twice: as ten scores (TRA) and as four bits with a margin (RBC). Both end "
-               "up reading nearly all of them.",
-               {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"}),
-    frame.Step("The grey ground: for so many pictures the gradient of RBC's loss is exactly 0. The dotted curve rests "
-               "on it: where there is no gradient, an attack on the loss goes nowhere.",
-               {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"}),
-    frame.Step("The extreme case: DeepBE's hinge is 0 for every picture read correctly. Fitted with squared distances "
-               "(left), nothing is hidden.",
-               {"data": "digits", "train_left": "digits-deepbe", "train_right": "digits-deepbe-hinge"}),
-    frame.Step("Training on noise raises the dotted curve further; the dashed one, aimed at the decision, stays at "
-               "the bottom.",
-               {"data": "digits", "train_left": "digits-rbc", "train_right": "digits-rbc-gn"}),
-    frame.Step("Training on real attacks raises the dashed curve: codes can be hardened, the code alone does not do "
-               "it.",
-               {"data": "digits", "train_left": "digits-rbc", "train_right": "digits-rbc-at-margin"}),
+    frame.LessonStep(
+        "The same pictures, learned twice: as ten scores (TRA) and as four bits with a margin (RBC). Both end up "
+        "reading nearly all of them.",
+        {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"},
+    ),
+    frame.LessonStep(
+        "The grey ground: for so many pictures the gradient of RBC's loss is exactly 0. The dotted curve rests on it: "
+        "where there is no gradient, an attack on the loss goes nowhere.",
+        {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"},
+    ),
+    frame.LessonStep(
+        "The extreme case: DeepBE's hinge is 0 for every picture read correctly. Fitted with squared distances "
+        "(left), nothing is hidden.",
+        {"data": "digits", "train_left": "digits-deepbe", "train_right": "digits-deepbe-hinge"},
+    ),
+    frame.LessonStep(
+        "Training on noise raises the dotted curve further; the dashed one, aimed at the decision, stays at the "
+        "bottom.",
+        {"data": "digits", "train_left": "digits-rbc", "train_right": "digits-rbc-gn"},
+    ),
+    frame.LessonStep(
+        "Training on real attacks raises the dashed curve: codes can be hardened, the code alone does not do it.",
+        {"data": "digits", "train_left": "digits-rbc", "train_right": "digits-rbc-at-margin"},
+    ),
 )
 FIRST = {"digits": ("digits-tra", "digits-rbc"), "mnist": ("mnist-tra-short", "mnist-rbc-short"),
          "cifar10": ("cifar10-tra-short", "cifar10-rbc-short"),
@@ -317,11 +326,11 @@ def _upload() -> None:
         count = st.session_state.get("_brought", 0)
         file = st.file_uploader("A .safetensors file that was downloaded here, or saved by `System.save`",
                                  type=["safetensors"], key=f"train_upload_{count}",
-                                 max_upload_size=own_systems.MAX_UPLOAD)
+                                 max_upload_size=limits.MAX_UPLOAD)
         if file is not None:
             taken = {str(view.settings["name"]) for view in jobs.mine("train")}
             try:
-                name = own_systems.bring(uploads.content(file, own_systems.MAX_UPLOAD), file.name, taken)
+                name = own_systems.bring(uploads.content(file, limits.MAX_UPLOAD), file.name, taken)
                 st.session_state["_said"] = f"“{name}” is on your shelf now."
             except ValueError as error:
                 st.session_state["_said"] = str(error)

@@ -35,15 +35,24 @@ SHOW = ("that fool it", "that do not")
 GUESSES = ("hardly any", "about a third", "more than half")
 
 LESSON = (
-    frame.Step("The paper's attack climbs the training loss. Pictures found against INT and RBC fool nobody. Look at "
-               "the last column: most of them never moved.",
-               {"train": True, "margin": False, "transfer_aim": "train"}),
-    frame.Step("One line changed: the same attack aims at the decision. Now RBC's pictures move, and they transfer.",
-               {"train": True, "margin": True, "transfer_revealed": True, "transfer_aim": "margin"}),
-    frame.Step("The paper counts every picture that the threat reads correctly, also those that the victim misread "
-               "anyway. Compare with noise, the last row.", {"transfer_kept": list(KEPT)[1]}),
-    frame.Step("Several threats at once: a victim falls if any of the others' pictures fools it.",
-               {"transfer_kept": next(iter(KEPT)), "transfer_threat": OTHERS, "transfer_aim": "margin"}),
+    frame.LessonStep(
+        "The paper's attack climbs the training loss. Pictures found against INT and RBC fool nobody. Look at the "
+        "last column: most of them never moved.",
+        {"train": True, "margin": False, "transfer_aim": "train"},
+    ),
+    frame.LessonStep(
+        "One line changed: the same attack aims at the decision. Now RBC's pictures move, and they transfer.",
+        {"train": True, "margin": True, "transfer_revealed": True, "transfer_aim": "margin"},
+    ),
+    frame.LessonStep(
+        "The paper counts every picture that the threat reads correctly, also those that the victim misread anyway. "
+        "Compare with noise, the last row.",
+        {"transfer_kept": list(KEPT)[1]},
+    ),
+    frame.LessonStep(
+        "Several threats at once: a victim falls if any of the others' pictures fools it.",
+        {"transfer_kept": next(iter(KEPT)), "transfer_threat": OTHERS, "transfer_aim": "margin"},
+    ),
 )
 
 

@@ -28,7 +28,7 @@ UNBOUNDED = 1.0
 """The ε at which every image is within reach of every other."""
 
 ASKED = ("train", "margin", "bits", "towards_code", "noise")
-"""The curves of a study that are attacks on the system itself; `curve_attack` returns their settings."""
+"""The curves of a report that are attacks on the system itself; `curve_attack` returns their settings."""
 
 RUNGS: dict[Norm, tuple[float, ...]] = {
     "linf": (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5),

@@ -83,9 +83,9 @@ def run(args: argparse.Namespace) -> int:
     aim = result.summary()["objective"]
     say(f"{args.system}, {settings.name.upper()} on {aim}, ε = {eps_said(eps)} ({settings.norm}), "
           f"{settings.steps} steps × {settings.restarts}, {len(images)} images, {result.seconds:.1f} s")
-    for words, found in (("clean", before), ("attacked", after)):
-        say(f"  {words:<9} correct {found.accuracy.percent(1)} %   wrong {found.error.percent(1)} %   "
-              f"None {found.alarm.percent(1)} %")
+    for words, counts in (("clean", before), ("attacked", after)):
+        say(f"  {words:<9} correct {counts.accuracy.percent(1)} %   wrong {counts.error.percent(1)} %   "
+              f"None {counts.alarm.percent(1)} %")
     zero, still = result.share(result.zero_gradient), result.share(result.unmoved)
     say(f"  of the correct images, gradient exactly zero {100 * zero:.1f} %, given back unmoved {100 * still:.1f} %")
     if zero > 0.01:

@@ -49,9 +49,9 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    """Run the claimed attack and those it is compared with, print the report."""
+    """Run the claimed attack and those it is compared with, print the checks."""
     from tasklab.attacks import PGD
-    from tasklab.evaluation.honesty import stream_report
+    from tasklab.evaluation.honesty import stream_assessment
 
     if args.attack != "pgd":
         raise UsageError(f"expected --attack pgd, got {args.attack}; the checks compare PGD with its own variations")
@@ -60,13 +60,13 @@ def _check(args: argparse.Namespace) -> int:
     claim = attack_settings(args, eps=eps, objective=args.objective, keep="last")
     assert isinstance(claim, PGD)
     bar = Bar()
-    for found in stream_report(system, test_images(system, args), claim, queries=args.queries, progress=bar.evaluation):
-        report = found
+    images = test_images(system, args)
+    *_, assessment = stream_assessment(system, images, claim, queries=args.queries, progress=bar.evaluation)
     bar.clear()
     if args.json:
-        print_json({"system": args.system} | report.to_dict())
+        print_json({"system": args.system} | assessment.to_dict())
     else:
-        say(f"# {args.system}\n\n{report.to_markdown()}")
+        say(f"# {args.system}\n\n{assessment.to_markdown()}")
     return 0
 
 
@@ -80,11 +80,10 @@ def _check_attack(args: argparse.Namespace) -> int:
     (eps,) = eps_asked(args, system)
     settings = attack_settings(args, eps=eps, objective=args.objective, **own)
     bar = Bar()
-    for found in stream_check_attack(
+    *_, test = stream_check_attack(
         system, test_images(system, args), settings, inner=args.inner, draws=args.draws, closeness=args.closeness,
         progress=bar.evaluation,
-    ):
-        test = found
+    )
     bar.clear()
     if args.json:
         print_json({"system": args.system} | test.to_dict())

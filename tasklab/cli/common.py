@@ -24,7 +24,11 @@ OBJECTIVE_HELP = "what the attack climbs: train (the own loss, the paper's proto
 
 
 def add_common(command: argparse.ArgumentParser) -> None:
-    """``--device``, ``--seed``, ``--json``, ``--root``."""
+    """Add ``--device``, ``--seed``, ``--json`` and ``--root``.
+
+    Args:
+        command: that gets the options.
+    """
     command.add_argument("--device", type=device, default="cpu", help="cpu or cuda (default: cpu)")
     command.add_argument("--seed", type=seed, default=0, help="of everything random (default: 0)")
     command.add_argument("--root", type=Path, help="folder of the sets (default: $TASKLAB_DATA or the user's cache)")
@@ -32,14 +36,25 @@ def add_common(command: argparse.ArgumentParser) -> None:
 
 
 def add_eps(command: argparse.ArgumentParser, *, nargs: str | None = None, endless: bool = False) -> None:
-    """``--eps``, one or several; ``endless``: some attacks take an infinite one."""
+    """Add ``--eps``.
+
+    Args:
+        command: that gets the option.
+        nargs: how many radii it takes, as in argparse.
+        endless: whether an infinite radius is allowed, which some attacks take.
+    """
     command.add_argument("--eps", type=number(0, endless=endless), nargs=nargs,
                          help="ε in pixel units, such as 0.2 or 8/255 (default: the smallest of the paper's for the "
                          "data set, 0.1 or 3/255)")
 
 
 def eps_asked(args: argparse.Namespace, system: System) -> list[float]:
-    """The ε that were asked for, or what is usual where none were."""
+    """The radii that the options ask for, by default the smallest of the paper's for the system's data set.
+
+    Args:
+        args: the parsed options.
+        system: what is attacked.
+    """
     if args.eps is None:
         from tasklab.data.info import radii_of
 
@@ -55,7 +70,11 @@ def add_attack_name(command: argparse.ArgumentParser) -> None:
 
 
 def add_attack(command: argparse.ArgumentParser) -> None:
-    """The settings of an attack, but for its name and its ε."""
+    """Add the settings of an attack, except its name and its ε.
+
+    Args:
+        command: that gets the options.
+    """
     command.add_argument("--steps", type=whole(),
                          help="steps, queries or draws (default: the attack's own, 20 for PGD)")
     command.add_argument("--step-size", type=number(0), help="(default: the attack's own, 2.5·eps/steps for PGD)")
@@ -67,9 +86,13 @@ def add_attack(command: argparse.ArgumentParser) -> None:
 
 
 def attack_settings(args: argparse.Namespace, *, eps: float, objective: str | None, **more: Any) -> Settings:
-    """The attack that the options describe; ``more`` holds what only some attacks have.
+    """The attack that the options describe. Contradictions are settled, and reported on standard error.
 
-    What contradicts itself is settled, and said on standard error.
+    Args:
+        args: the parsed options.
+        eps: radius of the attack.
+        objective: what the attack climbs; None for its default.
+        more: settings that only some attacks have; the others go without, but for ``targeted``, which they refuse.
 
     Raises:
         UsageError: an option that the attack does not have, or a value that it refuses.
@@ -80,22 +103,27 @@ def attack_settings(args: argparse.Namespace, *, eps: float, objective: str | No
     known = fields_of(args.attack)
     asked = {"step_size": args.step_size, "norm": args.norm, "restarts": args.restarts, "steps": args.steps,
              "objective": objective, "keep": getattr(args, "keep", None)}
-    given = {name: value for name, value in asked.items() if value is not None}
-    unknown = sorted(given.keys() - known.keys())
+    chosen = {name: value for name, value in asked.items() if value is not None}
+    unknown = sorted(chosen.keys() - known.keys())
     if more.get("targeted") and "targeted" not in known:
         unknown.append("target")
     if unknown:
         raise UsageError(f"expected options that {args.attack} has, got {', '.join(unknown)}; try --attack pgd")
     shared = {name: value for name, value in more.items() if name in known}
     with usage():
-        built = build(args.attack, {"eps": eps, "criterion": args.criterion, "seed": args.seed} | shared | given)
+        built = build(args.attack, {"eps": eps, "criterion": args.criterion, "seed": args.seed} | shared | chosen)
     for sentence in built.sentences:
         complain(sentence)
     return built.settings
 
 
 def load_system(name: str, device: str) -> System:
-    """A shipped system by name, or any by the path of its file."""
+    """A system on a device.
+
+    Args:
+        name: of a shipped system, or the path of a checkpoint.
+        device: as torch names it.
+    """
     from tasklab import zoo
     from tasklab.system import System
 
@@ -103,7 +131,18 @@ def load_system(name: str, device: str) -> System:
 
 
 def on_device(system: System, device: str) -> System:
-    """The system on a device of this machine."""
+    """A system on a device of this machine.
+
+    Args:
+        system: where it is now.
+        device: as torch names it.
+
+    Returns:
+        A copy on the device; for ``"cpu"``, the system itself.
+
+    Raises:
+        ValueError: this machine has no such device.
+    """
     if device == "cpu":
         return system
     check_device(device)
@@ -111,7 +150,14 @@ def on_device(system: System, device: str) -> System:
 
 
 def check_device(device: str) -> None:
-    """Refuse a device that this machine does not have."""
+    """Check that this machine has a device.
+
+    Args:
+        device: as torch names it.
+
+    Raises:
+        ValueError: it does not.
+    """
     import torch
 
     try:
@@ -121,11 +167,22 @@ def check_device(device: str) -> None:
 
 
 def test_images(system: System, args: argparse.Namespace) -> ImageSet:
-    """The first test images of the set that the system was trained on."""
+    """The first test images of the data set that the system was trained on.
+
+    Args:
+        system: its card names the data set.
+        args: the parsed options; ``n`` is the number of images, ``root`` the folder of the data sets.
+
+    Returns:
+        The images, on the system's device.
+
+    Raises:
+        ValueError: the card names no data set.
+    """
     from tasklab import data
 
-    found = data.load(_dataset(system), "test", root=args.root)
-    return found.subset(min(args.n, len(found))).to(system.device)
+    images = data.load(_dataset(system), "test", root=args.root)
+    return images.subset(min(args.n, len(images))).to(system.device)
 
 
 def _dataset(system: System) -> str:
@@ -144,7 +201,12 @@ class Bar:
         self._width = 0
 
     def show(self, done: float, total: float, words: str) -> None:
-        """Draw ``done`` of ``total``, at most ten times a second."""
+        """Draw the bar, at most ten times a second.
+
+        Args:
+            done, total: the progress and its end, in any unit.
+            words: shown behind the bar.
+        """
         now = time.monotonic()
         if not self._live or (now - self._drawn < 0.1 and done < total):
             return
@@ -160,20 +222,26 @@ class Bar:
         complain(words)
 
     def clear(self) -> None:
-        """Take the bar away."""
+        """Remove the bar from the screen."""
         if self._width:
             show("\r" + " " * self._width + "\r")
             self._width = 0
 
     def evaluation(self, event: Progress) -> None:
-        """Draw an evaluation's progress."""
+        """Draw the progress of an evaluation; a callback for its ``progress``."""
         done = event.index + event.step / max(event.steps, 1)
         words = f"{event.what} {event.index + 1}/{event.total}: fooled {event.fooled} of {event.n}"
         self.show(done, event.total, words)
 
 
 def print_table(table: pd.DataFrame, numbers: pd.DataFrame, form: str) -> None:
-    """Print a table to read as Markdown, or its numbers as CSV or JSON."""
+    """Print a table.
+
+    Args:
+        table: the table to read, printed as Markdown.
+        numbers: its numbers, printed as CSV or JSON.
+        form: ``"markdown"``, ``"csv"`` or ``"json"``.
+    """
     from tasklab.evaluation.tables import to_csv, to_markdown
 
     if form == "json":
@@ -183,5 +251,9 @@ def print_table(table: pd.DataFrame, numbers: pd.DataFrame, form: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print plain values as strict JSON; all commands do it here."""
+    """Print a value as strict JSON. Every command prints JSON through this function.
+
+    Args:
+        value: plain values.
+    """
     say(strict_json.dumps(value, indent=2, ensure_ascii=not shows_all()))

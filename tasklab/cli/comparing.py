@@ -45,20 +45,20 @@ def _compare(args: argparse.Namespace) -> int:
     systems = [load_system(name, args.device) for name in names]
     if len({system.card.get("data", {}).get("name") for system in systems}) > 1:
         raise ValueError("expected two systems of one data set, got two; try names that begin alike")
-    bar, found, radii = Bar(), [], eps_asked(args, systems[0])
+    bar, comparisons, radii = Bar(), [], eps_asked(args, systems[0])
     with usage():
         attacks = [PGD(eps=eps, steps=args.steps, objective=objective, seed=args.seed)
                    for eps in radii for objective in args.objectives]
     rows = [evaluate(system, test_images(system, args), attacks, progress=bar.evaluation) for system in systems]
     bar.clear()
-    found.append(compare(rows[0][0], rows[1][0], names))
+    comparisons.append(compare(rows[0][0], rows[1][0], names))
     for eps in radii:
         worst = [combined([row for row in some[1:] if row.eps == eps]) for some in rows]
-        found.append(compare(worst[0], worst[1], names))
+        comparisons.append(compare(worst[0], worst[1], names))
     if args.json:
-        print_json([each.to_dict() for each in found])
+        print_json([each.to_dict() for each in comparisons])
     else:
-        say("\n".join(each.sentence for each in found))
+        say("\n".join(each.sentence for each in comparisons))
     return 0
 
 
@@ -74,14 +74,14 @@ def _distance(args: argparse.Namespace) -> int:
     if args.fab:
         attacks.append(FAB(norm=args.norm, steps=args.steps, objective=objective, criterion=args.criterion,
                            seed=args.seed))
-    bar, found = Bar(), {}
+    bar, distances = Bar(), {}
     for name in args.systems:
         system = load_system(name, args.device)
-        found[name] = smallest(system, test_images(system, args), attacks, progress=bar.evaluation)
+        distances[name] = smallest(system, test_images(system, args), attacks, progress=bar.evaluation)
         bar.say(f"{name}: done")
-    table = distance_table(found)
+    table = distance_table(distances)
     if args.json:
-        values = {name: each.values.tolist() for name, each in found.items()}
+        values = {name: each.values.tolist() for name, each in distances.items()}
         print_json({"norm": args.norm, "criterion": args.criterion, "distances": values})
         return 0
     print_table(table.round(4), table, "csv" if args.csv else "markdown")

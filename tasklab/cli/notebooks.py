@@ -48,8 +48,8 @@ def _list(args: argparse.Namespace) -> int:
 def _build(args: argparse.Namespace) -> int:
     from tasklab.course import notebooks
 
-    given = {"FAST": args.fast or None, "DATA": args.data, "SEED": args.seed}
-    parameters = {name: value for name, value in given.items() if value is not None}
+    options = {"FAST": args.fast or None, "DATA": args.data, "SEED": args.seed}
+    parameters = {name: value for name, value in options.items() if value is not None}
     chosen = [notebooks.find(name) for name in args.names]
     with usage():
         check_folder(args.to)

@@ -12,7 +12,11 @@ DEVICES = re.compile(r"(cpu|cuda|mps|xpu)(:\d+)?")
 
 
 def whole(low: int = 1, high: int | None = None) -> Callable[[str], int]:
-    """Integers from ``low`` on, up to ``high`` if that is given."""
+    """A reader of whole numbers, for argparse.
+
+    Args:
+        low, high: both ends, included; no upper end where ``high`` is None.
+    """
     wanted = f"≥ {low}" if high is None else f"in {low}..{high}"
 
     def read(text: str) -> int:
@@ -30,12 +34,12 @@ def whole(low: int = 1, high: int | None = None) -> Callable[[str], int]:
 def number(
     low: float = -math.inf, high: float = math.inf, *, above: bool = False, endless: bool = False
 ) -> Callable[[str], float]:
-    """Finite numbers, or fractions such as 8/255, in ``[low, high]``.
+    """A reader of finite numbers, or fractions such as 8/255, for argparse.
 
     Args:
-        low, high: the ends.
+        low, high: both ends, included.
         above: whether ``low`` itself is refused.
-        endless: whether infinity is a number, too.
+        endless: whether infinity is accepted as well.
     """
     ends = [f"{'>' if above else '≥'} {low:g}"] * math.isfinite(low) + [f"≤ {high:g}"] * math.isfinite(high)
     wanted = " ".join(["a number", " and ".join(ends)]).strip() + ", or a fraction such as 8/255"
@@ -59,7 +63,14 @@ seed = whole(0, MAX_SEED)
 
 
 def device(text: str) -> str:
-    """``cpu``, ``cuda`` or another kind that torch has, with or without a number."""
+    """Read the name of a device: ``cpu``, ``cuda`` or another kind that torch has, with or without a number.
+
+    Args:
+        text: as typed.
+
+    Raises:
+        argparse.ArgumentTypeError: no such kind of device.
+    """
     if not DEVICES.fullmatch(text):
         raise argparse.ArgumentTypeError(f"expected a device such as cpu, cuda or cuda:1, got {_short(text)}")
     return text

@@ -1,4 +1,4 @@
-"""``tasklab report``: study systems under many questions, and keep what was found beside them."""
+"""``tasklab report``: attack systems in many ways, and keep a report on each beside it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RADIUS = number(0, 1, above=True)
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
-    command = commands.add_parser("report", help="study systems under many questions, and keep it beside them")
+    command = commands.add_parser("report", help="attack systems in many ways, and keep a report on each beside it")
     command.add_argument("systems", nargs="*", metavar="SYSTEM", help="names (default: all that there are)")
     command.add_argument("--to", type=Path, metavar="DIR", help="folder of reports.json (default: beside the systems)")
     command.add_argument("--n", type=whole(), default=200, help="the first N test images (default: 200)")
@@ -34,32 +34,31 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Study each system in turn, and keep each study as soon as it is done."""
+    """Make a report on each system in turn, and keep it as soon as it is done."""
     from tasklab import data, zoo
-    from tasklab.evaluation.studies import digest, keep_studies
-    from tasklab.evaluation.study import TransferSources, stream_study
+    from tasklab.evaluation.report_file import digest, keep_reports, read_reports
+    from tasklab.evaluation.reporting import TransferSources, stream_report
 
     names = args.systems or [name for name in zoo.names() if data.available(zoo.dataset_of(name), args.root)]
     bar, sources_of = Bar(), dict[str, TransferSources]()
     with usage():
-        for place in {args.to} if args.to else {zoo.path(name).parent for name in names}:
-            check_folder(place)  # now, rather than after the work
+        for folder in {args.to} if args.to else {zoo.path(name).parent for name in names}:
+            read_reports(check_folder(folder))  # now, rather than after the work
     for name in names:
         of = zoo.dataset_of(name)
         if of not in sources_of:
             test = data.load(of, "test", root=args.root)
-            there = {f"{of}-{key}" for key in SOURCES} & set(zoo.names(of))
-            sources = {each: zoo.load(each) for each in sorted(there)}
-            sources_of[of] = TransferSources(sources, test.subset(min(args.n, len(test))),
-                                 seed=args.seed)
-        for event in stream_study(
+            available = {f"{of}-{key}" for key in SOURCES} & set(zoo.names(of))
+            systems = {source: zoo.load(source) for source in sorted(available)}
+            sources_of[of] = TransferSources(systems, test.subset(min(args.n, len(test))), seed=args.seed)
+        for event in stream_report(
             zoo.load(name), sources_of[of].images, name=name, eps=args.eps, claim_eps=args.claim,
-            sources=sources_of[of], queries=args.queries, seed=args.seed,
+            sources=sources_of[of], queries=args.queries, seed=args.seed, file=digest(zoo.path(name)),
         ):
-            bar.show(event["progress"], 1.0, f"{name}: {event['message']}")
+            bar.show(event.progress, 1.0, f"{name}: {event.message}")
         bar.clear()
-        study = event["study"] | {"file": digest(zoo.path(name))}
-        place = keep_studies({name: study}, args.to or zoo.path(name).parent)
-        said = "; ".join(f"{curve}: {report['verdict']}" for curve, report in study["reports"].items())
-        say(f"{name}: {said} ({study['seconds']:.0f} s) → {place}")
+        assert event.report is not None
+        path = keep_reports({name: event.report}, args.to or zoo.path(name).parent)
+        verdicts = "; ".join(f"{curve}: {claim.verdict}" for curve, claim in event.report.assessments.items())
+        say(f"{name}: {verdicts} ({event.report.seconds:.0f} s) → {path}")
     return 0

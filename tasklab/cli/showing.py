@@ -50,14 +50,14 @@ def _list(args: argparse.Namespace) -> int:
     from tasklab.models.registry import ARCHITECTURES
     from tasklab.tasks import TASKS
 
-    found = {
+    names_by_kind = {
         "systems": list(zoo.names(where=args.zoo)), "tasks": list(TASKS), "objectives": list(OBJECTIVES),
         "architectures": list(ARCHITECTURES), "data": list(DATASETS),
     }
     if args.json:
-        print_json(found)
+        print_json(names_by_kind)
     else:
-        for kind, names in found.items():
+        for kind, names in names_by_kind.items():
             say(f"{kind}: {', '.join(names) or 'none'}")
     return 0
 

@@ -99,7 +99,7 @@ def _task_settings() -> dict[str, Callable[[str], Any]]:
     """How the settings of the registered tasks are read from the command line."""
     from tasklab.tasks import TASKS
 
-    found: dict[str, Callable[[str], Any]] = {"parametrisation": str}
+    readers: dict[str, Callable[[str], Any]] = {"parametrisation": str}
     for task in TASKS.values():
         for name, asked in task.asked().items():
             low = -math.inf if asked.low is None else asked.low
@@ -107,8 +107,8 @@ def _task_settings() -> dict[str, Callable[[str], Any]]:
                 "number": number(low, above=asked.above), "whole": whole(int(asked.low or 0)),
                 "text": _code if name == "code" else str,
             }
-            found.setdefault(name, kinds[asked.kind])
-    return found
+            readers.setdefault(name, kinds[asked.kind])
+    return readers
 
 
 def run(args: argparse.Namespace) -> int:
@@ -220,7 +220,7 @@ def _training(args: argparse.Namespace) -> Training:
 
 def _network(args: argparse.Namespace) -> dict[str, Any]:
     """Architecture, width and contrast as given, else those of the system to start from, else the usual ones."""
-    given = {"arch": args.arch, "width": args.width, "contrast": tuple(args.contrast) if args.contrast else None}
+    asked = {"arch": args.arch, "width": args.width, "contrast": tuple(args.contrast) if args.contrast else None}
     usual: dict[str, Any] = {}
     if args.start is not None:
         from tasklab import zoo
@@ -229,21 +229,21 @@ def _network(args: argparse.Namespace) -> dict[str, Any]:
         network = read_card(zoo.find(args.start), whole=False)["network"]
         usual = {"arch": network["arch"], "width": network["width"],
                  "contrast": network["contrast"] and tuple(network["contrast"])}
-    return usual | {name: value for name, value in given.items() if value is not None}
+    return usual | {name: value for name, value in asked.items() if value is not None}
 
 
 def _task(args: argparse.Namespace, num_classes: int) -> Task:
     from tasklab.tasks import make_task
 
-    given = {name: getattr(args, name) for name in _task_settings() if getattr(args, name) is not None}
-    return make_task(args.task, num_classes=num_classes, **given)
+    settings = {name: getattr(args, name) for name in _task_settings() if getattr(args, name) is not None}
+    return make_task(args.task, num_classes=num_classes, **settings)
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:
     from tasklab.training import Recipe
 
-    given = {name: getattr(args, name) for name in RECIPE_SETTINGS if getattr(args, name) is not None}
-    return Recipe(flip=args.flip, defence=_defence(args), seed=args.seed, **given)
+    settings = {name: getattr(args, name) for name in RECIPE_SETTINGS if getattr(args, name) is not None}
+    return Recipe(flip=args.flip, defence=_defence(args), seed=args.seed, **settings)
 
 
 def _defence(args: argparse.Namespace) -> Defence | None:

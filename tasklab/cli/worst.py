@@ -49,14 +49,14 @@ def run(args: argparse.Namespace) -> int:
     system = load_system(name, args.device)
     (eps,) = eps_asked(args, system)
     bar = Bar()
-    for stage, found in stream_worst_case(
+    for stage, so_far in stream_worst_case(
         system, test_images(system, args), eps, preset=args.preset, folder=args.folder, seed=args.seed,
         sources={source: load_system(source, args.device) for source in args.sources}, criterion=args.criterion,
         progress=bar.evaluation,
     ):
         bar.say(f"{stage.name}: {stage.broken} of {stage.tried} fell, {100 * stage.standing:.1f} % stand "
                 f"({stage.seconds:.1f} s)")
-        worst = found
+        worst = so_far
     if args.json:
         print_json({
             "system": name, "eps": eps, "preset": args.preset, "criterion": args.criterion,

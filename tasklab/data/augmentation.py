@@ -65,11 +65,11 @@ def augment(
     return out
 
 
-def _reflect(place: Tensor, size: int) -> Tensor:
+def _reflect(positions: Tensor, size: int) -> Tensor:
     """Positions outside 0..size-1, mirrored about the outermost pixels."""
-    place = place.abs()
-    return torch.where(place >= size, 2 * (size - 1) - place, place)
+    positions = positions.abs()
+    return torch.where(positions >= size, 2 * (size - 1) - positions, positions)
 
 
-def _inside(place: Tensor, size: int) -> Tensor:
-    return (place >= 0) & (place < size)
+def _inside(positions: Tensor, size: int) -> Tensor:
+    return (positions >= 0) & (positions < size)

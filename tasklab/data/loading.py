@@ -65,11 +65,12 @@ def load(
     if split not in SPLITS:
         raise ValueError(f"expected a split, one of {', '.join(SPLITS)}, got {split!r}; try 'train'")
     settings: dict[str, Any] = {"n": n, "noise": noise, "seed": seed}
-    given = {word: value for word, value in settings.items() if value is not None}
+    chosen = {word: value for word, value in settings.items() if value is not None}
     if info.is_points:
-        return _points(name, split, **given)
-    if given:
-        raise ValueError(f"expected no {', '.join(given)} for {name}, whose images are fixed; try .subset({n or 1000})")
+        return _points(name, split, **chosen)
+    if chosen:
+        raise ValueError(f"expected no {', '.join(chosen)} for {name}, whose images are fixed; "
+                         f"try .subset({n or 1000})")
     if name == "digits":
         return _digits()[split]
     return _official(name, split == "test", data_root(root))[split]

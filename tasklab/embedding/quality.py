@@ -58,9 +58,9 @@ def trustworthiness(points: ArrayLike, positions: ArrayLike, k: int = 10) -> flo
 
 
 def _check(points: ArrayLike, k: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    found = np.asarray(points, dtype=np.float64)
-    if found.ndim != 2 or not np.isfinite(found).all():
-        raise ValueError(f"expected finite points (N, D), got shape {found.shape}")
-    if not 1 <= (as_whole(k) or 0) < len(found):
-        raise ValueError(f"expected k as an integer in 1..{len(found) - 1}, got {k!r}; try a smaller one")
-    return found
+    values = np.asarray(points, dtype=np.float64)
+    if values.ndim != 2 or not np.isfinite(values).all():
+        raise ValueError(f"expected finite points (N, D), got shape {values.shape}")
+    if not 1 <= (as_whole(k) or 0) < len(values):
+        raise ValueError(f"expected k as an integer in 1..{len(values) - 1}, got {k!r}; try a smaller one")
+    return values

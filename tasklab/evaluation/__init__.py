@@ -5,7 +5,7 @@ from __future__ import annotations
 from tasklab.evaluation.counts import Outcomes, outcomes
 from tasklab.evaluation.distances import smallest
 from tasklab.evaluation.ensemble import stream_worst_case, worst_case
-from tasklab.evaluation.honesty import stream_report
+from tasklab.evaluation.honesty import stream_assessment
 from tasklab.evaluation.known_examples import check_attack
 from tasklab.evaluation.robustness import Row, combined, curve, evaluate
 from tasklab.evaluation.statistics import Share, mcnemar, wilson
@@ -29,7 +29,7 @@ __all__ = [
     "mcnemar",
     "outcomes",
     "smallest",
-    "stream_report",
+    "stream_assessment",
     "stream_worst_case",
     "table",
     "to_csv",

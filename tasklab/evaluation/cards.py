@@ -66,7 +66,16 @@ def circumstances() -> dict[str, Any]:
 
 
 def figure(card: dict[str, Any], attack: str, objective: str | None = None, eps: float = 0.0) -> dict[str, Any] | None:
-    """One row of a card's metrics, or None; ε is compared as it is printed, to four places."""
+    """One row of a card's metrics.
+
+    Args:
+        card: of a system, as `tasklab.card` rebuilds it.
+        attack, objective: as the row names them; the objective is None on clean images.
+        eps: radius in pixel units; it is compared as it is printed, to four decimal places.
+
+    Returns:
+        A copy of the row; None where there is none.
+    """
     for row in card.get("metrics", []):
         if (row["attack"], row["objective"]) == (attack, objective) and abs(row["eps"] - eps) <= 5e-5:
             return dict(row)
@@ -107,8 +116,8 @@ def card_markdown(card: dict[str, Any]) -> str:
         lines += ["", f"Stored as {card['stored']}" + (f"; {', '.join(accuracies)}" if accuracies else "") + "."]
     seeds = card.get("seeds")
     if isinstance(seeds, dict) and len(seeds) > 1:
-        said = ", ".join(f"seed {in_markdown(seed)}: {100 * value:.2f} %" for seed, value in seeds.items())
-        lines += ["", f"Clean test accuracy of the same recipe, float32: {said}."]
+        accuracy_by_seed = ", ".join(f"seed {in_markdown(seed)}: {100 * value:.2f} %" for seed, value in seeds.items())
+        lines += ["", f"Clean test accuracy of the same recipe, float32: {accuracy_by_seed}."]
     return "\n".join(lines) + "\n"
 
 
@@ -120,14 +129,15 @@ def _made_of(card: dict[str, Any]) -> list[str]:
         lines.append(f"- task: {_listed(settings)}")
     if "network" in card:
         network = card["network"]
-        told = {k: network[k] for k in ("arch", "in_shape", "outputs", "width") if k in network}
-        contrast = f", contrast {_said(network['contrast'])}" if network.get("contrast") else ""
-        lines.append(f"- network: {_listed(told)}{contrast}")
-    told = card.get("data", {})
-    counts = [f"{told[part]} {words}" for part, words in (("train", "training"), ("test", "test")) if part in told]
-    if told:
+        settings = {k: network[k] for k in ("arch", "in_shape", "outputs", "width") if k in network}
+        contrast = f", contrast {_escaped(network['contrast'])}" if network.get("contrast") else ""
+        lines.append(f"- network: {_listed(settings)}{contrast}")
+    dataset = card.get("data", {})
+    counts = [f"{dataset[part]} {words}" for part, words in (("train", "training"), ("test", "test"))
+              if part in dataset]
+    if dataset:
         images = ", ".join(counts) + " images" * bool(counts)
-        lines.append("- data: " + ", ".join(filter(None, [in_markdown(told.get("name", "of no name")), images])))
+        lines.append("- data: " + ", ".join(filter(None, [in_markdown(dataset.get("name", "of no name")), images])))
     return lines
 
 
@@ -191,20 +201,24 @@ def _reading(row: dict[str, Any]) -> dict[str, str]:
 def _listed(settings: dict[str, Any]) -> str:
     """Settings one after the other; those that are tables or long have no place here."""
     return ", ".join(
-        f"{in_markdown(key)} {_said(value)}"
+        f"{in_markdown(key)} {_escaped(value)}"
         for key, value in settings.items()
         if value is not None and not isinstance(value, dict) and len(str(value)) <= 200
     )
 
 
-def _said(value: Any) -> str:
+def _escaped(value: Any) -> str:
     """Numbers as they are, all else escaped."""
     numbers = all(isinstance(each, int | float) for each in (value if isinstance(value, list) else [value]))
     return str(value) if numbers else in_markdown(value, 80)
 
 
 def catalogue_markdown(cards: list[dict[str, Any]]) -> str:
-    """Every system's figures on one page, the attacks side by side; the cards are as `card_markdown` takes them."""
+    """The metrics of all systems as one page in Markdown, with the attacks side by side.
+
+    Args:
+        cards: of the systems, as `card_markdown` takes them.
+    """
     import pandas as pd
 
     lines = [

@@ -67,12 +67,12 @@ def outcomes(decoded: Tensor, labels: Tensor) -> Outcomes:
     >>> outcomes(torch.tensor([0, 2, -1]), torch.tensor([0, 1, 0]))
     Outcomes(correct=1, wrong=1, abnormal=1)
     """
-    for name, given, least in (("decoded", decoded, ABNORMAL), ("labels", labels, 0)):
-        if not isinstance(given, Tensor) or given.dtype != torch.int64:
-            got = given.dtype if isinstance(given, Tensor) else type(given).__name__
+    for name, values, least in (("decoded", decoded, ABNORMAL), ("labels", labels, 0)):
+        if not isinstance(values, Tensor) or values.dtype != torch.int64:
+            got = values.dtype if isinstance(values, Tensor) else type(values).__name__
             raise TypeError(f"expected {name} as int64 (N,), got {got}; try {name}.long()")
-        if len(given) and int(given.min()) < least:
-            raise ValueError(f"expected {name} of at least {least}, got {int(given.min())}")
+        if len(values) and int(values.min()) < least:
+            raise ValueError(f"expected {name} of at least {least}, got {int(values.min())}")
     if decoded.shape != labels.shape or labels.ndim != 1:
         raise ValueError(
             f"expected decoded and labels of one shape (N,), got {tuple(decoded.shape)} and {tuple(labels.shape)}"

@@ -49,11 +49,25 @@ class Distances:
     found_by: Tensor
 
     def standing(self, eps: float) -> Share:
-        """The share of all images for which nothing was found within ε: accuracy in the worst case found."""
+        """The share of images for which nothing was found within ε: the accuracy in the worst case found.
+
+        Args:
+            eps: radius in the units of ``norm``.
+        """
         return Share.of(self.values > eps + ROUNDING)
 
     def quantile(self, share: float) -> float:
-        """The ε within which so large a share of all images falls; infinite where too few do."""
+        """The smallest ε within which a given share of all images is fooled.
+
+        Args:
+            share: above 0, up to 1.
+
+        Returns:
+            The radius; infinite where fewer images are fooled at any radius.
+
+        Raises:
+            ValueError: a share outside this range.
+        """
         if not 0 < share <= 1:
             raise ValueError(f"expected a share in (0, 1], got {share}; try 0.5, the median")
         ordered = self.values.sort().values
@@ -109,9 +123,9 @@ def smallest(
         left = ((values > (settings.eps if ends else 0)) & (stood < settings.eps)).nonzero().squeeze(1)
         if not len(left):
             continue
-        told = watch(progress, settings.name, index, len(chosen), settings)
+        report_step = watch(progress, settings.name, index, len(chosen), settings)
         result = attack(system, images[left], labels[left], settings, indices=left, batch_size=batch_size,
-                        progress=told)
+                        progress=report_step)
         hit, stood[left[~result.fooled]] = left[result.fooled], settings.eps
         nearer = _draw_back(system, images[hit], result.images[result.fooled], labels[hit], norm, criterion, batch_size)
         better = nearer < values[hit]
@@ -119,12 +133,19 @@ def smallest(
     return Distances(values=values.cpu(), norm=norm, criterion=criterion, attacks=chosen, found_by=found_by.cpu())
 
 
-def distance_table(found: Mapping[str, Distances]) -> pd.DataFrame:
-    """By system: within which ε a tenth, a quarter, half and more of the images fall; nan where too few do."""
+def distance_table(by_system: Mapping[str, Distances]) -> pd.DataFrame:
+    """The radii within which a tenth, a quarter, half and more of the images are fooled, as a table.
+
+    Args:
+        by_system: what `smallest` found, by the system's name.
+
+    Returns:
+        One row for each system; nan where fewer images are fooled at any radius.
+    """
     import pandas as pd
 
     rows = []
-    for name, distances in found.items():
+    for name, distances in by_system.items():
         row: dict[str, object] = {"system": name, "norm": distances.norm, "n": len(distances.values)}
         for share in (0.1, 0.25, 0.5, 0.75, 0.9):
             value = distances.quantile(share)

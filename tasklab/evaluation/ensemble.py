@@ -130,35 +130,35 @@ def stream_worst_case(
         *((_name(entry.settings), system, entry) for entry in attacks),
     ]
     read = system.task.codec.read
-    found, stages = images.clone(), list[Stage]()
+    adversarial, stages = images.clone(), list[Stage]()
     decoded, broken_by = torch.full_like(labels, ABNORMAL), torch.full_like(labels, STANDING)
-    near = torch.full_like(labels, -torch.inf, dtype=torch.float32)
+    closeness = torch.full_like(labels, -torch.inf, dtype=torch.float32)
     if not plans or plans[0][1] is not system or plans[0][2].share < 1:  # else the first attack reads them all
         margins = _margins(system, images, batch_size)
-        decoded, near = read(margins), success_margin(criterion, margins, labels)
+        decoded, closeness = read(margins), success_margin(criterion, margins, labels)
         broken_by = torch.where(succeeded(criterion, decoded, labels), ALREADY, STANDING)
     key = digest(system, images, labels, [(name, entry) for name, _, entry in plans])
     kept = _Kept(Path(folder), key) if folder is not None else None
     if kept is not None and (state := kept.read()) is not None:
         stages, *kept_tensors = state
-        found, decoded, broken_by, near = (t.to(images.device) for t in kept_tensors)
+        adversarial, decoded, broken_by, closeness = (t.to(images.device) for t in kept_tensors)
         for stage in stages:
-            yield stage, WorstCase(stages=tuple(stages), images=found, labels=labels, decoded=decoded,
+            yield stage, WorstCase(stages=tuple(stages), images=adversarial, labels=labels, decoded=decoded,
                                    broken_by=broken_by, eps=eps, criterion=criterion)
     for index in range(len(stages), len(plans)):
         name, attacked, entry = plans[index]
         started, busy = time.perf_counter(), time.process_time()
-        left = _nearest(near, broken_by == STANDING, entry.share)
+        left = _nearest(closeness, broken_by == STANDING, entry.share)
         result = attack(
             attacked, images[left], labels[left], entry.settings, indices=left, batch_size=batch_size,
             progress=watch(progress, name, index, len(plans), entry.settings),
         )
-        reading, reached = result.decoded.clone(), near[left]
+        reading, reached = result.decoded.clone(), closeness[left]
         doubt = torch.ones_like(result.fooled) if attacked is not system else ~result.fooled
         margins = _margins(system, result.images[doubt], batch_size)
         reading[doubt] = read(margins)
         reached[doubt] = torch.maximum(reached[doubt], success_margin(criterion, margins, labels[left][doubt]))
-        near[left] = reached
+        closeness[left] = reached
         early = torch.zeros_like(result.fooled)
         if index == 0 and attacked is system:
             decoded[left] = result.clean_decoded
@@ -166,22 +166,26 @@ def stream_worst_case(
             broken_by[left[early]] = ALREADY
         fell = succeeded(criterion, reading, labels[left]) & ~early
         fallen = left[fell]
-        found[fallen], decoded[fallen], broken_by[fallen] = result.images[fell], reading[fell], index
+        adversarial[fallen], decoded[fallen], broken_by[fallen] = result.images[fell], reading[fell], index
         stages.append(Stage(
             index=index, total=len(plans), name=name, tried=int((~early).sum()), broken=len(fallen),
             standing=float((broken_by == STANDING).float().mean()) if len(labels) else float("nan"),
             seconds=time.perf_counter() - started, cpu=time.process_time() - busy,
         ))
         if kept is not None:
-            kept.write(stages, found, decoded, broken_by, near)
+            kept.write(stages, adversarial, decoded, broken_by, closeness)
         yield stages[-1], WorstCase(
-            stages=tuple(stages), images=found.clone(), labels=labels, decoded=decoded.clone(),
+            stages=tuple(stages), images=adversarial.clone(), labels=labels, decoded=decoded.clone(),
             broken_by=broken_by.clone(), eps=eps, criterion=criterion,
         )
 
 
 def worst_case(system: System, data: Data, eps: float, **settings: Any) -> WorstCase:
-    """Run `stream_worst_case`, which names the settings, to its end.
+    """The whole worst case: run `stream_worst_case` to its end.
+
+    Args:
+        system, data, eps: what is attacked, within which radius.
+        settings: the other arguments of `stream_worst_case`.
 
     >>> from torch import nn
     >>> from tasklab.tasks import make_task
@@ -190,8 +194,8 @@ def worst_case(system: System, data: Data, eps: float, **settings: Any) -> Worst
     >>> worst_case(system, data, 0.1, preset="quick").outcomes.n
     8
     """
-    *_, (_, found) = stream_worst_case(system, data, eps, **settings)
-    return found
+    *_, (_, worst) = stream_worst_case(system, data, eps, **settings)
+    return worst
 
 
 def _margins(system: System, images: Tensor, batch_size: int) -> Tensor:
@@ -199,12 +203,12 @@ def _margins(system: System, images: Tensor, batch_size: int) -> Tensor:
     return system.task.codec.margins(system.read(images, batch_size=batch_size))
 
 
-def _nearest(near: Tensor, standing: Tensor, share: float) -> Tensor:
+def _nearest(closeness: Tensor, standing: Tensor, share: float) -> Tensor:
     """The places of at most ``share`` of all images, those still standing that came nearest to falling, in order."""
     left = standing.nonzero().squeeze(1)
-    most = math.ceil(share * len(near))
+    most = math.ceil(share * len(closeness))
     if most < len(left):
-        left = left[near[left].argsort(descending=True, stable=True)[:most]].sort().values
+        left = left[closeness[left].argsort(descending=True, stable=True)[:most]].sort().values
     return left
 
 
@@ -217,13 +221,22 @@ def _name(settings: Settings) -> str:
 
 
 def digest(system: System, images: Tensor, labels: Tensor, plans: Sequence[tuple[str, Entry]]) -> str:
-    """What tells one worst case from another: weights, task, images and attacks, as 64 hexadecimal digits."""
+    """A key that tells one worst case from another.
+
+    Args:
+        system: its weights and task are part of the key.
+        images, labels: what is attacked.
+        plans: the attacks, each with its name.
+
+    Returns:
+        64 hexadecimal digits.
+    """
     words = [(name, entry.settings.to_dict(), entry.share) for name, entry in plans]
-    found = hashlib.sha256(json.dumps(words).encode())
-    found.update(repr(system.task).encode())
+    sha = hashlib.sha256(json.dumps(words).encode())
+    sha.update(repr(system.task).encode())
     for tensor in (images, labels, *system.network.state_dict().values()):
-        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
+        sha.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return sha.hexdigest()
 
 
 class _Kept:
@@ -246,7 +259,7 @@ class _Kept:
         except (CheckpointError, KeyError, TypeError, json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"expected a worst case in {self.file.parent}, got {error}; try a new folder") from None
 
-    def write(self, stages: list[Stage], images: Tensor, decoded: Tensor, broken_by: Tensor, near: Tensor) -> None:
-        tensors = {"images": images, "decoded": decoded, "broken_by": broken_by, "near": near}
+    def write(self, stages: list[Stage], images: Tensor, decoded: Tensor, broken_by: Tensor, closeness: Tensor) -> None:
+        tensors = {"images": images, "decoded": decoded, "broken_by": broken_by, "near": closeness}
         state = {"key": self.key, "stages": [vars(stage) for stage in stages]}
         write_tensors(self.file, tensors, {"state": json.dumps(state)})

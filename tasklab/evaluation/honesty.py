@@ -7,7 +7,8 @@ the attack tried, and whether another attack says otherwise (Carlini et al. 2019
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -19,6 +20,7 @@ from tasklab.evaluation.robustness import Data, Progress, Row, stream_rows
 from tasklab.evaluation.statistics import Share, wilson
 from tasklab.evaluation.transfer_matrix import transfer_row
 from tasklab.evaluation.transfer_result import Threat
+from tasklab.strict_json import Fields
 from tasklab.system import System
 
 Level = Literal["pass", "warn", "fail", "not run"]
@@ -47,20 +49,39 @@ class Check:
     threshold: str
     sentence: str
 
+    @staticmethod
+    def from_dict(values: object) -> Check:
+        """The check that ``vars`` described.
+
+        Raises:
+            ValueError: the values do not fit.
+        """
+        check = Fields(values, "a check", (field.name for field in fields(Check)))
+        return Check(
+            name=check.text("name"), level=check.choice("level", LEVELS), threshold=check.text("threshold"),
+            figure=check.maybe("figure", partial(check.number, low=-1, high=1)), sentence=check.text("sentence"),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
-class HonestyReport:
+class Assessment:
     """A claimed accuracy and every check on it.
 
     Attributes:
-        claim: the row whose accuracy is claimed.
-        checks: all of them, in a fixed order.
+        attack, objective, eps, steps, restarts: of the attack whose result is claimed.
+        accuracy: what is claimed.
         lowest: the lowest accuracy that any attack of the claim's ε found, image by image over all of them.
+        checks: all of them, in a fixed order.
     """
 
-    claim: Row
-    checks: tuple[Check, ...]
+    attack: str
+    objective: str | None
+    eps: float
+    steps: int
+    restarts: int
+    accuracy: Share
     lowest: Share
+    checks: tuple[Check, ...]
 
     @property
     def verdict(self) -> Level:
@@ -71,7 +92,7 @@ class HonestyReport:
     @property
     def sentence(self) -> str:
         """The verdict in plain words."""
-        claimed, lowest = self.claim.outcomes.accuracy.percent(), self.lowest.percent()
+        claimed, lowest = self.accuracy.percent(), self.lowest.percent()
         if self.verdict == "fail":
             return (f"{claimed} % says how the attack failed, not how the system withstood it; "
                     f"the worst case found is {lowest} %.")
@@ -80,21 +101,39 @@ class HonestyReport:
         return f"Nothing speaks against {claimed} % as an upper bound; the worst case found is {lowest} %."
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        claim = self.claim
+        """Plain values that `from_dict` reads."""
         return {
-            "attack": claim.attack, "objective": claim.objective, "eps": claim.eps, "steps": claim.steps,
-            "restarts": claim.restarts, "n": claim.n, "accuracy": claim.outcomes.accuracy.value,
+            "attack": self.attack, "objective": self.objective, "eps": self.eps, "steps": self.steps,
+            "restarts": self.restarts, "n": self.accuracy.n, "accuracy": self.accuracy.value,
             "lowest": self.lowest.value, "verdict": self.verdict, "sentence": self.sentence,
             "checks": [vars(check) for check in self.checks],
         }
 
+    @staticmethod
+    def from_dict(values: object) -> Assessment:
+        """The assessment that `to_dict` described.
+
+        Raises:
+            ValueError: the values do not fit, or the verdict is not that of the checks.
+        """
+        claim = Fields(values, "a claim", ("attack", "objective", "eps", "steps", "restarts", "n", "accuracy", "lowest",
+                                           "verdict", "sentence", "checks"))
+        n = claim.count("n")
+        read = Assessment(
+            attack=claim.text("attack"), objective=claim.maybe("objective", claim.text),
+            eps=claim.number("eps", low=0), steps=claim.count("steps"), restarts=claim.count("restarts"),
+            accuracy=_share(claim, "accuracy", n), lowest=_share(claim, "lowest", n),
+            checks=tuple(Check.from_dict(check) for check in claim.items("checks")),
+        )
+        claim.choice("verdict", [read.verdict])
+        claim.text("sentence")
+        return read
+
     def to_markdown(self) -> str:
-        """The report as a page."""
-        claim = self.claim
+        """The assessment as a page."""
         lines = [
-            f"**{self.verdict.upper()}** · {claim.attack} on {claim.objective}, ε = {eps_said(claim.eps)}, "
-            f"{claim.steps} steps × {claim.restarts}, n = {claim.n}",
+            f"**{self.verdict.upper()}** · {self.attack} on {self.objective}, ε = {eps_said(self.eps)}, "
+            f"{self.steps} steps × {self.restarts}, n = {self.accuracy.n}",
             "",
             self.sentence,
             "",
@@ -107,7 +146,16 @@ class HonestyReport:
         return "\n".join(lines)
 
 
-def stream_report(
+def _share(claim: Fields, key: str, n: int) -> Share:
+    """A share of ``n`` images that was written as its value."""
+    value = claim.number(key, low=0, high=1)
+    count = round(value * n)
+    if not n or abs(value - count / n) > 1e-9:
+        raise ValueError(f"expected {key} of a claim as a share of its n = {n} images, got {value}")
+    return Share(count, n)
+
+
+def stream_assessment(
     system: System,
     data: Data,
     claim: PGD,
@@ -117,8 +165,8 @@ def stream_report(
     known: Sequence[Row] = (),
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
-) -> Iterator[HonestyReport]:
-    """Run the `honesty_attacks`, and report after each attack what is known by then; the last report is the whole one.
+) -> Iterator[Assessment]:
+    """Run the `honesty_attacks`, and yield after each attack an assessment of all results so far.
 
     Args:
         system, data: what is attacked.
@@ -133,24 +181,24 @@ def stream_report(
     >>> from tasklab.tasks import make_task
     >>> system = System(nn.Sequential(nn.Flatten(), nn.Linear(4, 4)), make_task("rbc", S=1))
     >>> data = torch.rand(8, 1, 2, 2), torch.zeros(8, dtype=torch.int64)
-    >>> *_, report = stream_report(system, data, PGD(eps=0.1, steps=3, objective="train"), queries=5)
-    >>> len(report.checks)
+    >>> *_, assessment = stream_assessment(system, data, PGD(eps=0.1, steps=3, objective="train"), queries=5)
+    >>> len(assessment.checks)
     9
     """
     attacks = honesty_attacks(claim, queries=queries)
-    found = {settings: row for row in known if (settings := row.settings) in attacks}
-    missing = [settings for settings in attacks if settings not in found]
-    others = [row for row in known if row.settings not in found]
+    rows = {settings: row for row in known if (settings := row.settings) in attacks}
+    missing = [settings for settings in attacks if settings not in rows]
+    others = [row for row in known if row.settings not in rows]
     others += [transfer_row(system, data, threat) for threat in threats]
     fresh = stream_rows(system, data, missing, batch_size=batch_size, progress=progress)
     next(fresh)  # the clean images
     for settings in attacks:
-        found[settings] = found[settings] if settings in found else next(fresh)
-        evidence = [found[each] for each in attacks[1:] if each in found]
-        yield assess(found[claim], [*evidence, *others], num_classes=system.task.num_classes)
+        rows[settings] = rows[settings] if settings in rows else next(fresh)
+        evidence = [rows[each] for each in attacks[1:] if each in rows]
+        yield assess(rows[claim], [*evidence, *others], num_classes=system.task.num_classes)
 
 
-def assess(claim: Row, evidence: Sequence[Row], *, num_classes: int) -> HonestyReport:
+def assess(claim: Row, evidence: Sequence[Row], *, num_classes: int) -> Assessment:
     """Every check on a claimed row, from results already there.
 
     Args:
@@ -178,7 +226,10 @@ def assess(claim: Row, evidence: Sequence[Row], *, num_classes: int) -> HonestyR
     standing = claim.decoded == claim.labels
     for row in here:
         standing = standing & (row.decoded == row.labels)
-    return HonestyReport(claim=claim, checks=checks, lowest=Share.of(standing))
+    return Assessment(
+        attack=claim.attack, objective=claim.objective, eps=claim.eps, steps=claim.steps, restarts=claim.restarts,
+        accuracy=claim.outcomes.accuracy, lowest=Share.of(standing), checks=checks,
+    )
 
 
 def _zero_gradient(claim: Row) -> Check:

@@ -9,20 +9,22 @@ attack that cannot find what is known to be there has shown nothing where it fin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from tasklab.attacks import Settings, attack
+from tasklab.attacks import PGD, Settings, attack
+from tasklab.attacks.criteria import CRITERIA
 from tasklab.attacks.geometry import bounds, per_row, rescale
-from tasklab.attacks.objectives import as_objective
+from tasklab.attacks.objectives import OBJECTIVES, as_objective
 from tasklab.checks import as_number, as_whole, check_whole
 from tasklab.evaluation.robustness import Data, Progress, read_data
 from tasklab.evaluation.statistics import Share
 from tasklab.models.fast import PLAIN
 from tasklab.modes import own_modes
+from tasklab.strict_json import Fields
 from tasklab.system import System
 from tasklab.tasks import Task
 
@@ -64,7 +66,11 @@ class AttackTest:
 
     @property
     def verdict(self) -> Literal["pass", "warn", "fail", "not run"]:
-        """``"warn"`` where the attack passes but chance does well too, so that passing says little."""
+        """Whether the attack finds what is there.
+
+        ``"fail"`` where it misses over 5 % of the examples, ``"warn"`` where random search finds over half of them,
+        so that passing says little, and ``"not run"`` where no image could be tested.
+        """
         if not self.found.n:
             return "not run"
         if self.found.value < FOUND:
@@ -76,22 +82,52 @@ class AttackTest:
         """The verdict in plain words."""
         if self.verdict == "not run":
             return "No image could be tested: each was misread, or no readout tells a point of the surface apart."
-        found = f"found {self.found.count} of {self.found.n} adversarial examples that are known to exist"
+        hits = f"found {self.found.count} of {self.found.n} adversarial examples that are known to exist"
         chance = f"random search found {self.random.count}"
         if self.verdict == "fail":
             blind = f", and saw no gradient on {self.zero_gradient.count}" if self.zero_gradient.count else ""
-            return f"The attack {found}{blind} ({chance}): an accuracy that it leaves is no evidence of robustness."
+            return f"The attack {hits}{blind} ({chance}): an accuracy that it leaves is no evidence of robustness."
         if self.verdict == "warn":
-            return f"The attack {found}, but {chance}: the test is too easy here to speak for the attack."
-        return f"The attack {found}; {chance}."
+            return f"The attack {hits}, but {chance}: the test is too easy here to speak for the attack."
+        return f"The attack {hits}; {chance}."
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Plain values that `from_dict` reads."""
         return self.settings.to_dict() | {
             "n": self.found.n, "left_out": self.left_out, "found": self.found.count, "random": self.random.count,
             "draws": self.draws, "zero_gradient": self.zero_gradient.count, "verdict": self.verdict,
             "sentence": self.sentence,
         }
+
+    @staticmethod
+    def from_dict(values: object) -> AttackTest:
+        """The test of PGD that `to_dict` described.
+
+        Raises:
+            ValueError: the values do not fit, or the verdict is not that of the counts.
+        """
+        settings = (field.name for field in fields(PGD))
+        test = Fields(values, "a test of an attack", ("attack", *settings, "n", "left_out", "found", "random", "draws",
+                                                      "zero_gradient", "verdict", "sentence"))
+        test.choice("attack", ["pgd"])
+        test.table("plan")  # of no interest: this test runs the network as it is
+        test.choice("targeted", [False])
+        n = test.count("n")
+        read = AttackTest(
+            settings=PGD(
+                eps=test.number("eps", low=0, high=1), steps=test.count("steps"), restarts=test.count("restarts"),
+                norm=test.choice("norm", PGD.norms), objective=test.choice("objective", OBJECTIVES),
+                criterion=test.choice("criterion", CRITERIA), seed=test.count("seed"), plan=PLAIN,
+                step_size=test.number("step_size", low=0), random_start=test.choice("random_start", (True, False)),
+                keep=test.choice("keep", PGD.keeps),
+            ),
+            found=Share(test.count("found"), n),
+            random=Share(test.count("random"), n), zero_gradient=Share(test.count("zero_gradient"), n),
+            draws=test.count("draws"), left_out=test.count("left_out"),
+        )
+        test.choice("verdict", [read.verdict])
+        test.text("sentence")
+        return read
 
 
 def stream_check_attack(
@@ -105,11 +141,11 @@ def stream_check_attack(
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
 ) -> Iterator[AttackTest]:
-    """The test after each image that was tested; the last one is the whole, and there is at least one.
+    """Test an attack image by image: yield the result so far after each tested image, and at least one result.
 
-    Each image's readout is scaled to the image's own margin, so that the training loss is satisfied exactly where it
-    is satisfied by the system itself: where PGD on that loss has nothing to follow on the system, it has nothing to
-    follow here, and does not find what is there.
+    Each image's readout is scaled to the image's own margin. So the training loss is zero on the readout exactly where
+    it is zero on the system: an attack on that loss that has no gradient on the system has none here either, and misses
+    the example that is known to exist.
 
     Args:
         system: its network must have features.
@@ -130,26 +166,29 @@ def stream_check_attack(
                          f"eps={settings.eps:g}, targeted={settings.targeted}; try PGD(eps=0.1)")
     if as_objective(settings.objective).of != "outputs":
         raise ValueError("expected an objective on outputs, got one on features; try objective='margin'")
-    near, points, tries = as_number(closeness), as_whole(inner), as_whole(draws)
-    if near is None or points is None or tries is None or not 0 < near < 1 or points < 1 or tries < 1:
+    fraction, inner_points, random_draws = as_number(closeness), as_whole(inner), as_whole(draws)
+    if (fraction is None or inner_points is None or random_draws is None or not 0 < fraction < 1
+            or min(inner_points, random_draws) < 1):
         raise ValueError(f"expected closeness between 0 and 1, and at least one inner point and draw, got "
                          f"{closeness!r}, {inner!r} and {draws!r}; try closeness=0.5")
-    closeness, inner, draws = near, points, tries
+    closeness, inner, draws = fraction, inner_points, random_draws
     batch_size = check_whole("batch_size", batch_size, low=1, hint=256)
     images, labels = read_data(data, system)
     settings = replace(settings, plan=PLAIN)
     own = system.task.codec.margins(system.read(images, batch_size=batch_size)).gather(1, labels[:, None]).squeeze(1)
-    found, lucky, zero = 0, 0, 0
+    found_by_attack, found_by_chance, zero_gradients = 0, 0, 0
     tested = left_out = 0
 
-    def told() -> AttackTest:
-        return AttackTest(settings=settings, found=Share(found, tested), random=Share(lucky, tested), draws=draws,
-                          zero_gradient=Share(zero, tested), left_out=left_out)
+    def so_far() -> AttackTest:
+        return AttackTest(
+            settings=settings, found=Share(found_by_attack, tested), random=Share(found_by_chance, tested),
+            zero_gradient=Share(zero_gradients, tested), draws=draws, left_out=left_out,
+        )
 
     for index in range(len(labels)):
         if progress is not None:
-            progress(Progress(what=settings.name, index=index, total=len(labels), step=0, steps=1, fooled=found,
-                              n=tested))
+            progress(Progress(what=settings.name, index=index, total=len(labels), step=0, steps=1,
+                              fooled=found_by_attack, n=tested))
         x, margin = images[index : index + 1], float(own[index])
         readout = _readout(system, x, margin, settings, index, inner, closeness, batch_size) if margin > 0 else None
         if readout is None:
@@ -157,17 +196,21 @@ def stream_check_attack(
         else:
             y, mark = torch.zeros_like(labels[:1]), torch.tensor([index], device="cpu")
             result = attack(readout, x, y, settings, indices=mark, batch_size=batch_size)
-            tested, found = tested + 1, found + int(result.fooled)
-            zero += int(result.zero_gradient)
-            lucky += _by_chance(readout, x, settings, index, draws, batch_size)
+            tested, found_by_attack = tested + 1, found_by_attack + int(result.fooled)
+            zero_gradients += int(result.zero_gradient)
+            found_by_chance += _by_chance(readout, x, settings, index, draws, batch_size)
         if readout is not None or index == len(labels) - 1:
-            yield told()
+            yield so_far()
     if not len(labels):
-        yield told()
+        yield so_far()
 
 
 def check_attack(system: System, data: Data, settings: Settings, **more: Any) -> AttackTest:
-    """Run `stream_check_attack`, which names the settings, to its end.
+    """The whole test: run `stream_check_attack` to its end.
+
+    Args:
+        system, data, settings: as in `stream_check_attack`.
+        more: its other arguments.
 
     >>> from tasklab.attacks import PGD
     >>> from tasklab.tasks import make_task

@@ -106,14 +106,14 @@ class Row:
     def flags(self) -> tuple[str, ...]:
         """Why the accuracy may mislead: ``"masked"`` (or over 1 % ``"zero gradient"``), over 1 % ``"not a number"``
         and ``"unmoved"``."""
-        found = []
+        flags = []
         if self.zero_gradient is not None and self.zero_gradient.value > WARN:
-            found.append("masked" if self.masked else "zero gradient")
+            flags.append("masked" if self.masked else "zero gradient")
         if self.nonfinite_gradient is not None and self.nonfinite_gradient.value > WARN:
-            found.append("not a number")
+            flags.append("not a number")
         if self.unmoved is not None and self.unmoved.value > WARN:
-            found.append("unmoved")
-        return tuple(found)
+            flags.append("unmoved")
+        return tuple(flags)
 
 
 def stream_rows(
@@ -124,7 +124,13 @@ def stream_rows(
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
 ) -> Iterator[Row]:
-    """Each row of `evaluate` as soon as it is known, the clean images first. To stop, stop consuming."""
+    """Evaluate row by row: yield each row of `evaluate` as soon as it is known, the clean images first.
+
+    To stop, stop consuming.
+
+    Args:
+        system, data, attacks, batch_size, progress: as in `evaluate`.
+    """
     images, labels = read_data(data, system)
     started = time.perf_counter()
     before = system.predict(images, batch_size=batch_size)
@@ -140,8 +146,8 @@ def stream_rows(
         seconds=seconds,
     )
     for index, settings in enumerate(attacks):
-        told = watch(progress, settings.name, index, len(attacks), settings)
-        result = attack(system, images, labels, settings, batch_size=batch_size, progress=told)
+        report_step = watch(progress, settings.name, index, len(attacks), settings)
+        result = attack(system, images, labels, settings, batch_size=batch_size, progress=report_step)
         correct = result.clean_decoded == result.labels
         yield Row(
             attack=settings.name,
@@ -206,9 +212,17 @@ def curve(
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
 ) -> list[Row]:
-    """Outcomes against ε: the same attack at each of ``eps``, after the clean row at ε = 0.
+    """Outcomes against ε: the same attack at each radius, after the clean row at ε = 0.
 
-    A step size of None grows with ε, as ``2.5·eps/steps``; a given one stays.
+    A step size of None grows with ε, as ``2.5·eps/steps``; a fixed one stays the same.
+
+    Args:
+        system, data, batch_size, progress: as in `evaluate`.
+        settings: of the attack; its own ε is replaced.
+        eps: the radii, in the units of the attack's norm.
+
+    Returns:
+        The clean row, then one row for each radius.
     """
     attacks = [dataclasses.replace(settings, eps=float(radius)) for radius in eps]
     return evaluate(system, data, attacks, batch_size=batch_size, progress=progress)
@@ -271,15 +285,26 @@ def _least(shares: Sequence[Share | None]) -> Share | None:
 
 
 def read_data(data: Data, system: System) -> tuple[Tensor, Tensor]:
-    """Images and labels on the system's device."""
+    """Images and labels on the system's device.
+
+    Args:
+        data: an image set, or a pair of tensors.
+        system: the labels are checked against its classes.
+
+    Returns:
+        Images float32 ``(N, C, H, W)`` and labels int64 ``(N,)``.
+
+    Raises:
+        TypeError, ValueError: the data are no image set and no pair of tensors, or the labels do not fit.
+    """
     if isinstance(data, ImageSet):
         images, labels = data.x(), data.labels
     elif isinstance(data, tuple) and len(data) == 2 and all(isinstance(part, Tensor) for part in data):
         images, labels = data
     else:
-        given = data if isinstance(data, tuple) else ()
-        got = f"({', '.join(map(described, given))})" if given else type(data).__name__
-        hint = "; try torch.from_numpy for each" * any(type(part).__module__ == "numpy" for part in given)
+        parts = data if isinstance(data, tuple) else ()
+        got = f"({', '.join(map(described, parts))})" if parts else type(data).__name__
+        hint = "; try torch.from_numpy for each" * any(type(part).__module__ == "numpy" for part in parts)
         raise TypeError(f"expected an ImageSet or a pair (images, labels) of tensors, got {got}{hint}")
     if len(images) != len(labels):
         raise ValueError(f"expected one label for each of {len(images)} images, got {len(labels)}")
@@ -289,12 +314,19 @@ def read_data(data: Data, system: System) -> tuple[Tensor, Tensor]:
 def watch(
     progress: Callable[[Progress], object] | None, what: str, index: int, total: int, settings: Settings
 ) -> Callable[[AttackStep], object] | None:
-    """An attack's ``progress`` that reports a `Progress`."""
+    """A callback for an attack that reports each of its steps as `Progress`.
+
+    Args:
+        progress: called with each report; None for no reports.
+        what: name of the attack.
+        index, total: its index among the attacks, and how many there are.
+        settings: of the attack.
+    """
     if progress is None:
         return None
     tell = progress
 
-    def told(step: AttackStep) -> None:
+    def report_step(step: AttackStep) -> None:
         tell(
             Progress(
                 what=what,
@@ -307,4 +339,4 @@ def watch(
             )
         )
 
-    return told
+    return report_step

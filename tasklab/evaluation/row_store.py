@@ -37,25 +37,33 @@ class RowStore:
         if self.file.exists():
             for line in self.file.read_text(encoding="utf-8").splitlines():
                 try:
-                    told = json.loads(line)
-                    self._lines[told["key"]] = told
+                    row = json.loads(line)
+                    self._lines[row["key"]] = row
                 except (ValueError, KeyError, TypeError):
                     continue
 
     def read(self, settings: Settings, clean: Row) -> Row | None:
-        """The row that these settings made, or None; ``clean`` is the row of the clean images."""
-        told = self._lines.get(self._key(settings))
-        if told is None or len(told.get("decoded", [])) != clean.n:
+        """The kept row of an attack.
+
+        Args:
+            settings: of the attack.
+            clean: the row of the clean images.
+
+        Returns:
+            The row; None where none was kept.
+        """
+        kept = self._lines.get(self._key(settings))
+        if kept is None or len(kept.get("decoded", [])) != clean.n:
             return None
-        decoded = torch.tensor(told["decoded"], device="cpu").to(clean.labels)
+        decoded = torch.tensor(kept["decoded"], device="cpu").to(clean.labels)
         right = clean.outcomes.correct
         return Row(
-            attack=told["attack"], objective=told["objective"], criterion=settings.criterion, norm=settings.norm,
+            attack=kept["attack"], objective=kept["objective"], criterion=settings.criterion, norm=settings.norm,
             eps=settings.eps, steps=settings.steps, restarts=settings.restarts,
             outcomes=outcomes(decoded, clean.labels), clean=clean.outcomes,
-            zero_gradient=Share(told["zero_gradient"], right), unmoved=Share(told["unmoved"], right),
-            nonfinite_gradient=Share(told["nonfinite_gradient"], right), decoded=decoded, labels=clean.labels,
-            forwards=told["forwards"], backwards=told["backwards"], seconds=told["seconds"], settings=settings,
+            zero_gradient=Share(kept["zero_gradient"], right), unmoved=Share(kept["unmoved"], right),
+            nonfinite_gradient=Share(kept["nonfinite_gradient"], right), decoded=decoded, labels=clean.labels,
+            forwards=kept["forwards"], backwards=kept["backwards"], seconds=kept["seconds"], settings=settings,
         )
 
     def write(self, row: Row) -> None:
@@ -63,15 +71,15 @@ class RowStore:
         assert row.settings is not None and row.zero_gradient is not None
         assert row.nonfinite_gradient is not None and row.unmoved is not None
         key = self._key(row.settings)
-        told: dict[str, Any] = {
+        values: dict[str, Any] = {
             "key": key, "attack": row.attack, "objective": row.objective,
             "decoded": row.decoded.tolist(), "zero_gradient": row.zero_gradient.count,
             "nonfinite_gradient": row.nonfinite_gradient.count, "unmoved": row.unmoved.count,
             "forwards": row.forwards, "backwards": row.backwards, "seconds": row.seconds,
         }
-        self._lines[key] = told
-        files.append_line(self.file, strict_json.dumps(told))
+        self._lines[key] = values
+        files.append_line(self.file, strict_json.dumps(values))
 
     def _key(self, settings: Settings) -> str:
-        told = json.dumps(settings.to_dict(), sort_keys=True, default=str)
-        return hashlib.sha256(f"{self._whose} {told}".encode()).hexdigest()
+        described = json.dumps(settings.to_dict(), sort_keys=True, default=str)
+        return hashlib.sha256(f"{self._whose} {described}".encode()).hexdigest()

@@ -64,9 +64,9 @@ def mcnemar(a_correct: Tensor, b_correct: Tensor) -> float:
     >>> mcnemar(a, ~a)  # (1 + 10) · 2 / 2¹⁰
     0.021484375
     """
-    for given in (a_correct, b_correct):
-        if not isinstance(given, Tensor) or given.dtype != torch.bool:
-            got = given.dtype if isinstance(given, Tensor) else type(given).__name__
+    for correct in (a_correct, b_correct):
+        if not isinstance(correct, Tensor) or correct.dtype != torch.bool:
+            got = correct.dtype if isinstance(correct, Tensor) else type(correct).__name__
             raise TypeError(f"expected which images are correct as bool (N,), got {got}; try decoded == labels")
     if a_correct.shape != b_correct.shape or a_correct.ndim != 1:
         raise ValueError(
@@ -85,7 +85,11 @@ def mcnemar(a_correct: Tensor, b_correct: Tensor) -> float:
 
 @dataclass(frozen=True)
 class Share:
-    """So many of n, with the 95 % interval that belongs to it.
+    """A share, as a count out of n, with its 95 % interval.
+
+    Args:
+        count: from 0 to n.
+        n: how many examples.
 
     >>> share = Share(973, 1000)
     >>> share.value, str(share)
@@ -101,7 +105,12 @@ class Share:
 
     @staticmethod
     def of(which: Tensor, among: Tensor | None = None) -> Share:
-        """The share of ``which`` (bool ``(N,)``), of all or of those ``among``."""
+        """The share of examples for which something holds.
+
+        Args:
+            which: bool ``(N,)``, where it holds.
+            among: bool ``(N,)``, the examples that count; all of them by default.
+        """
         kept = which if among is None else which[among]
         return Share(int(kept.sum()), len(kept))
 
@@ -112,11 +121,15 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's, of 95 %."""
+        """The 95 % Wilson interval, both ends between 0 and 1."""
         return wilson(self.count, self.n)
 
     def percent(self, decimals: int = 1) -> str:
-        """In percent with its interval, as ``97.3 [96.1, 98.1]``; ``–`` for n = 0."""
+        """The share in percent with its interval, as ``97.3 [96.1, 98.1]``; ``–`` for n = 0.
+
+        Args:
+            decimals: of each number.
+        """
         if not self.n:
             return "–"
         value, low, high = (f"{100 * part:.{decimals}f}" for part in (self.value, *self.interval))

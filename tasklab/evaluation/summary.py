@@ -23,9 +23,14 @@ against others; and all of it together, image by image."""
 
 
 def grouped(rows: Sequence[Row], eps: float) -> dict[str, Row]:
-    """The rows at one ε by `GROUPS`, several of a group put together image by image; those not asked are left out.
+    """The rows at one ε by the groups of the full table.
 
-    Rows that count another class alone as a success do not belong in here.
+    Args:
+        rows: of one system on the same images.
+        eps: radius in pixel units.
+
+    Returns:
+        By the name of a group in `GROUPS`, its rows combined image by image; a group without rows is left out.
     """
     here = [row for row in rows if row.attack != "clean" and row.eps == eps and row.criterion == "misclassified"]
     members: dict[str, list[Row]] = {
@@ -95,7 +100,7 @@ def full_table(rows: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two systems on the same images: which of them each image speaks for.
+    """Two systems on the same images: how many images both, one or neither of them decodes correctly.
 
     Attributes:
         names: of the first and the second.
@@ -174,14 +179,14 @@ def _radii(rows: Sequence[Row]) -> list[tuple[float, dict[str, Row]]]:
 
 def _flags(groups: Mapping[str, Row]) -> list[str]:
     """Why the paper's numbers of a line may mislead, and what the worst case lacks."""
-    found = []
+    flags = []
     for group in ("paper FGSM", "paper PGD"):
-        found += [f"{group} {flag}" for flag in groups[group].flags] if group in groups else []
+        flags += [f"{group} {flag}" for flag in groups[group].flags] if group in groups else []
     paper, worst = groups.get("paper PGD"), groups["worst case"]
     if paper is not None and paper.outcomes.accuracy.value - worst.outcomes.accuracy.value > ADAPTIVE:
-        found.append("paper PGD misses much")
+        flags.append("paper PGD misses much")
     seeing, blind = groups.get("white-box adaptive"), groups.get("black box")
     if seeing is not None and blind is not None and blind.outcomes.correct < seeing.outcomes.correct:
-        found.append("black box beats white box")
+        flags.append("black box beats white box")
     missing = [group for group in GROUPS if group not in groups]
-    return found + ([f"without {' and '.join(missing)}"] if missing else [])
+    return flags + ([f"without {' and '.join(missing)}"] if missing else [])

@@ -21,7 +21,14 @@ Rows = Sequence[Row] | Mapping[str, Sequence[Row]]
 
 
 def frame(rows: Rows) -> pd.DataFrame:
-    """Every number of an evaluation: one line for each row, shares in 0..1, a column ``system`` where named."""
+    """Every number of an evaluation, as a table.
+
+    Args:
+        rows: of one system, or of several by name.
+
+    Returns:
+        One line for each row, shares in 0..1; a column ``system`` where the systems have names.
+    """
     import pandas as pd
 
     return pd.DataFrame([named | _numbers(row) for named, row in _each(rows)])
@@ -66,9 +73,9 @@ def to_csv(table: pd.DataFrame) -> str:
     rbc,2.0
     """
     safe = table.copy()
-    for place in range(safe.shape[1]):
-        if safe.dtypes.iloc[place].kind not in "iufbcmM":
-            safe.isetitem(place, safe.iloc[:, place].map(_no_formula))
+    for column in range(safe.shape[1]):
+        if safe.dtypes.iloc[column].kind not in "iufbcmM":
+            safe.isetitem(column, safe.iloc[:, column].map(_no_formula))
     safe.columns = [_no_formula(name) for name in safe.columns]
     return str(safe.to_csv(index=False, lineterminator="\n"))
 

@@ -26,20 +26,23 @@ def find_threat(
     *,
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
-    place: tuple[int, int] = (0, 1),
+    position: tuple[int, int] = (0, 1),
 ) -> Threat:
-    """One system's own attack, to be shown to any number of victims later.
+    """Attack one system, so that the result can be shown to any number of victims later.
 
     Args:
         name: what the system is called.
         system: what is attacked.
         images, labels, settings, batch_size, progress: as in `transfer`.
-        place: which of how many, for ``progress``.
+        position: the index of this threat and how many there are, for ``progress``.
+
+    Raises:
+        ValueError: targeted settings.
     """
     if settings.targeted:
         raise ValueError("expected untargeted settings, got targeted=True; try targeted=False")
     x, y = read_data((images, labels), system)
-    result = attack(system, x, y, settings, batch_size=batch_size, progress=watch(progress, name, *place, settings))
+    result = attack(system, x, y, settings, batch_size=batch_size, progress=watch(progress, name, *position, settings))
     moved = {field.name: getattr(result, field.name).cpu() for field in dataclasses.fields(result)
              if isinstance(getattr(result, field.name), Tensor)}
     return Threat(name=name, result=dataclasses.replace(result, **moved))
@@ -113,10 +116,10 @@ def transfer(
     if settings.targeted:
         raise ValueError("expected untargeted settings, got targeted=True; try targeted=False")
     truth = labels.cpu()
-    for name, given in (*threats.items(), *victims.items()):  # errors are raised before the first attack
-        if isinstance(given, System):
-            read_data((images, labels), given)
-        elif given.result.settings != settings or not torch.equal(given.result.labels, truth):
+    for name, subject in (*threats.items(), *victims.items()):  # errors are raised before the first attack
+        if isinstance(subject, System):
+            read_data((images, labels), subject)
+        elif subject.result.settings != settings or not torch.equal(subject.result.labels, truth):
             raise ValueError(f"expected threat {name!r} found with these settings on these images, got others; "
                              "try find_threat again")
     n = len(labels)
@@ -137,11 +140,11 @@ def transfer(
     noise_fooled = {
         name: succeeded(settings.criterion, decode(system, noisy), truth) for name, system in victims.items()
     }
-    found, cells = {}, {}
-    for index, (name, given) in enumerate(threats.items()):
-        place = index, len(threats)
-        found[name] = threat = given if isinstance(given, Threat) else find_threat(
-            name, given, images, labels, settings, batch_size=batch_size, progress=progress, place=place
+    attacked, cells = {}, {}
+    for index, (name, subject) in enumerate(threats.items()):
+        attacked[name] = threat = subject if isinstance(subject, Threat) else find_threat(
+            name, subject, images, labels, settings, batch_size=batch_size, progress=progress,
+            position=(index, len(threats)),
         )
         for victim, judge in victims.items():
             decoded = decode(judge, threat.images)
@@ -157,4 +160,4 @@ def transfer(
                 victim_correct=before[victim] == truth,
                 unmoved=threat.result.unmoved,
             )
-    return TransferResult(settings=settings, threats=found, cells=cells)
+    return TransferResult(settings=settings, threats=attacked, cells=cells)

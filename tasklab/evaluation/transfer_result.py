@@ -48,7 +48,7 @@ class Threat:
 
     @property
     def fooled(self) -> Share:
-        """Its own successes among the images decoded correctly before."""
+        """The share that its own attack fooled, among the images decoded correctly before."""
         return Share.of(self.result.fooled, self.correct)
 
     @property
@@ -63,7 +63,7 @@ class Threat:
 
     @property
     def masked(self) -> bool:
-        """Whether the attack did not try over 10 % of the images, so that low transfer says nothing."""
+        """Whether over 10 % of these images never had a gradient, so that low transfer rates say nothing."""
         return self.zero_gradient.value > MASKED
 
 
@@ -93,21 +93,43 @@ class Cell:
     unmoved: Tensor
 
     def kept(self, images: Filter = "both") -> Tensor:
-        """bool ``(N,)``: the images that count."""
+        """The images that count.
+
+        Args:
+            images: ``"threat"`` for those that the threat decodes correctly, ``"both"`` for those that both systems do.
+
+        Returns:
+            bool ``(N,)``.
+
+        Raises:
+            ValueError: another filter.
+        """
         if images not in ("threat", "both"):
             raise ValueError(f"expected images 'threat' or 'both', got {images!r}; try 'both'")
         return self.threat_correct & self.victim_correct if images == "both" else self.threat_correct
 
     def rate(self, images: Filter = "both") -> Share:
-        """The transfer rate. The paper's filter also counts images that the victim never decoded correctly."""
+        """The transfer rate: the share of images that fool the victim.
+
+        Args:
+            images: as in `kept`; with the paper's ``"threat"``, images that the victim always misread count too.
+        """
         return Share.of(self.fooled, self.kept(images))
 
     def noise(self, images: Filter = "both") -> Share:
-        """What uniform noise of the same ε does to the same images: the rate to beat."""
+        """The share of the same images for which uniform noise of this ε fools the victim: the rate to beat.
+
+        Args:
+            images: as in `kept`.
+        """
         return Share.of(self.noise_fooled, self.kept(images))
 
     def still(self, images: Filter = "both") -> Share:
-        """How many of the same images the threat never moved."""
+        """The share of the same images that the threat's attack gave back bit for bit.
+
+        Args:
+            images: as in `kept`.
+        """
         return Share.of(self.unmoved, self.kept(images))
 
 
@@ -128,7 +150,7 @@ class Line:
 
     @property
     def masked(self) -> bool:
-        """Whether low rates say nothing, since the attack did not try."""
+        """Whether the attack had no gradient on over 10 % of the images, so that low rates say nothing."""
         return self.zero_gradient is not None and self.zero_gradient.value > MASKED
 
 
@@ -188,9 +210,12 @@ class TransferResult:
         )
 
     def noise(self, victim: str, images: Filter = "both") -> Share:
-        """Uniform noise of the same ε as a threat of its own, which has no system to decode anything correctly.
+        """The share of images for which uniform noise of the same ε fools a victim.
 
-        With the filter ``"threat"`` all images count, else those that the victim decodes correctly.
+        Args:
+            victim: a name.
+            images: ``"both"`` counts the images that the victim decodes correctly, ``"threat"`` counts all, since
+                noise has no system that could decode them.
         """
         cell = next(cell for cell in self.cells.values() if cell.victim == victim)
         return Share.of(cell.noise_fooled, cell.victim_correct if images == "both" else None)
@@ -222,7 +247,11 @@ class TransferResult:
         return pd.DataFrame(rows)
 
     def matrix(self, images: Filter = "both") -> pd.DataFrame:
-        """Rates in 0..1 with threats as rows and victims as columns, as in the paper's figure 5."""
+        """The transfer rates in 0..1, with threats as rows and victims as columns, as in the paper's figure 5.
+
+        Args:
+            images: the filter, as in `Cell.kept`.
+        """
         import pandas as pd
 
         table = {
@@ -232,7 +261,11 @@ class TransferResult:
         return pd.DataFrame(table, index=pd.Index(list(self.threats), name="threat"))
 
     def lines(self, images: Filter = "both") -> list[Line]:
-        """The lines of a table: the threats, `union` from three threats on, and `noise`."""
+        """The lines of the table: the threats, `union` where there are three or more, and noise.
+
+        Args:
+            images: the filter, as in `Cell.kept`.
+        """
         lines = [
             Line(name=name, rates={victim: self.cells[name, victim].rate(images) for victim in self.victims},
                  unmoved=threat.unmoved, zero_gradient=threat.zero_gradient)
@@ -243,7 +276,10 @@ class TransferResult:
         return [*lines, Line(name=NOISE, rates={v: self.noise(v, images) for v in self.victims})]
 
     def table(self, images: Filter = "both") -> pd.DataFrame:
-        """The `lines` to read: percentages with Wilson intervals, and beside each threat how much of it was an attack.
+        """The `lines` as a table to read: percentages with Wilson intervals, and the health of each threat's attack.
+
+        Args:
+            images: the filter, as in `Cell.kept`.
 
         >>> import torch
         >>> from torch import nn

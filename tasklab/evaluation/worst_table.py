@@ -117,11 +117,11 @@ def stream_worst_rows(
                 yield _read(kept.read_text(encoding="utf-8"), name)
                 continue
             clean, row = evaluate(system, (images, labels), [own], batch_size=batch_size, progress=progress)
-            for _, found in stream_worst_case(
+            for _, so_far in stream_worst_case(
                 system, (images, labels), r, preset=attacks, criterion=criterion, folder=cell, batch_size=batch_size,
                 progress=progress,
             ):
-                worst = found
+                worst = so_far
             assert row.zero_gradient is not None and row.unmoved is not None
             made = WorstRow(
                 system=name, eps=r, preset=preset, criterion=criterion, seed=seed, clean=clean.outcomes,
@@ -136,19 +136,26 @@ def stream_worst_rows(
 
 
 def cell_folder(folder: str | Path, name: str, eps: float, key: str) -> Path:
-    """Where `stream_worst_rows` keeps a finished cell: `stream_worst_case` goes on, and ends, from there.
+    """The folder of one cell of the table, in which `stream_worst_case` keeps its stages and resumes.
 
     Args:
-        folder: of all cells.
+        folder: of the table.
         name: of the system.
-        eps: of the ensemble.
-        key: the cell's digest, as `WorstRow.digest`.
+        eps: radius in pixel units.
+        key: what `digest` says of the cell.
     """
     return Path(folder) / f"{name}-{eps_said(eps).replace('/', '_')}-{key[:12]}"
 
 
 def worst_frame(rows: Sequence[WorstRow]) -> pd.DataFrame:
-    """The table for readers: percentages with 95 % Wilson intervals, one line for each system and ε."""
+    """The table to read: percentages with 95 % Wilson intervals.
+
+    Args:
+        rows: the cells.
+
+    Returns:
+        One line for each system and ε.
+    """
     import pandas as pd
 
     return pd.DataFrame([

@@ -79,11 +79,11 @@ class Scenario:
                             ("n", as_whole), ("eps", as_number), ("target", as_whole), ("step_size", as_number)):
             value = getattr(self, name)
             if value is not None or name not in ("target", "step_size"):
-                found = plain(value)
-                if found is None:
+                number = plain(value)
+                if number is None:
                     kind = "an integer" if plain is as_whole else "a number"
                     raise ValueError(f"expected {name} as {kind}, got {value!r}; try {getattr(Scenario, name)!r}")
-                keep(self, **{name: found})
+                keep(self, **{name: number})
         keep(self, random_start=check_switch("random_start", self.random_start))
 
     @property
@@ -119,13 +119,13 @@ class Scenario:
         >>> Scenario(attack="CW", steps=3, norm="l2").sentences
         ('CW shares its 3 steps out among 6 searches, which need one each, so it makes 3 searches.',)
         """
-        said = dict[str, None]()
+        sentences = dict[str, None]()
         for aim in self.aims:
             try:
-                said |= dict.fromkeys(self.build(aim).sentences)
+                sentences |= dict.fromkeys(self.build(aim).sentences)
             except ValueError:  # the attack itself will say so
                 continue
-        return tuple(said)
+        return tuple(sentences)
 
     def build(self, objective: str, *, task: Task | None = None) -> Built:
         """The attack's settings for one objective, and sentences on what was settled.
@@ -183,25 +183,25 @@ class Scenario:
         >>> Scenario.from_query({"eps": "0.1", "steps": "many"}).eps
         0.1
         """
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for key in PLAIN:
             if key in query:
                 name = KEYS.get(key, key)
                 text = query[key] if isinstance(query[key], str) else query[key][-1]
                 try:
-                    found[name] = _READERS[name](str(text))
+                    values[name] = _READERS[name](str(text))
                 except (ValueError, KeyError):
                     continue
-        dataset = found.get("data", Scenario.data)
-        if "target" in found:
+        dataset = values.get("data", Scenario.data)
+        if "target" in values:
             classes = data.DATASETS[dataset].classes
-            found["target"] = classes.index(found["target"]) if found["target"] in classes else None
+            values["target"] = classes.index(values["target"]) if values["target"] in classes else None
         keys = query.get("systems", [name.removeprefix("digits-") for name in Scenario.systems])
-        found["systems"] = tuple(f"{dataset}-{key}" for key in ([keys] if isinstance(keys, str) else keys))
-        found["objectives"] = tuple(
+        values["systems"] = tuple(f"{dataset}-{key}" for key in ([keys] if isinstance(keys, str) else keys))
+        values["objectives"] = tuple(
             o for o in OBJECTIVES if query.get(o, str(o in Scenario.objectives).lower()) == "true"
         )
-        return Scenario(**found)
+        return Scenario(**values)
 
     def link(self, page: str = "attack_lab", base: str = "http://localhost:8501") -> str:
         """The address of a page of a running app that shows this scenario."""
@@ -250,11 +250,11 @@ class Scenario:
         fields, settings = fields_of(self.attack), self.settings("margin")
         names = dict.fromkeys([*self._wanted("margin"), *fields])
         values = {name: getattr(settings, name) for name in names if name in fields and name != "objective"}
-        given = {name: value for name, value in values.items()
-                 if name in ("eps", "steps") or value != fields[name].default}
+        changed = {name: value for name, value in values.items()
+                   if name in ("eps", "steps") or value != fields[name].default}
         levels = eps_said(self.eps)
         words = [f"{name}={levels if name == 'eps' and '/' in levels else _quoted(value)}"
-                 for name, value in given.items()]
+                 for name, value in changed.items()]
         return ", ".join(words + ([f"objective={objective}"] if "objective" in fields else []))
 
     def climbed(self, objective: str) -> str:

@@ -235,8 +235,8 @@ def sweeps(scenario: Scenario, stops: Sequence[float] | None = None) -> dict[tup
     settings = scenario.settings(aims[0])
     target = y.new_tensor([scenario.target]) if settings.targeted and scenario.target is not None else None
     stops = scenario.radii.many if stops is None else stops
-    found = {name: sweep_each(zoo.load(name), x, y, settings, aims, stops, target=target) for name in scenario.systems}
-    return {(name, aim): found[name][index] for index, aim in enumerate(aims) for name in scenario.systems}
+    sweeps = {name: sweep_each(zoo.load(name), x, y, settings, aims, stops, target=target) for name in scenario.systems}
+    return {(name, aim): sweeps[name][index] for index, aim in enumerate(aims) for name in scenario.systems}
 
 
 def joined(first: Sweep, second: Sweep) -> Sweep:
@@ -247,15 +247,15 @@ def joined(first: Sweep, second: Sweep) -> Sweep:
     """
     if first.task != second.task or first.label != second.label or not torch.equal(first.clean, second.clean):
         raise ValueError("expected two sweeps of one picture under one task, got different ones")
-    new = [place for place, stop in enumerate(second.stops) if stop not in first.stops]
-    stops = first.stops + tuple(second.stops[place] for place in new)
-    order = torch.tensor(sorted(range(len(stops)), key=lambda place: stops[place]))
+    new = [index for index, stop in enumerate(second.stops) if stop not in first.stops]
+    stops = first.stops + tuple(second.stops[index] for index in new)
+    order = torch.tensor(sorted(range(len(stops)), key=lambda index: stops[index]))
 
     def both(name: str) -> Tensor:
         return torch.cat([getattr(first, name), getattr(second, name)[new]])[order]
 
     return Sweep(
-        task=first.task, settings=first.settings, stops=tuple(stops[place] for place in order.tolist()),
+        task=first.task, settings=first.settings, stops=tuple(stops[index] for index in order.tolist()),
         clean=first.clean, label=first.label, clean_outputs=first.clean_outputs, clean_decoded=first.clean_decoded,
         clean_margin=first.clean_margin, images=both("images"), outputs=both("outputs"), decoded=both("decoded"),
         margins=both("margins"), fooled=both("fooled"), zero_gradient=both("zero_gradient"), unmoved=both("unmoved"),

@@ -16,7 +16,7 @@ from tasklab.figures.matrix import transfer_figure
 from tasklab.figures.outputs import outputs_figure
 from tasklab.figures.pictures import perturbation, picture, to_png
 from tasklab.figures.regions import plane
-from tasklab.figures.robustness import accuracy_curves, check_lights, distance_curves
+from tasklab.figures.report import accuracy_curves, check_lights, distance_curves
 from tasklab.figures.style import look_of
 
 __all__ = [

@@ -87,8 +87,8 @@ def read_decisions(
     ([30.0, -5.0], (20.0,), ('correct', 'wrong'))
     """
     labels = task.codec.check_labels(labels)
-    given = [before] if after is None else [before, after]
-    for z in given:
+    outputs = [before] if after is None else [before, after]
+    for z in outputs:
         if len(task.codec.check_outputs(z)) != len(labels):
             raise ValueError(f"expected as many labels as outputs, got {len(labels)} and {len(z)}")
         if not bool(z.isfinite().all()):
@@ -96,30 +96,30 @@ def read_decisions(
     if label is not None:
         if not 0 <= label < task.num_classes:
             raise ValueError(f"expected label in 0..{task.num_classes - 1}, got {label}")
-        given, labels = [z[labels == label] for z in given], labels[labels == label]
+        outputs, labels = [z[labels == label] for z in outputs], labels[labels == label]
     bits = task.gauges.width if task.gauges is not None else 0
     if bit is not None and not 0 <= bit < bits:
         raise ValueError(f"expected bit in 0..{bits - 1}, got {bit}" if bits else f"{task.name} has no bits, got {bit}")
     if task.line is not None:
-        return _line(task, task.line, given, labels, label)
+        return _line(task, task.line, outputs, labels, label)
     if bit is not None and task.gauges is not None:
-        return _bit(task.gauges, given, labels, bit)
-    return _margin(task, given, labels)
+        return _bit(task.gauges, outputs, labels, bit)
+    return _margin(task, outputs, labels)
 
 
-def _margin(task: Task, given: list[Tensor], labels: Tensor) -> Reading:
-    numbers = [_floats(task.codec.margins(z).gather(1, labels[:, None])[:, 0]) for z in given]
+def _margin(task: Task, outputs: list[Tensor], labels: Tensor) -> Reading:
+    numbers = [_floats(task.codec.margins(z).gather(1, labels[:, None])[:, 0]) for z in outputs]
     rails = () if task.gauges is None else (task.gauges.rail,)
     bands = ((0.0, math.inf, "own"),)
     return Reading(axis=task.margin_name, before=numbers[0], after=numbers[1] if len(numbers) > 1 else None,
-                   kinds=_outcomes(task.codec.decode(given[-1]), labels), threshold=0.0, rails=rails, bands=bands)
+                   kinds=_outcomes(task.codec.decode(outputs[-1]), labels), threshold=0.0, rails=rails, bands=bands)
 
 
-def _bit(gauges: Gauges, given: list[Tensor], labels: Tensor, bit: int) -> Reading:
+def _bit(gauges: Gauges, outputs: list[Tensor], labels: Tensor, bit: int) -> Reading:
     threshold, rail = gauges.threshold, gauges.rail
     target = torch.tensor([row[bit] for row in gauges.rows], device="cpu")[labels.cpu()] > 0
-    correct = (given[-1][:, bit].cpu() > threshold) == target
-    numbers = [_floats(z[:, bit]) for z in given]
+    correct = (outputs[-1][:, bit].cpu() > threshold) == target
+    numbers = [_floats(z[:, bit]) for z in outputs]
     return Reading(
         axis=f"output of bit {bit + 1}", before=numbers[0], after=numbers[1] if len(numbers) > 1 else None,
         kinds=tuple("correct" if k else "wrong" for k in correct.tolist()), threshold=threshold,
@@ -127,17 +127,17 @@ def _bit(gauges: Gauges, given: list[Tensor], labels: Tensor, bit: int) -> Readi
     )
 
 
-def _line(task: Task, line: Line, given: list[Tensor], labels: Tensor, label: int | None) -> Reading:
+def _line(task: Task, line: Line, outputs: list[Tensor], labels: Tensor, label: int | None) -> Reading:
     half, pace = line.beta / 2, line.alpha + line.beta
     last = task.num_classes - 1
     if label is None:
-        middle = torch.tensor(line.lower, dtype=torch.float32, device=given[0].device)[labels] + half
-        numbers = [_floats(z[:, 0] - middle) for z in given]
+        middle = torch.tensor(line.lower, dtype=torch.float32, device=outputs[0].device)[labels] + half
+        numbers = [_floats(z[:, 0] - middle) for z in outputs]
         ends = [(k * pace - half, k * pace + half, "own" if k == 0 else "class") for k in range(-last, last + 1)]
         axis, ticks = "output, in classes away from the label's", [(k * pace, f"{k:+d}" if k else "0")
                                                                    for k in range(-last, last + 1)]
     else:
-        numbers = [_floats(z[:, 0]) for z in given]
+        numbers = [_floats(z[:, 0]) for z in outputs]
         pairs = list(zip(line.lower, line.upper, strict=True))
         ends = [(low, high, "own" if k == label else "class") for k, (low, high) in enumerate(pairs)]
         axis, ticks = "output", [((low + high) / 2, str(k)) for k, (low, high) in enumerate(pairs)]
@@ -145,7 +145,7 @@ def _line(task: Task, line: Line, given: list[Tensor], labels: Tensor, label: in
     if not line.floor and line.alpha:
         bands += [(a[1], b[0], "None") for a, b in itertools.pairwise(ends)]
     return Reading(axis=axis, before=numbers[0], after=numbers[1] if len(numbers) > 1 else None,
-                   kinds=_outcomes(task.codec.decode(given[-1]), labels), threshold=None, bands=tuple(bands),
+                   kinds=_outcomes(task.codec.decode(outputs[-1]), labels), threshold=None, bands=tuple(bands),
                    ticks=tuple(ticks))
 
 

@@ -46,9 +46,9 @@ def gallery(
     3
     """
     n = len(images)
-    for what, given in (("captions", captions), ("looks", looks)):
-        if not n or (given and len(given) != n):
-            raise ValueError(f"expected at least one image and {what} for all or none, got {n} and {len(given)}")
+    for what, values in (("captions", captions), ("looks", looks)):
+        if not n or (values and len(values) != n):
+            raise ValueError(f"expected at least one image and {what} for all or none, got {n} and {len(values)}")
     columns = min(columns, n)
     rows = math.ceil(n / columns)
     step_x, step_y = 1 + GAP, 1 + (CAPTION if captions else GAP)

@@ -1,4 +1,4 @@
-"""Jobs of the kind "report": study the robustness of one system; the result is ``report.json``."""
+"""Jobs of the kind "report": measure the robustness of one system; the result is ``report.json``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasklab import data, files, strict_json, zoo
-from tasklab.evaluation.studies import digest
-from tasklab.evaluation.study import TransferSources, stream_study
+from tasklab import data, zoo
+from tasklab.evaluation.report_file import digest, write_report
+from tasklab.evaluation.reporting import TransferSources, stream_report
 from tasklab.system import System
 
 RESULT = "report.json"
@@ -22,7 +22,7 @@ DEFAULTS: dict[str, Any] = {
 
 
 def check(settings: dict[str, Any]) -> dict[str, Any]:
-    """Check the settings: ``file``, a checkpoint; ``system``, its name; ``sources``, in the zoo; see `stream_study`.
+    """Check the settings: ``file``, a checkpoint; ``system``, its name; ``sources``, in the zoo; see `stream_report`.
 
     An ε that is None becomes the usual one of the data set.
 
@@ -51,17 +51,17 @@ def check(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(settings: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
-    """Run `stream_study` in ``folder``; at the end it writes ``report.json``."""
+    """Run `stream_report` in ``folder``; at the end it writes ``report.json``."""
     chosen = check(settings)
     file = Path(chosen["file"])
     system, images = System.load(file), data.load(chosen["data"], "test")
     images = images.subset(min(chosen["n"], len(images)))
     sources = TransferSources({name: zoo.load(name) for name in chosen["sources"]}, images, seed=chosen["seed"])
-    for event in stream_study(
+    for event in stream_report(
         system, images, name=chosen["system"], eps=chosen["eps"], claim_eps=chosen["claim_eps"], sources=sources,
-        queries=chosen["queries"], seed=chosen["seed"], folder=folder,
+        queries=chosen["queries"], seed=chosen["seed"], folder=folder, file=digest(file),
     ):
-        study = event.pop("study", None)
-        if study is not None:
-            files.write_text(folder / RESULT, strict_json.dumps(study | {"file": digest(file)}) + "\n")
-        yield event
+        if event.report is not None:
+            write_report(event.report, folder / RESULT)
+        kind = "row" if event.report is None else "report"
+        yield {"event": kind, "progress": event.progress, "message": event.message}

@@ -133,20 +133,20 @@ def _train_seed(
     system, images, validation = training.begin(seed=seed, root=root)
     recipe = dataclasses.replace(training.recipe, seed=seed)
     folder = Run(seed_folder(runs, seed, training))
-    told = _Told(training, seed, len(images))
+    log = _TrainingLog(training, seed, len(images))
     events = fit(system, images, recipe, validation=validation, run=folder.folder, watch=training.watch)
     with contextlib.closing(events):
         if logged is not None and seed == training.recipe.seed:
             for row in folder.events():
                 if row["epoch"] not in logged:  # killed between the checkpoint and the log
-                    yield told.epoch(row)
+                    yield log.epoch(row)
         for event in events:
-            yield told.epoch(dataclasses.asdict(event)) if isinstance(event, EpochEvent) else told.step(event)
+            yield log.epoch(dataclasses.asdict(event)) if isinstance(event, EpochEvent) else log.step(event)
     return system, images, folder.events()
 
 
 @dataclass(frozen=True)
-class _Told:
+class _TrainingLog:
     """A training's events as plain dicts; of further seeds under names of their own, with steps that go on counting."""
 
     training: Training
@@ -165,11 +165,11 @@ class _Told:
 
     def _event(self, kind: str, fields: Event, done: int, step: float, message: str) -> Event:
         training, total = self.training, self._per_epoch * self.training.recipe.epochs
-        place = self.seed - training.recipe.seed
-        before, share = place * total, _share_of_training(training, self.n)
+        seeds_before = self.seed - training.recipe.seed
+        before, share = seeds_before * total, _share_of_training(training, self.n)
         event = {"event": kind, "message": message,
                  "progress": round(share * (before + done) / (total * training.seeds), 4)}
-        if place:
+        if seeds_before:
             event |= {"event": f"seed_{kind}", "seed": self.seed, "message": f"seed {self.seed}, {message}"}
         return event | fields | {"step": before + step}
 

@@ -93,10 +93,10 @@ def _is_file(system: str) -> bool:
     return system.endswith(SUFFIX)
 
 
-def _arguments(given: object, usual: object) -> dict[str, Any]:
+def _arguments(settings: object, usual: object) -> dict[str, Any]:
     """The settings that differ from the usual ones."""
-    names = [each.name for each in dataclasses.fields(given)]  # type: ignore[arg-type]
-    return {name: getattr(given, name) for name in names if getattr(given, name) != getattr(usual, name)}
+    names = [each.name for each in dataclasses.fields(settings)]  # type: ignore[arg-type]
+    return {name: getattr(settings, name) for name in names if getattr(settings, name) != getattr(usual, name)}
 
 
 def _written(settings: dict[str, Any]) -> str:
@@ -108,10 +108,10 @@ def _quoted(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-def _options(given: object, usual: object, left_out: set[str]) -> list[str]:
+def _options(settings: object, usual: object, left_out: set[str]) -> list[str]:
     """The settings that differ from the usual ones, as options of the command line."""
     words = []
-    for name, value in _arguments(given, usual).items():
+    for name, value in _arguments(settings, usual).items():
         if name not in left_out and value is not None:
             words += ["--" + name.replace("_", "-"), *_words(value)]
     return words

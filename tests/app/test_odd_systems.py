@@ -60,7 +60,7 @@ def test_what_is_brought_is_taken_whole_or_refused_in_a_sentence(place: Path, tm
         figure(card, "pgd", "margin", 0.2)
         card_markdown(card)
         assert catalogue.system(name).task.num_classes == 10
-        assert reports.study_of(name, []) == (None, "shipped")
+        assert reports.report_of(name, []) == (None, "shipped")
         own_systems.remove_brought(name)
     assert taken > 20 and own_systems.files() == {}
     for said in refusals:

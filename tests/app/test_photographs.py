@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from lab_ui.visitor import catalogue, jobs
 from tasklab import data, zoo
 from tasklab.data import DATASETS
 from tasklab.data.info import radii_of
-from tasklab.evaluation.studies import digest, keep_studies
-from tasklab.evaluation.study import stream_study
+from tasklab.evaluation.report_file import digest, keep_reports
+from tasklab.evaluation.reporting import stream_report
 from tasklab.experiments.scenario import Scenario
 from tasklab.jobs.training import Training
 from tasklab.system import new_system
@@ -260,11 +261,12 @@ def test_transfer_and_map_say_classes_by_name() -> None:
 
 def test_the_report_has_a_grid_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = zoo.path("cifar10-rbc")
-    *_, last = stream_study(zoo.load("cifar10-rbc"), photographs().subset(12), name="cifar10-rbc", queries=5)
-    study = last["study"] | {"file": digest(file)}
-    assert study["eps"] == list(radii_of("cifar10").curve) and study["claim_eps"] == USUAL
-    assert max(found for found in study["distances"] if found is not None) <= 16 / 255 + 1e-6
-    place = keep_studies({"cifar10-rbc": study}, file.parent)
+    *_, last = stream_report(zoo.load("cifar10-rbc"), photographs().subset(12), name="cifar10-rbc", queries=5,
+                             file=digest(file))
+    report = last.report
+    assert report is not None and report.eps == radii_of("cifar10").curve and report.claim_eps == USUAL
+    assert max(distance for distance in report.distances if distance < math.inf) <= 16 / 255 + 1e-6
+    place = keep_reports({"cifar10-rbc": report}, file.parent)
     try:
         at = start("robust", robust_curves=["own loss", "margin"])
         assert "ε = 8/255, it still reads" in bodies(at)

@@ -18,7 +18,8 @@ from lab_ui.results import reports
 from lab_ui.results.reports import CURVES
 from lab_ui.visitor import jobs
 from tasklab import zoo
-from tasklab.evaluation.studies import keep_studies, kept_study, row_of
+from tasklab.evaluation.report import Report, ReportRow
+from tasklab.evaluation.report_file import keep_reports, kept_report
 from tests.app.live_parts import snippet
 from tests.app.visitors import clean, scheduling, sentences, until, visit
 
@@ -38,10 +39,10 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     torch.set_num_threads(threads)
 
 
-def study_of(name: str) -> dict[str, Any]:
-    found = kept_study(name)
-    assert found is not None, f"no report of {name} is shipped"
-    return found
+def report_of(name: str) -> Report:
+    report = kept_report(name)
+    assert report is not None, f"no report of {name} is shipped"
+    return report
 
 
 def bodies(at: AppTest) -> str:
@@ -58,22 +59,21 @@ def traces(at: AppTest) -> list[str]:
     return [trace["name"] for trace in spec["data"] if trace["mode"] == "lines+markers" and "yaxis" not in trace]
 
 
-def percent(row: dict[str, Any] | None) -> str:
-    assert row is not None
-    return f"{100 * row['correct'] / row['n']:.0f} %"
+def percent(row: ReportRow) -> str:
+    return f"{100 * row.accuracy.value:.0f} %"
 
 
 def test_the_first_view_shows_the_claim_and_asks() -> None:
     at = visit("robust")
-    study = study_of("digits-rbc")
-    assert f"it still reads <b>{percent(row_of(study, 'train', 0.2))}</b>" in bodies(at)
+    report = report_of("digits-rbc")
+    assert f"it still reads <b>{percent(report.claim('train'))}</b>" in bodies(at)
     assert traces(at) == [CURVES["train"], CURVES["noise"]]
     assert "worst case" not in bodies(at) and "rob-claim\"" not in bodies(at)
     assert all(chart.alt for chart in charts(at))
     at.segmented_control(key="robust_predicted").set_value("hardly any").run()
     clean(at.button(key="robust_show").click().run())
     assert "You expected: **hardly any**" in at.caption[0].value
-    assert percent(row_of(study, "margin", 0.2)) in bodies(at)
+    assert percent(report.claim("margin")) in bodies(at)
 
 
 def opened(**query: str | list[str]) -> AppTest:
@@ -85,12 +85,12 @@ def opened(**query: str | list[str]) -> AppTest:
 
 def test_flipping_the_aim_changes_the_lights() -> None:
     at = opened()
-    report = study_of("digits-rbc")["reports"]
-    assert report["train"]["sentence"] in bodies(at)
+    claims = report_of("digits-rbc").assessments
+    assert claims["train"].sentence in bodies(at)
     assert bodies(at).count("✕ fail") >= 3, "the claim's card, and at least two lights"
     at.segmented_control(key="robust_aim").set_value("margin").run()
     clean(at)
-    assert report["margin"]["sentence"] in bodies(at)
+    assert claims["margin"].sentence in bodies(at)
     assert bodies(at).count("✕ fail") == 1, "the card of the other claim stays"
 
 
@@ -98,11 +98,11 @@ def test_every_number_has_its_badge() -> None:
     at = opened()
     badges = [c.value for c in at.caption if "objective" in c.value]
     assert len(badges) == 2
-    study = study_of("digits-rbc")
-    row = row_of(study, "train", 0.2)
-    assert row is not None
-    zero = f"gradient exactly 0 for {100 * row['zero_gradient'] / row['clean']:.0f} %"
-    assert zero in badges[0] and "verdict: fail" in badges[0] and f"n = {study['n']}" in badges[0]
+    report = report_of("digits-rbc")
+    row = report.claim("train")
+    assert row.zero_gradient is not None
+    zero = f"gradient exactly 0 for {100 * row.zero_gradient / row.clean:.0f} %"
+    assert zero in badges[0] and "verdict: fail" in badges[0] and f"n = {report.n}" in badges[0]
     assert "20 steps" in badges[0] and "verdict: pass" in badges[1]
 
 
@@ -110,25 +110,24 @@ def test_an_adversarially_trained_softmax_has_no_red_light() -> None:
     at = opened(robust_system="tra-at")
     assert "✕ fail" not in bodies(at)
     assert "▲ warn" in bodies(at)
-    own, worst = (row_of(study_of("digits-tra-at"), curve, 0.2) for curve in ("train", "worst"))
-    assert own is not None and worst is not None
-    assert own["correct"] > worst["correct"] > 0.3 * own["n"]
+    report = report_of("digits-tra-at")
+    assert report.claim("train").outcomes.correct > report.worst.outcomes.correct > 0.3 * report.n
 
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_every_shipped_system_has_a_report_that_fits(name: str) -> None:
     dataset, key = name.split("-", 1)
-    study = study_of(name)
-    assert study["n"] >= {"digits": 200, "mnist": 100, "cifar10": 50}[dataset]
+    report = report_of(name)
+    assert report.n >= {"digits": 200, "mnist": 100, "cifar10": 50}[dataset]
     at = opened(robust_system=key, data=dataset)
-    assert study["reports"]["train"]["sentence"] in bodies(at)
+    assert report.assessments["train"].sentence in bodies(at)
     assert len(charts(at)) == 2
 
 
 def test_reports_are_read_without_the_pictures() -> None:
     at = opened(data="mnist")
-    claim, worst = (percent(row_of(study_of("mnist-rbc"), curve, 0.2)) for curve in ("train", "worst"))
-    assert claim in bodies(at) and worst in bodies(at)
+    report = report_of("mnist-rbc")
+    assert percent(report.claim("train")) in bodies(at) and percent(report.worst) in bodies(at)
     assert any("MNIST is not on this machine yet" in said for said in sentences(at))
     assert not any(button.label == "Ask" for button in at.button)
 
@@ -136,7 +135,7 @@ def test_reports_are_read_without_the_pictures() -> None:
 def test_links_open_what_they_name() -> None:
     at = visit("robust", robust_aim="margin", robust_system="int", robust_curves=["each bit", "another class"])
     assert traces(at) == ["each bit", "another class"]
-    assert study_of("digits-int")["reports"]["margin"]["sentence"] in bodies(at)
+    assert report_of("digits-int").assessments["margin"].sentence in bodies(at)
 
 
 @pytest.mark.parametrize("query", [{"robust_system": "gpt"}, {"robust_aim": "luck"}, {"robust_curves": ["☃"]},
@@ -161,32 +160,32 @@ def test_the_lesson_runs_and_shows_what_it_says() -> None:
         clean(at.button(key="robust_next").click().run())
     assert at.selectbox(key="robust_system").value == "rbc-at-margin"
     assert at.selectbox(key="robust_with").value == "rbc"
-    trained, plain = (study_of(f"digits-{key}") for key in ("rbc-at-margin", "rbc"))
-    own, worst, before = (row_of(*told, 0.2) for told in ((trained, "train"), (trained, "worst"), (plain, "worst")))
-    assert own is not None and worst is not None and before is not None
-    assert own["correct"] > 1.2 * worst["correct"] > before["correct"] + 0.2 * own["n"]
+    trained, plain = (report_of(f"digits-{key}") for key in ("rbc-at-margin", "rbc"))
+    own, worst, before = (row.outcomes.correct for row in (trained.claim("train"), trained.worst, plain.worst))
+    assert own > 1.2 * worst > before + 0.2 * trained.n
     assert "by more than chance explains" in bodies(at)
 
 
 def test_what_the_lesson_says_of_rbc_is_so() -> None:
-    study = study_of("digits-rbc")
-    rows = {(row["curve"], row["eps"]): row for row in study["rows"]}
-    assert rows["noise", 0.3]["correct"] < rows["train", 0.3]["correct"] / 2, "noise does more harm than the attack"
-    for eps in study["eps"]:
-        assert abs(rows["train", eps]["correct"] - rows["train", eps]["zero_gradient"]) <= 1, "it left just that share"
+    report = report_of("digits-rbc")
+    noise, own = (report.row(curve, 0.3) for curve in ("noise", "train"))
+    assert noise is not None and own is not None
+    assert noise.outcomes.correct < own.outcomes.correct / 2, "noise does more harm than the attack"
+    for row in report.rows:
+        if row.curve == "train":
+            assert row.zero_gradient is not None
+            assert abs(row.outcomes.correct - row.zero_gradient) <= 1, "it left just that share"
 
 
 def test_the_snippet_gives_the_page_s_numbers() -> None:
-    study = study_of("digits-rbc")
+    report = report_of("digits-rbc")
     at = visit("robust")
     code = snippet(at).replace("queries=100", "queries=1")
     space: dict[str, Any] = {}
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(code, "snippet", "exec"), space)
     for row, aim in zip(space["rows"][1:], ("train", "margin"), strict=True):
-        kept = row_of(study, aim, 0.2)
-        assert kept is not None
-        assert row.outcomes.correct == pytest.approx(kept["correct"], abs=2)
+        assert row.outcomes.correct == pytest.approx(report.claim(aim).outcomes.correct, abs=2)
     assert "FAIL" in printed.getvalue()
 
 
@@ -225,6 +224,6 @@ def test_a_report_of_another_file_is_not_shown(monkeypatch: pytest.MonkeyPatch, 
     folder = tmp_path / "zoo"
     folder.mkdir()
     shutil.copy(SHIPPED / "digits-tra.safetensors", folder / "digits-rbc.safetensors")
-    keep_studies({"digits-rbc": study_of("digits-rbc")}, folder)
+    keep_reports({"digits-rbc": report_of("digits-rbc")}, folder)
     monkeypatch.setattr(zoo, "folder", lambda: folder)
     assert "Nobody has asked <b>RBC</b> yet" in bodies(visit("robust"))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from lab_ui.basics.scenes import SCENES, Scene
+from lab_ui.basics.scenes import SCENES, MenuScene
 from tasklab import data
 from tasklab.experiments.scenario import Scenario
 from tests.app.live_parts import cells, refusals, shipped
@@ -26,11 +26,11 @@ def _threads() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def scene(name: str) -> Scene:
+def scene(name: str) -> MenuScene:
     return next(scene for scene in SCENES if scene.name == name)
 
 
-def decoded(scene: Scene) -> dict[tuple[str, str], tuple[bool, int]]:
+def decoded(scene: MenuScene) -> dict[tuple[str, str], tuple[bool, int]]:
     """What the library says of a scene's link: whether the gradient was zero, and what was read."""
     found = Scenario.from_query({
         key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
@@ -65,7 +65,7 @@ def test_one_level_is_enough_for_a_photograph() -> None:
 @pytest.mark.parametrize("scene", [
     pytest.param(scene, marks=needs_cifar10 if "data" in scene.values else ()) for scene in SCENES
 ], ids=lambda scene: scene.name)
-def test_a_scene_opens_its_page_with_its_values_alone(scene: Scene) -> None:
+def test_a_scene_opens_its_page_with_its_values_alone(scene: MenuScene) -> None:
     assert (APP / "app_pages" / f"{scene.page}.py").exists()
     at = AppTest.from_file(str(APP / "streamlit_app.py"), default_timeout=120)
     at.query_params["eps"] = "0.41"

@@ -14,7 +14,7 @@ from tasklab.attacks import CRITERIA, FAB, FGSM, OBJECTIVES, PGD, HopSkipJump, N
 from tasklab.attacks.building import WORDS, Built, build, changed
 from tasklab.attacks.presets import honesty_attacks
 from tasklab.attacks.registry import ATTACKS, choices, default_of, fields_of
-from tasklab.evaluation.honesty import stream_report
+from tasklab.evaluation.honesty import stream_assessment
 from tasklab.experiments.scenario import Scenario
 from tasklab.experiments.sweep import attack_radii
 from tasklab.system import System
@@ -193,8 +193,8 @@ def test_any_claim_can_be_questioned(claim: PGD) -> None:
     assert any(isinstance(settings, Square) for settings in attacks) == (claim.norm == "linf")
     x = torch.rand(4, 1, 2, 2, generator=torch.Generator().manual_seed(2))
     system = system_of("rbc")
-    *_, report = stream_report(system, (x, system.predict(x).clamp(min=0)), claim, queries=5)
-    assert len(report.checks) == 9
+    *_, assessment = stream_assessment(system, (x, system.predict(x).clamp(min=0)), claim, queries=5)
+    assert len(assessment.checks) == 9
 
 
 @pytest.mark.parametrize("query", [

@@ -206,8 +206,8 @@ def test_an_overflow_has_a_flag_and_a_sentence() -> None:
     _, row = evaluate(system, (images, labels), [PGD(eps=0.1, steps=4)])
     assert "not a number" in row.flags
     assert not row.masked
-    report = assess(row, [], num_classes=CLASSES)
-    (check,) = (check for check in report.checks if check.name == "not a number")
+    assessment = assess(row, [], num_classes=CLASSES)
+    (check,) = (check for check in assessment.checks if check.name == "not a number")
     assert check.level == "fail"
     assert "overflows" in check.sentence
     sound = labelled(Small())

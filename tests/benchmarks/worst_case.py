@@ -22,7 +22,7 @@ from torch import Tensor
 
 from tasklab import data, zoo
 from tasklab.attacks.presets import Entry, honesty_attacks, paper_pgd, worst_case_attacks
-from tasklab.evaluation import mcnemar, stream_report, worst_case
+from tasklab.evaluation import mcnemar, stream_assessment, worst_case
 from tasklab.evaluation.ensemble import digest
 from tasklab.evaluation.worst_table import WorstRow, cell_folder, stream_worst_rows
 from tasklab.system import System
@@ -91,7 +91,7 @@ def report(name: str, system: System, test: data.ImageSet, eps: float, folder: P
     key = digest(system, test.x(), test.labels, [(settings.name, Entry(settings)) for settings in attacks])
 
     def make() -> dict[str, Any]:
-        *_, last = stream_report(system, test, claim)
+        *_, last = stream_assessment(system, test, claim)
         return last.to_dict()
 
     return {"system": name} | kept(folder / "report" / f"{name}-{eps:g}-{key[:12]}.json", make)

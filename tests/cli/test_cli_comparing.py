@@ -9,7 +9,7 @@ import pytest
 
 from tasklab import zoo
 from tasklab.cli import main
-from tasklab.evaluation.studies import kept_study
+from tasklab.evaluation.report_file import kept_report
 
 
 def test_compare_says_who_does_better(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,7 +44,7 @@ def test_evaluate_full_has_every_column(capsys: pytest.CaptureFixture[str]) -> N
     assert "together with --full" in capsys.readouterr().err
 
 
-def test_report_keeps_a_study_beside_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_keeps_a_report_beside_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["report", "digits-tra", "--n", "8", "--eps", "0.1", "--claim", "0.1", "--queries", "5", "--to"]
     folder = tmp_path / "not" / "there yet"
     assert main([*words, str(folder)]) == 0
@@ -58,6 +58,11 @@ def test_report_keeps_a_study_beside_others(tmp_path: Path, capsys: pytest.Captu
     assert both["digits-tra"] == kept, "the other's is left alone"
     file = folder / "digits-tra.safetensors"
     file.write_bytes(zoo.path("digits-tra").read_bytes())
-    assert kept_study("digits-tra", file=file) == kept
+    report = kept_report("digits-tra", file=file)
+    assert report is not None and report.to_dict() == kept
     file.write_bytes(zoo.path("digits-int").read_bytes())
-    assert kept_study("digits-tra", file=file) is None, "of another checkpoint"
+    assert kept_report("digits-tra", file=file) is None, "of another checkpoint"
+    (folder / "reports.json").write_text("{", encoding="utf-8")
+    capsys.readouterr()
+    assert main([*words, str(folder)]) == 2, "before the work"
+    assert "reports.json" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The report flags attacks that did not try, and leaves honest ones alone."""
+"""The checks flag attacks that did not try, and leave honest ones alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasklab import data, zoo
 from tasklab.attacks import FGSM, PGD, Noise, Square
 from tasklab.attacks.presets import honesty_attacks
 from tasklab.evaluation import evaluate, outcomes
-from tasklab.evaluation.honesty import HonestyReport, assess, stream_report
+from tasklab.evaluation.honesty import Assessment, assess, stream_assessment
 from tasklab.evaluation.robustness import Row
 from tasklab.evaluation.statistics import Share
 from tasklab.evaluation.transfer_matrix import find_threat, transfer_row
@@ -37,8 +37,8 @@ def row(
     )
 
 
-def level(report: HonestyReport, name: str) -> str:
-    return next(check.level for check in report.checks if check.name == name)
+def level(assessment: Assessment, name: str) -> str:
+    return next(check.level for check in assessment.checks if check.name == name)
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_each_check_on_made_up_rows(name: str, claim: Row, evidence: list[Row], 
 
 
 def test_the_verdict_is_the_worst_level_and_the_lowest_is_over_all_attacks_of_this_eps() -> None:
-    report = assess(row(50, unmoved=5), [row(50, attack="square", first=10), row(5, eps=1.0)], num_classes=10)
-    assert report.verdict == "warn"
-    assert report.lowest.count == 40, "image by image: 10..49 stand against both; the other radius does not count"
-    page = report.to_markdown()
-    assert all(check.sentence in page for check in report.checks) and report.to_dict()["verdict"] == "warn"
+    assessment = assess(row(50, unmoved=5), [row(50, attack="square", first=10), row(5, eps=1.0)], num_classes=10)
+    assert assessment.verdict == "warn"
+    assert assessment.lowest.count == 40, "image by image: 10..49 stand against both; the other radius does not count"
+    page = assessment.to_markdown()
+    assert all(check.sentence in page for check in assessment.checks) and assessment.to_dict()["verdict"] == "warn"
 
 
 def test_claims_that_cannot_be_judged_are_refused() -> None:
@@ -104,35 +104,35 @@ def test_the_battery_holds_what_the_checks_compare() -> None:
     assert {type(settings) for settings in kinds} == {PGD, FGSM, Noise, Square}
 
 
-def whole(system: System, claim: PGD, n: int = 60) -> HonestyReport:
+def whole(system: System, claim: PGD, n: int = 60) -> Assessment:
     test = data.load("digits", "test").subset(n)
-    *_, report = stream_report(system, test, claim, queries=60)
-    return report
+    *_, assessment = stream_assessment(system, test, claim, queries=60)
+    return assessment
 
 
 def test_masked_control_rbc_on_its_own_loss_is_flagged() -> None:
-    report = whole(zoo.load("digits-rbc"), PGD(eps=0.2, objective="train", keep="last"))
-    assert report.verdict == "fail"
-    assert level(report, "zero gradient") == level(report, "adaptive") == "fail"
-    assert report.lowest.value < 0.05 < report.claim.outcomes.accuracy.value
+    assessment = whole(zoo.load("digits-rbc"), PGD(eps=0.2, objective="train", keep="last"))
+    assert assessment.verdict == "fail"
+    assert level(assessment, "zero gradient") == level(assessment, "adaptive") == "fail"
+    assert assessment.lowest.value < 0.05 < assessment.accuracy.value
 
 
 def test_no_false_alarm_an_adversarially_trained_softmax_is_not_failed() -> None:
-    report = whole(zoo.load("digits-tra-at"), PGD(eps=0.2, steps=40, objective="train", keep="last"), n=200)
-    assert report.verdict in ("pass", "warn")
-    assert all(level(report, name) == "pass" for name in ("zero gradient", "unmoved", "flat", "order", "unbounded",
+    assessment = whole(zoo.load("digits-tra-at"), PGD(eps=0.2, steps=40, objective="train", keep="last"), n=200)
+    assert assessment.verdict in ("pass", "warn")
+    assert all(level(assessment, name) == "pass" for name in ("zero gradient", "unmoved", "flat", "order", "unbounded",
                                                           "adaptive"))
-    assert report.claim.outcomes.accuracy.value > 0.3
+    assert assessment.accuracy.value > 0.3
 
 
 def test_negative_control_an_attack_that_does_nothing_is_flagged() -> None:
     def nothing(task: object, z: Tensor, y: Tensor) -> Tensor:
         return 0 * z[:, 0]
 
-    report = whole(zoo.load("digits-tra"), PGD(eps=0.2, objective=nothing, random_start=False))
-    assert report.verdict == "fail"
-    assert level(report, "zero gradient") == "fail" and level(report, "unmoved") == "warn"
-    assert level(report, "unbounded") == "fail"
+    assessment = whole(zoo.load("digits-tra"), PGD(eps=0.2, objective=nothing, random_start=False))
+    assert assessment.verdict == "fail"
+    assert level(assessment, "zero gradient") == "fail" and level(assessment, "unmoved") == "warn"
+    assert level(assessment, "unbounded") == "fail"
 
 
 class _Staircase(nn.Module):
@@ -147,9 +147,9 @@ class _Staircase(nn.Module):
 
 
 def test_a_gradient_killing_layer_is_flagged_and_black_box_attacks_see_through_it() -> None:
-    report = whole(System(_Staircase(zoo.load("digits-tra").network), TRA()), PGD(eps=0.3))
-    assert report.verdict == "fail"
-    assert level(report, "zero gradient") == "fail" and level(report, "black box") == "warn"
+    assessment = whole(System(_Staircase(zoo.load("digits-tra").network), TRA()), PGD(eps=0.3))
+    assert assessment.verdict == "fail"
+    assert level(assessment, "zero gradient") == "fail" and level(assessment, "black box") == "warn"
 
 
 def test_flat_is_only_a_warning_where_the_attack_is_known_to_work() -> None:
@@ -167,17 +167,17 @@ def test_rows_that_are_there_are_not_made_again(monkeypatch: pytest.MonkeyPatch)
     claim = PGD(eps=0.2, steps=5, objective="train", keep="last")
     attacks = honesty_attacks(claim, queries=20)
     rows = evaluate(system, test, [*attacks, PGD(eps=0.2, objective="bits")])
-    *_, fresh = stream_report(system, test, claim, queries=20)
+    *_, fresh = stream_assessment(system, test, claim, queries=20)
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("no attack may run")
 
     monkeypatch.setattr("tasklab.evaluation.robustness.attack", refuse)
-    *_, known = stream_report(system, test, claim, queries=20, known=rows)
+    *_, known = stream_assessment(system, test, claim, queries=20, known=rows)
     assert known.checks == fresh.checks
     assert known.lowest.count <= fresh.lowest.count, "one more row is evidence too"
     with pytest.raises(AssertionError, match="no attack may run"):
-        list(stream_report(system, test, claim, queries=20, known=rows[:-2]))
+        list(stream_assessment(system, test, claim, queries=20, known=rows[:-2]))
 
 
 def test_what_transfers_is_evidence_of_a_black_box_and_a_source_that_moved_nothing_is_seen() -> None:
@@ -185,11 +185,11 @@ def test_what_transfers_is_evidence_of_a_black_box_and_a_source_that_moved_nothi
     test = data.load("digits", "test").subset(40)
     claim = PGD(eps=0.2, steps=5, objective="train", keep="last", random_start=False)
     threat = find_threat("digits-tra", source, test.x(), test.labels, PGD(eps=0.2, keep="best"))
-    *_, report = stream_report(system, test, claim, queries=1, threats=[threat], known=[])
+    *_, assessment = stream_assessment(system, test, claim, queries=1, threats=[threat], known=[])
     alone = transfer_row(system, test, threat)
     assert alone.backwards == 0 and alone.attack == "transfer" and alone.objective == "from digits-tra"
     assert torch.equal(alone.decoded, system.predict(threat.images))
-    assert report.lowest.count <= alone.outcomes.correct
+    assert assessment.lowest.count <= alone.outcomes.correct
     masked = find_threat("digits-int", zoo.load("digits-int"), test.x(), test.labels, replace(claim, eps=0.2))
     assert "unmoved" in transfer_row(system, test, masked).flags
     with pytest.raises(ValueError, match="found on these"):
@@ -217,10 +217,10 @@ def test_an_activation_that_kills_the_gradient_is_flagged() -> None:
     clean = data.load("digits", "test").subset(60)
     assert float((system.predict(clean.x()) == clean.labels).float().mean()) > 0.7, "it still works as a classifier"
     for objective in ("train", "margin"):
-        report = whole(system, PGD(eps=0.2, objective=objective, keep="last"))
-        assert report.verdict == "fail", objective
-        assert level(report, "zero gradient") == "fail"
-        assert level(report, "black box") == "warn"
+        assessment = whole(system, PGD(eps=0.2, objective=objective, keep="last"))
+        assert assessment.verdict == "fail", objective
+        assert level(assessment, "zero gradient") == "fail"
+        assert level(assessment, "black box") == "warn"
 
 
 @pytest.mark.parametrize(
@@ -233,19 +233,19 @@ def test_an_activation_that_kills_the_gradient_is_flagged() -> None:
     ],
 )
 def test_which_check_fires_on_which_system(name: str, fails: set[str]) -> None:
-    report = whole(zoo.load(name), PGD(eps=0.2, objective="train", keep="last"))
-    fired = {check.name for check in report.checks if check.level == "fail"}
+    assessment = whole(zoo.load(name), PGD(eps=0.2, objective="train", keep="last"))
+    fired = {check.name for check in assessment.checks if check.level == "fail"}
     assert fails <= fired, fired
     if not fails:
         assert not fired & {"zero gradient", "flat", "order"}, fired
 
 
 def test_every_check_says_what_it_looked_at_and_from_where_it_changes() -> None:
-    report = whole(zoo.load("digits-tra"), PGD(eps=0.2, objective="train", keep="last"), n=40)
-    assert [check.name for check in report.checks] == [
+    assessment = whole(zoo.load("digits-tra"), PGD(eps=0.2, objective="train", keep="last"), n=40)
+    assert [check.name for check in assessment.checks] == [
         "zero gradient", "not a number", "unmoved", "flat", "order", "black box", "unbounded", "adaptive", "converged",
     ]
-    for check in report.checks:
+    for check in assessment.checks:
         assert check.level in ("pass", "warn", "fail"), "the battery runs all of them"
         assert check.figure is not None and -1 <= check.figure <= 1
         assert check.threshold.startswith(("warn", "fail")) and check.sentence.endswith(".")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tasklab import zoo
-from tasklab.evaluation.studies import digest
+from tasklab.evaluation.report_file import digest, read_report
 from tasklab.jobs import KINDS, Job, run
 from tasklab.jobs.kinds import check
 
@@ -26,12 +26,12 @@ def test_a_report_is_written_and_tells_of_its_file(tmp_path: Path) -> None:
     assert job.state == "done"
     shown = [event["progress"] for event in events if event.get("progress") is not None]
     assert shown == sorted(shown) and shown[-1] == 1.0
-    assert all(len(json.dumps(event)) < 1000 for event in events), "the study itself is no event"
-    study = json.loads((tmp_path / "a" / "report.json").read_text(encoding="utf-8"))
-    assert study["file"] == digest(zoo.path("digits-rbc")) and study["n"] == 12 and study["seed"] == 3
-    assert study["eps"] == [0.1, 0.2] and study["sources"] == ["digits-tra"]
-    own, margin = (study["tests"][aim] for aim in ("train", "margin"))
-    assert study["reports"]["train"]["verdict"] == "fail" and own["found"] < margin["found"] >= margin["n"] - 1
+    assert all(len(json.dumps(event)) < 1000 for event in events), "the report itself is no event"
+    report = read_report(tmp_path / "a" / "report.json")
+    assert report.file == digest(zoo.path("digits-rbc")) and report.n == 12 and report.seed == 3
+    assert report.eps == (0.1, 0.2) and report.sources == ("digits-tra",)
+    own, margin = (report.tests[aim].found for aim in ("train", "margin"))
+    assert report.assessments["train"].verdict == "fail" and own.count < margin.count >= margin.n - 1
 
 
 def test_it_goes_on_after_an_interruption(tmp_path: Path) -> None:

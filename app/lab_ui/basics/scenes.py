@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
+class MenuScene:
     """A page, and values for its widgets.
 
     Attributes:
@@ -24,21 +24,21 @@ class Scene:
 
 
 SCENES = (
-    Scene(name="The invisible 9 → 8", page="attack_lab",
+    MenuScene(name="The invisible 9 → 8", page="attack_lab",
           words="No pixel changes by more than 3 % of the way from black to white, and a 9 is read as an 8.",
           values={"image": 356, "eps": 0.03, "target": "8"}),
-    Scene(name="RBC looks unbreakable", page="attack_lab",
+    MenuScene(name="RBC looks unbreakable", page="attack_lab",
           words="The paper's attack climbs the training loss, and the gradient is exactly zero.",
           values={"margin": False, "systems": ["tra", "rbc"]}),
-    Scene(name="… until you ask the right question", page="attack_lab",
+    MenuScene(name="… until you ask the right question", page="attack_lab",
           words="The same attack, aimed at the decision.", values={"systems": ["tra", "rbc"]}),
-    Scene(name="S does not matter", page="outputs",
+    MenuScene(name="S does not matter", page="outputs",
           words="S = 10, 100 or 350 moves the whole picture; what an attack on the decision leaves hardly changes.",
           values={"systems": ["rbc-s10", "rbc-s100", "rbc"], "objective": "margin"}),
-    Scene(name="Black box beats white box", page="attack_lab",
+    MenuScene(name="Black box beats white box", page="attack_lab",
           words="HopSkipJump sees labels alone, and breaks what an attack with every gradient at hand could not.",
           values={"attack": "HopSkipJump", "steps": 10, "margin": False}),
-    Scene(name="One level of 255", page="attack_lab",
+    MenuScene(name="One level of 255", page="attack_lab",
           words="No colour of any pixel in this photograph changes by more than 1 of 255 levels. On their own loss two "
                 "systems have no gradient; aimed at the decision, none of the four reads a deer.",
           values={"data": "cifar10", "image": 94, "eps": 1 / 255, "n": 50}),

@@ -127,10 +127,10 @@ def code(made: dict[str, Task], outputs: dict[str, list[float]], label: int) -> 
     for key, task in made.items():
         settings = task.to_dict()
         defaults = type(task)().to_dict()
-        given = ", ".join(f"{name}={value!r}" for name, value in settings.items() if value != defaults[name])
+        arguments = ", ".join(f"{name}={value!r}" for name, value in settings.items() if value != defaults[name])
         lines += [
             "",
-            f'{key} = make_task("{key}"{", " * bool(given)}{given})',
+            f'{key} = make_task("{key}"{", " * bool(arguments)}{arguments})',
             f"z = torch.tensor([{outputs[key]}], requires_grad=True)",
             f"loss = {key}.loss(z, y)",
             "(gradient,) = torch.autograd.grad(loss.sum(), z)",

@@ -286,11 +286,11 @@ def code(lab: Lab, scenario: Scenario, view: View) -> str:
     batch = view.many or view.one
     if batch is not None:
         rows = list(batch.rows)
-        given = f"range({len(rows)})" if rows == list(range(len(rows))) else repr(rows)
+        chosen = f"range({len(rows)})" if rows == list(range(len(rows))) else repr(rows)
         objective = f'"{scenario.climbed(scenario.aims[0])}"'
         lines += [
             "",
-            f"rows = torch.tensor({given})",
+            f"rows = torch.tensor({chosen})",
             f"settings = {scenario.attack}({scenario.arguments(objective)})",
             "result = attack(system, test.x(rows), test.labels[rows], settings, indices=rows"
             + (")" if scenario.target is None else

@@ -22,13 +22,13 @@ def settings(name: str, classes: int, prefix: str) -> dict[str, Any]:
     usual = {field: TASKS[name].__dataclass_fields__[field].default for field in TASKS[name].asked()}
     asked = {field: each for field, each in TASKS[name].asked().items() if each.on_pages}
     halves = [field for field, each in asked.items() if each.half]
-    found = {field: _control(st, field, each, usual[field], classes, prefix)
-             for field, each in asked.items() if not each.half}
+    values = {field: _control(st, field, each, usual[field], classes, prefix)
+              for field, each in asked.items() if not each.half}
     if halves:
         columns = st.columns(2)
-        for place, field in enumerate(halves):
-            found[field] = _control(columns[place % 2], field, asked[field], usual[field], classes, prefix)
-    return found
+        for index, field in enumerate(halves):
+            values[field] = _control(columns[index % 2], field, asked[field], usual[field], classes, prefix)
+    return values
 
 
 def _control(where: Any, field: str, asked: Asked, usual: Any, classes: int, prefix: str) -> Any:

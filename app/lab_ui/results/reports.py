@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import html
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from lab_ui.visitor import catalogue, jobs
 from tasklab.data.radii import eps_said
-from tasklab.evaluation.statistics import Share
-from tasklab.evaluation.studies import digest, kept_study
-from tasklab.figures.robustness import LIGHTS, checks_of, value_of
+from tasklab.evaluation.honesty import Assessment
+from tasklab.evaluation.known_examples import AttackTest
+from tasklab.evaluation.report import Report, ReportRow
+from tasklab.evaluation.report_file import digest, kept_report, read_report
+from tasklab.figures.report import LIGHTS, value_of
 
 RESULT = "report.json"
 SOURCES = ("tra", "deepbe")
@@ -28,7 +29,7 @@ CURVES = {
     "noise": "noise",
     "worst": "worst case",
 }
-"""Curve of a study to its name on the page."""
+"""Curve of a report to its name on the page."""
 
 CURVE_NOTES = {
     "train": "PGD, 20 steps on the system's own training loss, the last step kept: the paper's protocol.",
@@ -64,29 +65,29 @@ STYLE = """
 """
 
 
-def study_of(name: str, asked: Sequence[jobs.JobView]) -> tuple[dict[str, Any] | None, str]:
-    """The newest study of a system, if it was made of the file as it is now.
+def report_of(name: str, asked: Sequence[jobs.JobView]) -> tuple[Report | None, str]:
+    """The newest report on a system, if it was made of the file as it is now.
 
     Args:
         name: of the system.
         asked: the visitor's own report jobs, the newest first.
 
     Returns:
-        The study, None where there is none; and where it is from, ``"yours"`` or ``"shipped"``.
+        The report, None where there is none; and where it is from, ``"yours"`` or ``"shipped"``.
     """
     file = catalogue.file(name)
     current = digest(file)
     for view in asked:
         path = view.folder / RESULT
         if view.state == "done" and path.is_file():
-            study = _result(str(path), path.stat().st_mtime_ns)
-            if study is not None and study["file"] == current:
-                return study, "yours"
-    return kept_study(name, file=file), "shipped"
+            report = _result(path, path.stat().st_mtime_ns)
+            if report is not None and report.file == current:
+                return report, "yours"
+    return kept_report(name, file=file), "shipped"
 
 
 def settings_of(dataset: str, name: str, n: int, seed: int) -> dict[str, Any]:
-    """The settings of a job that studies a system."""
+    """The settings of a job that makes a report on a system."""
     available, _ = catalogue.systems(dataset)
     sources = [f"{dataset}-{key}" for key in SOURCES if available.get(key) == f"{dataset}-{key}"]
     return {"system": name, "file": str(catalogue.file(name)), "data": dataset, "n": n, "seed": seed,
@@ -99,17 +100,17 @@ def light(level: str) -> str:
     return f'<span class="rob-light rob-{level.split()[0]}">{look.sign} {look.word}</span>'
 
 
-def claim(title: str, row: Mapping[str, Any], level: str, words: str, *, is_open: bool) -> str:
+def claim(title: str, row: ReportRow, level: str, words: str, *, is_open: bool) -> str:
     """One claimed accuracy as HTML: the number with its interval, a sentence, and the level of its checks.
 
     Args:
         title: plain text.
-        row: of a study.
-        level: of the report on it.
+        row: the claim's, of a report.
+        level: verdict of the checks on it.
         words: how the number was measured.
         is_open: whether its checks are shown.
     """
-    share = Share(row["correct"], row["n"])
+    share = row.accuracy
     low, high = share.interval
     return (
         f'<div class="rob-claim" data-open="{str(is_open).lower()}"><h2>{html.escape(title)}</h2>'
@@ -118,18 +119,19 @@ def claim(title: str, row: Mapping[str, Any], level: str, words: str, *, is_open
     )
 
 
-def lights(report: Mapping[str, Any], test: Mapping[str, Any] | None) -> str:
-    """All checks of a report as HTML, the most serious first and unfolded.
+def lights(assessment: Assessment, test: AttackTest | None) -> str:
+    """All checks on a claim as HTML, the most serious first and unfolded.
 
     Args:
-        report: as a dict.
+        assessment: the claim and its checks.
         test: result of the test whether the attack finds known adversarial examples; None where it was not made.
     """
     order = ("fail", "warn", "pass", "not run")
-    lines = [(check.level, check.name, value_of(check), check.threshold, check.sentence) for check in checks_of(report)]
+    lines = [(check.level, check.name, value_of(check), check.threshold, check.sentence)
+             for check in assessment.checks]
     if test is not None:
-        share = f"{test['found']} of {test['n']}"
-        lines.append((test["verdict"], "known examples", share, "fail: under 95 % found", test["sentence"]))
+        share = f"{test.found.count} of {test.found.n}"
+        lines.append((test.verdict, "known examples", share, "fail: under 95 % found", test.sentence))
     lines.sort(key=lambda line: order.index(line[0]))
     return f'<div class="rob-lights">{"".join(_line(*line) for line in lines)}</div>'
 
@@ -141,44 +143,38 @@ def _line(level: str, name: str, value: str, threshold: str, sentence: str) -> s
     return f"<div>{light(level)}<details{' open' * bad}><summary>{head}</summary>{body}</details></div>"
 
 
-def badge_of(row: Mapping[str, Any], verdict: str | None = None) -> dict[str, Any]:
-    """Arguments of `frame.badge` for a row of a study."""
+def badge_of(row: ReportRow, verdict: str | None = None) -> dict[str, Any]:
+    """Arguments of `frame.badge` for a row of a report."""
     kinds = {"pgd": "PGD", "noise": "noise", "transfer": "transfer", "worst case": "all attacks together"}
-    how = kinds.get(str(row["attack"]), str(row["attack"]))
-    steps = f"{how}, {row['steps']} steps, {row['restarts']} start{'s' * (row['restarts'] > 1)}"
-    zero = row["zero_gradient"] / row["clean"] if row["zero_gradient"] is not None and row["clean"] else None
-    how = f"{steps}, ε = {eps_said(row['eps'], number=True)}"
-    return {"n": row["n"], "objective": row["objective"], "how": how, "zero": zero, "verdict": verdict}
+    how = (f"{kinds.get(row.attack, row.attack)}, {row.steps} steps, {row.restarts} start{'s' * (row.restarts > 1)}, "
+           f"ε = {eps_said(row.eps, number=True)}")
+    return {"n": row.n, "objective": row.objective, "how": how, "zero": row.zero_gradient_share, "verdict": verdict}
 
 
-def table_of(study: Mapping[str, Any]) -> Any:
-    """A study's rows as a table for people: shares in percent, one line for each attack and ε."""
+def table_of(report: Report) -> Any:
+    """A report's rows as a table for people: shares in percent, one line for each attack and ε."""
     import pandas as pd
 
-    rows: Sequence[Mapping[str, Any]] = study["rows"]
     return pd.DataFrame([
         {
-            "aimed at": CURVES.get(row["curve"], row["curve"]), "ε": eps_said(row["eps"]),
-            "correct %": 100 * row["correct"] / row["n"], "wrong %": 100 * row["wrong"] / row["n"],
-            "None %": 100 * row["abnormal"] / row["n"],
-            "95 % interval": Share(row["correct"], row["n"]).percent(0).split(" ", 1)[1],
-            "R": row["correct"] / row["clean"] if row["clean"] else None,
-            "gradient 0 %": _percent(row["zero_gradient"], row["clean"]),
-            "unmoved %": _percent(row["unmoved"], row["clean"]), "n": row["n"],
+            "aimed at": CURVES.get(row.curve, row.curve), "ε": eps_said(row.eps),
+            "correct %": 100 * row.accuracy.value, "wrong %": 100 * row.outcomes.error.value,
+            "None %": 100 * row.outcomes.alarm.value, "95 % interval": row.accuracy.percent(0).split(" ", 1)[1],
+            "R": row.stability, "gradient 0 %": _percent(row.zero_gradient_share),
+            "unmoved %": _percent(row.unmoved_share), "n": row.n,
         }
-        for row in rows
+        for row in report.rows
     ])
 
 
-def _percent(count: int | None, n: int) -> float | None:
-    return None if count is None or not n else 100 * count / n
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 @lru_cache(maxsize=64)
-def _result(path: str, changed: int) -> dict[str, Any] | None:
-    """A study from a file, read again only when it has changed; None where it cannot be read."""
+def _result(path: Path, changed: int) -> Report | None:
+    """A report from a file, read again only when it has changed; None where it cannot be read."""
     try:
-        study = json.loads(Path(path).read_text(encoding="utf-8"))
+        return read_report(path)
     except (OSError, ValueError):
         return None
-    return study if isinstance(study, dict) and "rows" in study else None

@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from lab_ui.basics.lab import Lab
-from lab_ui.basics.scenes import BEGINNING, SCENES, Scene
+from lab_ui.basics.scenes import BEGINNING, SCENES, MenuScene
 from lab_ui.basics.style import style
 from tasklab.course import notebooks_of
 from tasklab.text import in_markdown
@@ -29,7 +29,7 @@ BAR = ("data", "image", "systems", "seed")
 
 
 @dataclass(frozen=True)
-class Step:
+class LessonStep:
     """One step of a page's lesson.
 
     Attributes:
@@ -42,7 +42,7 @@ class Step:
 
 
 def open_page(
-    slug: str, *, lesson: Sequence[Step] = (), bar: Sequence[str] = BAR, needs_images: bool = True
+    slug: str, *, lesson: Sequence[LessonStep] = (), bar: Sequence[str] = BAR, needs_images: bool = True
 ) -> Lab:
     """Draw what stands above a page and its scenario bar. A page that cannot be shown ends here, with a sentence.
 
@@ -261,7 +261,7 @@ def _reveal(done: str, guess: str) -> None:
     st.session_state[f"{guess}_kept"] = st.session_state.get(guess)
 
 
-def _strip(slug: str, lesson: Sequence[Step], lecture: bool) -> None:
+def _strip(slug: str, lesson: Sequence[LessonStep], lecture: bool) -> None:
     """The line above every page: the present step of the lesson with its two buttons, the scenes, the lecture mode."""
     step_key = f"{slug}_step"
     step = min(int(st.session_state.get(step_key, -1)), len(lesson) - 1)
@@ -287,7 +287,7 @@ def _strip(slug: str, lesson: Sequence[Step], lecture: bool) -> None:
                   shortcut="L", help="Large type, no controls")
 
 
-def _go(step_key: str, lesson: Sequence[Step], step: int) -> None:
+def _go(step_key: str, lesson: Sequence[LessonStep], step: int) -> None:
     """Open a step of the lesson."""
     st.session_state[step_key] = step
     for key, value in _for_dataset(lesson[step].values).items():
@@ -318,7 +318,7 @@ def _toggle_lecture() -> None:
     st.session_state["lecture_on"] = not st.session_state.get("lecture_on", False)
 
 
-def _scene_values(scene: Scene) -> dict[str, Any]:
+def _scene_values(scene: MenuScene) -> dict[str, Any]:
     """The values of all widgets for a scene: its own, and the app's first ones for all others."""
     from tasklab.attacks import OBJECTIVES
 

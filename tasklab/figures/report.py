@@ -1,4 +1,4 @@
-"""Figures of a robustness study: accuracy over ε, zero gradients, the smallest ε of each image, and checks."""
+"""Figures of a report on robustness: accuracy over ε, zero gradients, the smallest ε of each image, and checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from tasklab.data.radii import eps_said
-from tasklab.evaluation.honesty import Check, HonestyReport, Level
+from tasklab.evaluation.honesty import Assessment, Check, Level
 from tasklab.evaluation.statistics import Share
 from tasklab.figures.line_chart import PENS
 from tasklab.figures.style import BLUE, GREY, ORANGE, faded, frame, label
@@ -24,7 +24,7 @@ Trace = dict[str, Any]
 CURVE_PENS = dict(zip(
     ("margin", "train", "noise", "bits", "towards_code", "transfer"), PENS, strict=True
 )) | {"worst": ("#d14a61", "solid", "star"), "square": ("#0f8f9c", "dot", "hourglass")}
-"""Colour, dash and marker of each curve of a study; they do not depend on which other curves are shown."""
+"""Colour, dash and marker of each curve of a report; they do not depend on which other curves are shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,14 +168,14 @@ def distance_curves(
     ))
 
 
-def check_lights(report: HonestyReport | Mapping[str, Any], *, height: int | None = None) -> Figure:
-    """A table of a report's checks: level, name, value, threshold and sentence.
+def check_lights(assessment: Assessment, *, height: int | None = None) -> Figure:
+    """A table of the checks on a claim: level, name, value, threshold and sentence.
 
     Args:
-        report: an `HonestyReport`, or its ``to_dict``.
+        assessment: the claim and its checks.
         height: in pixels; by default it grows with the number of checks.
     """
-    checks = checks_of(report)
+    checks = assessment.checks
     lights = [LIGHTS[check.level] for check in checks]
     columns = [
         [f"<b>{light.sign} {light.word}</b>" for light in lights],
@@ -195,13 +195,6 @@ def check_lights(report: HonestyReport | Mapping[str, Any], *, height: int | Non
     }
     layout = frame(height or 60 + 58 * len(checks), legend=False, xaxis={}, yaxis={})
     return _figure([table], layout)
-
-
-def checks_of(report: HonestyReport | Mapping[str, Any]) -> tuple[Check, ...]:
-    """The checks of a report, from the report itself or from its ``to_dict``."""
-    if isinstance(report, HonestyReport):
-        return report.checks
-    return tuple(Check(**check) for check in report["checks"])
 
 
 def value_of(check: Check) -> str:

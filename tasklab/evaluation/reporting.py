@@ -1,16 +1,11 @@
-"""Is it really robust? One system under many questions at several ε, as plain values to be kept and shown.
-
-A study is a dict of JSON values. `stream_study` makes it; `tasklab.evaluation.studies` keeps those of the shipped
-systems.
-"""
+"""Making a report: one system under many attacks at several ε, and the checks on two claims."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tasklab.attacks import PGD, Settings, Square
 from tasklab.attacks.presets import (
@@ -25,24 +20,32 @@ from tasklab.checks import check_whole
 from tasklab.data import DATASETS, ImageSet
 from tasklab.data.radii import IN_HUNDREDTHS, eps_said
 from tasklab.evaluation.distances import smallest
-from tasklab.evaluation.honesty import assess
+from tasklab.evaluation.honesty import Assessment, assess
 from tasklab.evaluation.known_examples import check_attack
+from tasklab.evaluation.report import CLAIMS, SEARCH, Report, ReportRow
 from tasklab.evaluation.robustness import Row, combined, stream_rows
 from tasklab.evaluation.row_store import RowStore
 from tasklab.evaluation.transfer_matrix import find_threat, transfer_row
 from tasklab.evaluation.transfer_result import Threat
 from tasklab.system import System
 
-FORMAT = 1
-
-CURVES = ("train", "margin", "bits", "towards_code", "transfer", "noise", "worst")
-"""What is asked at each ε; ``worst`` are all answers together, image by image (None counts as broken)."""
-
-CLAIMS = ("train", "margin")
-"""The curves whose accuracy at one ε, the claim's, is checked."""
-
 TESTED = 20
-"""Images of the test of the attack itself."""
+"""Pictures on which the attacks of the claims are tested."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportProgress:
+    """How far a report is.
+
+    Attributes:
+        progress: share of the attacks that are done, 0 to 1.
+        message: what was done last.
+        report: the report, once all is done; None before.
+    """
+
+    progress: float
+    message: str
+    report: Report | None = None
 
 
 class TransferSources:
@@ -56,20 +59,25 @@ class TransferSources:
 
     def __init__(self, sources: Mapping[str, System], images: ImageSet, *, seed: int = 0) -> None:
         self.sources, self.images, self.seed = dict(sources), images, seed
-        self._found: dict[tuple[str, float], Threat] = {}
+        self._threats: dict[tuple[str, float], Threat] = {}
 
     def threats(self, eps: float, *, excluding: str = "") -> list[Threat]:
-        """What each source's own attack on its margin found within ε, but for the source called ``excluding``."""
+        """What each source's own attack, on its margin, found within ε.
+
+        Args:
+            eps: radius in pixel units.
+            excluding: name of a source that is left out, since it is the system under attack.
+        """
         names = [name for name in self.sources if name != excluding]
         for name in names:
-            if (name, eps) not in self._found:
+            if (name, eps) not in self._threats:
                 settings = transfer_attack(eps, steps=20, seed=self.seed)
                 x, y = self.images.x(), self.images.labels
-                self._found[name, eps] = find_threat(name, self.sources[name], x, y, settings)
-        return [self._found[name, eps] for name in names]
+                self._threats[name, eps] = find_threat(name, self.sources[name], x, y, settings)
+        return [self._threats[name, eps] for name in names]
 
 
-def stream_study(
+def stream_report(
     system: System,
     images: ImageSet,
     *,
@@ -80,11 +88,12 @@ def stream_study(
     queries: int = 500,
     seed: int = 0,
     folder: Path | None = None,
-) -> Iterator[dict[str, Any]]:
-    """What was asked, one event after each attack; the last event holds the study.
+    file: str = "",
+) -> Iterator[ReportProgress]:
+    """Make a report on a system, and yield the progress after each attack; the last progress holds the report.
 
     Args:
-        system: what is studied.
+        system: what is attacked.
         images: the pictures, all of them used.
         name: of the system, which is not its own source.
         eps: the radii of the curves; ``claim_eps`` joins them where it is missing. By default those customary on
@@ -94,9 +103,7 @@ def stream_study(
         queries: of the score-based attack.
         seed: of everything random.
         folder: where finished rows are kept, so that the same call goes on after an interruption.
-
-    Yields:
-        ``{"event": "row", "progress", "message"}``, and at last ``{"event": "study", …, "study": {…}}``.
+        file: digest of the system's checkpoint, which the report names.
 
     Raises:
         ValueError: radii that are not between 0 and 1, or no pictures.
@@ -114,7 +121,7 @@ def stream_study(
         (curve, curve_attack(curve, radius, seed=seed)) for curve in ASKED for radius in radii
     ]
     asked += [("", each) for claim in claims.values() if isinstance(claim, PGD) for each in claim_variations(claim)]
-    asked.append(("square", Square(eps=claim_eps, steps=queries, seed=seed)))
+    asked.append((SEARCH, Square(eps=claim_eps, steps=queries, seed=seed)))
     total = len(asked) + len(radii) + len(CLAIMS) + 1
     done = 0
     kept = RowStore(folder, system, images) if folder is not None else None
@@ -128,7 +135,7 @@ def stream_study(
                 kept.write(row)
         rows.append((curve, row))
         done += 1
-        yield _event(done, total, f"{row.attack} on {row.objective}, ε = {eps_said(row.eps)}: "
+        yield _progress(done, total, f"{row.attack} on {row.objective}, ε = {eps_said(row.eps)}: "
                      f"{row.outcomes.accuracy.percent()} % correct")
     for radius in radii:
         threats = [] if sources is None else sources.threats(radius, excluding=name)
@@ -136,7 +143,7 @@ def stream_study(
         if transferred:
             rows.append(("transfer", transferred[0] if len(transferred) == 1 else combined(transferred)))
         done += 1
-        yield _event(done, total, f"images found against other systems, ε = {eps_said(radius)}")
+        yield _progress(done, total, f"images found against other systems, ε = {eps_said(radius)}")
     for radius in radii:
         here = [row for _, row in rows if row.eps == radius and row.criterion == "misclassified"]
         rows.append(("worst", combined(here)))
@@ -144,45 +151,26 @@ def stream_study(
     for curve, claim in claims.items():
         if system.has_features:
             few = images.subset(min(TESTED, len(images)))
-            tests[curve] = check_attack(system, few, claim, draws=100).to_dict()
+            tests[curve] = check_attack(system, few, claim, draws=100)
         done += 1
-        yield _event(done, total, "images for which an adversarial example is known to exist")
+        yield _progress(done, total, "images for which an adversarial example is known to exist")
     distances = smallest(system, images, distance_attacks(reach=usual.most, seed=seed)).values.tolist()
-    study = {
-        "format": FORMAT, "name": name, "data": images.name, "n": len(images), "eps": radii, "claim_eps": claim_eps,
-        "seed": seed, "sources": [] if sources is None else [source for source in sources.sources if source != name],
-        "clean": _plain("clean", clean),
-        "rows": [_plain(curve, row) for curve, row in rows if curve],
-        "reports": {curve: _report(rows, claim, system.task.num_classes) for curve, claim in claims.items()},
-        "tests": tests,
-        "distances": [round(distance, 5) if math.isfinite(distance) else None for distance in distances],
-        "seconds": round(time.perf_counter() - started, 1),
-    }
-    yield _event(total, total, f"Asked everything of {len(images)} pictures.") | {"event": "study", "study": study}
+    report = Report(
+        name=name, data=images.name, n=len(images), eps=tuple(radii), claim_eps=claim_eps, seed=seed,
+        sources=() if sources is None else tuple(source for source in sources.sources if source != name),
+        clean=ReportRow.of("clean", clean), rows=tuple(ReportRow.of(curve, row) for curve, row in rows if curve),
+        assessments={curve: _assess(rows, claim, system.task.num_classes) for curve, claim in claims.items()},
+        tests=tests, distances=tuple(round(distance, 5) for distance in distances),
+        seconds=round(time.perf_counter() - started, 1), file=file,
+    )
+    yield ReportProgress(progress=1.0, message=f"Asked everything of {len(images)} pictures.", report=report)
 
 
-def standing(row: Mapping[str, Any]) -> int:
-    """How many pictures of a study's row withstood: those read correctly or, where only another class counts as a
-    success, those read correctly or as None."""
-    return int(row["correct"] + (row["abnormal"] if row["criterion"] == "evaded" else 0))
+def _progress(done: int, total: int, message: str) -> ReportProgress:
+    return ReportProgress(progress=round(done / total, 4), message=message)
 
 
-def _event(done: int, total: int, message: str) -> dict[str, Any]:
-    return {"event": "row", "progress": round(done / total, 4), "message": message}
-
-
-def _report(rows: Sequence[tuple[str, Row]], claim: Settings, num_classes: int) -> dict[str, Any]:
+def _assess(rows: Sequence[tuple[str, Row]], claim: Settings, num_classes: int) -> Assessment:
     claimed = next(row for _, row in rows if row.settings == claim)
     evidence = [row for curve, row in rows if row is not claimed and curve != "worst"]
-    return assess(claimed, evidence, num_classes=num_classes).to_dict()
-
-
-def _plain(curve: str, row: Row) -> dict[str, Any]:
-    result = row.outcomes
-    return {
-        "curve": curve, "attack": row.attack, "objective": row.objective, "criterion": row.criterion, "eps": row.eps,
-        "steps": row.steps, "restarts": row.restarts, "n": row.n, "correct": result.correct, "wrong": result.wrong,
-        "abnormal": result.abnormal, "clean": row.clean.correct,
-        "zero_gradient": row.zero_gradient.count if row.zero_gradient is not None and row.backwards else None,
-        "unmoved": None if row.unmoved is None else row.unmoved.count,
-    }
+    return assess(claimed, evidence, num_classes=num_classes)

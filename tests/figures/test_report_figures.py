@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from tasklab import figures
-from tasklab.evaluation.honesty import LEVELS, Check
+from tasklab.evaluation.honesty import LEVELS, Assessment, Check
 from tasklab.evaluation.statistics import Share, wilson
-from tasklab.figures.robustness import (
+from tasklab.figures.report import (
     CURVE_PENS,
     LIGHTS,
     accuracy_curves,
@@ -77,8 +77,11 @@ def made(level: str, figure: float | None = 0.123) -> Check:
 
 
 def test_lights_show_level_figure_threshold_and_sentence_of_every_check() -> None:
-    report = {"checks": [vars(made(level)) for level in LEVELS]}
-    cells = check_lights(report).data[0].cells.values
+    assessment = Assessment(
+        attack="pgd", objective="margin", eps=0.1, steps=20, restarts=1, accuracy=Share(2, 4), lowest=Share(1, 4),
+        checks=tuple(made(level) for level in LEVELS),
+    )
+    cells = check_lights(assessment).data[0].cells.values
     assert [cells[0][i] for i in range(4)] == [f"<b>{LIGHTS[level].sign} {level}</b>" for level in LEVELS]
     assert list(cells[2]) == ["12.3 %"] * 4 and list(cells[3]) == ["warn: over 1 %"] * 4
     assert cells[4][3] == "A sentence about fail."
