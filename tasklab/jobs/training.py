@@ -178,13 +178,13 @@ class _Told:
 
 
 def _as_it_was(training: Training, run: Run) -> Training:
-    """The training with what was left to be timed at its start as a setting, so that it can be repeated."""
-    defence = training.recipe.defence
-    if not isinstance(defence, Adversarial) or defence.plan is not None:
-        return training
-    used = Plan(**run.state()["plan"])
-    plan = next(name for name, each in PLANS.items() if each == used)
-    recipe = dataclasses.replace(training.recipe, defence=dataclasses.replace(defence, plan=plan))
+    """The training with what was left to be timed at its start as settings, so that it can be repeated."""
+    recipe, state = training.recipe, run.state()
+    if recipe.precision == "auto":
+        recipe = dataclasses.replace(recipe, precision=state["precision"])
+    if isinstance(recipe.defence, Adversarial) and recipe.defence.plan is None:
+        plan = next(name for name, each in PLANS.items() if each == Plan(**state["plan"]))
+        recipe = dataclasses.replace(recipe, defence=dataclasses.replace(recipe.defence, plan=plan))
     return dataclasses.replace(training, recipe=recipe)
 
 

@@ -192,7 +192,8 @@ def probe(network: nn.Module, x: Tensor, *, gradients: bool = True) -> Plan:
 
 def _measure(network: nn.Module, x: Tensor, gradients: bool) -> Plan:
     start = time.perf_counter()
-    copies = {plan: prepare(network, plan) for plan in CANDIDATES if _supported(plan, x.device)}
+    plans = CANDIDATES if bfloat16_is_supported(x.device) else CANDIDATES[:2]
+    copies = {plan: prepare(network, plan) for plan in plans}
     with own_draws(x.device):  # after the network has been claimed for copying, as a training step does
         return _compare(copies, x, gradients, start)
 
@@ -241,9 +242,8 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _supported(plan: Plan, device: torch.device) -> bool:
-    if plan.precision != "bfloat16":
-        return True
+def bfloat16_is_supported(device: torch.device) -> bool:
+    """Whether this device computes in bfloat16."""
     if device.type == "cpu":
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     return device.type != "cuda" or torch.cuda.is_bf16_supported()

@@ -24,6 +24,7 @@ from tasklab.modes import own_modes, own_steps
 from tasklab.system import System
 from tasklab.training.defences import PLANS, Adversarial
 from tasklab.training.learning import optimizer, outputs, still, to_learn
+from tasklab.training.precision import Precision, is_large, lay_out, quicker_precision
 from tasklab.training.recipe import Recipe
 from tasklab.training.run import Run, RunError, flatten, unflatten
 
@@ -174,10 +175,14 @@ class _Trainer:
         self.total = self.per_epoch * recipe.epochs
         self.step, self.seconds, self.best = 0, 0.0, (-1.0, -1.0)
         self.sums: dict[str, float] = {}
+        self.large = is_large(self.network)
+        if self.large:
+            self._lay_out(torch.channels_last)  # what convolutions are quickest on
         self.optimizer = optimizer(self.learning, recipe)
         self.average = copy.deepcopy(self.network).requires_grad_(False) if recipe.average else None
         self.best_weights: dict[str, Tensor] = {}
         self.plan = PLAIN
+        self.precision: Precision = "float32" if recipe.precision == "auto" else recipe.precision
         if run is not None and (found := run.begin(self._settings())) is not None:
             try:
                 self._restore(*found)
@@ -196,10 +201,8 @@ class _Trainer:
         return System(self.average, self.system.task, card=self.system.card)
 
     def events(self) -> Generator[TrainingEvent, None, None]:
-        if isinstance(defence := self.recipe.defence, Adversarial) and self.step == 0:
-            first = self._images(self.train, slice(0, self.recipe.batch_size))
-            self.plan = PLANS[defence.plan] if defence.plan else probe(self.network, first)
-            self._save()  # the plan is timed once: a resumed run must not choose another
+        if self.step == 0:
+            self._choose()
         saved = time.perf_counter()
         try:
             while self.step < self.total or self.sums:
@@ -219,9 +222,25 @@ class _Trainer:
         finally:
             with exclusively(self.network):
                 self.network.eval()
+            if self.large:
+                self._lay_out(torch.contiguous_format)
             if self.run is not None:
                 self.run.close()
         self._load(self.best_weights)
+
+    def _choose(self) -> None:
+        """Time once what the recipe leaves open, and keep it: a resumed run must not choose otherwise."""
+        first = self._images(self.train, slice(0, self.recipe.batch_size))
+        if self.recipe.precision == "auto":
+            self.precision = quicker_precision(self.network, first)
+        if isinstance(defence := self.recipe.defence, Adversarial):
+            self.plan = PLANS[defence.plan] if defence.plan else probe(self.network, first)
+        if self.large or isinstance(defence, Adversarial):
+            self._save()
+
+    def _lay_out(self, layout: torch.memory_format) -> None:
+        with exclusively(self.network):
+            lay_out(self.network, layout)
 
     def _images(self, data: ImageSet, rows: Tensor | slice) -> Tensor:
         """Images as the network takes them, and where it is: a set too large for its device stays elsewhere."""
@@ -248,8 +267,8 @@ class _Trainer:
         lr = recipe.lr_at(self.step, self.total)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        if x.device.type == "cuda" and x.ndim == 4:
-            x = x.contiguous(memory_format=torch.channels_last)  # what its convolutions are quickest on
+        if x.ndim == 4 and (self.large or x.device.type == "cuda"):
+            x = x.contiguous(memory_format=torch.channels_last)
         with exclusively(self.network):
             z, value = self._learn(x, y)
         correct = float((task.codec.decode(z.detach()) == y).float().mean())
@@ -269,7 +288,7 @@ class _Trainer:
         try:
             with (
                 seeded(recipe.seed * 1_000_003 + self.step, x.device),  # what a network draws itself, such as dropout
-                torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"),
+                torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"),
             ):
                 z = outputs(self.network, x, task)
             loss = self._loss(z, y).mean() / task.unit**2
@@ -372,7 +391,7 @@ class _Trainer:
         tensors |= flatten(self.optimizer.state_dict())
         state = {
             "step": self.step, "seconds": self.seconds, "best": self.best, "sums": self.sums,
-            "plan": dataclasses.asdict(self.plan),  # timed once: a resumed run must not choose another
+            "plan": dataclasses.asdict(self.plan), "precision": self.precision,
         }
         self.run.checkpoint(tensors, state)
 
@@ -388,3 +407,4 @@ class _Trainer:
         self.optimizer.load_state_dict({"state": unflatten(tensors), "param_groups": described["param_groups"]})
         self.step, self.seconds = state["step"], state["seconds"]
         self.best, self.sums, self.plan = tuple(state["best"]), state["sums"], Plan(**state["plan"])
+        self.precision = state["precision"]

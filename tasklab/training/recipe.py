@@ -27,7 +27,8 @@ class Recipe:
         defence: what is done to the images, None for nothing.
         average: decay of an exponential moving average of the weights, 0 for none; with it the average is the result.
         inset: for intervals: training aims at ``[L + inset·β, U − inset·β]``, 0 for the loss as published.
-        precision: of the training passes, ``"float32"`` or ``"bfloat16"`` (autocast; the head stays float32).
+        precision: of the training passes, ``"float32"`` or ``"bfloat16"`` (autocast; head, loss and BatchNorm's
+            statistics stay float32). ``"auto"`` times both once for a large network, and is float32 for a small one.
         seed: of initialisation, order, augmentation, noise and inner attacks.
     """
 
@@ -42,7 +43,7 @@ class Recipe:
     defence: Defence | None = None
     average: float = 0.0
     inset: float = 0.0
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -55,7 +56,7 @@ class Recipe:
                 raise ValueError(f"expected {name} in [0, {high:g}), got {getattr(self, name)!r}")
             keep(self, **{name: value})
         keep(self, flip=check_switch("flip", self.flip))
-        for name, choices in (("optimizer", ("adamw", "sgd")), ("precision", ("float32", "bfloat16"))):
+        for name, choices in (("optimizer", ("adamw", "sgd")), ("precision", ("auto", "float32", "bfloat16"))):
             if getattr(self, name) not in choices:
                 raise ValueError(f"expected {name} among {', '.join(choices)}, got {getattr(self, name)!r}")
         if self.defence is not None and not isinstance(self.defence, Defence):

@@ -74,7 +74,7 @@ def test_the_schedule_is_one_cycle() -> None:
         ({"inset": 0.5}, r"expected inset in \[0, 0\.5\), got 0\.5"),
         ({"weight_decay": -1}, "expected weight_decay"),
         ({"optimizer": "adam"}, "expected optimizer among adamw, sgd, got 'adam'"),
-        ({"precision": "float16"}, "expected precision among float32, bfloat16, got 'float16'"),
+        ({"precision": "float16"}, "expected precision among auto, float32, bfloat16, got 'float16'"),
     ],
 )
 def test_wrong_settings_are_refused(wrong: dict[str, Any], says: str) -> None:
