@@ -114,6 +114,13 @@ class Task(ABC):
             raise ValueError(f"expected as many labels as outputs, got {len(y)} labels and {len(z)} outputs")
         return self._loss(z, codewords)
 
+    def targets(self, y: Tensor) -> Tensor | None:
+        """Outputs ``(N, K)`` that training aims at for labels ``(N,)``; None where no single point stands for a label.
+
+        A new head on a fitted trunk is solved for with them; see `tasklab.training.start_from`.
+        """
+        return None
+
     @property
     def answers(self) -> str:
         """How a system of this task answers, in a few words, such as ``"4 bits, margin S = 350"``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Self
@@ -34,6 +35,15 @@ class Bits(Task):
     def codec(self) -> Binary:
         """Bits."""
         return Binary(num_classes=self.num_classes, bits=self.bits, code=self.code, threshold=self.threshold)
+
+    @property
+    @abstractmethod
+    def rail(self) -> float:
+        """How far from the threshold training wants a bit; 0 for as far as its own side of it."""
+
+    def targets(self, y: Tensor) -> Tensor:
+        """Each bit at its rail, or at one unit from the threshold where there is no rail."""
+        return self.threshold + (self.rail or 1.0) * (2 * self.codec.encode(y) - 1)
 
     def two_class(self) -> Self:
         """One bit."""

@@ -54,6 +54,11 @@ class DeepBE(Bits):
         return losses.bit_hinge(z, codewords, threshold=self.threshold)
 
     @property
+    def rail(self) -> float:
+        """Half of the way between 0 and 1."""
+        return 0.5
+
+    @property
     def answers(self) -> str:
         """Bits."""
         return f"{self.width} bits around 0.5"
@@ -61,4 +66,4 @@ class DeepBE(Bits):
     @cached_property
     def gauges(self) -> Gauges:
         """Rails stand at 0 and 1."""
-        return Gauges(threshold=self.threshold, rail=0.5, rows=self.codec.rows, loss=self.loss_form)
+        return Gauges(threshold=self.threshold, rail=self.rail, rows=self.codec.rows, loss=self.loss_form)

@@ -74,6 +74,10 @@ class ECOC(Task):
             return self.S**2 * losses.bit_cross_entropy(z.float() / self.S, codewords, threshold=0.0)
         return losses.bit_hinge(z, codewords, margin=self.S)
 
+    def targets(self, y: Tensor) -> Tensor:
+        """Each bit at its margin."""
+        return self.S * (2 * self.codec.encode(y) - 1)
+
     @property
     def answers(self) -> str:
         """Bits, how far apart their codewords are, and their margin."""

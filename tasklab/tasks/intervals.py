@@ -67,6 +67,10 @@ class INT(Task):
     def _loss(self, z: Tensor, codewords: Tensor) -> Tensor:
         return losses.interval_hinge(z, codewords)
 
+    def targets(self, y: Tensor) -> Tensor:
+        """The middle of the interval."""
+        return self.codec.encode(y).mean(dim=1, keepdim=True)
+
     @property
     def answers(self) -> str:
         """A number."""

@@ -45,6 +45,11 @@ class RBC(Bits):
         return losses.bit_hinge(z, codewords, margin=self.S)
 
     @property
+    def rail(self) -> float:
+        """S."""
+        return self.S
+
+    @property
     def answers(self) -> str:
         """Bits and their margin."""
         return f"{self.width} bits, margin S = {self.S:g}"
@@ -52,7 +57,7 @@ class RBC(Bits):
     @cached_property
     def gauges(self) -> Gauges:
         """Rails stand at ±S."""
-        return Gauges(threshold=self.threshold, rail=self.S, rows=self.codec.rows, margin=self.S)
+        return Gauges(threshold=self.threshold, rail=self.rail, rows=self.codec.rows, margin=self.S)
 
     @property
     def unclipped(self) -> RBC:
