@@ -14,6 +14,7 @@ from tasklab.files import check_folder
 from tasklab.text import duration
 
 if TYPE_CHECKING:
+    from tasklab.evaluation.robustness import Progress
     from tasklab.paper.cells import Workshop
     from tasklab.paper.documents import Document
     from tasklab.paper.plan import Pace, Step
@@ -56,7 +57,6 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Say what is missing and how long it takes, make it, write the table."""
     from tasklab.paper.cells import Workshop
-    from tasklab.paper.documents import Document
 
     with usage():
         cells_folder = check_folder(args.to / "cells")
@@ -108,10 +108,15 @@ def _make(document: Document, workshop: Workshop, bar: Bar) -> bool:
         complain("every cell is made already")
         return True
     try:
-        complain(f"timing a few steps of {len(steps)} cells' networks …")
+        bar.say("timing the networks …")
         pace = Pace(workshop, steps)
-        _print_plan(steps, pace)
-        _follow(steps, pace, workshop, bar)
+        for step in steps:
+            work = ["trained"] * step.train + [f"{len(step.asked)} evaluations"]
+            bar.say(f"  {step.cell.name}: {', '.join(work)}, about {duration(pace.whole(step))}")
+        bar.say(f"{len(steps)} cells to make, in about {duration(sum(map(pace.whole, steps)))} or less: images that "
+                "fall leave an attack early")
+        for place in range(len(steps)):
+            _Maker(workshop, steps[place:], pace, bar, f"({place + 1}/{len(steps)})").make()
     except KeyboardInterrupt:
         bar.clear()
         return False
@@ -119,38 +124,39 @@ def _make(document: Document, workshop: Workshop, bar: Bar) -> bool:
     return True
 
 
-def _print_plan(steps: Sequence[Step], pace: Pace) -> None:
-    """What will be made, and how long it takes at most."""
-    for step in steps:
-        work = ["train", f"{len(step.asked)} evaluations"] if step.train else [f"{len(step.asked)} evaluations"]
-        complain(f"  {step.cell.name}: {', '.join(work)}, about {duration(pace.whole(step))}")
-    whole_time = duration(sum(map(pace.whole, steps)))
-    complain(f"{len(steps)} cells to make, about {whole_time} at most, as images that fall leave an attack early")
+class _Maker:
+    """Makes the first of the steps, and shows how far it is and how long all of them take."""
 
+    def __init__(self, workshop: Workshop, steps: Sequence[Step], pace: Pace, bar: Bar, place: str) -> None:
+        self.workshop, self.step, self.pace, self.bar = workshop, steps[0], pace, bar
+        self.name = f"{self.step.cell.name} {place}"
+        self.training = self.left = pace.training(self.step)
+        self.evaluating = pace.whole(self.step) - self.training
+        self.later = sum(map(pace.whole, steps[1:]))
 
-def _follow(steps: Sequence[Step], pace: Pace, workshop: Workshop, bar: Bar) -> None:
-    """Make one cell after the other, and show how far it is."""
-    from tasklab.evaluation.robustness import Progress
-    from tasklab.paper.cells import make
+    def make(self) -> None:
+        """Make the cell, and learn from it how long others take."""
+        from tasklab.paper.cells import make
 
-    total = sum(map(pace.whole, steps))
-    before = 0.0
-    for place, step in enumerate(steps, 1):
-        name, trained = f"{step.cell.name} ({place}/{len(steps)})", pace.training(step)
-        done = before + trained
-
-        def show(share: float, words: str) -> None:
-            bar.show(done - trained * (1 - share), total, f"{name}: {words}, {duration(total - done)} left")
-
-        def attacking(event: Progress) -> None:
-            show(1.0, f"{event.what}, fooled {event.fooled} of {event.n}")
-
-        for event in make(workshop, step.cell, step.asked, progress=attacking):
+        for event in make(self.workshop, self.step.cell, self.step.asked, progress=self.attacking):
             if event["event"] == "found":
                 question, finding = event["question"], event["finding"]
-                done += pace.question(step.cell, question)
+                self.evaluating -= self.pace.question(self.step.cell, question)
+                self.left = 0.0
                 words = f"{question.kind} {question.intensity}".strip()
-                bar.say(f"{name}: {words} {finding.outcomes.accuracy.percent()} % correct ({finding.seconds:.1f} s)")
+                self.bar.say(f"{self.name}: {words}, {finding.outcomes.accuracy.percent()} % correct "
+                             f"({finding.seconds:.1f} s)")
             elif event["event"] in ("step", "epoch"):
-                show(event["progress"], event["message"])
-        before += pace.whole(step)
+                self.left = self.training * (1 - event["progress"])
+                self.show(event["message"])
+        self.pace.learn(self.step.cell)
+
+    def attacking(self, event: Progress) -> None:
+        """Show a step of an attack."""
+        self.show(f"{event.what}, fooled {event.fooled} of {event.n}")
+
+    def show(self, words: str) -> None:
+        """Show how far the cell is."""
+        here = self.left + max(self.evaluating, 0.0)
+        done = self.pace.whole(self.step) - here
+        self.bar.show(done, done + here, f"{self.name}: {words}; about {duration(here + self.later)} left in all")

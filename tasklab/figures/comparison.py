@@ -28,6 +28,10 @@ WIDTH = 0.9
 """The length of a bar of 100 %, in widths of a cell."""
 
 
+SHORT = 50
+"""In percent; the number of a shorter bar stands beside it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Compared:
     """One cell of the table.
@@ -63,7 +67,7 @@ def comparison(
     """The table as a figure: rows and columns as published, and in each cell the three numbers as bars.
 
     Args:
-        rows: by their names, each with one cell for each column.
+        rows: by their names, of one line or more, each with one cell for each column.
         columns: their names.
         height: in pixels; by default it grows with the number of rows.
 
@@ -94,7 +98,8 @@ def comparison(
             "x": [WIDTH * percent / 100 for _, _, (percent, _) in bars], "base": [x - WIDTH / 2 for x, _, _ in bars],
             "marker": look, "hoverinfo": "skip",
         })
-        text += [(x - WIDTH / 2, y, f" {words}") for x, y, (_, words) in bars]
+        text += [(x - WIDTH / 2 + (WIDTH * percent / 100 if percent < SHORT else 0), y, f" {words}")
+                 for x, y, (percent, words) in bars]
     text += [(x - WIDTH / 2, y + 0.36, f" <i>{label(cell.word)}</i>") for x, y, cell in places if cell.word]
     traces.append({
         "type": "scatter", "mode": "text", "x": [x for x, _, _ in text], "y": [y for _, y, _ in text],
@@ -103,12 +108,16 @@ def comparison(
     })
     across = {"side": "top", "tickvals": list(range(len(columns))), "ticktext": [label(name) for name in columns],
               "range": [-0.5, len(columns) - 0.5]}
-    down = {"tickvals": list(range(len(rows))), "ticktext": [label(name) for name in rows],
+    down = {"tickvals": list(range(len(rows))), "ticktext": [_lines(name) for name in rows],
             "range": [len(rows) - 0.5, -0.5], "tickfont": {"size": 14}}
     layout = frame(height or 90 + ROW * len(rows), legend=True, xaxis=across, yaxis=down)
     layout["legend"] |= {"y": 1 + 40 / (ROW * len(rows)), "traceorder": "normal"}
     layout["margin"] |= {"t": 70}
     return go.Figure({"data": traces, "layout": layout | {"bargap": 0}})
+
+
+def _lines(name: str) -> str:
+    return "<br>".join(map(label, name.split("\n")))
 
 
 def describe_comparison(rows: Mapping[str, Sequence[Compared]], columns: Sequence[str]) -> str:
@@ -119,5 +128,5 @@ def describe_comparison(rows: Mapping[str, Sequence[Compared]], columns: Sequenc
         for column, cell in zip(columns, cells, strict=True):
             numbers = [f"{which} {shown[1]} %" for which, shown in cell.shown.items() if shown is not None]
             parts.append(f"{column}: {', '.join([*numbers, *filter(None, [cell.word])])}")
-        sentences.append(f"{name}. {'; '.join(parts)}.")
+        sentences.append(f"{name.replace(chr(10), ', ')}. {'; '.join(parts)}.")
     return " ".join(sentences)

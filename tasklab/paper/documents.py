@@ -10,7 +10,7 @@ from typing import Any
 from tasklab import files, strict_json
 from tasklab.data.info import info_of
 from tasklab.evaluation.tables import to_csv, to_markdown
-from tasklab.paper.grid import Cell
+from tasklab.paper.grid import FULL, QUICK, Cell
 from tasklab.paper.protocol import ASKED, Asked, PaperProtocol
 from tasklab.paper.published import COLUMNS
 from tasklab.paper.records import Record, read_record
@@ -46,6 +46,23 @@ class Document:
         """What was not made, by name."""
         return missing(self.cells, self.folder, self.protocol, ASKED[self.asked])
 
+    @property
+    def command(self) -> str:
+        """The command that makes what is missing of the table and writes it."""
+        words = ["tasklab", "paper", self.table]
+        words += ["--data", *dict.fromkeys(cell.data for cell in self.cells)]
+        words += ["--arch", *dict.fromkeys(cell.arch for cell in self.cells)]
+        scale, usual, protocol = self.cells[0].scale, PaperProtocol(), self.protocol
+        ordinary = next((each for each in (FULL, QUICK) if each.suffix == scale.suffix), scale)
+        words += ["--quick"] * (ordinary == QUICK)
+        words += ["--n", str(scale.attacked)] * (scale.attacked != ordinary.attacked)
+        words += ["--seed", str(self.cells[0].seed)] * (self.cells[0].seed != 0)
+        words += ["--protocol", self.asked] * (self.asked != "both")
+        words += ["--steps", str(protocol.steps)] * (protocol.steps != usual.steps)
+        words += ["--step-size", f"{protocol.step_size:g}"] if protocol.step_size is not None else []
+        words += ["--start", "image"] * (not protocol.random_start) + ["--units", "normalised"] * protocol.normalised
+        return " ".join(words + ["--gap", protocol.gap] * (protocol.gap != usual.gap))
+
     def wide(self) -> str:
         """The table as in the paper, in Markdown."""
         return to_markdown(wide_frame(values(self.cells, self.folder, self.protocol)))
@@ -53,8 +70,9 @@ class Document:
     def to_markdown(self) -> str:
         """The table, every number with its interval, how each system was made, and what was not made."""
         found = values(self.cells, self.folder, self.protocol)
-        lines = [f"# {TITLES[self.table]}", "", self._explained(), "", to_markdown(wide_frame(found)),
-                 "", "## Every number", "", to_markdown(reading_frame(found)), "", "## How each system was made"]
+        lines = [f"# {TITLES[self.table]}", "", self._explained(), "", f"Written by `{self.command}`.", "",
+                 to_markdown(wide_frame(found)), "", "## Every number", "", to_markdown(reading_frame(found)), "",
+                 "## How each system was made"]
         for cell in self.cells:
             if (record := read_record(self.folder, cell)) is not None:
                 lines += ["", *_made(cell, record)]
@@ -70,7 +88,8 @@ class Document:
         records = {cell.name: read_record(self.folder, cell) for cell in self.cells}
         found = long_frame(values(self.cells, self.folder, self.protocol))
         return {
-            "table": self.table, "protocol": dataclasses.asdict(self.protocol), "asked": self.asked,
+            "table": self.table, "command": self.command, "asked": self.asked,
+            "protocol": dataclasses.asdict(self.protocol),
             "values": found.to_dict(orient="records"), "not_made": self.missing,
             "cells": {name: record.to_dict() for name, record in records.items() if record is not None},
         }

@@ -95,10 +95,19 @@ class Pace:
 
     def __init__(self, workshop: Workshop, steps: Sequence[Step]) -> None:
         self._workshop = workshop
+        self._probed: dict[tuple[str, str], tuple[float, float]] = {}
         self._seconds: dict[tuple[str, str, str], float] = {}
         for step in steps:
             if (step.cell.data, step.cell.arch, "training") not in self._seconds:
-                self._time(step.cell)
+                self.learn(step.cell)
+
+    def learn(self, cell: Cell) -> None:
+        """Note the pace of a cell's network on its data set, for training and for each kind of attack."""
+        network, known = (cell.data, cell.arch), self._finished(cell)
+        for what in ("training", *get_args(Kind)):
+            if what not in known and network not in self._probed:
+                self._probed[network] = _probe(self._workshop, cell)
+            self._seconds[*network, what] = known[what] if what in known else self._probed[network][what != "training"]
 
     def training(self, step: Step) -> float:
         """About how many seconds the training takes; 0 without one."""
@@ -114,16 +123,6 @@ class Pace:
 
     def _of(self, cell: Cell, what: str) -> float:
         return self._seconds[cell.data, cell.arch, what]
-
-    def _time(self, cell: Cell) -> None:
-        """Note the pace of a network on a data set, for training and for each kind of attack."""
-        probed: tuple[float, float] | None = None
-        known = self._finished(cell)
-        for what in ("training", *get_args(Kind)):
-            if what not in known and probed is None:
-                probed = _probe(self._workshop, cell)
-            pace = known[what] if what in known or probed is None else probed[what != "training"]
-            self._seconds[cell.data, cell.arch, what] = pace
 
     def _finished(self, cell: Cell) -> dict[str, float]:
         """Seconds for each pass in those cells of the same network and set that were made here."""

@@ -132,8 +132,8 @@ class Record:
         Raises:
             ValueError: another format, or parts that are missing or wrong.
         """
-        parts = dict(told)
         try:
+            parts = dict(told)
             if parts.pop("format") != FORMAT:
                 raise ValueError(f"expected format {FORMAT}")
             parts["findings"] = tuple(Finding(**finding) for finding in parts["findings"])

@@ -94,6 +94,8 @@ class Value:
         parts = ["–" if self.published is None else str(self.published)]
         for share, arrow in ((self.accuracy, self.arrows[0]), (self.adaptive, self.arrows[1])):
             parts += [] if share is None else [f"{100 * share.value:.1f}{arrow}"]
+        if self.word.endswith("not made"):
+            return " / ".join([*parts, self.word])
         return " ".join(filter(None, [" / ".join(parts), self.word]))
 
 
@@ -165,10 +167,11 @@ def compared(found: Sequence[Value]) -> dict[str, list[Compared]]:
 
     rows: dict[str, list[Compared]] = {}
     for value in found:
-        published = value.published
-        rows.setdefault(" · ".join(_named(value.cell).values()), []).append(Compared(
-            published=None if published is None else published.percent, measured=value.accuracy, adaptive=value.adaptive,
-            arrows=("" if published is None else published.arrow, *value.arrows), word=value.word, note=_note(value),
+        percent, arrow = (None, "") if value.published is None else (value.published.percent, value.published.arrow)
+        named = _named(value.cell)
+        rows.setdefault(f"{named['system']}\n{named['network']}\n{named['data']}", []).append(Compared(
+            published=percent, measured=value.accuracy, adaptive=value.adaptive, arrows=(arrow, *value.arrows),
+            word=value.word, note=_note(value),
         ))
     return rows
 
