@@ -223,6 +223,7 @@ PARTS: dict[str, Part] = {
     "task": _task,
     "network": _table(),
     "data": _table(name=_text, train=_count, test=_count),
+    "start": _table(name=_text, digest=_text),
     "recipe": _table(epochs=_count, defence=_maybe(_table(defence=_text))),
     "epoch": _count,
     "seconds": _amount,
@@ -235,5 +236,6 @@ PARTS: dict[str, Part] = {
     "metrics": _list(_row),
 }
 """The known parts and their types: the system's name; the file's format and how its weights are stored; task
-and network; the data set's name and sizes; the recipe; the epoch kept, the seconds and the device of the training; the
-command that repeats it; accuracies by seed; rows of measurements, the clean one first."""
+and network; the data set's name and sizes; the system that the training started from; the recipe; the epoch kept, the
+seconds and the device of the training; the command that repeats it; accuracies by seed; rows of measurements, the clean
+one first."""

@@ -113,6 +113,16 @@ def read_card(path: str | Path, *, whole: bool = True) -> dict[str, Any]:
     return found.card
 
 
+def digest_of(path: str | Path) -> str:
+    """The digest that stands in a system's file, which tells it from any other; the weights are not read.
+
+    Raises:
+        FileNotFoundError: no such file.
+        CheckpointError: not a system's file.
+    """
+    return _described(Path(path)).header.metadata.get("digest", "")
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Described:
     """What the header of a system's file says, the card rebuilt."""

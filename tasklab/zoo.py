@@ -103,6 +103,15 @@ def path(name: str, *, where: Path | None = None) -> Path:
     raise ValueError(f"expected a system among {', '.join(names(where=where)) or 'none'}, got {name!r}")
 
 
+def find(name_or_path: str) -> Path:
+    """The file of a system that is given by its name, or by the path of its file.
+
+    Raises:
+        ValueError: neither a name nor a path that ends as a system's file does.
+    """
+    return Path(name_or_path) if name_or_path.endswith(SUFFIX) else path(name_or_path)
+
+
 def _folders(where: Path | None) -> tuple[Path, ...]:
     return folders() if where is None else (where,)
 

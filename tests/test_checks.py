@@ -42,7 +42,7 @@ from tasklab.system import System, new_system
 from tasklab.tasks import RBC, Task, make_task
 from tasklab.training import Recipe
 from tasklab.training.defences import Adversarial, Defence
-from tasklab.training.loop import Watch
+from tasklab.training.events import Watch
 
 
 def numpy_kinds(kind: type) -> list[type]:

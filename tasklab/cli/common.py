@@ -93,7 +93,7 @@ def load_system(name: str, device: str) -> System:
     from tasklab import zoo
     from tasklab.system import System
 
-    return on_device(System.load(name) if name.endswith(zoo.SUFFIX) else zoo.load(name), device)
+    return on_device(System.load(zoo.find(name)), device)
 
 
 def on_device(system: System, device: str) -> System:

@@ -43,8 +43,10 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser("train", help="train a system, measure it, write it with its card",
                                   late=_add_task)
     command.add_argument("--data", default="digits", help="digits, mnist, cifar10, cifar100 (default: digits)")
-    command.add_argument("--arch", default="small_cnn", help="network (default: small_cnn)")
-    command.add_argument("--width", type=whole(), default=32, help="of small_cnn and mlp (default: 32)")
+    command.add_argument("--from", dest="start", metavar="SYSTEM",
+                         help="start from this fitted system's trunk: a name, or a file (default: fresh weights)")
+    command.add_argument("--arch", help="network (default: small_cnn, or that of --from)")
+    command.add_argument("--width", type=whole(), help="of small_cnn and mlp (default: 32, or that of --from)")
     command.add_argument("--stairs", type=whole(0), help="sigmoid steps before the output (default: for int)")
     command.add_argument("--contrast", type=number(), nargs=2, metavar=("LOW", "HIGH"),
                          help="stretch grey values between these (default: leave them)")
@@ -211,11 +213,24 @@ def _training(args: argparse.Namespace) -> Training:
     watch = None if args.watch is None else Watch(eps=args.watch, steps=args.watch_steps, images=args.watch_images)
     return Training(
         name=f"{args.data}-{task.name}" if args.name is None else args.name, data=args.data, n=args.n, task=task,
-        recipe=_recipe(args), arch=args.arch, width=args.width, stairs=args.stairs,
-        contrast=tuple(args.contrast) if args.contrast else None, device=args.device, watch=watch,
+        recipe=_recipe(args), start=args.start, stairs=args.stairs, device=args.device, watch=watch,
         eps=tuple(info.radii.measured if args.eps is None else args.eps), attacked=args.attacked, seeds=args.seeds,
-        store=args.store,
+        store=args.store, **_network(args),
     )
+
+
+def _network(args: argparse.Namespace) -> dict[str, Any]:
+    """Architecture, width and contrast as given, else those of the system to start from, else the usual ones."""
+    given = {"arch": args.arch, "width": args.width, "contrast": tuple(args.contrast) if args.contrast else None}
+    usual: dict[str, Any] = {}
+    if args.start is not None:
+        from tasklab import zoo
+        from tasklab.checkpoint import read_card
+
+        network = read_card(zoo.find(args.start), whole=False)["network"]
+        usual = {"arch": network["arch"], "width": network["width"],
+                 "contrast": network["contrast"] and tuple(network["contrast"])}
+    return usual | {name: value for name, value in given.items() if value is not None}
 
 
 def _task(args: argparse.Namespace, num_classes: int) -> Task:

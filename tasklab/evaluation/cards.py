@@ -134,6 +134,8 @@ def _made_of(card: dict[str, Any]) -> list[str]:
 def _made_how(card: dict[str, Any]) -> list[str]:
     """Recipe, epoch and circumstances, a line each."""
     lines, defence = [], None
+    if "name" in card.get("start", {}):
+        lines.append(f"- started from: {in_markdown(card['start']['name'])}")
     if "recipe" in card:
         recipe = {k: v for k, v in card["recipe"].items() if k != "defence"}
         defence = card["recipe"].get("defence")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from tasklab import data
+from tasklab import data, zoo
 from tasklab.attacks.presets import card_attacks
 from tasklab.checks import check_whole, keep
 from tasklab.data import ImageSet
@@ -17,7 +17,7 @@ from tasklab.jobs.training_text import as_code, as_command
 from tasklab.models import ARCHITECTURES, NetworkSpec
 from tasklab.system import System, new_system
 from tasklab.tasks import RBC, Task
-from tasklab.training import Recipe, Watch
+from tasklab.training import Recipe, Watch, start_from
 
 Store = Literal["float32", "float16"]
 
@@ -32,6 +32,8 @@ class Training:
         n: train on so many images only; None for all.
         task, recipe: what is trained, and how.
         arch, width, stairs, contrast: of the network; see `tasklab.system.new_system`.
+        start: the fitted system that the training starts from, by its name or the path of its file; None for fresh
+            weights. The network must be that system's: see `tasklab.training.start_from`.
         device: ``"cpu"`` or ``"cuda"``.
         watch: what is measured after each epoch, None for nothing but the clean accuracy.
         eps: radii measured for the card.
@@ -50,6 +52,7 @@ class Training:
     width: int = 32
     stairs: int | None = None
     contrast: tuple[float, float] | None = None
+    start: str | None = None
     device: str = "cpu"
     watch: Watch | None = None
     eps: tuple[float, ...] = (0.1, 0.2, 0.3)
@@ -72,6 +75,8 @@ class Training:
             raise ValueError(f"expected arch to be one of {', '.join(ARCHITECTURES)}, got {self.arch!r}")
         if self.store not in get_args(Store):
             raise ValueError(f"expected store to be one of {', '.join(get_args(Store))}, got {self.store!r}")
+        if self.start is not None and self.stairs is not None:
+            raise ValueError("expected no stairs with a system to start from, got some; leave them out")
         NetworkSpec(  # its errors are raised now, too
             arch=self.arch, in_shape=info.shape, outputs=self.task.width, mean=info.mean, std=info.std,
             width=self.width, stairs=self.stairs or 0, contrast=self.contrast,
@@ -114,26 +119,41 @@ class Training:
         return Training(**values)
 
     def begin(self, *, seed: int | None = None, root: Path | None = None) -> tuple[System, ImageSet, ImageSet]:
-        """The untrained system on its device, the training images and the validation images.
+        """The system that training begins with, on its device, the training images and the validation images.
 
         Args:
             seed: of the initial weights, by default the recipe's.
             root: the folder of the data sets, by default the usual one.
 
         Raises:
-            ValueError: a device that this machine does not have.
+            ValueError: a device that this machine does not have, or a system to start from that is not there or has
+                another network.
+            CheckpointError: a system to start from that does not read.
             DataMissing: a set that has to be fetched first.
         """
         train, validation = (data.load(self.data, split, root=root) for split in ("train", "validation"))
         train = train.subset(min(self.n, len(train))) if self.n else train
-        untrained = new_system(
-            self.task, train, arch=self.arch, width=self.width, stairs=self.stairs, contrast=self.contrast,
-            seed=self.recipe.seed if seed is None else seed,
-        )
+        seed = self.recipe.seed if seed is None else seed
+        if self.start is None:
+            system = new_system(self.task, train, arch=self.arch, width=self.width, stairs=self.stairs,
+                                contrast=self.contrast, seed=seed)
+        else:
+            system = start_from(self._base(), self.task, train, seed=seed)
         try:
-            return untrained.to(self.device), train, validation
+            return system.to(self.device), train, validation
         except (RuntimeError, AssertionError):
             raise ValueError(f"expected a device of this machine, got {self.device!r}; try 'cpu'") from None
+
+    def _base(self) -> System:
+        """The system to start from, all of it free to learn."""
+        base = System.load(zoo.find(str(self.start)))
+        network = base.card["network"]
+        own = (self.arch, self.width, self.contrast)
+        theirs = (network["arch"], network["width"], network["contrast"] and tuple(network["contrast"]))
+        if own != theirs:
+            raise ValueError(f"expected the network of {self.start}, arch, width and contrast {theirs}, got {own}")
+        base.network.requires_grad_(True)
+        return base
 
     def command(self, *, threads: int | None = None) -> str:
         """The command that trains and measures the same, with so many threads; see `as_command`."""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from tasklab.tasks import Task
 from tasklab.training import Recipe
+from tasklab.zoo import SUFFIX
 
 if TYPE_CHECKING:
     from tasklab.jobs.training_settings import Training
 
-NO_OPTION = {"name", "data", "task", "recipe", "device", "watch", "eps", "attacked"}
+NO_OPTION = {"name", "data", "task", "recipe", "device", "watch", "eps", "attacked", "start"}
 """Settings that have no option of their own name, or one that is always written."""
 
 
@@ -29,6 +30,7 @@ def as_command(training: Training, *, threads: int | None = None) -> str:
     words += _options(task, type(task)(num_classes=task.num_classes), {"num_classes"})
     words += _options(recipe, Recipe(), {"defence", "flip", "seed"}) + ["--flip"] * recipe.flip
     words += _options(training, type(training)(), NO_OPTION)
+    words += ["--from", training.start] if training.start is not None else []
     if recipe.defence is not None:
         words += ["--defence", recipe.defence.name]
         for name, value in dataclasses.asdict(recipe.defence).items():
@@ -48,20 +50,20 @@ def as_code(training: Training) -> str:
     classes, recipe = training.task.num_classes, training.recipe
     settings = _arguments(training.task, type(training.task)(num_classes=classes))
     settings |= {"num_classes": classes} if classes != Task.num_classes else {}
-    network = {name: value for name, value in _arguments(training, type(training)()).items()
-               if name in ("arch", "width", "stairs", "contrast")} | {"seed": recipe.seed}
     watch = f", watch=Watch({_written(dataclasses.asdict(training.watch))})" if training.watch else ""
-    imported = [type(training.task).__name__, "Recipe", "fit", "load_data", "new_system"]
+    imported = [type(training.task).__name__, "Recipe", "fit", "load_data"]
+    imported += ["new_system"] if training.start is None else ["System" if _is_file(training.start) else "load"]
     imported += [type(recipe.defence).__name__] if recipe.defence else []
     imported.sort(key=lambda name: (name.islower(), not name.isupper(), name))
     return "\n".join([
         f"from tasklab import {', '.join(imported)}",
-        "from tasklab.training import EpochEvent" + (", Watch" if training.watch else ""),
+        "from tasklab.training import EpochEvent" + ", Watch" * bool(training.watch)
+        + ", start_from" * bool(training.start),
         "",
         f"task = {type(training.task).__name__}({_written(settings)})",
         f'train = load_data("{training.data}")' + (f".subset({training.n})" if training.n else ""),
         f'validation = load_data("{training.data}", "validation")',
-        f"system = new_system(task, train, {_written(network)})",
+        *_beginning(training),
         f"recipe = Recipe({_written(_arguments(recipe, Recipe()))})",
         "",
         "epochs = []",
@@ -73,6 +75,22 @@ def as_code(training: Training) -> str:
         f'system.card = {{"name": "{training.name}", "data": {{"name": "{training.data}"}}}}',
         f'system.save("{training.name}.safetensors")',
     ])
+
+
+def _beginning(training: Training) -> list[str]:
+    """The lines that make the system to train."""
+    seed = {"seed": training.recipe.seed}
+    if training.start is None:
+        network = {name: value for name, value in _arguments(training, type(training)()).items()
+                   if name in ("arch", "width", "stairs", "contrast")}
+        return [f"system = new_system(task, train, {_written(network | seed)})"]
+    read = "System.load" if _is_file(training.start) else "load"
+    return [f"base = {read}({_quoted(training.start)})", "base.network.requires_grad_(True)",
+            f"system = start_from(base, task, train, {_written(seed)})"]
+
+
+def _is_file(system: str) -> bool:
+    return system.endswith(SUFFIX)
 
 
 def _arguments(given: object, usual: object) -> dict[str, Any]:

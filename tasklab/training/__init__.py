@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tasklab.training.defences import Adversarial, Defence, GaussianNoise, UniformNoise
-from tasklab.training.loop import EpochEvent, StepEvent, TrainingDiverged, TrainingEvent, Watch, fit
+from tasklab.training.events import EpochEvent, StepEvent, TrainingDiverged, TrainingEvent, Watch
+from tasklab.training.loop import fit
 from tasklab.training.recipe import Recipe
 from tasklab.training.run import Run, RunError
+from tasklab.training.starting import start_from
 
 __all__ = [
     "Adversarial",
@@ -21,4 +23,5 @@ __all__ = [
     "UniformNoise",
     "Watch",
     "fit",
+    "start_from",
 ]

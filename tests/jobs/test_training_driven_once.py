@@ -25,6 +25,7 @@ SHORT: dict[str, Any] = {"epochs": 3, "batch_size": 10, "average": 0.9, "seed": 
 CASES: dict[str, dict[str, Any]] = {
     "as the app does": {"recipe": SHORT, "watch": {"eps": 0.2, "steps": 2, "images": 20}},
     "intervals": {"task": {"task": "int", "s0": -1e-05}, "recipe": SHORT | {"inset": 0.4}, "contrast": [0.3, 0.7]},
+    "from a fitted system": {"task": {"task": "tra"}, "start": "digits-rbc", "width": 32, "recipe": SHORT},
     "a code of one's own": {"task": {"task": "rbc", "code": [[k >> i & 1 for i in range(5)] for k in range(10)]},
                             "recipe": SHORT | {"defence": {"defence": "gaussian", "sigma": 0.1}}},
     "hardened, watched otherwise": {

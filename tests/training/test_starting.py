@@ -1,0 +1,93 @@
+"""Starting from a fitted system: its trunk, and its head or a better one than a fresh one."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from small_runs import digits, system_of
+from torch import nn
+
+from tasklab.data import load
+from tasklab.models.network import Network
+from tasklab.system import System
+from tasklab.tasks import ECOC, INT, RBC, TRA, DeepBE, Task
+from tasklab.training import Recipe, fit, start_from
+from tasklab.training.starting import least_squares
+from tasklab.zoo import load as load_system
+
+TASKS: dict[str, Task] = {"rbc": RBC(S=10), "deepbe": DeepBE(), "int": INT(), "ecoc": ECOC(), "tra": TRA()}
+
+
+def network(system: System) -> Network:
+    assert isinstance(system.network, Network)
+    return system.network
+
+
+@given(st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 3))
+def test_least_squares_finds_a_linear_map_that_is_there(seed: int, features: int, outputs: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    f = torch.randn(200, features, generator=generator, dtype=torch.float64)
+    weight = torch.randn(outputs, features, generator=generator, dtype=torch.float64)
+    bias = torch.randn(outputs, generator=generator, dtype=torch.float64)
+    found, offset = least_squares(f, f @ weight.T + bias)
+    torch.testing.assert_close(found, weight, rtol=0.02, atol=0.01)
+    torch.testing.assert_close(offset, bias, rtol=0.02, atol=0.01)
+
+
+def test_least_squares_bears_features_that_say_nothing() -> None:
+    weight, bias = least_squares(torch.ones(5, 3, dtype=torch.float64), torch.arange(5.0, dtype=torch.float64)[:, None])
+    torch.testing.assert_close(weight, torch.zeros(1, 3, dtype=torch.float64))
+    torch.testing.assert_close(bias, torch.tensor([2.0], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_trunk_is_kept_and_the_base_untouched(name: str) -> None:
+    base = load_system("digits-tra")
+    before = copy.deepcopy(base.network.state_dict())
+    started = start_from(base, TASKS[name], digits(1000))
+    assert started.task == TASKS[name]
+    for key, value in network(started).trunk.state_dict().items():
+        assert torch.equal(value, network(base).trunk.state_dict()[key])
+    network(started).requires_grad_(True)
+    for _ in fit(started, digits(100), Recipe(epochs=1, batch_size=50)):
+        pass
+    assert all(torch.equal(before[key], value) for key, value in base.network.state_dict().items())
+
+
+@pytest.mark.parametrize(("name", "better"), [("rbc", 0.9), ("deepbe", 0.9), ("ecoc", 0.9), ("int", 0.3), ("tra", 0.9)])
+def test_a_head_that_was_solved_for_is_right_at_once_where_a_fresh_one_guesses(name: str, better: float) -> None:
+    test = load("digits", "test")
+    started = start_from(load_system("digits-tra"), TASKS[name], digits(1000))
+    assert float((started.predict(test.x()) == test.labels).float().mean()) > better
+    fresh = start_from(load_system("digits-rbc"), TRA(), digits(1000))  # no point stands for a label there
+    assert float((fresh.predict(test.x()) == test.labels).float().mean()) < 0.6
+
+
+def test_the_head_is_kept_where_the_task_is_the_same() -> None:
+    base = load_system("digits-rbc")
+    same, other = start_from(base, base.task, digits(100)), start_from(base, RBC(S=5), digits(100))
+    assert torch.equal(same.read(digits(50).x()), base.read(digits(50).x()))
+    assert not torch.equal(network(other).head.linear.weight, network(base).head.linear.weight)
+
+
+def test_what_is_frozen_stays_frozen() -> None:
+    base = load_system("digits-tra")  # all of it is frozen, as read
+    started = start_from(base, RBC(), digits(300))
+    before = copy.deepcopy(network(started).state_dict())
+    for _ in fit(started, digits(300), Recipe(epochs=2, batch_size=50)):
+        pass
+    changed = {name for name, value in network(started).state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"head.linear.weight", "head.linear.bias"}
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(TypeError, match="expected a system with a tasklab Network to start from, got Sequential"):
+        start_from(System(nn.Sequential(nn.Flatten(), nn.Linear(64, 4)), RBC()), RBC(), digits(50))
+    with pytest.raises(ValueError, match=r"expected images of shape \(1, 28, 28\), as the system to start from"):
+        start_from(load_system("mnist-rbc"), RBC(), digits(50))
+    with pytest.raises(ValueError, match="expected a task with num_classes=10 for digits, got 7"):
+        start_from(system_of(RBC()), TRA(num_classes=7), digits(50))
