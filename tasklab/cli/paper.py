@@ -101,9 +101,9 @@ def _document(args: argparse.Namespace, folder: Path) -> Document:
 def _make(document: Document, workshop: Workshop, bar: Bar) -> bool:
     """Make what is missing; whether nothing interrupted it."""
     from tasklab.paper.plan import Pace, plan
-    from tasklab.paper.protocol import ASKED
+    from tasklab.paper.protocol import KINDS
 
-    steps = plan(workshop, document.cells, document.protocol, ASKED[document.asked])
+    steps = plan(workshop, document.cells, document.protocol, KINDS[document.asked])
     if not steps:
         complain("every cell is made already")
         return True

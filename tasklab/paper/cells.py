@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import shutil
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -95,8 +96,15 @@ def make(
 def train_cell(
     workshop: Workshop, cell: Cell, file: Path, progress: Callable[[Progress], object] | None
 ) -> Generator[Event, None, None]:
-    """Train a cell's system into a file: the only place where a cell is trained."""
-    training = cell.training(device=workshop.device)
+    """Train a cell's system into a file: the only place where a cell is trained.
+
+    Raises:
+        ValueError: the system that it is retrained from has not been made.
+    """
+    start = None if cell.base is None else workshop.weights(cell.base)
+    if cell.base is not None and start is None:
+        raise ValueError(f"expected {cell.base.name}, from which {cell.name} is retrained, got none; make it before")
+    training = cell.training(start=start, device=workshop.device)
     yield from train(training, runs=_run(workshop, cell), file=file, root=workshop.root, progress=progress)
 
 
@@ -176,12 +184,12 @@ def _make(
 
 
 def _record(workshop: Workshop, cell: Cell, system: System) -> Record:
-    base = cell.base and workshop.weights(cell.base)
-    return Record(
-        name=cell.name, method=cell.method.name, command=str(system.card.get("command", "")), card=system.card,
-        weights=fingerprint(system),
-        base={"name": base.stem, "weights": fingerprint(System.load(base))} if base else None,
-    )
+    card, base = dict(system.card), None if cell.base is None else workshop.weights(cell.base)
+    if base is None:
+        return Record(name=cell.name, method=cell.method.name, card=card, weights=fingerprint(system))
+    card["command"] = str(card.get("command", "")).replace(shlex.quote(str(base)), shlex.quote(base.name))
+    return Record(name=cell.name, method=cell.method.name, card=card, weights=fingerprint(system),
+                  base={"name": base.stem, "weights": fingerprint(System.load(base))})
 
 
 def _run(workshop: Workshop, cell: Cell) -> Path:

@@ -11,7 +11,7 @@ from tasklab import files, strict_json
 from tasklab.data.info import info_of
 from tasklab.evaluation.tables import to_csv, to_markdown
 from tasklab.paper.grid import FULL, QUICK, Cell
-from tasklab.paper.protocol import ASKED, Asked, PaperProtocol
+from tasklab.paper.protocol import KINDS, PaperProtocol, ProtocolName
 from tasklab.paper.published import COLUMNS
 from tasklab.paper.records import Record, read_record
 from tasklab.paper.tables import compared, long_frame, missing, reading_frame, values, wide_frame
@@ -39,12 +39,12 @@ class Document:
     cells: Sequence[Cell]
     folder: Path
     protocol: PaperProtocol
-    asked: Asked = "both"
+    asked: ProtocolName = "both"
 
     @property
     def missing(self) -> list[str]:
         """What was not made, by name."""
-        return missing(self.cells, self.folder, self.protocol, ASKED[self.asked])
+        return missing(self.cells, self.folder, self.protocol, KINDS[self.asked])
 
     @property
     def command(self) -> str:
@@ -146,7 +146,7 @@ def _made(cell: Cell, record: Record) -> list[str]:
     told.append(f"- recipe: {_listed(recipe)}" + (f"; defence: {_listed(defence)}" if defence else ""))
     told.append(f"- on {in_markdown(card.get('device', 'a device that is not named'))}; "
                 f"{_listed(card.get('versions', {}))}")
-    return [*told, "", f"      {record.command}"]
+    return [*told, "", f"      {card.get('command', '')}"]
 
 
 def _listed(settings: dict[str, Any]) -> str:

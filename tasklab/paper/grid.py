@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tasklab.attacks.presets import Preset
@@ -197,15 +198,17 @@ class Cell:
         recipe = dataclasses.replace(recipe, **changes)
         return dataclasses.replace(recipe, epochs=max(1, round(self.scale.share * recipe.epochs)))
 
-    def training(self, *, device: str = "cpu") -> Training:
+    def training(self, *, start: Path | None = None, device: str = "cpu") -> Training:
         """The training of the project's own that makes the system; nothing is attacked for its card.
 
         Args:
+            start: the file of the fitted system that this one is retrained from; None for fresh weights.
             device: where.
         """
         return Training(
             name=self.name, data=self.data, n=self.scale.train, task=self.task, recipe=self.recipe, arch=self.arch,
-            width=self.scale.width, device=device, eps=(), attacked=1,
+            width=self.scale.width, start=None if start is None else str(start), device=device, eps=(), attacked=1,
+            store="float16",
         )
 
 

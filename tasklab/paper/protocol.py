@@ -20,8 +20,8 @@ PUBLISHED_KINDS: tuple[Kind, ...] = ("fgsm", "pgd")
 ADAPTIVE_KINDS: tuple[Kind, ...] = ("margin", "bits", "worst")
 """The attacks as published, on the system's own loss; and those on what decides."""
 
-Asked = Literal["paper", "adaptive", "both"]
-ASKED: dict[Asked, tuple[Kind, ...]] = {
+ProtocolName = Literal["paper", "adaptive", "both"]
+KINDS: dict[ProtocolName, tuple[Kind, ...]] = {
     "paper": PUBLISHED_KINDS, "adaptive": ADAPTIVE_KINDS, "both": PUBLISHED_KINDS + ADAPTIVE_KINDS,
 }
 """The attacks of each protocol; the clean images are read in all of them."""
@@ -107,7 +107,7 @@ def questions(cell: Cell, protocol: PaperProtocol, kinds: Sequence[Kind]) -> lis
     Args:
         cell: the system.
         protocol: the open settings.
-        kinds: of attacks; a value of `ASKED`.
+        kinds: of attacks; a value of `KINDS`.
     """
     size = info_of(cell.data).sizes[2]
     n, unit, seed = min(cell.scale.attacked, size), protocol.unit(cell.data), protocol.seed

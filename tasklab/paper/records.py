@@ -93,8 +93,8 @@ class Record:
     Attributes:
         name: the cell's.
         method: of the cell, as the paper writes it.
-        command: what made it.
-        card: of its system: task, recipe, seed, versions, device, seconds.
+        card: of its system: task, recipe, seed, versions, device, seconds, and the command that made it, which names
+            the system that it started from without its folder.
         weights: a digest of its weights and task, as `tasklab.paper.cells.fingerprint` takes it.
         base: name and digest of the system that it was retrained from; None for one that was trained from the start.
         findings: the answers so far.
@@ -102,7 +102,6 @@ class Record:
 
     name: str
     method: str
-    command: str
     card: Mapping[str, Any]
     weights: str
     base: Mapping[str, str] | None = None

@@ -18,7 +18,7 @@ from tasklab.evaluation.robustness import MASKED
 from tasklab.evaluation.statistics import Share, mcnemar
 from tasklab.models import ARCHITECTURES
 from tasklab.paper.grid import Cell
-from tasklab.paper.protocol import ADAPTIVE_KINDS, ASKED, Kind, PaperProtocol, Question, questions
+from tasklab.paper.protocol import ADAPTIVE_KINDS, KINDS, Kind, PaperProtocol, Question, questions
 from tasklab.paper.published import CLEAN, COLUMNS, PUBLISHED, Column, Published
 from tasklab.paper.records import Finding, Record, read_record
 
@@ -83,7 +83,7 @@ class Value:
             return ""
         if self.adaptive is None:
             return "adaptive not made"
-        if self.accuracy.value - self.adaptive.value <= ADAPTIVE:
+        if round(self.accuracy.value - self.adaptive.value, 9) <= ADAPTIVE:  # 1 − 0.95 is more than 0.05
             return "confirmed"
         zero = self.zero_gradient
         return "masked" if zero is not None and zero.value > MASKED else "overstated"
@@ -179,7 +179,7 @@ def compared(found: Sequence[Value]) -> dict[str, list[Compared]]:
 def _row(cell: Cell, folder: Path, protocol: PaperProtocol) -> list[Value]:
     record = read_record(folder, cell)
     base = read_record(folder, cell.base) if cell.base is not None else None
-    asked = {(each.kind, each.intensity): each for each in questions(cell, protocol, ASKED["both"])}
+    asked = {(each.kind, each.intensity): each for each in questions(cell, protocol, KINDS["both"])}
     found = []
     for column in COLUMNS:
         question = asked[column.attack, column.intensity]  # type: ignore[index]

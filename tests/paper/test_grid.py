@@ -11,7 +11,7 @@ from tasklab.attacks.presets import paper_pgd
 from tasklab.data.info import info_of
 from tasklab.jobs.training_settings import Training
 from tasklab.paper.grid import DATA, NETWORKS, ROWS, cells_of, with_bases
-from tasklab.paper.protocol import ASKED, PaperProtocol, questions
+from tasklab.paper.protocol import KINDS, PaperProtocol, questions
 from tasklab.paper.published import PUBLISHED, TABLES
 from tasklab.training import Adversarial, GaussianNoise
 
@@ -56,7 +56,7 @@ def test_retraining_is_at_intensity_one_and_comes_after_its_base() -> None:
 
 
 def test_the_published_attacks_are_the_presets_unless_a_setting_is_changed() -> None:
-    asked = {(each.kind, each.intensity): each for each in questions(cell("rbc"), PaperProtocol(), ASKED["both"])}
+    asked = {(each.kind, each.intensity): each for each in questions(cell("rbc"), PaperProtocol(), KINDS["both"])}
     assert asked["pgd", "III"].settings == paper_pgd(0.3)
     assert len(asked) == 16 and asked["clean", ""].n == info_of("digits").sizes[2]
     assert {each.n for key, each in asked.items() if key[0] != "clean"} == {TINY.attacked}
@@ -71,7 +71,7 @@ def test_the_published_attacks_are_the_presets_unless_a_setting_is_changed() -> 
 def test_only_intervals_have_a_gap_to_decode() -> None:
     floor = PaperProtocol(gap="floor")
     for method, gap in (("int", "floor"), ("rbc", None)):
-        assert {each.gap for each in questions(cell(method), floor, ASKED["both"])} == {gap}
+        assert {each.gap for each in questions(cell(method), floor, KINDS["both"])} == {gap}
 
 
 def test_questions_are_told_apart_by_all_that_changes_the_answer() -> None:
