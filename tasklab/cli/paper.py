@@ -113,8 +113,7 @@ def _make(document: Document, workshop: Workshop, bar: Bar) -> bool:
         for step in steps:
             work = ["trained"] * step.train + [f"{len(step.asked)} evaluations"]
             bar.say(f"  {step.cell.name}: {', '.join(work)}, about {duration(pace.whole(step))}")
-        bar.say(f"{len(steps)} cells to make, in about {duration(sum(map(pace.whole, steps)))} or less: images that "
-                "fall leave an attack early")
+        bar.say(f"{len(steps)} cells to make, in about {duration(sum(map(pace.whole, steps)))}")
         for place in range(len(steps)):
             _Maker(workshop, steps[place:], pace, bar, f"({place + 1}/{len(steps)})").make()
     except KeyboardInterrupt:

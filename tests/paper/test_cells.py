@@ -13,7 +13,7 @@ from small_cells import cell, process
 from tasklab.lock import Lock, Locked
 from tasklab.paper import cells
 from tasklab.paper.cells import Workshop, fingerprint, make
-from tasklab.paper.plan import Pace, attack_passes, plan, training_passes
+from tasklab.paper.plan import TAKEN, Pace, attack_passes, plan, training_passes
 from tasklab.paper.protocol import KINDS, PaperProtocol, questions
 from tasklab.paper.records import Record, read_record, write_record
 from tasklab.system import System
@@ -151,7 +151,7 @@ def test_an_estimate_counts_every_pass(tmp_path: Path) -> None:
     assert training_passes(hardened) > inner
     by_kind = {each.kind: each for each in questions(base, PaperProtocol(), ("pgd", "bits"))}
     assert attack_passes(base, by_kind["pgd"]) == pytest.approx(8 * (20 + 2 / 3))
-    assert attack_passes(base, by_kind["bits"]) == pytest.approx(8 * (4 * 40 + 2 / 3))
+    assert attack_passes(base, by_kind["bits"]) == pytest.approx(TAKEN["bits"] * 8 * (4 * 40 + 2 / 3))
     (step,) = plan(Workshop(folder=tmp_path), [base], PaperProtocol(), ("pgd",))
     assert Pace(Workshop(folder=tmp_path), [step]).whole(step) > 0
 
