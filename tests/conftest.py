@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+collect_ignore = ["attacks/momentum.py"]
+"""Files that pytest must not import when it looks for doctests: this one registers an attack."""
+
 
 @pytest.fixture(autouse=True)
 def _one_beginning() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import tasklab
+from tasklab.attacks import ATTACKS
 from tasklab.codecs import Codec
 from tasklab.tasks import Task
 from tests.text_files import guesses
@@ -130,6 +131,13 @@ def test_no_room_above_the_tasks_asks_which_task_it_has() -> None:
     assert [place for path in rooms for place in asked_kinds(path, kinds)] == []
 
 
+def test_no_room_above_the_attacks_asks_which_attack_it_has() -> None:
+    """PGD aside, whose claims are checked against its own variations and whose steps are drawn."""
+    kinds = set(ATTACKS) - {"PGD"}
+    rooms = [path for path in SOURCES if room(path) != "attacks"] + APP
+    assert [place for path in rooms for place in asked_kinds(path, kinds)] == []
+
+
 def test_asking_for_a_task_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text(
         "isinstance(task.codec, codecs.Binary | Interval)\ntype(task) is RBC\n"
@@ -161,6 +169,13 @@ def test_files_alone_writes_text(path: Path) -> None:
 def test_importing_tasklab_imports_nothing_heavy() -> None:
     heavy = ("torch", "torchvision", "plotly", "sklearn", "openTSNE", "pandas", "streamlit")
     code = f"import tasklab, sys; print([m for m in {heavy} if m in sys.modules])"
+    assert run_python(code) == "[]\n"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = ("torch", "torchvision", "plotly", "sklearn", "pandas", "streamlit")
+    code = f"import sys; from tasklab.cli import parser; parser().format_help(); " \
+           f"print([m for m in {heavy} if m in sys.modules])"
     assert run_python(code) == "[]\n"
 
 

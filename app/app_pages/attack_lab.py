@@ -10,11 +10,12 @@ from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import AIMS, title
 from lab_ui.parts import live
 from lab_ui.results import picture_attacks
-from lab_ui.results.picture_attacks import TOGETHER, Sweeps
+from lab_ui.results.picture_attacks import Sweeps
 from lab_ui.shell import controls, frame
 from lab_ui.visitor import catalogue
 from tasklab.experiments.scenario import Scenario
 from tasklab.experiments.sweep import Sweep
+from tasklab.experiments.trajectory import PLAYED
 from tasklab.figures.live.sweep import scene_data, scene_html
 from tasklab.figures.live.trajectory import trajectory_data, trajectory_html
 from tasklab.text import in_markdown
@@ -66,7 +67,7 @@ def page() -> None:
 
 def _slow(scenario: Scenario) -> bool:
     """Whether the attack takes seconds; more values of ε are then computed only on a click."""
-    return scenario.attack not in TOGETHER or any(catalogue.is_large(name) for name in scenario.systems)
+    return not scenario.kind.takes_eps_per_example or any(catalogue.is_large(name) for name in scenario.systems)
 
 
 def _fine(scenario: Scenario) -> bool:
@@ -76,7 +77,7 @@ def _fine(scenario: Scenario) -> bool:
 
 def _stops(scenario: Scenario, *, fine: bool) -> tuple[float, ...]:
     """The values of ε to compute, beside the scenario's own."""
-    radii, together = scenario.radii, scenario.attack in TOGETHER
+    radii, together = scenario.radii, scenario.kind.takes_eps_per_example
     if fine:
         return radii.many if together else radii.few
     at_once = _slow(scenario) or scenario.eps == 0  # no others follow by themselves, or there is nothing to drag yet
@@ -126,7 +127,7 @@ def _player(lab: Lab, scenario: Scenario, pairs: list[tuple[str, str]]) -> tuple
         The trajectory and the words of the player, for the download; None where nothing is played.
     """
     st.subheader("Step by step", anchor=False)
-    if scenario.attack not in TOGETHER:
+    if scenario.kind not in PLAYED:
         st.caption(f"{scenario.attack} does not climb as PGD does. Choose PGD or FGSM to see its steps.")
         return None
     names, aims = list(dict.fromkeys(n for n, _ in pairs)), list(dict.fromkeys(a for _, a in pairs))

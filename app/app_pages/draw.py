@@ -16,6 +16,7 @@ from lab_ui.results.picture_attacks import Sweeps
 from lab_ui.shell import controls, frame
 from lab_ui.visitor import catalogue, uploads
 from lab_ui.visitor.limits import MAX_PICTURE
+from tasklab.attacks.registry import import_lines
 from tasklab.codecs import ABNORMAL
 from tasklab.data import DATASETS, DataInfo, PictureError
 from tasklab.experiments.scenario import Scenario
@@ -237,7 +238,7 @@ def _code(lab: Lab, scenario: Scenario, own: OwnPicture, label: int, runs: list[
         "import torch",
         "",
         "from tasklab import zoo" if tools else "from tasklab import data, zoo",
-        f"from tasklab.attacks import {scenario.attack}, attack",
+        *import_lines(scenario.kind, "attack"),
         *([f"from tasklab.data import {', '.join(tools)}"] if tools else []),
         "",
         *own.code(lab.data),

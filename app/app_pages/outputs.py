@@ -14,18 +14,20 @@ import streamlit as st
 from torch import Tensor
 
 from lab_ui.basics.lab import Lab
-from lab_ui.basics.words import HELP, NO_AIM, aim_words, title
-from lab_ui.parts.components import cell_heading, how
+from lab_ui.basics.words import HELP, aim_words, title
+from lab_ui.parts.components import cell_heading
 from lab_ui.results import batch_attacks
 from lab_ui.results.batch_attacks import Batch
 from lab_ui.shell import controls, frame
 from lab_ui.visitor import catalogue
 from tasklab import figures
+from tasklab.attacks.registry import fields_of, import_lines
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.counts import Outcomes, outcomes
 from tasklab.experiments.scenario import Scenario
 from tasklab.figures.decisions import Reading
 from tasklab.figures.histograms import describe_decisions
+from tasklab.figures.live.sweep import how
 from tasklab.figures.style import BLUE, LOOKS, ORANGE
 from tasklab.text import in_markdown
 
@@ -163,8 +165,9 @@ def _panel(
         return
     charts[lab.key(name)] = _histogram(called, reading, f"histogram {name}")
     _stack(called, panel.outcomes())
-    frame.badge(n=len(batch.rows), objective=scenario.aims[0],
-                how=f"{how(scenario)}, ε = {eps_said(scenario.eps, number=True)}", zero=batch.zero,
+    (aim,) = scenario.aims
+    frame.badge(n=len(batch.rows), objective=aim, zero=batch.zero,
+                how=f"{how(scenario.settings(aim))}, ε = {eps_said(scenario.eps, number=True)}",
                 verdict="masked" if batch.zero > MASKED else None, help=HELP["badge"])
 
 
@@ -219,7 +222,7 @@ def _lead(lab: Lab, scenario: Scenario, panels: dict[str, Panel]) -> str:
 def _about_s(lab: Lab, scenario: Scenario) -> None:
     """Draw the same attack on systems that differ in S alone, after a first guess."""
     keys = [key for key in lab.systems if re.fullmatch(r"rbc(-s\d+)?", key)]
-    if len(keys) < 2 or scenario.attack in NO_AIM:  # such an attack has no two objectives to compare
+    if len(keys) < 2 or "objective" not in fields_of(scenario.kind):  # such an attack has no two objectives to compare
         return
     st.html('<div class="lab-aim"><h2>What S does</h2></div>')
     if not frame.predict("outputs", "The same system, trained with several S: every bit is pushed S away from 0. Under "
@@ -287,7 +290,7 @@ def _code(scenario: Scenario, panels: dict[str, Panel], label: int | None) -> st
     return "\n".join([
         *(["import torch", ""] if aimed else []),
         "from tasklab import data, figures, zoo",
-        f"from tasklab.attacks import {scenario.attack}, attack",
+        *import_lines(scenario.kind, "attack"),
         "",
         f'test = data.load("{scenario.data}", "test").subset({scenario.n})  # the first of them',
         *(rows if aimed else ["x, y = test.x(), test.labels"]),

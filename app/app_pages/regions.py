@@ -251,7 +251,7 @@ def _code(chosen: tuple[Plane, ...], eps: float, point: int) -> str:
     points = f"n={first.n}, noise={first.noise:g}, seed={first.seed}"
     return "\n".join([
         "from tasklab import data",
-        "from tasklab.attacks import PGD",
+        "from tasklab.attacks.presets import plane_attack",
         "from tasklab.experiments.plane import plane_trajectory, regions",
         "from tasklab.figures.regions import plane",
         "from tasklab.system import new_system",
@@ -272,7 +272,7 @@ def _code(chosen: tuple[Plane, ...], eps: float, point: int) -> str:
         "        pass",
         "    found[task.name] = regions(system, side=180)",
         '    for objective in ("train", "margin"):',
-        f"        attack = PGD(eps={eps:g}, steps=20, step_size={eps / 10:g}, random_start=False, objective=objective)",
+        f"        attack = plane_attack({eps:g}, objective)  # PGD-20 in steps of ε/10",
         "        ends[task.name, objective] = plane_trajectory(system, x, y, attack).end  # -1 is None",
         '    print(task.name, f"None {found[task.name].none_share:.1%}, no slope {found[task.name].flat_share:.1%}")',
         f"# plane(found[{first.task.name!r}], points=points.x(), labels=points.labels).show()",

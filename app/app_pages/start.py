@@ -63,18 +63,6 @@ TOUR = (
          page="robust", invite="Ask: is it really robust?"),
 )
 
-INVITES = {
-    "codecs": "How a network says 3: bars, bits, a line. Drag an output and read it.",
-    "attack_lab": "Drag ε, step through PGD, watch the marker cross the line.",
-    "robust": "Guess how much is left, then ask the right question.",
-    "outputs": "Where all the outputs lie, before and after. What S does.",
-    "feature_map": "A map of what a network sees, forming before your eyes.",
-    "transfer": "Which systems fall to another one's pictures.",
-    "train": "Train your own S in seconds, then attack it.",
-    "draw": "Your own handwriting, read and broken.",
-    "regions": "Decisions as colours in the plane, trained live.",
-}
-
 CODE = """from tasklab import data, zoo
 from tasklab.attacks import PGD, attack
 
@@ -115,7 +103,7 @@ def page() -> None:
         for column, slug in zip(st.columns(3), tiles[start : start + 3], strict=False):
             with column, st.container(border=True, height="stretch", gap="xsmall", key=f"tile_{slug}"):
                 st.page_link(f"app_pages/{slug}.py", label=notebook_of(slug).title)
-                st.markdown(INVITES[slug])
+                st.markdown(PAGES[slug])
     frame.close_page(lab, code=CODE.format(**record | {
         "after": record["image"] + 1, "names": [system["name"] for system in record["systems"]],
     }))

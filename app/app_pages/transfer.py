@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from lab_ui.basics.words import AIMS, HELP, NO_AIM, aim_words, title
+from lab_ui.basics.words import AIMS, HELP, aim_words, title
 from lab_ui.parts.transfer_grid import counted, percent, transfer_grid
 from lab_ui.results import transfers
 from lab_ui.shell import controls, frame
 from tasklab import figures
+from tasklab.attacks.registry import import_lines
 from tasklab.data import ImageSet
 from tasklab.data.radii import eps_said
 from tasklab.evaluation import TransferResult
@@ -142,7 +143,7 @@ def _matrix(scenario: Scenario, objective: str, images: Filter, names: dict[str,
     bar = st.empty()
     matrix = transfers.find(scenario, objective, lambda share, words: bar.progress(share, words))
     bar.empty()
-    aim = scenario.attack if scenario.attack in NO_AIM else f"Aimed at {AIMS[objective]}"
+    aim = scenario.attack if scenario.kind.fixed_aim else f"Aimed at {aim_words(scenario.attack, objective)[0]}"
     st.html(f'<div class="lab-aim"><h2>{aim}</h2></div>')
     for sentence in matrix.troubles:
         st.info(in_markdown(sentence))
@@ -227,7 +228,7 @@ def _code(scenario: Scenario, results: dict[str, TransferResult], images: Filter
     limited = any(list(result.threats) != victims for result in results.values())
     lines = [
         "from tasklab import data, figures, zoo",
-        f"from tasklab.attacks import {scenario.attack}",
+        *import_lines(scenario.kind),
         "from tasklab.evaluation import transfer",
         "",
         f'test = data.load("{scenario.data}", "test").subset({scenario.n})  # the first of them',

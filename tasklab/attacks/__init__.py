@@ -1,6 +1,12 @@
-"""Attacks on any task: what to climb, when it has succeeded, and the loop that climbs."""
+"""Attacks on any task: what to climb, when it has succeeded, and the loop that climbs.
+
+A new attack is one file of this folder that registers itself; see `tasklab.attacks.registry`.
+"""
 
 from __future__ import annotations
+
+import importlib
+import pkgutil
 
 from tasklab.attacks.apgd import APGD
 from tasklab.attacks.candidates import AttackStep
@@ -13,12 +19,17 @@ from tasklab.attacks.hopskipjump import HopSkipJump
 from tasklab.attacks.noise import Noise
 from tasklab.attacks.objectives import OBJECTIVES, Objective
 from tasklab.attacks.pgd import FGSM, PGD
+from tasklab.attacks.registry import ATTACKS, register
 from tasklab.attacks.result import AttackResult
 from tasklab.attacks.settings import Settings
 from tasklab.attacks.square import Square
 
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
 __all__ = [
     "APGD",
+    "ATTACKS",
     "CRITERIA",
     "CW",
     "FAB",
@@ -33,6 +44,7 @@ __all__ = [
     "Settings",
     "Square",
     "attack",
+    "register",
     "stream",
     "succeeded",
     "success_margin",

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.geometry import per_row, project_l2, rescale
+from tasklab.attacks.registry import register
 from tasklab.attacks.settings import Keep, Norm, Settings, check_choice, check_starts
 from tasklab.checks import check_switch, keep
 
@@ -20,6 +21,7 @@ MOMENTUM, ENOUGH = 0.75, 0.75
 """α of the momentum, and ρ: the share of steps that must rise for a step size to stay (section 4 of the paper)."""
 
 
+@register
 @dataclass(frozen=True, kw_only=True)
 class APGD(Settings):
     """Auto-PGD (Croce & Hein 2020, algorithm 1): PGD with momentum, whose step size halves itself.
@@ -45,6 +47,8 @@ class APGD(Settings):
     'apgd'
     """
 
+    note: ClassVar[str] = "Auto-PGD: its step size adapts by itself, and its momentum carries it over dents."
+    rank: ClassVar[int] = 2
     keeps: ClassVar[tuple[Keep, ...]] = ("first", "best")
     steps: int = 100
     random_start: bool = True
@@ -63,11 +67,11 @@ def checkpoints(steps: int) -> list[int]:
     >>> checkpoints(100)
     [0, 22, 41, 57, 70, 80, 87, 93, 99]
     """
-    before, now, places = 0, 22, [0]  # in hundredths, so that nothing is rounded twice
-    while now < 100:
-        places.append(-(-now * steps // 100))
-        before, now = now, now + max(now - before - 3, 6)
-    return sorted(set(places))
+    previous, current, checks = 0, 22, [0]  # p_j in hundredths, so that nothing is rounded twice
+    while current < 100:
+        checks.append(-(-current * steps // 100))
+        previous, current = current, current + max(current - previous - 3, 6)
+    return sorted(set(checks))
 
 
 @loop.register(APGD)
@@ -77,10 +81,10 @@ def _ascend(settings: APGD, runner: Runner, group: Group, fooled: Tensor) -> Loo
     x = candidates.random_start() if settings.random_start else candidates.origin
     step_size = torch.full_like(candidates.example, 2 * settings.eps, dtype=torch.float32)
     best_value, rises = torch.full_like(step_size, -torch.inf), torch.zeros_like(step_size)
-    previous = value_at_checkpoint = best_value
+    previous_value = value_at_checkpoint = best_value
     was_halved = torch.ones_like(rises, dtype=torch.bool)  # so that the first checkpoint looks at the rises alone
-    before = best_x = best_gradient = x
-    checks, since = checkpoints(settings.steps), 0
+    previous_x = best_x = best_gradient = x
+    checks, last_check = checkpoints(settings.steps), 0
     for index in range(settings.steps + 1):
         if not len(candidates):
             break
@@ -95,29 +99,28 @@ def _ascend(settings: APGD, runner: Runner, group: Group, fooled: Tensor) -> Loo
         if index == 0:
             best_gradient, value_at_checkpoint = gradient, value
         else:
-            rises = rises + (value > previous)
+            rises = rises + (value > previous_value)
         higher = value > best_value
         best_x = torch.where(per_row(higher, x), x, best_x)
         best_gradient = torch.where(per_row(higher, x), gradient, best_gradient)
-        best_value, previous = torch.where(higher, value, best_value), value
-        here = x
+        best_value, previous_value = torch.where(higher, value, best_value), value
         if index in checks[1:]:
-            halve = (rises < ENOUGH * (index - since)) | (~was_halved & (best_value <= value_at_checkpoint))
+            halve = (rises < ENOUGH * (index - last_check)) | (~was_halved & (best_value <= value_at_checkpoint))
             step_size = torch.where(halve, step_size / 2, step_size)
-            here = torch.where(per_row(halve, x), best_x, x)
+            x = torch.where(per_row(halve, x), best_x, x)
             gradient = torch.where(per_row(halve, x), best_gradient, gradient)
-            rises, value_at_checkpoint, was_halved, since = torch.zeros_like(rises), best_value, halve, index
+            rises, value_at_checkpoint, was_halved, last_check = torch.zeros_like(rises), best_value, halve, index
         if settings.keep == "first":
-            (here, before, best_x, best_gradient, gradient, step_size, best_value, rises, previous, value_at_checkpoint,
-             was_halved) = candidates.drop_fooled(
-                here, before, best_x, best_gradient, gradient, step_size, best_value, rises, previous,
+            (x, previous_x, best_x, best_gradient, gradient, step_size, best_value, rises, previous_value,
+             value_at_checkpoint, was_halved) = candidates.drop_fooled(
+                x, previous_x, best_x, best_gradient, gradient, step_size, best_value, rises, previous_value,
                 value_at_checkpoint, was_halved,
             )
-        ahead = _step(here, gradient, step_size, candidates, settings.eps, settings.norm)
+        next_x = _step(x, gradient, step_size, candidates, settings.eps, settings.norm)
         if index:
-            ahead = here + MOMENTUM * (ahead - here) + (1 - MOMENTUM) * (here - before)
-            ahead = _project(ahead, candidates, settings.eps, settings.norm)
-        before, x = here, ahead
+            next_x = x + MOMENTUM * (next_x - x) + (1 - MOMENTUM) * (x - previous_x)
+            next_x = _project(next_x, candidates, settings.eps, settings.norm)
+        previous_x, x = x, next_x
     return candidates
 
 

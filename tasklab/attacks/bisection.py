@@ -1,4 +1,4 @@
-"""Bisection: the point nearest to an image that still fools, on the way back from one that does."""
+"""Bisection between a clean image and an adversarial one, for the nearest point that still fools."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def to_boundary(
     images: Tensor, adversarial: Tensor, fools: Callable[[Tensor], Tensor], halvings: int, *,
     between: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Draw adversarial images back towards the clean ones, as far as they still fool.
+    """Move adversarial images towards the clean ones as far as they still fool.
 
     Args:
         images: the clean images, float32 ``(rows, C, H, W)``.
         adversarial: images that fool, of the same shape.
         fools: says of images ``(rows, C, H, W)`` which of them fool, bool ``(rows,)``.
-        halvings: how often the way between the two is halved.
-        between: the point at a share ``(rows,)`` of the way from the clean image, 0, to the adversarial one, 1; by
-            default on the straight line.
+        halvings: how often the segment between the two is halved.
+        between: maps a share ``(rows,)``, 0 at the clean image and 1 at the adversarial one, to a point between them;
+            by default on the straight line.
 
     Returns:
         The nearest point of each row that was seen to fool; ``adversarial`` itself where none was.

@@ -1,9 +1,10 @@
 """What the loops of all attacks share: the candidates that are moved, and the best one found for each image.
 
 Each image of a group is attacked by ``restarts × parts`` candidates, which are rows of one batch. A new attack is one
-file: its settings, a frozen dataclass under `Settings`, and a loop registered with ``@loop.register(ThoseSettings)``
-that moves the candidates and calls `Candidates.update_best`. `tasklab.attacks.stream` checks the arguments, runs the
-loop group by group, and has the network read the images that were found once more.
+file: its settings, a frozen dataclass under `Settings` with the decorator `tasklab.attacks.register`, and its loop, a
+generator with the decorator ``@loop.register(ThoseSettings)``. The loop moves the candidates, calls
+`Candidates.update_best` with each new batch, yields `Candidates.step`, and returns the candidates.
+`tasklab.attacks.stream` checks the arguments, runs the loop on one group after the other, and re-checks what it found.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 UNREAD = -2
-"""In `Candidates.best_decoded`: the network as given has not read the image yet."""
+"""In `Candidates.best_decoded`: the image has not been decoded with the network as given yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,14 +85,14 @@ class Candidates:
         group: the images.
         settings: the attack.
         fooled: bool ``(N,)`` for all given images; kept up to date.
-        attack_all: attack the images that are a success as they come, too.
+        attack_all: also attack the images that are a success without any change.
         parts: candidates for each restart; by default as many as the objective has parts.
         minimum_norm: among successes the nearest to the image is the best one, not the one with the largest margin.
 
     Attributes:
-        clean_margins, clean_decoded: margins ``(n, classes)`` and decoded labels ``(n,)`` of the images as they come.
+        clean_margins, clean_decoded: margins ``(n, classes)`` and decoded labels ``(n,)`` of the clean images.
         best_images: float32 ``(n, C, H, W)``.
-        best_decoded: int64 ``(n,)``, what the network as given reads in them in float32, or `UNREAD`.
+        best_decoded: int64 ``(n,)``, what they decode to in float32 on the network as given, or `UNREAD`.
         best_margin: float32 ``(n,)``, the largest success margin found so far: positive iff the image is fooled.
         best_distance: float32 ``(n,)``, with ``minimum_norm`` the distance of the nearest success, infinite for none.
         attacked: bool ``(n,)``, the images that had candidates at the start.
@@ -113,15 +114,15 @@ class Candidates:
         self.best_distance = torch.full_like(self.best_margin, torch.inf).masked_fill(self.best_margin > 0, 0.0)
         self.best_images, self.best_decoded = group.images.clone(), self.clean_decoded.clone()
         self.attacked = torch.ones_like(self.best_margin, dtype=torch.bool) if attack_all else self.best_margin <= 0
-        self._asked = torch.zeros(n, dtype=torch.bool, device=device)
+        self._gradient_asked = torch.zeros(n, dtype=torch.bool, device=device)
         self._had_gradient = torch.zeros(n, dtype=torch.bool, device=device)
         self.nonfinite_gradient = torch.zeros(n, dtype=torch.bool, device=device)
         self._all_fooled = fooled
         parts = (runner.parts if group.parts is None else 1) if parts is None else parts
         per_image = settings.restarts * parts
         self.example = self.attacked.nonzero().squeeze(1).repeat_interleave(per_image)
-        number = torch.arange(per_image, device=device).repeat(len(self.example) // per_image)
-        self.restart, self.part = number // parts, number % parts
+        within_image = torch.arange(per_image, device=device).repeat(len(self.example) // per_image)
+        self.restart, self.part = within_image // parts, within_image % parts
         if group.parts is not None:
             self.part = group.parts[self.example]
         self.origin = group.images[self.example]
@@ -150,7 +151,7 @@ class Candidates:
     @property
     def zero_gradient(self) -> Tensor:
         """bool ``(n,)``: a gradient was asked for, and none was ever other than exactly 0."""
-        return self._asked & ~self._had_gradient & ~self.nonfinite_gradient
+        return self._gradient_asked & ~self._had_gradient & ~self.nonfinite_gradient
 
     def random_start(self) -> Tensor:
         """A uniform point of the ball around each candidate's image, ``(rows, C, H, W)``."""
@@ -165,7 +166,7 @@ class Candidates:
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Outputs, values and the values' gradients at ``x``; a NaN or infinite entry of a gradient becomes 0."""
         z, value, gradient = self.runner.value_and_grad(x, self.labels, self.part, self.targets)
-        self._asked[self.example] = True
+        self._gradient_asked[self.example] = True
         self.nonfinite_gradient[self.example[~gradient.isfinite().flatten(1).all(dim=1)]] = True
         gradient = torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)
         self._had_gradient[self.example[(gradient != 0).flatten(1).any(dim=1)]] = True
@@ -177,8 +178,8 @@ class Candidates:
         Args:
             x: the candidates, float32 ``(rows, C, H, W)``.
             z: their outputs, ``(rows, K)``.
-            trust_copy: take the outputs of a faster copy of the network as they are; else the network as given is
-                asked about each success that the copy reports.
+            trust_copy: trust the outputs of a faster copy of the network; by default each success that the copy reports
+                is confirmed on the network as given.
 
         Returns:
             bool ``(rows,)``, which candidates succeed.
@@ -186,9 +187,9 @@ class Candidates:
         margin, decoded = self._success_margins(x, z, trust_copy=trust_copy)
         success = margin > 0
         self.best_margin, better, rows = improvements(margin, self.example, self.best_margin)
-        if self.minimum_norm:  # the margin ranks the candidates of those images alone that no candidate fools
-            never = (self.best_margin <= 0)[better]
-            better, rows = better[never], rows[never]
+        if self.minimum_norm:  # by margin, only the candidates of an image that no candidate fools are compared
+            unfooled = (self.best_margin <= 0)[better]
+            better, rows = better[unfooled], rows[unfooled]
             distance = torch.where(success, row_norm(x - self.origin, self.settings.norm), torch.inf)
             nearest, nearer, nearer_rows = improvements(-distance, self.example, -self.best_distance)
             self.best_distance = -nearest
@@ -201,7 +202,7 @@ class Candidates:
         self.best_images[examples], self.best_decoded[examples] = x[rows], decoded[rows]
 
     def _success_margins(self, x: Tensor, z: Tensor, *, trust_copy: bool) -> tuple[Tensor, Tensor]:
-        """Success margins ``(rows,)``, and what the network as given reads, or `UNREAD` where it was not asked."""
+        """Success margins ``(rows,)``, and labels decoded with the network as given, `UNREAD` where it was not run."""
         labels, targets, runner = self.labels, self.targets, self.runner
         decoded = torch.full_like(labels, UNREAD)
         if runner.exact and not trust_copy:
@@ -218,11 +219,11 @@ class Candidates:
         return margin, decoded
 
     def reset_best(self) -> None:
-        """Let the next `update_best` replace whatever came before."""
+        """Let the next `update_best` replace the best candidates so far."""
         self.best_margin = torch.full_like(self.best_margin, -torch.inf)
 
     def replace_best(self, images: Tensor) -> None:
-        """Hand back these images ``(n, C, H, W)`` instead of those that `update_best` kept."""
+        """Return these images ``(n, C, H, W)`` instead of those that `update_best` kept."""
         self.best_images, self.best_decoded = images, torch.full_like(self.best_decoded, UNREAD)
 
     def drop_fooled(self, *state: Tensor) -> tuple[Tensor, ...]:
@@ -268,7 +269,9 @@ Loop = Generator[AttackStep, None, Candidates]
 @singledispatch
 def loop(settings: Settings, runner: Runner, group: Group, fooled: Tensor) -> Loop:
     """Attack one group step by step; each kind of settings registers its own loop."""
-    raise TypeError(f"expected the settings of an attack, such as PGD(eps=8/255), got {type(settings).__name__}")
+    name = type(settings).__name__
+    raise TypeError(f"expected the settings of an attack, such as PGD(eps=8/255), got {name}, which has no loop; try "
+                    f"@loop.register({name})")
 
 
 def improvements(score: Tensor, example: Tensor, best: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""When an attack has succeeded, and by how much: judged from margins, apart from what the attack climbs."""
+"""When an attack has succeeded, and by how much; this depends on margins alone, not on the attack's objective."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def succeeded(criterion: Criterion, decoded: Tensor, labels: Tensor, targets: Te
 
 
 def success_margin(criterion: Criterion, margins: Tensor, labels: Tensor, targets: Tensor | None = None) -> Tensor:
-    """How far beyond the decision margins are.
+    """How far an image is beyond the decision, judged by its margins.
 
     Args:
         criterion, labels, targets: as in `succeeded`.
@@ -59,10 +59,10 @@ def success_margin(criterion: Criterion, margins: Tensor, labels: Tensor, target
 
 
 def tolerance(z: Tensor, unit: float, depth: int) -> Tensor:
-    """The margin below which a success may be one of rounding: ``ROUNDING · √depth · max(unit, max_k |z_k|)``.
+    """The margin below which a success may be due to rounding: ``ROUNDING · √depth · max(unit, max_k |z_k|)``.
 
-    It assumes that outputs do not come out of the cancellation of far larger numbers, as in a network whose last layer
-    blows rounding up to the size of its outputs.
+    This assumes that outputs are not small differences of far larger numbers, as in a network whose last layer
+    magnifies rounding errors to the size of its outputs.
 
     Args:
         z: outputs float32 ``(N, K)``.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
 from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.geometry import per_row
 from tasklab.attacks.minimum_norm import MinimumNorm, finish
+from tasklab.attacks.registry import register
 from tasklab.attacks.settings import Norm
-from tasklab.checks import check_number, check_whole, keep
+from tasklab.checks import as_whole, check_number, check_whole, keep
 
 if TYPE_CHECKING:
     from tasklab.attacks.runner import Runner
@@ -20,14 +21,14 @@ INSIDE = 1 - 1e-6
 """How far into (−1, 1) a pixel is pulled before the inverse of tanh."""
 
 
+@register
 @dataclass(frozen=True, kw_only=True)
 class CW(MinimumNorm):
     """Minimise ``‖δ‖² + c·relu(margin_y)`` over ``x + δ = (tanh w + 1)/2`` with Adam (Carlini & Wagner 2017, κ = 0).
 
-    Margins are taken in the task's natural unit (S for RBC, the span of the line for INT), so that one range of c
-    serves every task. c is searched for each row: ten times larger until it succeeds, then halfway between failure and
-    success.
-    Any objective that is positive exactly on success takes the place of ``−margin_y``.
+    Margins are divided by the task's natural unit (S for RBC, the span of the line for INT), so that one range of c
+    serves every task. c is searched for each row: it grows tenfold until the attack succeeds, and then bisects the
+    interval between failure and success. Any objective that is positive exactly on success may replace ``−margin_y``.
 
     Args:
         steps: Adam's steps in all, shared out equally among the searches.
@@ -47,6 +48,11 @@ class CW(MinimumNorm):
     0.1
     """
 
+    note: ClassVar[str] = (
+        "Carlini & Wagner's smallest change in the L2 norm, on the decision margin; it counts where it is within ε."
+    )
+    rank: ClassVar[int] = 5
+    quick_steps: ClassVar[int] = 100
     fixed_batches: ClassVar[bool] = True
     steps: int = 600
     norm: Norm = field(default="l2", init=False)
@@ -61,35 +67,45 @@ class CW(MinimumNorm):
              c=check_number("c", self.c, low=0.0, hint="0.1"),
              rate=check_number("rate", self.rate, low=0.0, hint="0.01"))
 
+    @classmethod
+    def settle(cls, given: dict[str, Any]) -> list[str]:
+        """Reduce the number of searches to the number of steps, since each search needs one step at least."""
+        steps, searches = as_whole(given.get("steps", cls.steps)), as_whole(given.get("searches", cls.searches))
+        if steps is None or searches is None or not 1 <= steps < searches:
+            return []
+        given["searches"] = steps
+        return [f"CW shares its {steps} step{'s' * (steps > 1)} out among {searches} searches, which need one each, so "
+                f"it makes {steps} search{'es' * (steps > 1)}."]
+
 
 @loop.register(CW)
 def _descend(settings: CW, runner: Runner, group: Group, fooled: torch.Tensor) -> Loop:
-    """One descent for each c, all rows at once."""
+    """One descent with Adam for each c, all rows at once."""
     candidates = Candidates(runner, group, settings, fooled, minimum_norm=True)
     image, unit = candidates.origin, runner.task.unit
     start = torch.atanh((2 * image - 1) * INSIDE)
     c = torch.full_like(candidates.example, settings.c, dtype=torch.float32)
     low, high = torch.zeros_like(c), torch.full_like(c, torch.inf)
-    inner = settings.steps // settings.searches
-    w = first = second = start
-    hit = torch.zeros_like(c, dtype=torch.bool)
-    for index in range(inner * settings.searches if len(candidates) else 0):
-        step = index % inner
+    steps_per_search = settings.steps // settings.searches
+    w = m = v = start  # m and v are the moments of Adam
+    succeeded = torch.zeros_like(c, dtype=torch.bool)
+    for index in range(steps_per_search * settings.searches if len(candidates) else 0):
+        step = index % steps_per_search
         if step == 0:
             if index:
-                low, high = torch.where(hit, low, c), torch.where(hit, torch.minimum(high, c), high)
+                low, high = torch.where(succeeded, low, c), torch.where(succeeded, torch.minimum(high, c), high)
                 c = torch.where(high == torch.inf, 10 * c, (low + high.clamp_max(1e30)) / 2)
-            w, first, second, hit = start, torch.zeros_like(w), torch.zeros_like(w), torch.zeros_like(hit)
+            w, m, v, succeeded = start, torch.zeros_like(w), torch.zeros_like(w), torch.zeros_like(succeeded)
         t = torch.tanh(w)
         x = (t + 1) / 2
         z, value, gradient = candidates.value_and_grad(x)
         success = candidates.update_best(x, z)
-        hit = hit | success
+        succeeded = succeeded | success
         yield candidates.step(index, x, z, value, gradient)
-        pull = c * ((value <= 0) | ~success) / unit  # relu's slope; at the boundary itself nothing is won yet
-        slope = (2 * (x - image) - per_row(pull, x) * gradient) * (1 - t * t) / 2
-        first = 0.9 * first + 0.1 * slope
-        second = 0.999 * second + 0.001 * slope * slope
-        corrected = (second / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8
-        w = w - settings.rate * first / (1 - 0.9 ** (step + 1)) / corrected
+        weight = c * ((value <= 0) | ~success) / unit  # the slope of relu, taken as 1 at the boundary itself
+        slope = (2 * (x - image) - per_row(weight, x) * gradient) * (1 - t * t) / 2
+        m = 0.9 * m + 0.1 * slope
+        v = 0.999 * v + 0.001 * slope * slope
+        corrected = (v / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8
+        w = w - settings.rate * m / (1 - 0.9 ** (step + 1)) / corrected
     return finish(candidates, settings)

@@ -1,4 +1,7 @@
-"""Run an attack: check its arguments, run its loop group by group, and have the network read what was found once more.
+"""Run an attack: check the arguments, run the attack's loop on groups of images, and re-check what it found.
+
+`attack` runs `stream` to its end. The loop itself is in the attack's own file, such as `tasklab.attacks.pgd`; it moves
+the candidates of `tasklab.attacks.candidates`.
 
 Each image is attacked by ``restarts × parts`` candidates, which are rows of one batch. A candidate's success margin is
 positive exactly when it fools the network, so the best candidate is the one with the largest success margin, whatever
@@ -53,8 +56,8 @@ def stream(
         targets: int64 ``(N,)``, the class to reach, for ``targeted=True``.
         indices: int64 ``(N,)``, each example's number for its random starts; by default 0..N-1.
         eps: N radii ≥ 0, one for each example, for PGD and FGSM; by default that of the settings for all. A step size
-            that is not given follows them. The result's settings have the largest one. Candidates that cannot move are
-            dropped after the first step, unless the last iterate is kept.
+            that is not given is in proportion to them. The result's settings have the largest one. Candidates that
+            cannot move are dropped after the first step, unless the last iterate is kept.
         parts: int64 ``(N,)``, the one part of the objective that each example is attacked by; by default all of them.
         batch_size: rows run through the network at once; the result does not depend on it.
 
@@ -89,15 +92,15 @@ def _stream(
     fooled = torch.zeros(n, dtype=torch.bool, device=images.device)
     results = []
     for low in range(0, n, size):
-        part = slice(low, low + size)
-        group = Group(images[part], labels[part], None if targets is None else targets[part], indices[part], low,
-                      None if eps_of is None else eps_of[part], None if parts is None else parts[part])
-        candidates = yield from loop(settings, runner, group, fooled)
+        rows = slice(low, low + size)
+        group = Group(images[rows], labels[rows], None if targets is None else targets[rows], indices[rows], low,
+                      None if eps_of is None else eps_of[rows], None if parts is None else parts[rows])
+        candidates = yield from loop(settings, runner, group, fooled)  # the function that the attack's file registered
         _read_again(runner, candidates)
         results.append((candidates.clean_decoded, candidates.best_images, candidates.best_decoded,
                         candidates.zero_gradient, candidates.nonfinite_gradient))
     clean_decoded, adversarial, decoded, zero, nonfinite = (
-        (torch.cat(parts) for parts in zip(*results, strict=True)) if results else _nothing(images)
+        (torch.cat(column) for column in zip(*results, strict=True)) if results else _no_results(images)
     )
     success = succeeded(settings.criterion, decoded, labels, targets)
     return AttackResult(
@@ -162,7 +165,7 @@ def attack(
 
 
 def _read_again(runner: Runner, candidates: Candidates) -> None:
-    """Have the network as given read the best images; an image whose success is within rounding is given back clean."""
+    """Decode the best images with the network as given; one that fools by rounding alone gives way to the clean one."""
     group = candidates.group
     unread = (candidates.best_decoded == UNREAD).nonzero().squeeze(1)
     x, y = candidates.best_images[unread], group.labels[unread]
@@ -172,11 +175,11 @@ def _read_again(runner: Runner, candidates: Candidates) -> None:
     confirmed = runner.confirmed_margin(x, z, y, targets, clear=1.0) > 0
     doubtful = succeeded(runner.criterion, decoded, y, targets) & ~confirmed
     candidates.best_decoded[unread] = torch.where(doubtful, candidates.clean_decoded[unread], decoded)
-    back = unread[doubtful]
-    candidates.best_images[back] = group.images[back]
+    withdrawn = unread[doubtful]
+    candidates.best_images[withdrawn] = group.images[withdrawn]
 
 
-def _nothing(images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+def _no_results(images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     empty = torch.zeros(0, dtype=torch.int64, device=images.device)
     return empty, images.detach().clone(), empty, empty.bool(), empty.bool()
 
@@ -231,14 +234,14 @@ def _check(
             raise ValueError(f"expected one label for each of {len(images)} images, got {len(given)}")
     if len(images) and mismatch(system.network, images) is not None:
         system.read(images[:1])  # a network may see to it by itself; if it does not, this says what is wrong
-    moved = [given.to(images.device) for given in checked]
+    on_device = [given.to(images.device) for given in checked]
     if targets is None:
-        return moved[0], None
-    alike = (moved[0] == moved[1]).nonzero().flatten()
-    if len(alike):
-        first = int(alike[0])
+        return on_device[0], None
+    same = (on_device[0] == on_device[1]).nonzero().flatten()
+    if len(same):
+        first = int(same[0])
         raise ValueError(
-            f"expected targets other than the labels, got the label itself for {len(alike)} of {len(images)} images "
-            f"(image {first}: class {int(moved[0][first])}); try only the images where targets != labels"
+            f"expected targets other than the labels, got the label itself for {len(same)} of {len(images)} images "
+            f"(image {first}: class {int(on_device[0][first])}); try only the images where targets != labels"
         )
-    return moved[0], moved[1]
+    return on_device[0], on_device[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -12,28 +12,31 @@ from torch import Tensor
 from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.geometry import per_row, row_norm
 from tasklab.attacks.minimum_norm import MinimumNorm, finish
-from tasklab.attacks.objectives import Objective
+from tasklab.attacks.objectives import Objective, name_of
+from tasklab.attacks.registry import register
 from tasklab.attacks.runner import CLEAR, Runner
 from tasklab.tasks import Task
 
 BIAS, OVERSHOOT, FADE, BACK = 0.1, 0.05, 1e-4, 0.9
-"""FAB's α_max, η − 1 (at the first step, and what is left of it at the last) and β."""
+"""FAB's α_max, η − 1 at the first step, the share of it that remains at the last step, and β."""
 
 
+@register
 @dataclass(frozen=True, kw_only=True)
 class FAB(MinimumNorm):
     """Fast adaptive boundary (Croce & Hein 2020) on the hyperplanes that bound a codeword; no ε is needed.
 
     Each term t_i of the codec's margin (a bit, an end of the interval, a rival) has a candidate of its own. A step goes
     to the nearest point of the box on the linearised plane ``t_i(x) + ∇t_i·δ = 0``, which is ``|t_i| / ‖∇t_i‖_dual``
-    away where the box does not matter, drawn a little towards the nearest such point as seen from the image; a success
-    steps back towards the image. The smallest distance of all candidates is DeepFool's ``min_i |t_i| / ‖∇t_i‖_dual``,
-    exact on linear systems. FAB needs a margin and no probability, so that it works on binary labels as well.
+    away if the box does not matter; it is biased a little towards the point of that plane that is nearest to the clean
+    image. After a success the candidate moves back towards the image. The smallest distance of all candidates is
+    DeepFool's ``min_i |t_i| / ‖∇t_i‖_dual``, which is exact on linear systems. FAB needs margins and no probabilities,
+    so it works on binary labels as well.
 
     Args:
         steps: linearisations for each candidate.
-        objective: positive exactly where its plane has been crossed: ``"bits"``, ``"margin"``, ``"towards_code"``, of
-            which the last leads to another class, for the criterion ``"evaded"``.
+        objective: one that is positive exactly where its plane has been crossed: ``"bits"``, ``"margin"`` or
+            ``"towards_code"``; the last leads to another class, as the criterion ``"evaded"`` demands.
 
     The rest is as in `MinimumNorm`.
 
@@ -47,6 +50,10 @@ class FAB(MinimumNorm):
     0.2
     """
 
+    note: ClassVar[str] = (
+        "Steps to the nearest decision boundary; the smallest change found counts, where it is within ε."
+    )
+    rank: ClassVar[int] = 4
     fixed_batches: ClassVar[bool] = True
     restarts: int = field(default=1, init=False)
     objective: str | Objective | Callable[[Task, Tensor, Tensor], Tensor] = "bits"
@@ -57,10 +64,24 @@ class FAB(MinimumNorm):
             raise ValueError("expected an objective that leads to a class for criterion 'evaded', got 'bits', which "
                              "may lead to None; try objective='towards_code'")
 
+    @classmethod
+    def settle(cls, given: dict[str, Any]) -> list[str]:
+        """Replace the objective ``"bits"``, whose single bits lead to no target and maybe to no class."""
+        if name_of(given.get("objective", cls.objective)) != "bits":
+            return []
+        if given.get("targeted") and "objective" not in given:
+            given["objective"] = "margin"
+            return ["FAB reaches a target by the margin and not by single bits, so it follows “margin”."]
+        if given.get("criterion") == "evaded" and not given.get("targeted"):
+            given["objective"] = "towards_code"
+            return ["Single bits may lead FAB to None, which is no success here, so it follows “towards_code” and not "
+                    "“bits”."]
+        return []
+
 
 @loop.register(FAB)
 def _cross(settings: FAB, runner: Runner, group: Group, fooled: Tensor) -> Loop:
-    """Project onto each plane again and again, from the image's side and from beyond."""
+    """Linearise, and step from the candidate and from the image to the plane, again and again."""
     candidates = Candidates(runner, group, settings, fooled, minimum_norm=True)
     image = x = candidates.origin
     norm = settings.norm
@@ -72,14 +93,14 @@ def _cross(settings: FAB, runner: Runner, group: Group, fooled: Tensor) -> Loop:
         yield candidates.step(index, x, z, value, gradient)
         reach = 1 + OVERSHOOT * FADE ** (index / max(settings.steps - 1, 1))
         value = value - 2 * CLEAR * runner.tolerance(z)  # a plane beyond the boundary by more than rounding
-        ahead = to_plane(x, gradient, -value, norm)
+        to_x_plane = to_plane(x, gradient, -value, norm)
         value_at_image = value + (gradient * (image - x)).flatten(1).sum(dim=1)  # of the linearised term
-        direct = to_plane(image, gradient, -value_at_image, norm)
-        from_x, from_image = row_norm(ahead, norm), row_norm(direct, norm)
+        to_image_plane = to_plane(image, gradient, -value_at_image, norm)
+        from_x, from_image = row_norm(to_x_plane, norm), row_norm(to_image_plane, norm)
         bias = per_row((from_x / (from_x + from_image).clamp_min(1e-30)).clamp_max(BIAS), x)
-        straight = (image + reach * direct).clamp(0, 1)
-        candidates.update_best(straight, candidates.forward(straight)[0])
-        x = ((1 - bias) * (x + reach * ahead) + bias * straight).clamp(0, 1)
+        projected = (image + reach * to_image_plane).clamp(0, 1)
+        candidates.update_best(projected, candidates.forward(projected)[0])
+        x = ((1 - bias) * (x + reach * to_x_plane) + bias * projected).clamp(0, 1)
         z, value = candidates.forward(x)
         success = candidates.update_best(x, z)
         x = torch.where(per_row(success, x), image + BACK * (x - image), x)
@@ -87,23 +108,23 @@ def _cross(settings: FAB, runner: Runner, group: Group, fooled: Tensor) -> Loop:
 
 
 def to_plane(x: Tensor, gradient: Tensor, rise: Tensor, norm: str) -> Tensor:
-    """The smallest δ with ``gradient · δ = rise`` and ``x + δ`` in [0, 1], row by row; the farthest one if none has.
+    """The smallest δ with ``gradient · δ = rise`` and ``x + δ`` in [0, 1], row by row; else as far as the box allows.
 
-    With r the room that each pixel has and s the gradient's sign, ``δ = ±s·min(t·b, r)``, ``b = 1`` (Linf) or
-    ``|gradient|`` (L2), where t solves ``Σ |gradient|·min(t·b, r) = |rise|``: piecewise linear, with breakpoints
-    ``r/b``, so that sorting them is enough.
+    Let r be how far each pixel can move and s the sign of the gradient. Then ``δ = ±s·min(t·b, r)`` with ``b = 1``
+    (Linf) or ``b = |gradient|`` (L2), where t solves ``Σ |gradient|·min(t·b, r) = |rise|``. The left side is piecewise
+    linear in t with breakpoints ``r/b``, so t is found by sorting these.
     """
-    slope, here = gradient.double().flatten(1), x.double().flatten(1)
-    slope, wanted = slope * rise.sign()[:, None], rise.abs().double()[:, None]
-    steep = slope.abs()  # (rows, pixels)
-    room = torch.where(slope > 0, 1 - here, here)
-    weight = torch.ones_like(steep) if norm == "linf" else steep
-    breaks, order = torch.where(steep > 0, room / weight.clamp_min(1e-300), 0.0).sort(dim=1)
-    full, rate = (steep * room).gather(1, order), (steep * weight).gather(1, order)
+    slope, pixels = gradient.double().flatten(1), x.double().flatten(1)
+    slope, target = slope * rise.sign()[:, None], rise.abs().double()[:, None]
+    steepness = slope.abs()  # (rows, pixels)
+    room = torch.where(slope > 0, 1 - pixels, pixels)
+    weight = torch.ones_like(steepness) if norm == "linf" else steepness
+    breakpoints, order = torch.where(steepness > 0, room / weight.clamp_min(1e-300), 0.0).sort(dim=1)
+    full, rate = (steepness * room).gather(1, order), (steepness * weight).gather(1, order)
     filled = full.cumsum(dim=1)
-    left = rate.flip(1).cumsum(dim=1).flip(1)  # the rate of those not yet full, this one included
-    at_break = filled - full + breaks * left
-    k = (at_break < wanted).sum(dim=1, keepdim=True).clamp_max(steep.shape[1] - 1)
-    t = (wanted - (filled - full).gather(1, k)) / left.gather(1, k).clamp_min(1e-300)
+    rate_left = rate.flip(1).cumsum(dim=1).flip(1)  # the rate of those not yet full, this one included
+    at_break = filled - full + breakpoints * rate_left
+    k = (at_break < target).sum(dim=1, keepdim=True).clamp_max(steepness.shape[1] - 1)
+    t = (target - (filled - full).gather(1, k)) / rate_left.gather(1, k).clamp_min(1e-300)
     delta = slope.sign() * torch.minimum(t.clamp(min=0, max=1e30) * weight, room)
     return torch.nan_to_num(delta).to(x.dtype).reshape(x.shape)

@@ -17,8 +17,8 @@ def towards_features(system: System, images: Tensor, labels: Tensor, *, batch_si
 
     After Sabour et al. (2016), who go for the features of one image instead of a class's mean. It is swept over every
     class k but the label, and any attack can climb it. A head that masks its gradients, by rounding or by saturating,
-    changes nothing: the head is only asked whether the attack has succeeded. So where this fools and ``margin`` does
-    not, the masking is in the head.
+    makes no difference: it only decides whether the attack has succeeded. So if this objective fools a network and
+    ``margin`` does not, the masking is in the head.
 
     Args:
         system: its network must have features.
@@ -56,8 +56,8 @@ def towards_features(system: System, images: Tensor, labels: Tensor, *, batch_si
         means = total / counts[:, None]  # (classes, D)
 
     def distance(task: Task, f: Tensor, y: Tensor, part: Tensor) -> Tensor:
-        away: Tensor = (f - means.to(f.device)[part + (part >= y)]).norm(dim=1)
-        return -away
+        distances: Tensor = (f - means.to(f.device)[part + (part >= y)]).norm(dim=1)
+        return -distances
 
     return Objective(
         "features", distance, parts=lambda task: task.num_classes - 1, targetable=False, of="features"

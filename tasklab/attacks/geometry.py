@@ -12,7 +12,7 @@ from torch import Tensor
 from tasklab.attacks.settings import MAX_RESTARTS, Norm
 
 MAX_INDEX = 2**63 // MAX_RESTARTS
-"""Below it, an example's number and a restart fit into one word of a random start's key."""
+"""An example's number must be below it, so that the number and a restart fit into one word of a random key."""
 
 
 def bounds(x: Tensor, eps: float | Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
@@ -24,12 +24,12 @@ def bounds(x: Tensor, eps: float | Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
 
 
 def rescale(direction: Tensor, length: float | Tensor) -> Tensor:
-    """Each row of ``direction`` at L2 length ``length``; a row of zeros stays."""
+    """Scale each row of ``direction`` to the L2 length ``length``; a row of zeros stays as it is."""
     largest = direction.flatten(1).abs().amax(dim=1)
-    some = largest > 0
-    unit = direction / per_row(torch.where(some, largest, 1), direction)  # so that no square under- or overflows
+    nonzero = largest > 0
+    unit = direction / per_row(torch.where(nonzero, largest, 1), direction)  # so that no square under- or overflows
     norm = unit.flatten(1).norm(dim=1)
-    return unit * per_row(torch.where(some, length / norm.clamp_min(1), 0), unit)
+    return unit * per_row(torch.where(nonzero, length / norm.clamp_min(1), 0), unit)
 
 
 def project_l2(x: Tensor, centre: Tensor, eps: float | Tensor) -> Tensor:

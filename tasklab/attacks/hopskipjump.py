@@ -15,6 +15,7 @@ from tasklab.attacks.draws import Draws
 from tasklab.attacks.geometry import per_row, rescale, row_norm
 from tasklab.attacks.minimum_norm import MinimumNorm, finish
 from tasklab.attacks.objectives import Objective
+from tasklab.attacks.registry import register
 from tasklab.attacks.settings import Norm
 from tasklab.checks import check_whole, keep
 from tasklab.tasks import Task
@@ -23,26 +24,27 @@ if TYPE_CHECKING:
     from tasklab.attacks.runner import Runner
 
 CHUNK = 4096
-"""Images held at once while a direction is estimated."""
+"""Number of images held at once while a normal is estimated."""
 
 
 def _label(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
     return (task.codec.decode(z) != y).float()
 
 
+@register
 @dataclass(frozen=True, kw_only=True)
 class HopSkipJump(MinimumNorm):
     """HopSkipJump (Chen et al. 2020, algorithm 2): walk along the decision boundary by labels alone.
 
-    From a random image that fools, each step goes back to the boundary by bisection, estimates its normal from the
-    labels φ(x + δ·u_b) ∈ {−1, 1} of ``samples·√t`` random points, ``δ = ‖x − image‖/pixels`` away
-    (``Σ (φ_b − φ̄)·u_b``, equation 16), and goes ``‖x − image‖/√t`` along it, halving until that fools. Plateaus of a
-    loss, masked gradients and rounded outputs are nothing to it.
+    It starts from a random image that fools. Each step returns to the boundary by bisection, estimates the normal
+    there from the labels φ(x + δ·u_b) ∈ {−1, 1} of ``samples·√t`` random points at distance
+    ``δ = ‖x − image‖/pixels`` (``Σ (φ_b − φ̄)·u_b``, equation 16), and moves ``‖x − image‖/√t`` along it, a length that
+    is halved until the result fools. Plateaus of a loss, masked gradients and rounded outputs do not affect it.
 
     Args:
         steps: estimates of the normal.
-        samples: labels asked for by the first estimate.
-        tries: random images tried as a start; where none fools, the image comes back as it was.
+        samples: number of labels that the first estimate of the normal uses.
+        tries: random images tried as a start; if none fools, the clean image is returned.
 
     The rest is as in `MinimumNorm`; it has no objective and no targets.
 
@@ -55,6 +57,13 @@ class HopSkipJump(MinimumNorm):
     0
     """
 
+    note: ClassVar[str] = "Sees labels alone, neither outputs nor gradients, so a masked gradient cannot mislead it."
+    rank: ClassVar[int] = 6
+    quick_steps: ClassVar[int] = 10
+    fixed_aim: ClassVar[tuple[str, str]] = (
+        "the label alone",
+        "It asks for labels and sees no outputs, so there is nothing to aim at but another label.",
+    )
     uses_gradients: ClassVar[bool] = False
     steps: int = 20
     samples: int = 100
@@ -79,29 +88,29 @@ def _walk(settings: HopSkipJump, runner: Runner, group: Group, fooled: Tensor) -
     for index in range(settings.steps):
         if not len(candidates):
             break
-        x = _back(candidates, x, halvings, norm)
+        x = _to_boundary(candidates, x, halvings, norm)
         z, value = candidates.forward(x)
         candidates.update_best(x, z)
         yield candidates.step(index, x, z, value)
-        away = row_norm(x - candidates.origin, norm)
-        radius = row_norm(x - candidates.origin, "l2") / size if index else torch.full_like(away, 0.1)
+        distance = row_norm(x - candidates.origin, norm)
+        radius = row_norm(x - candidates.origin, "l2") / size if index else torch.full_like(distance, 0.1)
         normal = _normal(candidates, draws, x, radius, round(settings.samples * math.sqrt(index + 1)))
-        step_size, jumped = away / math.sqrt(index + 1), torch.zeros_like(away, dtype=torch.bool)
+        step_size, jumped = distance / math.sqrt(index + 1), torch.zeros_like(distance, dtype=torch.bool)
         for _ in range(8):
             move = normal.sign() * per_row(step_size, x) if norm == "linf" else rescale(normal, step_size)
-            ahead = (x + move).clamp(0, 1)
-            ok = _fools(candidates, ahead) & ~jumped
-            x, jumped, step_size = torch.where(per_row(ok, x), ahead, x), jumped | ok, step_size / 2
+            moved = (x + move).clamp(0, 1)
+            fools = _fools(candidates, moved) & ~jumped
+            x, jumped, step_size = torch.where(per_row(fools, x), moved, x), jumped | fools, step_size / 2
             if bool(jumped.all()):
                 break
     if len(candidates):
-        x = _back(candidates, x, halvings, norm)
+        x = _to_boundary(candidates, x, halvings, norm)
         candidates.update_best(x, candidates.forward(x)[0])
     return finish(candidates, settings)
 
 
 def _fools(candidates: Candidates, x: Tensor, which: slice = slice(None), times: int = 1) -> Tensor:
-    """Whether images fool by more than rounding, which is all that this attack asks.
+    """Whether images fool by more than rounding, the only thing that this attack asks of the network.
 
     Args:
         candidates: those that the images belong to.
@@ -133,8 +142,8 @@ def _start(candidates: Candidates, draws: Draws, tries: int) -> tuple[Tensor, Te
     return x, started
 
 
-def _back(candidates: Candidates, x: Tensor, halvings: int, norm: Norm) -> Tensor:
-    """The nearest point to the image that fools, on the way back from ``x``, which does."""
+def _to_boundary(candidates: Candidates, x: Tensor, halvings: int, norm: Norm) -> Tensor:
+    """The point between the clean image and ``x``, which fools, that is nearest to the image and still fools."""
     image = candidates.origin
     if norm == "l2":
         return to_boundary(image, x, lambda nearer: _fools(candidates, nearer), halvings)
@@ -148,7 +157,7 @@ def _back(candidates: Candidates, x: Tensor, halvings: int, norm: Norm) -> Tenso
 
 
 def _normal(candidates: Candidates, draws: Draws, x: Tensor, radius: Tensor, samples: int) -> Tensor:
-    """An estimate of the boundary's normal at ``x``, towards the side that fools (equation 16)."""
+    """An estimate of the boundary's normal at ``x``, pointing to the side that fools (equation 16)."""
     normals, chunk = [], max(1, CHUNK // samples)
     for low in range(0, len(x), chunk):
         some = slice(low, low + chunk)

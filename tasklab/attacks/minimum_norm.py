@@ -1,4 +1,4 @@
-"""What attacks that look for the smallest perturbation share: their settings, and the way back towards the image."""
+"""What attacks that look for the smallest perturbation share: their settings, and the bisection at their end."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from tasklab.models.fast import PLAIN, Plan
 
 @dataclass(frozen=True, kw_only=True)
 class MinimumNorm(Settings):
-    """Settings of attacks that look for the nearest image that fools; the result's ``distance`` is the answer.
+    """Settings of attacks that look for the nearest image that fools; its distance is the result's ``distance``.
 
     Args:
-        eps: how far a success may be to count; by default any distance. An image whose nearest success is farther
-            comes back cut to the ball, and not fooled.
-        halvings: of the segment between the image and what was found, on which the boundary is sought at the end.
+        eps: up to which distance a success counts; by default any. An image whose nearest success is farther away is
+            returned cut to the ball, and counts as not fooled.
+        halvings: how often the segment between the clean and the adversarial image is halved at the end, to find the
+            boundary on it.
 
-    The rest is as in `Settings`; distances want exact outputs, so the network is run as given by default.
+    The rest is as in `Settings`. Distances depend on exact outputs, so the network is run as given by default.
     """
 
     allows_infinite_eps: ClassVar[bool] = True
@@ -44,7 +45,7 @@ class MinimumNorm(Settings):
 
 
 def finish(candidates: Candidates, settings: MinimumNorm) -> Candidates:
-    """Take each success back to the boundary, and cut to the ball what is beyond it."""
+    """Move each success back to the boundary by bisection, and cut to the ball what lies outside it."""
     group, runner = candidates.group, candidates.runner
     fooled = ((candidates.best_margin > 0) & candidates.attacked).nonzero().squeeze(1)
     clean, adversarial = group.images[fooled], candidates.best_images[fooled]

@@ -12,12 +12,14 @@ from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.draws import Draws
 from tasklab.attacks.geometry import per_row, rescale
 from tasklab.attacks.objectives import Objective
+from tasklab.attacks.registry import register
 from tasklab.attacks.settings import Settings, check_choice
 
 if TYPE_CHECKING:
     from tasklab.attacks.runner import Runner
 
 
+@register
 @dataclass(frozen=True, kw_only=True)
 class Noise(Settings):
     """The best of ``steps`` random points of the ball (repeated additive noise, as in Rauber et al. 2017).
@@ -27,12 +29,20 @@ class Noise(Settings):
         kind: ``"uniform"`` in the ball, or ``"corner"``: ±ε in each pixel under Linf, a point of the sphere under L2,
             the strongest that noise of this ε can be.
 
-    The rest is as in `Settings`; nothing is climbed, and each image keeps the draw with the lowest margin.
+    The rest is as in `Settings`; it has no objective, and each image keeps the draw with the lowest margin.
 
     >>> Noise(eps=0.1, kind="corner").to_dict()["kind"]
     'corner'
     """
 
+    note: ClassVar[str] = (
+        "No attack at all: random noise of size ε, the best of so many tries. The floor for every other number."
+    )
+    rank: ClassVar[int] = 7
+    quick_steps: ClassVar[int] = 100
+    fixed_aim: ClassVar[tuple[str, str]] = (
+        "nothing", "Random changes, of which the one that takes away most of the margin is kept.",
+    )
     uses_gradients: ClassVar[bool] = False
     steps: int = 100
     kind: Literal["uniform", "corner"] = "uniform"
@@ -45,7 +55,7 @@ class Noise(Settings):
 
 @loop.register(Noise)
 def _draw(settings: Noise, runner: Runner, group: Group, fooled: Tensor) -> Loop:
-    """Draw, look, keep."""
+    """Draw points of the ball; `Candidates` keeps the best of them."""
     candidates = Candidates(runner, group, settings, fooled, parts=1)
     draws = Draws(candidates)
     for index in range(settings.steps):
@@ -64,5 +74,5 @@ def _unit(draws: Draws, settings: Noise, like: Tensor) -> Tensor:
     shape, corner = like.shape[1:], settings.kind == "corner"
     if settings.norm == "linf":
         return draws.signs(*shape) if corner else 2 * draws.uniform(*shape) - 1
-    away = rescale(draws.normal(*shape), 1.0)
-    return away if corner else away * per_row(draws.uniform(1).squeeze(1) ** (1 / like[0].numel()), like)
+    direction = rescale(draws.normal(*shape), 1.0)
+    return direction if corner else direction * per_row(draws.uniform(1).squeeze(1) ** (1 / like[0].numel()), like)

@@ -156,3 +156,15 @@ def as_objective(objective: str | Objective | Callable[[Task, Tensor, Tensor], T
         given = objective
         return Objective(getattr(given, "__name__", type(given).__name__), lambda task, z, y, part: given(task, z, y))
     raise TypeError(f"expected an objective's name or a callable (task, z, y) -> (N,), got {type(objective).__name__}")
+
+
+def name_of(objective: object) -> str:
+    """What sentences call an objective; what is no objective is written as it is.
+
+    >>> name_of("margin"), name_of("nonsense")
+    ('margin', 'nonsense')
+    """
+    try:
+        return as_objective(objective).name  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return str(objective)

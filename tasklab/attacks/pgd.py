@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.geometry import in_float32, step
+from tasklab.attacks.registry import register
 from tasklab.attacks.settings import Keep, Settings, check_choice, check_starts
 from tasklab.checks import check_number, check_switch, keep
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tasklab.attacks.runner import Runner
 
 
+@register
 @dataclass(frozen=True, kw_only=True)
 class PGD(Settings):
     """Projected gradient ascent (Kurakin et al. 2017; Madry et al. 2018): ``x ← Π(x + step · sign ∇objective)``.
@@ -31,6 +33,9 @@ class PGD(Settings):
     The rest is as in `Settings`.
     """
 
+    note: ClassVar[str] = "Many small steps along the gradient, each of which ends inside the ε-ball."
+    rank: ClassVar[int] = 1
+    quick_steps: ClassVar[int] = 10
     takes_eps_per_example: ClassVar[bool] = True
     keeps: ClassVar[tuple[Keep, ...]] = ("first", "best", "last")
     step_size: float | None = None
@@ -60,6 +65,7 @@ class PGD(Settings):
         return super().to_dict() | {"step_size": self.effective_step_size}
 
 
+@register
 @dataclass(frozen=True, kw_only=True)
 class FGSM(PGD):
     """The fast gradient sign method (Goodfellow et al. 2015): one step of ε from the image, as published.
@@ -67,6 +73,9 @@ class FGSM(PGD):
     It is `PGD` with one step, no random start, and the last iterate kept.
     """
 
+    note: ClassVar[str] = "One step of size ε along the gradient."
+    rank: ClassVar[int] = 0
+    quick_steps: ClassVar[int] = 1
     steps: int = field(default=1, init=False)
     step_size: float | None = field(default=None, init=False)
     random_start: bool = field(default=False, init=False)
@@ -111,11 +120,11 @@ def _ascend(settings: PGD, runner: Runner, group: Group, fooled: Tensor) -> Loop
 def _can_move(candidates: Candidates, x: Tensor, z: Tensor, gradient: Tensor) -> Tensor:
     """Which candidates a step might move from their image, bool ``(rows,)``.
 
-    One without a gradient at its image would stay there at every step. A
-    network that answers the same image differently the second time may have a gradient later.
+    A candidate without a gradient at its image would stay there at every step, unless the network answers the same
+    image differently the second time.
     """
     no_gradient = (gradient == 0).flatten(1).all(dim=1)
     at_image = (x == candidates.origin).flatten(1).all(dim=1)
-    same_answer = (candidates.runner.codec.margins(z) == candidates.clean_margins[candidates.example]).all(dim=1)
-    no_ball = torch.as_tensor(candidates.eps, device=x.device) <= 0
-    return ~(no_ball | (no_gradient & at_image & same_answer))
+    same_outputs = (candidates.runner.codec.margins(z) == candidates.clean_margins[candidates.example]).all(dim=1)
+    zero_eps = torch.as_tensor(candidates.eps, device=x.device) <= 0
+    return ~(zero_eps | (no_gradient & at_image & same_outputs))

@@ -1,4 +1,4 @@
-"""The lists of attacks that cards, tables, curves and checks ask for, each written once."""
+"""The attacks that cards, tables, curves, checks and pages run, each list written once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tasklab.tasks import Task
 
 Preset = Literal["quick", "standard", "full"]
 PRESETS: tuple[Preset, ...] = ("quick", "standard", "full")
-"""For a quick look; for a figure to quote; for a claim about the worst case, which needs no less."""
+"""``"quick"`` is for a first look, ``"standard"`` for a number to quote, ``"full"`` to claim a worst case."""
 
 NEAREST = 0.25
 """The share of the images on which the standard preset runs its costliest attacks."""
@@ -28,7 +28,7 @@ UNBOUNDED = 1.0
 """The ε at which every image is within reach of every other."""
 
 ASKED = ("train", "margin", "bits", "towards_code", "noise")
-"""The curves of a study that are attacks on the system itself; `curve_attack` has their settings."""
+"""The curves of a study that are attacks on the system itself; `curve_attack` returns their settings."""
 
 RUNGS: dict[Norm, tuple[float, ...]] = {
     "linf": (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5),
@@ -68,10 +68,20 @@ def full_table_attacks(eps: float, *, queries: int = 1000, seed: int = 0) -> lis
     ]
 
 
+def transfer_attack(eps: float, *, steps: int, criterion: Criterion = "misclassified", seed: int = 0) -> PGD:
+    """The attack whose images are shown to other systems: PGD on the margin, all steps taken, the best iterate kept."""
+    return PGD(eps=eps, steps=steps, keep="best", criterion=criterion, seed=seed)
+
+
+def plane_attack(eps: float, objective: str) -> PGD:
+    """The attack on points in the plane: PGD-20 from the point itself in steps of ε/10, short enough to draw."""
+    return PGD(eps=eps, steps=20, step_size=eps / 10, random_start=False, objective=objective)
+
+
 def curve_attack(curve: str, eps: float, *, seed: int = 0) -> PGD | Noise:
     """The attack behind one point of a curve.
 
-    ``train`` is the paper's protocol; the others ask for the decision. ``towards_code`` counts another class as a
+    ``train`` is the paper's protocol; the others aim at the decision. ``towards_code`` counts another class as a
     success and None as caught.
 
     Raises:
@@ -92,7 +102,7 @@ def curve_attack(curve: str, eps: float, *, seed: int = 0) -> PGD | Noise:
 
 
 def claim_variations(claim: PGD) -> list[Settings]:
-    """The same attack with everything allowed, with twice the steps, and with one: what the checks compare."""
+    """The same attack with ε = 1, with twice the steps, and with one step: what the checks compare."""
     return [
         changed(claim, eps=UNBOUNDED),
         changed(claim, steps=2 * claim.steps),
@@ -118,16 +128,16 @@ def honesty_attacks(claim: PGD, *, queries: int = 1000) -> list[Settings]:
         aimed,
         build(Noise, shared).settings,
     ]
-    if claim.norm in Square.norms:  # in another norm its ε would be another one
+    if claim.norm in Square.norms:  # Square has no other norm
         attacks.append(build(Square, shared | {"steps": queries}).settings)
-    return list(dict.fromkeys(attacks))  # FGSM has but one step, so that some of them are itself
+    return list(dict.fromkeys(attacks))  # variations of FGSM, which has one step, are FGSM itself
 
 
 def distance_attacks(
     *, norm: Norm = "linf", steps: int = 20, objective: str = "bits", criterion: Criterion = "misclassified",
     reach: float | None = None, seed: int = 0,
 ) -> list[Settings]:
-    """PGD at one radius after another, then halfway between those, and halfway again: three tries or so an image.
+    """PGD at growing radii, then halfway between neighbouring ones, and halfway again: about three attacks an image.
 
     Args:
         norm, steps, objective, criterion, seed: of the attacks.

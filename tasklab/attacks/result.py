@@ -18,7 +18,7 @@ class AttackResult:
 
     Attributes:
         settings: the attack.
-        images: float32 ``(N, C, H, W)``, what it found for each image.
+        images: float32 ``(N, C, H, W)``, the adversarial images, or the best ones found.
         labels, targets: int64 ``(N,)``, as given.
         clean_decoded: int64 ``(N,)``, what the images decoded to before.
         decoded: int64 ``(N,)``, what they decode to now, in float32 on the system's own network.

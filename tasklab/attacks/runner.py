@@ -20,16 +20,19 @@ from tasklab.system import System
 _log = logging.getLogger(__name__)
 
 PROBE_WORK = 1024
-"""From so many rows × steps on, it pays to look for a faster way to run the network."""
+"""Number of rows × steps from which it pays to look for a faster way to run the network."""
 
 CLEAR, STEADY = 2.0, 2.0**-12
-"""How many tolerances beyond the decision a success has to be during an attack (at its end one is enough, so that the
-last reading confirms it), and how far each pixel is moved to see whether the outputs are on a plateau."""
+"""CLEAR: how many tolerances beyond the decision a success must be during an attack. At its end one is enough, so that
+the final check confirms it. STEADY: how far each pixel is moved to see whether the outputs are on a plateau."""
 
 
 BLOCK = {"cpu": 16}
-"""Rows of each batch where all batches have one size; 256 on other devices. A row's outputs then do not depend on the
-rows beside it, as far as was measured on a CPU; with 8 rows, an EfficientNet's did."""
+"""Number of rows of each batch, by device, where all batches must have one size; 256 on other devices.
+
+On a CPU, the outputs of a row then did not depend on the other rows of its batch in any measurement; with 8 rows, those
+of an EfficientNet did.
+"""
 
 
 class Runner:
@@ -40,8 +43,8 @@ class Runner:
         objective: what the attack climbs.
         settings: the attack.
         batch_size: rows run through the network at once.
-        images: those that will be attacked, float32 ``(N, C, H, W)``.
-        rows: how many candidates attack them.
+        images: the images that are attacked, float32 ``(N, C, H, W)``.
+        rows: number of their candidates.
 
     Attributes:
         plan: how the network is run; `PLAIN` is as given.
@@ -83,7 +86,7 @@ class Runner:
         return self.system.read(x[rows], batch_size=self.batch_size)[: len(x)]
 
     def _rows(self, x: Tensor) -> Tensor:
-        """The rows to run, int64: all of them; where all batches have one size, the last one again to fill it."""
+        """Indices of the rows to run, int64; where all batches must have one size, the last row is repeated."""
         missing = -len(x) % self.batch_size if self.fixed else 0
         return torch.arange(len(x) + missing, device=x.device).clamp_max(len(x) - 1)
 
@@ -118,10 +121,10 @@ class Runner:
         return margin
 
     def _steady(self, x: Tensor, z: Tensor, margin: Tensor) -> Tensor:
-        """Successes that rounding does not make, bool ``(rows,)``.
+        """Which successes are not due to rounding, bool ``(rows,)``.
 
-        Their outputs stay the same bit for bit when all pixels move a little, in two directions; or they are exactly on
-        the boundary, alone as beside others, as at the edge of the box of pixels.
+        Either their outputs stay the same bit for bit when all pixels move a little, in two directions; or they are
+        exactly on the boundary, whether they are run alone or in a batch, as at the edge of the box of pixels.
         """
         signs = 2 * torch.randint(0, 2, x.shape[1:], generator=torch.Generator().manual_seed(0)).to(x) - 1
         moved = [self.read((x + direction * STEADY * signs).clamp(0, 1)) for direction in (1, -1)]
@@ -134,11 +137,11 @@ class Runner:
 
     def value(self, x: Tensor, z: Tensor, y: Tensor, part: Tensor, targets: Tensor | None) -> Tensor:
         """The objective at images ``x`` with outputs ``z``, float32 ``(rows,)``."""
-        read = z
+        inputs = z
         if self.objective.of == "features":
             self.forwards += len(x)
-            read = torch.cat([self.system.features(batch) for batch in torch.split(x, self.batch_size)])
-        value = self.objective(self.task, read.clone(), y, part, targets)  # which may work in place
+            inputs = torch.cat([self.system.features(batch) for batch in torch.split(x, self.batch_size)])
+        value = self.objective(self.task, inputs.clone(), y, part, targets)  # which may work in place
         if not isinstance(value, Tensor) or value.shape != y.shape:
             got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise ValueError(f"expected the objective's values as ({len(y)},), one for each row, got {got}")
@@ -165,8 +168,10 @@ class Runner:
                 torch.inference_mode(False),  # an attack leaves it by itself, but a caller of this may not have
                 evaluating(self.system.network),  # no training step comes between a value and its gradient
             ):
-                aims = None if targets is None else targets[some].clone()
-                results.append(self._one_batch(x[some].detach().clone(), y[some].clone(), part[some].clone(), aims))
+                some_targets = None if targets is None else targets[some].clone()
+                results.append(self._one_batch(
+                    x[some].detach().clone(), y[some].clone(), part[some].clone(), some_targets
+                ))
         self.forwards += len(rows)
         self.backwards += len(rows)
         z, value, gradient = (torch.cat(column)[: len(x)] for column in zip(*results, strict=True))
@@ -184,7 +189,7 @@ class Runner:
                 gradient = None
                 if value.requires_grad:
                     (gradient,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)
-            except Exception as reason:  # whatever a network's own code raises where a gradient is wanted
+            except Exception as reason:  # whatever a network's own code raises when a gradient is computed
                 if not self.has_gradient or isinstance(reason, torch.OutOfMemoryError):
                     raise
                 return self._without_gradient(reason, x.detach(), y, part, targets)

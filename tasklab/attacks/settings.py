@@ -21,12 +21,12 @@ Norm = Literal["linf", "l2"]
 Keep = Literal["first", "best", "last"]
 
 MAX_RESTARTS, MAX_SEED = 2**20, 2**63 - 1
-"""Both go into the key of a random start."""
+"""Largest values that fit into the key of the random generators."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What every attack has; each kind of attack adds its own.
+    """What every attack has; each kind of attack adds its own settings.
 
     Args:
         eps: ε ≥ 0, the radius of the ball, in pixel units of [0, 1].
@@ -39,14 +39,31 @@ class Settings:
         seed: of everything random, which depends on (seed, example, restart) alone.
         plan: how the network is run: ``"auto"`` probes for the fastest when the work is large, ``PLAIN`` is float32 as
             given. Success is always re-checked in float32 on the network itself.
+
+    Attributes:
+        note: one sentence about the attack for people; each registered attack has its own.
+        rank: attacks are listed in this order.
+        quick_steps: the number of steps that a page begins with.
+        fixed_aim: for an attack whose objective cannot be chosen: what it is aimed at, to be read after “aimed at”, and
+            a sentence about it.
+        norms: the norms that ε can be measured in.
+        keeps: the iterates that it can be asked to return: the first that fools, the best or the last.
+        uses_gradients: whether it asks for gradients.
+        takes_eps_per_example: whether each image may have its own ε, so that many ε are attacked in one batch.
+        allows_infinite_eps: whether ε may be infinite.
+        fixed_batches: whether all batches must have one size, because its path depends on the last bits of outputs.
     """
 
-    allows_infinite_eps: ClassVar[bool] = False  # whether ε may be infinite
-    takes_eps_per_example: ClassVar[bool] = False  # whether each image may have a radius of its own
+    note: ClassVar[str] = ""
+    rank: ClassVar[int] = 100
+    quick_steps: ClassVar[int] = 20
+    fixed_aim: ClassVar[tuple[str, str] | None] = None
+    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2")
+    keeps: ClassVar[tuple[Keep, ...]] = ()
     uses_gradients: ClassVar[bool] = True
-    fixed_batches: ClassVar[bool] = False  # whether its path forks on last bits, so that all batches must have one size
-    norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2")  # those that it can measure ε by
-    keeps: ClassVar[tuple[Keep, ...]] = ()  # the iterates that it can be asked to hand back
+    takes_eps_per_example: ClassVar[bool] = False
+    allows_infinite_eps: ClassVar[bool] = False
+    fixed_batches: ClassVar[bool] = False
     eps: float
     steps: int = 20
     norm: Norm = "linf"
@@ -80,10 +97,27 @@ class Settings:
         if not as_objective(self.objective).targetable and self.targeted:
             raise ValueError(f"expected an objective that has a target, got {self.objective!r}; try objective='margin'")
 
+    @classmethod
+    def settle(cls, given: dict[str, Any]) -> list[str]:
+        """Replace values that contradict each other by the nearest that do not; called by `tasklab.attacks.building`.
+
+        Args:
+            given: values by the names of settings, changed in place.
+
+        Returns:
+            A sentence for each value that was replaced.
+        """
+        return []
+
     @property
     def name(self) -> str:
         """What tables call the attack."""
         return type(self).__name__.lower()
+
+    @property
+    def queries(self) -> int:
+        """How many candidates each restart tries, not counting the parts of the objective."""
+        return self.steps
 
     def rows(self, task: Task) -> int:
         """How many rows attack one image at once."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from tasklab.attacks.candidates import Candidates, Group, Loop, loop
 from tasklab.attacks.draws import Draws
 from tasklab.attacks.geometry import per_row
+from tasklab.attacks.registry import register
 from tasklab.attacks.settings import Norm, Settings
 from tasklab.checks import check_number, check_whole, keep
 
@@ -20,27 +21,29 @@ if TYPE_CHECKING:
     from tasklab.tasks import Task
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
-"""Of 10,000 queries, those after which the share of pixels in a square halves (section 4 of the paper)."""
+"""Numbers of queries, out of 10,000, after which the share of pixels in a square halves (section 4 of the paper)."""
 
 CHUNK = 32
-"""Queries whose random numbers are drawn at once."""
+"""Number of queries whose random numbers are drawn at once."""
 
 
+@register
 @dataclass(frozen=True, kw_only=True)
 class Square(Settings):
-    """The Square attack (Andriushchenko et al. 2020, algorithms 1 and 2): random search, no gradient at all.
+    """The Square attack (Andriushchenko et al. 2020, algorithms 1 and 2): random search without gradients.
 
-    From vertical stripes of ±ε, each query sets one square at a random place to ±ε in each channel, and stays if the
-    objective's value rises. The share p of pixels in the square begins at ``p`` and halves as the queries go on. Only
-    values are read, so a gradient that is masked or missing changes nothing; a value on a plateau still does.
+    It starts with vertical stripes of ±ε. Each query sets one square at a random position to ±ε in each channel; the
+    change is kept if the value of the objective rises. The share of pixels in the square begins at ``p`` and halves as
+    the queries go on. Since only values are used, a masked or missing gradient makes no difference, but a value on a
+    plateau does.
 
     Args:
-        steps: queries after the first, for each row; a black-box check wants 1,000 or more.
+        steps: queries after the first, for each row; a black-box check needs 1,000 or more.
         p: the share of pixels in the first squares.
-        tries: squares tried at once around one point, each a row; the one that raises the value most stays. So many
-            times ``steps`` are the queries. With few images a batch costs hardly more than a row.
+        tries: squares tried at once around the same point, each in a row of its own; the one that raises the value most
+            is kept. There are ``tries · steps`` queries. With few images, a batch takes hardly longer than a row.
 
-    The rest is as in `Settings`; the ball is ``"linf"``.
+    The rest is as in `Settings`; the norm is ``"linf"``.
 
     >>> from tasklab.attacks import attack
     >>> from tasklab.system import System
@@ -51,6 +54,11 @@ class Square(Settings):
     0
     """
 
+    note: ClassVar[str] = (
+        "Random search: squares of pixels are tried and kept if they help. It needs no gradient at all."
+    )
+    rank: ClassVar[int] = 3
+    quick_steps: ClassVar[int] = 300
     uses_gradients: ClassVar[bool] = False
     norms: ClassVar[tuple[Norm, ...]] = ("linf",)
     steps: int = 1000
@@ -63,27 +71,32 @@ class Square(Settings):
         if not 0 < self.p <= 1:
             raise ValueError(f"expected p in (0, 1], a share of the pixels, got {self.p!r}; try 0.8")
 
+    @property
+    def queries(self) -> int:
+        """How many squares each restart tries, not counting the parts of the objective."""
+        return self.steps * self.tries
+
     def rows(self, task: Task) -> int:
-        """How many rows attack one image at once, the squares around one point among them."""
+        """How many rows attack one image at once, one for each square that is tried around a point."""
         return super().rows(task) * self.tries
 
 
 def side(query: int, settings: Square, height: int, width: int) -> int:
-    """The side of the square at a query, in pixels: ``√(p·H·W)``, at least 1.
+    """The side of the square at a query, in pixels: ``√(p·H·W)`` with the share p at that query, at least 1.
 
     >>> [side(q, Square(eps=0.1, steps=10_000), 28, 28) for q in (1, 11, 51, 10_000)]
     [25, 18, 13, 1]
     """
-    halvings = sum(query * 10_000 > after * settings.steps for after in HALVINGS)
+    halvings = sum(query * 10_000 > limit * settings.steps for limit in HALVINGS)
     return max(round(math.sqrt(settings.p / 2**halvings * height * width)), 1)
 
 
 @loop.register(Square)
 def _search(settings: Square, runner: Runner, group: Group, fooled: Tensor) -> Loop:
-    """Stripes, then one square after the other."""
+    """Start with stripes, then try one square after the other."""
     tries = settings.tries
     candidates = Candidates(runner, group, settings, fooled, parts=runner.parts * tries)
-    candidates.part = candidates.part // tries  # neighbouring rows try squares around one point, and draw in turn
+    candidates.part = candidates.part // tries  # neighbouring rows share a point, and each draws a square of its own
     draws = Draws(candidates)
     shape = candidates.origin.shape[1:]
     channels, height, width = (1, *shape)[-3:] if len(shape) > 1 else (1, 1, shape[0])
@@ -93,8 +106,8 @@ def _search(settings: Square, runner: Runner, group: Group, fooled: Tensor) -> L
 
     stripes = draws.signs(channels, 1, width).expand(-1, -1, height, -1)
     x = torch.clamp(candidates.origin + settings.eps * stripes.reshape(candidates.origin.shape), *candidates.box)
-    kept, best = x, torch.full_like(candidates.example, -torch.inf, dtype=torch.float32)
-    down, right = torch.arange(height, device=x.device)[:, None], torch.arange(width, device=x.device)
+    best_x, best_value = x, torch.full_like(candidates.example, -torch.inf, dtype=torch.float32)
+    row, column = torch.arange(height, device=x.device)[:, None], torch.arange(width, device=x.device)
     numbers = x.new_empty(len(x), 0)
     for index in range(settings.steps + 1):
         if not len(candidates):
@@ -104,27 +117,27 @@ def _search(settings: Square, runner: Runner, group: Group, fooled: Tensor) -> L
                 numbers = draws.uniform(CHUNK, 2 + channels)
             u = numbers[:, (index - 1) % CHUNK]  # (rows, 2 + channels)
             size = side(index, settings, height, width)
-            tall, wide = min(size, height), min(size, width)
-            top = (u[:, 0, None, None] * (height - tall + 1)).floor()
-            left = (u[:, 1, None, None] * (width - wide + 1)).floor()
-            inside = (down >= top) & (down < top + tall) & (right >= left) & (right < left + wide)  # (rows, H, W)
+            rows, columns = min(size, height), min(size, width)
+            top = (u[:, 0, None, None] * (height - rows + 1)).floor()
+            left = (u[:, 1, None, None] * (width - columns + 1)).floor()
+            inside = (row >= top) & (row < top + rows) & (column >= left) & (column < left + columns)  # (rows, H, W)
             upwards = u[:, 2:, None, None] >= 0.5
             low, high = (pixels(bound) for bound in candidates.box)
-            x = torch.where(inside[:, None], torch.where(upwards, high, low), pixels(kept)).reshape(kept.shape)
+            x = torch.where(inside[:, None], torch.where(upwards, high, low), pixels(best_x)).reshape(best_x.shape)
         z, value = candidates.forward(x)
         candidates.update_best(x, z)
         yield candidates.step(index, x, z, value)
         if tries > 1:
             x, value = _highest(x, value, tries)
-        better = value > best
-        kept, best = torch.where(per_row(better, x), x, kept), torch.where(better, value, best)
-        kept, best, numbers = candidates.drop_fooled(kept, best, numbers)
+        better = value > best_value
+        best_x, best_value = torch.where(per_row(better, x), x, best_x), torch.where(better, value, best_value)
+        best_x, best_value, numbers = candidates.drop_fooled(best_x, best_value, numbers)
     return candidates
 
 
 def _highest(x: Tensor, value: Tensor, tries: int) -> tuple[Tensor, Tensor]:
-    """Give each of ``tries`` neighbouring rows the one with the highest value among them."""
+    """In each group of ``tries`` neighbouring rows, replace all of them by the one with the highest value."""
     value = torch.nan_to_num(value, nan=-math.inf)
-    first = value.view(-1, tries).argmax(dim=1) + tries * torch.arange(len(value) // tries, device=value.device)
-    winner = first.repeat_interleave(tries)
-    return x[winner], value[winner]
+    best = value.view(-1, tries).argmax(dim=1) + tries * torch.arange(len(value) // tries, device=value.device)
+    best = best.repeat_interleave(tries)
+    return x[best], value[best]

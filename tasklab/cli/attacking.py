@@ -12,6 +12,7 @@ from tasklab.cli.common import (
     OBJECTIVE_HELP,
     Bar,
     add_attack,
+    add_attack_name,
     add_common,
     add_eps,
     attack_settings,
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
-    command = commands.add_parser("attack", help="attack a system on its test images")
+    command = commands.add_parser("attack", help="attack a system on its test images", late=add_attack_name)
     command.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
     add_eps(command, endless=True)
     add_attack(command)
-    command.add_argument("--objective", help=OBJECTIVE_HELP + " (default: margin; bits for fab)")
+    command.add_argument("--objective", help=OBJECTIVE_HELP + " (default: the attack's own, mostly margin)")
     command.add_argument("--keep", choices=("first", "best", "last"),
                          help="first: leave when fooled; best: all steps, nearest iterate; last: as published")
     command.add_argument("--target", type=whole(0), help="the class to reach")

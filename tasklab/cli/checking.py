@@ -9,6 +9,7 @@ from tasklab.cli.common import (
     OBJECTIVE_HELP,
     Bar,
     add_attack,
+    add_attack_name,
     add_common,
     add_eps,
     attack_settings,
@@ -23,7 +24,8 @@ from tasklab.console import UsageError, say
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add both commands."""
-    command = commands.add_parser("check", help="question an accuracy under PGD: did the attack try?")
+    command = commands.add_parser("check", help="question an accuracy under PGD: did the attack try?",
+                                  late=add_attack_name)
     command.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
     add_eps(command)
     add_attack(command)
@@ -31,11 +33,12 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--queries", type=whole(), default=1000, help="of the score-based attack (default: 1000)")
     add_common(command)
     command.set_defaults(call=_check, n=200)
-    test = commands.add_parser("check-attack", help="does an attack find adversarial examples known to exist?")
+    test = commands.add_parser("check-attack", help="does an attack find adversarial examples known to exist?",
+                               late=add_attack_name)
     test.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
     add_eps(test)
     add_attack(test)
-    test.add_argument("--objective", help=OBJECTIVE_HELP + " (default: margin; bits for fab)")
+    test.add_argument("--objective", help=OBJECTIVE_HELP + " (default: the attack's own, mostly margin)")
     test.add_argument("--inner", type=whole(), default=999,
                       help="points known to be no adversarial ones (default: 999)")
     test.add_argument("--draws", type=whole(), default=200, help="of the random search (default: 200)")

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tasklab.evaluation.robustness import Progress
     from tasklab.system import System
 
-ATTACKS = ("pgd", "fgsm", "apgd", "square", "noise", "fab", "cw", "hopskipjump")
 OBJECTIVE_HELP = "what the attack climbs: train (the own loss, the paper's protocol), margin, bits, …"
 
 
@@ -48,13 +47,19 @@ def eps_asked(args: argparse.Namespace, system: System) -> list[float]:
     return list(args.eps) if isinstance(args.eps, list) else [args.eps]
 
 
+def add_attack_name(command: argparse.ArgumentParser) -> None:
+    """``--attack``, one of the registered attacks; it is added late, since to know them takes torch."""
+    from tasklab.attacks import ATTACKS
+
+    command.add_argument("--attack", choices=[name.lower() for name in ATTACKS], default="pgd", help="(default: pgd)")
+
+
 def add_attack(command: argparse.ArgumentParser) -> None:
-    """The settings of an attack, but for its ε."""
-    command.add_argument("--attack", choices=ATTACKS, default="pgd", help="(default: pgd)")
+    """The settings of an attack, but for its name and its ε."""
     command.add_argument("--steps", type=whole(),
                          help="steps, queries or draws (default: the attack's own, 20 for PGD)")
-    command.add_argument("--step-size", type=number(0), help="of PGD (default: 2.5·eps/steps)")
-    command.add_argument("--norm", choices=("linf", "l2"), help="(default: linf; cw is l2 alone)")
+    command.add_argument("--step-size", type=number(0), help="(default: the attack's own, 2.5·eps/steps for PGD)")
+    command.add_argument("--norm", choices=("linf", "l2"), help="(default: linf, or the only one that the attack has)")
     command.add_argument("--restarts", type=whole(), help="independent tries (default: 1)")
     command.add_argument("--criterion", choices=("misclassified", "evaded"), default="misclassified",
                          help="misclassified: another label or None; evaded: another class")
@@ -69,7 +74,8 @@ def attack_settings(args: argparse.Namespace, *, eps: float, objective: str | No
     Raises:
         UsageError: an option that the attack does not have, or a value that it refuses.
     """
-    from tasklab.attacks.building import build, fields_of
+    from tasklab.attacks.building import build
+    from tasklab.attacks.registry import fields_of
 
     known = fields_of(args.attack)
     asked = {"step_size": args.step_size, "norm": args.norm, "restarts": args.restarts, "steps": args.steps,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tasklab.attacks.presets import distance_attacks
 from tasklab.cli.common import Bar, add_common, add_eps, eps_asked, load_system, print_json, print_table, test_images
 from tasklab.cli.options import whole
 from tasklab.console import say, usage
@@ -66,6 +65,7 @@ def _compare(args: argparse.Namespace) -> int:
 def _distance(args: argparse.Namespace) -> int:
     """Look for the smallest perturbation of each image, print quantiles or every distance."""
     from tasklab.attacks import FAB, Settings
+    from tasklab.attacks.presets import distance_attacks
     from tasklab.evaluation.distances import distance_table, smallest
 
     objective = "towards_code" if args.criterion == "evaded" else "bits"

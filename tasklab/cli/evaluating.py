@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tasklab.attacks.presets import full_table_attacks
 from tasklab.cli.common import (
     OBJECTIVE_HELP,
     Bar,
     add_attack,
+    add_attack_name,
     add_common,
     add_eps,
     attack_settings,
@@ -23,7 +23,8 @@ from tasklab.console import UsageError, usage
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
-    command = commands.add_parser("evaluate", help="outcomes of systems, clean and under attack, as a table")
+    command = commands.add_parser("evaluate", help="outcomes of systems, clean and under attack, as a table",
+                                  late=add_attack_name)
     command.add_argument("systems", nargs="+", metavar="SYSTEM", help="shipped names, or paths of .safetensors files")
     add_eps(command, nargs="*", endless=True)
     command.add_argument("--objectives", nargs="+", default=["train", "margin"],
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _full(args: argparse.Namespace) -> int:
     """The full table: everything beside its honest counterpart."""
-    from tasklab.attacks import PGD
+    from tasklab.attacks.presets import full_table_attacks, transfer_attack
     from tasklab.evaluation.robustness import evaluate
     from tasklab.evaluation.summary import full_frame, full_table
     from tasklab.evaluation.transfer_matrix import find_threat, transfer_row
@@ -81,7 +82,7 @@ def _full(args: argparse.Namespace) -> int:
                 if (source, eps) not in threats:
                     threats[source, eps] = find_threat(
                         source, load_system(source, args.device), images.x(), images.labels,
-                        PGD(eps=eps, steps=40, keep="best", seed=args.seed), progress=bar.evaluation,
+                        transfer_attack(eps, steps=40, seed=args.seed), progress=bar.evaluation,
                     )
                 rows[name].append(transfer_row(system, images, threats[source, eps]))
         bar.say(f"{name}: done")

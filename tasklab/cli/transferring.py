@@ -9,6 +9,7 @@ from tasklab.cli.common import (
     OBJECTIVE_HELP,
     Bar,
     add_attack,
+    add_attack_name,
     add_common,
     add_eps,
     attack_settings,
@@ -21,7 +22,8 @@ from tasklab.cli.common import (
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
-    command = commands.add_parser("transfer", help="show each system's adversarial images to the others")
+    command = commands.add_parser("transfer", help="show each system's adversarial images to the others",
+                                  late=add_attack_name)
     command.add_argument("systems", nargs="+", metavar="SYSTEM", help="two or more names or files, of one data set")
     add_eps(command, endless=True)
     add_attack(command)

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tasklab.attacks.presets import PRESETS
 from tasklab.cli.common import Bar, add_common, add_eps, eps_asked, load_system, print_json, test_images
 from tasklab.cli.options import whole
 from tasklab.console import UsageError, say, usage
@@ -34,7 +33,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run each stage on the survivors of the last, print what is left."""
-
+    from tasklab.attacks.presets import PRESETS
 
     with usage():
         if args.preset not in PRESETS:

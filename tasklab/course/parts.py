@@ -43,8 +43,23 @@ COURSE = (
 )
 """All parts, in the order in which they are taught."""
 
-PAGES = ("start", "codecs", "attack_lab", "robust", "outputs", "feature_map", "transfer", "train", "draw", "regions")
-"""The pages' slugs in the app's order."""
+PAGES = {
+    "start": "",
+    "codecs": "How a network says 3: bars, bits, a line. Drag an output and read it.",
+    "attack_lab": "Drag ε, step through PGD, watch the marker cross the line.",
+    "robust": "Guess how much is left, then ask the right question.",
+    "outputs": "Where all the outputs lie, before and after. What S does.",
+    "feature_map": "A map of what a network sees, forming before your eyes.",
+    "transfer": "Which systems fall to another one's pictures.",
+    "train": "Train your own S in seconds, then attack it.",
+    "draw": "Your own handwriting, read and broken.",
+    "regions": "Decisions as colours in the plane, trained live.",
+}
+"""Slug of each page, in the app's order, to the sentence with which the start page links to it.
+
+A new page is three files: the page in ``app/app_pages``, its notebook, and this one, with its slug here and its `Part`
+in `COURSE`.
+"""
 
 
 def notebook_of(page: str) -> Part:

@@ -19,9 +19,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasklab.attacks import PGD, Noise, Settings, Square, attack, succeeded
+from tasklab.attacks import Settings, attack, succeeded
 from tasklab.attacks.criteria import Criterion, success_margin
-from tasklab.attacks.presets import Entry, Preset, worst_case_attacks
+from tasklab.attacks.presets import Entry, Preset, transfer_attack, worst_case_attacks
+from tasklab.attacks.registry import fields_of
 from tasklab.checkpoint import CheckpointError, read_tensors, write_tensors
 from tasklab.checks import check_number, check_whole
 from tasklab.codecs import ABNORMAL
@@ -123,7 +124,7 @@ def stream_worst_case(
     for settings in (entry.settings for entry in attacks):
         if (settings.eps, settings.norm, settings.criterion) != (eps, "linf", criterion):
             raise ValueError(f"expected attacks with eps={eps:g}, linf and criterion={criterion!r}, got {settings!r}")
-    lent = PGD(eps=eps, steps=40, keep="best", criterion=criterion, seed=seed)
+    lent = transfer_attack(eps, steps=40, criterion=criterion, seed=seed)
     plans: list[tuple[str, System, Entry]] = [
         *((f"transfer from {name}", source, Entry(lent)) for name, source in (sources or {}).items()),
         *((_name(entry.settings), system, entry) for entry in attacks),
@@ -209,11 +210,10 @@ def _nearest(near: Tensor, standing: Tensor, share: float) -> Tensor:
 
 def _name(settings: Settings) -> str:
     described = settings.to_dict()
-    queries = settings.steps * (settings.tries if isinstance(settings, Square) else 1)
-    words = f"{described['attack']}-{queries}"
+    words = f"{described['attack']}-{settings.queries}"
     if settings.restarts > 1:
         words += f" × {settings.restarts}"
-    return words if isinstance(settings, Noise) else f"{words} on {described['objective']}"
+    return f"{words} on {described['objective']}" if "objective" in fields_of(type(settings)) else words
 
 
 def digest(system: System, images: Tensor, labels: Tensor, plans: Sequence[tuple[str, Entry]]) -> str:

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from tasklab.attacks import PGD, Settings, Square
-from tasklab.attacks.presets import ASKED, UNBOUNDED, claim_variations, curve_attack, distance_attacks
+from tasklab.attacks.presets import (
+    ASKED,
+    UNBOUNDED,
+    claim_variations,
+    curve_attack,
+    distance_attacks,
+    transfer_attack,
+)
 from tasklab.checks import check_whole
 from tasklab.data import DATASETS, ImageSet
 from tasklab.data.radii import IN_HUNDREDTHS, eps_said
@@ -56,7 +63,7 @@ class TransferSources:
         names = [name for name in self.sources if name != excluding]
         for name in names:
             if (name, eps) not in self._found:
-                settings = PGD(eps=eps, steps=20, keep="best", seed=self.seed)
+                settings = transfer_attack(eps, steps=20, seed=self.seed)
                 x, y = self.images.x(), self.images.labels
                 self._found[name, eps] = find_threat(name, self.sources[name], x, y, settings)
         return [self._found[name, eps] for name in names]

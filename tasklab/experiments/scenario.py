@@ -9,9 +9,10 @@ from urllib.parse import urlencode
 
 from tasklab import data, zoo
 from tasklab.attacks import OBJECTIVES, AttackResult, Settings, attack
-from tasklab.attacks.building import ATTACKS, Built, build, choices, fields_of, fixed, kind_of
+from tasklab.attacks.building import Built, build
 from tasklab.attacks.criteria import Criterion
 from tasklab.attacks.objectives import as_objective
+from tasklab.attacks.registry import ATTACKS, choices, default_of, fields_of, import_lines, kind_of
 from tasklab.attacks.settings import Keep, Norm
 from tasklab.checks import as_number, as_whole, check_switch, keep
 from tasklab.data.info import info_of, radii_of
@@ -71,7 +72,7 @@ class Scenario:
         if self.systems == Scenario.systems:
             own = tuple(name.replace("digits", self.data, 1) for name in self.systems)
             object.__setattr__(self, "systems", own)
-        kind_of(self.attack)  # its error is raised now
+        keep(self, attack=self.kind.__name__)
         if self.eps is None:
             keep(self, eps=self.radii.usual)
         for name, plain in (("image", as_whole), ("steps", as_whole), ("restarts", as_whole), ("seed", as_whole),
@@ -84,6 +85,15 @@ class Scenario:
                     raise ValueError(f"expected {name} as {kind}, got {value!r}; try {getattr(Scenario, name)!r}")
                 keep(self, **{name: found})
         keep(self, random_start=check_switch("random_start", self.random_start))
+
+    @property
+    def kind(self) -> type[Settings]:
+        """The class of the attack's settings.
+
+        Raises:
+            ValueError: there is no such attack.
+        """
+        return kind_of(self.attack)
 
     @property
     def radii(self) -> Radii:
@@ -100,7 +110,7 @@ class Scenario:
         """
         if "objective" in fields_of(self.attack):
             return self.objectives
-        return (as_objective(fixed(self.attack, "objective")).name,)
+        return (as_objective(default_of(self.attack, "objective")).name,)
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -217,7 +227,7 @@ class Scenario:
         lines = ["import torch", ""] if target else []
         lines += [
             "from tasklab import data, zoo",
-            f"from tasklab.attacks import {self.attack}, attack",
+            *import_lines(self.kind, "attack"),
             "",
             f'test = data.load("{self.data}", "test")',
             f"x, y = test.x({self.image}), test.labels[{self.image}:{self.image + 1}]  # one picture, one label",

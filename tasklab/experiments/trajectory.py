@@ -11,6 +11,9 @@ from tasklab.attacks import FGSM, PGD, AttackStep, Settings, attack
 from tasklab.system import System
 from tasklab.tasks import Task
 
+PLAYED: tuple[type[PGD], ...] = (FGSM, PGD)
+"""The attacks whose steps can be shown as gradient, sign, step and projection."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trajectory:
@@ -66,7 +69,7 @@ def record_trajectory(
     >>> record_trajectory(system, x, y, PGD(eps=0.1, steps=3, keep="best")).images.shape
     torch.Size([4, 1, 2, 2])
     """
-    if type(settings) not in (PGD, FGSM) or not isinstance(settings, PGD):
+    if type(settings) not in PLAYED or not isinstance(settings, PGD):
         raise TypeError(f"expected PGD or FGSM, whose steps can be shown, got {type(settings).__name__}; "
                         "try PGD(eps=0.1)")
     if len(image) != 1:

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from tasklab import data, zoo
+from tasklab import data
 from tasklab.attacks.presets import card_attacks
 from tasklab.checkpoint import digest_of
 from tasklab.data import ImageSet
@@ -226,20 +226,15 @@ def _as_stored(system: System, store: Store) -> System:
         return System.load(Path(folder) / RESULT).to(system.device)
 
 
-def _named(file: Path) -> dict[str, str]:
-    """A system's file as a card names it."""
-    return {"name": file.stem, "digest": digest_of(file)}
-
-
 def _card(
     training: Training, system: System, train: ImageSet, test: ImageSet, rows: list[Event], accuracies: dict[str, float]
 ) -> dict[str, Any]:
     """The card of the first seed's system, but for what is measured under attack."""
-    device = system.device
+    device, base = system.device, training.base
     return {
         "name": training.name,
         "data": {"name": train.name, "train": len(train), "test": len(test)},
-        **({} if training.start is None else {"start": _named(zoo.find(training.start))}),
+        **({"start": {"name": Path(str(training.start)).stem, "digest": digest_of(base)}} if base else {}),
         "recipe": training.recipe.to_dict(),
         "epoch": max(row["epoch"] for row in rows if row["best"]),
         "seconds": rows[-1]["seconds"],

@@ -34,6 +34,7 @@ class Training:
         arch, width, stairs, contrast: of the network; see `tasklab.system.new_system`.
         start: the fitted system that the training starts from, by its name or the path of its file; None for fresh
             weights. The network must be that system's: see `tasklab.training.start_from`.
+        start_file: where its file lies, if the name does not lead to it; the command does not say it.
         device: ``"cpu"`` or ``"cuda"``.
         watch: what is measured after each epoch, None for nothing but the clean accuracy.
         eps: radii measured for the card.
@@ -53,6 +54,7 @@ class Training:
     stairs: int | None = None
     contrast: tuple[float, float] | None = None
     start: str | None = None
+    start_file: str | None = None
     device: str = "cpu"
     watch: Watch | None = None
     eps: tuple[float, ...] = (0.1, 0.2, 0.3)
@@ -134,26 +136,37 @@ class Training:
         train, validation = (data.load(self.data, split, root=root) for split in ("train", "validation"))
         train = train.subset(min(self.n, len(train))) if self.n else train
         seed = self.recipe.seed if seed is None else seed
-        if self.start is None:
+        if (base := self.base) is not None:
+            system = self._started(base, train, seed)
+        else:
             system = new_system(self.task, train, arch=self.arch, width=self.width, stairs=self.stairs,
                                 contrast=self.contrast, seed=seed)
-        else:
-            system = start_from(self._base(), self.task, train, seed=seed)
         try:
             return system.to(self.device), train, validation
         except (RuntimeError, AssertionError):
             raise ValueError(f"expected a device of this machine, got {self.device!r}; try 'cpu'") from None
 
-    def _base(self) -> System:
-        """The system to start from, all of it free to learn."""
-        base = System.load(zoo.find(str(self.start)))
-        network = base.card["network"]
+    @property
+    def base(self) -> Path | None:
+        """The file of the system to start from; None for fresh weights.
+
+        Raises:
+            ValueError: there is no system of that name.
+        """
+        if self.start is None:
+            return None
+        return zoo.find(self.start) if self.start_file is None else Path(self.start_file)
+
+    def _started(self, base: Path, train: ImageSet, seed: int) -> System:
+        """A system with the trunk of a fitted one, all of it free to learn."""
+        fitted = System.load(base)
+        network = fitted.card["network"]
         own = (self.arch, self.width, self.contrast)
         theirs = (network["arch"], network["width"], network["contrast"] and tuple(network["contrast"]))
         if own != theirs:
             raise ValueError(f"expected the network of {self.start}, arch, width and contrast {theirs}, got {own}")
-        base.network.requires_grad_(True)
-        return base
+        fitted.network.requires_grad_(True)
+        return start_from(fitted, self.task, train, seed=seed)
 
     def command(self, *, threads: int | None = None) -> str:
         """The command that trains and measures the same, with so many threads; see `as_command`."""

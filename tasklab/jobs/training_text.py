@@ -14,7 +14,7 @@ from tasklab.zoo import SUFFIX
 if TYPE_CHECKING:
     from tasklab.jobs.training_settings import Training
 
-NO_OPTION = {"name", "data", "task", "recipe", "device", "watch", "eps", "attacked", "start"}
+NO_OPTION = {"name", "data", "task", "recipe", "device", "watch", "eps", "attacked", "start", "start_file"}
 """Settings that have no option of their own name, or one that is always written."""
 
 

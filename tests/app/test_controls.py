@@ -14,12 +14,12 @@ from streamlit.testing.v1 import AppTest
 
 import lab_ui.parts.drawing_pad
 from lab_ui.basics.refusal import Refused
-from lab_ui.basics.words import AIMS, NO_AIM
+from lab_ui.basics.words import AIMS
 from lab_ui.results.picture_attacks import check
 from lab_ui.shell import controls
 from tasklab import zoo
-from tasklab.attacks.building import ATTACKS, choices, fields_of
 from tasklab.attacks.criteria import CRITERIA
+from tasklab.attacks.registry import ATTACKS, choices, fields_of
 from tasklab.experiments.scenario import Scenario
 from tasklab.tasks import TASKS, Task, make_task
 from tests.app.live_parts import cells, refusals, shipped
@@ -107,8 +107,8 @@ def test_controls_that_an_attack_does_not_have_are_not_offered(kind: str) -> Non
     scene = shipped(at, "scene")
     assert cells(scene) and not refusals(scene)
     assert scene is not None and scene["norm"] == choices(kind, "norm")[0]
-    if kind in NO_AIM:
-        assert [row["title"] for row in scene["aims"]] == [NO_AIM[kind][0]]
+    if (fixed := ATTACKS[kind].fixed_aim) is not None:
+        assert [row["title"] for row in scene["aims"]] == [fixed[0]]
 
 
 CONTRADICTIONS: list[dict[str, str]] = [

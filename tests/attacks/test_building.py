@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from tasklab.attacks import CRITERIA, FAB, FGSM, OBJECTIVES, PGD, HopSkipJump, Noise, Square, attack
-from tasklab.attacks.building import ATTACKS, WORDS, Built, build, changed, choices, fields_of, fixed
+from tasklab.attacks.building import WORDS, Built, build, changed
 from tasklab.attacks.presets import honesty_attacks
+from tasklab.attacks.registry import ATTACKS, choices, default_of, fields_of
 from tasklab.evaluation.honesty import stream_report
 from tasklab.experiments.scenario import Scenario
 from tasklab.experiments.sweep import attack_radii
@@ -163,7 +164,7 @@ def test_choices_are_those_that_settings_take() -> None:
                 wanted = {"eps": 0.1, "objective": "margin", name: value}
                 assert getattr(build(kind, wanted).settings, name) == value
             else:
-                assert fixed(kind, name) == value
+                assert default_of(kind, name) == value
 
 
 def test_changed_is_replace_that_never_fails_on_what_an_attack_does_not_have() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tasklab.attacks import ATTACKS
 from tasklab.codecs import ABNORMAL
 from tasklab.tasks import TASKS
 
@@ -48,22 +49,6 @@ AIM_NOTES = {
     "dlr": "AutoAttack's difference of scores over their spread, None counted as a class: free of any scale.",
 }
 
-NO_AIM = {
-    "HopSkipJump": ("the label alone", "It asks for labels and sees no outputs, so there is nothing to aim at but "
-                                       "another label."),
-    "Noise": ("nothing", "Random changes, of which the one that takes away most of the margin is kept."),
-}
-"""For attacks without a choice of objective: what is shown instead of the objective and of its note."""
-
-ATTACK_NOTES = {
-    "APGD": "Auto-PGD: its step size adapts by itself, and its momentum carries it over dents.",
-    "Square": "Random search: squares of pixels are tried and kept if they help. It needs no gradient at all.",
-    "FAB": "Steps to the nearest decision boundary; the smallest change found counts, where it is within ε.",
-    "CW": "Carlini & Wagner's smallest change in the L2 norm, on the decision margin; it counts where it is within ε.",
-    "HopSkipJump": "Sees labels alone, no outputs and no gradient: whatever the loss does cannot hide from it.",
-    "Noise": "No attack at all: random noise of size ε, the best of so many tries. The floor for every other number.",
-}
-
 HELP = {
     "dataset": "Digits (8×8 pixels) come with the library. MNIST (28×28), CIFAR-10 and CIFAR-100 "
     "(photographs in 10 and in 100 classes, 32×32 in colour) are downloaded once, if you ask for them.",
@@ -71,13 +56,12 @@ HELP = {
     "image": "The picture's number in the test set: no system has seen it in training.",
     "only": "The two buttons jump to the next picture of this class.",
     "aims": "What the attack tries to bring about. Each aim gets a row; nothing else differs between the rows.",
-    "attack": "FGSM takes one step of size ε. PGD takes many small ones and never leaves the ε-ball. The others are "
-    "stronger, or see less.",
+    "attack": "How the change is looked for; the line below explains the chosen attack.",
     "n": "So many pictures, the first of the test set. More take longer and make the interval narrower.",
     "eps": "How much any pixel may change (0 is black, 1 is white). The paper uses 0.1, 0.2 and 0.3 on MNIST, "
     "3/255, 6/255 and 9/255 on CIFAR: one level of the 255 of a photograph is 0.004. In the L2 norm ε is the length "
     "of the whole change.",
-    "steps": "How many steps the attack takes; for Square and Noise, how many tries.",
+    "steps": "How many steps the attack takes, or how many changes it tries if it searches at random.",
     "step": "How far one step goes. Empty: 2.5·ε/steps, enough to cross the ball and turn around.",
     "norm": "What ε measures: the largest change of a pixel (linf), or the length of the whole change (l2).",
     "start": "Begin at a random point of the ball. Off: begin at the picture, as in the paper's PGD.",
@@ -85,7 +69,7 @@ HELP = {
     "criterion": "misclassified: any other answer is a success, None included. evaded: only another class is "
     "(None raises an alarm, so the attack is noticed).",
     "target": "“any other” accepts every wrong answer; a class makes the attack aim at exactly that one.",
-    "keep": "Which picture PGD hands back: the best of all steps, the last one (as published), or the first "
+    "keep": "Which picture the attack returns: the best of all steps, the last one (as published), or the first "
     "that succeeds.",
     "seed": "Fixes the random starts: the same seed gives the same picture.",
     "margin": "The margin is the distance, in units of the outputs, to where the answer would stop being the label: "
@@ -100,10 +84,15 @@ HELP = {
 def aim_words(attack: str, aim: str) -> tuple[str, str]:
     """What an attack is aimed at, and a sentence about it.
 
+    Args:
+        attack: its name.
+        aim: its objective.
+
     >>> aim_words("PGD", "margin")[0], aim_words("HopSkipJump", "label")[0]
     ('the decision margin', 'the label alone')
     """
-    return NO_AIM[attack] if attack in NO_AIM else (AIMS[aim], AIM_NOTES[aim])
+    fixed = ATTACKS[attack].fixed_aim if attack in ATTACKS else None
+    return fixed or (AIMS.get(aim, f"“{aim}”"), AIM_NOTES.get(aim, ""))
 
 
 def title(key: str) -> str:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import HELP, aim_words
-from lab_ui.parts.components import how
 from lab_ui.parts.live_map import Moves, living_map
 from lab_ui.parts.thumbnails import chip, image_tag
 from lab_ui.results import batch_attacks, feature_maps
@@ -24,12 +23,14 @@ from lab_ui.results.feature_maps import Forming, Points
 from lab_ui.shell import frame
 from lab_ui.visitor import catalogue
 from tasklab import figures
+from tasklab.attacks.registry import import_lines
 from tasklab.data.radii import eps_said
 from tasklab.embedding import PCA, TSNE, Map
 from tasklab.evaluation.counts import outcomes
 from tasklab.experiments.scenario import Scenario
 from tasklab.figures import Landed, Stops
 from tasklab.figures.describing import with_article
+from tasklab.figures.live.sweep import how
 from tasklab.figures.maps import describe_map
 from tasklab.figures.style import LOOKS, outcome_of
 from tasklab.tasks import Task
@@ -194,7 +195,7 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
         f"{ends.correct} are right, {ends.wrong} wrong, {ends.abnormal} None.</p></div>"
     )
     frame.badge(n=len(rows), objective=scenario.aims[0],
-                how=f"{how(scenario)}, ε = {eps_said(scenario.eps, number=True)}",
+                how=f"{how(scenario.settings(scenario.aims[0]))}, ε = {eps_said(scenario.eps, number=True)}",
                 zero=many.zero, verdict="masked" if many.zero > 0.1 else None, help=HELP["badge"])
     return dataclasses.replace(view, many=many)
 
@@ -272,7 +273,7 @@ def code(lab: Lab, scenario: Scenario, view: View) -> str:
     made = "PCA()" if isinstance(settings, PCA) else f"TSNE(perplexity={settings.perplexity:g}, seed={settings.seed})"
     lines = [
         "from tasklab import data, figures, zoo",
-        f"from tasklab.attacks import {scenario.attack}, attack",
+        *import_lines(scenario.kind, "attack"),
         f"from tasklab.embedding import {made.split('(')[0]}, embed, neighbour_accuracy, {points}",
         "",
         f'test = data.load("{lab.data}", "test")',

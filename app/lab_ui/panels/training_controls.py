@@ -8,6 +8,7 @@ import streamlit as st
 
 from lab_ui.basics.words import SYSTEMS
 from lab_ui.panels import task_controls
+from lab_ui.visitor import catalogue
 from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
 from tasklab.jobs.training import Training
@@ -39,6 +40,8 @@ HELP = {
     "inner": "What the attacks in training climb: margin is a real attack, train the loss itself, as in the paper.",
     "epochs": "How often the network sees every picture.",
     "n": "How many training pictures. Fewer train faster, and worse.",
+    "start": "A fitted system whose trunk the training starts from; its head too, where the task is the same, else a "
+    "new one that fits the trunk's features best.",
     "arch": "The small one trains in seconds on this machine; the others want a graphics card.",
     "width": "Channels of the small network.",
     "contrast": "Grey values from 0.3 to 0.7 are stretched from black to white, so that an attack of up to 0.3 hardly "
@@ -80,17 +83,23 @@ def controls(dataset: str, seed: int) -> Training:
         settings["parametrisation"] = st.selectbox(
             "Output layer", ("scaled", "paper"), key="train_parametrisation", bind=URL, help=HELP["parametrisation"]
         )
-        arch = st.selectbox("Network", [a.name for a in ARCHITECTURES.values() if a.input_dims == 3],
-                            key="train_arch", bind=URL, help=HELP["arch"])
-        width = st.select_slider("Its width", (4, 8, 16, 32, 64), 32, key="train_width", bind=URL, help=HELP["width"],
-                                 disabled=not ARCHITECTURES[arch].has_width)
-        flip, crop, stretched = False, 0, False
+        start = _start(dataset)
+        if start:
+            network = catalogue.card(start)["network"]
+            arch, width, contrast = network["arch"], network["width"], network["contrast"]
+        else:
+            arch = st.selectbox("Network", [a.name for a in ARCHITECTURES.values() if a.input_dims == 3],
+                                key="train_arch", bind=URL, help=HELP["arch"])
+            width = st.select_slider("Its width", (4, 8, 16, 32, 64), 32, key="train_width", bind=URL,
+                                     help=HELP["width"], disabled=not ARCHITECTURES[arch].has_width)
+            contrast = None
+        flip, crop = False, 0
         if photographs:
             flip = st.toggle("Mirror half of them", True, key="train_flip", bind=URL, help=HELP["flip"])
             crop = st.slider("Shift by up to", 0, 8, 4, key="train_crop", bind=URL, help=HELP["crop"],
                              format="%d pixels")
-        else:
-            stretched = st.toggle("Stretch contrast", key="train_contrast", bind=URL, help=HELP["contrast"])
+        elif not start and st.toggle("Stretch contrast", key="train_contrast", bind=URL, help=HELP["contrast"]):
+            contrast = STRETCH
         rate = st.number_input("Learning rate", 1e-5, 1.0, usual.lr, 0.001, format="%.4f", key="train_lr", bind=URL)
         batch = st.select_slider("Pictures a step", (16, 32, 64, 128), 32, key="train_batch", bind=URL)
         average = st.select_slider("Average of the weights", (0.0, 0.9, 0.99, 0.999), 0.99, key="train_average",
@@ -105,7 +114,8 @@ def controls(dataset: str, seed: int) -> Training:
         name="my-system", data=dataset, n=None if size >= info.sizes[0] else size,
         task=make_task(name, num_classes=info.num_classes, **settings), recipe=recipe, arch=arch,
         width=width if ARCHITECTURES[arch].has_width else 32, device=device,
-        contrast=STRETCH if stretched else None,
+        contrast=tuple(contrast) if contrast else None, start=start,
+        start_file=None if start is None else str(catalogue.file(start)),
         watch=Watch(eps=watched, steps=10, images=WATCHED), eps=radii.measured,
     )
 
@@ -115,7 +125,9 @@ def described(training: Training) -> str:
     task, recipe = training.task, training.recipe
     parts = [named(task), f"{training.n or DATASETS[training.data].sizes[0]:,} pictures of {training.data}",
              f"{recipe.epochs} epoch{'s' * (recipe.epochs > 1)}"]
-    if training.contrast:
+    if training.start:
+        parts.append(f"started from {training.start}")
+    elif training.contrast:
         parts.append("contrast stretched")
     return ", ".join(parts + ([against(recipe.defence)] if recipe.defence else []))
 
@@ -191,6 +203,14 @@ def _defence(dataset: str) -> Defence | None:
                                  bind=URL, help=HELP["inner"])
     steps = st.slider("Inner steps", 1, 20, 7, key="train_inner_steps", bind=URL)
     return Adversarial(eps=eps, steps=steps, objective=inner)
+
+
+def _start(dataset: str) -> str | None:
+    """Draw the choice of a fitted system to start from; its name, None for fresh weights."""
+    keys, _ = catalogue.systems(dataset)
+    key: str = st.selectbox("Start from", ["fresh weights", *keys], key=f"train_start_{dataset}", bind=URL,
+                            help=HELP["start"])
+    return keys.get(key)
 
 
 def _device() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -14,18 +13,14 @@ from torch import Tensor
 
 from lab_ui.basics.refusal import Refused
 from lab_ui.basics.waiting import give_way
-from lab_ui.results.picture_attacks import check
+from lab_ui.results.picture_attacks import HASH, check
 from lab_ui.visitor import catalogue
 from tasklab.attacks import PGD, AttackStep, Settings, attack
-from tasklab.attacks.building import ATTACKS
 from tasklab.attacks.objectives import as_objective
 from tasklab.data import ImageSet
 from tasklab.embedding import read_features, read_outputs
 from tasklab.experiments.scenario import Scenario
 from tasklab.tasks import Task
-
-HASH: dict[Any, Any] = dict.fromkeys(ATTACKS.values(), repr)
-"""How Streamlit's caches hash the settings of an attack."""
 
 STOPS = 11, 6
 """How many iterates of an attack are kept at most, the first and the last included: for one picture, for many."""

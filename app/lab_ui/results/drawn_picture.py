@@ -16,7 +16,7 @@ from torch import Tensor
 from lab_ui.basics.words import title
 from lab_ui.parts.drawing_pad import Drawing
 from lab_ui.parts.thumbnails import chip, image_tag
-from lab_ui.results.picture_attacks import HASH, TOGETHER, Sweeps, check, for_each_pair
+from lab_ui.results.picture_attacks import HASH, Sweeps, check, for_each_pair
 from lab_ui.visitor import catalogue
 from tasklab.attacks import Settings
 from tasklab.codecs import ABNORMAL
@@ -147,7 +147,7 @@ def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str])
         label: the class that it shows.
         keys: full name of a system to its short name.
     """
-    stops = {*scenario.radii.some, scenario.eps} if scenario.attack in TOGETHER else {0.0, scenario.eps}
+    stops = {*scenario.radii.some, scenario.eps} if scenario.kind.takes_eps_per_example else {0.0, scenario.eps}
 
     def fits(name: str, aim: str) -> None:
         check(scenario, aim, catalogue.system(name).task, title(keys[name]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,7 @@ from lab_ui.basics.refusal import Refused
 from lab_ui.basics.waiting import awaited
 from lab_ui.basics.words import HELP, aim_words, title
 from lab_ui.visitor import catalogue
-from tasklab.attacks import OBJECTIVES, Settings
-from tasklab.attacks.building import ATTACKS
+from tasklab.attacks import ATTACKS, OBJECTIVES, Settings
 from tasklab.data.radii import eps_said
 from tasklab.experiments.scenario import Scenario
 from tasklab.experiments.sweep import Sweep, joined, sweep_each
@@ -31,16 +30,27 @@ from tasklab.tasks import Task
 if TYPE_CHECKING:
     import pandas as pd
 
-TOGETHER = ("FGSM", "PGD")
-"""Attacks that run at many ε in one batch; the others run for one ε after the other, on request."""
-
 THREADS = min(4, os.cpu_count() or 1)
 """Number of systems that are attacked at the same time."""
 
 Sweeps = dict[tuple[str, str], Sweep | str]
 """System and objective to the sweep over ε, or to the sentence that says why there is none."""
 
-HASH: dict[Any, Any] = dict.fromkeys(ATTACKS.values(), repr)
+
+class _ByRepr(Mapping[Any, Any]):
+    """The classes of the settings of all attacks registered by now, each with ``repr``."""
+
+    def __getitem__(self, kind: Any) -> Any:
+        return repr
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(ATTACKS.values())
+
+    def __len__(self) -> int:
+        return len(ATTACKS)
+
+
+HASH: Any = _ByRepr()
 """How Streamlit's caches hash the settings of an attack."""
 
 
@@ -81,7 +91,7 @@ def for_each_pair(
     aims = scenario.aims
     pairs = [(name, aim) for aim in aims for name in scenario.systems]
     groups = [(name, aims) for name in scenario.systems if aims]
-    if scenario.attack not in TOGETHER:
+    if not scenario.kind.takes_eps_per_example:
         groups = [(name, (aim,)) for name, aim in pairs]
     pool = ThreadPoolExecutor(THREADS, "attack")
     running: list[tuple[str, list[str], Future[Sequence[Sweep]]]] = []

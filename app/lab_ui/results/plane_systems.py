@@ -12,7 +12,8 @@ import streamlit as st
 import torch
 
 from tasklab import data
-from tasklab.attacks import PGD, attack
+from tasklab.attacks import attack
+from tasklab.attacks.presets import plane_attack
 from tasklab.data import ImageSet
 from tasklab.evaluation.counts import Outcomes, outcomes
 from tasklab.experiments.plane import CrossSection, PlaneTrajectory, Regions, cross_section, plane_trajectory, regions
@@ -191,7 +192,7 @@ def read(plane: Plane, objective: str) -> Regions:
 def follow(plane: Plane, point: int, eps: float) -> PointUnderAttack:
     """Attack one training point."""
     system, x, label = _system(plane), plane.points.x(point)[0], int(plane.points.labels[point])
-    trajectories = tuple(plane_trajectory(system, x, label, settings(eps, aim)) for aim in AIMS)
+    trajectories = tuple(plane_trajectory(system, x, label, plane_attack(eps, aim)) for aim in AIMS)
     margin = trajectories[AIMS.index("margin")].points
     shift = margin[-1] - margin[0]
     end = margin[0] + shift * (1.6 * eps / float(shift.abs().max())) if bool(shift.any()) else None
@@ -209,16 +210,11 @@ def under_attack(plane: Plane, eps: float) -> dict[str, tuple[Outcomes, float]]:
     system, test = _system(plane), plane.split("test")
     by_aim = {"clean": (outcomes(system.predict(test.x()), test.labels), 0.0)}
     for aim in AIMS:
-        result = attack(system, test.x(), test.labels, settings(eps, aim))
+        result = attack(system, test.x(), test.labels, plane_attack(eps, aim))
         right = result.clean_decoded == test.labels
         zero = float(result.zero_gradient[right].float().mean()) if bool(right.any()) else 0.0
         by_aim[aim] = outcomes(result.decoded, test.labels), zero
     return by_aim
-
-
-def settings(eps: float, aim: str) -> PGD:
-    """The settings of the attack on this page."""
-    return PGD(eps=eps, steps=20, step_size=eps / 10, random_start=False, objective=aim)
 
 
 def nearest(plane: Plane, x: float, y: float) -> int:

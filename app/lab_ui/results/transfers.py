@@ -13,9 +13,9 @@ import streamlit as st
 from lab_ui.basics.waiting import give_way
 from lab_ui.basics.words import read, title
 from lab_ui.parts.thumbnails import chip, image_tag
+from lab_ui.results.picture_attacks import HASH
 from lab_ui.visitor import catalogue
 from tasklab.attacks import Settings
-from tasklab.attacks.building import ATTACKS
 from tasklab.attacks.objectives import as_objective
 from tasklab.data import ImageSet
 from tasklab.evaluation import TransferResult, transfer
@@ -81,16 +81,13 @@ def find(scenario: Scenario, objective: str, progress: Callable[[float, str], ob
     return Matrix(result=result, troubles=tuple(troubles))
 
 
-_HASHES = dict.fromkeys(ATTACKS.values(), repr)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_HASHES)
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH)
 def _threat(name: str, stamp: str, dataset: str, n: int, settings: Settings) -> Threat:
     test = _first(dataset, n)
     return find_threat(name, catalogue.system(name), test.x(), test.labels, settings, progress=lambda _: give_way())
 
 
-@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=_HASHES)
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH)
 def _result(threats: Key, victims: Key, dataset: str, n: int, settings: Settings) -> TransferResult:
     test = _first(dataset, n)
     attacked = {name: _threat(name, stamp, dataset, n, settings) for name, stamp in threats}

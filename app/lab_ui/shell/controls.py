@@ -9,9 +9,9 @@ from typing import Any
 import streamlit as st
 
 from lab_ui.basics.lab import Lab
-from lab_ui.basics.words import AIM_NOTES, AIMS, ATTACK_NOTES, HELP
+from lab_ui.basics.words import AIM_NOTES, AIMS, HELP
 from lab_ui.visitor import catalogue
-from tasklab.attacks.building import ATTACKS, choices, fields_of
+from tasklab.attacks.registry import ATTACKS, choices, fields_of
 from tasklab.data import DATASETS, ImageSet
 from tasklab.data.info import radii_of
 from tasklab.data.radii import Radii, eps_said
@@ -22,9 +22,6 @@ PICTURE = {"digits": 54, "mnist": 20, "cifar10": 16, "cifar100": 58}
 
 MANY = {"digits": 200, "mnist": 200, "cifar10": 50, "cifar100": 50}
 """Number of pictures that a page begins with: as many as a processor attacks in a few seconds."""
-
-STEPS = {"FGSM": 1, "PGD": 10, "APGD": 20, "Square": 300, "FAB": 20, "CW": 100, "HopSkipJump": 10, "Noise": 100}
-"""Number of steps, or of queries, that each attack begins with."""
 
 KEEPS = ("best", "last", "first")
 
@@ -132,10 +129,9 @@ def attack(
     classes = DATASETS[lab.data].classes
     with st.sidebar:
         eps = _eps(radii(lab.data))
-        kind = st.selectbox("Attack", list(ATTACKS), 1, key="attack", bind=URL, help=HELP["attack"],
-                            on_change=_typical_steps)
-        if kind not in ("FGSM", "PGD"):
-            st.caption(ATTACK_NOTES[kind])
+        kind = st.selectbox("Attack", list(ATTACKS), list(ATTACKS).index("PGD"), key="attack", bind=URL,
+                            help=HELP["attack"], on_change=_quick_steps)
+        st.caption(ATTACKS[kind].note)
         fields, values = fields_of(kind), dict[str, Any]()
         if "steps" in fields:
             values["steps"] = st.select_slider("Steps", STEP_STOPS, 10, key="steps", bind=URL, help=HELP["steps"])
@@ -177,8 +173,9 @@ def _more(kind: str, classes: Sequence[str], usual: float) -> dict[str, Any]:
         values["random_start"] = st.toggle("Random start", False, key="start", bind=URL, help=HELP["start"])
     if "restarts" in fields and values.get("random_start", True):
         values["restarts"] = st.number_input("Restarts", 1, 10, 1, key="restarts", bind=URL, help=HELP["restarts"])
-    values["criterion"] = st.selectbox("Success is", choices(kind, "criterion"), key="criterion", bind=URL,
-                                      help=HELP["criterion"])
+    if "criterion" in fields:
+        values["criterion"] = st.selectbox("Success is", choices(kind, "criterion"), key="criterion", bind=URL,
+                                          help=HELP["criterion"])
     if "targeted" in fields and classes:
         _keep_to("target", (ANY_OTHER, *classes))
         target = st.selectbox("Target", (ANY_OTHER, *classes), key="target", bind=URL, help=HELP["target"])
@@ -294,7 +291,8 @@ def _fit_eps() -> None:
         st.session_state["eps"] = usual.usual
 
 
-def _typical_steps() -> None:
+def _quick_steps() -> None:
     """After a change of the attack: its own number of steps, and an ε in the range of its norm."""
-    st.session_state["steps"] = STEPS[st.session_state["attack"]]
+    quick = ATTACKS[st.session_state["attack"]].quick_steps
+    st.session_state["steps"] = min(STEP_STOPS, key=lambda stop: abs(stop - quick))
     _fit_eps()

@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tasklab.attacks import FGSM, Settings
+from tasklab.attacks import Settings
 from tasklab.attacks.objectives import as_objective
+from tasklab.attacks.registry import fields_of
 from tasklab.data.radii import eps_said
 from tasklab.experiments.sweep import Sweep
 from tasklab.figures.describing import introduce
@@ -39,6 +40,7 @@ def scene_html(
     It needs no network.
 
     >>> from torch import nn
+    >>> from tasklab.attacks import FGSM
     >>> from tasklab.experiments.sweep import sweep
     >>> from tasklab.system import System
     >>> from tasklab.tasks import make_task
@@ -105,15 +107,14 @@ def scene_data(
 def how(settings: Settings) -> str:
     """The settings of an attack in a few words.
 
-    >>> from tasklab.attacks import PGD
+    >>> from tasklab.attacks import FGSM, PGD
     >>> how(PGD(eps=0.1, steps=10, random_start=False)), how(FGSM(eps=0.1))
     ('PGD, 10 steps, 1 start', 'FGSM, 1 step')
     """
-    steps = f"{settings.steps} step{'s' * (settings.steps > 1)}"
-    if isinstance(settings, FGSM):
-        return f"FGSM, {steps}"
-    starts = f"{settings.restarts} start{'s' * (settings.restarts > 1)}"
-    return f"{type(settings).__name__}, {steps}, {starts}"
+    words = f"{type(settings).__name__}, {settings.steps} step{'s' * (settings.steps > 1)}"
+    if "restarts" not in fields_of(type(settings)):
+        return words
+    return f"{words}, {settings.restarts} start{'s' * (settings.restarts > 1)}"
 
 
 def _cell(cell: Sweep | str, names: Sequence[str]) -> dict[str, Any]:
