@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from tasklab.attacks import PGD, Settings, Square, attack
+from tasklab.attacks import PGD, Settings, attack
 from tasklab.attacks.presets import worst_case_attacks
 from tasklab.data.info import info_of
 from tasklab.paper.cells import Workshop
@@ -87,8 +87,7 @@ def attack_passes(cell: Cell, question: Question) -> float:
 
 
 def _passes(settings: Settings, cell: Cell) -> float:
-    tries = settings.tries if isinstance(settings, Square) else 1
-    return settings.steps * tries * settings.rows(cell.task) * (1 if settings.uses_gradients else FORWARD)
+    return settings.steps * settings.rows(cell.task) * (1 if settings.uses_gradients else FORWARD)
 
 
 class Pace:
