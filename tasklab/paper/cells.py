@@ -23,7 +23,7 @@ from tasklab.leftovers import sweep
 from tasklab.lock import Lock, Locked
 from tasklab.paper.grid import Cell
 from tasklab.paper.protocol import Question
-from tasklab.paper.records import Finding, Record, read_record, record_file, to_hex, write_record
+from tasklab.paper.records import Finding, Record, read_record, record_file, system_file, to_hex, write_record
 from tasklab.system import System
 from tasklab.tasks import Task
 
@@ -49,7 +49,7 @@ class Workshop:
 
     def weights(self, cell: Cell) -> Path | None:
         """The file of a cell's system: one made here or, if it is the one that the record is about, a shipped one."""
-        own = self.folder / f"{cell.name}.safetensors"
+        own = system_file(self.folder, cell)
         if own.is_file():
             return own
         record = read_record(self.folder, cell)
@@ -81,7 +81,7 @@ def make(
         The events of `train`, then ``{"event": "found", "question": …, "finding": …}`` after each question.
 
     Raises:
-        Locked: another process makes this cell.
+        Locked: another process is making this cell.
         DataMissing: a set that has to be fetched first.
     """
     workshop.folder.mkdir(parents=True, exist_ok=True)
@@ -89,8 +89,8 @@ def make(
         with Lock(workshop.folder / f"{cell.name}.lock", PATIENCE):
             yield from _make(workshop, cell, asked, progress)
     except Locked:
-        raise Locked(f"expected a cell that nobody makes, got {cell.name}, which another process makes; wait until it "
-                     "has ended, or try another folder") from None
+        raise Locked(f"expected a cell that no other process is making, got {cell.name}; wait until that process has "
+                     "ended, or try another folder") from None
 
 
 def train_cell(
@@ -160,7 +160,7 @@ def answer(
 def _make(
     workshop: Workshop, cell: Cell, asked: Sequence[Question], progress: Callable[[Progress], object] | None
 ) -> Generator[Event, None, None]:
-    own = workshop.folder / f"{cell.name}.safetensors"
+    own = system_file(workshop.folder, cell)
     sweep(workshop.folder, [own.name, record_file(workshop.folder, cell).name], older=0)  # nobody else writes them
     file = workshop.weights(cell)
     if file is None:

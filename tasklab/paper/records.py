@@ -153,20 +153,29 @@ def record_file(folder: Path, cell: Cell) -> Path:
     return folder / f"{cell.name}.json"
 
 
+def system_file(folder: Path, cell: Cell) -> Path:
+    """Where the system of a cell is kept that was trained here; the arguments are those of `record_file`."""
+    return folder / f"{cell.name}{zoo.SUFFIX}"
+
+
 def read_record(folder: Path, cell: Cell) -> Record | None:
     """What is known of a cell: from the folder, or else from what is shipped; None where it was not made.
+
+    What is shipped does not count once the folder has a system of its own, as that has other weights.
 
     Raises:
         ValueError: a file that does not read.
     """
-    for file in (record_file(folder, cell), record_file(zoo.folder() / SHIPPED, cell)):
-        if file.is_file():
-            try:
-                return Record.from_dict(json.loads(file.read_text(encoding="utf-8")))
-            except ValueError as error:
-                raise ValueError(f"expected what was found of {cell.name} in {file}, got a file that does not read "
-                                 f"({error}); try removing it") from None
-    return None
+    file = record_file(folder, cell)
+    if not file.is_file() and not system_file(folder, cell).is_file():
+        file = record_file(zoo.folder() / SHIPPED, cell)
+    if not file.is_file():
+        return None
+    try:
+        return Record.from_dict(json.loads(file.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ValueError(f"expected what was found of {cell.name} in {file}, got a file that does not read ({error}); "
+                         "try removing it") from None
 
 
 def write_record(folder: Path, cell: Cell, record: Record) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from small_cells import cell, process
 
+from tasklab import files
 from tasklab.lock import Lock, Locked
 from tasklab.paper import cells
 from tasklab.paper.cells import Workshop, fingerprint, make
@@ -111,16 +112,18 @@ def test_a_shipped_cell_is_shown_and_not_made(
     steps = plan(elsewhere, [cell("rbc-gn")], PaperProtocol(), ALL)
     assert [(step.cell.method.key, step.train) for step in steps] == [("rbc", True), ("rbc-gn", True)], (
         "its weights are not shipped, and the other one begins with them")
-    (tmp_path / "shipped" / f"{cell('rbc').name}.safetensors").write_bytes(
-        (workshop.folder / f"{cell('rbc').name}.safetensors").read_bytes())
+    weights = (workshop.folder / f"{cell('rbc').name}.safetensors").read_bytes()
+    (tmp_path / "shipped" / f"{cell('rbc').name}.safetensors").write_bytes(weights)
     assert [step.cell.method.key for step in plan(elsewhere, [cell("rbc-gn")], PaperProtocol(), ALL)] == ["rbc-gn"]
+    files.write_bytes(elsewhere.folder / f"{cell('rbc').name}.safetensors", weights)
+    assert read_record(elsewhere.folder, cell("rbc")) is None, "one trained here is asked by itself"
 
 
 def test_a_cell_that_another_process_makes_is_left_to_it(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cells, "PATIENCE", 0.05)
-    with Lock(workshop.folder / f"{cell('int').name}.lock"), pytest.raises(Locked, match="another process makes"):
+    with Lock(workshop.folder / f"{cell('int').name}.lock"), pytest.raises(Locked, match="no other process is making"):
         list(make(workshop, cell("int"), []))
 
 
