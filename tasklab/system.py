@@ -147,7 +147,6 @@ def new_system(
     *,
     arch: str = "small_cnn",
     width: int = 32,
-    stairs: int | None = None,
     contrast: tuple[float, float] | None = None,
     seed: int | None = None,
 ) -> System:
@@ -158,8 +157,6 @@ def new_system(
         data: the training split.
         arch: a name of `tasklab.models.ARCHITECTURES`.
         width: of ``small_cnn`` and ``mlp``; the others have one of their own.
-        stairs: sigmoid steps before a single output; by default the task's: one between each two classes for
-            intervals, where a linear head learns slowly, and 0, a linear head, for the other tasks.
         contrast: (low, high), grey values to stretch the images between; by default they stay as they are.
         seed: of the initial weights.
 
@@ -171,11 +168,9 @@ def new_system(
             f"expected a task with num_classes={data.num_classes} for {data.name}, got {task.num_classes}; "
             f"try make_task({task.name!r}, num_classes={data.num_classes})"
         )
-    if stairs is None:
-        stairs = task.stairs
     spec = NetworkSpec(
         arch=arch, in_shape=data.shape, outputs=task.width, mean=data.mean, std=data.std, scale=task.unit,
-        centre=task.centre, width=width, stairs=stairs, contrast=contrast,
+        centre=task.centre, width=width, levels=task.levels, contrast=contrast,
     )
     return System(build_network(spec, seed), task)
 

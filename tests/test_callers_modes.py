@@ -29,7 +29,7 @@ def build() -> Any:
     made = {}
     for arch, shape in (("mlp", (2,)), ("small_cnn", (1, 8, 8)), ("efficientnet_b0", (3, 32, 32))):
         spec = NetworkSpec(arch=arch, in_shape=shape, outputs=1, mean=(0.3,) * shape[0], std=(0.2,) * shape[0],
-                           scale=3.0, centre=0.1, stairs=4)
+                           scale=3.0, centre=0.1, levels=(-0.5, 0.0, 0.25, 0.5))
         made[arch] = state(build_network(spec, seed=0))
         torch.manual_seed(5)
         made[f"{arch} unseeded"] = state(build_network(spec))
@@ -86,7 +86,7 @@ def distort() -> Any:
 
 THINGS: dict[str, Callable[[], Any]] = {
     "build": build,
-    "head": lambda: [each.dtype for each in state(Head(4, 2, stairs=3)).values()],
+    "head": lambda: [each.dtype for each in state(Head(4, 1, levels=(-0.5, 0.0, 0.5))).values()],
     "new system": lambda: state(new_system(RBC(), load("digits"), seed=3).network),
     "load": lambda: [state(zoo.load(f"digits-{name}").network) for name in ("rbc", "int")],
     "load data": load_a_set,

@@ -149,7 +149,7 @@ def test_a_save_that_is_interrupted_leaves_the_old_file(
     assert list(tmp_path.iterdir()) == [path], "and nothing half-written beside it"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_truncated_or_altered_file_is_refused(whole: bytes, tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "system"

@@ -109,7 +109,7 @@ def test_the_settings_of_the_package_are_found() -> None:
 @pytest.mark.parametrize(("kind", "name", "real"), fields())
 def test_a_number_of_numpy_is_kept_as_a_plain_one(kind: type, name: str, real: bool) -> None:
     plain = getattr(made(kind), name)
-    whole = {"stairs": 0, "bits": plain or 5, "target": 3, "width": 32}.get(name, 2 if plain is None else plain)
+    whole = {"bits": plain or 5, "target": 3, "width": 32}.get(name, 2 if plain is None else plain)
     value = 0.25 if real and (plain is None or plain == math.inf) else whole
     for number in (WHOLE if isinstance(value, int) else []) + (REAL if real else []):
         if isinstance(value, int) and number in WHOLE and value > np.iinfo(number).max:

@@ -64,7 +64,7 @@ class TestTheArithmeticOfThePaper:
 
 class TestAgainstTorch:
     @given(SEEDS, st.sampled_from([2, 10, 100]), st.sampled_from([1.0, 50.0]))
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     def test_cross_entropy(self, seed: int, num_classes: int, size: float) -> None:
         z, y = outputs(seed, 32, num_classes, size), labels(seed, 32, num_classes)
         ours = TRA(num_classes=num_classes).loss(z, y)
@@ -75,7 +75,7 @@ class TestAgainstTorch:
         assert cost == pytest.approx(math.log(10), rel=1e-6)
 
     @given(SEEDS)
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     def test_squared_error_and_binary_cross_entropy(self, seed: int) -> None:
         z, y = outputs(seed, 32, 4, 3.0), labels(seed, 32)
         bits = DeepBE().codec.encode(y)
@@ -89,7 +89,7 @@ class TestAgainstTorch:
         assert cost == pytest.approx(4 * math.log(2), rel=1e-6)
 
     @given(SEEDS, MARGINS)
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     def test_the_gradient_of_the_hinge_is_its_closed_form(self, seed: int, margin: float) -> None:
         z = outputs(seed, 16, 4, margin).requires_grad_()
         bits = (outputs(seed + 7, 16, 4) > 0).float()
@@ -100,14 +100,14 @@ class TestAgainstTorch:
 
 class TestProperties:
     @given(SEEDS, st.sampled_from([0.5, 7.0, 100.0, 350.0, 1e4]))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_over_s_squared_rbc_is_one_function_of_h(self, seed: int, S: float) -> None:
         h, y = outputs(seed, 64, 4, 2.0), labels(seed, 64)
         torch.testing.assert_close(RBC(S=S).loss(S * h, y) / S**2, RBC(S=1).loss(h, y), rtol=1e-4, atol=1e-6)
         assert torch.equal(RBC(S=S).codec.decode(S * h), RBC(S=1).codec.decode(h))
 
     @given(SEEDS, MARGINS)
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_rbc_is_zero_iff_the_margin_of_the_label_is_at_least_s(self, seed: int, S: float) -> None:
         task, y = RBC(S=S), labels(seed, 64)
         away = outputs(seed, 64, 4).abs() * S / 2
@@ -121,7 +121,7 @@ class TestProperties:
         assert not bool(zero[4:8].any())
 
     @given(SEEDS, st.sampled_from([0.01, 1.0, 50.0]))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_deepbe_s_hinge_is_zero_exactly_where_the_label_is_right(self, seed: int, size: float) -> None:
         task = DeepBE()
         z, y = outputs(seed, 256, 4, size) + 0.5, labels(seed, 256)
@@ -133,7 +133,7 @@ class TestProperties:
         assert torch.equal(zero_gradient, right), "what an attack on this loss cannot climb"
 
     @given(SEEDS, st.sampled_from([(0.0, 1.0, 3.0), (0.0, 4.0, 16.0), (-50.0, 0.25, 30.0)]))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_the_interval_loss_is_zero_exactly_inside(self, seed: int, line: tuple[float, float, float]) -> None:
         task = INT(s0=line[0], alpha=line[1], beta=line[2])
         y = labels(seed, 256)

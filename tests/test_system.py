@@ -42,7 +42,7 @@ def small(task: Task, seed: int = 0) -> System:
     return System(build_network(spec, seed=seed), task)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(TASKS), st.integers(0, 10_000), st.integers(1, 7))
 def test_the_argmax_of_class_scores_is_the_decoder(task: Task, seed: int, batch_size: int) -> None:
     generator = torch.Generator().manual_seed(seed)

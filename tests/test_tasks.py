@@ -47,7 +47,7 @@ TASK_STRATEGY: st.SearchStrategy[Task] = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TASK_STRATEGY)
 def test_a_task_comes_back_from_json_as_it_went(task: Task) -> None:
     described = json.loads(json.dumps(task.to_dict()))
@@ -60,7 +60,7 @@ def test_a_task_comes_back_from_json_as_it_went(task: Task) -> None:
     assert described["task"] == task.name
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(TASK_STRATEGY)
 def test_a_task_comes_back_from_pickle_and_replace(task: Task) -> None:
     task.codec.encode(torch.tensor([0]))
@@ -68,7 +68,7 @@ def test_a_task_comes_back_from_pickle_and_replace(task: Task) -> None:
     assert dataclasses.replace(task) == task
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TASK_STRATEGY)
 def test_scaled_outputs_are_of_the_task_s_natural_size(task: Task) -> None:
     if task.parametrisation == "paper":

@@ -47,7 +47,6 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
                          help="start from this fitted system's trunk: a name, or a file (default: fresh weights)")
     command.add_argument("--arch", help="network (default: small_cnn, or that of --from)")
     command.add_argument("--width", type=whole(), help="of small_cnn and mlp (default: 32, or that of --from)")
-    command.add_argument("--stairs", type=whole(0), help="sigmoid steps before the output (default: for int)")
     command.add_argument("--contrast", type=number(), nargs=2, metavar=("LOW", "HIGH"),
                          help="stretch grey values between these (default: leave them)")
     for name, kind in RECIPE_SETTINGS.items():
@@ -213,7 +212,7 @@ def _training(args: argparse.Namespace) -> Training:
     watch = None if args.watch is None else Watch(eps=args.watch, steps=args.watch_steps, images=args.watch_images)
     return Training(
         name=f"{args.data}-{task.name}" if args.name is None else args.name, data=args.data, n=args.n, task=task,
-        recipe=_recipe(args), start=args.start, stairs=args.stairs, device=args.device, watch=watch,
+        recipe=_recipe(args), start=args.start, device=args.device, watch=watch,
         eps=tuple(info.radii.measured if args.eps is None else args.eps), attacked=args.attacked, seeds=args.seeds,
         store=args.store, **_network(args),
     )

@@ -120,7 +120,7 @@ def _made_of(card: dict[str, Any]) -> list[str]:
         lines.append(f"- task: {_listed(settings)}")
     if "network" in card:
         network = card["network"]
-        told = {k: network[k] for k in ("arch", "in_shape", "outputs", "width", "stairs") if k in network}
+        told = {k: network[k] for k in ("arch", "in_shape", "outputs", "width") if k in network}
         contrast = f", contrast {_said(network['contrast'])}" if network.get("contrast") else ""
         lines.append(f"- network: {_listed(told)}{contrast}")
     told = card.get("data", {})

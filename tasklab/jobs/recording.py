@@ -20,7 +20,7 @@ from tasklab.data import DATASETS
 
 WATCH = {"steps": 20, "images": 200}
 SHORT: dict[str, Any] = {"n": 4000, "attacked": 200, "recipe": {"epochs": 10, "batch_size": 64, "average": 0.99}}
-PHOTOGRAPHS = {"data": "cifar10", "arch": "small_cnn", "width": 32, "stairs": 0, "n": 5000, "attacked": 200,
+PHOTOGRAPHS = {"data": "cifar10", "arch": "small_cnn", "width": 32, "n": 5000, "attacked": 200,
                "recipe": {"epochs": 15, "batch_size": 64, "average": 0.99, "flip": True, "crop": 4}}
 HUNDRED = PHOTOGRAPHS | {"data": "cifar100", "n": 20_000}
 EXTRA: dict[str, tuple[str | None, dict[str, Any], dict[str, Any]]] = {
@@ -54,7 +54,7 @@ def _of_card(card: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
     network = card["network"]
     return {
         "data": card["data"]["name"], "task": card["task"] | task, "recipe": card["recipe"], "arch": network["arch"],
-        "width": network["width"], "stairs": network["stairs"], "contrast": network.get("contrast"),
+        "width": network["width"], "contrast": network.get("contrast"),
     }
 
 

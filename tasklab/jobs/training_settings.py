@@ -31,7 +31,7 @@ class Training:
         data: the set.
         n: train on so many images only; None for all.
         task, recipe: what is trained, and how.
-        arch, width, stairs, contrast: of the network; see `tasklab.system.new_system`.
+        arch, width, contrast: of the network; see `tasklab.system.new_system`.
         start: the fitted system that the training starts from, by its name or the path of its file; None for fresh
             weights. The network must be that system's: see `tasklab.training.start_from`.
         start_file: where its file lies, if the name does not lead to it; the command does not say it.
@@ -51,7 +51,6 @@ class Training:
     recipe: Recipe = field(default_factory=lambda: Recipe(epochs=20, batch_size=32, average=0.99))
     arch: str = "small_cnn"
     width: int = 32
-    stairs: int | None = None
     contrast: tuple[float, float] | None = None
     start: str | None = None
     start_file: str | None = None
@@ -77,11 +76,9 @@ class Training:
             raise ValueError(f"expected arch to be one of {', '.join(ARCHITECTURES)}, got {self.arch!r}")
         if self.store not in get_args(Store):
             raise ValueError(f"expected store to be one of {', '.join(get_args(Store))}, got {self.store!r}")
-        if self.start is not None and self.stairs is not None:
-            raise ValueError("expected no stairs with a system to start from, got some; leave them out")
         NetworkSpec(  # its errors are raised now, too
             arch=self.arch, in_shape=info.shape, outputs=self.task.width, mean=info.mean, std=info.std,
-            width=self.width, stairs=self.stairs or 0, contrast=self.contrast,
+            width=self.width, levels=self.task.levels, contrast=self.contrast,
         )
         card_attacks(self.eps)  # and the attacks'
 
@@ -139,8 +136,8 @@ class Training:
         if (base := self.base) is not None:
             system = self._started(base, train, seed)
         else:
-            system = new_system(self.task, train, arch=self.arch, width=self.width, stairs=self.stairs,
-                                contrast=self.contrast, seed=seed)
+            system = new_system(self.task, train, arch=self.arch, width=self.width, contrast=self.contrast,
+                                seed=seed)
         try:
             return system.to(self.device), train, validation
         except (RuntimeError, AssertionError):

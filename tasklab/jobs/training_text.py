@@ -82,7 +82,7 @@ def _beginning(training: Training) -> list[str]:
     seed = {"seed": training.recipe.seed}
     if training.start is None:
         network = {name: value for name, value in _arguments(training, type(training)()).items()
-                   if name in ("arch", "width", "stairs", "contrast")}
+                   if name in ("arch", "width", "contrast")}
         return [f"system = new_system(task, train, {_written(network | seed)})"]
     read = "System.load" if _is_file(training.start) else "load"
     return [f"base = {read}({_quoted(training.start)})", "base.network.requires_grad_(True)",

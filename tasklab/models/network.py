@@ -72,39 +72,34 @@ class Head(nn.Module):
     bfloat16's spacing at 350 is 2, too coarse for margins, so the layer leaves autocast and casts its input. At the
     start the linear part gives outputs of the order of one unit or below, and its bias is 0.
 
-    With ``stairs`` the linear part is a staircase: ``linear(sigmoid(steps(f)))``, at the start evenly from -1/2 to 1/2.
+    With ``levels`` the linear part gives each of them a score, and the layer their average, weighted by softmax.
     """
 
     scale: Tensor
     centre: Tensor
+    levels: Tensor
 
     def __init__(
-        self, features: int, outputs: int, *, scale: float = 1.0, centre: float = 0.0, stairs: int = 0
+        self, features: int, outputs: int, *, scale: float = 1.0, centre: float = 0.0,
+        levels: tuple[float, ...] = (),
     ) -> None:
-        """Take the numbers of features D, outputs K and stairs, and the affine map to the task's natural unit."""
+        """Take the numbers of features D and outputs K, the affine map to the task's natural unit, and the levels."""
         super().__init__()
         bound = 1 / math.sqrt(features)
         with own_modes(device=None):
-            self.steps = nn.Linear(features, stairs) if stairs else None
-            self.linear = nn.Linear(stairs or features, outputs)
-            if self.steps is not None:
-                nn.init.uniform_(self.steps.weight, -bound, bound)
-                nn.init.zeros_(self.steps.bias)
-                nn.init.constant_(self.linear.weight, 1 / stairs)
-                nn.init.constant_(self.linear.bias, -0.5)
-            else:
-                nn.init.uniform_(self.linear.weight, -bound, bound)
-                nn.init.zeros_(self.linear.bias)
+            self.linear = nn.Linear(features, len(levels) or outputs)
+            nn.init.uniform_(self.linear.weight, -bound, bound)
+            nn.init.zeros_(self.linear.bias)
+            self.register_buffer("levels", torch.tensor(levels, dtype=torch.float32), persistent=False)
             self.register_buffer("scale", torch.tensor(scale, dtype=torch.float32), persistent=False)
             self.register_buffer("centre", torch.tensor(centre, dtype=torch.float32), persistent=False)
 
     def forward(self, f: Tensor) -> Tensor:
         """Return the outputs (N, K) float32 for features (N, D)."""
         with torch.autocast(device_type=f.device.type, enabled=False):
-            g = f.float()
-            if self.steps is not None:
-                g = torch.sigmoid(F.linear(g, self.steps.weight.float(), self.steps.bias.float()))
-            h = F.linear(g, self.linear.weight.float(), self.linear.bias.float())
+            h = F.linear(f.float(), self.linear.weight.float(), self.linear.bias.float())
+            if len(self.levels):
+                h = (h.softmax(dim=1) * self.levels.float()).sum(dim=1, keepdim=True)
             return self.scale.float() * h + self.centre.float()
 
 
@@ -130,7 +125,7 @@ class Network(nn.Module):
         with own_modes(device=None):
             self.trunk, self.num_features = architecture.build(spec.in_shape, spec.width)
         self.head = Head(
-            self.num_features, spec.outputs, scale=spec.scale, centre=spec.centre, stairs=spec.stairs
+            self.num_features, spec.outputs, scale=spec.scale, centre=spec.centre, levels=spec.levels
         )
 
     def forward_features(self, x: Tensor) -> Tensor:

@@ -32,8 +32,8 @@ class NetworkSpec:
         centre: see `scale`.
         width: channels of `small_cnn`, hidden units of `mlp`; leave it out for the others, their width is fixed.
             The network as a whole may have up to `MAX_WEIGHTS` weights.
-        stairs: sigmoid steps between the features and a single output, which then climbs from level to level as an
-            interval code wants it; 0 for a linear head.
+        levels: values in the output layer's unit, one per class, whose average is the single output: each counts as
+            much as the softmax of that class's score says. Empty for a linear head.
         contrast: (low, high) in pixel units, 0 <= low < high <= 1: grey values are stretched so that low becomes all
             but black and high all but white (see `tasklab.models.network.ContrastStretch`); None for as they are.
 
@@ -54,7 +54,7 @@ class NetworkSpec:
     scale: float = 1.0
     centre: float = 0.0
     width: int = 32
-    stairs: int = 0
+    levels: tuple[float, ...] = ()
     contrast: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
@@ -64,8 +64,7 @@ class NetworkSpec:
         object.__setattr__(self, "in_shape", tuple(_whole("in_shape", s) for s in _sequence("in_shape", self.in_shape)))
         object.__setattr__(self, "outputs", _whole("outputs", self.outputs))
         object.__setattr__(self, "width", _whole("width", self.width))
-        object.__setattr__(self, "stairs", _whole("stairs", self.stairs))
-        for name in ("mean", "std"):
+        for name in ("mean", "std", "levels"):
             values = tuple(_number(name, v) for v in _sequence(name, getattr(self, name)))
             object.__setattr__(self, name, values)
         for name in ("scale", "centre"):
@@ -86,8 +85,7 @@ class NetworkSpec:
     def weights(self) -> int:
         """The number of weights, computed without building the network."""
         trunk, features = ARCHITECTURES[self.arch].count(self.in_shape, self.width)
-        steps = features * self.stairs + self.stairs
-        return trunk + steps + (self.stairs or features) * self.outputs + self.outputs
+        return trunk + (features + 1) * (len(self.levels) or self.outputs)
 
     def _check_shape(self) -> None:
         arch, shape = ARCHITECTURES[self.arch], self.in_shape
@@ -109,8 +107,8 @@ class NetworkSpec:
             raise ValueError(f"expected width >= 1, got {self.width}; try 32")
         if not ARCHITECTURES[self.arch].has_width and self.width != 32:
             raise ValueError(f"expected width 32, since {self.arch} has a fixed width, got {self.width}; leave it out")
-        if self.stairs < 0 or (self.stairs and self.outputs != 1):
-            raise ValueError(f"expected stairs >= 0, and 0 unless outputs is 1, got {self.stairs}; try 0")
+        if self.levels and self.outputs != 1:
+            raise ValueError(f"expected no levels unless outputs is 1, got {len(self.levels)}; leave them out")
         for name in ("mean", "std"):
             values, channels = getattr(self, name), self.in_shape[0]
             if len(values) != channels:
@@ -137,6 +135,8 @@ class NetworkSpec:
         """
         if not isinstance(data, Mapping):
             raise TypeError(f"expected a dict of network settings, got {type(data).__name__}; try spec.to_dict()")
+        if data.get("stairs") == 0:  # another kind of head, which earlier versions could name
+            data = {key: value for key, value in data.items() if key != "stairs"}
         known = {f.name for f in fields(cls)}
         unknown = sorted(str(key) for key in data if key not in known)
         missing = sorted(f.name for f in fields(cls) if f.default is MISSING and f.name not in data)

@@ -156,10 +156,10 @@ class Task(ABC):
         """The numbers that a figure shows: the outputs on gauges or a line, `scores` as bars."""
         return z if self.gauges or self.line else self.scores(z)
 
-    @property
-    def stairs(self) -> int:
-        """Sigmoid steps before the output of a new network; 0 for a linear head."""
-        return 0
+    @cached_property
+    def levels(self) -> tuple[float, ...]:
+        """One value per class, in units of the output layer, whose average is the output; empty for a linear head."""
+        return ()
 
     @property
     def unclipped(self) -> Task | None:

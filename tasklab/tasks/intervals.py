@@ -67,10 +67,6 @@ class INT(Task):
     def _loss(self, z: Tensor, codewords: Tensor) -> Tensor:
         return losses.interval_hinge(z, codewords)
 
-    def targets(self, y: Tensor) -> Tensor:
-        """The middle of the interval."""
-        return self.codec.encode(y).mean(dim=1, keepdim=True)
-
     @property
     def answers(self) -> str:
         """A number."""
@@ -84,10 +80,11 @@ class INT(Task):
             alpha=self.alpha, beta=self.beta, floor=self.gap == "floor",
         )
 
-    @property
-    def stairs(self) -> int:
-        """One between each two classes: a linear head learns a line slowly."""
-        return self.num_classes - 1
+    @cached_property
+    def levels(self) -> tuple[float, ...]:
+        """The middle of each interval: a linear head hardly learns a line from features that tell classes apart."""
+        middles = (self.codec.lower.double() + self.codec.upper.double()) / 2
+        return tuple(((middles - self.centre) / self.unit).tolist())
 
     def inset_loss(self, z: Tensor, y: Tensor, inset: float) -> Tensor:
         """The loss of the interval ``[L + inset·β, U − inset·β]``."""

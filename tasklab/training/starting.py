@@ -1,4 +1,4 @@
-"""Starting from a fitted system: its trunk is kept, and its head where it fits, else a new one is solved for."""
+"""Starting from a fitted system: its trunk is kept, and its head where it fits, else a new one is fitted."""
 
 from __future__ import annotations
 
@@ -9,15 +9,25 @@ from torch import Tensor
 
 from tasklab.data import ImageSet
 from tasklab.models.network import Network, build_network
+from tasklab.models.sharing import on_a_copy
 from tasklab.modes import own_modes
 from tasklab.system import System
 from tasklab.tasks import Task
 
-SOLVED_ON = 10_000
-"""The most images on whose features a head is solved for."""
+FITTED_ON = 5000
+"""The most images to whose features a head is fitted."""
 
 RIDGE = 1e-3
 """Weight of the penalty on the head's weights, as a share of the features' mean variance."""
+
+ITERATIONS = 200
+"""The most steps of a logistic regression."""
+
+ABSENT = -10.0
+"""The score of a class of which there was no image."""
+
+WIDEST = 40.0
+"""The largest gap between the best two scores of an image: e⁻⁴⁰ leaves float32's gradient room to shrink further."""
 
 BATCH = 512
 
@@ -26,14 +36,15 @@ BATCH = 512
 def start_from(base: System, task: Task, images: ImageSet, *, seed: int = 0) -> System:
     """A system for a task that begins with the trunk of a fitted one, whatever that one's task.
 
-    The head is the fitted one's where both tasks are equal. Otherwise it is new: for a task that knows the outputs it
-    trains towards (`Task.targets`: bits and intervals), the least-squares fit of these outputs to the trunk's features,
-    with a small ridge penalty; for any other, fresh weights.
+    The head is the fitted one's where both tasks are equal. Otherwise it is fitted to the trunk's features of some
+    images: by least squares, with a small ridge penalty, where the task knows the outputs that training aims at
+    (`Task.targets`: bits); by logistic regression where the head has one score per class (class scores, and the levels
+    of intervals). A head that is neither has fresh weights.
 
     Args:
         base: a fitted system with a tasklab `Network`; it is not changed. What of its trunk is frozen stays frozen.
         task: of the new system.
-        images: the training set; its first images are used to solve for a new head.
+        images: the training set; a new head is fitted to its first images.
         seed: of a head with fresh weights.
 
     Returns:
@@ -52,23 +63,79 @@ def start_from(base: System, task: Task, images: ImageSet, *, seed: int = 0) -> 
     if images.num_classes != task.num_classes:
         raise ValueError(f"expected a task with num_classes={images.num_classes} for {images.name}, "
                          f"got {task.num_classes}")
-    if task == base.task:
-        return System(base.to(base.device).network, task)
-    spec = dataclasses.replace(network.spec, outputs=task.width, scale=task.unit, centre=task.centre, stairs=0)
-    started = build_network(spec, seed).to(base.device)
     copied = base.to(base.device).network
     assert isinstance(copied, Network)
+    if task == base.task:
+        return System(copied, task)
+    spec = dataclasses.replace(network.spec, outputs=task.width, scale=task.unit, centre=task.centre,
+                               levels=task.levels)
+    started = build_network(spec, seed).to(base.device).eval()
     started.trunk = copied.trunk
-    system = System(started.eval(), task)
-    few = images.subset(min(SOLVED_ON, len(images)))
-    if (targets := task.targets(few.labels)) is not None:
-        with torch.no_grad():
-            parts = torch.split(few.x(), BATCH)
-            features = torch.cat([system.features(part.to(base.device)).double() for part in parts])
-            weight, bias = least_squares(features, (targets.to(features) - task.centre) / task.unit)
-            started.head.linear.weight.copy_(weight)
-            started.head.linear.bias.copy_(bias)
-    return system
+    _fit_head(started, task, images.subset(min(FITTED_ON, len(images))))
+    return System(started, task)
+
+
+def _fit_head(network: Network, task: Task, images: ImageSet) -> None:
+    """Fit the head to the features of these images, if the task says how."""
+    linear, targets = network.head.linear, task.targets(images.labels)
+    if targets is None and linear.out_features != task.num_classes:
+        return
+    with torch.no_grad():
+        parts = (part.to(linear.weight.device) for part in torch.split(images.x(), BATCH))
+        features = torch.cat([on_a_copy(network.forward_features, part).double().cpu() for part in parts])
+        if targets is not None:
+            weight, bias = least_squares(features, (targets.double() - task.centre) / task.unit)
+        else:
+            weight, bias = logistic_regression(features, images.labels, task.num_classes)
+            if task.levels:
+                sharpness = _sharpness(network, features @ weight.T + bias, task, images.labels)
+                weight, bias = sharpness * weight, sharpness * bias
+        linear.weight.copy_(weight)
+        linear.bias.copy_(bias)
+
+
+def _sharpness(network: Network, scores: Tensor, task: Task, labels: Tensor) -> float:
+    """The factor of the class scores ``(N, C)`` that gives the least loss, among powers of two.
+
+    A small one leaves an uncertain image between two levels. One at which softmax has no gradient left in float32 would
+    hide the system from attacks, so the best two scores of an image stay within `WIDEST` of each other.
+    """
+    best = scores.topk(2, dim=1).values
+    widest = float((best[:, 0] - best[:, 1]).max())
+    losses = {}
+    for sharpness in (1.0, 2.0, 4.0, 8.0, 16.0):
+        if sharpness == 1 or sharpness * widest <= WIDEST:
+            h = ((sharpness * scores).softmax(dim=1) * network.head.levels.cpu()).sum(dim=1, keepdim=True)
+            losses[sharpness] = float(task.loss((task.unit * h + task.centre).float(), labels).mean())
+    return min(losses, key=losses.__getitem__)
+
+
+def logistic_regression(features: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+    """The class scores that scikit-learn's multinomial logistic regression fits, in units of the features.
+
+    Args:
+        features: float64 ``(N, D)``; they are divided by their overall standard deviation for the fit.
+        labels: int64 ``(N,)``; a class that is not among them has a score below all others.
+        num_classes: C.
+
+    Returns:
+        Weights ``(C, D)`` and biases ``(C,)``.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    size = features.std().clamp(min=1e-12)
+    present = torch.unique(labels)
+    weight = torch.zeros(num_classes, features.shape[1], dtype=torch.float64)
+    bias = torch.full((num_classes,), ABSENT, dtype=torch.float64)
+    if len(present) < 2:
+        bias[present] = 0.0
+        return weight, bias
+    fitted = LogisticRegression(max_iter=ITERATIONS).fit((features / size).numpy(), labels.numpy())
+    rows, offsets = torch.from_numpy(fitted.coef_), torch.from_numpy(fitted.intercept_)
+    if len(present) == 2:  # it then fits one score, that of the second class over the first
+        rows, offsets = torch.cat([-rows / 2, rows / 2]), torch.cat([-offsets / 2, offsets / 2])
+    weight[present], bias[present] = rows / size, offsets
+    return weight, bias
 
 
 def least_squares(features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

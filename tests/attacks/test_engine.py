@@ -16,7 +16,7 @@ from tasklab.tasks import RBC, Task
 TASK_NAMES = st.sampled_from(sorted(TASKS))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     name=TASK_NAMES,
     eps=st.floats(0, 1.5),

@@ -32,7 +32,7 @@ def swept(name: str, task: Task, z: Tensor, y: Tensor) -> Tensor:
     return torch.stack([objective(task, z, y, torch.full_like(y, p)) for p in range(objective.parts(task))], dim=1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(WIDER), st.integers(0, 10_000))
 def test_values_bound_each_other(task: Task, seed: int) -> None:
     z, y = outputs(task, seed)

@@ -76,13 +76,13 @@ def assert_contract(codec: Codec, z: Tensor) -> None:
     assert torch.equal(torch.where(with_none == codec.num_classes, ABNORMAL, with_none), decoded)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(codecs_and_outputs())
 def test_a_margin_is_positive_for_the_decoded_class_and_no_other(case: tuple[Codec, Tensor]) -> None:
     assert_contract(*case)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(CODECS, st.integers(0, 2**31), st.sampled_from([0.3, 1.0, 30.0, 1000.0]))
 def test_the_contract_holds_on_random_outputs(codec: Codec, seed: int, size: float) -> None:
     z = torch.randn(64, codec.width, generator=torch.Generator().manual_seed(seed)) * size
@@ -112,7 +112,7 @@ def test_every_ranking_of_scores_with_all_its_ties(num_classes: int) -> None:
     assert_contract(Argmax(num_classes=num_classes), z)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.floats(-1e4, 1e4),
     st.one_of(st.just(0.0), st.floats(1e-3, 50)),
@@ -131,7 +131,7 @@ def test_intervals_of_any_length_are_the_codewords(s0: float, alpha: float, beta
     assert floor.decode(ends[:, :1]).tolist() == list(range(num_classes))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CODECS)
 def test_a_codeword_decodes_to_its_label(codec: Codec) -> None:
     y = torch.arange(codec.num_classes)
@@ -147,7 +147,7 @@ def test_a_codeword_decodes_to_its_label(codec: Codec) -> None:
     assert codewords.dtype == torch.float32
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CODECS, st.data())
 def test_outputs_that_are_no_numbers_are_abnormal(codec: Codec, data: st.DataObject) -> None:
     z = torch.zeros(5, codec.width)
@@ -164,7 +164,7 @@ def test_outputs_that_are_no_numbers_are_abnormal(codec: Codec, data: st.DataObj
     assert bool(gradient.isfinite().all())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(codecs_and_outputs())
 def test_a_gradient_flows_through_every_margin_ties_included(case: tuple[Codec, Tensor]) -> None:
     codec, z = case
@@ -176,7 +176,7 @@ def test_a_gradient_flows_through_every_margin_ties_included(case: tuple[Codec, 
         assert bool((gradient != 0).any(dim=1).all()), f"class {k} has no way to go from {z.tolist()}"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(CODECS, st.sampled_from([torch.float16, torch.bfloat16, torch.float64]), st.integers(0, 2**31))
 def test_margins_are_computed_in_float32(codec: Codec, dtype: torch.dtype, seed: int) -> None:
     z = (torch.randn(16, codec.width, generator=torch.Generator().manual_seed(seed)) * 30).to(dtype)
@@ -184,7 +184,7 @@ def test_margins_are_computed_in_float32(codec: Codec, dtype: torch.dtype, seed:
     assert codec.margins(z).dtype == torch.float32
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(CODECS)
 def test_no_rows_are_fine(codec: Codec) -> None:
     assert codec.decode(torch.zeros(0, codec.width)).tolist() == []
@@ -192,7 +192,7 @@ def test_no_rows_are_fine(codec: Codec) -> None:
     assert len(codec.encode(torch.zeros(0, dtype=torch.int64))) == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(CODECS)
 def test_codecs_of_equal_settings_are_equal_and_hash_alike(codec: Codec) -> None:
     codec.encode(torch.tensor([0]))  # tensors that a codec keeps are no part of it

@@ -25,7 +25,7 @@ def nearest(codec: NearestCodeword, z: list[float]) -> int:
     return scores.index(max(scores))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(CODES, st.data())
 def test_a_margin_is_positive_for_the_nearest_codeword_alone(codec: NearestCodeword, data: st.DataObject) -> None:
     """Whole numbers and their halves add up exactly, so ties are ties."""
@@ -52,7 +52,7 @@ def test_what_is_no_number_is_abnormal(bad: float) -> None:
     assert NearestCodeword().decode(z).tolist() == [ABNORMAL]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CODES, st.integers(0, 2**32))
 def test_margins_are_those_of_the_definition_and_terms_their_parts(codec: NearestCodeword, seed: int) -> None:
     z = torch.randn(16, codec.width, generator=torch.Generator().manual_seed(seed))

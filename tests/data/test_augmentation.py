@@ -36,7 +36,7 @@ def every_outcome(image: torch.Tensor, flip: bool, crop: int, padding: str) -> t
     dtype=st.sampled_from([torch.uint8, torch.float32]),
     seed=st.integers(0, 100),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_every_image_is_one_of_the_possible_outcomes(height, width, channels, crop, flip, padding, dtype, seed):
     x = torch.randint(1, 256, (5, channels, height, width), generator=seeded(seed)).to(dtype)
     before = x.clone()

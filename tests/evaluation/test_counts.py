@@ -18,7 +18,7 @@ def test_abnormal_is_never_class_zero() -> None:
     assert (counted.correct, counted.wrong, counted.abnormal) == (0, 0, 4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(-1, 9), st.integers(0, 9)), min_size=1, max_size=50))
 def test_counts_are_those_of_a_plain_loop_and_shares_add_to_one(pairs: list[tuple[int, int]]) -> None:
     counted = outcomes(torch.tensor([d for d, _ in pairs]), torch.tensor([y for _, y in pairs]))

@@ -28,7 +28,7 @@ def test_half_widths_at_one_half(n: int, points: float) -> None:
     assert low + high == pytest.approx(1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 5000), st.floats(0, 1), st.sampled_from([0.8, 0.95, 0.99]))
 def test_wilson_is_scipy_s(n: int, share: float, confidence: float) -> None:
     stats = pytest.importorskip("scipy.stats")
@@ -80,7 +80,7 @@ def test_mcnemar_by_hand() -> None:
     assert mcnemar(*coins(6, 6)) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 200), st.integers(0, 200), st.integers(0, 9))
 def test_mcnemar_is_scipy_s_binomial_test(only_a: int, only_b: int, same: int) -> None:
     p = mcnemar(*coins(only_a, only_b, both=same))

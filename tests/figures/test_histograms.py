@@ -141,7 +141,7 @@ def test_what_lies_beyond_the_window_is_in_the_outermost_bars() -> None:
     assert found["wrong"].y[0] > 0.3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.floats(-1e5, 1e5, allow_nan=False), min_size=1, max_size=30), st.integers(0, 9))
 def test_no_outputs_break_it(values: list[float], label: int) -> None:
     for name in ("int", "rbc", "tra"):

@@ -149,7 +149,7 @@ TRAININGS = [
     ),
     Training(task=DeepBE(loss_form="mse", bits=5), recipe=Recipe(defence=GaussianNoise(sigma=0.3))),
     Training(name="b", start="digits-tra", seeds=2, store="float16", attacked=50),
-    Training(task=INT(alpha=2, beta=8, gap="floor"), stairs=0, recipe=Recipe(defence=UniformNoise(eps=0.1), inset=0.4)),
+    Training(task=INT(alpha=2, beta=8, gap="floor"), recipe=Recipe(defence=UniformNoise(eps=0.1), inset=0.4)),
 ]
 
 
@@ -167,7 +167,7 @@ def test_the_untrained_system_is_the_one_of_the_command_line() -> None:
     system, train, validation = Training(n=100, task=INT()).begin()
     spec = system.network.spec
     assert isinstance(spec, NetworkSpec)
-    assert (len(train), len(validation), spec.stairs) == (100, 300, 9)
+    assert (len(train), len(validation), len(spec.levels)) == (100, 300, 10)
     again, _, _ = Training(n=100, task=INT()).begin()
     assert all(torch.equal(a, b) for a, b in zip(system.network.parameters(), again.network.parameters(), strict=True))
 

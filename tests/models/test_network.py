@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tasklab.models import ARCHITECTURES, Network, NetworkSpec, build_network
 from tasklab.models.network import ContrastStretch, Head, seeded
+from tasklab.tasks import INT
 
 
 def make_spec(arch: str = "small_cnn", shape: tuple[int, ...] | None = None, **settings: object) -> NetworkSpec:
@@ -212,3 +213,32 @@ def test_build_network_wants_a_spec() -> None:
     with pytest.raises(TypeError, match="NetworkSpec"):
         build_network({"arch": "mlp"})  # type: ignore[arg-type]
     assert isinstance(build_network(make_spec("mlp")), Network)
+
+
+@given(st.integers(0, 10_000), st.integers(2, 6))
+def test_with_levels_the_output_is_their_average_by_softmax(seed: int, count: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    levels = torch.randn(count, generator=generator)
+    head, f = Head(5, 1, scale=2.0, centre=1.0, levels=tuple(levels.tolist())), torch.randn(7, 5, generator=generator)
+    scores = head.linear(f)
+    weights = scores.exp() / scores.exp().sum(dim=1, keepdim=True)
+    torch.testing.assert_close(head(f), 2 * (weights @ levels)[:, None] + 1)
+    with torch.no_grad():
+        head.linear.weight.zero_()
+        head.linear.bias.copy_(50.0 * torch.nn.functional.one_hot(torch.tensor(count - 1), count))
+    torch.testing.assert_close(head(f), (2 * levels[-1] + 1).expand(7, 1))  # one class alone counts
+
+
+def test_levels_of_intervals_are_their_middles() -> None:
+    for task in (INT(), INT(alpha=1, beta=3, s0=-7, num_classes=4), INT(parametrisation="paper")):
+        middles = task.unit * torch.tensor(task.levels) + task.centre
+        assert task.codec.decode(middles[:, None]).tolist() == list(range(task.num_classes))
+        torch.testing.assert_close(middles, task.codec.encode(torch.arange(task.num_classes)).mean(dim=1))
+
+
+def test_a_file_of_an_earlier_version_reads_as_long_as_its_head_was_linear() -> None:
+    described = NetworkSpec(arch="mlp", in_shape=(2,), outputs=1, mean=(0.5, 0.5), std=(0.25, 0.25)).to_dict()
+    del described["levels"]
+    assert NetworkSpec.from_dict(described | {"stairs": 0}).levels == ()
+    with pytest.raises(ValueError, match="got unknown stairs"):
+        NetworkSpec.from_dict(described | {"stairs": 9})

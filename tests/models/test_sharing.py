@@ -101,7 +101,7 @@ def test_one_who_changes_the_network_is_alone_and_nobody_starves() -> None:
 
 
 @given(flags=st.lists(st.booleans(), min_size=7, max_size=7), depth=st.integers(1, 3), fails=st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_flags_come_back_whatever_they_were(flags: list[bool], depth: int, fails: bool) -> None:
     module = network()
     for one, flag in zip(module.modules(), flags, strict=True):

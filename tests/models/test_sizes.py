@@ -18,10 +18,10 @@ SHAPES = [("mlp", (2,), 7, 0), ("mlp", (5,), 1, 3), ("small_cnn", (1, 8, 8), 9, 
             for channels in (1, 3))]
 
 
-@pytest.mark.parametrize(("arch", "shape", "width", "stairs"), SHAPES)
-def test_the_count_is_exact(arch: str, shape: tuple[int, ...], width: int, stairs: int) -> None:
-    described = NetworkSpec(arch=arch, in_shape=shape, outputs=1 if stairs else 5, mean=(0.5,) * shape[0],
-                            std=(0.5,) * shape[0], width=width, stairs=stairs)
+@pytest.mark.parametrize(("arch", "shape", "width", "levels"), SHAPES)
+def test_the_count_is_exact(arch: str, shape: tuple[int, ...], width: int, levels: int) -> None:
+    described = NetworkSpec(arch=arch, in_shape=shape, outputs=1 if levels else 5, mean=(0.5,) * shape[0],
+                            std=(0.5,) * shape[0], width=width, levels=tuple(range(levels)))
     built = build_network(described, seed=0)
     assert described.weights == sum(weight.numel() for weight in built.parameters())
     assert ARCHITECTURES[arch].count(shape, width)[1] == built.num_features
@@ -39,7 +39,7 @@ def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_limit")
-@pytest.mark.parametrize("change", [{"width": 64}, {"outputs": 1000}, {"stairs": 200, "outputs": 1},
+@pytest.mark.parametrize("change", [{"width": 64}, {"outputs": 1000}, {"levels": tuple(range(200)), "outputs": 1},
                                     {"arch": "resnet18", "width": 32}])
 def test_a_network_above_the_limit_is_not_built(change: dict[str, Any]) -> None:
     good = {"arch": "small_cnn", "in_shape": (1, 8, 8), "outputs": 4, "mean": (0.1,), "std": (0.3,), "width": 8}

@@ -30,7 +30,7 @@ RECIPE = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(RECIPE)
 def test_a_recipe_comes_back_from_json_as_it_went(recipe: Recipe) -> None:
     again = Recipe.from_dict(json.loads(json.dumps(recipe.to_dict())))
@@ -39,7 +39,7 @@ def test_a_recipe_comes_back_from_json_as_it_went(recipe: Recipe) -> None:
     assert type(again.defence) is type(recipe.defence)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(RECIPE, st.integers(1, 500))
 def test_the_learning_rate_goes_up_and_down_below_its_peak(recipe: Recipe, total: int) -> None:
     rates = [recipe.lr_at(step, total) for step in range(total)]
