@@ -1,4 +1,4 @@
-"""Making text from files and visitors safe to show: on one line, of limited length, escaped for HTML or Markdown."""
+"""Text for people: on one line, of limited length, escaped for HTML or Markdown; and durations in words."""
 
 from __future__ import annotations
 
@@ -42,3 +42,14 @@ def in_markdown(text: object, most: int = MAX_SHOWN) -> str:
     escaped = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", escaped)  # inside a word it has no meaning
     escaped = re.sub(r"^(\s*\d*)([.)]|[#+=-]+)(?=\s|$)", r"\1\\\2", escaped)  # a heading or a list
     return re.sub(r":(?=[A-Za-z/])|\bwww(?=\.)|@", rf"\g<0>{_JOINER}", escaped)
+
+
+def duration(seconds: float) -> str:
+    """A duration in seconds, minutes or hours, for people.
+
+    >>> duration(4.2), duration(90), duration(7300)
+    ('5 s', '2 min', '2.0 h')
+    """
+    if seconds < 60:
+        return f"{max(1, -int(-seconds // 1))} s"
+    return f"{-int(-seconds // 60)} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

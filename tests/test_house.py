@@ -27,7 +27,7 @@ FLOORS = {
     "text": 0, "version": 0,
     "header": 1, "card": 1, "codecs": 1, "models": 1, "data": 1, "losses": 2, "tasks": 3, "checkpoint": 3,
     "system": 4, "attacks": 5, "zoo": 5, "curves": 5, "embedding": 5, "evaluation": 6, "training": 6, "experiments": 6,
-    "figures": 7, "jobs": 7, "course": 8, "reference": 8, "cli": 9, "__main__": 10, "__init__": 10,
+    "figures": 7, "jobs": 7, "course": 8, "paper": 8, "reference": 8, "cli": 9, "__main__": 10, "__init__": 10,
 }
 PACKAGES = sorted(path.parent.name for path in (ROOT / "tasklab").glob("*/__init__.py"))
 APP_FLOORS = {"basics": 0, "visitor": 1, "parts": 1, "results": 2, "shell": 3, "panels": 4}

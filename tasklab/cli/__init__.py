@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
         data,
         evaluating,
         notebooks,
+        paper,
         reporting,
         showing,
         training,
@@ -53,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--traceback", action="store_true", help="show where an error came from")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for room in (data, training, attacking, evaluating, checking, comparing, reporting, worst, transferring, showing,
-                 notebooks):
+                 notebooks, paper):
         room.add(commands)
     return top
 

@@ -48,6 +48,7 @@ def small(system: str, folder: Path) -> dict[str, list[str]]:
         "transfer": [system, "digits-tra", *few],
         "show": [system],
         "list": [],
+        "paper": ["table1", "--quick", "--show", "--to", str(folder / "paper")],
         "notebooks list": [],
         "notebooks build": ["03", "--to", str(folder / "notebooks")],
     }

@@ -17,7 +17,7 @@ from lab_ui.visitor import identity
 from lab_ui.visitor.disk import trouble
 from lab_ui.visitor.scheduler import Scheduler
 from tasklab.jobs import Job, JobError
-from tasklab.text import in_markdown
+from tasklab.text import duration, in_markdown
 
 EVERYONE = "everyone"
 """Owner of the jobs that serve all visitors, such as downloads."""
@@ -207,17 +207,6 @@ def box(view: JobView) -> None:
         elif view.state != "done":
             left = f" · about {duration(view.seconds_left)} left" if view.seconds_left is not None else ""
             st.progress(view.progress, text=f"{in_markdown(view.message)}{left}")
-
-
-def duration(seconds: float) -> str:
-    """A duration in seconds, minutes or hours, for people.
-
-    >>> duration(4.2), duration(90), duration(7300)
-    ('5 s', '2 min', '2.0 h')
-    """
-    if seconds < 60:
-        return f"{max(1, -int(-seconds // 1))} s"
-    return f"{-int(-seconds // 60)} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
 def _pace(kind: str | None) -> float | None:

@@ -1,0 +1,183 @@
+"""What was found of each cell, as one JSON file for each: written whole after every evaluation, read by the tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tasklab import files, strict_json, zoo
+from tasklab.evaluation.counts import Outcomes
+from tasklab.evaluation.statistics import Share
+from tasklab.paper.grid import Cell
+from tasklab.paper.protocol import Question
+
+FORMAT = 1
+SHIPPED = "paper"
+"""The folder of the shipped records, beside the shipped systems."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """The answer to one question.
+
+    Attributes:
+        asked: the question, as `Question.to_dict`.
+        correct, wrong, abnormal: how many images decode to their label, to another class, and to None.
+        clean: how many of the images were read correctly before the attack; None on clean images.
+        zero_gradient: of those, how many never gave the attack a gradient other than exactly 0; None where it is not
+            known.
+        unmoved: of those, how many came back bit for bit; None where it is not known.
+        standing: which images decode to their label, as hexadecimal digits; see `images`.
+        seconds: what it took.
+    """
+
+    asked: Mapping[str, Any]
+    correct: int
+    wrong: int
+    abnormal: int
+    clean: int | None = None
+    zero_gradient: int | None = None
+    unmoved: int | None = None
+    standing: str
+    seconds: float
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """Correct, wrong and None."""
+        return Outcomes(correct=self.correct, wrong=self.wrong, abnormal=self.abnormal)
+
+    @property
+    def zero_share(self) -> Share | None:
+        """The share of the correct images that gave no gradient."""
+        if self.clean is None or self.zero_gradient is None:
+            return None
+        return Share(self.zero_gradient, self.clean)
+
+    @property
+    def images(self) -> Tensor:
+        """bool ``(N,)``: which images decode to their label."""
+        return from_hex(self.standing, self.outcomes.n)
+
+
+def to_hex(which: Tensor) -> str:
+    """A bool tensor ``(N,)`` as hexadecimal digits, eight images in two of them.
+
+    >>> to_hex(torch.tensor([True, False, False, False, True]))
+    '88'
+    """
+    return np.packbits(which.cpu().numpy()).tobytes().hex()
+
+
+def from_hex(digits: str, n: int) -> Tensor:
+    """The tensor that `to_hex` wrote.
+
+    >>> from_hex("88", 5).tolist()
+    [True, False, False, False, True]
+    """
+    bits = np.unpackbits(np.frombuffer(bytes.fromhex(digits), dtype=np.uint8), count=n)
+    return torch.from_numpy(bits.astype(bool))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Everything that is known of a cell.
+
+    Attributes:
+        name: the cell's.
+        method: of the cell, as the paper writes it.
+        card: of its system: task, recipe, seed, versions, device, seconds, and the command that made it, which names
+            the system that it started from without its folder.
+        weights: a digest of its weights and task, as `tasklab.paper.cells.fingerprint` takes it.
+        base: name and digest of the system that it was retrained from; None for one that was trained from the start.
+        findings: the answers so far.
+    """
+
+    name: str
+    method: str
+    card: Mapping[str, Any]
+    weights: str
+    base: Mapping[str, str] | None = None
+    findings: tuple[Finding, ...] = ()
+
+    def find(self, question: Question) -> Finding | None:
+        """The answer to a question, if it is there."""
+        asked = question.to_dict()
+        return next((finding for finding in self.findings if finding.asked == asked), None)
+
+    def missing(self, questions: Sequence[Question]) -> list[Question]:
+        """The questions without an answer."""
+        return [question for question in questions if self.find(question) is None]
+
+    def adding(self, finding: Finding) -> Record:
+        """The record with one more answer."""
+        return dataclasses.replace(self, findings=(*self.findings, finding))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that `from_dict` reads."""
+        return {"format": FORMAT} | dataclasses.asdict(self)
+
+    @staticmethod
+    def from_dict(told: Mapping[str, Any]) -> Record:
+        """The record that `to_dict` described.
+
+        Raises:
+            ValueError: another format, or parts that are missing or wrong.
+        """
+        try:
+            parts = dict(told)
+            if parts.pop("format") != FORMAT:
+                raise ValueError(f"expected format {FORMAT}")
+            parts["findings"] = tuple(Finding(**finding) for finding in parts["findings"])
+            for finding in parts["findings"]:
+                assert len(finding.images) == finding.outcomes.n
+            return Record(**parts)
+        except (KeyError, TypeError, AssertionError) as error:
+            raise ValueError(f"expected a record of a cell, got one with other parts ({error!r})") from None
+
+
+def record_file(folder: Path, cell: Cell) -> Path:
+    """Where a cell's record is kept.
+
+    Args:
+        folder: of all cells.
+        cell: whose.
+    """
+    return folder / f"{cell.name}.json"
+
+
+def system_file(folder: Path, cell: Cell) -> Path:
+    """Where the system of a cell is kept that was trained here; the arguments are those of `record_file`."""
+    return folder / f"{cell.name}{zoo.SUFFIX}"
+
+
+def read_record(folder: Path, cell: Cell) -> Record | None:
+    """What is known of a cell: from the folder, or else from what is shipped; None where it was not made.
+
+    What is shipped does not count once the folder has a system of its own, as that has other weights.
+
+    Raises:
+        ValueError: a file that does not read.
+    """
+    file = record_file(folder, cell)
+    if not file.is_file() and not system_file(folder, cell).is_file():
+        file = record_file(zoo.folder() / SHIPPED, cell)
+    if not file.is_file():
+        return None
+    try:
+        return Record.from_dict(json.loads(file.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ValueError(f"expected what was found of {cell.name} in {file}, got a file that does not read ({error}); "
+                         "try removing it") from None
+
+
+def write_record(folder: Path, cell: Cell, record: Record) -> None:
+    """Keep what is known of a cell, whole or not at all."""
+    files.write_text(record_file(folder, cell), strict_json.dumps(record.to_dict(), indent=1) + "\n")
