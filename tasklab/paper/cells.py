@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 import shutil
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -48,7 +47,7 @@ class Workshop:
     device: str = "cpu"
 
     def weights(self, cell: Cell) -> Path | None:
-        """The file of a cell's system: one made here or, if it is the one that the record is about, a shipped one."""
+        """The file of a cell's system: one made here or, if no record is about another, a shipped one."""
         own = system_file(self.folder, cell)
         if own.is_file():
             return own
@@ -57,7 +56,9 @@ class Workshop:
             shipped = zoo.path(cell.name)
         except ValueError:
             return None
-        return shipped if record is not None and fingerprint(System.load(shipped)) == record.weights else None
+        system = System.load(shipped)
+        fits = system.task == cell.task if record is None else fingerprint(system) == record.weights
+        return shipped if fits else None
 
 
 def make(
@@ -73,7 +74,7 @@ def make(
 
     Args:
         workshop: where.
-        cell: what is made; the cell that it is retrained from has to have been made before.
+        cell: what is made; the cell that it starts from has to have been made before.
         asked: the questions; none for the system alone.
         progress: called at each step of each attack.
 
@@ -99,11 +100,11 @@ def train_cell(
     """Train a cell's system into a file: the only place where a cell is trained.
 
     Raises:
-        ValueError: the system that it is retrained from has not been made.
+        ValueError: the system that it starts from has not been made.
     """
-    start = None if cell.base is None else workshop.weights(cell.base)
-    if cell.base is not None and start is None:
-        raise ValueError(f"expected {cell.base.name}, from which {cell.name} is retrained, got none; make it before")
+    start = None if cell.start is None else workshop.weights(cell.start)
+    if cell.start is not None and start is None:
+        raise ValueError(f"expected {cell.start.name}, from which {cell.name} starts, got none; make it before")
     training = cell.training(start=start, device=workshop.device)
     yield from train(training, runs=_run(workshop, cell), file=file, root=workshop.root, progress=progress)
 
@@ -184,12 +185,11 @@ def _make(
 
 
 def _record(workshop: Workshop, cell: Cell, system: System) -> Record:
-    card, base = dict(system.card), None if cell.base is None else workshop.weights(cell.base)
-    if base is None:
-        return Record(name=cell.name, method=cell.method.name, card=card, weights=fingerprint(system))
-    card["command"] = str(card.get("command", "")).replace(shlex.quote(str(base)), shlex.quote(base.name))
-    return Record(name=cell.name, method=cell.method.name, card=card, weights=fingerprint(system),
-                  base={"name": base.stem, "weights": fingerprint(System.load(base))})
+    start = workshop.weights(cell.start) if cell.start is not None and "start" in system.card else None
+    return Record(
+        name=cell.name, method=cell.method.name, card=dict(system.card), weights=fingerprint(system),
+        start=None if start is None else {"name": start.stem, "weights": fingerprint(System.load(start))},
+    )
 
 
 def _run(workshop: Workshop, cell: Cell) -> Path:

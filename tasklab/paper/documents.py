@@ -137,12 +137,12 @@ class Document:
 
 
 def _made(cell: Cell, record: Record) -> list[str]:
-    card, base = record.card, record.base
+    card, start = record.card, record.start
     recipe = {key: value for key, value in card.get("recipe", {}).items() if value and key != "defence"}
     defence = card.get("recipe", {}).get("defence")
     told = [f"### {in_markdown(cell.name)}", "", f"- {record.method}, seed {cell.seed}, weights {record.weights}"]
-    if base is not None:
-        told.append(f"- retrained from {in_markdown(base['name'])}, weights {base['weights']}")
+    if start is not None:
+        told.append(f"- started from {in_markdown(start['name'])}, weights {start['weights']}")
     told.append(f"- recipe: {_listed(recipe)}" + (f"; defence: {_listed(defence)}" if defence else ""))
     told.append(f"- on {in_markdown(card.get('device', 'a device that is not named'))}; "
                 f"{_listed(card.get('versions', {}))}")

@@ -32,19 +32,30 @@ the bits, as in the original work, has a gradient there.
 """
 
 RECIPES: dict[str, Recipe] = {
-    "digits": Recipe(batch_size=32, average=0.99),
-    "mnist": Recipe(epochs=4, batch_size=128, lr=2e-3, average=0.998, crop=2),
+    "digits": Recipe(epochs=20, batch_size=32, average=0.99),
+    "mnist": Recipe(epochs=3, batch_size=128, lr=2e-3, average=0.998, crop=2),
     "cifar10": Recipe(epochs=12, batch_size=256, weight_decay=0.05, flip=True, crop=4),
     "cifar100": Recipe(epochs=20, batch_size=256, weight_decay=0.05, flip=True, crop=4),
 }
 """How a system is trained on each data set, but for what `RATES` and the task change."""
 
 RATES: dict[tuple[str, str], float] = {
-    ("resnet18", "tra"): 1e-3, ("resnet18", "deepbe"): 4e-3, ("resnet18", "int"): 1e-3, ("resnet18", "rbc"): 4e-3,
-    ("efficientnet_b0", "tra"): 2e-3, ("efficientnet_b0", "deepbe"): 2e-3, ("efficientnet_b0", "int"): 4e-3,
+    ("resnet18", "tra"): 1e-3, ("resnet18", "rbc"): 4e-3, ("efficientnet_b0", "tra"): 2e-3,
     ("efficientnet_b0", "rbc"): 4e-3,
 }
 """Peak learning rates on CIFAR by network and task, from a search on CIFAR-10; see ``pretrained/cifar10.md``."""
+
+CONTINUED: dict[str, dict[str, Any]] = {
+    "digits": {"epochs": 15, "lr": 1e-3},
+    "mnist": {"epochs": 1, "lr": 1e-4},
+    "cifar10": {"epochs": 4, "lr": 1e-4},
+    "cifar100": {"epochs": 4, "lr": 1e-4},
+}
+"""What differs when INT or DeepBE goes on from the fitted TRA: features that were never told classes apart are hard to
+learn from a single number, or from bits fitted by regression."""
+
+SHORT = {"efficientnet_b0": "efficientnet", "small_cnn": "small"}
+"""How the names of files call a network, where it is not by its own name."""
 
 RETRAINED: dict[str, dict[str, Any]] = {
     "digits": {"epochs": 6, "lr": 1e-3},
@@ -66,14 +77,16 @@ class Method:
         name: as the paper writes it; one that it does not have is named in the same way.
         key: the same in names of files.
         task: a key of `TASKS`.
-        retraining: what the fitted system of that task is retrained with; ``""`` for a system trained from the start,
-            ``"noise"`` for Gaussian noise, or the objective of adversarial training's inner attack.
+        retraining: what the fitted system of that task is retrained with; ``""`` for none, ``"noise"`` for Gaussian
+            noise, or the objective of adversarial training's inner attack.
+        start: key of the method whose fitted system the training starts from; ``""`` for fresh weights.
     """
 
     name: str
     key: str
     task: str
     retraining: str = ""
+    start: str = ""
 
     def defence(self, eps: float) -> Defence | None:
         """What is done to the training images, at intensity I."""
@@ -88,13 +101,13 @@ METHODS: dict[str, Method] = {
     method.key: method
     for method in (
         Method(name="TRA", key="tra", task="tra"),
-        Method(name="DeepBE", key="deepbe", task="deepbe"),
-        Method(name="INT", key="int", task="int"),
+        Method(name="DeepBE", key="deepbe", task="deepbe", start="tra"),
+        Method(name="INT", key="int", task="int", start="tra"),
         Method(name="RBC", key="rbc", task="rbc"),
-        Method(name="TRA+AT", key="tra-at", task="tra", retraining="train"),
-        Method(name="RBC+AT", key="rbc-at", task="rbc", retraining="train"),
-        Method(name="RBC+AT (margin)", key="rbc-at-margin", task="rbc", retraining="margin"),
-        Method(name="RBC+GN", key="rbc-gn", task="rbc", retraining="noise"),
+        Method(name="TRA+AT", key="tra-at", task="tra", retraining="train", start="tra"),
+        Method(name="RBC+AT", key="rbc-at", task="rbc", retraining="train", start="rbc"),
+        Method(name="RBC+AT (margin)", key="rbc-at-margin", task="rbc", retraining="margin", start="rbc"),
+        Method(name="RBC+GN", key="rbc-gn", task="rbc", retraining="noise", start="rbc"),
     )
 }
 """Every row by its key."""
@@ -167,12 +180,17 @@ class Cell:
         'mnist-resnet18-rbc-at-seed1'
         """
         seed = f"-seed{self.seed}" if self.seed else ""
-        return f"{self.data}-{self.arch}-{self.method.key}{seed}{self.scale.suffix}"
+        return f"{self.data}-{SHORT.get(self.arch, self.arch)}-{self.method.key}{seed}{self.scale.suffix}"
+
+    @property
+    def start(self) -> Cell | None:
+        """The fitted system that the training starts from, where it does."""
+        return dataclasses.replace(self, method=METHODS[self.method.start]) if self.method.start else None
 
     @property
     def base(self) -> Cell | None:
-        """The fitted system that this one is retrained from, where it is."""
-        return dataclasses.replace(self, method=METHODS[self.method.task]) if self.method.retraining else None
+        """The system with which a retrained one is compared: the one that it was retrained from."""
+        return self.start if self.method.retraining else None
 
     @property
     def task(self) -> Task:
@@ -187,13 +205,13 @@ class Cell:
     @property
     def recipe(self) -> Recipe:
         """How the system is trained, or retrained."""
-        typical, recipe = self.task.typical, RECIPES[self.data]
-        changes: dict[str, Any] = {"inset": typical.inset, "seed": self.seed}
+        recipe = RECIPES[self.data]
+        changes: dict[str, Any] = {"seed": self.seed}
         if self.method.retraining:
             changes |= RETRAINED[self.data] | {"defence": self.method.defence(self.radii[0])}
-        elif self.data == "digits":
-            changes |= {"epochs": typical.epochs, "lr": typical.lr}
-        elif self.data != "mnist":
+        elif self.method.start:
+            changes |= CONTINUED[self.data]
+        elif self.data.startswith("cifar"):
             changes |= {"lr": RATES.get((self.arch, self.method.task), recipe.lr)}
         recipe = dataclasses.replace(recipe, **changes)
         return dataclasses.replace(recipe, epochs=max(1, round(self.scale.share * recipe.epochs)))
@@ -202,12 +220,13 @@ class Cell:
         """The training of the project's own that makes the system; nothing is attacked for its card.
 
         Args:
-            start: the file of the fitted system that this one is retrained from; None for fresh weights.
+            start: the file of the fitted system that it starts from; None for fresh weights.
             device: where.
         """
         return Training(
             name=self.name, data=self.data, n=self.scale.train, task=self.task, recipe=self.recipe, arch=self.arch,
-            width=self.scale.width, start=None if start is None else str(start), device=device, eps=(), attacked=1,
+            width=self.scale.width, start=None if start is None else start.stem,
+            start_file=None if start is None else str(start), device=device, eps=(), attacked=1,
             store="float16",
         )
 
@@ -233,10 +252,15 @@ def cells_of(
 
 
 def with_bases(cells: Iterable[Cell]) -> list[Cell]:
-    """The cells, each after the one that it is retrained from, none of them twice.
+    """The cells, each after those that it starts from, none of them twice.
 
     >>> [cell.method.name for cell in with_bases(cells_of("table2", ["mnist"], ["resnet18"]))]
     ['TRA', 'TRA+AT', 'RBC', 'RBC+AT', 'RBC+AT (margin)', 'RBC+GN']
     """
-    found = [each for cell in cells for each in (cell.base, cell) if each is not None]
-    return list(dict.fromkeys(found))
+    found: dict[Cell, None] = {}
+    for cell in cells:
+        chain = [cell]
+        while (start := chain[-1].start) is not None:
+            chain.append(start)
+        found |= dict.fromkeys(reversed(chain))
+    return list(found)

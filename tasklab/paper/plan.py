@@ -44,7 +44,7 @@ class Step:
 
 
 def plan(workshop: Workshop, cells: Iterable[Cell], protocol: PaperProtocol, kinds: Sequence[Kind]) -> list[Step]:
-    """What is still to be made, cells that others are retrained from before those; nothing is trained or attacked.
+    """What is still to be made, cells that others start from before those; nothing is trained or attacked.
 
     Args:
         workshop: where.
@@ -58,7 +58,9 @@ def plan(workshop: Workshop, cells: Iterable[Cell], protocol: PaperProtocol, kin
             for cell in every}
     without = {cell for cell in every if workshop.weights(cell) is None}
     trained = {cell for cell in every if left[cell] and cell in without}
-    trained |= {cell.base for cell in trained if cell.base in without}
+    for cell in reversed(every):  # what another starts from stands before it
+        if cell in trained and cell.start in without:
+            trained.add(cell.start)
     return [Step(cell=cell, train=cell in trained, asked=asked[cell] if cell in trained else left[cell])
             for cell in every if left[cell] or cell in trained]
 

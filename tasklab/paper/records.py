@@ -93,10 +93,9 @@ class Record:
     Attributes:
         name: the cell's.
         method: of the cell, as the paper writes it.
-        card: of its system: task, recipe, seed, versions, device, seconds, and the command that made it, which names
-            the system that it started from without its folder.
+        card: of its system: task, recipe, seed, versions, device, seconds, and the command that made it.
         weights: a digest of its weights and task, as `tasklab.paper.cells.fingerprint` takes it.
-        base: name and digest of the system that it was retrained from; None for one that was trained from the start.
+        start: name and digest of the system that its training started from; None for fresh weights.
         findings: the answers so far.
     """
 
@@ -104,7 +103,7 @@ class Record:
     method: str
     card: Mapping[str, Any]
     weights: str
-    base: Mapping[str, str] | None = None
+    start: Mapping[str, str] | None = None
     findings: tuple[Finding, ...] = ()
 
     def find(self, question: Question) -> Finding | None:
