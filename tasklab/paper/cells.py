@@ -73,7 +73,7 @@ def make(
 
     Args:
         workshop: where.
-        cell: what is made; the cell that it is retrained from has to have been made before.
+        cell: what is made; the cell that its training starts from has to have been made before.
         asked: the questions; none for the system alone.
         progress: called at each step of each attack.
 
@@ -99,11 +99,11 @@ def train_cell(
     """Train a cell's system into a file: the only place where a cell is trained.
 
     Raises:
-        ValueError: the system that it is retrained from has not been made.
+        ValueError: the system that the training starts from has not been made.
     """
     start = None if cell.base is None else workshop.weights(cell.base)
     if cell.base is not None and start is None:
-        raise ValueError(f"expected {cell.base.name}, from which {cell.name} is retrained, got none; make it before")
+        raise ValueError(f"expected {cell.base.name}, from which {cell.name} starts, got none; make it before")
     training = cell.training(start=start, device=workshop.device)
     yield from train(training, runs=_run(workshop, cell), file=file, root=workshop.root, progress=progress)
 

@@ -121,7 +121,7 @@ class Document:
             " An arrow of the paper's says that retraining raised or lowered the number. One of ours says the same "
             "where McNemar's test on the same images finds p < 0.05 against the system before retraining; ≈ stands for "
             "no such difference."
-        ) if any(cell.base for cell in self.cells) else ""
+        ) if any(cell.method.retraining for cell in self.cells) else ""
         return (
             f"Accuracies in %: published / measured / adaptive. LEG: all clean test images. *Measured*: the paper's "
             f"attacks on the system's own training loss, on the first {' or '.join(map(str, counts))} test images; "
@@ -142,7 +142,7 @@ def _made(cell: Cell, record: Record) -> list[str]:
     defence = card.get("recipe", {}).get("defence")
     told = [f"### {in_markdown(cell.name)}", "", f"- {record.method}, seed {cell.seed}, weights {record.weights}"]
     if base is not None:
-        told.append(f"- retrained from {in_markdown(base['name'])}, weights {base['weights']}")
+        told.append(f"- started from {in_markdown(base['name'])}, weights {base['weights']}")
     told.append(f"- recipe: {_listed(recipe)}" + (f"; defence: {_listed(defence)}" if defence else ""))
     told.append(f"- on {in_markdown(card.get('device', 'a device that is not named'))}; "
                 f"{_listed(card.get('versions', {}))}")

@@ -40,19 +40,18 @@ RECIPES: dict[str, Recipe] = {
 """How a system is trained on each data set, but for what `RATES` and the task change."""
 
 RATES: dict[tuple[str, str], float] = {
-    ("resnet18", "tra"): 1e-3, ("resnet18", "deepbe"): 4e-3, ("resnet18", "int"): 1e-3, ("resnet18", "rbc"): 4e-3,
-    ("efficientnet_b0", "tra"): 2e-3, ("efficientnet_b0", "deepbe"): 2e-3, ("efficientnet_b0", "int"): 4e-3,
-    ("efficientnet_b0", "rbc"): 4e-3,
+    ("resnet18", "tra"): 1e-3, ("resnet18", "deepbe"): 4e-3, ("resnet18", "rbc"): 4e-3,
+    ("efficientnet_b0", "tra"): 2e-3, ("efficientnet_b0", "deepbe"): 2e-3, ("efficientnet_b0", "rbc"): 4e-3,
 }
 """Peak learning rates on CIFAR by network and task, from a search on CIFAR-10; see ``pretrained/cifar10.md``."""
 
-RETRAINED: dict[str, dict[str, Any]] = {
+STARTED: dict[str, dict[str, Any]] = {
     "digits": {"epochs": 6, "lr": 1e-3},
     "mnist": {"epochs": 2, "lr": 5e-4},
     "cifar10": {"epochs": 4, "lr": 1e-3},
     "cifar100": {"epochs": 4, "lr": 1e-3},
 }
-"""What differs when a fitted system is retrained."""
+"""What differs in a training that starts from a fitted system."""
 
 INNER_STEPS = 7
 """Of the attack inside adversarial training, as in Madry et al. (2018) for CIFAR-10; the paper does not say."""
@@ -66,13 +65,15 @@ class Method:
         name: as the paper writes it; one that it does not have is named in the same way.
         key: the same in names of files.
         task: a key of `TASKS`.
-        retraining: what the fitted system of that task is retrained with; ``""`` for a system trained from the start,
-            ``"noise"`` for Gaussian noise, or the objective of adversarial training's inner attack.
+        start: the key of the method whose fitted system its training starts from; ``""`` for fresh weights.
+        retraining: what the images of a retraining are changed by: ``"noise"``, or the objective of adversarial
+            training's inner attack; ``""`` for a system that is not retrained.
     """
 
     name: str
     key: str
     task: str
+    start: str = ""
     retraining: str = ""
 
     def defence(self, eps: float) -> Defence | None:
@@ -89,15 +90,19 @@ METHODS: dict[str, Method] = {
     for method in (
         Method(name="TRA", key="tra", task="tra"),
         Method(name="DeepBE", key="deepbe", task="deepbe"),
-        Method(name="INT", key="int", task="int"),
+        Method(name="INT", key="int", task="int", start="tra"),
         Method(name="RBC", key="rbc", task="rbc"),
-        Method(name="TRA+AT", key="tra-at", task="tra", retraining="train"),
-        Method(name="RBC+AT", key="rbc-at", task="rbc", retraining="train"),
-        Method(name="RBC+AT (margin)", key="rbc-at-margin", task="rbc", retraining="margin"),
-        Method(name="RBC+GN", key="rbc-gn", task="rbc", retraining="noise"),
+        Method(name="TRA+AT", key="tra-at", task="tra", start="tra", retraining="train"),
+        Method(name="RBC+AT", key="rbc-at", task="rbc", start="rbc", retraining="train"),
+        Method(name="RBC+AT (margin)", key="rbc-at-margin", task="rbc", start="rbc", retraining="margin"),
+        Method(name="RBC+GN", key="rbc-gn", task="rbc", start="rbc", retraining="noise"),
     )
 }
-"""Every row by its key."""
+"""Every row by its key.
+
+A line of intervals is hardly learned from fresh weights, so INT starts from the features of TRA; its loss is the
+paper's.
+"""
 
 ROWS: dict[str, tuple[Method, ...]] = {
     "table1": tuple(METHODS[key] for key in ("tra", "deepbe", "int", "rbc")),
@@ -171,8 +176,8 @@ class Cell:
 
     @property
     def base(self) -> Cell | None:
-        """The fitted system that this one is retrained from, where it is."""
-        return dataclasses.replace(self, method=METHODS[self.method.task]) if self.method.retraining else None
+        """The fitted system that the training starts from; None for fresh weights."""
+        return dataclasses.replace(self, method=METHODS[self.method.start]) if self.method.start else None
 
     @property
     def task(self) -> Task:
@@ -186,13 +191,13 @@ class Cell:
 
     @property
     def recipe(self) -> Recipe:
-        """How the system is trained, or retrained."""
-        typical, recipe = self.task.typical, RECIPES[self.data]
-        changes: dict[str, Any] = {"inset": typical.inset, "seed": self.seed}
-        if self.method.retraining:
-            changes |= RETRAINED[self.data] | {"defence": self.method.defence(self.radii[0])}
+        """How the system is trained."""
+        recipe = RECIPES[self.data]
+        changes: dict[str, Any] = {"seed": self.seed, "defence": self.method.defence(self.radii[0])}
+        if self.method.start:
+            changes |= STARTED[self.data]
         elif self.data == "digits":
-            changes |= {"epochs": typical.epochs, "lr": typical.lr}
+            changes |= {"epochs": self.task.typical.epochs, "lr": self.task.typical.lr}
         elif self.data != "mnist":
             changes |= {"lr": RATES.get((self.arch, self.method.task), recipe.lr)}
         recipe = dataclasses.replace(recipe, **changes)
@@ -202,7 +207,7 @@ class Cell:
         """The training of the project's own that makes the system; nothing is attacked for its card.
 
         Args:
-            start: the file of the fitted system that this one is retrained from; None for fresh weights.
+            start: the file of the fitted system that the training starts from; None for fresh weights.
             device: where.
         """
         return Training(
@@ -233,10 +238,14 @@ def cells_of(
 
 
 def with_bases(cells: Iterable[Cell]) -> list[Cell]:
-    """The cells, each after the one that it is retrained from, none of them twice.
+    """The cells, each after the one that its training starts from, none of them twice.
 
     >>> [cell.method.name for cell in with_bases(cells_of("table2", ["mnist"], ["resnet18"]))]
     ['TRA', 'TRA+AT', 'RBC', 'RBC+AT', 'RBC+AT (margin)', 'RBC+GN']
     """
-    found = [each for cell in cells for each in (cell.base, cell) if each is not None]
-    return list(dict.fromkeys(found))
+    found: dict[Cell, None] = {}
+    for cell in cells:
+        if cell.base is not None:
+            found |= dict.fromkeys(with_bases([cell.base]))
+        found[cell] = None
+    return list(found)

@@ -44,7 +44,7 @@ class Step:
 
 
 def plan(workshop: Workshop, cells: Iterable[Cell], protocol: PaperProtocol, kinds: Sequence[Kind]) -> list[Step]:
-    """What is still to be made, cells that others are retrained from before those; nothing is trained or attacked.
+    """What is still to be made, in an order in which each cell's start is made before it; nothing is made here.
 
     Args:
         workshop: where.
@@ -57,8 +57,10 @@ def plan(workshop: Workshop, cells: Iterable[Cell], protocol: PaperProtocol, kin
     left = {cell: asked[cell] if (record := records[cell]) is None else tuple(record.missing(asked[cell]))
             for cell in every}
     without = {cell for cell in every if workshop.weights(cell) is None}
-    trained = {cell for cell in every if left[cell] and cell in without}
-    trained |= {cell.base for cell in trained if cell.base in without}
+    trained: set[Cell | None] = set()
+    for cell in reversed(every):  # what others start from comes after them here
+        if cell in without and (left[cell] or cell in trained):
+            trained |= {cell, cell.base if cell.base in without else cell}
     return [Step(cell=cell, train=cell in trained, asked=asked[cell] if cell in trained else left[cell])
             for cell in every if left[cell] or cell in trained]
 

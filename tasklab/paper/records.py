@@ -96,7 +96,7 @@ class Record:
         card: of its system: task, recipe, seed, versions, device, seconds, and the command that made it, which names
             the system that it started from without its folder.
         weights: a digest of its weights and task, as `tasklab.paper.cells.fingerprint` takes it.
-        base: name and digest of the system that it was retrained from; None for one that was trained from the start.
+        base: name and digest of the system that the training started from; None for fresh weights.
         findings: the answers so far.
     """
 

@@ -178,7 +178,7 @@ def compared(found: Sequence[Value]) -> dict[str, list[Compared]]:
 
 def _row(cell: Cell, folder: Path, protocol: PaperProtocol) -> list[Value]:
     record = read_record(folder, cell)
-    base = read_record(folder, cell.base) if cell.base is not None else None
+    base = read_record(folder, cell.base) if cell.base is not None and cell.method.retraining else None
     asked = {(each.kind, each.intensity): each for each in questions(cell, protocol, KINDS["both"])}
     found = []
     for column in COLUMNS:

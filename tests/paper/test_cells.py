@@ -55,7 +55,7 @@ def test_a_cell_tells_what_it_is_of(workshop: Workshop) -> None:
 
 
 def test_a_retrained_cell_starts_from_the_fitted_one(workshop: Workshop) -> None:
-    with pytest.raises(ValueError, match=r"from which .*-tra-at-quick is retrained, got none"):
+    with pytest.raises(ValueError, match=r"from which .*-tra-at-quick starts, got none"):
         list(make(workshop, cell("tra-at"), []))
     record, base = finished(workshop, "rbc-gn"), finished(workshop, "rbc")
     assert record.base == {"name": base.name, "weights": base.weights}

@@ -55,6 +55,12 @@ def test_retraining_is_at_intensity_one_and_comes_after_its_base() -> None:
             assert each.recipe.defence is None
 
 
+def test_whatever_a_cell_starts_from_comes_before_it() -> None:
+    cells = with_bases(cells_of("table1")[2:3])
+    assert [each.method.name for each in cells] == ["TRA", "INT"]
+    assert cells[1].recipe.defence is None and cells[1].recipe.inset == 0, "the loss is as published"
+
+
 def test_the_published_attacks_are_the_presets_unless_a_setting_is_changed() -> None:
     asked = {(each.kind, each.intensity): each for each in questions(cell("rbc"), PaperProtocol(), KINDS["both"])}
     assert asked["pgd", "III"].settings == paper_pgd(0.3)
