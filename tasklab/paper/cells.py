@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 import shutil
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -184,12 +183,11 @@ def _make(
 
 
 def _record(workshop: Workshop, cell: Cell, system: System) -> Record:
-    card, base = dict(system.card), None if cell.base is None else workshop.weights(cell.base)
-    if base is None:
-        return Record(name=cell.name, method=cell.method.name, card=card, weights=fingerprint(system))
-    card["command"] = str(card.get("command", "")).replace(shlex.quote(str(base)), shlex.quote(base.name))
-    return Record(name=cell.name, method=cell.method.name, card=card, weights=fingerprint(system),
-                  base={"name": base.stem, "weights": fingerprint(System.load(base))})
+    base = None if cell.base is None else workshop.weights(cell.base)
+    return Record(
+        name=cell.name, method=cell.method.name, card=system.card, weights=fingerprint(system),
+        base=None if base is None else {"name": base.stem, "weights": fingerprint(System.load(base))},
+    )
 
 
 def _run(workshop: Workshop, cell: Cell) -> Path:

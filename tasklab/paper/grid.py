@@ -212,8 +212,8 @@ class Cell:
         """
         return Training(
             name=self.name, data=self.data, n=self.scale.train, task=self.task, recipe=self.recipe, arch=self.arch,
-            width=self.scale.width, start=None if start is None else str(start), device=device, eps=(), attacked=1,
-            store="float16",
+            width=self.scale.width, start=None if start is None else start.stem,
+            start_file=None if start is None else str(start), device=device, eps=(), attacked=1, store="float16",
         )
 
 

@@ -93,8 +93,7 @@ class Record:
     Attributes:
         name: the cell's.
         method: of the cell, as the paper writes it.
-        card: of its system: task, recipe, seed, versions, device, seconds, and the command that made it, which names
-            the system that it started from without its folder.
+        card: of its system: task, recipe, seed, versions, device, seconds, and the command that made it.
         weights: a digest of its weights and task, as `tasklab.paper.cells.fingerprint` takes it.
         base: name and digest of the system that the training started from; None for fresh weights.
         findings: the answers so far.
