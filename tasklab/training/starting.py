@@ -26,8 +26,8 @@ ITERATIONS = 200
 ABSENT = -10.0
 """The score of a class of which there was no image."""
 
-SHARPEST, WIDEST = 4.0, 60.0
-"""The largest factor of class scores that are averaged, and the largest gap between an image's best two: e⁻⁶⁰ leaves
+SHARPEST, WIDEST = 4.0, 80.0
+"""The largest factor of class scores that are averaged, and the largest gap between an image's best two: e⁻⁸⁰ leaves
 float32's gradient room to shrink further."""
 
 BATCH = 512
