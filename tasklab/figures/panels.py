@@ -10,17 +10,18 @@ from tasklab.figures.style import label
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-GAP = 0.1
-"""Between two panels, as a share of the width of both."""
 
-
-def panels(figures: Mapping[str, Figure], *, across: int = 2, row: int = 380) -> Figure:
+def panels(
+    figures: Mapping[str, Figure], *, across: int = 2, row: int = 380, head: int = 45, gap: float = 0.1
+) -> Figure:
     """Arrange figures with one pair of axes each, row by row; what has one name has one entry in the legend.
 
     Args:
         figures: title to figure; at least one.
         across: panels in a row.
         row: height of a row in pixels.
+        head: of these, above a panel for its title.
+        gap: between two panels, as a share of the whole width.
 
     Raises:
         ValueError: there are no figures.
@@ -37,18 +38,18 @@ def panels(figures: Mapping[str, Figure], *, across: int = 2, row: int = 380) ->
         raise ValueError("expected at least one figure, got none")
     columns = min(across, len(figures))
     rows = -(-len(figures) // columns)
-    width, height = (1 - GAP * (columns - 1)) / columns, row * rows
+    width, height = (1 - gap * (columns - 1)) / columns, row * rows
     traces: list[dict[str, Any]] = []
     layout: dict[str, Any] = next(iter(figures.values())).layout.to_plotly_json()
     layout |= {"annotations": [], "shapes": [], "height": height + 60, "margin": {"l": 8, "r": 8, "t": 60, "b": 8}}
     named: set[str] = set()
     for place, (title, figure) in enumerate(figures.items()):
         end = str(place + 1) if place else ""
-        left, top = (width + GAP) * (place % columns), 1 - (place // columns) / rows
+        left, top = (width + gap) * (place % columns), 1 - (place // columns) / rows
         bottom = top - (1 / rows) + 50 / height
         axes = figure.layout.to_plotly_json()
         layout[f"xaxis{end}"] = axes["xaxis"] | {"domain": [left, left + width], "anchor": f"y{end}"}
-        layout[f"yaxis{end}"] = axes["yaxis"] | {"domain": [bottom, top - 45 / height], "anchor": f"x{end}"}
+        layout[f"yaxis{end}"] = axes["yaxis"] | {"domain": [bottom, top - head / height], "anchor": f"x{end}"}
         if "scaleanchor" in axes["yaxis"]:
             layout[f"yaxis{end}"] |= {"scaleanchor": f"x{end}"}
         layout["annotations"].append({

@@ -135,12 +135,12 @@ class Features(PaperFigure):
             for space in SPACES:
                 for name in NARROW:
                     found.append(by_numbers(
-                        f"The classes of {name} are longer and narrower than those of TRA ({where}, {space})",
+                        f"{where}, {space}: the classes of {name} are longer and narrower than those of TRA",
                         *_by_class(told[name], told["TRA"], space, "elongation"), "classes"))
                 for name in NARROW:
                     for other in ("TRA", "DeepBE"):
                         found.append(by_numbers(
-                            f"The classes of {name} lie farther apart than those of {other} ({where}, {space})",
+                            f"{where}, {space}: the classes of {name} lie farther apart than those of {other}",
                             *_by_class(told[name], told[other], space, "separation"), "classes"))
             found += [_apart(name, told[name], where) for name in told]
         return found
@@ -198,7 +198,7 @@ def _by_class(
 
 def _apart(name: str, told: Mapping[str, Any] | None, where: str) -> Claim:
     """Whether no image lies among those of another class."""
-    said = f"The features of {name} show no intersection of two classes ({where})"
+    said = f"{where}, features: no two classes of {name} intersect"
     if told is None:
         return Claim(said=said, verdict="cannot be told", measured="not made")
     which: Tensor = from_hex(told["features"]["neighbours"], len(told["labels"]))

@@ -106,7 +106,7 @@ class Margins(PaperFigure):
                     what = "accuracy on clean images" if kind == "clean" else f"accuracy under {name}"
                     compared = paired(*self._standing(data, arch, way, kind))
                     found.append(by_images(
-                        f"A larger S gives a higher {what} ({where}: S = {USUAL:g} against S = {self.sizes[0]:g})",
+                        f"{where}: a larger S gives a higher {what} (S = {USUAL:g} against S = {self.sizes[0]:g})",
                         compared, self._note(data, arch, way) if kind in ("fgsm", "pgd") else "",
                     ))
         return found

@@ -64,12 +64,12 @@ def written(folder: Path, standing: dict[tuple[float, str], int]) -> Margins:
 
 def test_a_claim_compares_the_same_images_of_all_seeds(tmp_path: Path) -> None:
     drawn = written(tmp_path, {(350, "pgd"): 300, (350, "fgsm"): 100})
-    verdicts = {claim.said.split(" (")[0]: claim for claim in drawn.claims()}
-    assert verdicts["A larger S gives a higher accuracy under PGD-5, own loss"].verdict == "holds"
-    assert verdicts["A larger S gives a higher accuracy under FGSM, own loss"].verdict == "does not hold"
-    same = verdicts["A larger S gives a higher accuracy under PGD-40, margin"]
+    verdicts = {claim.said.split(": ")[1].split(" (S =")[0]: claim for claim in drawn.claims()}
+    assert verdicts["a larger S gives a higher accuracy under PGD-5, own loss"].verdict == "holds"
+    assert verdicts["a larger S gives a higher accuracy under FGSM, own loss"].verdict == "does not hold"
+    same = verdicts["a larger S gives a higher accuracy under PGD-40, margin"]
     assert same.verdict == "does not hold" and "(n = 800)" in same.measured
-    assert "without a gradient: 25.0 [" in verdicts["A larger S gives a higher accuracy under PGD-5, own loss"].measured
+    assert "without a gradient: 25.0 [" in verdicts["a larger S gives a higher accuracy under PGD-5, own loss"].measured
     assert any("PGD-5, own loss 50.0 to 75.0 %" in sentence for sentence in drawn.sentences())
     assert drawn.missing == [] and "Nothing is missing" in drawn.to_markdown()
 
