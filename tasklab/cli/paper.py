@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tasklab.paper.works import Work
 
 TABLES = ("table1", "table2")
-FIGURES = ("fig3", "fig4", "fig5")
+FIGURES = ("fig2", "fig3", "fig4", "fig5")
 ONLY_TABLES = ("protocol", "steps", "step_size", "start", "units", "gap")
 """Options that figures, whose attacks the paper fixes, do not have."""
 
@@ -34,7 +34,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
     command = commands.add_parser("paper", help="the paper's tables and figures, published beside measured")
     command.add_argument("what", choices=TABLES + FIGURES, help="table1: four systems; table2: the same retrained; "
-                         "fig3: maps of features; fig4: RBC over S; fig5: transfer")
+                         "fig2: convergence; fig3: maps of features; fig4: RBC over S; fig5: transfer")
     command.add_argument("--data", nargs="+", choices=DATA, help="data sets (default: the paper's; with --quick "
                          "digits)")
     command.add_argument("--arch", nargs="+", choices=NETWORKS, help="networks (default: the paper's; with --quick "
@@ -94,13 +94,14 @@ def _figure(args: argparse.Namespace, folder: Path) -> PaperFigure:
     import dataclasses
 
     from tasklab.paper import grid
+    from tasklab.paper.convergence import Convergence
     from tasklab.paper.features import Features
     from tasklab.paper.margins import Margins
     from tasklab.paper.transferring import Transferring
 
     if given := [name for name in ONLY_TABLES if getattr(args, name) is not None]:
         raise ValueError(f"expected options that {args.what} has, got {', '.join(given)}; try table1")
-    kinds: dict[str, type[PaperFigure]] = {each.name: each for each in (Features, Margins, Transferring)}
+    kinds: dict[str, type[PaperFigure]] = {each.name: each for each in (Convergence, Features, Margins, Transferring)}
     kind, scale = kinds[args.what], grid.QUICK if args.quick else grid.FULL
     seeds = args.seeds or kind.usual_seeds[args.quick]
     if seeds > 1 and kind.usual_seeds == (1, 1):

@@ -46,7 +46,7 @@ def panels(
     for place, (title, figure) in enumerate(figures.items()):
         end = str(place + 1) if place else ""
         left, top = (width + gap) * (place % columns), 1 - (place // columns) / rows
-        bottom = top - (1 / rows) + 50 / height
+        bottom = top - (1 / rows) + 70 / height
         axes = figure.layout.to_plotly_json()
         layout[f"xaxis{end}"] = axes["xaxis"] | {"domain": [left, left + width], "anchor": f"y{end}"}
         layout[f"yaxis{end}"] = axes["yaxis"] | {"domain": [bottom, top - head / height], "anchor": f"x{end}"}

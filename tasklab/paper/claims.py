@@ -20,6 +20,9 @@ SURE = 0.05
 LITTLE = 0.01
 """A share that is surely not higher by as much as this is not higher in any sense of the claim."""
 
+FEW = 6
+"""As many signs as it takes for their all being the same to be less likely than 5 % by chance: 2/2⁶."""
+
 Z = 1.959964
 
 
@@ -93,10 +96,15 @@ def paired(first: Sequence[Tensor], second: Sequence[Tensor]) -> Paired | None:
 
 
 def larger(difference: Mean | None) -> Verdict:
-    """Whether paired differences are above 0 in the mean: their interval has to lie on one side of it."""
+    """Whether paired differences are above 0 in the mean: their interval has to lie on one side of it.
+
+    Differences that are all the same leave an interval of no width, which a few of them do not justify.
+    """
     if difference is None or math.isnan(difference.interval[0]):
         return "cannot be told"
     low, high = difference.interval
+    if low == high and difference.n < FEW:
+        return "cannot be told"
     return "holds" if low > 0 else "does not hold" if high <= 0 else "cannot be told"
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, ClassVar
 from torch import Tensor
 
 from tasklab.data.radii import eps_said
-from tasklab.evaluation.statistics import Share
-from tasklab.paper.claims import Claim, by_images, paired
+from tasklab.evaluation.statistics import Mean, Share
+from tasklab.paper.claims import Claim, by_images, by_numbers, paired
+from tasklab.paper.convergence import EPOCHS, REACHED, converged
 from tasklab.paper.figure import Number, PaperFigure, places, pooled
 from tasklab.paper.grid import METHODS, TASKS, Cell, Variant
 from tasklab.paper.protocol import Kind, PaperProtocol, Question, questions
@@ -94,10 +95,14 @@ class Margins(PaperFigure):
                                found=pooled(by_seed[seed][what] for seed in group if what in by_seed[seed]))
                         for group in groups for what in by_seed[group[0]]
                     ]
+                    epochs = self._epochs(data, arch, way, size)
+                    if epochs:
+                        found.append(Number(of=of, what=EPOCHS, found=Mean(tuple(map(float, epochs.values()))),
+                                            seeds=tuple(epochs)))
         return found
 
     def claims(self) -> list[Claim]:
-        """A larger S is said to give more accuracy and more robustness."""
+        """A larger S is said to give more accuracy and more robustness, and to slow convergence down."""
         found = []
         for data, arch, titles in places(self):
             for way, words in WAYS.items():
@@ -109,6 +114,13 @@ class Margins(PaperFigure):
                         f"{where}: a larger S gives a higher {what} (S = {USUAL:g} against S = {self.sizes[0]:g})",
                         compared, self._note(data, arch, way) if kind in ("fgsm", "pgd") else "",
                     ))
+                large, small = (self._epochs(data, arch, way, size) for size in (USUAL, self.sizes[0]))
+                both = [seed for seed in large if seed in small]
+                found.append(by_numbers(
+                    f"{where}: a larger S slows convergence down (S = {USUAL:g} against S = {self.sizes[0]:g})",
+                    [large[seed] for seed in both], [small[seed] for seed in both], f"seeds, in {EPOCHS} of the last "
+                    "validation accuracy",
+                ))
         return found
 
     def sentences(self) -> list[str]:
@@ -140,7 +152,9 @@ class Margins(PaperFigure):
             f"share of the images read correctly that gave PGD-5 no gradient; *unmoved* the share that it gave back "
             f"bit for bit. Intervals are Wilson's, of 95 %. Where seeds count together, every image counts once for "
             f"each seed, as if they were independent; so do the comparisons, by McNemar's exact test on the same "
-            f"images. A claim *holds* where p < 0.05, *does not hold* where the difference is surely below one point."
+            f"images. A claim *holds* where p < 0.05, *does not hold* where the difference is surely below one point. "
+            f"*{EPOCHS.capitalize()}*: the first epoch with {100 * REACHED:g} % of the last validation accuracy, by "
+            f"Student's interval over seeds; a system that was made elsewhere may come without its epochs."
         )
 
     def drawn(self) -> Figure:
@@ -177,6 +191,11 @@ class Margins(PaperFigure):
         if pgd and pgd.clean is not None and pgd.zero_gradient is not None and pgd.unmoved is not None:
             found |= {"zero gradient": Share(pgd.zero_gradient, pgd.clean), "unmoved": Share(pgd.unmoved, pgd.clean)}
         return found
+
+    def _epochs(self, data: str, arch: str, way: Parametrisation, size: float) -> dict[int, int]:
+        """How many epochs each seed took to converge, where that was kept."""
+        records = {cell.seed: read_record(self.folder, cell) for cell in self._cells(data, arch, way, size)}
+        return {seed: converged(record) for seed, record in records.items() if record is not None and record.epochs}
 
     def _all_seeds(self, data: str, arch: str, way: Parametrisation, size: float, what: str) -> Share | None:
         shares = [self._shares(cell).get(what) for cell in self._cells(data, arch, way, size)]

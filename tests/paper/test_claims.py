@@ -41,5 +41,7 @@ def test_numbers_are_compared_pair_by_pair() -> None:
     assert by_numbers("more", low, high, "classes").verdict == "does not hold"
     assert by_numbers("more", low, low[::-1], "classes").verdict == "cannot be told"
     assert by_numbers("more", [2.0], [1.0], "seeds").verdict == "cannot be told", "a single pair says nothing"
+    assert by_numbers("more", [3.0] * 3, [1.0] * 3, "seeds").verdict == "cannot be told", "nor do three that agree"
+    assert by_numbers("more", [3.0] * 6, [1.0] * 6, "seeds").verdict == "holds"
     ends = ttest_rel(high, low).confidence_interval()
     assert Mean(tuple(a - b for a, b in zip(high, low, strict=True))).interval == pytest.approx((ends.low, ends.high))

@@ -12,7 +12,7 @@ from small_cells import TINY, process
 
 from tasklab.cli import main
 from tasklab.cli.paper import FIGURES
-from tasklab.paper import cells, features, grid, margins
+from tasklab.paper import cells, convergence, features, grid, margins
 
 
 def test_killed_within_its_maps_it_goes_on(tmp_path: Path) -> None:
@@ -46,6 +46,7 @@ def test_every_figure_from_nothing(
     monkeypatch.setattr(grid, "QUICK", TINY)
     monkeypatch.setattr(features, "IMAGES", 60)
     monkeypatch.setattr(margins, "QUICK_SIZES", (1.0, 350.0))
+    monkeypatch.setattr(convergence, "GRID", (1.0,))
     words = ["--quick", "--seeds", "1", "--to", str(tmp_path)]
     for name in FIGURES:
         assert main(["paper", name, *words]) == 0

@@ -18,14 +18,14 @@ from tasklab.system import System
 N = 400
 
 
-def figure(folder: Path, seeds: tuple[int, ...] = (0, 1)) -> Margins:
+def figure(folder: Path, seeds: tuple[int, ...] = (0, 1, 2)) -> Margins:
     return Margins(data=("digits",), archs=("small_cnn",), folder=folder, scale=TINY, seeds=seeds)
 
 
 def test_the_usual_margin_is_the_tables_cell_and_others_have_names_of_their_own(tmp_path: Path) -> None:
     assert rbc_cell(cell("rbc"), 350, "scaled") == cell("rbc")
     cells = list(figure(tmp_path).asked())
-    assert len({each.name for each in cells}) == len(cells) == 2 * 2 * 4
+    assert len({each.name for each in cells}) == len(cells) == 2 * 3 * 4
     small = rbc_cell(cell("rbc"), 10, "paper")
     assert small.name == "digits-small-rbc-s10-unscaled-quick"
     assert (small.task.to_dict()["S"], small.task.unit) == (10, 1) and small.recipe == cell("rbc").recipe
@@ -57,8 +57,10 @@ def written(folder: Path, standing: dict[tuple[float, str], int]) -> Margins:
                 asked=question.to_dict(), correct=int(which.sum()), wrong=N - int(which.sum()), abnormal=0,
                 clean=None if clean else N, zero_gradient=None if clean else 100, unmoved=None if clean else 40,
                 standing=to_hex(which), seconds=1.0))
+        slow = 4 + of.seed % 2 if size > 1 else 1
+        epochs = tuple({"epoch": k, "accuracy": 0.9 if k >= slow else 0.1} for k in range(1, 7))
         write_record(folder, of, Record(name=of.name, method="RBC", card={}, weights="0" * 32,
-                                        findings=tuple(findings)))
+                                        findings=tuple(findings), epochs=epochs))
     return drawn
 
 
@@ -68,8 +70,10 @@ def test_a_claim_compares_the_same_images_of_all_seeds(tmp_path: Path) -> None:
     assert verdicts["a larger S gives a higher accuracy under PGD-5, own loss"].verdict == "holds"
     assert verdicts["a larger S gives a higher accuracy under FGSM, own loss"].verdict == "does not hold"
     same = verdicts["a larger S gives a higher accuracy under PGD-40, margin"]
-    assert same.verdict == "does not hold" and "(n = 800)" in same.measured
+    assert same.verdict == "does not hold" and "(n = 1200)" in same.measured
     assert "without a gradient: 25.0 [" in verdicts["a larger S gives a higher accuracy under PGD-5, own loss"].measured
+    slower = verdicts["a larger S slows convergence down"]
+    assert slower.verdict == "holds" and "against 1 [1, 1]" in slower.measured and "over 3 seeds" in slower.measured
     assert any("PGD-5, own loss 50.0 to 75.0 %" in sentence for sentence in drawn.sentences())
     assert drawn.missing == [] and "Nothing is missing" in drawn.to_markdown()
 
