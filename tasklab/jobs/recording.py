@@ -55,6 +55,7 @@ def _of_card(card: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
     return {
         "data": card["data"]["name"], "task": card["task"] | task, "recipe": card["recipe"], "arch": network["arch"],
         "width": network["width"], "contrast": network.get("contrast"),
+        "start": card.get("start", {}).get("name"),
     }
 
 

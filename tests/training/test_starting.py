@@ -97,7 +97,7 @@ def test_levels_are_as_sharp_as_they_can_be_with_a_gradient_left() -> None:
     started = start_from(load_system("digits-tra"), INT(), data)
     scores = network(started).head.linear(started.features(data.x()))
     best = scores.detach().topk(2, dim=1).values
-    assert float((best[:, 0] - best[:, 1]).quantile(0.99)) < 70
+    assert float((best[:, 0] - best[:, 1]).quantile(0.99)) < 90
     x = data.x().requires_grad_(True)
     (gradient,) = torch.autograd.grad(started.outputs(x).sum(), x)
     assert bool((gradient.flatten(1).abs().amax(dim=1) > 0).all())
