@@ -58,7 +58,8 @@ class MapWork(Work):
         """Labels and places of the images, and the numbers of features and map; see `shape_of`."""
         rows = chosen(len(test), self.n)
         labels = test.labels.cpu().numpy()[rows]
-        features = read_features(systems[0], test.x(torch.from_numpy(rows).to(test.labels.device)))
+        x = test.x(torch.from_numpy(rows).to(test.device)).to(systems[0].device)
+        features = read_features(systems[0], x)
         perplexity = min(TSNE.perplexity, largest_perplexity(len(rows)))
         drawn = embed(features, TSNE(perplexity=perplexity))
         return {

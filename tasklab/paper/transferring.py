@@ -208,7 +208,8 @@ class Transferring(PaperFigure):
             f"attack never had a gradient; it returns them as noise, and what does not transfer from them says "
             f"nothing of the systems. *Of those with a gradient* leaves them out. *Fooled by noise*: the same images "
             f"under uniform noise of the same ε. *Unmoved*: given back bit for bit. Intervals are Wilson's, of 95 %, "
-            f"over images; one training stands behind each system. Claims compare the examples of two systems on the "
+            f"over images; one training stands behind each system. Where a single network is asked for, two seeds of "
+            f"it stand for two networks. Claims compare the examples of two systems on the "
             f"images that both of them read correctly, all victims together, by McNemar's exact test: *holds* where "
             f"p < 0.05, *does not hold* where the difference is surely below one point."
         )
