@@ -79,11 +79,12 @@ def lead(values: Sequence[Value]) -> str:
     judged = [value for value in values if value.adaptive is not None and value.accuracy is not None]
     if not judged:
         if not any(value.accuracy for value in values):
-            whose = "All numbers are the paper's" if any(value.published for value in values) else "It is empty"
-            return f"None of this table was made here on {where_made}. {whose}."
+            whose = ": all numbers are the paper's" if any(value.published for value in values) else ""
+            return f"No system of this table was made here for {where_made}{whose}."
         return f"On {where_made}, no attack on the decision was made yet, so no number under attack is checked."
     counts = Counter(value.word for value in judged)
-    parts = [f"<b>{counts[word]} {'is' if counts[word] == 1 else 'are'} {word}</b>" for word in MEANINGS if counts[word]]
+    parts = [f"<b>{counts[word]} {'is' if counts[word] == 1 else 'are'} {word}</b>"
+             for word in MEANINGS if counts[word]]
     words = f"Of {len(judged)} numbers measured under attack on {where_made}, {_listed(parts)}."
     gap, widest = max(((_claim(value) - 100 * value.adaptive.value, value)  # type: ignore[union-attr]
                        for value in judged), key=lambda pair: pair[0])
