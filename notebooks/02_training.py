@@ -161,8 +161,9 @@ assert wrong[-1] < wrong[0], "And with wide gaps fewer pictures are silently wro
 # Wide gaps turn wrong answers into alarms, and many right ones, too. With α = 0 there are no gaps at all, and INT
 # cannot say None between two classes. The choice of α is a choice between two kinds of failure.
 #
-# INT learns slowly: one number has to tell ten classes apart, in their order along the line. The shipped INT systems
-# had more epochs, and trained towards the inner part of each interval (`Recipe(inset=0.4)`).
+# INT learns slowly: one number has to tell ten classes apart, in their order along the line. The shipped INT systems do
+# not begin with fresh weights. They go on from a fitted TRA, whose features tell the classes apart already
+# (`tasklab.training.start_from`).
 # </details>
 #
 # ## 5 · Stop, and go on

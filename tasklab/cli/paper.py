@@ -1,4 +1,4 @@
-"""``tasklab paper``: the paper's tables, published beside measured beside adaptive; makes what is missing."""
+"""``tasklab paper``: the paper's tables and figures, published beside measured; makes what is missing."""
 
 from __future__ import annotations
 
@@ -17,50 +17,61 @@ if TYPE_CHECKING:
     from tasklab.evaluation.robustness import Progress
     from tasklab.paper.cells import Workshop
     from tasklab.paper.documents import Document
+    from tasklab.paper.figure import PaperFigure
     from tasklab.paper.plan import Pace, Step
+    from tasklab.paper.works import Work
 
 TABLES = ("table1", "table2")
+FIGURES = ("fig2", "fig3", "fig4", "fig5")
+ONLY_TABLES = ("protocol", "steps", "step_size", "start", "units", "gap")
+"""Options that figures, whose attacks the paper fixes, do not have."""
+
 DATA = ("mnist", "cifar10", "cifar100", "digits")
 NETWORKS = ("efficientnet_b0", "resnet18", "densenet121", "small_cnn")
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
-    command = commands.add_parser("paper", help="the paper's tables, published beside measured; makes what is missing")
-    command.add_argument("table", choices=TABLES, help="table1: four systems; table2: the same retrained")
-    command.add_argument("--data", nargs="+", choices=DATA, help="data sets (default: the paper's three; with --quick "
+    command = commands.add_parser("paper", help="the paper's tables and figures, published beside measured")
+    command.add_argument("what", choices=TABLES + FIGURES, help="table1: four systems; table2: the same retrained; "
+                         "fig2: convergence; fig3: maps of features; fig4: RBC over S; fig5: transfer")
+    command.add_argument("--data", nargs="+", choices=DATA, help="data sets (default: the paper's; with --quick "
                          "digits)")
-    command.add_argument("--arch", nargs="+", choices=NETWORKS, help="networks (default: the paper's two; with --quick "
+    command.add_argument("--arch", nargs="+", choices=NETWORKS, help="networks (default: the paper's; with --quick "
                          "small_cnn)")
-    command.add_argument("--protocol", choices=("paper", "adaptive", "both"), default="both",
-                         help="paper: FGSM and PGD on the own loss; adaptive: attacks on the decision (default: both)")
+    command.add_argument("--protocol", choices=("paper", "adaptive", "both"),
+                         help="of the tables; paper: FGSM and PGD on the own loss; adaptive: attacks on the decision "
+                         "(default: both)")
     command.add_argument("--quick", action="store_true", help="a first look: fewer epochs, 100 images, fewer attacks; "
                          "minutes on two cores, without any data set")
-    command.add_argument("--show", action="store_true", help="write the table from finished cells alone")
+    command.add_argument("--show", action="store_true", help="write it from finished cells alone")
     command.add_argument("--n", type=whole(), help="attack the first N test images (default: 1000; with --quick 100)")
-    command.add_argument("--steps", type=whole(), default=20, help="of PGD, where the paper is silent (default: 20)")
-    command.add_argument("--step-size", type=number(0), help="of PGD (default: 2.5·ε/steps)")
-    command.add_argument("--start", choices=("random", "image"), default="random", help="of PGD (default: random)")
-    command.add_argument("--units", choices=("pixels", "normalised"), default="pixels",
-                         help="in which ε counts (default: pixels)")
-    command.add_argument("--gap", choices=("abnormal", "floor"), default="abnormal",
-                         help="what lies between two intervals: None, or the class below (default: abnormal)")
+    command.add_argument("--steps", type=whole(), help="of PGD in the tables, where the paper is silent (default: 20)")
+    command.add_argument("--step-size", type=number(0), help="of PGD in the tables (default: 2.5·ε/steps)")
+    command.add_argument("--start", choices=("random", "image"), help="of PGD in the tables (default: random)")
+    command.add_argument("--units", choices=("pixels", "normalised"), help="in which ε counts in the tables (default: "
+                         "pixels)")
+    command.add_argument("--gap", choices=("abnormal", "floor"),
+                         help="in the tables, what lies between two intervals: None, or the class below (default: "
+                         "abnormal)")
     command.add_argument("--to", type=Path, default=Path("runs/paper"), metavar="DIR",
-                         help="folder of the tables, with cells in DIR/cells (default: runs/paper)")
+                         help="folder of what is written, with cells in DIR/cells (default: runs/paper)")
     command.add_argument("--device", type=device, default="cpu", help="cpu or cuda (default: cpu)")
     command.add_argument("--seed", type=seed, default=0, help="of the trainings (default: 0)")
+    command.add_argument("--seeds", type=whole(), help="of the figures: so many trainings of each system, with seeds "
+                         "from --seed on (default: 3 where seeds are compared; with --quick 2)")
     command.add_argument("--root", type=Path, help="folder of the sets (default: $TASKLAB_DATA or the user's cache)")
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(call=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Say what is missing and how long it takes, make it, write the table."""
+    """Say what is missing and how long it takes, make it, write the table or figure."""
     from tasklab.paper.cells import Workshop
 
     with usage():
         cells_folder = check_folder(args.to / "cells")
-        document = _document(args, cells_folder)
+        document = _figure(args, cells_folder) if args.what in FIGURES else _document(args, cells_folder)
     check_device(args.device)
     bar, done = Bar(), True
     if not args.show:
@@ -78,44 +89,77 @@ def run(args: argparse.Namespace) -> int:
     return 0 if done else 130
 
 
+def _figure(args: argparse.Namespace, folder: Path) -> PaperFigure:
+    """The figure that the options describe."""
+    import dataclasses
+
+    from tasklab.paper import grid
+    from tasklab.paper.convergence import Convergence
+    from tasklab.paper.features import Features
+    from tasklab.paper.margins import Margins
+    from tasklab.paper.transferring import Transferring
+
+    if given := [name for name in ONLY_TABLES if getattr(args, name) is not None]:
+        raise ValueError(f"expected options that {args.what} has, got {', '.join(given)}; try table1")
+    kinds: dict[str, type[PaperFigure]] = {each.name: each for each in (Convergence, Features, Margins, Transferring)}
+    kind, scale = kinds[args.what], grid.QUICK if args.quick else grid.FULL
+    seeds = args.seeds or kind.usual_seeds[args.quick]
+    if seeds > 1 and kind.usual_seeds == (1, 1):
+        raise ValueError(f"expected a single training of each system for {args.what}, got --seeds {seeds}; try --seed")
+    return kind(
+        data=tuple(args.data or (["digits"] if args.quick else kind.usual_data)),
+        archs=tuple(args.arch or (["small_cnn"] if args.quick else kind.usual_archs)),
+        folder=folder, scale=scale if args.n is None else dataclasses.replace(scale, attacked=args.n),
+        seeds=tuple(range(args.seed, args.seed + seeds)),
+    )
+
+
 def _document(args: argparse.Namespace, folder: Path) -> Document:
-    """What the options describe."""
+    """The table that the options describe."""
     import dataclasses
 
     from tasklab.paper import grid
     from tasklab.paper.documents import Document
     from tasklab.paper.protocol import PaperProtocol
 
+    if args.seeds is not None:
+        raise ValueError("expected --seeds with a figure, got it with a table; try --seed")
     scale = grid.QUICK if args.quick else grid.FULL
     scale = scale if args.n is None else dataclasses.replace(scale, attacked=args.n)
     data = args.data or (["digits"] if args.quick else grid.DATA)
     archs = args.arch or (["small_cnn"] if args.quick else grid.NETWORKS)
     protocol = PaperProtocol(
-        steps=args.steps, step_size=args.step_size, random_start=args.start == "random",
-        normalised=args.units == "normalised", gap=args.gap,
+        steps=args.steps or PaperProtocol().steps, step_size=args.step_size, random_start=args.start != "image",
+        normalised=args.units == "normalised", gap=args.gap or "abnormal",
     )
-    cells = grid.cells_of(args.table, data, archs, seed=args.seed, scale=scale)
-    return Document(table=args.table, cells=cells, folder=folder, protocol=protocol, asked=args.protocol)
+    cells = grid.cells_of(args.what, data, archs, seed=args.seed, scale=scale)
+    return Document(table=args.what, cells=cells, folder=folder, protocol=protocol, asked=args.protocol or "both")
 
 
-def _make(document: Document, workshop: Workshop, bar: Bar) -> bool:
+def _make(document: Document | PaperFigure, workshop: Workshop, bar: Bar) -> bool:
     """Make what is missing; whether nothing interrupted it."""
-    from tasklab.paper.plan import Pace, plan
-    from tasklab.paper.protocol import KINDS
+    from tasklab.paper.plan import Pace
 
-    steps = plan(workshop, document.cells, document.protocol, KINDS[document.asked])
-    if not steps:
+    steps = document.plan(workshop)
+    works = [work for work in document.works() if work.read(workshop.folder) is None]
+    if not steps and not works:
         complain("every cell is made already")
         return True
     try:
         bar.say("timing the networks …")
-        pace = Pace(workshop, steps)
+        pace = Pace(workshop, [step.cell for step in steps] + [cell for work in works for cell in work.cells])
         for step in steps:
-            work = ["trained"] * step.train + [f"{len(step.asked)} evaluations"]
-            bar.say(f"  {step.cell.name}: {', '.join(work)}, about {duration(pace.whole(step))}")
-        bar.say(f"{len(steps)} cells to make, in about {duration(sum(map(pace.whole, steps)))}")
+            made = ["trained"] * step.train + [f"{len(step.asked)} evaluations"] * bool(step.asked)
+            bar.say(f"  {step.cell.name}: {', '.join(made or ['read'])}, about {duration(pace.whole(step))}")
+        for work in works:
+            bar.say(f"  {work.name}: about {duration(work.seconds(pace))}")
+        later = sum(work.seconds(pace) for work in works)
+        counts = [f"{len(steps)} cells"] * bool(steps) + [f"{len(works)} computations"] * bool(works)
+        bar.say(f"{' and '.join(counts)} to make, in about {duration(sum(map(pace.whole, steps)) + later)}")
         for place in range(len(steps)):
-            _Maker(workshop, steps[place:], pace, bar, f"({place + 1}/{len(steps)})").make()
+            _Maker(workshop, steps[place:], pace, bar, f"({place + 1}/{len(steps)})", later).make()
+        for place in range(len(works)):
+            _compute(workshop, works[place:], pace, bar, f"({place + 1}/{len(works)})")
     except KeyboardInterrupt:
         bar.clear()
         return False
@@ -123,15 +167,29 @@ def _make(document: Document, workshop: Workshop, bar: Bar) -> bool:
     return True
 
 
+def _compute(workshop: Workshop, works: Sequence[Work], pace: Pace, bar: Bar, place: str) -> None:
+    """Make the first of the works."""
+    first, later = works[0], sum(work.seconds(pace) for work in works)
+
+    def show(event: Progress) -> None:
+        bar.show(event.step, event.steps, f"{first.name} {place}: {event.what}; about {duration(later)} left in all")
+
+    bar.show(0, 1, f"{first.name} {place}: about {duration(later)} left in all")
+    first.make(workshop, show)
+    bar.say(f"{first.name} {place}: done")
+
+
 class _Maker:
     """Makes the first of the steps, and shows how far it is and how long all of them take."""
 
-    def __init__(self, workshop: Workshop, steps: Sequence[Step], pace: Pace, bar: Bar, place: str) -> None:
+    def __init__(
+        self, workshop: Workshop, steps: Sequence[Step], pace: Pace, bar: Bar, place: str, works: float
+    ) -> None:
         self.workshop, self.step, self.pace, self.bar = workshop, steps[0], pace, bar
         self.name = f"{self.step.cell.name} {place}"
         self.training = self.left = pace.training(self.step)
         self.evaluating = pace.whole(self.step) - self.training
-        self.later = sum(map(pace.whole, steps[1:]))
+        self.later = sum(map(pace.whole, steps[1:])) + works
 
     def make(self) -> None:
         """Make the cell, and learn from it how long others take."""
@@ -148,7 +206,7 @@ class _Maker:
             elif event["event"] in ("step", "epoch"):
                 self.left = self.training * (1 - event["progress"])
                 self.show(event["message"])
-        self.pace.learn(self.step.cell)
+        self.pace.learn(self.step.cell, self.step.asked)
 
     def attacking(self, event: Progress) -> None:
         """Show a step of an attack."""

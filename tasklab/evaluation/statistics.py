@@ -1,4 +1,4 @@
-"""How sure a share is, and whether two systems differ."""
+"""How sure a share or a mean is, and whether two systems differ."""
 
 from __future__ import annotations
 
@@ -137,3 +137,69 @@ class Share:
 
     def __str__(self) -> str:
         return self.percent()
+
+
+def student(freedom: int, confidence: float = 0.95) -> float:
+    """How many standard errors a mean's two-sided interval reaches to either side, by Student's t distribution.
+
+    Args:
+        freedom: degrees of freedom, at least 1.
+        confidence: between 0 and 1.
+
+    >>> round(student(2), 3), round(student(1000), 3)
+    (4.303, 1.962)
+    """
+    low, high = 0.0, math.pi / 2  # the angle whose tangent is t/√ν; the probability within it has a closed form
+    for _ in range(60):
+        angle = (low + high) / 2
+        term = total = math.cos(angle) if freedom % 2 else 1.0
+        for k in range(freedom % 2 + 2, freedom, 2):
+            term *= (k - 1) / k * math.cos(angle) ** 2
+            total += term
+        total *= math.sin(angle)
+        inside = total if freedom % 2 == 0 else 2 / math.pi * (angle + (total if freedom > 1 else 0.0))
+        low, high = (angle, high) if inside < confidence else (low, angle)
+    return math.sqrt(freedom) * math.tan((low + high) / 2)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean with its 95 % interval by Student's t distribution.
+
+    Args:
+        values: finite numbers, at least one.
+
+    >>> mean = Mean((1.0, 2.0, 3.0))
+    >>> mean.value, str(mean)
+    (2.0, '2 [-0.484, 4.48]')
+    """
+
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values or not all(math.isfinite(value) for value in self.values):
+            raise ValueError(f"expected at least one number, all of them finite, got {self.values!r}")
+
+    @property
+    def n(self) -> int:
+        """How many values."""
+        return len(self.values)
+
+    @property
+    def value(self) -> float:
+        """The mean."""
+        return math.fsum(self.values) / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends; nan for a single value, which says nothing of how far it could be off."""
+        if self.n == 1:
+            return math.nan, math.nan
+        middle = self.value
+        variance = math.fsum((value - middle) ** 2 for value in self.values) / (self.n - 1)
+        half = student(self.n - 1) * math.sqrt(variance / self.n)
+        return middle - half, middle + half
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.value:.3g}" + ("" if self.n == 1 else f" [{low:.3g}, {high:.3g}]")

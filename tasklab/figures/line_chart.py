@@ -23,6 +23,7 @@ def lines(
     x: str,
     y: str,
     marks: Mapping[str, float] | None = None,
+    spread: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
     log_x: bool = False,
     y_range: tuple[float, float] | None = None,
     markers: bool = True,
@@ -35,6 +36,7 @@ def lines(
         x: title of the x axis, with the unit.
         y: title of the y axis, with the unit.
         marks: name of a vertical line to its x value.
+        spread: name of a curve to the lower and the upper ends of its intervals.
         log_x: whether the x axis is logarithmic.
         y_range: both ends of the y axis; by default what the curves need.
         markers: whether each value gets a marker.
@@ -57,6 +59,13 @@ def lines(
             "y": list(up), "line": {"color": colour, "dash": dash, "width": 3},
             "marker": {"color": colour, "symbol": symbol, "size": 10}, "hovertemplate": "%{y:.4g}",
         })
+        if spread and name in spread:
+            low, high = spread[name]
+            traces[-1]["error_y"] = {
+                "type": "data", "symmetric": False, "color": colour, "thickness": 1.5, "width": 4,
+                "array": [top - value for top, value in zip(high, up, strict=True)],
+                "arrayminus": [value - bottom for bottom, value in zip(low, up, strict=True)],
+            }
     marks = marks or {}
     shown = {"showgrid": True, "gridcolor": "rgba(138,138,138,0.25)"}
     across_axis: dict[str, Any] = shown | {"title": {"text": x}} | ({"type": "log"} if log_x else {})

@@ -24,6 +24,9 @@ Places = NDArray[np.float64]
 COLOURS = ("#cc0018", "#007854", "#3c48fc", "#e46c00", "#a818c0", "#a89054", "#606084", "#fc18b4", "#cc7890", "#0090fc")
 """Colours of classes: contrast at least 3 to white and to the dark background; distinct for the colour-blind, too."""
 
+PAPER_COLOURS = ("red", "green", "blue", "orange", "purple", "brown", "gray", "pink", "olive", "cyan")
+"""The colours of the classes in the paper's Figure 3."""
+
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star", "hexagon", "hourglass",
            "pentagon")
 """Markers of classes: with the colours there are 110 pairs before one is repeated."""
@@ -110,6 +113,7 @@ def feature_map(
     stops: Stops | None = None,
     colour: Literal["class", "outcome"] = "class",
     line: Task | None = None,
+    inks: Sequence[str] = COLOURS,
     height: int = 560,
 ) -> Figure:
     """The points of a map, one trace for each class or outcome, which can be hovered over, clicked and lassoed.
@@ -123,6 +127,7 @@ def feature_map(
         stops: one image at the steps of an attack, numbered; 0 is the clean image.
         colour: whether colour and marker show the class or the outcome.
         line: a task with intervals whose outputs are the map; the intervals are drawn and label the axis.
+        inks: the colours of the classes.
         height: in pixels.
 
     Returns:
@@ -138,7 +143,7 @@ def feature_map(
     traces: list[Trace] = []
     if landed is not None:
         traces.append(_dots(home, y if colour == "class" else None))
-    traces += _groups(rows, now, y[rows], seen, classes, colour)
+    traces += _groups(rows, now, y[rows], seen, classes, colour, inks)
     if len(classes) <= NAMED and line is None:
         traces.append(_names(home, y, classes))
     if stops is not None:
@@ -203,14 +208,14 @@ def describe_map(
 
 def _groups(
     rows: NDArray[np.int64], now: Places, labels: NDArray[np.int64], read: NDArray[np.int64] | None,
-    classes: Sequence[str], colour: str,
+    classes: Sequence[str], colour: str, inks: Sequence[str],
 ) -> list[Trace]:
     """The points, one trace for each class or each outcome."""
     names = [""] * len(rows) if read is None else ["None" if d < 0 else classes[d] for d in read]
     data = [[int(r), int(k), classes[k], word] for r, k, word in zip(rows, labels, names, strict=True)]
     if colour == "class":
         member = labels
-        looks = [(k, str(name), COLOURS[k % len(COLOURS)], SYMBOLS[k % len(SYMBOLS)]) for k, name in enumerate(classes)]
+        looks = [(k, str(name), inks[k % len(inks)], SYMBOLS[k % len(SYMBOLS)]) for k, name in enumerate(classes)]
     else:
         assert read is not None
         kinds: list[Outcome] = list(LOOKS)

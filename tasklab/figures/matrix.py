@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from tasklab.evaluation.statistics import Share
-from tasklab.evaluation.transfer_result import NOISE, OTHERS, Filter, TransferResult
+from tasklab.evaluation.transfer_result import NOISE, OTHERS, Filter, Line, TransferResult
 from tasklab.figures.outputs import HATCH
 from tasklab.figures.style import GREY, ORANGE, faded, frame, label
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 WORDS = {OTHERS: "all others together", NOISE: "noise of the same ε"}
 """Names of the rows that do not belong to a single threat."""
+
+Last = Literal["unmoved", "zero_gradient"]
+IDLE: dict[Last, str] = {"unmoved": "never moved", "zero_gradient": "no gradient"}
+"""Names of the last column."""
 
 FULL = 0.75
 """Opacity of a cell with a rate of 100 %; text can still be read on it, on white and on black."""
@@ -33,31 +37,46 @@ def transfer_figure(
         names: name of a system to the name that is shown.
         height: in pixels; by default it grows with the number of rows.
     """
+    return rates_figure(result.lines(images), result.victims, names=names, height=height)
+
+
+def rates_figure(
+    lines: Sequence[Line], victims: Sequence[str], *, last: Last = "unmoved", names: Mapping[str, str] | None = None,
+    height: int | None = None,
+) -> Figure:
+    """The matrix from its lines.
+
+    Args:
+        lines: one for each row.
+        victims: the columns, in their order.
+        last: what the last column shows: the images that the attack gave back bit for bit, or those without a gradient.
+        names, height: as in `transfer_figure`.
+    """
     import plotly.graph_objects as go
 
     called = {name: label(words) for name, words in (WORDS | dict(names or {})).items()}
-    lines, victims = result.lines(images), result.victims
     called |= {name: label(name) for name in (*victims, *(line.name for line in lines)) if name not in called}
     across, down = list(range(len(victims))), list(range(len(lines)))
-    last = len(victims) + 0.25
+    column = len(victims) + 0.25
     rates = [[line.rates[victim] for victim in victims] for line in lines]
     hover = [[f"{called.get(line.name, line.name)} shown to {called.get(victim, victim)}: {_long(line.rates[victim])}"
               for victim in victims] for line in lines]
-    unmoved = [line.unmoved.value if line.unmoved and line.unmoved.n else 0.0 for line in lines]
+    idle: list[Share | None] = [getattr(line, last) for line in lines]
+    bars = [share.value if share and share.n else 0.0 for share in idle]
     text: list[tuple[float, int, str]] = [(x, y, _percent(rates[y][x])) for y in down for x in across]
-    text += [(last, y, _percent(line.unmoved)) for y, line in enumerate(lines) if line.unmoved is not None]
+    text += [(column, y, _percent(share)) for y, share in enumerate(idle) if share is not None]
     traces: list[dict[str, Any]] = [
         {"type": "heatmap", "x": across, "y": down, "z": [[share.value for share in row] for row in rates],
          "zmin": 0, "zmax": 1, "colorscale": [[0, faded(ORANGE, 0)], [1, faded(ORANGE, FULL)]], "showscale": False,
          "xgap": 3, "ygap": 3, "customdata": hover, "hovertemplate": "%{customdata}<extra></extra>"},
-        {"type": "bar", "name": "never moved", "orientation": "h", "y": down, "x": [0.9 * share for share in unmoved],
-         "base": last - 0.45, "width": 0.8, "hoverinfo": "skip", "showlegend": False,
+        {"type": "bar", "name": IDLE[last], "orientation": "h", "y": down, "x": [0.9 * share for share in bars],
+         "base": column - 0.45, "width": 0.8, "hoverinfo": "skip", "showlegend": False,
          "marker": {"pattern": HATCH, "color": faded(GREY, 0.15), "line": {"width": 0}}},
         {"type": "scatter", "mode": "text", "x": [x for x, _, _ in text], "y": [y for _, y, _ in text],
          "text": [words for *_, words in text], "textfont": {"size": 18}, "hoverinfo": "skip", "showlegend": False},
     ]
-    columns = {"side": "top", "tickvals": [*across, last], "range": [-0.5, last + 0.5],
-               "ticktext": [*(called.get(victim, victim) for victim in victims), "never moved"],
+    columns = {"side": "top", "tickvals": [*across, column], "range": [-0.5, column + 0.5],
+               "ticktext": [*(called.get(victim, victim) for victim in victims), IDLE[last]],
                "title": {"text": "shown to", "standoff": 4}}
     rows = {"tickvals": down, "ticktext": [called.get(line.name, line.name) for line in lines],
             "range": [len(lines) - 0.5, -0.5], "tickfont": {"size": 15}, "title": {"text": "found against"}}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tasklab.codecs import ABNORMAL
 from tasklab.text import in_html
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 BLUE = "#1f78c8"
 ORANGE = "#e0700a"
@@ -107,3 +110,18 @@ def frame(height: int, *, legend: bool, xaxis: dict[str, Any], yaxis: dict[str, 
         "dragmode": False,
         "hoverlabel": {"font": {"size": 15}},
     }
+
+
+def blank(words: str, height: int = 330) -> Figure:
+    """A figure that shows nothing but why there is nothing, for a panel whose numbers are missing.
+
+    Args:
+        words: such as ``"not made"``.
+        height: in pixels.
+    """
+    import plotly.graph_objects as go
+
+    hidden = {"showticklabels": False, "ticks": "", "range": [-1, 1]}
+    text = {"type": "scatter", "mode": "text", "x": [0], "y": [0], "text": [label(words)], "hoverinfo": "skip",
+            "textfont": {"size": 18}, "showlegend": False}
+    return go.Figure({"data": [text], "layout": frame(height, legend=False, xaxis=hidden, yaxis=hidden)})

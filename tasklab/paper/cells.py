@@ -25,6 +25,7 @@ from tasklab.paper.protocol import Question
 from tasklab.paper.records import Finding, Record, read_record, record_file, system_file, to_hex, write_record
 from tasklab.system import System
 from tasklab.tasks import Task
+from tasklab.training import Run
 
 PATIENCE = 2.0
 """Seconds to wait for a process that is about to leave a cell."""
@@ -167,12 +168,12 @@ def _make(
     if file is None:
         yield from train_cell(workshop, cell, own, progress)
         file = own
-    shutil.rmtree(_run(workshop, cell), ignore_errors=True)
     system = System.load(file)
     record = read_record(workshop.folder, cell)
     if record is None or record.weights != fingerprint(system):  # else it tells of weights that are no longer there
         record = _record(workshop, cell, system)
         write_record(workshop.folder, cell, record)
+    shutil.rmtree(_run(workshop, cell), ignore_errors=True)
     system = system.to(workshop.device)
     test = data.load(cell.data, "test", root=workshop.root).to(workshop.device)
     for question in record.missing(asked):
@@ -189,6 +190,7 @@ def _record(workshop: Workshop, cell: Cell, system: System) -> Record:
     return Record(
         name=cell.name, method=cell.method.name, card=dict(system.card), weights=fingerprint(system),
         start=None if start is None else {"name": start.stem, "weights": fingerprint(System.load(start))},
+        epochs=tuple(Run(_run(workshop, cell)).events()),
     )
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasklab import files, strict_json
 from tasklab.data.info import info_of
 from tasklab.evaluation.tables import to_csv, to_markdown
-from tasklab.paper.grid import FULL, QUICK, Cell
+from tasklab.paper import grid
+from tasklab.paper.cells import Workshop
+from tasklab.paper.grid import Cell, Scale
+from tasklab.paper.plan import Step, plan
 from tasklab.paper.protocol import KINDS, PaperProtocol, ProtocolName
 from tasklab.paper.published import COLUMNS
 from tasklab.paper.records import Record, read_record
 from tasklab.paper.tables import compared, long_frame, missing, reading_frame, values, wide_frame
 from tasklab.text import in_markdown
+
+if TYPE_CHECKING:
+    from tasklab.paper.works import Work
 
 TITLES = {
     "table1": "Table 1: adversarial robustness and accuracy of four classification systems",
@@ -49,19 +55,24 @@ class Document:
     @property
     def command(self) -> str:
         """The command that makes what is missing of the table and writes it."""
-        words = ["tasklab", "paper", self.table]
-        words += ["--data", *dict.fromkeys(cell.data for cell in self.cells)]
-        words += ["--arch", *dict.fromkeys(cell.arch for cell in self.cells)]
-        scale, usual, protocol = self.cells[0].scale, PaperProtocol(), self.protocol
-        ordinary = next((each for each in (FULL, QUICK) if each.suffix == scale.suffix), scale)
-        words += ["--quick"] * (ordinary == QUICK)
-        words += ["--n", str(scale.attacked)] * (scale.attacked != ordinary.attacked)
-        words += ["--seed", str(self.cells[0].seed)] * (self.cells[0].seed != 0)
+        usual, protocol, first = PaperProtocol(), self.protocol, self.cells[0]
+        words = command_words(
+            self.table, dict.fromkeys(cell.data for cell in self.cells),
+            dict.fromkeys(cell.arch for cell in self.cells), first.scale, first.seed,
+        )
         words += ["--protocol", self.asked] * (self.asked != "both")
         words += ["--steps", str(protocol.steps)] * (protocol.steps != usual.steps)
         words += ["--step-size", f"{protocol.step_size:g}"] if protocol.step_size is not None else []
         words += ["--start", "image"] * (not protocol.random_start) + ["--units", "normalised"] * protocol.normalised
         return " ".join(words + ["--gap", protocol.gap] * (protocol.gap != usual.gap))
+
+    def plan(self, workshop: Workshop) -> list[Step]:
+        """What is still to be made of the cells."""
+        return plan(workshop, self.cells, self.protocol, KINDS[self.asked])
+
+    def works(self) -> list[Work]:
+        """A table computes nothing beyond its cells."""
+        return []
 
     def wide(self) -> str:
         """The table as in the paper, in Markdown."""
@@ -75,7 +86,7 @@ class Document:
                  "## How each system was made"]
         for cell in self.cells:
             if (record := read_record(self.folder, cell)) is not None:
-                lines += ["", *_made(cell, record)]
+                lines += ["", *made_how(cell, record)]
         lines += ["", "## Not made", "", *([f"- {name}" for name in self.missing] or ["Nothing is missing."])]
         return "\n".join(lines) + "\n"
 
@@ -136,7 +147,18 @@ class Document:
         )
 
 
-def _made(cell: Cell, record: Record) -> list[str]:
+def command_words(
+    what: str, data: Iterable[str], archs: Iterable[str], scale: Scale, seed: int
+) -> list[str]:
+    """The command of a table or a figure, word by word, as far as both have it."""
+    ordinary = next((each for each in (grid.FULL, grid.QUICK) if each.suffix == scale.suffix), scale)
+    words = ["tasklab", "paper", what, "--data", *data, "--arch", *archs] + ["--quick"] * (ordinary == grid.QUICK)
+    words += ["--n", str(scale.attacked)] * (scale.attacked != ordinary.attacked)
+    return words + ["--seed", str(seed)] * (seed != 0)
+
+
+def made_how(cell: Cell, record: Record) -> list[str]:
+    """How a cell was made, in lines of Markdown."""
     card, start = record.card, record.start
     recipe = {key: value for key, value in card.get("recipe", {}).items() if value and key != "defence"}
     defence = card.get("recipe", {}).get("defence")

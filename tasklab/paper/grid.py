@@ -1,4 +1,4 @@
-"""The systems behind the paper's Tables 1 and 2: which task each is of, how it is trained, and from which other one."""
+"""The systems behind the paper's tables and figures: the task of each, how it is trained, and from which other one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tasklab.data.info import info_of
 from tasklab.jobs.training_settings import Training
 from tasklab.models import ARCHITECTURES
 from tasklab.tasks import Task, make_task
+from tasklab.tasks.base import Parametrisation
 from tasklab.training import Adversarial, Defence, GaussianNoise, Recipe
 
 DATA = ("mnist", "cifar10", "cifar100")
@@ -149,6 +150,37 @@ QUICK = Scale(suffix="-quick", share=0.5, train=2000, attacked=100, preset="quic
 
 
 @dataclass(frozen=True, kw_only=True)
+class Variant:
+    """What a cell of a figure changes of the settings that the tables have.
+
+    Attributes:
+        S: of RBC; None for the paper's.
+        parametrisation: ``"paper"`` leaves the outputs and the loss of RBC unscaled; see `tasklab.tasks.Task`.
+        lr: the peak learning rate; None for the recipe's own.
+    """
+
+    S: float | None = None
+    parametrisation: Parametrisation = "scaled"
+    lr: float | None = None
+
+    def __str__(self) -> str:
+        """Of the names of files.
+
+        >>> str(Variant(S=10, parametrisation="paper")), str(Variant())
+        ('-s10-unscaled', '')
+        """
+        parts = [] if self.S is None else [f"-s{self.S:g}"]
+        parts += ["-unscaled"] * (self.parametrisation == "paper")
+        return "".join(parts + ([] if self.lr is None else [f"-lr{self.lr:g}"]))
+
+    @property
+    def task(self) -> dict[str, Any]:
+        """What it changes of the task's settings."""
+        size = {} if self.S is None else {"S": self.S}
+        return size if self.parametrisation == "scaled" else size | {"parametrisation": self.parametrisation}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """One system of the grid, by what it is; nothing is trained or read by making one.
 
@@ -158,6 +190,7 @@ class Cell:
         method: the row.
         seed: of its training.
         scale: how much work goes into it.
+        variant: what it changes of the tables' settings.
     """
 
     data: str
@@ -165,6 +198,7 @@ class Cell:
     method: Method
     seed: int = 0
     scale: Scale = FULL
+    variant: Variant = Variant()
 
     def __post_init__(self) -> None:
         if self.data not in RECIPES:
@@ -180,7 +214,8 @@ class Cell:
         'mnist-resnet18-rbc-at-seed1'
         """
         seed = f"-seed{self.seed}" if self.seed else ""
-        return f"{self.data}-{SHORT.get(self.arch, self.arch)}-{self.method.key}{seed}{self.scale.suffix}"
+        key = f"{self.method.key}{self.variant}"
+        return f"{self.data}-{SHORT.get(self.arch, self.arch)}-{key}{seed}{self.scale.suffix}"
 
     @property
     def start(self) -> Cell | None:
@@ -194,8 +229,9 @@ class Cell:
 
     @property
     def task(self) -> Task:
-        """The task with the paper's settings."""
-        return make_task(self.method.task, num_classes=info_of(self.data).num_classes, **TASKS[self.method.task])
+        """The task with the paper's settings, but for what the variant changes."""
+        settings = TASKS[self.method.task] | self.variant.task
+        return make_task(self.method.task, num_classes=info_of(self.data).num_classes, **settings)
 
     @property
     def radii(self) -> tuple[float, ...]:
@@ -213,6 +249,8 @@ class Cell:
             changes |= CONTINUED[self.data]
         elif self.data.startswith("cifar"):
             changes |= {"lr": RATES.get((self.arch, self.method.task), recipe.lr)}
+        if self.variant.lr is not None:
+            changes |= {"lr": self.variant.lr}
         recipe = dataclasses.replace(recipe, **changes)
         return dataclasses.replace(recipe, epochs=max(1, round(self.scale.share * recipe.epochs)))
 

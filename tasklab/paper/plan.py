@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -51,18 +51,32 @@ def plan(workshop: Workshop, cells: Iterable[Cell], protocol: PaperProtocol, kin
         cells: of the table.
         protocol, kinds: what they are asked; see `questions`.
     """
-    every = with_bases(cells)
-    asked = {cell: tuple(questions(cell, protocol, kinds)) for cell in every}
+    return plan_asked(workshop, {cell: questions(cell, protocol, kinds) for cell in with_bases(cells)})
+
+
+def plan_asked(
+    workshop: Workshop, asked: Mapping[Cell, Sequence[Question]], used: Collection[Cell] = ()
+) -> list[Step]:
+    """The same, where each cell has questions of its own.
+
+    Args:
+        workshop: where.
+        asked: the questions to each cell.
+        used: the cells whose systems are needed, whatever is known of them.
+    """
+    every = with_bases([*asked, *used])
     records = {cell: read_record(workshop.folder, cell) for cell in every}
-    left = {cell: asked[cell] if (record := records[cell]) is None else tuple(record.missing(asked[cell]))
-            for cell in every}
+    wanted = {cell: asked.get(cell, ()) for cell in every}
+    left = {cell: tuple(each if (record := records[cell]) is None else record.missing(each))
+            for cell, each in wanted.items()}
     without = {cell for cell in every if workshop.weights(cell) is None}
-    trained = {cell for cell in every if left[cell] and cell in without}
+    made = {cell for cell in every if left[cell] or (cell in used and (cell in without or records[cell] is None))}
+    trained = made & without
     for cell in reversed(every):  # what another starts from stands before it
         if cell in trained and cell.start in without:
             trained.add(cell.start)
-    return [Step(cell=cell, train=cell in trained, asked=asked[cell] if cell in trained else left[cell])
-            for cell in every if left[cell] or cell in trained]
+    return [Step(cell=cell, train=cell in trained, asked=tuple(wanted[cell]) if cell in trained else left[cell])
+            for cell in every if cell in made or cell in trained]
 
 
 def training_passes(cell: Cell) -> float:
@@ -97,20 +111,25 @@ class Pace:
 
     Args:
         workshop: whose finished cells tell the pace.
-        steps: what is to be made; networks that are in none of them are not timed.
+        cells: of which something is to be made; networks that are in none of them are not timed.
     """
 
-    def __init__(self, workshop: Workshop, steps: Sequence[Step]) -> None:
+    def __init__(self, workshop: Workshop, cells: Iterable[Cell]) -> None:
         self._workshop = workshop
         self._probed: dict[tuple[str, str], tuple[float, float]] = {}
         self._seconds: dict[tuple[str, str, str], float] = {}
-        for step in steps:
-            if (step.cell.data, step.cell.arch, "training") not in self._seconds:
-                self.learn(step.cell)
+        for cell in cells:
+            if (cell.data, cell.arch, "training") not in self._seconds:
+                self.learn(cell)
 
-    def learn(self, cell: Cell) -> None:
-        """Note the pace of a cell's network on its data set, for training and for each kind of attack."""
-        network, known = (cell.data, cell.arch), self._finished(cell)
+    def learn(self, cell: Cell, asked: Sequence[Question] = ()) -> None:
+        """Note the pace of a cell's network on its data set, for training and for each kind of attack.
+
+        Args:
+            cell: which; those with other methods tell it as well.
+            asked: questions that may have been answered, besides those of the tables.
+        """
+        network, known = (cell.data, cell.arch), self._finished(cell, asked)
         for what in ("training", *get_args(Kind)):
             if what not in known and network not in self._probed:
                 self._probed[network] = _probe(self._workshop, cell)
@@ -131,7 +150,11 @@ class Pace:
     def _of(self, cell: Cell, what: str) -> float:
         return self._seconds[cell.data, cell.arch, what]
 
-    def _finished(self, cell: Cell) -> dict[str, float]:
+    def passes(self, cell: Cell, number: float) -> float:
+        """About how many seconds it takes to read an image and go back so many times."""
+        return self._of(cell, "pgd") * number
+
+    def _finished(self, cell: Cell, asked: Sequence[Question]) -> dict[str, float]:
         """Seconds for each pass in those cells of the same network and set that were made here."""
         spent: dict[str, list[tuple[float, float]]] = {}
         for each in (dataclasses.replace(cell, method=method) for method in METHODS.values()):
@@ -142,9 +165,10 @@ class Pace:
                 spent.setdefault("training", []).append((record.card["seconds"], training_passes(each)))
             for finding in record.findings:
                 kind = finding.asked["kind"]
-                for question in questions(each, PaperProtocol(), () if kind == "clean" else (kind,)):
-                    if question.to_dict() == finding.asked:
-                        spent.setdefault(kind, []).append((finding.seconds, attack_passes(each, question)))
+                usual = questions(each, PaperProtocol(), () if kind == "clean" else (kind,))
+                question = next((one for one in (*usual, *asked) if one.to_dict() == finding.asked), None)
+                if question is not None:
+                    spent.setdefault(kind, []).append((finding.seconds, attack_passes(each, question)))
         return {what: math.fsum(s for s, _ in pairs) / math.fsum(p for _, p in pairs) for what, pairs in spent.items()}
 
 

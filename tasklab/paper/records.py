@@ -97,6 +97,7 @@ class Record:
         weights: a digest of its weights and task, as `tasklab.paper.cells.fingerprint` takes it.
         start: name and digest of the system that its training started from; None for fresh weights.
         findings: the answers so far.
+        epochs: what its training told after each epoch; empty where that was not kept.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Record:
     weights: str
     start: Mapping[str, str] | None = None
     findings: tuple[Finding, ...] = ()
+    epochs: tuple[Mapping[str, Any], ...] = ()
 
     def find(self, question: Question) -> Finding | None:
         """The answer to a question, if it is there."""
@@ -135,6 +137,7 @@ class Record:
             if parts.pop("format") != FORMAT:
                 raise ValueError(f"expected format {FORMAT}")
             parts["findings"] = tuple(Finding(**finding) for finding in parts["findings"])
+            parts["epochs"] = tuple(parts.get("epochs", ()))
             sizes: dict[int, int] = {}  # findings of as many images are compared image by image
             for finding in parts["findings"]:
                 assert finding.outcomes.n > 0 and int(finding.images.sum()) == finding.correct

@@ -10,7 +10,7 @@ import pytest
 from tasklab.cli import main
 from tasklab.cli import paper as command
 from tasklab.models import ARCHITECTURES
-from tasklab.paper import cells, documents, grid
+from tasklab.paper import cells, grid
 
 SMALL = grid.Scale(suffix="-quick", share=0.05, train=200, width=4, attacked=8, preset="quick")
 
@@ -18,7 +18,6 @@ SMALL = grid.Scale(suffix="-quick", share=0.05, train=200, width=4, attacked=8, 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grid, "QUICK", SMALL)
-    monkeypatch.setattr(documents, "QUICK", SMALL)
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, str]:
@@ -45,7 +44,7 @@ def test_both_tables_from_nothing(
     shown, _ = run(capsys, "table2", *words, "--show", "--json")
     told = json.loads(shown)
     assert told["not_made"] == [] and told["cells"].keys() == {
-        f"digits-small_cnn-{key}-quick" for key in ("tra-at", "rbc-at", "rbc-at-margin", "rbc-gn")}
+        f"digits-small-{key}-quick" for key in ("tra-at", "rbc-at", "rbc-at-margin", "rbc-gn")}
 
 
 def test_what_is_not_there_is_shown_by_name_and_not_made(
@@ -61,7 +60,7 @@ def test_one_protocol_alone_leaves_the_other_to_be_made(tmp_path: Path, capsys: 
     out, said = run(capsys, *words, "--protocol", "paper")
     assert "adaptive not made" in out and "7 evaluations" in said
     out, said = run(capsys, *words, "--protocol", "adaptive")
-    assert "not made" not in out and "  digits-small_cnn-tra-quick: 9 evaluations" in said
+    assert "not made" not in out and "  digits-small-tra-quick: 9 evaluations" in said
 
 
 def test_interrupted_it_writes_what_there_is(
@@ -80,7 +79,7 @@ def test_interrupted_it_writes_what_there_is(
     out, said = capsys.readouterr()
     assert "the same command goes on from there" in said
     assert (out.count("/ not made"), out.count("/ adaptive not made")) == (25, 2), "two of FGSM, and LEG, are made"
-    assert "not made: digits-small_cnn-rbc-quick\n" in said
+    assert "not made: digits-small-rbc-quick\n" in said
 
 
 def test_the_networks_and_sets_on_offer_are_those_of_the_grid() -> None:

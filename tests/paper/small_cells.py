@@ -30,8 +30,8 @@ def cell(method: str, **more: object) -> Cell:
 def process(*words: str) -> subprocess.Popen[str]:
     """``tasklab paper`` with these words in a process of its own, its ``--quick`` as small as `TINY`."""
     code = (
-        "import sys\nfrom tasklab.cli import main\nfrom tasklab.paper import documents, grid\n"
-        f"grid.QUICK = documents.QUICK = grid.{TINY!r}\nraise SystemExit(main(['paper', *sys.argv[1:]]))"
+        "import sys\nfrom tasklab.cli import main\nfrom tasklab.paper import grid\n"
+        f"grid.QUICK = grid.{TINY!r}\nraise SystemExit(main(['paper', *sys.argv[1:]]))"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",

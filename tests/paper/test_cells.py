@@ -138,7 +138,7 @@ def test_finished_cells_tell_how_long_others_take(workshop: Workshop, tmp_path: 
     record, alone = finished(workshop, "rbc"), Workshop(folder=tmp_path)
     write_record(tmp_path, cell("rbc"), record)
     *_, step = plan(alone, [cell("rbc-gn")], PaperProtocol(), ALL)
-    pace = Pace(alone, [step])
+    pace = Pace(alone, [step.cell])
     assert pace.training(step) == pytest.approx(
         record.card["seconds"] * training_passes(cell("rbc-gn")) / training_passes(cell("rbc")))
     spent = {kind: sum(found.seconds for found in record.findings if found.asked["kind"] == kind) for kind in ALL}
@@ -156,7 +156,7 @@ def test_an_estimate_counts_every_pass(tmp_path: Path) -> None:
     assert attack_passes(base, by_kind["pgd"]) == pytest.approx(8 * (20 + 2 / 3))
     assert attack_passes(base, by_kind["bits"]) == pytest.approx(TAKEN["bits"] * 8 * (4 * 40 + 2 / 3))
     (step,) = plan(Workshop(folder=tmp_path), [base], PaperProtocol(), ("pgd",))
-    assert Pace(Workshop(folder=tmp_path), [step]).whole(step) > 0
+    assert Pace(Workshop(folder=tmp_path), [base]).whole(step) > 0
 
 
 def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:

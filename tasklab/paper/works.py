@@ -1,0 +1,97 @@
+"""Works: computations on finished systems beyond what a cell is asked, each kept as one JSON file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tasklab import data, files, strict_json
+from tasklab.data import ImageSet
+from tasklab.evaluation.robustness import Progress
+from tasklab.paper.cells import Workshop, fingerprint
+from tasklab.paper.grid import Cell
+from tasklab.paper.plan import Pace
+from tasklab.paper.records import read_record
+from tasklab.system import System
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work(ABC):
+    """A computation on the systems of some cells.
+
+    Attributes:
+        kind: what it is, in a word for names of files.
+        cells: whose systems it is about, the one that the file is called after first.
+        n: how many test images.
+    """
+
+    kind: ClassVar[str]
+    cells: tuple[Cell, ...]
+    n: int
+
+    @abstractmethod
+    def compute(
+        self, systems: Sequence[System], test: ImageSet, progress: Callable[[Progress], object] | None
+    ) -> dict[str, Any]:
+        """What is found, as plain values.
+
+        Args:
+            systems: of the cells, on one device.
+            test: the test split, on the same device.
+            progress: called at each step of each attack.
+        """
+
+    @abstractmethod
+    def seconds(self, pace: Pace) -> float:
+        """About how long it takes."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """By which the work is known again, with its kind and cells."""
+        return {"n": self.n}
+
+    @property
+    def name(self) -> str:
+        """Of the work and of its file."""
+        told = [self.kind, [cell.name for cell in self.cells], self.settings]
+        return f"{self.cells[0].name}.{self.kind}-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]}"
+
+    def read(self, folder: Path) -> dict[str, Any] | None:
+        """What was found; None where it was not, or was of other weights.
+
+        Raises:
+            ValueError: a file that does not read.
+        """
+        file = self._file(folder)
+        records = [read_record(folder, cell) for cell in self.cells]
+        if not file.is_file() or any(record is None for record in records):
+            return None
+        try:
+            told = json.loads(file.read_text(encoding="utf-8"))
+            weights, found = list(told["weights"]), dict(told["found"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"expected what was found in {file}, got a file that does not read ({error!r}); try "
+                             "removing it") from None
+        return found if weights == [record.weights for record in records if record is not None] else None
+
+    def make(self, workshop: Workshop, progress: Callable[[Progress], object] | None = None) -> None:
+        """Compute it and keep it; its cells have to have been made before."""
+        found = [workshop.weights(cell) for cell in self.cells]
+        systems = [System.load(file) for file in found if file is not None]
+        if len(systems) < len(self.cells):
+            missing = [cell.name for cell, file in zip(self.cells, found, strict=True) if file is None]
+            raise ValueError(f"expected the systems of {self.name}, got none of {', '.join(missing)}; make them before")
+        weights = [fingerprint(system) for system in systems]
+        test = data.load(self.cells[0].data, "test", root=workshop.root).to(workshop.device)
+        on_device = [system.to(workshop.device) for system in systems]
+        told = {"settings": self.settings, "cells": [cell.name for cell in self.cells], "weights": weights,
+                "found": self.compute(on_device, test, progress)}
+        files.write_text(self._file(workshop.folder), strict_json.dumps(told) + "\n")
+
+    def _file(self, folder: Path) -> Path:
+        return folder / f"{self.name}.json"
