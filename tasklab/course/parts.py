@@ -41,6 +41,7 @@ COURSE = (
     Part(notebook="", session=3, minutes=0, page="paper", title="Paper"),
     Part(notebook="10_decision_regions", session=3, minutes=45, page="regions", title="Regions"),
     Part(notebook="11_bring_your_own", session=3, minutes=60, page="draw", title="Draw"),
+    Part(notebook="12_the_paper", session=3, minutes=60, page="paper", title="Paper"),
 )
 """All parts, in the order in which they are taught."""
 

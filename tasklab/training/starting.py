@@ -29,7 +29,7 @@ ABSENT = -10.0
 SHARPER = (1.0, 1.5, 2.0, 3.0, 4.0)
 """Factors of class scores that are averaged, the first that is enough is taken."""
 
-LOST = 0.005
+LOST = 0.0005
 """The share of images that an average of levels may lose against the class scores themselves."""
 
 WIDEST = 80.0
