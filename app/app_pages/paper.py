@@ -37,6 +37,9 @@ CITED = ("K. Han, Y. Li, X. Long and Y. Ge, *Learning Task-aware Robust Deep Lea
 def page() -> None:
     """Draw the controls, the table, one of its cells, and the downloads."""
     datasets = paper_tables.datasets()
+    named = st.query_params.pop("data", None)  # in links that a scenario makes
+    if named in datasets and "paper_data" not in {**st.query_params, **st.session_state}:
+        st.session_state["paper_data"] = named
     data = _before("paper_data", datasets)
     network = _before("paper_network", paper_tables.networks(data))
     lab = frame.open_page("paper", lesson=_lesson(data, network), bar=())
@@ -92,7 +95,7 @@ def _lesson(data: str, network: str) -> tuple[frame.LessonStep, ...]:
     """The lesson on a data set and a network; each of its sentences is computed from the cell that it opens."""
     return tuple(
         frame.LessonStep(
-            f"{words} {paper_words.step(table, table.find(METHODS[key].name, column))}",
+            f"{words} {paper_words.step(table.find(METHODS[key].name, column))}",
             {"paper_table": name, "paper_system": METHODS[key].name, "paper_column": column},
         )
         for words, name, key, column in STEPS

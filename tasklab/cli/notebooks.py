@@ -36,12 +36,11 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 def _list(args: argparse.Namespace) -> int:
     from tasklab.course import COURSE
 
-    parts = [part for part in COURSE if part.notebook]
     if args.json:
         names = ("notebook", "session", "minutes", "page", "title")
-        print_json([{name: getattr(part, name) for name in names} for part in parts])
+        print_json([{name: getattr(part, name) for name in names} for part in COURSE])
     else:
-        for part in parts:
+        for part in COURSE:
             say(f"session {part.session}  {part.notebook:<24} {part.minutes} minutes  page {part.page}")
     return 0
 

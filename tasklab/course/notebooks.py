@@ -54,7 +54,7 @@ def names() -> tuple[str, ...]:
     >>> names()[0]
     '00_tour'
     """
-    return tuple(part.notebook for part in COURSE if part.notebook)
+    return tuple(part.notebook for part in COURSE)
 
 
 def find(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The parts of the course in one list: the pages of the app with their notebooks, each of which links to a page."""
+"""The parts of the course in one list: each page of the app has a notebook, and each notebook links to a page."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class Part:
     """One page, one notebook, or both.
 
     Attributes:
-        notebook: file name without the suffix; empty for a page without a notebook.
+        notebook: file name without the suffix.
         session: number of the lab session, 1 to 3.
-        minutes: duration, exercises and questions included; 0 without a notebook.
+        minutes: duration, exercises and questions included.
         page: slug of the page: the name of its file, and its URL in the app.
         title: of the page and the notebook.
         own: whether this is the main notebook of the page; else it is a further one.
@@ -38,7 +38,6 @@ COURSE = (
     Part(notebook="08_is_it_really_robust", session=3, minutes=60, page="robust", title="Really robust?"),
     Part(notebook="09_adversarial_training", session=3, minutes=60, page="train",
          title="Adversarial training", own=False),
-    Part(notebook="", session=3, minutes=0, page="paper", title="Paper"),
     Part(notebook="10_decision_regions", session=3, minutes=45, page="regions", title="Regions"),
     Part(notebook="11_bring_your_own", session=3, minutes=60, page="draw", title="Draw"),
     Part(notebook="12_the_paper", session=3, minutes=60, page="paper", title="Paper"),
@@ -66,7 +65,7 @@ in `COURSE`.
 
 
 def notebook_of(page: str) -> Part:
-    """The part with the title of a page and its main notebook.
+    """The part with the main notebook of a page.
 
     >>> notebook_of("robust").notebook
     '08_is_it_really_robust'
@@ -75,10 +74,10 @@ def notebook_of(page: str) -> Part:
 
 
 def notebooks_of(page: str) -> tuple[str, ...]:
-    """The names of all notebooks that link to a page, the main one first; nothing for a page without a notebook.
+    """The names of all notebooks that link to a page, the main one first.
 
     >>> notebooks_of("train")
     ('02_training', '07_effect_of_s', '09_adversarial_training')
     """
     parts = sorted((part for part in COURSE if part.page == page), key=lambda part: not part.own)
-    return tuple(part.notebook for part in parts if part.notebook)
+    return tuple(part.notebook for part in parts)

@@ -18,7 +18,7 @@ def test_every_page(slug: str, address: str, browser: Any) -> None:
         assert tab.page.get_by_test_id("stException").count() == 0
         if (bar := tab.page.get_by_text("Code, link, files")).count():
             bar.click()
-            tab.page.get_by_text("The numbers of this page").wait_for()
+            tab.page.get_by_text("The notebook of this page is").wait_for()
             tab.still()
         assert tab.violations() == [], "light"
         tab.page.emulate_media(color_scheme="dark")

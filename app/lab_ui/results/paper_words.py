@@ -83,9 +83,8 @@ def lead(values: Sequence[Value]) -> str:
             return f"No system of this table was made here for {where_made}{whose}."
         return f"On {where_made}, no attack on the decision was made yet, so no number under attack is checked."
     counts = Counter(value.word for value in judged)
-    parts = [f"<b>{counts[word]} {'is' if counts[word] == 1 else 'are'} {word}</b>"
-             for word in MEANINGS if counts[word]]
-    words = f"Of {len(judged)} numbers measured under attack on {where_made}, {_listed(parts)}."
+    parts = [f"<b>{counts[word]} {word}</b>" for word in MEANINGS if counts[word]]
+    words = f"{where_made}: {len(judged)} numbers under attack, {_listed(parts)}."
     gap, widest = max(((_claim(value) - 100 * value.adaptive.value, value)  # type: ignore[union-attr]
                        for value in judged), key=lambda pair: pair[0])
     if gap <= 0:
@@ -143,11 +142,12 @@ def verdict(value: Value, *, made: bool) -> str:
     return f"{_capital(value.word)}: {told}{less}.{flat}{why}{_retrained(value)}"
 
 
-def step(table: Table, value: Value) -> str:
+def step(value: Value) -> str:
     """A cell in the words of a lesson."""
-    words = f"{where(value)}. {verdict(value, made=value.cell in table.records)}"
-    none = value.alarm
-    return words if none is None or not none.count else f"{words} It answers None to {one(none)}."
+    words = [f"{where(value)}: {numbers(value)}."] + [f"{_capital(value.word)}."] * bool(value.word)
+    if value.alarm is not None and value.alarm.count:
+        words.append(f"Under the paper's attack it answers None to {one(value.alarm)}.")
+    return " ".join(words)
 
 
 def _retrained(value: Value) -> str:

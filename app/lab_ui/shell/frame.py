@@ -220,11 +220,10 @@ def _take_away(
                 _download(f"{name} (HTML figure)", _Page(figure), f"{slug}_{name}.html", f"html {name}")
             for name, (make, label) in files.items():
                 _download(label, make, name, f"file {name}")
-        if notebooks := notebooks_of(slug):
-            first, *more = notebooks
-            further = f" (and {' and '.join(f'`{name}`' for name in more)})" if more else ""
-            st.markdown(f"The notebook of this page is `{first}`{further}; "
-                        "`tasklab notebooks build --student --to course` writes them all.")
+        first, *more = notebooks_of(slug)
+        further = f" (and {' and '.join(f'`{name}`' for name in more)})" if more else ""
+        st.markdown(f"The notebook of this page is `{first}`{further}; "
+                    "`tasklab notebooks build --student --to course` writes them all.")
 
 
 def _download(label: str, text: Callable[[], str], name: str, key: str) -> None:
