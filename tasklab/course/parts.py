@@ -54,6 +54,7 @@ PAGES = {
     "transfer": "Which systems fall to another one's pictures.",
     "train": "Train your own S in seconds, then attack it.",
     "draw": "Your own handwriting, read and broken.",
+    "paper": "The paper's tables beside what is measured here.",
     "regions": "Decisions as colours in the plane, trained live.",
 }
 """Slug of each page, in the app's order, to the sentence with which the start page links to it.

@@ -138,10 +138,15 @@ class Record:
                 raise ValueError(f"expected format {FORMAT}")
             parts["findings"] = tuple(Finding(**finding) for finding in parts["findings"])
             parts["epochs"] = tuple(parts.get("epochs", ()))
+            sizes: dict[int, int] = {}  # findings of as many images are compared image by image
             for finding in parts["findings"]:
-                assert len(finding.images) == finding.outcomes.n
+                assert finding.outcomes.n > 0 and int(finding.images.sum()) == finding.correct
+                assert sizes.setdefault(finding.asked["n"], finding.outcomes.n) == finding.outcomes.n
+                assert finding.zero_share is None or finding.zero_share.n > 0
+            assert all(isinstance(parts[name], str) for name in ("name", "method", "weights"))
+            assert all(isinstance(part, Mapping) for part in (parts["card"], parts.get("start") or {}))
             return Record(**parts)
-        except (KeyError, TypeError, AssertionError) as error:
+        except (AttributeError, KeyError, TypeError, AssertionError) as error:
             raise ValueError(f"expected a record of a cell, got one with other parts ({error!r})") from None
 
 

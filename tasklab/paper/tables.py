@@ -107,7 +107,34 @@ def values(cells: Sequence[Cell], folder: Path, protocol: PaperProtocol) -> list
         folder: of the records that were made here.
         protocol: the open settings for which answers are looked up.
     """
-    return [value for cell in cells for value in _row(cell, folder, protocol)]
+    return [
+        value for cell in cells for value in row(
+            cell, read_record(folder, cell), None if cell.base is None else read_record(folder, cell.base), protocol)
+    ]
+
+
+def row(cell: Cell, record: Record | None, base: Record | None, protocol: PaperProtocol) -> list[Value]:
+    """The numbers of one row.
+
+    Args:
+        cell: the row's.
+        record: what is known of it; None where it was not made.
+        base: the same of the system that it was retrained from; None where there is none.
+        protocol: the open settings for which answers are looked up.
+    """
+    asked = {(each.kind, each.intensity): each for each in questions(cell, protocol, KINDS["both"])}
+    found = []
+    for column in COLUMNS:
+        question = asked[column.attack, column.intensity]  # type: ignore[index]
+        own, before = (_standing(each, question, asked) for each in (record, base))
+        found.append(Value(
+            cell=cell, column=column, eps=question.eps,
+            published=PUBLISHED.get((cell.data, cell.arch, cell.method.name, column)),
+            measured=None if record is None else record.find(question),
+            adaptive=None if own[1] is None else Share.of(own[1]),
+            arrows=(_arrow(before[0], own[0]), _arrow(before[1], own[1])),
+        ))
+    return found
 
 
 def missing(cells: Sequence[Cell], folder: Path, protocol: PaperProtocol, kinds: Sequence[Kind]) -> list[str]:
@@ -174,24 +201,6 @@ def compared(found: Sequence[Value]) -> dict[str, list[Compared]]:
             word=value.word, note=_note(value),
         ))
     return rows
-
-
-def _row(cell: Cell, folder: Path, protocol: PaperProtocol) -> list[Value]:
-    record = read_record(folder, cell)
-    base = read_record(folder, cell.base) if cell.base is not None else None
-    asked = {(each.kind, each.intensity): each for each in questions(cell, protocol, KINDS["both"])}
-    found = []
-    for column in COLUMNS:
-        question = asked[column.attack, column.intensity]  # type: ignore[index]
-        own, before = (_standing(each, question, asked) for each in (record, base))
-        found.append(Value(
-            cell=cell, column=column, eps=question.eps,
-            published=PUBLISHED.get((cell.data, cell.arch, cell.method.name, column)),
-            measured=None if record is None else record.find(question),
-            adaptive=None if own[1] is None else Share.of(own[1]),
-            arrows=(_arrow(before[0], own[0]), _arrow(before[1], own[1])),
-        ))
-    return found
 
 
 def _standing(

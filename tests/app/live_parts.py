@@ -39,4 +39,4 @@ def snippet(at: AppTest) -> str:
     at.session_state["take_away"] = True
     at.run()
     assert not at.exception, [e.message for e in at.exception]
-    return str(at.code[0].value)
+    return str(at.code[-1].value)

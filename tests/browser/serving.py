@@ -40,15 +40,15 @@ def chromium() -> str | None:
 
 
 @contextlib.contextmanager
-def serving(**environment: str) -> Iterator[str]:
-    """The address of an app server on a free port."""
+def serving(folder: Path = ROOT, **environment: str) -> Iterator[str]:
+    """The address of an app server on a free port, started in a folder."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app", "--server.port", str(port),
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app"), "--server.port", str(port),
                "--server.address", "127.0.0.1"]
     server = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"} | environment, stdout=subprocess.DEVNULL,
+        command, cwd=folder, env=os.environ | {"OMP_NUM_THREADS": "1"} | environment, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     address = f"http://127.0.0.1:{port}"

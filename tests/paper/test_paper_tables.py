@@ -8,46 +8,19 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
-from small_cells import cell
+from small_cells import PROTOCOL, cell, kinds, written
 
 from tasklab.evaluation.statistics import Share
 from tasklab.figures.comparison import BARS, comparison, describe_comparison
 from tasklab.paper.documents import Document
 from tasklab.paper.grid import Cell, cells_of
-from tasklab.paper.protocol import KINDS, PaperProtocol, questions
+from tasklab.paper.protocol import KINDS, PaperProtocol
 from tasklab.paper.published import COLUMNS
-from tasklab.paper.records import Finding, Record, to_hex, write_record
 from tasklab.paper.tables import Value, compared, missing, values
-
-N = 100
-PROTOCOL = PaperProtocol()
-
-
-def written(folder: Path, of: Cell, standing: dict[str, range], zero: int = 0, left_out: tuple[str, ...] = ()) -> None:
-    """Write a record: by kind of attack, which of 100 images stand at every intensity."""
-    findings = []
-    for question in questions(of, PROTOCOL, KINDS["both"]):
-        if question.kind in left_out:
-            continue
-        which = torch.zeros(N, dtype=torch.bool)
-        which[list(standing[question.kind])] = True
-        clean = question.kind == "clean"
-        findings.append(Finding(
-            asked=question.to_dict(), correct=int(which.sum()), wrong=N - int(which.sum()), abnormal=0,
-            clean=None if clean else N, zero_gradient=None if clean else zero, standing=to_hex(which), seconds=1.0,
-        ))
-    write_record(folder, of, Record(name=of.name, method=of.method.name, card={}, weights="0" * 32,
-                                    findings=tuple(findings)))
 
 
 def found(folder: Path, of: Cell) -> dict[str, Value]:
     return {str(value.column): value for value in values([of], folder, PROTOCOL)}
-
-
-def kinds(**standing: range) -> dict[str, range]:
-    """Everything stands, but for what is named."""
-    return {kind: range(N) for kind in ("clean", *KINDS["both"])} | standing
 
 
 def test_the_adaptive_number_is_what_every_attack_leaves(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ _grid = st.components.v2.component(
     "tasklab_transfer_grid",
     html='<div class="room"><table></table></div>',
     css=(WEB / "transfer_grid.css").read_text(encoding="utf-8"),
-    js=(WEB / "transfer_grid.js").read_text(encoding="utf-8"),
+    js="".join((WEB / name).read_text(encoding="utf-8") for name in ("button_table.js", "transfer_grid.js")),
 )
 
 

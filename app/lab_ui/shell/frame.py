@@ -183,7 +183,7 @@ def close_page(
     *,
     code: str,
     tables: Mapping[str, DataFrame | Callable[[], DataFrame]] | None = None,
-    figures: Mapping[str, Figure] | None = None,
+    figures: Mapping[str, Figure | Callable[[], Figure]] | None = None,
     files: Mapping[str, tuple[Callable[[], str], str]] | None = None,
 ) -> None:
     """End a page with its code, a link and downloads; not in lecture mode.
@@ -192,7 +192,8 @@ def close_page(
         lab: values of the scenario bar.
         code: Python that computes the numbers of the page with the library alone.
         tables: name to a table, or to a function that makes it on request; offered as CSV.
-        figures: name to a figure; offered as interactive HTML that needs no network.
+        figures: name to a figure, or to a function that makes it on request; offered as interactive HTML that needs no
+            network.
         files: name of a further file to a function that makes its text, and the label of its button.
     """
     if lab.lecture:
@@ -202,8 +203,8 @@ def close_page(
 
 @st.fragment
 def _take_away(
-    slug: str, code: str, tables: Mapping[str, DataFrame | Callable[[], DataFrame]], figures: Mapping[str, Figure],
-    files: Mapping[str, tuple[Callable[[], str], str]],
+    slug: str, code: str, tables: Mapping[str, DataFrame | Callable[[], DataFrame]],
+    figures: Mapping[str, Figure | Callable[[], Figure]], files: Mapping[str, tuple[Callable[[], str], str]],
 ) -> None:
     """The content of the last bar of a page, made only when it is opened: most visitors need none of it."""
     bar = st.expander("Code, link, files", key="take_away", on_change="rerun")
@@ -248,10 +249,11 @@ class _Csv:
 class _Page:
     """A figure as a complete HTML page, made on request."""
 
-    figure: Figure
+    figure: Figure | Callable[[], Figure]
 
     def __call__(self) -> str:
-        page: str = self.figure.to_html(include_plotlyjs=True, full_html=True)
+        figure = self.figure() if callable(self.figure) else self.figure
+        page: str = figure.to_html(include_plotlyjs=True, full_html=True)
         return page
 
 

@@ -1,14 +1,8 @@
-// The matrix of transfer rates as a table of buttons. The arrow keys move between them, Enter opens one.
+// The matrix of transfer rates as a table of buttons; see button_table.js.
 // Python sends the words; a click sends back {threat, victim}. Runs again on every change of the data.
 export default function ({ data, parentElement, setTriggerValue }) {
   const table = parentElement.querySelector("table");
   const before = parentElement.activeElement?.dataset?.place;
-
-  const make = (name, words, settings = {}) => {
-    const element = Object.assign(document.createElement(name), settings);
-    element.textContent = words;
-    return element;
-  };
 
   const cell = (row, column) => {
     const place = make("td", "");
@@ -24,7 +18,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     button.setAttribute("aria-label", column.words);
     button.setAttribute("aria-pressed", String(row.key === data.selected?.[0] && column.key === data.selected?.[1]));
     button.onclick = () => {
-      for (const each of table.querySelectorAll("button")) each.setAttribute("aria-pressed", String(each === button));
+      press(table, button);
       setTriggerValue("cell", { threat: row.key, victim: column.key });
     };
     place.append(button);
@@ -53,21 +47,5 @@ export default function ({ data, parentElement, setTriggerValue }) {
   table.className = data.columns.length > 4 ? "many" : "";
   table.replaceChildren(make("caption", data.caption), head, body);
 
-  const buttons = [...table.querySelectorAll("button")];
-  const wide = data.columns.length;
-  const current = buttons.find((b) => b.getAttribute("aria-pressed") === "true") ?? buttons[0];
-  for (const button of buttons) button.tabIndex = button === current ? 0 : -1;
-  table.onkeydown = (event) => {
-    const at = buttons.indexOf(event.target);
-    const away = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -wide, ArrowDown: wide }[event.key];
-    if (at < 0 || away === undefined) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const to = buttons[at + away];
-    if (!to || (Math.abs(away) === 1 && Math.floor(at / wide) !== Math.floor((at + away) / wide))) return;
-    event.target.tabIndex = -1;
-    to.tabIndex = 0;
-    to.focus();
-  };
-  if (before) buttons.find((b) => b.dataset.place === before)?.focus();
+  moveByArrows(table, data.columns.length, before);
 }

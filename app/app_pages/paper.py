@@ -1,0 +1,124 @@
+"""The page “Paper”: the paper's Tables 1 and 2, each number beside what was measured here and what is left of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from lab_ui.panels import paper_views
+from lab_ui.results import paper_tables, paper_words
+from lab_ui.results.paper_tables import TABLES, Table
+from lab_ui.shell import frame
+from tasklab.paper.grid import METHODS, ROWS
+from tasklab.paper.published import COLUMNS
+from tasklab.text import in_markdown
+
+URL = "query-params"
+COLUMN_NAMES = [str(column) for column in COLUMNS]
+USUAL = {"Table 1": "RBC", "Table 2": "RBC+AT"}
+"""The system that is opened first in each table."""
+
+STEPS = (
+    ("Each cell has the paper's number, the same attack here, and what all attacks together leave.",
+     "Table 1", "tra", "PGD III"),
+    ("The same attack, another task.", "Table 1", "rbc", "PGD III"),
+    ("One step instead of twenty, at the smallest ε.", "Table 1", "rbc", "FGSM I"),
+    ("A number on a line can also answer None.", "Table 1", "int", "PGD III"),
+    ("Trained again, under attacks on its own loss.", "Table 2", "rbc-at", "PGD III"),
+    ("Trained again, under attacks on the margin.", "Table 2", "rbc-at-margin", "PGD III"),
+)
+"""Of the lesson: what to look at, and the cell that is opened, whose numbers are said after it."""
+
+CITED = ("K. Han, Y. Li, X. Long and Y. Ge, *Learning Task-aware Robust Deep Learning Systems*. Its attacks leave some "
+         "settings open; here PGD takes 20 steps of 2.5·ε/steps from a random start, and ε counts in pixels in [0, 1].")
+
+
+def page() -> None:
+    """Draw the controls, the table, one of its cells, and the downloads."""
+    datasets = paper_tables.datasets()
+    named = st.query_params.pop("data", None)  # in links that a scenario makes
+    if named in datasets and "paper_data" not in {**st.query_params, **st.session_state}:
+        st.session_state["paper_data"] = named
+    data = _before("paper_data", datasets)
+    network = _before("paper_network", paper_tables.networks(data))
+    lab = frame.open_page("paper", lesson=_lesson(data, network), bar=())
+    st.html(paper_views.STYLE)
+    head = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.segmented_control(
+            "Table", list(TABLES), default="Table 1", required=True, key="paper_table", bind=URL,
+            help="Table 1: four systems. Table 2: systems trained again with attacked or noisy images.",
+        )
+        data = st.segmented_control(
+            "Data set", datasets, default=datasets[0], required=True, key="paper_data", bind=URL,
+            help="Those with a record come first.",
+        )
+        network = _select("Network", paper_tables.networks(data), "paper_network", width=200)
+    table = paper_tables.read(TABLES[name], data, network)
+    with head:
+        frame.headline("Paper", paper_words.lead(table.values))
+    for sentence in table.troubles:
+        st.warning(in_markdown(sentence))
+    left, right = st.columns([17, 10], gap="medium")
+    with right:
+        with st.container(horizontal=True):
+            system = _select("System", [method.name for method in ROWS[TABLES[name]]], "paper_system",
+                             usual=USUAL[name])
+            column = _select("Attack", COLUMN_NAMES, "paper_column", usual="PGD III")
+        value = table.find(system, column)
+        paper_views.opened(table, value)
+    with left:
+        paper_views.grid(table, value)
+        paper_views.key(table.values)
+        st.caption(CITED)
+    frame.close_page(lab, code=_code(table), tables={table.document.table: table.frame},
+                     figures={table.document.table: table.figure})
+
+
+def _before(key: str, options: Sequence[str]) -> str:
+    """The value of a control before it is drawn: the selected one, or that of the URL, or the first."""
+    value = str(st.session_state.get(key) or st.query_params.get(key, ""))
+    return value if value in options else options[0]
+
+
+def _select(label: str, options: Sequence[str], key: str, *, usual: str = "", width: int | str = "stretch") -> str:
+    """A control with options that depend on others: where its value is none of them, the usual one is selected."""
+    usual = usual or options[0]
+    if st.session_state.get(key, usual) not in options:
+        del st.session_state[key]
+    chosen: str = st.selectbox(label, options, options.index(usual), key=key, bind=URL, width=width)  # type: ignore[arg-type]
+    return chosen
+
+
+def _lesson(data: str, network: str) -> tuple[frame.LessonStep, ...]:
+    """The lesson on a data set and a network; each of its sentences is computed from the cell that it opens."""
+    return tuple(
+        frame.LessonStep(
+            f"{words} {paper_words.step(table.find(METHODS[key].name, column))}",
+            {"paper_table": name, "paper_system": METHODS[key].name, "paper_column": column},
+        )
+        for words, name, key, column in STEPS
+        for table in [paper_tables.read(TABLES[name], data, network)]
+    )
+
+
+def _code(table: Table) -> str:
+    """Python that reads the same numbers with the library alone."""
+    cell = table.document.cells[0]
+    scale = "QUICK" if cell.scale.suffix else "FULL"
+    return "\n".join([
+        "from pathlib import Path",
+        "",
+        f"from tasklab.paper.grid import {scale}, cells_of",
+        "from tasklab.paper.protocol import PaperProtocol",
+        "from tasklab.paper.tables import long_frame, values, wide_frame",
+        "",
+        f'cells = cells_of("{table.document.table}", ["{cell.data}"], ["{cell.arch}"], scale={scale})',
+        f'found = values(cells, Path("{paper_tables.OWN.as_posix()}"), PaperProtocol())',
+        "table = long_frame(found)  # every number with its interval",
+        "print(wide_frame(found).to_string(index=False))",
+    ])
+
+
+page()
