@@ -184,9 +184,9 @@ assert on_loss["margin"] > before["margin"] + 0.1, "Retraining on the own loss m
 # <details><summary>What you should see</summary>
 #
 # The published number orders the two defences the wrong way round. Noise fits more images to a loss of exactly 0: more
-# masks, a higher number, and only a little more robustness. Attacks on the own loss move those images that still have a gradient;
-# the network learns from them, becomes more robust, and its loss is 0 on fewer images. The mask comes off, and the
-# published number *falls* while the system gets *better*.
+# masks, a higher number, and only a little more robustness. Attacks on the own loss move those images that still have a
+# gradient; the network learns from them, becomes more robust, and its loss is 0 on fewer images. The mask comes off,
+# and the published number *falls* while the system gets *better*.
 # </details>
 #
 # ## 5 · Once is an anecdote
@@ -246,7 +246,8 @@ assert max(adaptive for _, adaptive in R.values()) < 0.02
 # Of all cells of `first` and of `table("table2")` under PGD, find the one whose measured number is furthest above its
 # adaptive one. Put its system's name and its column into `worst`.
 #
-# *Hint.* A value has `.cell.method.name`, `.column`, `.accuracy.value` and `.adaptive.value`; `str(column)` is its name.
+# *Hint.* A value has `.cell.method.name`, `.column`, `.accuracy.value` and `.adaptive.value`. `str(column)` is the
+# column's name.
 
 # %% tags=["exercise"]
 worst = (None, None)  # such as ("TRA", "PGD I")

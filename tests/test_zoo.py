@@ -18,7 +18,7 @@ KINDS = (
 SETS = ("digits", "mnist")
 CONTRAST = ("mnist-tra-contrast", "mnist-tra-at-contrast", "mnist-rbc-at-contrast")
 PHOTOGRAPHS = tuple(f"cifar10-{kind}" for kind in ("tra", "deepbe", "int", "rbc", "tra-at", "rbc-at-margin"))
-CORRECTING = ("digits-ecoc",)
+CORRECTING = ("digits-ecoc", "mnist-ecoc")
 LARGE = ("cifar10-efficientnet-tra", "cifar10-efficientnet-rbc")
 NAMES = [*(f"{dataset}-{kind}" for dataset in SETS for kind in KINDS), *CONTRAST, *CORRECTING, *PHOTOGRAPHS,
          *LARGE]
