@@ -142,7 +142,7 @@ class Record:
             for finding in parts["findings"]:
                 assert finding.outcomes.n > 0 and int(finding.images.sum()) == finding.correct
                 assert sizes.setdefault(finding.asked["n"], finding.outcomes.n) == finding.outcomes.n
-                assert finding.zero_share is None or finding.zero_share.n > 0
+                assert finding.clean is None or 0 <= (finding.zero_gradient or 0) <= finding.clean <= finding.outcomes.n
             assert all(isinstance(parts[name], str) for name in ("name", "method", "weights"))
             assert all(isinstance(part, Mapping) for part in (parts["card"], parts.get("start") or {}))
             return Record(**parts)
