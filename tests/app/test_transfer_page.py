@@ -119,12 +119,12 @@ def test_any_cell_can_be_opened() -> None:
 
 
 def test_the_filter_changes_how_many_count() -> None:
-    at = start(systems=["rbc-at-train", "tra"])
-    strict = words(grids(at)[0])["digits-tra", "digits-rbc-at-train"]
+    at = start(systems=["int", "tra"], n=400)
+    strict = words(grids(at)[0])["digits-tra", "digits-int"]
     clean(at.segmented_control(key="transfer_kept").set_value("the threat reads correctly (paper)").run())
-    paper = words(grids(at)[0])["digits-tra", "digits-rbc-at-train"]
+    paper = words(grids(at)[0])["digits-tra", "digits-int"]
     of = [int(said.split(" of ")[1].split(",")[0]) for said in (strict, paper)]
-    assert of[0] < of[1], "a hardened RBC misreads a few that TRA reads"
+    assert of[0] < of[1], "INT misreads a few that TRA reads"
 
 
 def test_a_link_opens_what_the_guess_would_hide() -> None:
