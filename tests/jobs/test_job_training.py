@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 from pathlib import Path
@@ -161,6 +162,12 @@ def test_settings_survive_a_file_and_the_command_line(chosen: Training) -> None:
     assert words[:2] == ["tasklab", "train"]
     args = parser().parse_args(words[1:])
     assert training._training(args) == chosen
+
+
+def test_code_that_starts_from_a_file_reads_it_whatever_its_name() -> None:
+    for name in ("a \"b\".safetensors", "c\\new.safetensors", "é'.safetensors"):
+        tree = ast.parse(Training(start=name).to_code())
+        assert name in [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
 
 
 def test_the_untrained_system_is_the_one_of_the_command_line() -> None:
