@@ -213,6 +213,9 @@ SPOILS = {
         told | {"findings": [*told["findings"][:-1], told["findings"][-1] | {"wrong": 3, "abnormal": 50}]}),
     "more without a gradient than images": lambda told: json.dumps(
         told | {"findings": [*told["findings"][:-1], told["findings"][-1] | {"zero_gradient": 101}]}),
+    "more images than a machine holds": lambda told: json.dumps(
+        told | {"findings": [told["findings"][0] | {"abnormal": 10**30}, *told["findings"][1:]]}),
+    "nested without end": lambda told: "[" * 100_000,
     "a size that is no number": lambda told: json.dumps(
         told | {"findings": [told["findings"][0] | {"asked": {"n": []}}]}),
 }
@@ -236,6 +239,7 @@ def test_a_damaged_record_is_one_sentence_and_the_others_are_shown(own: Path, sp
 @pytest.mark.parametrize("card", [
     {"recipe": 3, "task": [1], "data": None, "seconds": "long", "command": 5, "device": None},
     {"recipe": {"epochs": "<script>"}, "data": {"train": "all"}, "task": {"S": "big"}},
+    {"task": {"S": 10**400, "bits": float("inf"), "alpha": float("nan")}},
 ])
 def test_a_card_with_odd_parts_is_shown_without_them(own: Path, card: dict[str, Any]) -> None:
     written(own, cell("rbc"), kinds(), card=card)
