@@ -250,6 +250,8 @@ def test_values_that_mean_nothing_are_forgotten(own: Path) -> None:
     at = visit("paper", paper_table="Table 9", paper_data="svhn", paper_network="VGG", paper_system="SVM",
                paper_column="CW")
     assert grid(at)["selected"] == ["RBC", "PGD III"] and not sentences(at)
+    empty = visit("paper", paper_table="", paper_data="", paper_network="", paper_system="", paper_column="")
+    assert grid(empty)["selected"] == ["RBC", "PGD III"] and not sentences(empty)
     clean(at.selectbox(key="paper_system").set_value("INT").run())
     clean(at.segmented_control(key="paper_table").set_value("Table 2").run())
     assert grid(at)["selected"] == ["RBC+AT", "PGD III"], "INT is not in this table"
