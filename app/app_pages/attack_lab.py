@@ -36,7 +36,7 @@ LESSON = (
     ),
     frame.LessonStep(
         "Drag ε and watch INT's output slide along the number line: through a gap it reads None.",
-        OPENING | {"eps": 0.0, "train": False, "margin": True, "systems": ["int"]},
+        OPENING | {"eps": 0.0, "train": False, "margin": True, "systems": ["int"], "image": 96},
     ),
     frame.LessonStep(
         "Make the attack count only if another class is read: a None raises an alarm.",

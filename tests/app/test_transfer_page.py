@@ -119,7 +119,7 @@ def test_any_cell_can_be_opened() -> None:
 
 
 def test_the_filter_changes_how_many_count() -> None:
-    at = start(systems=["int", "tra"])
+    at = start(systems=["int", "tra"], n=400)
     strict = words(grids(at)[0])["digits-tra", "digits-int"]
     clean(at.segmented_control(key="transfer_kept").set_value("the threat reads correctly (paper)").run())
     paper = words(grids(at)[0])["digits-tra", "digits-int"]

@@ -14,7 +14,7 @@ from typing import Any
 FILE = Path(__file__).with_name("start_record.json")
 
 SYSTEMS = ("mnist-tra", "mnist-deepbe", "mnist-int", "mnist-rbc")
-IMAGE, EPS, STEPS, AGAINST = 969, 0.1, 10, "mnist-rbc"
+IMAGE, EPS, STEPS, AGAINST = 675, 0.1, 10, "mnist-rbc"
 """Index of the picture, ε, number of steps, and the system whose decision is attacked: four systems then read it
 in four ways."""
 

@@ -17,7 +17,7 @@ from tasklab.data.info import radii_of
 from tasklab.data.radii import Radii, eps_said
 from tasklab.experiments.scenario import Scenario
 
-PICTURE = {"digits": 54, "mnist": 20, "cifar10": 16, "cifar100": 58}
+PICTURE = {"digits": 54, "mnist": 0, "cifar10": 16, "cifar100": 58}
 """Index of the picture that each data set opens with: one where the objective decides whether the attack succeeds."""
 
 MANY = {"digits": 200, "mnist": 200, "cifar10": 50, "cifar100": 50}
