@@ -25,16 +25,19 @@ def register(kind: Kind) -> Kind:
     """Make an attack known by the name of its settings; a decorator of that class.
 
     Raises:
+        TypeError: it is not a class under `Settings`.
         ValueError: another attack has that name, or the class has no ``note`` of its own.
     """
+    if not (isinstance(kind, type) and issubclass(kind, Settings)):
+        raise TypeError(f"expected a class under Settings, got {kind!r}; try class MyAttack(Settings)")
     name = kind.__name__
     taken = {known.lower(): other for known, other in ATTACKS.items()}.get(name.lower(), kind)
     if (taken.__module__, taken.__qualname__) != (kind.__module__, kind.__qualname__):
         raise ValueError(f"expected a name that no attack has, got {name!r}; try another name")
-    if not vars(kind).get("note"):
+    note = vars(kind).get("note")
+    if not (isinstance(note, str) and note.strip()):
         raise ValueError(f"expected a note, one sentence about {name}, got none; try note: ClassVar[str] = \"…\"")
-    ATTACKS[name] = kind
-    ordered = sorted(ATTACKS.items(), key=lambda item: item[1].rank)
+    ordered = sorted((ATTACKS | {name: kind}).items(), key=lambda item: item[1].rank)
     ATTACKS.clear()
     ATTACKS.update(ordered)
     return kind

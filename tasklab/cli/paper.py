@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
     with usage():
         cells_folder = check_folder(args.to / "cells")
+        args.data, args.arch = ([*dict.fromkeys(each)] if each else None for each in (args.data, args.arch))
         document = _figure(args, cells_folder) if args.what in FIGURES else _document(args, cells_folder)
     check_device(args.device)
     bar, done = Bar(), True

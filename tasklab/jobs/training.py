@@ -18,7 +18,6 @@ import torch
 
 from tasklab import data
 from tasklab.attacks.presets import card_attacks
-from tasklab.checkpoint import digest_of
 from tasklab.data import ImageSet
 from tasklab.evaluation.cards import circumstances, stream_measure
 from tasklab.evaluation.robustness import Progress
@@ -230,11 +229,11 @@ def _card(
     training: Training, system: System, train: ImageSet, test: ImageSet, rows: list[Event], accuracies: dict[str, float]
 ) -> dict[str, Any]:
     """The card of the first seed's system, but for what is measured under attack."""
-    device, base = system.device, training.base
+    device = system.device
     return {
         "name": training.name,
         "data": {"name": train.name, "train": len(train), "test": len(test)},
-        **({"start": {"name": Path(str(training.start)).stem, "digest": digest_of(base)}} if base else {}),
+        **{name: part for name, part in system.card.items() if name == "start"},
         "recipe": training.recipe.to_dict(),
         "epoch": max(row["epoch"] for row in rows if row["best"]),
         "seconds": rows[-1]["seconds"],

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from tasklab import data, zoo
 from tasklab.attacks.presets import card_attacks
+from tasklab.checkpoint import digest_of
 from tasklab.checks import check_whole, keep
 from tasklab.data import ImageSet
 from tasklab.data.info import info_of
@@ -155,7 +156,7 @@ class Training:
         return zoo.find(self.start) if self.start_file is None else Path(self.start_file)
 
     def _started(self, base: Path, train: ImageSet, seed: int) -> System:
-        """A system with the trunk of a fitted one, all of it free to learn."""
+        """A system with the trunk of a fitted one, all of it free to learn; its card tells which one."""
         fitted = System.load(base)
         network = fitted.card["network"]
         own = (self.arch, self.width, self.contrast)
@@ -163,7 +164,10 @@ class Training:
         if own != theirs:
             raise ValueError(f"expected the network of {self.start}, arch, width and contrast {theirs}, got {own}")
         fitted.network.requires_grad_(True)
-        return start_from(fitted, self.task, train, seed=seed)
+        system = start_from(fitted, self.task, train, seed=seed)
+        system.card = {"start": {"name": Path(str(self.start).removesuffix(zoo.SUFFIX)).name,
+                                 "digest": digest_of(base)}}
+        return system
 
     def command(self, *, threads: int | None = None) -> str:
         """The command that trains and measures the same, with so many threads; see `as_command`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shlex
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,12 @@ def _written(settings: dict[str, Any]) -> str:
 
 
 def _quoted(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    """A value as it is written in Python.
+
+    >>> print(_quoted('a "new" one'), _quoted("train"), _quoted(0.1))
+    "a \\"new\\" one" "train" 0.1
+    """
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def _options(settings: object, usual: object, left_out: set[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,9 +80,14 @@ def to_hex(which: Tensor) -> str:
 def from_hex(digits: str, n: int) -> Tensor:
     """The tensor that `to_hex` wrote.
 
+    Raises:
+        ValueError: another number of digits than N images have, or something else than digits.
+
     >>> from_hex("88", 5).tolist()
     [True, False, False, False, True]
     """
+    if len(digits) != 2 * math.ceil(n / 8):
+        raise ValueError(f"expected the hexadecimal digits of {n} images, got {len(digits)}")
     bits = np.unpackbits(np.frombuffer(bytes.fromhex(digits), dtype=np.uint8), count=n)
     return torch.from_numpy(bits.astype(bool))
 
@@ -146,7 +152,7 @@ class Record:
             assert all(isinstance(parts[name], str) for name in ("name", "method", "weights"))
             assert all(isinstance(part, Mapping) for part in (parts["card"], parts.get("start") or {}))
             return Record(**parts)
-        except (AttributeError, KeyError, TypeError, AssertionError) as error:
+        except (AttributeError, KeyError, TypeError, OverflowError, AssertionError) as error:
             raise ValueError(f"expected a record of a cell, got one with other parts ({error!r})") from None
 
 
@@ -180,7 +186,7 @@ def read_record(folder: Path, cell: Cell) -> Record | None:
         return None
     try:
         return Record.from_dict(json.loads(file.read_text(encoding="utf-8")))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"expected what was found of {cell.name} in {file}, got a file that does not read ({error}); "
                          "try removing it") from None
 

@@ -74,7 +74,7 @@ class Work(ABC):
         try:
             told = json.loads(file.read_text(encoding="utf-8"))
             weights, found = list(told["weights"]), dict(told["found"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"expected what was found in {file}, got a file that does not read ({error!r}); try "
                              "removing it") from None
         return found if weights == [record.weights for record in records if record is not None] else None

@@ -54,7 +54,7 @@ def fit(
         validation: images that choose the best epoch; without them the last one is the best.
         run: a folder. A run that was stopped there, by whatever means, goes on from its last checkpoint and ends, on
             a CPU bit for bit, where it would have ended. It is told apart by its settings, by which parameters are
-            frozen, and by a digest of all images and labels.
+            frozen, by a digest of all images and labels, and by that of the system to start from, if the card has one.
         watch: measure this after each epoch; by default only adversarial training is watched, at its own ε, and it
             alone chooses its best epoch by what is seen.
 
@@ -297,7 +297,12 @@ class _Trainer:
             "images": [data.digest() for data in (self.train, self.validation) if data is not None],
             "frozen": [name for name, _ in self.network.named_parameters() if name not in self.learning],
             "recipe": self.recipe.to_dict(),
-        } | ({"watch": dataclasses.asdict(self.asked)} if self.asked else {})
+        } | ({"watch": dataclasses.asdict(self.asked)} if self.asked else {}) | self._start()
+
+    def _start(self) -> dict[str, Any]:
+        """The digest of the system that the training started from, where its card tells it."""
+        start = self.system.card.get("start")
+        return {"start": start["digest"]} if isinstance(start, dict) and "digest" in start else {}
 
     def _save(self, event: EpochEvent | None = None) -> None:
         if self.run is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import torch
 from torch import Tensor
@@ -132,6 +133,7 @@ def logistic_regression(features: Tensor, labels: Tensor, num_classes: int) -> t
     Returns:
         Weights ``(C, D)`` and biases ``(C,)``.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     size = features.std().clamp(min=1e-12)
@@ -141,7 +143,9 @@ def logistic_regression(features: Tensor, labels: Tensor, num_classes: int) -> t
     if len(present) < 2:
         bias[present] = 0.0
         return weight, bias
-    fitted = LogisticRegression(max_iter=ITERATIONS).fit((features / size).numpy(), labels.numpy())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # training goes on from where the steps end
+        fitted = LogisticRegression(max_iter=ITERATIONS).fit((features / size).numpy(), labels.numpy())
     rows, offsets = torch.from_numpy(fitted.coef_), torch.from_numpy(fitted.intercept_)
     if len(present) == 2:  # it then fits one score, that of the second class over the first
         rows, offsets = torch.cat([-rows / 2, rows / 2]), torch.cat([-offsets / 2, offsets / 2])

@@ -213,6 +213,9 @@ SPOILS = {
         told | {"findings": [*told["findings"][:-1], told["findings"][-1] | {"wrong": 3, "abnormal": 50}]}),
     "more without a gradient than images": lambda told: json.dumps(
         told | {"findings": [*told["findings"][:-1], told["findings"][-1] | {"zero_gradient": 101}]}),
+    "more images than a machine holds": lambda told: json.dumps(
+        told | {"findings": [told["findings"][0] | {"abnormal": 10**30}, *told["findings"][1:]]}),
+    "nested without end": lambda told: "[" * 100_000,
     "a size that is no number": lambda told: json.dumps(
         told | {"findings": [told["findings"][0] | {"asked": {"n": []}}]}),
 }
@@ -236,6 +239,7 @@ def test_a_damaged_record_is_one_sentence_and_the_others_are_shown(own: Path, sp
 @pytest.mark.parametrize("card", [
     {"recipe": 3, "task": [1], "data": None, "seconds": "long", "command": 5, "device": None},
     {"recipe": {"epochs": "<script>"}, "data": {"train": "all"}, "task": {"S": "big"}},
+    {"task": {"S": 10**400, "bits": float("inf"), "alpha": float("nan")}},
 ])
 def test_a_card_with_odd_parts_is_shown_without_them(own: Path, card: dict[str, Any]) -> None:
     written(own, cell("rbc"), kinds(), card=card)
@@ -246,6 +250,8 @@ def test_values_that_mean_nothing_are_forgotten(own: Path) -> None:
     at = visit("paper", paper_table="Table 9", paper_data="svhn", paper_network="VGG", paper_system="SVM",
                paper_column="CW")
     assert grid(at)["selected"] == ["RBC", "PGD III"] and not sentences(at)
+    empty = visit("paper", paper_table="", paper_data="", paper_network="", paper_system="", paper_column="")
+    assert grid(empty)["selected"] == ["RBC", "PGD III"] and not sentences(empty)
     clean(at.selectbox(key="paper_system").set_value("INT").run())
     clean(at.segmented_control(key="paper_table").set_value("Table 2").run())
     assert grid(at)["selected"] == ["RBC+AT", "PGD III"], "INT is not in this table"

@@ -131,6 +131,12 @@ def test_a_name_belongs_to_one_attack_and_every_attack_has_a_note_and_a_loop(
 ) -> None:
     with pytest.raises(ValueError, match="a name that no attack has, got 'pgd'"):
         register(type("pgd", (Settings,), {"note": "Another PGD."}))
+    listed = list(ATTACKS)
+    with pytest.raises(TypeError, match="expected a class under Settings, got"):
+        register(type("Loose", (), {"note": "Not an attack."}))  # type: ignore[type-var]
+    with pytest.raises(TypeError):
+        register(type("Last", (PGD,), {"note": "Its rank is a word.", "rank": "last"}))
+    assert list(ATTACKS) == listed, "what is refused is not listed"
     with pytest.raises(ValueError, match="expected a note, one sentence about Mute, got none"):
         register(type("Mute", (PGD,), {}))
 

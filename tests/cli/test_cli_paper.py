@@ -55,6 +55,14 @@ def test_what_is_not_there_is_shown_by_name_and_not_made(
     assert "74.55 / not made" in out and "not made: mnist-resnet18-rbc\n" in said
 
 
+def test_what_is_named_twice_counts_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--show", "--to", str(tmp_path), "--data", "mnist"]
+    once = run(capsys, "table1", *words, "--arch", "resnet18")
+    assert run(capsys, "table1", *words, "mnist", "--arch", "resnet18", "resnet18") == once
+    once = run(capsys, "fig4", *words, "--arch", "resnet18")
+    assert run(capsys, "fig4", *words, "mnist", "--arch", "resnet18", "resnet18") == once
+
+
 def test_one_protocol_alone_leaves_the_other_to_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["table1", "--quick", "--n", "4", "--to", str(tmp_path)]
     out, said = run(capsys, *words, "--protocol", "paper")

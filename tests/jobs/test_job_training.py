@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,11 @@ import pytest
 import torch
 from small_kinds import process, until
 
-from tasklab import data
+from tasklab import data, zoo
+from tasklab.checkpoint import digest_of, read_card
 from tasklab.cli import parser, training
 from tasklab.jobs import Job, run
-from tasklab.jobs.training import RESULT, Training
+from tasklab.jobs.training import RESULT, Training, train
 from tasklab.models import NetworkSpec
 from tasklab.system import System
 from tasklab.tasks import INT, RBC, TRA, DeepBE
@@ -163,6 +166,12 @@ def test_settings_survive_a_file_and_the_command_line(chosen: Training) -> None:
     assert training._training(args) == chosen
 
 
+def test_code_that_starts_from_a_file_reads_it_whatever_its_name() -> None:
+    for name in ("a \"b\".safetensors", "c\\new.safetensors", "é'.safetensors"):
+        tree = ast.parse(Training(start=name).to_code())
+        assert name in [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+
+
 def test_the_untrained_system_is_the_one_of_the_command_line() -> None:
     system, train, validation = Training(n=100, task=INT()).begin()
     spec = system.network.spec
@@ -183,3 +192,25 @@ def test_a_watch_is_part_of_the_settings() -> None:
     chosen = Training(watch=Watch(eps=0.1, images=10))
     assert Training.from_dict(chosen.to_dict()).watch == Watch(eps=0.1, images=10)
     assert dataclasses.replace(chosen, watch=None).to_dict()["watch"] is None
+
+
+def test_a_run_goes_on_only_from_the_system_that_it_started_from(tmp_path: Path) -> None:
+    """Else the card would name a system that the weights never saw."""
+    file = tmp_path / "the.base.safetensors"
+    chosen = Training(n=64, recipe=Recipe(epochs=1, batch_size=32), eps=(), attacked=1, start=str(file))
+
+    def finished(training_of: Training, run: str) -> dict[str, Any]:
+        made = tmp_path / f"{run}.safetensors"
+        for _ in train(training_of, runs=tmp_path / run, file=made):
+            pass
+        return read_card(made)
+
+    for place, name in enumerate(("digits-tra", "digits-rbc")):
+        shutil.copy(zoo.path(name), file)
+        digest = digest_of(file)
+        assert finished(chosen, name)["start"] == {"name": "the.base", "digest": digest}
+        if place:
+            with pytest.raises(ValueError, match="got others for start; try a new folder"):
+                finished(chosen, "digits-tra")
+    with pytest.raises(ValueError, match="got others for start; try a new folder"):
+        finished(dataclasses.replace(chosen, start=None), "digits-tra")

@@ -128,7 +128,7 @@ def test_a_cell_that_another_process_makes_is_left_to_it(
 
 
 def test_a_record_that_does_not_read_is_said(tmp_path: Path) -> None:
-    for text in ("", "{}", '{"format": 9}', "[1]"):
+    for text in ("", "{}", '{"format": 9}', "[1]", "[" * 100_000):
         (tmp_path / f"{cell('rbc').name}.json").write_text(text, encoding="utf-8")
         with pytest.raises(ValueError, match="expected what was found of"):
             read_record(tmp_path, cell("rbc"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from tasklab.data import load
 from tasklab.models.network import Network
 from tasklab.system import System
 from tasklab.tasks import ECOC, INT, RBC, TRA, DeepBE, Task
-from tasklab.training import Recipe, fit, start_from
+from tasklab.training import Recipe, fit, start_from, starting
 from tasklab.training.starting import least_squares, logistic_regression
 from tasklab.zoo import load as load_system
 
@@ -89,6 +90,13 @@ def test_logistic_regression_gives_the_probabilities_of_scikit_learn() -> None:
         theirs = LogisticRegression(max_iter=200).fit(features / features.std(), labels).predict_proba(
             features / features.std())
         torch.testing.assert_close(ours[:, present], torch.from_numpy(theirs), rtol=1e-3, atol=1e-3)
+
+
+def test_steps_that_end_before_the_optimum_are_no_reason_to_warn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "ITERATIONS", 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        start_from(load_system("digits-tra"), INT(), digits(100))
 
 
 def test_levels_are_as_sharp_as_they_can_be_with_a_gradient_left() -> None:

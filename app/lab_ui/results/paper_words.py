@@ -172,7 +172,7 @@ def short_card(cell: Cell, record: Record) -> str:
     recipe, task, seen = (part if isinstance(part := card.get(name), Mapping) else {}
                           for name in ("recipe", "task", "data"))
     settings = [f"{name} = {task[name]:g}" for name in ("S", "s0", "alpha", "beta", "bits")
-                if isinstance(task.get(name), int | float)]
+                if isinstance(task.get(name), int | float) and abs(task[name]) < 1e9]
     how = f" ({', '.join(settings)})" if settings else ""
     parts = [f"{_capital(TASKS[cell.method.task].long_name)}{how}", ARCHITECTURES[cell.arch].title]
     if "epochs" in recipe:
