@@ -74,6 +74,8 @@ class Work(ABC):
         try:
             told = json.loads(file.read_text(encoding="utf-8"))
             weights, found = list(told["weights"]), dict(told["found"])
+            if told["digest"] != _digest(found):
+                raise ValueError("it was altered")
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"expected what was found in {file}, got a file that does not read ({error!r}); try "
                              "removing it") from None
@@ -89,9 +91,19 @@ class Work(ABC):
         weights = [fingerprint(system) for system in systems]
         test = data.load(self.cells[0].data, "test", root=workshop.root).to(workshop.device)
         on_device = [system.to(workshop.device) for system in systems]
-        told = {"settings": self.settings, "cells": [cell.name for cell in self.cells], "weights": weights,
-                "found": self.compute(on_device, test, progress)}
-        files.write_text(self._file(workshop.folder), strict_json.dumps(told) + "\n")
+        self.write(workshop.folder, weights, self.compute(on_device, test, progress))
+
+    def write(self, folder: Path, weights: Sequence[str], result: dict[str, Any]) -> None:
+        """Keep what was found on systems with these fingerprints."""
+        found = strict_json.plain(result)
+        told = {"settings": self.settings, "cells": [cell.name for cell in self.cells], "weights": list(weights),
+                "found": found, "digest": _digest(found)}
+        files.write_text(self._file(folder), strict_json.dumps(told) + "\n")
 
     def _file(self, folder: Path) -> Path:
         return folder / f"{self.name}.json"
+
+
+def _digest(found: dict[str, Any]) -> str:
+    """Of what was found, as it stands in a file."""
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]

@@ -59,7 +59,8 @@ def start_from(base: System, task: Task, images: ImageSet, *, seed: int = 0) -> 
 
     Raises:
         TypeError: the base's network is not a tasklab `Network`.
-        ValueError: images of another shape than the base takes, or of another number of classes than the task's.
+        ValueError: no images, images of another shape than the base takes or of another number of classes than the
+            task's, or a base whose features are not finite numbers.
     """
     network = base.network
     if not isinstance(network, Network):
@@ -70,6 +71,8 @@ def start_from(base: System, task: Task, images: ImageSet, *, seed: int = 0) -> 
     if images.num_classes != task.num_classes:
         raise ValueError(f"expected a task with num_classes={images.num_classes} for {images.name}, "
                          f"got {task.num_classes}")
+    if not len(images):
+        raise ValueError(f"expected images to fit a head to, got none of {images.name}")
     copied = base.to(base.device).network
     assert isinstance(copied, Network)
     if task == base.task:
@@ -90,6 +93,8 @@ def _fit_head(network: Network, task: Task, images: ImageSet) -> None:
     with torch.no_grad():
         parts = (part.to(linear.weight.device) for part in torch.split(images.x(), BATCH))
         features = torch.cat([on_a_copy(network.forward_features, part).double().cpu() for part in parts])
+        if not bool(features.isfinite().all()):
+            raise ValueError("expected a fitted system to start from, got one whose features are not finite numbers")
         if targets is not None:
             weight, bias = least_squares(features, (targets.double() - task.centre) / task.unit)
         else:

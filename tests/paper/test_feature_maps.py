@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from sklearn.metrics import silhouette_score
 from small_cells import TINY, cell
 
-from tasklab import data, strict_json
+from tasklab import data
 from tasklab.embedding import neighbour_accuracy, read_features
 from tasklab.paper import features
 from tasklab.paper.cells import Workshop, make
@@ -66,8 +67,7 @@ def written(folder: Path, elongation: dict[str, float], astray: int) -> Features
             del shape["elongation"]["9"]
         found = {"labels": [k % 10 for k in range(N)], "positions": [[k, k % 7] for k in range(N)],
                  "features": shape, "map": shape}
-        (folder / f"{work.name}.json").write_text(
-            strict_json.dumps({"weights": ["0" * 32], "found": found}), encoding="utf-8")
+        work.write(folder, ["0" * 32], found)
     return drawn
 
 
@@ -89,3 +89,14 @@ def test_a_map_of_other_weights_is_made_again(tmp_path: Path) -> None:
     write_record(tmp_path, cell("rbc"), Record(name=cell("rbc").name, method="RBC", card={}, weights="1" * 32))
     assert drawn.missing == [drawn.works()[3].name]
     assert [step.cell for step in drawn.plan(Workshop(folder=tmp_path))] == [cell("rbc")]
+
+
+def test_a_map_that_was_altered_is_one_sentence(tmp_path: Path) -> None:
+    drawn = written(tmp_path, {"TRA": 1.5, "DeepBE": 1.5, "INT": 1.2, "RBC": 4.0}, astray=0)
+    file = tmp_path / f"{drawn.works()[0].name}.json"
+    for wrong in ({"found": {"a": 1}}, {"found": {}}, {"digest": ""}):
+        told = json.loads(file.read_text(encoding="utf-8"))
+        file.write_text(json.dumps(told | wrong), encoding="utf-8")
+        with pytest.raises(ValueError, match=r"got a file that does not read .*; try removing it"):
+            drawn.works()[0].read(tmp_path)
+        file.write_text(json.dumps(told), encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from small_cells import TINY, cell
 
-from tasklab import data, strict_json
+from tasklab import data
 from tasklab.attacks import PGD
 from tasklab.evaluation import Share, transfer
 from tasklab.paper.cells import Workshop, make
@@ -65,8 +65,7 @@ def written(folder: Path, fooled: dict[str, int], idle: dict[str, int]) -> Trans
             "victims": {victim.name: {"fooled": to_hex(which), "noise": to_hex(which & ~which),
                                       "correct": to_hex(which | ~which)} for victim in work.cells[1:]},
         }
-        (folder / f"{work.name}.json").write_text(
-            strict_json.dumps({"weights": ["0" * 32] * len(work.cells), "found": found}), encoding="utf-8")
+        work.write(folder, ["0" * 32] * len(work.cells), found)
     return drawn
 
 

@@ -135,3 +135,11 @@ def test_what_does_not_fit_is_refused() -> None:
         start_from(load_system("mnist-rbc"), RBC(), digits(50))
     with pytest.raises(ValueError, match="expected a task with num_classes=10 for digits, got 7"):
         start_from(system_of(RBC()), TRA(num_classes=7), digits(50))
+    with pytest.raises(ValueError, match="expected images to fit a head to, got none of digits"):
+        start_from(system_of(RBC()), TRA(), digits(0))
+    spoiled = system_of(RBC())
+    with torch.no_grad():
+        next(spoiled.network.parameters()).fill_(torch.nan)
+    for task in (INT(), DeepBE(), TRA()):
+        with pytest.raises(ValueError, match="got one whose features are not finite numbers"):
+            start_from(spoiled, task, digits(50))
