@@ -14,6 +14,9 @@ from lab_ui.basics.preload import freeze, wait, warm
 from lab_ui.visitor import identity, uploads
 from tasklab.course import PAGES, notebook_of
 
+MAY_BE_EMPTY = ("systems", "robust_curves", "regions_tasks")
+"""Parameters of links that hold any number of values, none included."""
+
 # When a whole run is requested while a fragment is ending, Streamlit starts it on the same thread and lets it draw into
 # the container of that fragment, whose next run then finds its container gone. So each run begins at the top level.
 context_dg_stack.set(get_default_dg_stack_value())
@@ -24,6 +27,10 @@ page = st.navigation(
      for slug in slugs],
     position="top",
 )
+if empty := [name for name, value in st.query_params.items() if not value and name not in MAY_BE_EMPTY]:
+    for name in empty:  # else a control that needs a value would have none
+        del st.query_params[name]
+    st.rerun()
 if page.url_path:  # every page but the start page
     wait()
 page.run()

@@ -49,11 +49,11 @@ def page() -> None:
         name = st.segmented_control(
             "Table", list(TABLES), default="Table 1", required=True, key="paper_table", bind=URL,
             help="Table 1: four systems. Table 2: systems trained again with attacked or noisy images.",
-        ) or "Table 1"  # an empty URL parameter selects nothing
+        )
         data = st.segmented_control(
             "Data set", datasets, default=datasets[0], required=True, key="paper_data", bind=URL,
             help="Those with a record come first.",
-        ) or datasets[0]
+        )
         network = _select("Network", paper_tables.networks(data), "paper_network", width=200)
     table = paper_tables.read(TABLES[name], data, network)
     with head:

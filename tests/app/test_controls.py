@@ -184,3 +184,13 @@ def test_one_picture_of_the_target_s_class_on_the_feature_map_is_a_sentence() ->
     label = int(batch_attacks.pictures("digits", "digits-rbc").labels[4])
     with pytest.raises(Refused, match="picture's own class"):
         batch_attacks.attacked(Scenario(target=label, objectives=("margin",)), "digits-rbc", "RBC", (4,))
+
+
+@pytest.mark.parametrize(("slug", "parameters"), [
+    ("attack_lab", {"data": "", "norm": "", "eps": "", "image": ""}), ("codecs", {"codecs_gap": "", "codecs_loss": ""}),
+    ("transfer", {"transfer_kept": "", "transfer_which": "", "systems": ""}), ("regions", {"regions_set": ""}),
+    ("train", {"train_defence": "adversarial", "train_inner": "", "train_start_digits": ""}),
+    ("feature_map", {"feature_map_kind": ""}), ("robust", {"robust_curves": ""}),
+])
+def test_an_empty_parameter_says_nothing(slug: str, parameters: dict[str, str]) -> None:
+    clean(visit(slug, **parameters))
