@@ -19,9 +19,10 @@ from tasklab.curves import FILE, KEPT
 from tasklab.data import DATASETS
 
 WATCH = {"steps": 20, "images": 200}
-SHORT: dict[str, Any] = {"n": 4000, "attacked": 200, "recipe": {"epochs": 10, "batch_size": 64, "average": 0.99}}
+STEPS: dict[str, Any] = {"batch_size": 64, "average": 0.99, "precision": "float32"}
+SHORT: dict[str, Any] = {"n": 4000, "attacked": 200, "recipe": STEPS | {"epochs": 10}}
 PHOTOGRAPHS = {"data": "cifar10", "arch": "small_cnn", "width": 32, "n": 5000, "attacked": 200,
-               "recipe": {"epochs": 15, "batch_size": 64, "average": 0.99, "flip": True, "crop": 4}}
+               "recipe": STEPS | {"epochs": 15, "flip": True, "crop": 4}}
 HUNDRED = PHOTOGRAPHS | {"data": "cifar100", "n": 20_000}
 EXTRA: dict[str, tuple[str | None, dict[str, Any], dict[str, Any]]] = {
     "digits-rbc-s1": ("digits-rbc", {"S": 1.0}, {}),

@@ -22,7 +22,7 @@ from tasklab.leftovers import sweep
 from tasklab.lock import Lock, Locked
 from tasklab.paper.grid import Cell
 from tasklab.paper.protocol import Question
-from tasklab.paper.records import Finding, Record, read_record, record_file, system_file, to_hex, write_record
+from tasklab.paper.records import SHIPPED, Finding, Record, read_record, record_file, system_file, to_hex, write_record
 from tasklab.system import System
 from tasklab.tasks import Task
 from tasklab.training import Run
@@ -53,8 +53,9 @@ class Workshop:
         if own.is_file():
             return own
         record = read_record(self.folder, cell)
+        kept = system_file(zoo.folder() / SHIPPED, cell)  # one that others start from, without a page of its own
         try:
-            shipped = zoo.path(cell.name)
+            shipped = kept if kept.is_file() else zoo.path(cell.name)
         except ValueError:
             return None
         system = System.load(shipped)

@@ -23,8 +23,8 @@ from tasklab.paper.grid import METHODS, Cell, Scale
 from tasklab.paper.protocol import PUBLISHED_KINDS, PaperProtocol, questions
 from tasklab.paper.published import CLEAN, COLUMNS, PUBLISHED
 
-SYSTEMS = {"cifar10-efficientnet-tra": "efficientnet_b0", "mnist-efficientnet-tra": "efficientnet_b0"}
-"""Shipped systems of TRA with a network of the paper's."""
+SYSTEMS = {"cifar10-efficientnet-tra": "efficientnet_b0"}
+"""Shipped systems of TRA, and their networks, which are the paper's."""
 
 PROTOCOLS = [
     PaperProtocol(steps=steps, random_start=start, normalised=normalised)

@@ -63,6 +63,7 @@ def test_arrows_and_enter_open_a_cell_and_leave_the_lesson_alone(tab: Visit) -> 
 
 
 def test_every_word_is_accessible_in_light_and_dark_and_on_a_phone(tab: Visit) -> None:
+    tab.page.locator("button[data-place]").first.wait_for()
     words = tab.page.locator("button[data-place]").all_inner_texts()
     assert len(words) == 28
     for word in ("masked", "overstated", "confirmed", "not made"):

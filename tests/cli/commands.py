@@ -48,9 +48,9 @@ def small(system: str, folder: Path) -> dict[str, list[str]]:
         "transfer": [system, "digits-tra", *few],
         "show": [system],
         "list": [],
-        "paper": ["table1", "--quick", "--show", "--to", str(folder / "paper")],
         "notebooks list": [],
         "notebooks build": ["03", "--to", str(folder / "notebooks")],
+        "paper": ["table1", "--quick", "--show", "--to", str(folder / "paper")],
     }
 
 

@@ -282,7 +282,7 @@ def test_probe_takes_the_faster_plan_if_it_is_worth_it(make_network, monkeypatch
     def choose(seconds: dict[Plan, float], outputs: dict[Plan, Tensor] | None = None) -> Plan:
         monkeypatch.setattr(fast, "prepare", lambda _net, plan: plan)
         monkeypatch.setattr(fast, "_time", lambda plan, _x, _gradients: ((outputs or {}).get(plan, z), seconds[plan]))
-        monkeypatch.setattr(fast, "_supported", lambda plan, _device: True)
+        monkeypatch.setattr(fast, "bfloat16_is_supported", lambda _device: True)
         return fast._measure(network, x, True)
 
     assert choose({PLAIN: 0.1, FOLDED: 0.085, BF16: 0.07}) == PLAIN
