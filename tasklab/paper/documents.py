@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasklab import files, strict_json
 from tasklab.data.info import info_of
 from tasklab.evaluation.tables import to_csv, to_markdown
 from tasklab.paper import grid
@@ -18,6 +17,7 @@ from tasklab.paper.protocol import KINDS, PaperProtocol, ProtocolName
 from tasklab.paper.published import COLUMNS
 from tasklab.paper.records import Record, read_record
 from tasklab.paper.tables import compared, long_frame, missing, reading_frame, values, wide_frame
+from tasklab.paper.writing import write_all
 from tasklab.text import in_markdown
 
 if TYPE_CHECKING:
@@ -110,15 +110,8 @@ class Document:
         from tasklab.figures.comparison import comparison
 
         figure = comparison(compared(values(self.cells, self.folder, self.protocol)), [str(each) for each in COLUMNS])
-        content = {
-            f"{self.table}.md": self.to_markdown(), f"{self.table}.csv": self.to_csv(),
-            f"{self.table}.json": strict_json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n",
-            f"{self.table}.html": figure.to_html(include_plotlyjs=True, full_html=True),
-            f"{self.table}.figure.json": figure.to_json(),
-        }
-        for name, text in content.items():
-            files.write_text(folder / name, text)
-        return [folder / name for name in content]
+        return write_all(folder, self.table, markdown=self.to_markdown(), csv=self.to_csv(), values=self.to_dict(),
+                         figure=figure)
 
     def _explained(self) -> str:
         """What the numbers mean, with the settings that the paper leaves open."""

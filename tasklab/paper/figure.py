@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasklab import files, strict_json
 from tasklab.data.info import info_of
 from tasklab.evaluation.statistics import Mean, Share
 from tasklab.evaluation.tables import to_csv, to_markdown
@@ -22,6 +21,7 @@ from tasklab.paper.plan import Step, plan_asked
 from tasklab.paper.protocol import Question
 from tasklab.paper.records import read_record
 from tasklab.paper.works import Work
+from tasklab.paper.writing import write_all
 from tasklab.text import in_markdown
 
 if TYPE_CHECKING:
@@ -198,16 +198,8 @@ class PaperFigure(ABC):
 
     def write(self, folder: Path) -> list[Path]:
         """Write all files, and say which."""
-        figure = self.drawn()
-        content = {
-            f"{self.name}.md": self.to_markdown(), f"{self.name}.csv": to_csv(self.frame()),
-            f"{self.name}.json": strict_json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n",
-            f"{self.name}.html": figure.to_html(include_plotlyjs=True, full_html=True),
-            f"{self.name}.figure.json": figure.to_json(),
-        }
-        for name, text in content.items():
-            files.write_text(folder / name, text)
-        return [folder / name for name in content]
+        return write_all(folder, self.name, markdown=self.to_markdown(), csv=to_csv(self.frame()),
+                         values=self.to_dict(), figure=self.drawn())
 
 
 def places(figure: PaperFigure) -> list[tuple[str, str, dict[str, str]]]:
