@@ -1,0 +1,19 @@
+"""The app's own configuration, which Streamlit's `AppTest` does not read."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from streamlit import config
+
+SETTINGS = tomllib.loads((Path(__file__).parents[2] / "app" / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _configured() -> None:
+    """Scripts run as they do in the app, where a bare string in a page is not written onto it."""
+    for section in ("global", "runner"):
+        for name, value in SETTINGS[section].items():
+            config.set_option(f"{section}.{name}", value)
