@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     from tasklab.cli import (
+        app,
         attacking,
         checking,
         comparing,
@@ -54,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--traceback", action="store_true", help="show where an error came from")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for room in (data, training, attacking, evaluating, checking, comparing, reporting, worst, transferring, showing,
-                 notebooks, paper):
+                 notebooks, paper, app):
         room.add(commands)
     return top
 

@@ -15,6 +15,9 @@ from tasklab.console import Parser
 TINY = ["--data", "digits", "--n", "400", "--width", "8", "--batch-size", "40", "--attacked", "20", "--epochs", "1"]
 
 
+SERVING = ("app",)
+"""Commands that go on until they are stopped; `tests/browser/test_installed_browser.py` starts them."""
+
 Command = tuple[str, argparse.ArgumentParser]
 
 
