@@ -58,10 +58,10 @@ def save(
     if dtype not in ("float32", "float16"):
         raise ValueError(f"expected dtype 'float32' or 'float16', got {dtype!r}")
     try:
-        told = json.loads(strict_json.dumps(dict(card)))  # as it will be read: keys are words, tuples lists
+        plain_card = json.loads(strict_json.dumps(dict(card)))  # as it will be read: keys are words, tuples lists
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"expected a card of plain JSON values, got one that is not ({one_line(error, 150)})") from None
-    whole = told | {"format": FORMAT, "task": task.to_dict(), "network": network.spec.to_dict(), "stored": dtype}
+    whole = plain_card | {"format": FORMAT, "task": task.to_dict(), "network": network.spec.to_dict(), "stored": dtype}
     text = json.dumps(whole, sort_keys=True)
     if len(text) > SYSTEM.header // 2:
         most = f"{SYSTEM.header // 2:,}"
@@ -89,11 +89,11 @@ def load(path: str | Path) -> tuple[Network, Task, dict[str, Any]]:
         FileNotFoundError: no such file.
         CheckpointError: truncated, foreign, altered, too large, of another version, or weights that do not fit.
     """
-    found = _described(Path(path))
-    weights = _whole(Path(path), found)
-    network = build_network(found.spec, seed=0)
+    described = _described(Path(path))
+    weights = _whole(Path(path), described)
+    network = build_network(described.spec, seed=0)
     network.load_state_dict({key: t.float() if t.is_floating_point() else t for key, t in weights.items()})
-    return network.eval().requires_grad_(False), found.task, found.card
+    return network.eval().requires_grad_(False), described.task, described.card
 
 
 def read_card(path: str | Path, *, whole: bool = True) -> dict[str, Any]:
@@ -107,10 +107,10 @@ def read_card(path: str | Path, *, whole: bool = True) -> dict[str, Any]:
         FileNotFoundError: no such file.
         CheckpointError: as for `load`.
     """
-    found = _described(Path(path))
+    described = _described(Path(path))
     if whole:
-        _whole(Path(path), found)
-    return found.card
+        _whole(Path(path), described)
+    return described.card
 
 
 def digest_of(path: str | Path) -> str:
@@ -139,8 +139,8 @@ def _described(path: Path) -> _Described:
     if "tasklab" not in header.metadata:
         raise CheckpointError(f"{name}: expected a tasklab system, got a safetensors file without a tasklab card")
     try:
-        told = read_json(header.metadata["tasklab"], depth=MAX_DEPTH)
-        version = told["format"]
+        card = read_json(header.metadata["tasklab"], depth=MAX_DEPTH)
+        version = card["format"]
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{name}: expected a readable card, got {_short(error)}; try another copy") from None
     if type(version) is not int or version != FORMAT:
@@ -149,8 +149,8 @@ def _described(path: Path) -> _Described:
         )
     try:
         for part in ("task", "network"):
-            check_numbers(told[part])
-        task, spec = Task.from_dict(told["task"]), NetworkSpec.from_dict(told["network"])
+            check_numbers(card[part])
+        task, spec = Task.from_dict(card["task"]), NetworkSpec.from_dict(card["network"])
     except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError, AttributeError) as error:
         raise CheckpointError(f"{name}: expected a card that tasklab can build, got: {_short(error)}") from None
     if spec.outputs != task.width:
@@ -161,7 +161,7 @@ def _described(path: Path) -> _Described:
     half = any(dtype == torch.float16 for dtype, _ in header.tensors.values())
     stored = STORED[torch.float16 if half else torch.float32]
     built = {"task": _sorted(task.to_dict()), "network": _sorted(spec.to_dict()), "stored": stored, "format": FORMAT}
-    others = {key: value for key, value in told.items() if key not in built}
+    others = {key: value for key, value in card.items() if key not in built}
     return _Described(header=header, card=_sorted(rebuilt(others) | built), task=task, spec=spec)
 
 
@@ -177,16 +177,17 @@ def _fits(
     """Whether a tensor is both in the network and in the file, with one shape and a type that stands for the other."""
     if name not in expected or name not in there:
         return False
-    (dtype, shape), (found, size) = expected[name], there[name]
-    return tuple(shape) == size and (found in STORED if dtype.is_floating_point else found == dtype)
+    (dtype, shape), (stored_dtype, size) = expected[name], there[name]
+    return tuple(shape) == size and (stored_dtype in STORED if dtype.is_floating_point else stored_dtype == dtype)
 
 
-def _whole(path: Path, found: _Described) -> dict[str, Tensor]:
+def _whole(path: Path, described: _Described) -> dict[str, Tensor]:
     """The weights of a system's file, if they fit its network, which is seen before they are read, and the digest."""
-    name, there = one_line(path.name, 80), found.header.tensors
+    name, there = one_line(path.name, 80), described.header.tensors
     try:
         with torch.device("meta"):
-            expected = {key: (tensor.dtype, tensor.shape) for key, tensor in Network(found.spec).state_dict().items()}
+            network = Network(described.spec)
+        expected = {key: (tensor.dtype, tensor.shape) for key, tensor in network.state_dict().items()}
     except (ValueError, RuntimeError) as error:
         raise CheckpointError(f"{name}: expected a card that tasklab can build, got: {_short(error)}") from None
     wrong = sorted(key for key in expected.keys() | there.keys() if not _fits(key, expected, there))

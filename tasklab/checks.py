@@ -61,11 +61,11 @@ def check_whole(name: str, value: object, *, low: int, high: int | None = None, 
     >>> check_whole("steps", np.int64(4), low=1)
     4
     """
-    found = as_whole(value)
-    if found is None or found < low or (high is not None and found > high):
+    number = as_whole(value)
+    if number is None or number < low or (high is not None and number > high):
         wanted = f"≥ {low}" if high is None else f"in {low}..{high}"
         raise ValueError(f"expected {name} as an integer {wanted}, got {value!r}{_try(hint, value)}")
-    return found
+    return number
 
 
 def check_number(
@@ -80,12 +80,12 @@ def check_number(
     >>> check_number("eps", np.float64(0.25), low=0.0)
     0.25
     """
-    found = as_number(value)
-    if found is None or not math.isfinite(found) or not low <= found <= high:
+    number = as_number(value)
+    if number is None or not math.isfinite(number) or not low <= number <= high:
         least, most = f" ≥ {low:g}" * (low > -math.inf), f" ≤ {high:g}" * (high < math.inf)
         wanted = " and".join(part for part in (least, most) if part)
         raise ValueError(f"expected {name} as a finite number{wanted}, got {value!r}{_try(hint, value)}")
-    return found
+    return number
 
 
 def check_switch(name: str, value: object) -> bool:

@@ -34,11 +34,11 @@ def recorded(*, where: Path | None = None) -> dict[str, dict[str, Any]]:
 def _recorded(file: str) -> dict[str, dict[str, Any]]:
     if not Path(file).is_file():
         return {}
-    found: dict[str, dict[str, Any]] = json.loads(Path(file).read_text(encoding="utf-8"))
-    for entry in found.values():
+    curves: dict[str, dict[str, Any]] = json.loads(Path(file).read_text(encoding="utf-8"))
+    for entry in curves.values():
         columns = entry["epochs"]
         entry["epochs"] = [
             {"epoch": place + 1} | {key: values[place] for key, values in columns.items()}
             for place in range(len(columns["loss"]))
         ]
-    return found
+    return curves

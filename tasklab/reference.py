@@ -76,8 +76,8 @@ def build(folder: Path) -> Path:
 
 def modules() -> list[str]:
     """The names of all modules that have a page, packages before what they hold."""
-    found = [tasklab.__name__, *(each.name for each in pkgutil.walk_packages(tasklab.__path__, "tasklab."))]
-    return sorted(name for name in found if not LEFT_OUT.match(name))
+    names = [tasklab.__name__, *(each.name for each in pkgutil.walk_packages(tasklab.__path__, "tasklab."))]
+    return sorted(name for name in names if not LEFT_OUT.match(name))
 
 
 def broken_references(pages: Mapping[str, Module] | None = None) -> list[str]:
@@ -148,10 +148,10 @@ def _target(name: str, doc: Doc[Any], pages: Mapping[str, Module]) -> tuple[str,
     if inspect.ismodule(meant) and meant.__name__ in pages:
         return (meant.__name__, rest) if not rest or pages[meant.__name__].get(rest) else None
     homes = [module for module, each in pages.items() if each.get(first) and not hasattr(each.obj, "__path__")]
-    near = [module for module in homes if module.rpartition(".")[0] == home.rpartition(".")[0]]
+    siblings = [module for module in homes if module.rpartition(".")[0] == home.rpartition(".")[0]]
     where = getattr(meant, "__module__", None)
     if where not in homes:
-        where = homes[0] if len(homes) == 1 else near[0] if len(near) == 1 else None
+        where = homes[0] if len(homes) == 1 else siblings[0] if len(siblings) == 1 else None
     if where is not None and pages[where].get(name):
         return where, name
     return NOWHERE if _exists(meant, rest) else None

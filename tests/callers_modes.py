@@ -111,5 +111,5 @@ def differs(thing: Callable[[], Any], mode: str) -> bool:
     expected = without(thing)
     torch.manual_seed(9)
     with MODES[mode]():
-        found = thing()
-    return not same(found, expected)
+        result = thing()
+    return not same(result, expected)

@@ -118,6 +118,6 @@ def odd_files(count: int, seed: int = 0) -> Iterator[bytes]:
             entry[part] = draw.choice([*ODD_VALUES, [0, 10**12], [10**9, 10**9], "F64", "I64"])
             if draw.random() < 0.3:
                 header[PICTURE_LINK] = header.pop(draw.choice(names))
-            told = json.dumps(header).encode()
-            content = bytearray(struct.pack("<Q", len(told)) + told + whole[8 + length :])
+            plain = json.dumps(header).encode()
+            content = bytearray(struct.pack("<Q", len(plain)) + plain + whole[8 + length :])
         yield bytes(content)

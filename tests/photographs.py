@@ -76,6 +76,6 @@ def photograph_zoo() -> Path:
 
 
 def _folder() -> Path:
-    found = Path(tempfile.mkdtemp(prefix="tasklab-photographs-"))
-    atexit.register(shutil.rmtree, found, ignore_errors=True)
-    return found
+    result = Path(tempfile.mkdtemp(prefix="tasklab-photographs-"))
+    atexit.register(shutil.rmtree, result, ignore_errors=True)
+    return result

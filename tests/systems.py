@@ -72,8 +72,8 @@ def main(dataset: str, n: str = "400") -> None:
     test = data.load(dataset, "test").subset(int(n))
     systems = {key: zoo.load(f"{dataset}-{key}") for key in ("tra", "deepbe", "int", "rbc")}
     eps = radii_of(dataset).usual
-    found = telling(systems, test.x(), test.labels, eps)
-    for index in found:
+    result = telling(systems, test.x(), test.labels, eps)
+    for index in result:
         settings = PGD(eps=eps, steps=10, random_start=False, keep="best")
         x, y = test.x(index), test.labels[index : index + 1]
         read = [int(attack(system, x, y, settings).decoded) for system in systems.values()]

@@ -45,16 +45,16 @@ def load_a_set() -> Any:
 
 def code() -> Any:
     """New codecs, whose constants are made in the mode."""
-    found = []
+    names = []
     for make in TASKS:
         task = make()
         generator = torch.Generator().manual_seed(0)
         z = torch.randint(-40, 200, (50, task.width), generator=generator, device="cpu").float()
         z[::3] = task.codec.encode(few().labels[:1])[:, : task.width]  # ties and ends
         y = few().labels.repeat(5)[:50]
-        found.append((task.codec.encode(y), task.codec.decode(z), task.codec.margins(z), task.codec.terms(z, y),
+        names.append((task.codec.encode(y), task.codec.decode(z), task.codec.margins(z), task.codec.terms(z, y),
                       task.loss(z, y)))
-    return found
+    return names
 
 
 def train(**settings: Any) -> Callable[[], Any]:
@@ -63,8 +63,8 @@ def train(**settings: Any) -> Callable[[], Any]:
         system = new_system(task, load("digits"), width=4, seed=0)
         recipe = Recipe(**{"epochs": 1, "batch_size": 30, "flip": True, "crop": 1, "average": 0.5} | settings)
         events = fit(system, load("digits").subset(90), recipe, validation=load("digits", "validation").subset(40))
-        told = [repr(dataclasses.replace(event, seconds=0.0)) for event in events]  # as text, where nan equals nan
-        return told, state(system.network)
+        described = [repr(dataclasses.replace(event, seconds=0.0)) for event in events]  # as text, where nan equals nan
+        return described, state(system.network)
 
     return trained
 
@@ -128,9 +128,9 @@ def test_what_is_made_in_a_mode_serves_outside(mode: str, tmp_path: Path) -> Non
     few()
     expected = [answers(system) for system in made()]
     with MODES[mode]():
-        found = made()
-    assert same([answers(system) for system in found], expected)
-    tensors = [each for system in found for each in (*system.network.parameters(), *system.network.buffers())]
+        result = made()
+    assert same([answers(system) for system in result], expected)
+    tensors = [each for system in result for each in (*system.network.parameters(), *system.network.buffers())]
     assert not any(each.is_inference() for each in (*tensors, load("digits").images, load("digits").labels))
 
 

@@ -52,12 +52,12 @@ def refused(path: Path) -> str:
     """The one sentence with which a file is refused."""
     with pytest.raises(CheckpointError) as caught:
         System.load(path)
-    said = str(caught.value)
-    assert said.startswith(f"{path.name}: expected "), said
-    assert "got" in said
-    assert "\n" not in said
-    assert len(said) < 400
-    return said
+    message = str(caught.value)
+    assert message.startswith(f"{path.name}: expected "), message
+    assert "got" in message
+    assert "\n" not in message
+    assert len(message) < 400
+    return message
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda t: f"{t.name}-{t.num_classes}-{t.width}")
@@ -296,7 +296,7 @@ def test_nothing_here_reads_or_writes_pickles() -> None:
     sources = sorted(folder.rglob("*.py"))
     assert len(sources) > 20
     for source in sources:
-        found = re.findall(r"(?:^\s*(?:import|from) (?:pickle|dill|joblib|cloudpickle|shelve|marshal)\b.*)"
+        result = re.findall(r"(?:^\s*(?:import|from) (?:pickle|dill|joblib|cloudpickle|shelve|marshal)\b.*)"
                            r"|torch\.load\(|torch\.save\(|allow_pickle=True|\beval\(['\"]|\bexec\(",
                            source.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        assert not found, f"{source}: {found}"
+        assert not result, f"{source}: {result}"

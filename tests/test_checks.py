@@ -64,15 +64,15 @@ NEEDED: dict[str, dict[str, Any]] = {
 def settings_classes() -> list[type]:
     """Every public frozen dataclass of settings in the package, found by walking it."""
     bases = (Settings, Task, Codec, Defence, Recipe, Watch, NetworkSpec, TSNE, PCA, Scenario, Entry, Share, Outcomes)
-    found = set()
+    names = set()
     for module in pkgutil.walk_packages(tasklab.__path__, "tasklab."):
         if module.name.endswith("__main__"):
             continue
         for kind in vars(importlib.import_module(module.name)).values():
             if isinstance(kind, type) and issubclass(kind, bases) and dataclasses.is_dataclass(kind):
-                found.add(kind)
+                names.add(kind)
     return sorted(
-        (kind for kind in found if not kind.__name__.startswith("_") and not getattr(kind, "__abstractmethods__", None)
+        (kind for kind in names if not kind.__name__.startswith("_") and not getattr(kind, "__abstractmethods__", None)
          and kind not in (Settings, Defence)),
         key=lambda kind: kind.__name__,
     )
@@ -88,15 +88,15 @@ def made(kind: type, **values: Any) -> Any:
 
 def fields() -> list[Any]:
     """Every field that holds a number, a whole one or a real one."""
-    found = []
+    names = []
     for kind in CLASSES:
         hints = get_type_hints(kind)
         for field in dataclasses.fields(kind):
             hint = hints[field.name]
             takes = set(get_args(hint)) if isinstance(hint, UnionType) else {hint}
             if field.init and takes & {int, float}:
-                found.append(pytest.param(kind, field.name, float in takes, id=f"{kind.__name__}-{field.name}"))
-    return found
+                names.append(pytest.param(kind, field.name, float in takes, id=f"{kind.__name__}-{field.name}"))
+    return names
 
 
 def test_the_settings_of_the_package_are_found() -> None:
@@ -115,11 +115,11 @@ def test_a_number_of_numpy_is_kept_as_a_plain_one(kind: type, name: str, real: b
         if isinstance(value, int) and number in WHOLE and value > np.iinfo(number).max:
             continue
         given = number(value)
-        found, typed = made(kind, **{name: given}), made(kind, **{name: float(given) if number in REAL else int(given)})
-        assert found == typed and hash(found) == hash(typed) and repr(found) == repr(typed), number
-        assert type(getattr(found, name)) in (int, float), number
-        if hasattr(found, "to_dict"):
-            assert json.dumps(found.to_dict()) == json.dumps(typed.to_dict()), number
+        loose, typed = made(kind, **{name: given}), made(kind, **{name: float(given) if number in REAL else int(given)})
+        assert loose == typed and hash(loose) == hash(typed) and repr(loose) == repr(typed), number
+        assert type(getattr(loose, name)) in (int, float), number
+        if hasattr(loose, "to_dict"):
+            assert json.dumps(loose.to_dict()) == json.dumps(typed.to_dict()), number
 
 
 @pytest.mark.parametrize(("kind", "name", "real"), fields())
@@ -134,8 +134,8 @@ def test_what_is_no_number_is_refused_in_words(kind: type, name: str, real: bool
 
 
 def test_switches_are_kept_plain() -> None:
-    found = PGD(eps=0.1, targeted=np.True_, random_start=np.False_)
-    assert found == PGD(eps=0.1, targeted=True, random_start=False) and repr(found).count("np.") == 0
+    result = PGD(eps=0.1, targeted=np.True_, random_start=np.False_)
+    assert result == PGD(eps=0.1, targeted=True, random_start=False) and repr(result).count("np.") == 0
     assert Recipe(flip=np.True_).flip is True
     for wrong in (1, "yes", None, np.array([True])):
         with pytest.raises(ValueError, match="expected targeted as True or False, got"):
@@ -270,6 +270,6 @@ def test_a_call_with_numpy_s_numbers_is_the_call_with_plain_ones(name: str, kind
 
 
 def test_a_task_is_the_same_whatever_its_numbers_were_given_as() -> None:
-    found = RBC(num_classes=np.int64(10), bits=np.int8(4), S=np.float32(350))
-    assert found == RBC() and hash(found) == hash(RBC()) and json.dumps(found.to_dict())
+    result = RBC(num_classes=np.int64(10), bits=np.int8(4), S=np.float32(350))
+    assert result == RBC() and hash(result) == hash(RBC()) and json.dumps(result.to_dict())
     assert Outcomes(correct=np.int64(1), wrong=np.int64(2), abnormal=np.int64(0)).accuracy == Share(1, 3)

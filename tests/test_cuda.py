@@ -38,24 +38,24 @@ ATTACKS: list[Settings] = [
 def test_an_attack_finds_what_it_finds_on_a_cpu(settings: Settings, name: str) -> None:
     test = data.load("digits", "test").subset(N)
     there, here = zoo.load(name).to("cuda"), zoo.load(name)
-    found = attack(there, test.x().cuda(), test.labels.cuda(), settings)
+    result = attack(there, test.x().cuda(), test.labels.cuda(), settings)
     expected = attack(here, test.x(), test.labels, settings)
-    assert all(t.is_cuda for t in (found.images, found.decoded, found.fooled, found.distance, found.zero_gradient))
-    assert torch.equal(found.decoded, there.predict(found.images))
-    away = (found.images.cpu() - test.x()).flatten(1)
+    assert all(t.is_cuda for t in (result.images, result.decoded, result.fooled, result.distance, result.zero_gradient))
+    assert torch.equal(result.decoded, there.predict(result.images))
+    away = (result.images.cpu() - test.x()).flatten(1)
     length = away.abs().amax(dim=1) if settings.norm == "linf" else away.norm(dim=1)
     assert bool((length <= settings.eps + 2e-6).all())
-    differ = int((found.fooled.cpu() != expected.fooled).sum())  # sums of another order, and a sign of a gradient turns
+    differ = int((result.fooled.cpu() != expected.fooled).sum())  # the order of sums turns a gradient's sign
     assert differ <= 0.1 * N
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_worst_case_is_as_on_a_cpu(name: str) -> None:
     test = data.load("digits", "test").subset(N)
-    found = worst_case(zoo.load(name).to("cuda"), (test.x().cuda(), test.labels.cuda()), EPS)
+    result = worst_case(zoo.load(name).to("cuda"), (test.x().cuda(), test.labels.cuda()), EPS)
     expected = worst_case(zoo.load(name), test, EPS)
-    assert found.images.is_cuda
-    assert abs(found.outcomes.correct - expected.outcomes.correct) <= 3
+    assert result.images.is_cuda
+    assert abs(result.outcomes.correct - expected.outcomes.correct) <= 3
 
 
 def test_a_set_follows_its_system() -> None:

@@ -35,13 +35,13 @@ APP_FLOORS = {"basics": 0, "visitor": 1, "parts": 1, "results": 2, "shell": 3, "
 
 def imports(path: Path) -> list[str]:
     """Modules of tasklab and others that a file imports anywhere, type checking aside."""
-    found = []
+    names = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found += [f"{node.module}.{alias.name}" for alias in node.names]
-    return found
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
 
 
 def run_python(code: str) -> str:
@@ -105,9 +105,18 @@ def test_no_file_is_too_long_and_nothing_is_unfinished(path: Path) -> None:
     assert not re.search(r"\b(TODO|FIXME|XXX)\b|torch\.load|torch\.save\(|import pickle", text)
 
 
+@pytest.mark.parametrize("path", SOURCES + APP, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_local_variable_is_called_what_it_holds(path: Path) -> None:
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    bound = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    bound |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    assert not {"said", "told", "these", "near"} & bound
+    assert "found" not in bound or path.name == "known_examples.py"  # there it counts what an attack found
+
+
 def asked_kinds(path: Path, kinds: set[str]) -> list[str]:
     """Where a file asks which task it has: by ``isinstance``, ``issubclass``, ``type(…) is`` or a class pattern."""
-    found = []
+    results = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         asked: list[ast.AST] = []
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
@@ -118,8 +127,8 @@ def asked_kinds(path: Path, kinds: set[str]) -> list[str]:
             asked = [node.cls]
         names = {part.id if isinstance(part, ast.Name) else part.attr for each in asked for part in ast.walk(each)
                  if isinstance(part, ast.Name | ast.Attribute)}
-        found += [f"{path.name}:{node.lineno} {name}" for name in sorted(names & kinds)]  # type: ignore[attr-defined]
-    return found
+        results += [f"{path.name}:{node.lineno} {name}" for name in sorted(names & kinds)]  # type: ignore[attr-defined]
+    return results
 
 
 def test_no_room_above_the_tasks_asks_which_task_it_has() -> None:
@@ -144,8 +153,8 @@ def test_asking_for_a_task_is_noticed(tmp_path: Path) -> None:
         "match task:\n    case INT():\n        pass\n",
         encoding="utf-8",
     )
-    found = asked_kinds(tmp_path / "bad.py", {"Binary", "Interval", "RBC", "INT"})
-    assert sorted(place.split()[1] for place in found) == ["Binary", "INT", "Interval", "RBC"]
+    result = asked_kinds(tmp_path / "bad.py", {"Binary", "Interval", "RBC", "INT"})
+    assert sorted(place.split()[1] for place in result) == ["Binary", "INT", "Interval", "RBC"]
 
 
 def descendants(kind: type) -> set[type]:
@@ -189,8 +198,8 @@ def test_attacks_and_training_need_torch_alone() -> None:
 def test_every_public_name_is_there_documented_and_they_are_few() -> None:
     assert len(tasklab.__all__) < 40
     for name in tasklab.__all__:
-        found = getattr(tasklab, name)
-        assert isinstance(found, int) or found.__doc__, name
+        result = getattr(tasklab, name)
+        assert isinstance(result, int) or result.__doc__, name
 
 
 def test_readme_has_two_commands_and_python_that_runs() -> None:

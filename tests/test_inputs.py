@@ -26,9 +26,9 @@ def system(**more: Any) -> System:
 
 
 def hint(error: Exception) -> str:
-    found = re.search(r"; try (?:images without normalisation or scaling, here )?(.*?)( if no pixel.*)?$", str(error))
-    assert found, f"no hint in: {error}"
-    return found[1]
+    result = re.search(r"; try (?:images without normalisation or scaling, here )?(.*?)( if no pixel.*)?$", str(error))
+    assert result, f"no hint in: {error}"
+    return result[1]
 
 
 IMAGES: dict[str, Any] = {
@@ -65,13 +65,13 @@ def test_the_hint_on_images_makes_images_of_what_was_given(name: str) -> None:
 
 
 def test_images_that_nothing_mends_are_told_apart() -> None:
-    said = {}
+    text = {}
     for name, images in (("normalised", (X - 0.5) / 0.25), ("broken", X / 0), ("lost", X * torch.nan)):
         with pytest.raises(ValueError, match=r"expected images in \[0, 1\]") as refused:
             attack(system(), images, Y, PGD(eps=0.1, steps=2))
-        said[name] = str(refused.value)
-    assert "without normalisation: it is the network's first layer" in said["normalised"]
-    assert "infinite or not numbers" in said["broken"] and "infinite or not numbers" in said["lost"]
+        text[name] = str(refused.value)
+    assert "without normalisation: it is the network's first layer" in text["normalised"]
+    assert "infinite or not numbers" in text["broken"] and "infinite or not numbers" in text["lost"]
 
 
 LABELS: dict[str, Any] = {
@@ -133,8 +133,8 @@ def test_a_target_that_is_the_label_is_no_target(settings: Any) -> None:
                                          r"\(image 0: class 0\); try only the images where targets != labels"):
         attack(system(), X, Y, settings, targets=torch.zeros(4, dtype=torch.int64))
     others = Y != 0
-    found = attack(system(), X[others], Y[others], settings, targets=torch.zeros(2, dtype=torch.int64))
-    assert torch.equal(found.fooled, found.decoded == 0)
+    result = attack(system(), X[others], Y[others], settings, targets=torch.zeros(2, dtype=torch.int64))
+    assert torch.equal(result.fooled, result.decoded == 0)
 
 
 def reads(kind: str, network: nn.Module, x: Tensor) -> object:
@@ -168,8 +168,8 @@ def test_a_network_that_sees_to_it_by_itself_is_left_alone() -> None:
             self.layer = nn.Linear(4, 3).double()
 
         def forward(self, x: Tensor) -> Tensor:
-            found: Tensor = self.layer(x.double().flatten(1)).float()
-            return found
+            result: Tensor = self.layer(x.double().flatten(1)).float()
+            return result
 
     of = System(Double(), make_task("tra", num_classes=3))
     assert attack(of, X, Y, PGD(eps=0.1, steps=2)).backwards > 0

@@ -24,10 +24,10 @@ WEIGHTS = dict(system().network.state_dict())
 
 
 def sentence(error: BaseException) -> str:
-    said = str(error)
+    message = str(error)
     assert type(error) is CheckpointError, repr(error)
-    assert len(said) <= 400 and said.isprintable() and "expected" in said and "got" in said, said
-    return said
+    assert len(message) <= 400 and message.isprintable() and "expected" in message and "got" in message, message
+    return message
 
 
 def strict(value: object) -> None:
@@ -40,23 +40,23 @@ def test_an_odd_card_is_refused_in_a_sentence_or_read_by_everything(tmp_path: Pa
     for text in odd_cards(CARDS):
         forged(file, text, WEIGHTS)
         try:
-            found = System.load(file)
+            result = System.load(file)
         except CheckpointError as error:
             sentence(error)
             with pytest.raises(CheckpointError):
                 checkpoint.read_card(file)
             continue
         taken += 1
-        strict(found.card)
+        strict(result.card)
         if taken % 3:
             continue
-        assert found.card == checkpoint.read_card(file) == schema.rebuilt(found.card) | {
-            "task": found.task.to_dict(), "network": found.card["network"]}
-        page = card_markdown(found.card) + catalogue_markdown([found.card])
+        assert result.card == checkpoint.read_card(file) == schema.rebuilt(result.card) | {
+            "task": result.task.to_dict(), "network": result.card["network"]}
+        page = card_markdown(result.card) + catalogue_markdown([result.card])
         assert "![x](" not in page and "\x1b" not in page and "<img" not in page
-        figure(found.card, "pgd", "margin", 0.2)
-        found.save(tmp_path / "again.safetensors", dtype=found.card["stored"])
-        assert System.load(tmp_path / "again.safetensors").card == found.card
+        figure(result.card, "pgd", "margin", 0.2)
+        result.save(tmp_path / "again.safetensors", dtype=result.card["stored"])
+        assert System.load(tmp_path / "again.safetensors").card == result.card
     assert CARDS / 5 < taken < CARDS, "some of each"
 
 
@@ -64,15 +64,15 @@ def test_an_odd_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
     file, refused = tmp_path / "odd.safetensors", 0
     for content in odd_files(FILES):
         file.write_bytes(content)
-        said = []
+        text = []
         for read in (System.load, checkpoint.read_card):
             try:
                 read(file)
             except CheckpointError as error:
-                said.append(sentence(error))
-        assert len(said) in (0, 2)
-        refused += bool(said)
-        if not said:  # what was drawn happened to be what was there
+                text.append(sentence(error))
+        assert len(text) in (0, 2)
+        refused += bool(text)
+        if not text:  # what was drawn happened to be what was there
             assert all(torch.equal(tensor, WEIGHTS[name]) for name, tensor in read_tensors(file)[0].items())
     assert refused > 0.95 * FILES
 
@@ -96,10 +96,10 @@ def test_what_a_card_lacks_is_lacking_everywhere(tmp_path: Path) -> None:
     bare.save(tmp_path / "bare.safetensors")
     assert zoo.names(where=tmp_path) == ("bare",)
     assert zoo.names("digits", where=tmp_path) == ()
-    found = zoo.card("bare", where=tmp_path)
-    assert sorted(found) == ["format", "network", "stored", "task"]
-    assert "Nothing was measured." in card_markdown(found)
-    assert "no data set named" in catalogue_markdown([found])
+    result = zoo.card("bare", where=tmp_path)
+    assert sorted(result) == ["format", "network", "stored", "task"]
+    assert "Nothing was measured." in card_markdown(result)
+    assert "no data set named" in catalogue_markdown([result])
     with pytest.raises(CheckpointError, match="names its data set"):
         zoo.dataset_of("bare", where=tmp_path)
 
@@ -127,15 +127,15 @@ def test_the_callers_card_is_its_own(tmp_path: Path) -> None:
 
 
 def test_a_part_that_is_wrong_goes_and_the_rest_stays() -> None:
-    told = system().card | {"note": {"by": "me"}, "seconds": float("inf"), "threads": "many"}
-    told["metrics"] = [*told["metrics"], told["metrics"][0] | {"eps": ""}]
-    told["data"] = told["data"] | {"train": -1}
-    found = schema.rebuilt(told)
-    assert told.keys() - found.keys() == {"seconds", "threads", "metrics"}
-    assert found["data"] == {"name": "digits", "test": 400}
-    assert found["note"] == {"by": "me"}
-    found["note"]["by"] = "you"
-    assert told["note"] == {"by": "me"}
+    described = system().card | {"note": {"by": "me"}, "seconds": float("inf"), "threads": "many"}
+    described["metrics"] = [*described["metrics"], described["metrics"][0] | {"eps": ""}]
+    described["data"] = described["data"] | {"train": -1}
+    result = schema.rebuilt(described)
+    assert described.keys() - result.keys() == {"seconds", "threads", "metrics"}
+    assert result["data"] == {"name": "digits", "test": 400}
+    assert result["note"] == {"by": "me"}
+    result["note"]["by"] = "you"
+    assert described["note"] == {"by": "me"}
 
 
 class TooEarly(AssertionError):

@@ -147,8 +147,8 @@ def test_it_is_described_and_drawn(trained: System, test: tuple[Tensor, Tensor])
     assert list(figure.data[0].y) == pytest.approx(trained.task.codec.margins(after[:1])[0].tolist(), abs=1e-5)
     reading = read_decisions(trained.task, z, after, y)
     assert reading.before == pytest.approx(trained.task.codec.margins(z).gather(1, y[:, None])[:, 0].numpy())
-    found = sweep(trained, x[:1], y[:1], PGD(eps=0, steps=3, random_start=False), (0.0, 0.1))
-    assert "2 outputs, 10 classes" in scene_html({("own", "margin"): found})
+    result = sweep(trained, x[:1], y[:1], PGD(eps=0, steps=3, random_start=False), (0.0, 0.1))
+    assert "2 outputs, 10 classes" in scene_html({("own", "margin"): result})
 
 
 def test_the_command_line_jobs_and_cards_know_it(trained: System) -> None:

@@ -14,9 +14,9 @@ from tasklab import strict_json
 
 def test_numbers_that_json_does_not_have_become_null() -> None:
     value = {"a": [math.nan, (math.inf, 1.5)], "b": {"c": -math.inf}, 1: None, "d": True, "ε": 2**80}
-    told = strict_json.dumps(value, ensure_ascii=False)
-    assert json.loads(told) == {"a": [None, [None, 1.5]], "b": {"c": None}, "1": None, "d": True, "ε": 2**80}
-    assert "Infinity" not in told and "ε" in told
+    content = strict_json.dumps(value, ensure_ascii=False)
+    assert json.loads(content) == {"a": [None, [None, 1.5]], "b": {"c": None}, "1": None, "d": True, "ε": 2**80}
+    assert "Infinity" not in content and "ε" in content
     assert json.loads(strict_json.dumps({math.nan: 1})) == {"nan": 1}
 
 

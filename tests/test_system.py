@@ -58,8 +58,8 @@ def test_the_argmax_of_class_scores_is_the_decoder(task: Task, seed: int, batch_
     assert scores.shape == (20, task.num_classes + 1)
     assert scores.dtype == torch.float32
     assert torch.equal(scores[:, -1], torch.zeros(20))
-    said = scores.argmax(dim=1)
-    assert torch.equal(torch.where(said == task.num_classes, ABNORMAL, said), decoded)
+    by_scores = scores.argmax(dim=1)
+    assert torch.equal(torch.where(by_scores == task.num_classes, ABNORMAL, by_scores), decoded)
     assert torch.equal(system.as_logits()(x), scores)
     assert torch.equal(system.margins(x), task.codec.margins(z))
     assert torch.equal(system.read(x, batch_size=batch_size).nan_to_num(7), z.nan_to_num(7))

@@ -169,12 +169,12 @@ class Constants:
 
 def check_num_classes(num_classes: object) -> int:
     """The number of classes as a plain int; one below two or above `MAX_CLASSES` is refused."""
-    found = as_whole(num_classes)
-    if found is None or found < 2:
+    count = as_whole(num_classes)
+    if count is None or count < 2:
         raise ValueError(f"expected num_classes as an integer of at least 2, got {num_classes!r}")
-    if found > MAX_CLASSES:
-        raise ValueError(f"expected num_classes up to {MAX_CLASSES:,}, got {found}; try fewer classes")
-    return found
+    if count > MAX_CLASSES:
+        raise ValueError(f"expected num_classes up to {MAX_CLASSES:,}, got {count}; try fewer classes")
+    return count
 
 
 def check_code_size(num_classes: int, bits: int) -> None:

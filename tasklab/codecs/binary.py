@@ -96,10 +96,10 @@ _EXPECTED_CODE = "expected code 'binary', 'gray' or 0/1 rows"
 
 def _rows(num_classes: int, bits: int | None, code: str | Rows) -> Rows:
     if bits is not None:
-        found = as_whole(bits)
-        if found is None or found < 1:
+        count = as_whole(bits)
+        if count is None or count < 1:
             raise ValueError(f"expected bits as a positive integer, got {bits!r}")
-        bits = found
+        bits = count
     needed = math.ceil(math.log2(num_classes))
     if isinstance(code, str):
         if code not in ("binary", "gray"):

@@ -58,8 +58,8 @@ def silhouettes(points: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     from sklearn.metrics import silhouette_samples
 
     numbers = _check(points, 1)
-    found: NDArray[np.float64] = silhouette_samples(numbers, _check_labels(labels, len(numbers)))
-    return found
+    values: NDArray[np.float64] = silhouette_samples(numbers, _check_labels(labels, len(numbers)))
+    return values
 
 
 def separation(points: ArrayLike, labels: ArrayLike) -> dict[int, float]:
@@ -79,13 +79,13 @@ def separation(points: ArrayLike, labels: ArrayLike) -> dict[int, float]:
     """
     classes = _by_class(points, labels)
     means = {k: own.mean(axis=0) for k, own in classes.items()}
-    found = {}
+    ratios = {}
     for k, own in classes.items():
         spread = float(np.sqrt(((own - means[k]) ** 2).sum(axis=1).mean()))
         distances = [float(np.linalg.norm(means[k] - mean)) for other, mean in means.items() if other != k]
         if spread > 0 and distances:
-            found[k] = min(distances) / spread
-    return found
+            ratios[k] = min(distances) / spread
+    return ratios
 
 
 def elongation(points: ArrayLike, labels: ArrayLike) -> dict[int, float]:
@@ -104,12 +104,12 @@ def elongation(points: ArrayLike, labels: ArrayLike) -> dict[int, float]:
     >>> {k: round(ratio, 3) for k, ratio in elongation([[0, 0], [6, 0], [0, 2], [6, 2]], [1, 1, 1, 1]).items()}
     {1: 3.0}
     """
-    found = {}
+    ratios = {}
     for k, own in _by_class(points, labels).items():
         values = np.linalg.svd(own - own.mean(axis=0), compute_uv=False)
         if len(values) > 1 and values[1] > 1e-9 * values[0]:
-            found[k] = float(values[0] / values[1])
-    return found
+            ratios[k] = float(values[0] / values[1])
+    return ratios
 
 
 def trustworthiness(points: ArrayLike, positions: ArrayLike, k: int = 10) -> float:

@@ -113,10 +113,10 @@ def train_cell(
 
 def fingerprint(system: System) -> str:
     """A digest of a system's task and weights, whatever file they are in and whatever card they have."""
-    found = hashlib.sha256(repr(system.task).encode())
+    digest = hashlib.sha256(repr(system.task).encode())
     for tensor in system.network.state_dict().values():
-        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()[:32]
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:32]
 
 
 def answer(
@@ -152,11 +152,11 @@ def answer(
     for _, worst in stream_worst_case(
         asked, images, question.eps, preset=question.preset, seed=question.seed, folder=folder, progress=progress
     ):
-        found = worst
-    counted = outcomes(found.decoded, found.labels)
+        result = worst
+    counted = outcomes(result.decoded, result.labels)
     return Finding(
         asked=question.to_dict(), correct=counted.correct, wrong=counted.wrong, abnormal=counted.abnormal,
-        standing=to_hex(found.decoded == found.labels), seconds=sum(stage.seconds for stage in found.stages),
+        standing=to_hex(result.decoded == result.labels), seconds=sum(stage.seconds for stage in result.stages),
     )
 
 

@@ -31,12 +31,12 @@ class Claim:
     """A claim and what became of it.
 
     Attributes:
-        said: what the paper says, in a sentence.
+        statement: what the paper says, in a sentence.
         verdict: whether that is so here.
         measured: the numbers behind the verdict.
     """
 
-    said: str
+    statement: str
     verdict: Verdict
     measured: str
 
@@ -108,26 +108,26 @@ def larger(difference: Mean | None) -> Verdict:
     return "holds" if low > 0 else "does not hold" if high <= 0 else "cannot be told"
 
 
-def by_images(said: str, compared: Paired | None, note: str = "") -> Claim:
+def by_images(statement: str, compared: Paired | None, note: str = "") -> Claim:
     """A claim that one share is above another on the same images."""
     if compared is None:
-        return Claim(said=said, verdict="cannot be told", measured="not made")
-    return Claim(said=said, verdict=compared.higher, measured=f"{compared}{note}")
+        return Claim(statement=statement, verdict="cannot be told", measured="not made")
+    return Claim(statement=statement, verdict=compared.higher, measured=f"{compared}{note}")
 
 
-def by_numbers(said: str, first: Sequence[float], second: Sequence[float], pairs: str) -> Claim:
+def by_numbers(statement: str, first: Sequence[float], second: Sequence[float], pairs: str) -> Claim:
     """A claim that numbers are above others, pair by pair.
 
     Args:
-        said: the claim.
+        statement: the claim.
         first, second: the numbers, in the same order.
         pairs: what there is one pair for each of, such as ``"classes"``.
     """
     if not first or len(first) != len(second):
-        return Claim(said=said, verdict="cannot be told", measured="not made")
+        return Claim(statement=statement, verdict="cannot be told", measured="not made")
     difference = Mean(tuple(a - b for a, b in zip(first, second, strict=True)))
     return Claim(
-        said=said, verdict=larger(difference),
+        statement=statement, verdict=larger(difference),
         measured=f"{Mean(tuple(first))} against {Mean(tuple(second))}, a mean paired difference of {difference} "
                  f"over {difference.n} {pairs}",
     )

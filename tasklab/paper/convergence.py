@@ -54,7 +54,7 @@ class Convergence(PaperFigure):
 
     def numbers(self) -> list[Number]:
         """Accuracies, losses and epochs, for each seed and for all of them together."""
-        found = []
+        numbers = []
         for data, arch, titles in places(self):
             for key in SYSTEMS:
                 best = self._best(data, arch, key)
@@ -67,31 +67,31 @@ class Convergence(PaperFigure):
                     groups = [(seed,) for seed in made] + [tuple(made)] * (len(made) > 1)
                     for group in groups:
                         records = [made[seed] for seed in group]
-                        found += [Number(of=of, what=what, found=value, seeds=group)
+                        numbers += [Number(of=of, what=what, value=value, seeds=group)
                                   for what, value in _measured(data, records).items()]
-        return found
+        return numbers
 
     def claims(self) -> list[Claim]:
         """More accurate on the simpler sets, slower on CIFAR-100."""
-        found = []
+        claims = []
         for data, arch, titles in places(self):
             for setting in self._settings(data, arch):
                 where = f"{titles['data']}, {titles['network']}, {setting}"
                 pairs = self._pairs(data, arch, setting)
                 if data in SLOWER:
-                    found.append(by_numbers(
+                    claims.append(by_numbers(
                         f"{where}: RBC converges more slowly than TRA",
                         [converged(rbc) for _, rbc in pairs], [converged(tra) for tra, _ in pairs],
                         f"seeds, in epochs to {100 * REACHED:g} % of the last validation accuracy"))
                 else:
                     images = [(_test(tra), _test(rbc)) for tra, rbc in pairs]
-                    found.append(by_images(f"{where}: RBC reaches a higher test accuracy than TRA",
+                    claims.append(by_images(f"{where}: RBC reaches a higher test accuracy than TRA",
                                            paired([rbc for _, rbc in images], [tra for tra, _ in images])))
-        return found
+        return claims
 
     def sentences(self) -> list[str]:
         """Who is the earlier one, seed by seed, and whether a best rate lies at an end of the grid."""
-        found = []
+        lines = []
         for data, arch, titles in places(self):
             where = f"{titles['data']}, {titles['network']}"
             for setting in self._settings(data, arch):
@@ -100,15 +100,15 @@ class Convergence(PaperFigure):
                     continue
                 tra, rbc = (Mean(tuple(float(pair[place]) for pair in pairs)) for place in (0, 1))
                 counts = (sum(b < a for a, b in pairs), sum(b > a for a, b in pairs), sum(b == a for a, b in pairs))
-                found.append(
+                lines.append(
                     f"{where}, {setting}: RBC reaches {100 * REACHED:g} % of its last validation accuracy after {rbc} "
                     f"epochs, TRA after {tra} (means over {len(pairs)} seeds); RBC was earlier with {counts[0]} of "
                     f"the seeds, later with {counts[1]} and level with {counts[2]}.")
             ends = [METHODS[key].name for key in SYSTEMS if self._best(data, arch, key) in (GRID[0], GRID[-1])]
             if ends:
-                found.append(f"{where}: the best rate of {' and of '.join(ends)} lies at an end of the grid, so that "
+                lines.append(f"{where}: the best rate of {' and of '.join(ends)} lies at an end of the grid, so that "
                              "a better one may lie beyond it.")
-        return found
+        return lines
 
     def explained(self) -> str:
         """What the numbers mean."""
@@ -168,9 +168,9 @@ class Convergence(PaperFigure):
 
     def _records(self, data: str, arch: str, key: str, share: float) -> list[Record]:
         """Those of all seeds; none unless every seed was made."""
-        found = [self._record(cell) for cell in self._cells(data, arch, key, share)]
-        known = [record for record in found if record is not None]
-        return known if len(known) == len(found) else []
+        records = [self._record(cell) for cell in self._cells(data, arch, key, share)]
+        known = [record for record in records if record is not None]
+        return known if len(known) == len(records) else []
 
     def _best(self, data: str, arch: str, key: str) -> float | None:
         """The rate with the highest validation accuracy, in units of the usual one; None until all were tried."""

@@ -80,9 +80,9 @@ class Document:
 
     def to_markdown(self) -> str:
         """The table, every number with its interval, how each system was made, and what was not made."""
-        found = values(self.cells, self.folder, self.protocol)
+        shown = values(self.cells, self.folder, self.protocol)
         lines = [f"# {TITLES[self.table]}", "", self._explained(), "", f"Written by `{self.command}`.", "",
-                 to_markdown(wide_frame(found)), "", "## Every number", "", to_markdown(reading_frame(found)), "",
+                 to_markdown(wide_frame(shown)), "", "## Every number", "", to_markdown(reading_frame(shown)), "",
                  "## How each system was made"]
         for cell in self.cells:
             if (record := read_record(self.folder, cell)) is not None:
@@ -97,11 +97,11 @@ class Document:
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, with the record of each cell."""
         records = {cell.name: read_record(self.folder, cell) for cell in self.cells}
-        found = long_frame(values(self.cells, self.folder, self.protocol))
+        frame = long_frame(values(self.cells, self.folder, self.protocol))
         return {
             "table": self.table, "command": self.command, "asked": self.asked,
             "protocol": dataclasses.asdict(self.protocol),
-            "values": found.to_dict(orient="records"), "not_made": self.missing,
+            "values": frame.to_dict(orient="records"), "not_made": self.missing,
             "cells": {name: record.to_dict() for name, record in records.items() if record is not None},
         }
 
@@ -155,13 +155,13 @@ def made_how(cell: Cell, record: Record) -> list[str]:
     card, start = record.card, record.start
     recipe = {key: value for key, value in card.get("recipe", {}).items() if value and key != "defence"}
     defence = card.get("recipe", {}).get("defence")
-    told = [f"### {in_markdown(cell.name)}", "", f"- {record.method}, seed {cell.seed}, weights {record.weights}"]
+    lines = [f"### {in_markdown(cell.name)}", "", f"- {record.method}, seed {cell.seed}, weights {record.weights}"]
     if start is not None:
-        told.append(f"- started from {in_markdown(start['name'])}, weights {start['weights']}")
-    told.append(f"- recipe: {_listed(recipe)}" + (f"; defence: {_listed(defence)}" if defence else ""))
-    told.append(f"- on {in_markdown(card.get('device', 'a device that is not named'))}; "
+        lines.append(f"- started from {in_markdown(start['name'])}, weights {start['weights']}")
+    lines.append(f"- recipe: {_listed(recipe)}" + (f"; defence: {_listed(defence)}" if defence else ""))
+    lines.append(f"- on {in_markdown(card.get('device', 'a device that is not named'))}; "
                 f"{_listed(card.get('versions', {}))}")
-    return [*told, "", f"      {card.get('command', '')}"]
+    return [*lines, "", f"      {card.get('command', '')}"]
 
 
 def _listed(settings: dict[str, Any]) -> str:

@@ -111,40 +111,41 @@ class Features(PaperFigure):
 
     def numbers(self) -> list[Number]:
         """Separation and shape of the classes, among the features and on the map."""
-        found: list[Number] = []
+        numbers: list[Number] = []
         for data, arch, titles in places(self):
             for method in SYSTEMS:
-                told = self._work(self._cell(data, arch, method)).read(self.folder)
-                for space in SPACES if told else ():
-                    assert told is not None
-                    shape, of = told[space], titles | {"system": method.name, "points": space}
-                    which = from_hex(shape["neighbours"], len(told["labels"]))
+                result = self._work(self._cell(data, arch, method)).read(self.folder)
+                for space in SPACES if result else ():
+                    assert result is not None
+                    shape, of = result[space], titles | {"system": method.name, "points": space}
+                    which = from_hex(shape["neighbours"], len(result["labels"]))
                     every: dict[str, Share | Mean] = {
                         "silhouette": Mean(tuple(shape["silhouettes"])), "k-NN accuracy": Share.of(which),
                     }
                     every |= {name: Mean(tuple(shape[name].values())) for name in ("separation", "elongation")
                               if shape[name]}
-                    found += [Number(of=of, what=what, found=value, seeds=self.seeds) for what, value in every.items()]
-        return found
+                    numbers += [Number(of=of, what=what, value=value, seeds=self.seeds)
+                                for what, value in every.items()]
+        return numbers
 
     def claims(self) -> list[Claim]:
         """Long and narrow classes, far from each other, and none that meet."""
-        found = []
+        claims = []
         for data, arch, titles in places(self):
-            told = {method.name: self._work(self._cell(data, arch, method)).read(self.folder) for method in SYSTEMS}
+            results = {method.name: self._work(self._cell(data, arch, method)).read(self.folder) for method in SYSTEMS}
             where = f"{titles['data']}, {titles['network']}"
             for space in SPACES:
                 for name in NARROW:
-                    found.append(by_numbers(
+                    claims.append(by_numbers(
                         f"{where}, {space}: the classes of {name} are longer and narrower than those of TRA",
-                        *_by_class(told[name], told["TRA"], space, "elongation"), "classes"))
+                        *_by_class(results[name], results["TRA"], space, "elongation"), "classes"))
                 for name in NARROW:
                     for other in ("TRA", "DeepBE"):
-                        found.append(by_numbers(
+                        claims.append(by_numbers(
                             f"{where}, {space}: the classes of {name} lie farther apart than those of {other}",
-                            *_by_class(told[name], told[other], space, "separation"), "classes"))
-            found += [_apart(name, told[name], where) for name in told]
-        return found
+                            *_by_class(results[name], results[other], space, "separation"), "classes"))
+            claims += [_apart(name, results[name], where) for name in results]
+        return claims
 
     def explained(self) -> str:
         """What the numbers mean."""
@@ -173,9 +174,9 @@ class Features(PaperFigure):
         for data, arch, titles in places(self):
             classes = info_of(data).classes
             for method in SYSTEMS:
-                told = self._work(self._cell(data, arch, method)).read(self.folder)
-                chart = blank("not made") if told is None else feature_map(
-                    told["positions"], told["labels"], classes, inks=PAPER_COLOURS)
+                result = self._work(self._cell(data, arch, method)).read(self.folder)
+                chart = blank("not made") if result is None else feature_map(
+                    result["positions"], result["labels"], classes, inks=PAPER_COLOURS)
                 charts[f"{method.name}, {titles['data']}, {titles['network']}"] = chart
         return panels(charts, row=460)
 
@@ -197,13 +198,13 @@ def _by_class(
     return [a[k] for k in classes], [b[k] for k in classes]
 
 
-def _apart(name: str, told: Mapping[str, Any] | None, where: str) -> Claim:
+def _apart(name: str, result: Mapping[str, Any] | None, where: str) -> Claim:
     """Whether no image lies among those of another class."""
-    said = f"{where}, features: no two classes of {name} intersect"
-    if told is None:
-        return Claim(said=said, verdict="cannot be told", measured="not made")
-    which: Tensor = from_hex(told["features"]["neighbours"], len(told["labels"]))
+    statement = f"{where}, features: no two classes of {name} intersect"
+    if result is None:
+        return Claim(statement=statement, verdict="cannot be told", measured="not made")
+    which: Tensor = from_hex(result["features"]["neighbours"], len(result["labels"]))
     share = Share.of(~which)
     measured = (f"{share.count} of {share.n} images, {share.percent()} %, have a different class than most of their "
                 f"{NEIGHBOURS} nearest neighbours")
-    return Claim(said=said, verdict="does not hold" if share.count else "holds", measured=measured)
+    return Claim(statement=statement, verdict="does not hold" if share.count else "holds", measured=measured)

@@ -36,25 +36,25 @@ class Number:
     Attributes:
         of: what it was measured of, such as ``{"data": "MNIST", "system": "RBC"}``.
         what: its name.
-        found: itself, with its interval.
+        value: itself, with its interval.
         seeds: of the trainings behind it.
     """
 
     of: Mapping[str, str]
     what: str
-    found: Share | Mean
+    value: Share | Mean
     seeds: tuple[int, ...]
 
     @property
     def text(self) -> str:
         """Itself with its interval; a share in percent."""
-        return f"{self.found} %" if isinstance(self.found, Share) else str(self.found)
+        return f"{self.value} %" if isinstance(self.value, Share) else str(self.value)
 
     def line(self) -> dict[str, Any]:
         """Itself as plain values; a share in 0..1."""
-        low, high = self.found.interval
-        return {**self.of, "quantity": self.what, "value": self.found.value, "low": low, "high": high,
-                "n": self.found.n, "seeds": " ".join(map(str, self.seeds))}
+        low, high = self.value.interval
+        return {**self.of, "quantity": self.what, "value": self.value.value, "low": low, "high": high,
+                "n": self.value.n, "seeds": " ".join(map(str, self.seeds))}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,14 +127,14 @@ class PaperFigure(ABC):
     @property
     def missing(self) -> list[str]:
         """What was not made, by name."""
-        found = []
+        names = []
         for cell, questions in self.asked().items():
             record = read_record(self.folder, cell)
             if record is None:
-                found.append(cell.name)
+                names.append(cell.name)
             elif left := record.missing(questions):
-                found.append(f"{cell.name}: {', '.join(f'{each.kind} {each.intensity}'.strip() for each in left)}")
-        return found + [work.name for work in self.works() if work.read(self.folder) is None]
+                names.append(f"{cell.name}: {', '.join(f'{each.kind} {each.intensity}'.strip() for each in left)}")
+        return names + [work.name for work in self.works() if work.read(self.folder) is None]
 
     @property
     def command(self) -> str:
@@ -158,7 +158,7 @@ class PaperFigure(ABC):
         """The claims as a table."""
         import pandas as pd
 
-        return pd.DataFrame([{"claim": each.said, "here": each.verdict, "measured": each.measured}
+        return pd.DataFrame([{"claim": each.statement, "here": each.verdict, "measured": each.measured}
                              for each in self.claims()], columns=["claim", "here", "measured"])
 
     def wide(self) -> str:
@@ -193,7 +193,7 @@ class PaperFigure(ABC):
             "claims": [dataclasses.asdict(claim) for claim in self.claims()], "sentences": self.sentences(),
             "not_made": self.missing,
             "cells": {name: record.to_dict() for name, record in records.items() if record is not None},
-            "works": {work.name: found for work in self.works() if (found := work.read(self.folder)) is not None},
+            "works": {work.name: result for work in self.works() if (result := work.read(self.folder)) is not None},
         }
 
     def write(self, folder: Path) -> list[Path]:

@@ -295,10 +295,10 @@ def with_bases(cells: Iterable[Cell]) -> list[Cell]:
     >>> [cell.method.name for cell in with_bases(cells_of("table2", ["mnist"], ["resnet18"]))]
     ['TRA', 'TRA+AT', 'RBC', 'RBC+AT', 'RBC+AT (margin)', 'RBC+GN']
     """
-    found: dict[Cell, None] = {}
+    ordered: dict[Cell, None] = {}
     for cell in cells:
         chain = [cell]
         while (start := chain[-1].start) is not None:
             chain.append(start)
-        found |= dict.fromkeys(reversed(chain))
-    return list(found)
+        ordered |= dict.fromkeys(reversed(chain))
+    return list(ordered)

@@ -81,7 +81,7 @@ class Margins(PaperFigure):
 
     def numbers(self) -> list[Number]:
         """Accuracies, what the attacks left undone, for each seed and for all of them together."""
-        found = []
+        numbers = []
         for data, arch, titles in places(self):
             for way, words in WAYS.items():
                 for size in self.sizes:
@@ -90,54 +90,54 @@ class Margins(PaperFigure):
                                if (shares := self._shares(self._cell(data, arch, way, size, seed)))}
                     seeds = tuple(by_seed)
                     groups = [(seed,) for seed in seeds] + [seeds] * (len(seeds) > 1)
-                    found += [
+                    numbers += [
                         Number(of=of, what=what, seeds=group,
-                               found=pooled(by_seed[seed][what] for seed in group if what in by_seed[seed]))
+                               value=pooled(by_seed[seed][what] for seed in group if what in by_seed[seed]))
                         for group in groups for what in by_seed[group[0]]
                     ]
                     epochs = self._epochs(data, arch, way, size)
                     if epochs:
-                        found.append(Number(of=of, what=EPOCHS, found=Mean(tuple(map(float, epochs.values()))),
+                        numbers.append(Number(of=of, what=EPOCHS, value=Mean(tuple(map(float, epochs.values()))),
                                             seeds=tuple(epochs)))
-        return found
+        return numbers
 
     def claims(self) -> list[Claim]:
         """A larger S is said to give more accuracy and more robustness, and to slow convergence down."""
-        found = []
+        claims = []
         for data, arch, titles in places(self):
             for way, words in WAYS.items():
                 where = f"{titles['data']}, {titles['network']}, outputs {words}"
                 for kind, name in ASKED.items():
                     what = "accuracy on clean images" if kind == "clean" else f"accuracy under {name}"
                     compared = paired(*self._standing(data, arch, way, kind))
-                    found.append(by_images(
+                    claims.append(by_images(
                         f"{where}: a larger S gives a higher {what} (S = {USUAL:g} against S = {self.sizes[0]:g})",
                         compared, self._note(data, arch, way) if kind in ("fgsm", "pgd") else "",
                     ))
                 large, small = (self._epochs(data, arch, way, size) for size in (USUAL, self.sizes[0]))
                 both = [seed for seed in large if seed in small]
-                found.append(by_numbers(
+                claims.append(by_numbers(
                     f"{where}: a larger S slows convergence down (S = {USUAL:g} against S = {self.sizes[0]:g})",
                     [large[seed] for seed in both], [small[seed] for seed in both], f"seeds, in {EPOCHS} of the last "
                     "validation accuracy",
                 ))
-        return found
+        return claims
 
     def sentences(self) -> list[str]:
         """Between which values each share lies over S."""
-        found = []
+        sentences = []
         for data, arch, titles in places(self):
             for way, words in WAYS.items():
-                told = []
+                ranges = []
                 for what in (*ASKED.values(), "zero gradient"):
                     shares = [share for size in self.sizes if (share := self._all_seeds(data, arch, way, size, what))]
                     if shares:
                         low, high = (100 * end(share.value for share in shares) for end in (min, max))
-                        told.append(f"{what} {low:.1f} to {high:.1f} %")
-                if told:
-                    found.append(f"{titles['data']}, {titles['network']}, outputs {words}: over all values of S that "
-                                 f"were made, {', '.join(told)}.")
-        return found
+                        ranges.append(f"{what} {low:.1f} to {high:.1f} %")
+                if ranges:
+                    sentences.append(f"{titles['data']}, {titles['network']}, outputs {words}: over all values of S "
+                                     f"that were made, {', '.join(ranges)}.")
+        return sentences
 
     def explained(self) -> str:
         """What the numbers mean."""
@@ -185,12 +185,12 @@ class Margins(PaperFigure):
     def _shares(self, cell: Cell) -> dict[str, Share]:
         """By name, what is known of a cell."""
         record = read_record(self.folder, cell)
-        found = {name: finding.outcomes.accuracy for kind, name in ASKED.items()
+        by_name = {name: finding.outcomes.accuracy for kind, name in ASKED.items()
                  if (finding := _finding(record, cell, kind))}
         pgd = _finding(record, cell, "pgd")
         if pgd and pgd.clean is not None and pgd.zero_gradient is not None and pgd.unmoved is not None:
-            found |= {"zero gradient": Share(pgd.zero_gradient, pgd.clean), "unmoved": Share(pgd.unmoved, pgd.clean)}
-        return found
+            by_name |= {"zero gradient": Share(pgd.zero_gradient, pgd.clean), "unmoved": Share(pgd.unmoved, pgd.clean)}
+        return by_name
 
     def _epochs(self, data: str, arch: str, way: Parametrisation, size: float) -> dict[int, int]:
         """How many epochs each seed took to converge, where that was kept."""
@@ -217,8 +217,8 @@ class Margins(PaperFigure):
 
     def _note(self, data: str, arch: str, way: Parametrisation) -> str:
         shares = [(size, self._all_seeds(data, arch, way, size, "zero gradient")) for size in (USUAL, self.sizes[0])]
-        told = [f"{share.percent()} % at S = {size:g}" for size, share in shares if share]
-        return f"; without a gradient: {', '.join(told)}" if told else ""
+        shown = [f"{share.percent()} % at S = {size:g}" for size, share in shares if share]
+        return f"; without a gradient: {', '.join(shown)}" if shown else ""
 
 
 def _finding(record: Record | None, cell: Cell, kind: Kind) -> Finding | None:

@@ -96,8 +96,8 @@ class Question:
         if self.preset is not None:
             asked["preset"] = self.preset
         if self.settings is not None:
-            told = self.settings.to_dict()
-            asked |= {name: told[name] for name in ("objective", "steps", "step_size", "random_start")}
+            settings = self.settings.to_dict()
+            asked |= {name: settings[name] for name in ("objective", "steps", "step_size", "random_start")}
         return asked | ({"gap": self.gap} if self.gap is not None else {})
 
 
@@ -113,15 +113,15 @@ def questions(cell: Cell, protocol: PaperProtocol, kinds: Sequence[Kind]) -> lis
     n, unit, seed = min(cell.scale.attacked, size), protocol.unit(cell.data), protocol.seed
     has_gap = any(field.name == "gap" for field in dataclasses.fields(cell.task))
     gap = protocol.gap if has_gap else None
-    found = [Question(kind="clean", n=size, gap=gap)]
+    asked = [Question(kind="clean", n=size, gap=gap)]
     for kind in kinds:
         for intensity, radius in zip(INTENSITIES, cell.radii, strict=True):
             eps = unit * radius
-            found.append(Question(
+            asked.append(Question(
                 kind=kind, intensity=intensity, eps=eps, n=n, seed=seed, gap=gap,
                 settings=_settings(kind, eps, unit, protocol), preset=cell.scale.preset if kind == "worst" else None,
             ))
-    return found
+    return asked
 
 
 def _settings(kind: Kind, eps: float, unit: float, protocol: PaperProtocol) -> Settings | None:

@@ -107,13 +107,13 @@ cifar100 resnet18        RBC+GN  61.22↑  61.29↑  61.40↑  61.24↑  61.09�
 
 
 def _read(printed: str) -> dict[tuple[str, str, str, Column], Published]:
-    found = {}
+    numbers = {}
     for line in printed.strip().splitlines():
         data, arch, system, *cells = line.split()
         for column, cell in zip(COLUMNS, cells, strict=True):
             arrow: Arrow = "↑" if cell.endswith("↑") else "↓" if cell.endswith("↓") else ""
-            found[data, arch, system, column] = Published(float(cell.removesuffix(arrow)), arrow)
-    return found
+            numbers[data, arch, system, column] = Published(float(cell.removesuffix(arrow)), arrow)
+    return numbers
 
 
 PUBLISHED = _read(_PRINTED)

@@ -132,14 +132,14 @@ class Record:
         return {"format": FORMAT} | dataclasses.asdict(self)
 
     @staticmethod
-    def from_dict(told: Mapping[str, Any]) -> Record:
+    def from_dict(plain: Mapping[str, Any]) -> Record:
         """The record that `to_dict` described.
 
         Raises:
             ValueError: another format, or parts that are missing or wrong.
         """
         try:
-            parts = dict(told)
+            parts = dict(plain)
             if parts.pop("format") != FORMAT:
                 raise ValueError(f"expected format {FORMAT}")
             parts["findings"] = tuple(Finding(**finding) for finding in parts["findings"])

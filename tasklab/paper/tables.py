@@ -123,51 +123,51 @@ def row(cell: Cell, record: Record | None, base: Record | None, protocol: PaperP
         protocol: the open settings for which answers are looked up.
     """
     asked = {(each.kind, each.intensity): each for each in questions(cell, protocol, KINDS["both"])}
-    found = []
+    numbers = []
     for column in COLUMNS:
         question = asked[column.attack, column.intensity]  # type: ignore[index]
         own, before = (_standing(each, question, asked) for each in (record, base))
-        found.append(Value(
+        numbers.append(Value(
             cell=cell, column=column, eps=question.eps,
             published=PUBLISHED.get((cell.data, cell.arch, cell.method.name, column)),
             measured=None if record is None else record.find(question),
             adaptive=None if own[1] is None else Share.of(own[1]),
             arrows=(_arrow(before[0], own[0]), _arrow(before[1], own[1])),
         ))
-    return found
+    return numbers
 
 
 def missing(cells: Sequence[Cell], folder: Path, protocol: PaperProtocol, kinds: Sequence[Kind]) -> list[str]:
     """What was not made, by name: whole cells, and the questions that are open in others."""
-    found = []
+    names = []
     for cell in cells:
         record, asked = read_record(folder, cell), questions(cell, protocol, kinds)
         if record is None:
-            found.append(cell.name)
+            names.append(cell.name)
         elif left := record.missing(asked):
-            found.append(f"{cell.name}: {', '.join(f'{each.kind} {each.intensity}'.strip() for each in left)}")
-    return found
+            names.append(f"{cell.name}: {', '.join(f'{each.kind} {each.intensity}'.strip() for each in left)}")
+    return names
 
 
-def wide_frame(found: Sequence[Value]) -> pd.DataFrame:
+def wide_frame(numbers: Sequence[Value]) -> pd.DataFrame:
     """The table as in the paper, each cell with published / measured / adaptive and a word."""
     import pandas as pd
 
     lines: dict[Cell, dict[str, str]] = {}
-    for value in found:
+    for value in numbers:
         line = lines.setdefault(value.cell, _named(value.cell))
         line[str(value.column)] = value.text
     return pd.DataFrame(list(lines.values()))
 
 
-def long_frame(found: Sequence[Value]) -> pd.DataFrame:
+def long_frame(numbers: Sequence[Value]) -> pd.DataFrame:
     """Every number on a line of its own: shares in 0..1 with both ends of their 95 % Wilson intervals."""
     import pandas as pd
 
-    return pd.DataFrame([_numbers(value) for value in found])
+    return pd.DataFrame([_numbers(value) for value in numbers])
 
 
-def reading_frame(found: Sequence[Value]) -> pd.DataFrame:
+def reading_frame(numbers: Sequence[Value]) -> pd.DataFrame:
     """The same to read: percentages with intervals."""
     import pandas as pd
 
@@ -184,16 +184,16 @@ def reading_frame(found: Sequence[Value]) -> pd.DataFrame:
             "adaptive": percent(value.adaptive) + value.arrows[1],
             "verdict": value.word or "–", "n": str(value.accuracy.n) if value.accuracy else "–",
         }
-        for value in found
+        for value in numbers
     ])
 
 
-def compared(found: Sequence[Value]) -> dict[str, list[Compared]]:
+def compared(numbers: Sequence[Value]) -> dict[str, list[Compared]]:
     """The rows of the table as `tasklab.figures.comparison.comparison` draws them."""
     from tasklab.figures.comparison import Compared
 
     rows: dict[str, list[Compared]] = {}
-    for value in found:
+    for value in numbers:
         percent, arrow = (None, "") if value.published is None else (value.published.percent, value.published.arrow)
         named = _named(value.cell)
         rows.setdefault(f"{named['system']}\n{named['network']}\n{named['data']}", []).append(Compared(

@@ -92,14 +92,14 @@ class Shown:
     noise: dict[str, Tensor]
 
     @staticmethod
-    def of(found: dict[str, Any]) -> Shown:
+    def of(result: dict[str, Any]) -> Shown:
         """What a `TransferWork` found."""
-        n = found["n"]
+        n = result["n"]
         return Shown(
-            correct=from_hex(found["correct"], n), unmoved=from_hex(found["unmoved"], n),
-            zero_gradient=from_hex(found["zero_gradient"], n),
-            fooled={name: from_hex(each["fooled"], n) for name, each in found["victims"].items()},
-            noise={name: from_hex(each["noise"], n) for name, each in found["victims"].items()},
+            correct=from_hex(result["correct"], n), unmoved=from_hex(result["unmoved"], n),
+            zero_gradient=from_hex(result["zero_gradient"], n),
+            fooled={name: from_hex(each["fooled"], n) for name, each in result["victims"].items()},
+            noise={name: from_hex(each["noise"], n) for name, each in result["victims"].items()},
         )
 
 
@@ -129,21 +129,21 @@ class Transferring(PaperFigure):
         """The matrices of one data set: among tasks, among networks for RBC and for TRA, and among values of S."""
         first, seed, title = self.archs[0], self.seeds[0], info_of(data).title
         on = f"{title}, {ARCHITECTURES[first].title}"
-        found = [Panel(title=f"{on}, tasks", cells={
+        panels = [Panel(title=f"{on}, tasks", cells={
             method.name: Cell(data=data, arch=first, method=method, seed=seed, scale=self.scale)
             for method in ROWS["table1"]})]
         for key in SHOWN_TWICE:
             cell = Cell(data=data, arch=first, method=METHODS[key], seed=seed, scale=self.scale)
             if len(self.archs) > 1:
                 cells = {ARCHITECTURES[arch].title: dataclasses.replace(cell, arch=arch) for arch in self.archs}
-                found.append(Panel(title=f"{title}, networks of {cell.method.name}", cells=cells))
+                panels.append(Panel(title=f"{title}, networks of {cell.method.name}", cells=cells))
             else:
                 cells = {f"seed {each}": dataclasses.replace(cell, seed=each) for each in (seed, seed + 1)}
-                found.append(Panel(title=f"{on}, seeds of {cell.method.name}", cells=cells))
+                panels.append(Panel(title=f"{on}, seeds of {cell.method.name}", cells=cells))
         cell = Cell(data=data, arch=first, method=METHODS["rbc"], seed=seed, scale=self.scale)
-        found.append(Panel(title=f"{on}, S of RBC, outputs as published", cells={
+        panels.append(Panel(title=f"{on}, S of RBC, outputs as published", cells={
             f"S = {size:g}": rbc_cell(cell, size, "paper") for size in SIZES}))
-        return found
+        return panels
 
     def asked(self) -> dict[Cell, Sequence[Question]]:
         """The cells of all matrices, whose systems alone are needed."""
@@ -155,7 +155,7 @@ class Transferring(PaperFigure):
 
     def numbers(self) -> list[Number]:
         """How many images fool each victim, with what to read that by."""
-        found: list[Number] = []
+        numbers: list[Number] = []
         for panel, rows in self._every():
             for threat, row in rows.items():
                 seeds = tuple(dict.fromkeys([panel.cells[threat].seed]))
@@ -171,19 +171,19 @@ class Transferring(PaperFigure):
                         shares |= {"zero gradient": Share.of(row.zero_gradient, row.correct),
                                    "unmoved": Share.of(row.unmoved, row.correct)}
                     both = tuple(dict.fromkeys([*seeds, cell.seed]))
-                    found += [Number(of=of, what=what, found=share, seeds=both) for what, share in shares.items()]
-        return found
+                    numbers += [Number(of=of, what=what, value=share, seeds=both) for what, share in shares.items()]
+        return numbers
 
     def claims(self) -> list[Claim]:
         """Examples are said to transfer less from RBC and INT than from TRA."""
-        found = []
+        claims = []
         for data in self.data:
             tasks, rbc, tra, _ = self.panels(data)
             rows = self._rows(tasks)
             for name in ("RBC", "INT"):
                 victims = [cell.name for other, cell in tasks.cells.items() if other not in ("TRA", name)]
                 pairs = [(rows[threat], victims) if threat in rows else None for threat in ("TRA", name)]
-                found += _compared(f"{tasks.title}: more examples transfer from TRA than from {name} to the others",
+                claims += _compared(f"{tasks.title}: more examples transfer from TRA than from {name} to the others",
                                    [(pairs[0], pairs[1])])
             first, second = self._rows(tra), self._rows(rbc)
             exchanged: list[tuple[Source, Source]] = [
@@ -191,9 +191,9 @@ class Transferring(PaperFigure):
                  (second[source], [rbc.cells[target].name]) if source in second else None)
                 for source in rbc.cells for target in rbc.cells if source != target
             ]
-            found += _compared(f"{tra.title} and {rbc.title}: more examples transfer among TRA than among RBC",
+            claims += _compared(f"{tra.title} and {rbc.title}: more examples transfer among TRA than among RBC",
                                exchanged)
-        return found
+        return claims
 
     def explained(self) -> str:
         """What the numbers mean."""
@@ -243,8 +243,8 @@ class Transferring(PaperFigure):
 
     def _rows(self, panel: Panel) -> dict[str, Shown]:
         """The rows that were made."""
-        found = {threat: self._work(panel, threat).read(self.folder) for threat in panel.cells}
-        return {threat: Shown.of(told) for threat, told in found.items() if told is not None}
+        results = {threat: self._work(panel, threat).read(self.folder) for threat in panel.cells}
+        return {threat: Shown.of(result) for threat, result in results.items() if result is not None}
 
     def _every(self) -> list[tuple[Panel, dict[str, Shown]]]:
         return [(panel, self._rows(panel)) for data in self.data for panel in self.panels(data)]
@@ -254,13 +254,13 @@ Source = tuple[Shown, list[str]] | None
 """A threat's examples, with the names of the victims that they are shown to; None where they were not made."""
 
 
-def _compared(said: str, pairs: Sequence[tuple[Source, Source]]) -> list[Claim]:
+def _compared(statement: str, pairs: Sequence[tuple[Source, Source]]) -> list[Claim]:
     """Whether the first ones' examples fool more often than the second ones', in all and where both had a gradient."""
     sides: dict[bool, tuple[list[Tensor], list[Tensor]]] = {False: ([], []), True: ([], [])}
     idle: list[list[Share]] = [[], []]
     for one, other in pairs:
         if one is None or other is None:
-            return [by_images(said, None)]
+            return [by_images(statement, None)]
         (a, to_a), (b, to_b) = one, other
         for place, row in enumerate((a, b)):
             idle[place].append(Share.of(row.zero_gradient, row.correct))
@@ -272,6 +272,6 @@ def _compared(said: str, pairs: Sequence[tuple[Source, Source]]) -> list[Claim]:
             second += [b.fooled[victim][kept] for victim in to_b]
     shares = [" and ".join(dict.fromkeys(f"{share.percent()} %" for share in each)) for each in idle]
     return [
-        by_images(said, paired(*sides[False]), f"; without a gradient: {shares[0]} against {shares[1]}"),
-        by_images(f"{said}, on images where both attacks had a gradient", paired(*sides[True])),
+        by_images(statement, paired(*sides[False]), f"; without a gradient: {shares[0]} against {shares[1]}"),
+        by_images(f"{statement}, on images where both attacks had a gradient", paired(*sides[True])),
     ]

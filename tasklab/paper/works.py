@@ -58,8 +58,8 @@ class Work(ABC):
     @property
     def name(self) -> str:
         """Of the work and of its file."""
-        told = [self.kind, [cell.name for cell in self.cells], self.settings]
-        return f"{self.cells[0].name}.{self.kind}-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]}"
+        identity = [self.kind, [cell.name for cell in self.cells], self.settings]
+        return f"{self.cells[0].name}.{self.kind}-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]}"
 
     def read(self, folder: Path) -> dict[str, Any] | None:
         """What was found; None where it was not, or was of other weights.
@@ -72,21 +72,21 @@ class Work(ABC):
         if not file.is_file() or any(record is None for record in records):
             return None
         try:
-            told = json.loads(file.read_text(encoding="utf-8"))
-            weights, found = list(told["weights"]), dict(told["found"])
-            if told["digest"] != _digest(found):
+            content = json.loads(file.read_text(encoding="utf-8"))
+            weights, result = list(content["weights"]), dict(content["found"])
+            if content["digest"] != _digest(result):
                 raise ValueError("it was altered")
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ValueError(f"expected what was found in {file}, got a file that does not read ({error!r}); try "
+            raise ValueError(f"expected a result in {file}, got a file that does not read ({error!r}); try "
                              "removing it") from None
-        return found if weights == [record.weights for record in records if record is not None] else None
+        return result if weights == [record.weights for record in records if record is not None] else None
 
     def make(self, workshop: Workshop, progress: Callable[[Progress], object] | None = None) -> None:
         """Compute it and keep it; its cells have to have been made before."""
-        found = [workshop.weights(cell) for cell in self.cells]
-        systems = [System.load(file) for file in found if file is not None]
+        paths = [workshop.weights(cell) for cell in self.cells]
+        systems = [System.load(path) for path in paths if path is not None]
         if len(systems) < len(self.cells):
-            missing = [cell.name for cell, file in zip(self.cells, found, strict=True) if file is None]
+            missing = [cell.name for cell, path in zip(self.cells, paths, strict=True) if path is None]
             raise ValueError(f"expected the systems of {self.name}, got none of {', '.join(missing)}; make them before")
         weights = [fingerprint(system) for system in systems]
         test = data.load(self.cells[0].data, "test", root=workshop.root).to(workshop.device)
@@ -95,15 +95,15 @@ class Work(ABC):
 
     def write(self, folder: Path, weights: Sequence[str], result: dict[str, Any]) -> None:
         """Keep what was found on systems with these fingerprints."""
-        found = strict_json.plain(result)
-        told = {"settings": self.settings, "cells": [cell.name for cell in self.cells], "weights": list(weights),
-                "found": found, "digest": _digest(found)}
-        files.write_text(self._file(folder), strict_json.dumps(told) + "\n")
+        plain = strict_json.plain(result)
+        content = {"settings": self.settings, "cells": [cell.name for cell in self.cells], "weights": list(weights),
+                "found": plain, "digest": _digest(plain)}
+        files.write_text(self._file(folder), strict_json.dumps(content) + "\n")
 
     def _file(self, folder: Path) -> Path:
         return folder / f"{self.name}.json"
 
 
-def _digest(found: dict[str, Any]) -> str:
+def _digest(result: dict[str, Any]) -> str:
     """Of what was found, as it stands in a file."""
-    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()[:16]

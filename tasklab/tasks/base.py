@@ -177,8 +177,8 @@ class Task(ABC):
     @classmethod
     def asked(cls) -> dict[str, Asked]:
         """How its settings are asked for, in order."""
-        found = {f.name: f.metadata["asked"] for f in dataclasses.fields(cls) if "asked" in f.metadata}
-        return dict(sorted(found.items(), key=lambda item: item[1].place))
+        fields = {f.name: f.metadata["asked"] for f in dataclasses.fields(cls) if "asked" in f.metadata}
+        return dict(sorted(fields.items(), key=lambda item: item[1].place))
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict (JSON-safe) from which `from_dict` makes an equal task."""

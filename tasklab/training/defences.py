@@ -143,7 +143,7 @@ def defence_from_dict(settings: dict[str, Any]) -> Defence:
 
 
 def _radius(name: str, value: object) -> int | float:
-    found = as_number(value)
-    if found is None or not math.isfinite(found) or found < 0:
+    radius = as_number(value)
+    if radius is None or not math.isfinite(radius) or radius < 0:
         raise ValueError(f"expected {name} as a finite number ≥ 0 in pixel units, got {value!r}; try 0.1")
-    return found
+    return radius

@@ -20,13 +20,13 @@ def to_learn(network: nn.Module) -> dict[str, nn.Parameter]:
     Raises:
         ValueError: there is none, or one that cannot be trained where or as it is.
     """
-    found = {name: each for name, each in network.named_parameters() if each.requires_grad}
-    if not found:
+    parameters = {name: each for name, each in network.named_parameters() if each.requires_grad}
+    if not parameters:
         count = sum(1 for _ in network.parameters())
         got = f"one whose {count} parameters are all frozen; {HINT}" if count else "one without parameters"
         raise ValueError(f"expected a network with something to learn, got {got}")
     where = next(network.parameters()).device
-    for name, each in found.items():
+    for name, each in parameters.items():
         if each.dtype != torch.float32:
             raise ValueError(f"expected float32 weights to learn, got {each.dtype} in {name}; "
                              "try system.network.float()")
@@ -37,7 +37,7 @@ def to_learn(network: nn.Module) -> dict[str, nn.Parameter]:
         if each.is_inference():
             raise ValueError(f"expected weights made outside torch.inference_mode(), got {name} made inside, which "
                              "can never learn; try building the network outside")
-    return found
+    return parameters
 
 
 def still(network: nn.Module) -> list[nn.Module]:

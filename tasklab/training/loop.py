@@ -105,9 +105,9 @@ class _Trainer:
         self.best_weights: dict[str, Tensor] = {}
         self.plan = PLAIN
         self.precision: Precision = "float32" if recipe.precision == "auto" else recipe.precision
-        if run is not None and (found := run.begin(self._settings())) is not None:
+        if run is not None and (checkpoint := run.begin(self._settings())) is not None:
             try:
-                self._restore(*found)
+                self._restore(*checkpoint)
             except (KeyError, ValueError, TypeError, RuntimeError) as error:
                 run.close()
                 raise RunError(
@@ -248,8 +248,8 @@ class _Trainer:
             averaged = dict(self.average.named_parameters())
             for name, new in self.learning.items():
                 averaged[name].lerp_(new, 1 - decay)
-            for buffer, found in zip(self.average.buffers(), self.network.buffers(), strict=True):
-                buffer.copy_(found)
+            for buffer, current in zip(self.average.buffers(), self.network.buffers(), strict=True):
+                buffer.copy_(current)
 
     def _order(self, epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + 500_000_000 + epoch)
@@ -268,11 +268,11 @@ class _Trainer:
             abnormal = float((decoded < 0).float().mean())
             if self.watch is not None:
                 few = self.validation.subset(min(self.watch.images, len(self.validation)))
-                found, climbed = (
+                on_margin, on_loss = (
                     attack(result, self._images(few, slice(None)), few.labels, self.watch.attack(objective, self.plan))
                     for objective in ("margin", "train")
                 )
-                robust, own, masked = found.accuracy, climbed.accuracy, climbed.share(climbed.zero_gradient)
+                robust, own, masked = on_margin.accuracy, on_loss.accuracy, on_loss.share(on_loss.zero_gradient)
         score = (robust or 0.0 if self.hardened else 0.0, accuracy)
         best = self.validation is None or score > self.best
         if best:

@@ -148,13 +148,13 @@ class Run:
             lines = self.events_file.read_bytes().split(b"\n")[:-1]
         except FileNotFoundError:
             return []
-        found = []
+        events = []
         for line in lines:
             with contextlib.suppress(ValueError, RecursionError):
                 event = json.loads(line)
                 if isinstance(event, dict):
-                    found.append(event)
-        return found
+                    events.append(event)
+        return events
 
     def _keep_events(self, known: list[dict[str, Any]]) -> None:
         """Go on from the events that the checkpoint knows; what was logged after it will happen again."""

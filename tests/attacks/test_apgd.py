@@ -23,11 +23,11 @@ def test_the_checkpoints_are_the_paper_s() -> None:
     while p[-1] < 1:
         p.append(p[-1] + max(p[-1] - p[-2] - 0.03, 0.06))
     for steps in (10, 20, 50, 100, 1000):
-        found = checkpoints(steps)
-        assert found[0] == 0
-        assert all(abs(w - q * steps) < 1 + 1e-9 for w, q in zip(found, p, strict=False) if steps >= 50)
-        assert found == sorted(set(found))
-        assert found[-1] <= steps
+        result = checkpoints(steps)
+        assert result[0] == 0
+        assert all(abs(w - q * steps) < 1 + 1e-9 for w, q in zip(result, p, strict=False) if steps >= 50)
+        assert result == sorted(set(result))
+        assert result[-1] <= steps
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
@@ -87,8 +87,8 @@ def test_a_large_first_step_is_halved_where_pgd_keeps_jumping() -> None:
     assert float(moves[-5:].mean()) < eps / 2
 
     def deepest(settings: PGD | APGD) -> Tensor:
-        found = attack(system, images, labels, settings).images
-        return -system.margins(found).detach().gather(1, labels[:, None]).squeeze(1)
+        result = attack(system, images, labels, settings).images
+        return -system.margins(result).detach().gather(1, labels[:, None]).squeeze(1)
 
     rough = deepest(PGD(eps=eps, steps=60, step_size=2 * eps, keep="best", random_start=False))
     fine = deepest(APGD(eps=eps, steps=60, keep="best", random_start=False))

@@ -119,9 +119,9 @@ def test_a_callable_s_values_must_be_one_for_each_row() -> None:
 
 
 def test_a_radius_in_levels_of_255_gets_a_warning() -> None:
-    with pytest.warns(UserWarning, match="eps=8 is more than a pixel's whole range") as told:
+    with pytest.warns(UserWarning, match="eps=8 is more than a pixel's whole range") as caught:
         PGD(eps=8)
-    assert told[0].filename == __file__, "it points at the line that asked"
+    assert caught[0].filename == __file__, "it points at the line that asked"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for settings in (PGD(eps=8 / 255), PGD(eps=1), PGD(eps=8, norm="l2"), FAB(eps=math.inf), FAB()):

@@ -79,8 +79,8 @@ def judge() -> Any:
 
 
 def measure_distances() -> Any:
-    found = smallest(systems()["rbc"], few(), [PGD(eps=0.2, steps=4), Noise(eps=0.1, steps=3)])
-    return found.values, found.found_by
+    result = smallest(systems()["rbc"], few(), [PGD(eps=0.2, steps=4), Noise(eps=0.1, steps=3)])
+    return result.values, result.found_by
 
 
 def try_the_attack() -> Any:
@@ -90,14 +90,14 @@ def try_the_attack() -> Any:
 
 
 def carry_over() -> Any:
-    found = transfer(systems(), systems(), few().x(), few().labels, PGD(eps=0.1, steps=3))
-    return [(cell.decoded, cell.noise_fooled) for cell in (*found.cells.values(), found.union("rbc"))]
+    result = transfer(systems(), systems(), few().x(), few().labels, PGD(eps=0.1, steps=3))
+    return [(cell.decoded, cell.noise_fooled) for cell in (*result.cells.values(), result.union("rbc"))]
 
 
 def look_for_the_worst() -> Any:
     chosen = [PGD(eps=0.1, steps=2), APGD(eps=0.1, steps=3), Square(eps=0.1, steps=3)]
-    found = worst_case(systems()["rbc"], few(), 0.1, preset=chosen)
-    return found.decoded, found.broken_by
+    result = worst_case(systems()["rbc"], few(), 0.1, preset=chosen)
+    return result.decoded, result.broken_by
 
 
 def map_features() -> Any:

@@ -114,9 +114,9 @@ def test_square_is_as_strong_as_torchattacks() -> None:
     labels = system.predict(images)
     theirs = torchattacks.Square(system.network, norm="Linf", eps=0.02, n_queries=200, loss="margin")
     expected = int((system.predict(theirs(images, labels)) != labels).sum())
-    found = int(attack(system, images, labels, Square(eps=0.02, steps=200)).fooled.sum())
+    result = int(attack(system, images, labels, Square(eps=0.02, steps=200)).fooled.sum())
     assert 10 < expected < 50, "a control: neither all nor nothing"
-    assert abs(found - expected) <= 4
+    assert abs(result - expected) <= 4
 
 
 def test_points_and_other_shapes_can_be_searched() -> None:

@@ -54,26 +54,27 @@ def outcome(kind: str, wanted: dict[str, Any], task: Task) -> Built | str:
 def test_every_combination_builds_settings_or_says_why_not() -> None:
     tasks = [task_of(name) for name in TASKS]
     for kind, wanted in combinations():
-        found = outcome(kind, wanted, tasks[0])
-        if isinstance(found, str):
-            told = "expected" in found and ", got " in found and "init=False" not in found
-            assert told and (wanted["targeted"] or wanted["objective"] in ("up", "down", "unclipped")), (kind, wanted)
+        result = outcome(kind, wanted, tasks[0])
+        if isinstance(result, str):
+            explained = "expected" in result and ", got " in result and "init=False" not in result
+            assert explained, (kind, wanted)
+            assert wanted["targeted"] or wanted["objective"] in ("up", "down", "unclipped"), (kind, wanted)
             continue
-        assert type(found.settings) is ATTACKS[kind]
+        assert type(result.settings) is ATTACKS[kind]
         for name in fields_of(kind):
-            if name in wanted and getattr(found.settings, name) != wanted[name]:
+            if name in wanted and getattr(result.settings, name) != wanted[name]:
                 assert any(WORDS[name].split()[0] in sentence or str(wanted[name]) in sentence
-                           for sentence in found.sentences), (kind, wanted, name)
-        for sentence in found.sentences:
+                           for sentence in result.sentences), (kind, wanted, name)
+        for sentence in result.sentences:
             assert sentence.endswith(".") and kind in sentence, sentence
 
 
 def test_the_task_decides_about_objectives_alone() -> None:
     for name, kind, objective in itertools.product(TASKS, ATTACKS, OBJECTIVES):
-        found = outcome(kind, {"eps": 0.3, "objective": objective}, task_of(name))
+        result = outcome(kind, {"eps": 0.3, "objective": objective}, task_of(name))
         fits = objective not in ({"up", "down"} if name != "int" else set()) | (
             {"unclipped"} if name not in ("rbc", "ecoc") else set())
-        assert isinstance(found, Built) == (fits or "objective" not in fields_of(kind)), (name, kind, objective)
+        assert isinstance(result, Built) == (fits or "objective" not in fields_of(kind)), (name, kind, objective)
 
 
 def sample() -> list[tuple[str, str, dict[str, Any]]]:
@@ -90,10 +91,10 @@ def test_what_is_built_runs() -> None:
     ran = 0
     for name, kind, wanted in sample():
         system = system_of(name)
-        found = outcome(kind, wanted, system.task)
-        if isinstance(found, str):
+        results = outcome(kind, wanted, system.task)
+        if isinstance(results, str):
             continue
-        settings, y = found.settings, system.predict(x).clamp(min=0)
+        settings, y = results.settings, system.predict(x).clamp(min=0)
         if isinstance(settings, HopSkipJump):
             settings = changed(settings, samples=5, tries=5)
         targets = (y + 1) % 4 if settings.targeted else None
@@ -131,12 +132,12 @@ def test_what_is_built_runs() -> None:
 def test_contradictions_are_settled_and_said(
     kind: str, wanted: dict[str, Any], has: dict[str, Any], says: str | None
 ) -> None:
-    found = build(kind, {"eps": 0.1} | wanted)
-    assert {name: getattr(found.settings, name) for name in has} == has
+    result = build(kind, {"eps": 0.1} | wanted)
+    assert {name: getattr(result.settings, name) for name in has} == has
     if says is None:
-        assert found.sentences == ()
+        assert result.sentences == ()
     else:
-        assert any(says in sentence for sentence in found.sentences), found.sentences
+        assert any(says in sentence for sentence in result.sentences), result.sentences
 
 
 @pytest.mark.parametrize(("kind", "wanted", "says"), [
@@ -181,8 +182,8 @@ def test_a_ladder_of_any_attack_climbs_any_aims(settings: Any) -> None:
     system = system_of("rbc")
     x = torch.rand(1, 1, 2, 2, generator=torch.Generator().manual_seed(2))
     y = system.predict(x).clamp(min=0)
-    found = attack_radii(system, x, y, settings, (0.0, 0.3), objectives=("bits", "margin"))
-    assert len(found.images) == 4
+    result = attack_radii(system, x, y, settings, (0.0, 0.3), objectives=("bits", "margin"))
+    assert len(result.images) == 4
 
 
 @pytest.mark.parametrize("claim", [FGSM(eps=0.1), FGSM(eps=0.1, norm="l2"), PGD(eps=0.1, norm="l2", steps=2)],
@@ -205,12 +206,12 @@ def test_any_claim_can_be_questioned(claim: PGD) -> None:
 ], ids=lambda q: "-".join(q.values()))
 def test_a_scenario_of_any_link_runs_and_its_snippet_says_the_same(query: dict[str, str]) -> None:
     scenario = Scenario.from_query({"systems": ["rbc"], "steps": "2", **query})
-    found = scenario.run()
-    assert len(found) == len(scenario.aims)
+    results = scenario.run()
+    assert len(results) == len(scenario.aims)
     space: dict[str, Any] = {"print": lambda *words: None}
     exec(scenario.to_code(), space)
-    said = {scenario.climbed(objective): int(result.decoded) for (_, objective), result in found.items()}
-    assert {objective: label for (_, objective), label in space["decoded"].items()} == said
+    text = {scenario.climbed(objective): int(result.decoded) for (_, objective), result in results.items()}
+    assert {objective: label for (_, objective), label in space["decoded"].items()} == text
     assert eval(f"dict({scenario.arguments('None')})")["eps"] == scenario.eps
 
 

@@ -29,8 +29,8 @@ def test_closeness_is_positive_exactly_for_a_success_ties_included(task: TRA) ->
     y, targets = torch.randint(0, task.num_classes, (2, 400), generator=generator)
     decoded, margins = task.codec.decode(z), task.codec.margins(z)
     for criterion in ("misclassified", "evaded"):
-        near = success_margin(criterion, margins, y)
-        assert torch.equal(near > 0, succeeded(criterion, decoded, y))
+        close = success_margin(criterion, margins, y)
+        assert torch.equal(close > 0, succeeded(criterion, decoded, y))
         targeted = success_margin(criterion, margins, y, targets)
         assert torch.equal(targeted > 0, succeeded(criterion, decoded, y, targets))
     assert bool((margins[5:] == 0).any()) or not isinstance(task, TRA), "a control: ties are among them"

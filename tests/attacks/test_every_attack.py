@@ -156,11 +156,11 @@ def test_an_empty_batch_and_one_that_is_wrong_already(settings: Settings) -> Non
 @EVERY
 def test_steps_are_told_and_tables_made(settings: Settings) -> None:
     system, images, labels = problem("rbc")
-    told: list[int] = []
-    result = attack(system, images, labels, settings, progress=lambda step: told.append(step.index))
-    assert told == sorted(told)
-    assert told[0] == 0
-    assert told[-1] <= settings.steps
+    steps: list[int] = []
+    result = attack(system, images, labels, settings, progress=lambda step: steps.append(step.index))
+    assert steps == sorted(steps)
+    assert steps[0] == 0
+    assert steps[-1] <= settings.steps
     clean, row = evaluate(system, (images, labels), [settings])
     assert torch.equal(row.decoded, result.decoded)
     assert (row.attack, row.steps, row.eps) == (settings.name, settings.steps, settings.eps)

@@ -164,8 +164,8 @@ def test_targeted_attacks_reach_every_class_of_a_linear_system() -> None:
         system = linear(TASKS[name])
         images, labels = sample(system, 12)
         targets = (labels + 1) % system.task.num_classes
-        near = attack(system, images, labels, PGD(eps=0.001, steps=10, targeted=True), targets=targets)
-        assert not bool(near.fooled.any()), "a control: it takes an attack"
+        close = attack(system, images, labels, PGD(eps=0.001, steps=10, targeted=True), targets=targets)
+        assert not bool(close.fooled.any()), "a control: it takes an attack"
         for objective in ("margin", "train", "soft_margin"):
             if name == "tra" and objective == "soft_margin":
                 continue

@@ -101,8 +101,8 @@ def test_fab_s_distances_are_as_short_as_its_peers(norm: str) -> None:
     labels = system.predict(images)
     ours = attack(system, images, labels, FAB(norm=norm)).distance  # type: ignore[arg-type]
 
-    def distance(found: Tensor) -> Tensor:
-        away = (found - images).flatten(1)
+    def distance(adversarial: Tensor) -> Tensor:
+        away = (adversarial - images).flatten(1)
         return away.abs().amax(dim=1) if norm == "linf" else away.norm(dim=1)
 
     model = foolbox.PyTorchModel(system.network.eval(), bounds=(0, 1), device="cpu")
@@ -242,9 +242,9 @@ def test_hopskipjump_does_not_care_about_plateaus_of_loss_or_output() -> None:
     assert bool(masked.zero_gradient.all())
     assert not bool(masked.fooled.any())
     for other in (fitted, System(Steps(system.network, 4.0), system.task)):
-        found = attack(other, images, labels, HopSkipJump(norm="l2", steps=6))
-        assert torch.allclose(found.distance, plain.distance, rtol=0.02), "labels differ within rounding alone"
-        assert bool(found.fooled.all())
+        result = attack(other, images, labels, HopSkipJump(norm="l2", steps=6))
+        assert torch.allclose(result.distance, plain.distance, rtol=0.02), "labels differ within rounding alone"
+        assert bool(result.fooled.all())
     assert float((plain.distance.double() / exact).median()) < 1.6
     flat = attack(System(Steps(system.network, 4.0), system.task), images, labels, FAB(norm="l2"))
     assert not bool(flat.fooled.any()), "a control: gradients find nothing there"

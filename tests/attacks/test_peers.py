@@ -110,8 +110,8 @@ def test_other_libraries_attack_every_task_through_its_scores(name: str, images:
 
     moved = torchattacks.PGD(logits, eps=0.3, alpha=0.04, steps=20)(x, labels)
     decoded = system.predict(moved)
-    said = logits(moved).argmax(dim=1)
-    assert torch.equal(decoded, torch.where(said == system.task.num_classes, -1, said))
+    by_scores = logits(moved).argmax(dim=1)
+    assert torch.equal(decoded, torch.where(by_scores == system.task.num_classes, -1, by_scores))
     assert float((decoded != labels).float().mean()) > 0.5
     assert [module.training for module in system.network.modules()] == flags
 

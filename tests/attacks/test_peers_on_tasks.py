@@ -35,8 +35,8 @@ def checked(name: str, adversarial: Tensor) -> tuple[float, Tensor]:
     assert adversarial.shape == images.shape
     assert float((adversarial - images).abs().max()) <= EPS + 1e-6
     assert float(adversarial.min()) >= 0 and float(adversarial.max()) <= 1
-    decoded, said = system.predict(adversarial), system.as_logits()(adversarial).argmax(dim=1)
-    assert torch.equal(decoded, torch.where(said == 10, ABNORMAL, said)), "the scores' argmax is the decoder"
+    decoded, by_scores = system.predict(adversarial), system.as_logits()(adversarial).argmax(dim=1)
+    assert torch.equal(decoded, torch.where(by_scores == 10, ABNORMAL, by_scores)), "the scores' argmax is the decoder"
     return float((decoded != labels).float().mean()), decoded
 
 
@@ -102,6 +102,6 @@ def test_none_is_the_class_beyond_the_last() -> None:
     for name in ("digits-int", "digits-rbc"):
         system, images = zoo.load(name), data.load("digits", "test").subset(60).x()
         between = torch.cat([images.lerp(images.roll(k, dims=0), 0.5) for k in range(1, 6)])
-        said, decoded = system.as_logits()(between).argmax(dim=1), system.predict(between)
+        by_scores, decoded = system.as_logits()(between).argmax(dim=1), system.predict(between)
         assert bool((decoded == ABNORMAL).any())
-        assert torch.equal(said == 10, decoded == ABNORMAL)
+        assert torch.equal(by_scores == 10, decoded == ABNORMAL)

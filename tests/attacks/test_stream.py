@@ -129,6 +129,7 @@ def test_stopping_is_to_stop(system: System, images: Tensor) -> None:
 
 
 def test_progress_sees_every_step(system: System, images: Tensor) -> None:
-    told: list[int] = []
-    attack(system, images, torch.arange(6), PGD(eps=0.1, steps=3, keep="best"), progress=lambda s: told.append(s.index))
-    assert told == [0, 1, 2, 3]
+    steps: list[int] = []
+    settings = PGD(eps=0.1, steps=3, keep="best")
+    attack(system, images, torch.arange(6), settings, progress=lambda step: steps.append(step.index))
+    assert steps == [0, 1, 2, 3]

@@ -87,15 +87,15 @@ def measure(network: str, target: Subject, setting: Setting, tools: Sequence[str
         for row in rows:
             torch.manual_seed(turn + 1)  # the others' random starts
             start, cpu = time.perf_counter(), time.process_time()
-            found = TOOLS[row.tool](target.system, target.images, target.labels, setting)
+            result = TOOLS[row.tool](target.system, target.images, target.labels, setting)
             seconds, used = time.perf_counter() - start, time.process_time() - cpu
             if turn < 0:
                 row.first = seconds
                 continue
             row.seconds.append(seconds)
             row.cpu.append(used)
-            row.remarks = found.remarks
-            _judge(row, target, found.images.detach())
+            row.remarks = result.remarks
+            _judge(row, target, result.images.detach())
     for row in rows:
         row.success /= repeats
     return Table(network=network, story=target.story, rows=len(target.images), setting=setting, goals=goals, tools=rows)
@@ -167,8 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         about, tables = run(given.networks, rows=given.rows, steps=given.steps, long_steps=given.long_steps,
                             repeats=given.repeats, threads=given.threads)
     if given.json:
-        told = {"machine": about, "tables": [asdict(table) for table in tables]}
-        given.json.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        described = {"machine": about, "tables": [asdict(table) for table in tables]}
+        given.json.write_text(json.dumps(described, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -74,10 +74,10 @@ def _tasklab(*words: str) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
 
 
-def rows(found: dict[str, Any]) -> list[dict[str, str]]:
+def rows(result: dict[str, Any]) -> list[dict[str, str]]:
     """A line of the table for each ε."""
-    card, lines = found["card"], []
-    worst = {round(255 * row["eps"]): row for row in found["worst"]}
+    card, lines = result["card"], []
+    worst = {round(255 * row["eps"]): row for row in result["worst"]}
     task = " ".join(filter(None, (card["task"]["task"], card["task"].get("loss_form"))))
     clean = figure(card, "clean")
     for k in (int(radius.split("/")[0]) for radius in RADII):
@@ -101,7 +101,7 @@ def page(cells: Sequence[dict[str, Any]]) -> str:
     """The page."""
     card = cells[0]["card"]
     versions = ", ".join(f"{what} {number}" for what, number in card["versions"].items())
-    table = pd.DataFrame([line for found in cells for line in rows(found)])
+    table = pd.DataFrame([line for each in cells for line in rows(each)])
     files = [f"runs/cifar10/{name(arch, task)}.safetensors" for arch, task in SYSTEMS]
     return "\n".join([
         "# The paper's networks on CIFAR-10",

@@ -42,18 +42,18 @@ def rows(name: str, n: int) -> list[dict[str, str]]:
     lines = [_line(name, "published", published, None)]
     for protocol in PROTOCOLS:
         asked = [each for each in questions(cell, protocol, PUBLISHED_KINDS) if each.kind != "clean"]
-        found = [100 * answer(question, system, test).outcomes.accuracy.value for question in asked]
+        result = [100 * answer(question, system, test).outcomes.accuracy.value for question in asked]
         start = "random start" if protocol.random_start else "from the image"
         unit = "normalised units" if protocol.normalised else "pixels"
-        lines.append(_line(name, f"ε in {unit}, PGD-{protocol.steps} {start}", found, published))
+        lines.append(_line(name, f"ε in {unit}, PGD-{protocol.steps} {start}", result, published))
     return lines
 
 
-def _line(name: str, how: str, found: Sequence[float], published: Sequence[float] | None) -> dict[str, str]:
+def _line(name: str, how: str, result: Sequence[float], published: Sequence[float] | None) -> dict[str, str]:
     far = "–" if published is None else (
-        f"{sum(abs(a - b) for a, b in zip(found, published, strict=True)) / len(found):.1f}")
+        f"{sum(abs(a - b) for a, b in zip(result, published, strict=True)) / len(result):.1f}")
     return {"system": name, "settings": how} | {
-        str(column): f"{value:.1f}" for column, value in zip(COLUMNS_ATTACKED, found, strict=True)
+        str(column): f"{value:.1f}" for column, value in zip(COLUMNS_ATTACKED, result, strict=True)
     } | {"mean distance": far}
 
 

@@ -86,8 +86,8 @@ def autoattack(
         several = attacker._autoattack
         several._accumulate_multi_atk_records = True
         several._multi_atk_records = [0.0] * (len(STAGES) + 1)
-        found = attacker(images, labels).detach()
-    return found, tuple(int(left) for left in several._multi_atk_records[1:])
+        result = attacker(images, labels).detach()
+    return result, tuple(int(left) for left in several._multi_atk_records[1:])
 
 
 def blind(system: System, images: Tensor, labels: Tensor) -> dict[str, Share]:
@@ -141,19 +141,19 @@ def _timed(
     while not clocks or (len(clocks) < REPEATS and clocks[0][1] < SHORT):
         torch.manual_seed(0)
         started, busy = time.perf_counter(), time.process_time()
-        found, stages = run()
+        result, stages = run()
         clocks.append((time.perf_counter() - started, time.process_time() - busy))
     seconds, cpu = (median(column) for column in zip(*clocks, strict=True))
-    away = (found - images).abs().flatten(1).amax(dim=1)
-    outside = (away > eps + SLACK) | ((found < 0) | (found > 1)).flatten(1).any(dim=1)
-    before, after = (system.predict(x) == labels for x in (images, found))
+    away = (result - images).abs().flatten(1).amax(dim=1)
+    outside = (away > eps + SLACK) | ((result < 0) | (result > 1)).flatten(1).any(dim=1)
+    before, after = (system.predict(x) == labels for x in (images, result))
     return Found(name=name, standing=before & (after | outside), seconds=seconds, cpu=cpu, outside=int(outside.sum()),
                  stages=stages)
 
 
-def described(found: list[Found]) -> dict[str, Any]:
+def described(result: list[Found]) -> dict[str, Any]:
     """Plain values: each attacker's count, times, and how its images differ from the ensemble's."""
-    ours = found[0].standing
+    ours = result[0].standing
     return {
         "n": len(ours),
         "attackers": {
@@ -163,7 +163,7 @@ def described(found: list[Found]) -> dict[str, Any]:
                 "broke_what_standard_did_not": (ours & ~one.standing).nonzero().squeeze(1).tolist(),
                 "left_what_standard_broke": int((one.standing & ~ours).sum()),
             }
-            for one in found
+            for one in result
         },
     }
 
@@ -178,12 +178,12 @@ def joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
     def one(name: str) -> dict[str, Any]:
         there = [(start, part) for start, part in zip(starts, parts, strict=False) if name in part["attackers"]]
-        found = [part["attackers"][name] for _, part in there]
-        sums = {key: sum(some[key] for some in found)
+        result = [part["attackers"][name] for _, part in there]
+        sums = {key: sum(some[key] for some in result)
                 for key in ("standing", "seconds", "cpu_seconds", "outside", "left_what_standard_broke")}
         missed = [start + image for start, part in there
                   for image in part["attackers"][name]["broke_what_standard_did_not"]]
-        stages = [sum(left) for left in zip(*(some["stages"] for some in found), strict=True)]
+        stages = [sum(left) for left in zip(*(some["stages"] for some in result), strict=True)]
         return sums | {"stages": stages, "broke_what_standard_did_not": missed,
                        "n": sum(part["n"] for _, part in there),
                        "ours": sum(part["attackers"][STANDARD]["standing"] for _, part in there)}

@@ -55,7 +55,7 @@ def write(results: Results, about: dict[str, Any], folder: Path) -> None:
 
 def page(results: Results, about: dict[str, Any]) -> str:
     """The page."""
-    said = ", ".join(f"{key} {value}" for key, value in about.items() if value is not None)
+    machine = ", ".join(f"{key} {value}" for key, value in about.items() if value is not None)
     lines = [
         "# How robust the shipped systems are",
         "",
@@ -63,13 +63,13 @@ def page(results: Results, about: dict[str, Any]) -> str:
         "the worst case *found*. Written by `python -m tests.benchmarks.worst_case`; "
         "[the same as values](robustness.json); [the systems](README.md).",
         "",
-        f"Measured with {said}. Seconds are by the clock, on a machine that does other things as well, and in brackets "
-        "of the processor, which is the fairer figure.",
+        f"Measured with {machine}. Seconds are by the clock, on a machine that does other things as well, and in "
+        "brackets of the processor, which is the fairer figure.",
     ]
     if results.worst:
         lines += ["", "## The worst case found", "", *_worst(results)]
-    if found := _contrast(results):
-        lines += ["", "## The training, or the contrast?", "", *found]
+    if result := _contrast(results):
+        lines += ["", "## The training, or the contrast?", "", *result]
     if results.across:
         lines += ["", "## Across the whole test set", "", *_across(results)]
     if results.pairs:

@@ -42,14 +42,14 @@ def test_all_tools_take_part_and_stay_in_the_ball(report: attack_speed.Table) ->
 @pytest.mark.parametrize("tool", TOOLS)
 def test_every_tool_fools_and_the_judge_agrees(tool: str, target: Subject) -> None:
     torch.manual_seed(0)
-    found = TOOLS[tool](target.system, target.images, target.labels, Setting(eps=0.3, steps=5))
+    result = TOOLS[tool](target.system, target.images, target.labels, Setting(eps=0.3, steps=5))
     with torch.no_grad():
-        fooled = int((target.system.network(found.images).argmax(dim=1) != target.labels).sum())
+        fooled = int((target.system.network(result.images).argmax(dim=1) != target.labels).sum())
     assert fooled > 12
-    if "fooled" in found.remarks:
-        assert found.remarks["fooled"] == fooled
+    if "fooled" in result.remarks:
+        assert result.remarks["fooled"] == fooled
     row = attack_speed.Row(tool=tool)
-    attack_speed._judge(row, target, found.images)
+    attack_speed._judge(row, target, result.images)
     assert row.success == fooled / 24
 
 

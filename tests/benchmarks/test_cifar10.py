@@ -23,25 +23,25 @@ def test_the_page_is_written_from_the_values(cells: list[dict[str, Any]]) -> Non
 
 def test_each_system_was_made_as_the_page_says(cells: list[dict[str, Any]]) -> None:
     words = parser()
-    for (arch, task), found in zip(SYSTEMS, cells, strict=True):
+    for (arch, task), each in zip(SYSTEMS, cells, strict=True):
         asked = words.parse_args(training(arch, task, "somewhere"))
-        made = words.parse_args(found["card"]["command"].split()[1:])
+        made = words.parse_args(each["card"]["command"].split()[1:])
         for args in (asked, made):
             del args.to
         assert asked == made
-        assert found["card"]["name"] == name(arch, task) == asked.name
-        assert all(row["n"] == words.parse_args(attacking("x")).n for row in found["worst"])
+        assert each["card"]["name"] == name(arch, task) == asked.name
+        assert all(row["n"] == words.parse_args(attacking("x")).n for row in each["worst"])
 
 
 def test_the_own_loss_leaves_what_has_no_gradient_and_the_margin_leaves_nothing(cells: list[dict[str, Any]]) -> None:
-    for found in cells:
-        rows = [row for row in found["card"]["metrics"] if row["attack"] == "pgd"]
-        masked = found["card"]["task"]["task"] != "tra"
+    for each in cells:
+        rows = [row for row in each["card"]["metrics"] if row["attack"] == "pgd"]
+        masked = each["card"]["task"]["task"] != "tra"
         for row in rows:
             if row["objective"] == "train":
                 assert (row["zero_gradient"] > 0.3) == masked
                 assert (row["accuracy"] > 0.1) == masked
             else:
                 assert row["zero_gradient"] == 0 and row["accuracy"] < 0.02
-    worst = [row for found in cells for row in found["worst"]]
+    worst = [row for each in cells for row in each["worst"]]
     assert all(row["worst"]["accuracy"] < 0.01 for row in worst)

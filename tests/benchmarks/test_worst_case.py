@@ -39,14 +39,14 @@ def test_all_take_part_and_the_ensemble_is_no_weaker(
     system = small(task)
     labels = system.predict(images)
     monkeypatch.setattr(rivals, "PGD", lambda **given: _short(**given))
-    found = rivals.compare(system, images, labels, EPS)
-    assert [one.name for one in found] == [STANDARD, AUTO, *([RAW] if isinstance(task, TRA) else []), LONG]
-    told = rivals.described(found)["attackers"]
-    for name, one in told.items():
+    result = rivals.compare(system, images, labels, EPS)
+    assert [one.name for one in result] == [STANDARD, AUTO, *([RAW] if isinstance(task, TRA) else []), LONG]
+    described = rivals.described(result)["attackers"]
+    for name, one in described.items():
         assert one["outside"] == 0
         assert one["broke_what_standard_did_not"] == []
-        assert one["standing"] >= told[STANDARD]["standing"], name
-    assert 0 <= told[AUTO]["stages"][-1] <= told[AUTO]["stages"][0] <= 8
+        assert one["standing"] >= described[STANDARD]["standing"], name
+    assert 0 <= described[AUTO]["stages"][-1] <= described[AUTO]["stages"][0] <= 8
 
 
 def _short(**given: object) -> object:
@@ -87,11 +87,11 @@ def test_cells_are_kept_and_the_page_holds_them(
     test = ImageSet(name="noise", split="test", images=(255 * images).byte(), labels=system.predict(images),
                     classes=("0", "1", "2", "3"), mean=(0.5,), std=(0.25,))
     standing = torch.tensor([True, False, False, False])
-    told = [Found(name=STANDARD, standing=standing, seconds=1.0, cpu=1.0, outside=0),
+    described = [Found(name=STANDARD, standing=standing, seconds=1.0, cpu=1.0, outside=0),
             Found(name=AUTO, standing=~standing, seconds=10.0, cpu=10.0, outside=0, stages=(4, 3, 3, 3)),
             Found(name=LONG, standing=standing, seconds=2.0, cpu=2.0, outside=0)]
     calls: list[float] = []
-    monkeypatch.setattr(worst_case, "compare", lambda *given, **more: calls.append(given[3]) or told)
+    monkeypatch.setattr(worst_case, "compare", lambda *given, **more: calls.append(given[3]) or described)
     less = worst_case.comparison("it", system, test.subset(4), 0.1, tmp_path, block=4)
     cells = [worst_case.comparison("it", system, test, eps, tmp_path, block=4) for eps in (0.1, 0.1, 0.2)]
     assert calls == [0.1, 0.1, 0.2, 0.2], "one call for each new block"
@@ -138,15 +138,15 @@ def test_a_pair_is_read_from_its_finished_cells(
     monkeypatch.setattr(worst_case.zoo, "load", systems.__getitem__)
     first, second = stream_worst_rows(systems, test, [0.01], folder=tmp_path / "worst")
     monkeypatch.setattr(ensemble, "attack", None)  # nothing is attacked again
-    found = worst_case.pair(first, second, test, tmp_path)
+    result = worst_case.pair(first, second, test, tmp_path)
     split = worst_case.halves(first, test, tmp_path)
     assert (split["n"], split["standing"]) == (8, first.worst.correct) and 0 <= split["first_half"] <= 4
     assert "## Across the whole test set" in page(Results(n=8, compared=0, reported=0, across=[split]), {})
-    assert found["both"] + found["first_alone"] == first.worst.correct
-    assert found["both"] + found["second_alone"] == second.worst.correct
-    assert found["first_alone"] > 0 and 0 < found["p"] <= 1
-    text = page(Results(n=8, compared=0, reported=0, pairs=[found]), {})
-    assert f"| tra | rbc | 0.01 | {found['both']} | {found['first_alone']} |" in text
+    assert result["both"] + result["first_alone"] == first.worst.correct
+    assert result["both"] + result["second_alone"] == second.worst.correct
+    assert result["first_alone"] > 0 and 0 < result["p"] <= 1
+    text = page(Results(n=8, compared=0, reported=0, pairs=[result]), {})
+    assert f"| tra | rbc | 0.01 | {result['both']} | {result['first_alone']} |" in text
 
 
 def test_contrast_is_told_once_all_four_are_measured(images: torch.Tensor) -> None:

@@ -126,8 +126,8 @@ def versions() -> dict[str, str]:
     """The versions of everything that takes part and is there."""
     packages = {"torch": "torch", "torchattacks": "torchattacks", "foolbox": "foolbox",
                 "ART": "adversarial-robustness-toolbox"}
-    found = {"tasklab": __version__}
+    results = {"tasklab": __version__}
     for name, package in packages.items():
         with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(package)
-    return found
+            results[name] = version(package)
+    return results

@@ -58,11 +58,11 @@ def by_a_plain_loop(system: System, images: ImageSet, recipe: Recipe) -> float:
 def rounds(arch: str, images: ImageSet, recipe: Recipe, repeats: int) -> list[tuple[float, float]]:
     """Images a second of tasklab and of the plain loop, in turns, from the same weights."""
     system = new_system(TRA(num_classes=images.num_classes), images, arch=arch, seed=0)
-    found = []
+    seconds = []
     for _ in range(repeats):
         mine, plain = (System(copy.deepcopy(system.network), system.task) for _ in range(2))
-        found.append((by_tasklab(mine, images, recipe), by_a_plain_loop(plain, images, recipe)))
-    return found
+        seconds.append((by_tasklab(mine, images, recipe), by_a_plain_loop(plain, images, recipe)))
+    return seconds
 
 
 def accuracies(arch: str, images: ImageSet, test: ImageSet, recipe: Recipe) -> tuple[float, float]:
@@ -91,9 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("| --- | --- | --- | --- | --- |")
     for arch in args.networks:
         recipe = Recipe(epochs=1, batch_size=args.batch_size, lr=1e-3)
-        found = rounds(arch, train.subset(args.images), recipe, args.repeats)
-        mine, plain = (median(each) for each in zip(*found, strict=True))
-        ratio = median(a / b for a, b in found)
+        result = rounds(arch, train.subset(args.images), recipe, args.repeats)
+        mine, plain = (median(each) for each in zip(*result, strict=True))
+        ratio = median(a / b for a, b in result)
         print(f"| {arch} | {mine:.0f} | {plain:.0f} | {ratio:.2f} | ≥ {GOALS.get(arch, 1.0):g} |", flush=True)
     if args.epochs:
         recipe = Recipe(epochs=args.epochs, batch_size=args.batch_size, lr=1e-3)

@@ -106,8 +106,8 @@ def pair(first: WorstRow, second: WorstRow, test: data.ImageSet, folder: Path) -
     """Two finished cells of the worst case on the same images: who alone withstands how many, and McNemar's p."""
     standing = []
     for row in (first, second):
-        found = worst_case(zoo.load(row.system), test, row.eps, folder=cell_of(row, folder))
-        standing.append(found.decoded == found.labels)
+        result = worst_case(zoo.load(row.system), test, row.eps, folder=cell_of(row, folder))
+        standing.append(result.decoded == result.labels)
     a, b = standing
     return {"first": first.system, "second": second.system, "eps": first.eps, "n": len(a), "both": int((a & b).sum()),
             "first_alone": int((a & ~b).sum()), "second_alone": int((b & ~a).sum()), "p": mcnemar(a, b)}
@@ -115,8 +115,8 @@ def pair(first: WorstRow, second: WorstRow, test: data.ImageSet, folder: Path) -
 
 def halves(row: WorstRow, test: data.ImageSet, folder: Path) -> dict[str, Any]:
     """A finished cell, with what stands in the first and in the second half of its images."""
-    found = worst_case(zoo.load(row.system), test, row.eps, folder=cell_of(row, folder))
-    standing = found.decoded == found.labels
+    result = worst_case(zoo.load(row.system), test, row.eps, folder=cell_of(row, folder))
+    standing = result.decoded == result.labels
     middle = len(standing) // 2
     return {"system": row.system, "eps": row.eps, "n": len(standing), "clean": row.clean.correct,
             "standing": int(standing.sum()), "first_half": int(standing[:middle].sum()), "cpu_seconds": row.cpu}

@@ -71,9 +71,9 @@ def test_attack_prints_what_the_library_finds(made: Path, capsys: pytest.Capture
     code, out, _ = run("attack", file, "--n", "30", "--eps", "0.2", "--steps", "5", "--json", capsys=capsys)
     test = data.load("digits", "test").subset(30)
     result = attack(System.load(file), test.x(), test.labels, PGD(eps=0.2, steps=5))
-    told = json.loads(out)
-    assert code == 0 and told["fooled"] == int(result.fooled.sum()) > 0
-    assert told["objective"] == "margin" and told["n"] == 30
+    content = json.loads(out)
+    assert code == 0 and content["fooled"] == int(result.fooled.sum()) > 0
+    assert content["objective"] == "margin" and content["n"] == 30
 
 
 @pytest.mark.parametrize("kind", ["fgsm", "apgd", "square", "noise", "fab", "cw", "hopskipjump"])
@@ -139,11 +139,11 @@ def test_worst_tells_each_stage_and_goes_on_from_its_folder(
     words = ["worst", str(made / "digits-rbc.safetensors"), "--n", "20", "--eps", "0.2", "--run", str(tmp_path / "w"),
              "--sources", str(made / "digits-tra.safetensors")]
     code, text, err = run(*words, "--json", capsys=capsys)
-    found = json.loads(text)
-    assert code == 0 and found["correct"] + found["wrong"] + found["abnormal"] == 20
-    assert found["stages"][0]["name"].startswith("transfer from") and "stand" in err
+    printed = json.loads(text)
+    assert code == 0 and printed["correct"] + printed["wrong"] + printed["abnormal"] == 20
+    assert printed["stages"][0]["name"].startswith("transfer from") and "stand" in err
     _, again, _ = run(*words, "--json", capsys=capsys)
-    assert json.loads(again) == found, "every stage was kept: nothing is run again, its seconds included"
+    assert json.loads(again) == printed, "every stage was kept: nothing is run again, its seconds included"
 
 
 def test_worst_of_several_is_a_table(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,13 +183,13 @@ def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> N
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_1(
-    words: list[str], told: str, made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    words: list[str], described: str, made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code, out, err = run(*(word.format(rbc=made / "digits-rbc.safetensors") for word in words), capsys=capsys)
     assert code == 1 and not out
-    assert err.startswith("tasklab: ") and told in err and "Traceback" not in err and len(err.splitlines()) == 1
+    assert err.startswith("tasklab: ") and described in err and "Traceback" not in err and len(err.splitlines()) == 1
 
 
 @pytest.mark.parametrize(("words", "told"), [
@@ -201,10 +201,10 @@ def test_a_mistake_is_one_sentence_and_exit_code_1(
     (["--target", "3", "--steps", "2"], "of class 3, the target, and left out"),
 ])
 def test_options_that_contradict_each_other_are_settled_and_said(
-    words: list[str], told: str, made: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], described: str, made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = run("attack", str(made / "digits-rbc.safetensors"), "--n", "20", "--json", *words, capsys=capsys)
-    assert code == 0 and told in err
+    assert code == 0 and described in err
     assert json.loads(out)["n"] == (16 if "--target" in words else 20)
 
 

@@ -17,8 +17,8 @@ def test_compare_says_who_does_better(capsys: pytest.CaptureFixture[str]) -> Non
     clean, attacked = capsys.readouterr().out.splitlines()
     assert clean.startswith("clean:") and "digits-tra-at does better, by more than chance explains" in attacked
     assert main(["compare", "digits-tra", "digits-tra", "--n", "10", "--steps", "2", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert [each["p"] for each in found] == [1, 1]
+    printed = json.loads(capsys.readouterr().out)
+    assert [each["p"] for each in printed] == [1, 1]
     assert main(["compare", "digits-tra", "nobody"]) == 1
     assert "expected a system among" in capsys.readouterr().err
 
@@ -28,8 +28,8 @@ def test_distance_prints_quantiles_or_every_distance(capsys: pytest.CaptureFixtu
     assert main(words) == 0
     assert "50 % fall within" in capsys.readouterr().out
     assert main([*words, "--json", "--criterion", "evaded"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert len(found["distances"]["digits-tra"]) == 12 and found["criterion"] == "evaded"
+    printed = json.loads(capsys.readouterr().out)
+    assert len(printed["distances"]["digits-tra"]) == 12 and printed["criterion"] == "evaded"
     assert main([*words, "--csv", "--fab", "--norm", "l2"]) == 0
     assert capsys.readouterr().out.startswith("system,norm,n,")
 

@@ -33,9 +33,9 @@ def test_the_second_process_in_a_run_folder_gets_a_sentence(
                           env=os.environ | {"PYTHONPATH": str(ROOT)}) as process:
         assert process.stdout is not None and process.stdout.readline() == "now\n"
         assert main(command) != 0
-        said = capsys.readouterr().err
-        assert "expected a folder in which nobody trains" in said and "where another process does" in said
-        assert "Traceback" not in said
+        err = capsys.readouterr().err
+        assert "expected a folder in which nobody trains" in err and "where another process does" in err
+        assert "Traceback" not in err
         process.kill()
     assert sorted(path.name for path in folder.iterdir()) == ["lock"], "nothing was written"
     assert main(command) == 0, "a killed process holds no lock"

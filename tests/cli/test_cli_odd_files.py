@@ -34,12 +34,12 @@ def test_show_prints_a_page_or_strict_json_or_says_why_not(
     for text in odd_cards(150, seed=1):
         forged(file, text, WEIGHTS)
         code, page = asked(capsys, "show", file)
-        again, told = asked(capsys, "show", file, "--json")
+        again, plain = asked(capsys, "show", file, "--json")
         assert code == again
         if not code:
             shown += 1
             assert page.startswith("# ")
-            json.loads(told, parse_constant=not_json)
+            json.loads(plain, parse_constant=not_json)
     assert shown > 20
     for content in odd_files(100, seed=1):
         file.write_bytes(content)

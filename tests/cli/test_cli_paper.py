@@ -31,19 +31,19 @@ def test_both_tables_from_nothing(
     """Without any data set: a plan first, then every column; the second table begins with systems of the first."""
     monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "empty"))
     words = ["--quick", "--to", str(tmp_path)]
-    out, said = run(capsys, "table1", *words)
+    out, err = run(capsys, "table1", *words)
     header, _, *rows = out.splitlines()
     assert "| FGSM I | FGSM II | FGSM III | PGD I | PGD II | PGD III | LEG |" in header
     assert [row.split(" | ")[2] for row in rows] == ["TRA", "DeepBE", "INT", "RBC"] and "not made" not in out
-    assert said.index("4 cells to make, in about") < said.index("tra-quick (1/4): clean")
-    out, said = run(capsys, "table2", *words)
-    assert "4 cells to make" in said and all(f"| {name} |" in out for name in ("TRA+AT", "RBC+AT (margin)", "RBC+GN"))
+    assert err.index("4 cells to make, in about") < err.index("tra-quick (1/4): clean")
+    out, err = run(capsys, "table2", *words)
+    assert "4 cells to make" in err and all(f"| {name} |" in out for name in ("TRA+AT", "RBC+AT (margin)", "RBC+GN"))
     monkeypatch.delattr(cells, "train")
-    again, said = run(capsys, "table2", *words)
-    assert again == out and "every cell is made already" in said
+    again, err = run(capsys, "table2", *words)
+    assert again == out and "every cell is made already" in err
     shown, _ = run(capsys, "table2", *words, "--show", "--json")
-    told = json.loads(shown)
-    assert told["not_made"] == [] and told["cells"].keys() == {
+    content = json.loads(shown)
+    assert content["not_made"] == [] and content["cells"].keys() == {
         f"digits-small-{key}-quick" for key in ("tra-at", "rbc-at", "rbc-at-margin", "rbc-gn")}
 
 
@@ -51,8 +51,8 @@ def test_what_is_not_there_is_shown_by_name_and_not_made(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(cells, "train")
-    out, said = run(capsys, "table1", "--data", "mnist", "--arch", "resnet18", "--show", "--to", str(tmp_path))
-    assert "74.55 / not made" in out and "not made: mnist-resnet18-rbc\n" in said
+    out, err = run(capsys, "table1", "--data", "mnist", "--arch", "resnet18", "--show", "--to", str(tmp_path))
+    assert "74.55 / not made" in out and "not made: mnist-resnet18-rbc\n" in err
 
 
 def test_what_is_named_twice_counts_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,10 +65,10 @@ def test_what_is_named_twice_counts_once(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_one_protocol_alone_leaves_the_other_to_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["table1", "--quick", "--n", "4", "--to", str(tmp_path)]
-    out, said = run(capsys, *words, "--protocol", "paper")
-    assert "adaptive not made" in out and "7 evaluations" in said
-    out, said = run(capsys, *words, "--protocol", "adaptive")
-    assert "not made" not in out and "  digits-small-tra-quick: 9 evaluations" in said
+    out, err = run(capsys, *words, "--protocol", "paper")
+    assert "adaptive not made" in out and "7 evaluations" in err
+    out, err = run(capsys, *words, "--protocol", "adaptive")
+    assert "not made" not in out and "  digits-small-tra-quick: 9 evaluations" in err
 
 
 def test_interrupted_it_writes_what_there_is(
@@ -84,10 +84,10 @@ def test_interrupted_it_writes_what_there_is(
 
     monkeypatch.setattr(cells, "answer", stopping)
     assert main(["paper", "table1", "--quick", "--to", str(tmp_path)]) == 130
-    out, said = capsys.readouterr()
-    assert "the same command goes on from there" in said
+    out, err = capsys.readouterr()
+    assert "the same command goes on from there" in err
     assert (out.count("/ not made"), out.count("/ adaptive not made")) == (25, 2), "two of FGSM, and LEG, are made"
-    assert "not made: digits-small-rbc-quick\n" in said
+    assert "not made: digits-small-rbc-quick\n" in err
 
 
 def test_the_networks_and_sets_on_offer_are_those_of_the_grid() -> None:

@@ -50,9 +50,9 @@ def test_what_is_printed_is_strict_json(name: str, tmp_path: Path, capsys: pytes
 def test_so_it_is_where_nothing_was_read_correctly(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = printed([name, *small(misreading(tmp_path), tmp_path)[name]], capsys)
+    result = printed([name, *small(misreading(tmp_path), tmp_path)[name]], capsys)
     if name == "attack":
-        assert found["zero_gradient_share"] is None and found["accuracy"] == 0
+        assert result["zero_gradient_share"] is None and result["accuracy"] == 0
 
 
 @pytest.mark.parametrize("what", MORE)

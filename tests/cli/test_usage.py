@@ -55,9 +55,9 @@ def test_a_value_that_makes_no_sense_is_refused(
     for value in nonsense(action, file):
         given = [value] * (action.nargs if isinstance(action.nargs, int) else 1)
         text = [f"{action.option_strings[0]}={value}"] if len(given) == 1 else [action.option_strings[0], *given]
-        code, said = told([*words, *text], capsys)
-        assert code == 2, (value[:20], said)
-        assert said.startswith("tasklab") and len(said.splitlines()) == 1 and len(said) < 1000
+        code, err = told([*words, *text], capsys)
+        assert code == 2, (value[:20], err)
+        assert err.startswith("tasklab") and len(err.splitlines()) == 1 and len(err) < 1000
     assert not list(tmp_path.rglob("*.safetensors")), "nothing was trained"
 
 
@@ -90,8 +90,8 @@ def test_what_is_wrong_in_itself_is_said(
     words: list[str], what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, said = told(words, capsys)
-    assert code == 2 and what in said and len(said.splitlines()) == 1
+    code, err = told(words, capsys)
+    assert code == 2 and what in err and len(err.splitlines()) == 1
 
 
 def test_a_place_that_cannot_be_written_to_is_refused_before_the_work(
@@ -105,8 +105,8 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_the_work(
     (tmp_path / "yours.md").mkdir()
     words = ["train", "--run", str(tmp_path / "run")]
     for place, name in ((tmp_path, "mine"), (tmp_path, "yours"), (Path("/proc/nowhere"), "theirs")):
-        code, said = told([*words, "--to", str(place), "--name", name], capsys)
-        assert code == 2 and said.startswith("tasklab: expected"), said
+        code, err = told([*words, "--to", str(place), "--name", name], capsys)
+        assert code == 2 and err.startswith("tasklab: expected"), err
 
 
 def test_a_radius_beyond_a_pixels_range_gets_a_word(capsys: pytest.CaptureFixture[str]) -> None:

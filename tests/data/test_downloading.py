@@ -134,8 +134,8 @@ def mnist(server, monkeypatch) -> dict[str, bytes]:
 
 def assert_whole(root: Path, files: dict[str, bytes]) -> None:
     """The set is there, to the byte, with nothing beside it, and loads."""
-    found = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-    assert found == {f"MNIST/raw/{name}": content for name, content in files.items()}
+    results = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    assert results == {f"MNIST/raw/{name}": content for name, content in files.items()}
     assert [path.name for path in root.iterdir()] == ["MNIST"]
     assert available("mnist", root)
     expected = np.frombuffer(files["t10k-images-idx3-ubyte"][16:], np.uint8).reshape(5, 1, 28, 28)

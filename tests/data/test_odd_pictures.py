@@ -58,8 +58,8 @@ def test_a_picture_is_read_or_refused_in_a_sentence(name: str) -> None:
             x = read_picture(content, name)
         except PictureError as error:
             refused += 1
-            said = str(error)
-            assert said and "\n" not in said and len(said) < 300 and "Error" not in said, said
+            message = str(error)
+            assert message and "\n" not in message and len(message) < 300 and "Error" not in message, message
             continue
         read += 1
         assert bool(x.isfinite().all()) and float(x.min()) >= 0 and float(x.max()) <= 1

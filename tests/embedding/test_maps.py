@@ -78,18 +78,18 @@ def test_the_last_frame_is_the_map_but_for_its_centre(digits: tuple[np.ndarray, 
         try:
             last = next(run)
         except StopIteration as stop:
-            found: Map = stop.value
+            result: Map = stop.value
             break
     assert last is not None
-    moved = found.positions - last.positions
+    moved = result.positions - last.positions
     assert moved == pytest.approx(np.broadcast_to(moved[0], moved.shape))
-    assert found.positions.max(axis=0) == pytest.approx(-found.positions.min(axis=0))
+    assert result.positions.max(axis=0) == pytest.approx(-result.positions.min(axis=0))
 
 
 def test_few_frames_or_many_show_the_same_classes(digits: tuple[np.ndarray, np.ndarray]) -> None:
     rough, fine = (embed(digits[0], TSNE(early=50, iterations=50, every=every)) for every in (50, 7))
-    for found in (rough, fine):
-        assert neighbour_accuracy(found.positions, digits[1]) > 0.85
+    for each in (rough, fine):
+        assert neighbour_accuracy(each.positions, digits[1]) > 0.85
 
 
 def test_a_point_of_the_map_is_placed_near_itself(digits: tuple[np.ndarray, np.ndarray], tsne: Map) -> None:
@@ -124,27 +124,27 @@ def test_images_that_the_map_has_not_seen_land_in_their_class(
 
 def test_pca_is_the_plane_of_greatest_spread() -> None:
     points, labels = blobs()
-    found = embed(points, PCA())
+    result = embed(points, PCA())
     reference = Reference(n_components=2, svd_solver="full").fit(points)
-    assert np.abs(found.positions) == pytest.approx(np.abs(reference.transform(points)))
-    assert found.explained == pytest.approx(tuple(reference.explained_variance_ratio_))
-    assert found.place(points) == pytest.approx(found.positions)
-    assert found.divergence is None
-    middle = found.place(points[:1] / 2 + points[1:2] / 2)  # straight ways stay straight
-    assert middle[0] == pytest.approx(found.positions[:2].mean(axis=0))
-    assert neighbour_accuracy(found.positions, labels) == 1
+    assert np.abs(result.positions) == pytest.approx(np.abs(reference.transform(points)))
+    assert result.explained == pytest.approx(tuple(reference.explained_variance_ratio_))
+    assert result.place(points) == pytest.approx(result.positions)
+    assert result.divergence is None
+    middle = result.place(points[:1] / 2 + points[1:2] / 2)  # straight ways stay straight
+    assert middle[0] == pytest.approx(result.positions[:2].mean(axis=0))
+    assert neighbour_accuracy(result.positions, labels) == 1
 
 
 def test_one_output_stays_a_line() -> None:
     system, test = zoo.load("digits-int"), data.load("digits", "test").subset(100)
     z = read_outputs(system, test.x())
-    found = embed(z, PCA())
-    assert found.positions[:, 0] == pytest.approx(z[:, 0])
-    assert np.abs(found.positions[:, 1]).max() <= 0.5
-    assert len(np.unique(found.positions[:, 1])) == 100
-    moved = found.place(z[:3] + 5, rows=[0, 1, 2])
-    assert moved - found.positions[:3] == pytest.approx(np.array([[5.0, 0]] * 3))
-    assert found.place(z[:3])[:, 1] == pytest.approx([0, 0, 0])
+    result = embed(z, PCA())
+    assert result.positions[:, 0] == pytest.approx(z[:, 0])
+    assert np.abs(result.positions[:, 1]).max() <= 0.5
+    assert len(np.unique(result.positions[:, 1])) == 100
+    moved = result.place(z[:3] + 5, rows=[0, 1, 2])
+    assert moved - result.positions[:3] == pytest.approx(np.array([[5.0, 0]] * 3))
+    assert result.place(z[:3])[:, 1] == pytest.approx([0, 0, 0])
 
 
 def test_features_and_outputs_are_the_systems_own_and_no_batch_changes_them() -> None:
@@ -196,13 +196,13 @@ def test_settings_that_mean_nothing_are_refused(wrong: dict[str, float]) -> None
 
 
 def test_placing_refuses_other_points_and_rows() -> None:
-    found = embed(blobs()[0], PCA())
-    assert found.place(np.zeros((0, 8))).shape == (0, 2)
+    result = embed(blobs()[0], PCA())
+    assert result.place(np.zeros((0, 8))).shape == (0, 2)
     with pytest.raises(ValueError, match="width 8"):
-        found.place(np.zeros((2, 7)))
+        result.place(np.zeros((2, 7)))
     for rows in ([0], [0, 120], [-1, 0]):
         with pytest.raises(ValueError, match="rows"):
-            found.place(np.zeros((2, 8)), rows=rows)
+            result.place(np.zeros((2, 8)), rows=rows)
 
 
 @pytest.mark.parametrize("k", [0, 6, True, 2.5])

@@ -42,12 +42,12 @@ def small(task: Task) -> System:
 def test_exact_on_a_linear_system() -> None:
     system = linear(EAST)
     y = labels_of(system)
-    found = worst_case(system, (X, y), EPS, preset="quick")
+    result = worst_case(system, (X, y), EPS, preset="quick")
     distance = (X.flatten(1) - 0.5).matmul(torch.tensor(EAST)).abs() / 2  # |w·(x − ½)| / ‖w‖₁
     clear = (distance - EPS).abs() > 1e-4
-    standing = found.broken_by == STANDING
+    standing = result.broken_by == STANDING
     assert torch.equal(standing[clear], (distance > EPS)[clear])
-    assert found.outcomes.correct == int(standing.sum())
+    assert result.outcomes.correct == int(standing.sum())
 
 
 @pytest.mark.parametrize("task", [TRA(num_classes=3), RBC(num_classes=3, S=1), INT(num_classes=3)])
@@ -56,16 +56,16 @@ def test_never_milder_than_its_parts_and_true_to_its_word(task: Task, criterion:
     system = small(task)
     y = labels_of(system)
     preset = [entry.settings for entry in worst_case_attacks(task, EPS, "quick", criterion=criterion)]  # type: ignore[arg-type]
-    found = worst_case(system, (X, y), EPS, preset=preset, criterion=criterion)
+    result = worst_case(system, (X, y), EPS, preset=preset, criterion=criterion)
     for settings in preset:
         alone = attack(system, X, y, settings)
-        assert not bool((alone.fooled & (found.broken_by == STANDING)).any())
-    assert torch.equal(system.predict(found.images), found.decoded)
-    assert float((found.images - X).abs().max()) <= EPS + 1e-6
-    broken = found.broken_by >= 0
-    assert sum(stage.broken for stage in found.stages) == int(broken.sum())
-    assert found.stages[0].tried == int((found.broken_by != ALREADY).sum())
-    for before, after in zip(found.stages, found.stages[1:], strict=False):
+        assert not bool((alone.fooled & (result.broken_by == STANDING)).any())
+    assert torch.equal(system.predict(result.images), result.decoded)
+    assert float((result.images - X).abs().max()) <= EPS + 1e-6
+    broken = result.broken_by >= 0
+    assert sum(stage.broken for stage in result.stages) == int(broken.sum())
+    assert result.stages[0].tried == int((result.broken_by != ALREADY).sum())
+    for before, after in zip(result.stages, result.stages[1:], strict=False):
         assert after.tried == before.tried - before.broken, "each next attack on the survivors alone"
 
 
@@ -73,16 +73,16 @@ def test_the_costliest_go_to_those_who_came_nearest() -> None:
     system = linear(EAST)
     y = labels_of(system)
     shares = [Entry(PGD(eps=EPS, steps=5)), Entry(PGD(eps=EPS, steps=50), share=0.1)]
-    found = worst_case(system, (X, y), EPS, preset=shares)
+    result = worst_case(system, (X, y), EPS, preset=shares)
     distance = (X.flatten(1) - 0.5).matmul(torch.tensor(EAST)).abs() / 2
     standing = (distance > EPS + 1e-4).sum()
-    assert found.stages[1].tried == 6 < int(standing), "a tenth of the sixty images"
-    near = torch.rand(60, generator=torch.Generator().manual_seed(1))
+    assert result.stages[1].tried == 6 < int(standing), "a tenth of the sixty images"
+    close = torch.rand(60, generator=torch.Generator().manual_seed(1))
     left = torch.arange(60) % 2 == 0
-    chosen = _nearest(near, left, 0.1)
+    chosen = _nearest(close, left, 0.1)
     assert len(chosen) == 6 and bool(left[chosen].all())
-    assert float(near[chosen].min()) >= float(near[left].sort(descending=True).values[5])
-    assert _nearest(near, left, 0.9).tolist() == left.nonzero().squeeze(1).tolist(), "fewer stand: all of them"
+    assert float(close[chosen].min()) >= float(close[left].sort(descending=True).values[5])
+    assert _nearest(close, left, 0.9).tolist() == left.nonzero().squeeze(1).tolist(), "fewer stand: all of them"
     with pytest.raises(ValueError, match="expected share"):
         Entry(PGD(eps=EPS), share=0.0)
 

@@ -140,10 +140,10 @@ def test_the_same_seed_the_same_test_and_the_batch_size_does_not_matter() -> Non
 def test_images_that_are_misread_are_left_out_and_progress_is_told() -> None:
     system, images = zoo.load("digits-tra"), data.load("digits", "test").subset(3)
     wrong = (images.x(), (images.labels + 1) % 10)
-    told: list[Progress] = []
-    (test,) = stream_check_attack(system, wrong, PGD(eps=EPS), inner=20, progress=told.append)
+    content: list[Progress] = []
+    (test,) = stream_check_attack(system, wrong, PGD(eps=EPS), inner=20, progress=content.append)
     assert test.verdict == "not run" and test.left_out == 3 and "No image could be tested" in test.sentence
-    assert [event.index for event in told] == [0, 1, 2]
+    assert [event.index for event in content] == [0, 1, 2]
 
 
 def test_no_images_are_a_test_that_was_not_run() -> None:

@@ -88,9 +88,9 @@ def test_its_claims_are_checked_as_alone() -> None:
         assessment = report().assessments[claim]
         *_, alone = stream_assessment(zoo.load("digits-rbc"), images(), curve_attack(claim, 0.2), queries=20)  # type: ignore[arg-type]
         same = {check.name: check.level for check in alone.checks}
-        found = {check.name: check.level for check in assessment.checks}
-        assert found["zero gradient"] == same["zero gradient"] and found["unbounded"] == same["unbounded"]
-        assert set(found) == set(same) and "not run" not in found.values()
+        results = {check.name: check.level for check in assessment.checks}
+        assert results["zero gradient"] == same["zero gradient"] and results["unbounded"] == same["unbounded"]
+        assert set(results) == set(same) and "not run" not in results.values()
         assert assessment.accuracy == alone.accuracy
     assert report().tests["train"].verdict == "fail" and report().tests["margin"].verdict == "pass"
 

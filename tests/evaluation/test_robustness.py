@@ -86,8 +86,8 @@ def test_flags_begin_above_one_and_ten_percent(count: int, flags: tuple[str, ...
 def test_a_row_says_what_was_done() -> None:
     settings = PGD(eps=0.05, steps=3, restarts=2, norm="l2", criterion="evaded", objective="bits")
     _, row = evaluate(linear(EAST), (X, Y), [settings])
-    said = (row.attack, row.objective, row.criterion, row.norm, row.eps, row.steps, row.restarts, row.n)
-    assert said == ("pgd", "bits", "evaded", "l2", 0.05, 3, 2, 200)
+    settings = (row.attack, row.objective, row.criterion, row.norm, row.eps, row.steps, row.restarts, row.n)
+    assert settings == ("pgd", "bits", "evaded", "l2", 0.05, 3, 2, 200)
     assert row.forwards > 0
     assert row.backwards > 0
     assert row.outcomes == outcomes(row.decoded, row.labels)

@@ -24,10 +24,10 @@ def row(correct: range, *, zero: int = 0, **settings: object) -> Row:
     labels = torch.zeros(N, dtype=torch.int64)
     decoded = torch.ones_like(labels)
     decoded[list(correct)] = 0
-    told = {"attack": "pgd", "objective": "margin", "criterion": "misclassified", "norm": "linf", "eps": 0.1,
+    described = {"attack": "pgd", "objective": "margin", "criterion": "misclassified", "norm": "linf", "eps": 0.1,
             "steps": 20, "restarts": 1, "backwards": 1} | settings
     return Row(outcomes=outcomes(decoded, labels), clean=outcomes(labels, labels), zero_gradient=Share(zero, N),
-               unmoved=Share(0, N), decoded=decoded, labels=labels, **told)  # type: ignore[arg-type]
+               unmoved=Share(0, N), decoded=decoded, labels=labels, **described)  # type: ignore[arg-type]
 
 
 ROWS = {
@@ -91,13 +91,13 @@ def test_each_radius_has_its_line_and_the_protocol_fills_every_column_but_transf
 
 
 def test_a_comparison_counts_images_by_hand() -> None:
-    found = compare(row(range(60)), row(range(50, 80)), ("a", "b"))
-    assert (found.both, found.only_first, found.only_second, found.neither, found.n) == (10, 50, 20, 20, 100)
-    assert [share.count for share in found.shares] == [60, 30]
+    result = compare(row(range(60)), row(range(50, 80)), ("a", "b"))
+    assert (result.both, result.only_first, result.only_second, result.neither, result.n) == (10, 50, 20, 20, 100)
+    assert [share.count for share in result.shares] == [60, 30]
     left, right = (torch.isin(torch.arange(N), torch.arange(*ends)) for ends in ((0, 60), (50, 80)))
-    assert found.p == mcnemar(left, right) < 0.01
-    assert "a does better, by more than chance explains" in found.sentence
-    assert found.to_dict()["only_first"] == 50
+    assert result.p == mcnemar(left, right) < 0.01
+    assert "a does better, by more than chance explains" in result.sentence
+    assert result.to_dict()["only_first"] == 50
 
 
 def test_equal_systems_do_not_differ_and_few_images_prove_nothing() -> None:

@@ -30,9 +30,9 @@ def test_every_cell_is_the_ensemble_beside_the_published_attack() -> None:
         data = data_of(systems["east"])
         assert row.worst == worst_case(systems[row.system], data, row.eps, preset="quick").outcomes
         own = PGD(eps=row.eps, steps=20, objective="train", keep="last")
-        clean, told = evaluate(systems[row.system], data, [own])
-        assert (row.clean, row.own, row.flags) == (clean.outcomes, told.outcomes, told.flags)
-        assert row.zero_gradient == told.zero_gradient
+        clean, described = evaluate(systems[row.system], data, [own])
+        assert (row.clean, row.own, row.flags) == (clean.outcomes, described.outcomes, described.flags)
+        assert row.zero_gradient == described.zero_gradient
         assert sum(broken for _, _, broken in row.stages) == row.clean.correct - row.worst.correct
 
 
@@ -54,6 +54,7 @@ def test_finished_cells_are_read_and_changed_systems_are_run(tmp_path: Path, mon
         changed = linear(EAST, size=20.0)
         with pytest.raises(TypeError):
             list(stream_worst_rows({"it": changed}, data_of(system), [0.05], preset="quick", folder=tmp_path))
-    told = again.to_dict()
-    assert told["worst"]["correct"] + told["worst"]["wrong"] + told["worst"]["none"] == told["n"] == len(X)
-    assert told["worst"]["low"] <= told["worst"]["accuracy"] <= told["worst"]["high"]
+    described = again.to_dict()
+    worst = described["worst"]
+    assert worst["correct"] + worst["wrong"] + worst["none"] == described["n"] == len(X)
+    assert worst["low"] <= worst["accuracy"] <= worst["high"]

@@ -35,29 +35,29 @@ def linear(task: Task, weight: list[list[float]], bias: list[float]) -> System:
     return System(layer, task)
 
 
-def at(found: Regions, x: float, y: float) -> tuple[int, int]:
+def at(result: Regions, x: float, y: float) -> tuple[int, int]:
     """Row and column of a place."""
-    return int(y * found.side), int(x * found.side)
+    return int(y * result.side), int(x * result.side)
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_every_cell_holds_what_the_system_reads_there(name: str) -> None:
     system = trained(name)
-    found = regions(system, side=23)
+    result = regions(system, side=23)
     grid = places(23)
-    assert torch.equal(found.decoded.flatten(), system.predict(grid))
+    assert torch.equal(result.decoded.flatten(), system.predict(grid))
     margins = system.margins(grid).detach()
-    torch.testing.assert_close(found.margin.flatten(), margins.amax(dim=1))
-    assert torch.equal(found.none, found.margin <= 0)
-    assert found.value.isnan().equal(found.none)
-    assert 0 <= found.none_share <= 1
+    torch.testing.assert_close(result.margin.flatten(), margins.amax(dim=1))
+    assert torch.equal(result.none, result.margin <= 0)
+    assert result.value.isnan().equal(result.none)
+    assert 0 <= result.none_share <= 1
 
 
 def test_rows_go_up_and_columns_to_the_right() -> None:
     task = make_task("tra", num_classes=4)
     corner = linear(task, [[-1, -1], [1, -1], [-1, 1], [1, 1]], [0.5, 0.0, 0.0, -0.5])  # A, B below; C, D above
-    found = regions(corner, side=10)
-    assert [int(found.decoded[at(found, x, y)]) for x, y in ((0.2, 0.2), (0.8, 0.2), (0.2, 0.8), (0.8, 0.8))] == [
+    result = regions(corner, side=10)
+    assert [int(result.decoded[at(result, x, y)]) for x, y in ((0.2, 0.2), (0.8, 0.2), (0.2, 0.8), (0.8, 0.8))] == [
         0, 1, 2, 3,
     ]
 
@@ -65,10 +65,10 @@ def test_rows_go_up_and_columns_to_the_right() -> None:
 @pytest.mark.parametrize(("gap", "share"), [("abnormal", 0.2), ("floor", 0.0)])
 def test_the_gap_between_two_intervals_is_none_and_as_wide_as_it_should_be(gap: str, share: float) -> None:
     task = make_task("int", num_classes=2, alpha=4, beta=8, gap=gap)
-    found = regions(linear(task, [[20, 0]], [0.0]), side=100)  # z runs from 0 to 20; the gap is 8 to 12
-    assert found.none_share == pytest.approx(share)
+    result = regions(linear(task, [[20, 0]], [0.0]), side=100)  # z runs from 0 to 20; the gap is 8 to 12
+    assert result.none_share == pytest.approx(share)
     if share:
-        columns = found.none.all(dim=0).nonzero().flatten()
+        columns = result.none.all(dim=0).nonzero().flatten()
         assert columns.tolist() == list(range(40, 60))
 
 
@@ -81,10 +81,10 @@ def test_the_training_loss_of_intervals_is_flat_wherever_a_class_is_read() -> No
 @pytest.mark.parametrize("S", [4.0, 8.0])
 def test_rbc_is_flat_exactly_where_every_bit_has_the_margin_s(S: float) -> None:
     task = make_task("rbc", num_classes=2, S=S)
-    found = regions(linear(task, [[20, 0]], [-10.0]), side=100)  # one bit, z from -10 to 10
+    result = regions(linear(task, [[20, 0]], [-10.0]), side=100)  # one bit, z from -10 to 10
     z = 20 * places(100)[:, 0].reshape(100, 100) - 10
-    assert torch.equal(found.flat, z.abs() >= S)
-    assert found.flat_share == pytest.approx(1 - S / 10)
+    assert torch.equal(result.flat, z.abs() >= S)
+    assert result.flat_share == pytest.approx(1 - S / 10)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -94,11 +94,11 @@ def test_the_margin_is_nowhere_flat(name: str) -> None:
 
 def test_gradients_point_uphill() -> None:
     system = trained("rbc")
-    found = regions(system, side=30)
-    slope = found.gradient.reshape(-1, 2)
+    result = regions(system, side=30)
+    slope = result.gradient.reshape(-1, 2)
     there = (slope.norm(dim=1) > 0).nonzero().flatten()
     assert len(there) > 20
-    x, y = places(30)[there], found.decoded.flatten()[there]
+    x, y = places(30)[there], result.decoded.flatten()[there]
     step = 1e-4 * nn.functional.normalize(slope[there], dim=1)
     before, after = (system.task.loss(system.outputs(p), y) for p in (x, x + step))
     assert (after >= before).float().mean() > 0.99

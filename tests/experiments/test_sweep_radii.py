@@ -38,14 +38,14 @@ def problem(name: str) -> tuple[System, torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda s: f"{s.name}-{s.norm}-{s.objective}-{s.restarts}")
 def test_every_rung_is_the_attack_at_its_radius(settings: Settings, name: str) -> None:
     system, image, label = problem(name)
-    found = attack_radii(system, image, label, settings, RADII, index=5)
-    assert len(found.images) == len(RADII)
+    result = attack_radii(system, image, label, settings, RADII, index=5)
+    assert len(result.images) == len(RADII)
     for place, radius in enumerate(RADII):
         alone = attack(system, image, label, dataclasses.replace(settings, eps=radius, plan=PLAIN),
                        indices=torch.tensor([5]))
-        assert torch.allclose(found.images[place], alone.images[0], atol=1e-6), radius
+        assert torch.allclose(result.images[place], alone.images[0], atol=1e-6), radius
         for field in ("decoded", "clean_decoded", "fooled", "zero_gradient", "unmoved"):
-            assert getattr(found, field)[place] == getattr(alone, field)[0], (field, radius)
+            assert getattr(result, field)[place] == getattr(alone, field)[0], (field, radius)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -58,14 +58,14 @@ def test_every_rung_is_the_attack_at_its_radius(settings: Settings, name: str) -
 ], ids=lambda s: f"{s.name}-{s.norm}")
 def test_objectives_side_by_side_are_each_alone(settings: Settings, objectives: tuple[str, ...], name: str) -> None:
     system, image, label = problem(name)
-    found = attack_radii(system, image, label, settings, RADII, objectives=objectives, index=5)
-    assert len(found.images) == len(RADII) * len(objectives)
+    result = attack_radii(system, image, label, settings, RADII, objectives=objectives, index=5)
+    assert len(result.images) == len(RADII) * len(objectives)
     for place, objective in enumerate(objectives):
         alone = attack_radii(system, image, label, dataclasses.replace(settings, objective=objective), RADII, index=5)
         here = slice(place * len(RADII), (place + 1) * len(RADII))
-        assert torch.allclose(found.images[here], alone.images, atol=1e-6), objective
+        assert torch.allclose(result.images[here], alone.images, atol=1e-6), objective
         for field in ("decoded", "clean_decoded", "fooled", "zero_gradient", "unmoved"):
-            assert torch.equal(getattr(found, field)[here], getattr(alone, field)), (field, objective)
+            assert torch.equal(getattr(result, field)[here], getattr(alone, field)), (field, objective)
 
 
 def test_side_by_side_is_one_batch() -> None:
@@ -95,8 +95,8 @@ def test_what_has_no_gradient_is_left_alone_unless_the_network_answers_at_random
     trained, image, label = problem("rbc")
     system = System(trained.network, dataclasses.replace(TASKS["rbc"], S=0.0))  # every picture read right has loss 0
     settings = PGD(eps=0, steps=9, random_start=False, keep="best", objective="train")
-    found = attack_radii(system, image, label, settings, RADII)
-    assert bool(found.zero_gradient.all()) and bool(found.unmoved.all()) and found.backwards == len(RADII)
+    result = attack_radii(system, image, label, settings, RADII)
+    assert bool(result.zero_gradient.all()) and bool(result.unmoved.all()) and result.backwards == len(RADII)
     noisy = attack_radii(System(Jittering(trained.network), system.task), image, label, settings, RADII)
     assert noisy.backwards == len(RADII) + 8 * (len(RADII) - 1), "only ε = 0 is left alone"
 
@@ -114,17 +114,17 @@ def test_a_target_is_aimed_at_on_every_rung() -> None:
     system, image, label = problem("tra")
     target = (label + 1) % 4
     settings = PGD(eps=0, steps=5, random_start=False, keep="best", targeted=True)
-    found = attack_radii(system, image, label, settings, RADII, target=target)
+    result = attack_radii(system, image, label, settings, RADII, target=target)
     alone = attack(system, image, label, dataclasses.replace(settings, eps=RADII[-1]), targets=target)
-    assert found.targets is not None and found.targets.tolist() == [int(target)] * len(RADII)
-    assert bool(found.fooled[-1]) == bool(alone.fooled)
+    assert result.targets is not None and result.targets.tolist() == [int(target)] * len(RADII)
+    assert bool(result.fooled[-1]) == bool(alone.fooled)
 
 
 def test_a_higher_rung_reaches_further() -> None:
     system, image, label = problem("rbc")
-    found = attack_radii(system, image, label, PGD(eps=0, steps=5, random_start=False, keep="best"), RADII)
-    lost = -system.margins(found.images).detach()[:, int(label)]
-    assert torch.equal(found.images[0], image[0])
+    result = attack_radii(system, image, label, PGD(eps=0, steps=5, random_start=False, keep="best"), RADII)
+    lost = -system.margins(result.images).detach()[:, int(label)]
+    assert torch.equal(result.images[0], image[0])
     assert bool((lost.diff() >= 0).all()) and float(lost[-1]) > float(lost[0])
 
 

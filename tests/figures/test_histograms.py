@@ -38,10 +38,10 @@ def places(figure: Any, name: str) -> list[float]:
 def test_the_bars_hold_all_images_and_each_kind_its_own(task: Task) -> None:
     clean, attacked, labels = readings(task)
     reading = figures.read_decisions(task, clean, attacked, labels)
-    found = bars(figures.decision_histogram(reading))
+    result = bars(figures.decision_histogram(reading))
     expected = outcomes(task.codec.decode(attacked), labels)
     for kind, count in (("correct", expected.correct), ("wrong", expected.wrong), ("None", expected.abnormal)):
-        assert sum(found[kind].y) == pytest.approx(count / 120)
+        assert sum(result[kind].y) == pytest.approx(count / 120)
     (line,) = [t for t in figures.decision_histogram(reading).data if t.name == "before"]
     assert sum(line.y[1:-1:2]) == pytest.approx(1)  # each share stands at both ends of its bar
 
@@ -49,8 +49,8 @@ def test_the_bars_hold_all_images_and_each_kind_its_own(task: Task) -> None:
 @pytest.mark.parametrize("task", [t for t in TASKS if t.name != "int"], ids=repr)
 def test_correct_is_right_of_the_threshold_and_nothing_else_is(task: Task) -> None:
     clean, attacked, labels = readings(task)
-    found = bars(figures.decision_histogram(figures.read_decisions(task, clean, attacked, labels)))
-    for kind, bar in found.items():
+    result = bars(figures.decision_histogram(figures.read_decisions(task, clean, attacked, labels)))
+    for kind, bar in result.items():
         here = [x for x, y in zip(bar.x, bar.y, strict=True) if y > 0]
         assert all((x > 0) == (kind == "correct") for x in here)
 
@@ -84,8 +84,8 @@ def test_a_bit_is_kept_or_lost_by_the_decoders_rule() -> None:
     reading = figures.read_decisions(task, z, z, torch.tensor([8, 8, 0]), bit=0)  # 8 = 1000: bit 1 is wanted
     assert reading.kinds == ("correct", "wrong", "correct")  # exactly 0 is not yet 1
     assert reading.before.tolist() == [5.0, 0.0, -5.0]
-    found = bars(figures.decision_histogram(reading))
-    assert [x < 0 for x, y in zip(found["wrong"].x, found["wrong"].y, strict=True) if y] == [True]
+    result = bars(figures.decision_histogram(reading))
+    assert [x < 0 for x, y in zip(result["wrong"].x, result["wrong"].y, strict=True) if y] == [True]
 
 
 def test_intervals_are_counted_from_the_middle_of_ones_own() -> None:
@@ -136,9 +136,9 @@ def test_s_scales_the_whole_picture_and_nothing_else() -> None:
 
 def test_what_lies_beyond_the_window_is_in_the_outermost_bars() -> None:
     reading = figures.read_decisions(make_task("tra"), *readings(make_task("tra")))
-    found = bars(figures.decision_histogram(reading, window=(-0.1, 0.1)))
-    assert sum(sum(bar.y) for bar in found.values()) == pytest.approx(1)
-    assert found["wrong"].y[0] > 0.3
+    result = bars(figures.decision_histogram(reading, window=(-0.1, 0.1)))
+    assert sum(sum(bar.y) for bar in result.values()) == pytest.approx(1)
+    assert result["wrong"].y[0] > 0.3
 
 
 @settings(max_examples=40)

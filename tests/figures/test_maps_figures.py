@@ -20,8 +20,8 @@ def cloud(n: int = 60, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
 
 
 def named(figure: Any, name: str) -> Any:
-    (found,) = [t for t in figure.data if t.name == name]
-    return found
+    (result,) = [t for t in figure.data if t.name == name]
+    return result
 
 
 def points(figure: Any) -> dict[int, tuple[float, float]]:
@@ -54,9 +54,9 @@ SIGHT = {  # Machado, Oliveira & Fernandes (2009), severity 1
 
 def test_every_point_is_there_once_and_one_scale_serves_both_axes() -> None:
     places, labels = cloud()
-    found = points(figures.feature_map(places, labels, DIGITS))
-    assert sorted(found) == list(range(60))
-    drawn = np.array([found[i] for i in range(60)])
+    result = points(figures.feature_map(places, labels, DIGITS))
+    assert sorted(result) == list(range(60))
+    drawn = np.array([result[i] for i in range(60)])
     assert np.abs(drawn).max() == pytest.approx(1)
     scale = (places[0] - places[1]) / (drawn[0] - drawn[1])
     assert scale[0] == pytest.approx(scale[1])
@@ -101,16 +101,16 @@ def test_attacked_points_are_where_they_land_and_clean_ones_stay_behind() -> Non
     window = Window.around(places)
     landed = Landed(rows=[3, 7, 9], positions=places[[3, 7, 9]] + np.array([40, 0]), decoded=[3, 0, -1])
     figure = figures.feature_map(places, labels, DIGITS, landed=landed)
-    found = points(figure)
-    assert sorted(found) == [3, 7, 9]
+    result = points(figure)
+    assert sorted(result) == [3, 7, 9]
     for row in (3, 7, 9):
-        assert found[row] == pytest.approx(tuple(window(places[row] + [40, 0])[0]))
+        assert result[row] == pytest.approx(tuple(window(places[row] + [40, 0])[0]))
     behind = named(figure, "before")
     assert np.stack([behind.x, behind.y], axis=1) == pytest.approx(window(places))
     assert [data[3] for data in named(figure, "9").customdata] == ["None"]
     outcome = figures.feature_map(places, labels, DIGITS, landed=landed, decoded=labels, colour="outcome")
-    told = {t.name: [data[0] for data in t.customdata] for t in outcome.data if t.customdata is not None}
-    assert told == {"correct": [3], "wrong": [7], "None": [9]}
+    described = {t.name: [data[0] for data in t.customdata] for t in outcome.data if t.customdata is not None}
+    assert described == {"correct": [3], "wrong": [7], "None": [9]}
     assert named(outcome, "wrong").marker.symbol == LOOKS["wrong"].symbol
 
 

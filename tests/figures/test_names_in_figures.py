@@ -21,8 +21,8 @@ NAME = '<a href="http://example.org">![7](http://example.org)</a>'
     lines({NAME: ([0, 1], [1, 0])}, x="x", y="y", marks={NAME: 1}),
 ], ids=["accuracy", "distances", "outcomes", "lines"])
 def test_a_name_is_no_html(figure: object) -> None:
-    told = str(figure)
-    assert "&lt;a href" in told and "<a href" not in told
+    described = str(figure)
+    assert "&lt;a href" in described and "<a href" not in described
 
 
 def test_text_is_short_on_one_line_and_not_interpreted() -> None:

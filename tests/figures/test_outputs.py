@@ -19,8 +19,8 @@ TASKS = [make_task("tra"), make_task("deepbe"), make_task("int"), make_task("int
 
 
 def trace(figure: Any, name: str) -> Any:
-    (found,) = [t for t in figure.data if t.name == name]
-    return found
+    (result,) = [t for t in figure.data if t.name == name]
+    return result
 
 
 def lines(figure: Any, name: str) -> list[float]:
@@ -113,9 +113,9 @@ def test_an_output_far_off_the_line_stands_at_the_edge_with_its_number() -> None
     assert after.x[0] == figure.layout.xaxis.range[0] < 0
     assert "-5000" in after.text[0]
     assert after.marker.symbol == "triangle-left"
-    near = trace(number_line(task, [8.0], [-20.0], label=0), "after")
-    assert near.x[0] == -20
-    assert near.mode == "markers"
+    close = trace(number_line(task, [8.0], [-20.0], label=0), "after")
+    assert close.x[0] == -20
+    assert close.mode == "markers"
 
 
 @pytest.mark.parametrize(("task", "z", "outcome"), [

@@ -29,8 +29,8 @@ def slopes() -> System:
 
 
 def named(figure: Any, name: str) -> Any:
-    (found,) = [t for t in figure.data if t.name == name]
-    return found
+    (result,) = [t for t in figure.data if t.name == name]
+    return result
 
 
 def test_pixels_are_the_class_s_colour_and_none_is_see_through_with_grey_lines() -> None:
@@ -112,8 +112,8 @@ def test_trails_end_in_the_marker_of_what_became_of_the_point() -> None:
 
 
 def test_classes_and_none_are_named_within_their_regions() -> None:
-    found = regions(stripes(), side=64)
-    words = {a.text: (a.x, a.y) for a in plane(found).layout.annotations}
+    result = regions(stripes(), side=64)
+    words = {a.text: (a.x, a.y) for a in plane(result).layout.annotations}
     assert set(words) == {"<b>A</b>", "<b>B</b>", "<b>None</b>"}
     assert words["<b>A</b>"][0] < 0.4 < words["<b>None</b>"][0] < 0.6 < words["<b>B</b>"][0]
 

@@ -59,8 +59,8 @@ def unpacked(text: str, kind: Any) -> Any:
 def test_every_stop_holds_the_library_s_own_result(name: str, colours: int) -> None:
     system, x, y = small(TASKS[name], colours)
     settings = PGD(eps=0, steps=4, random_start=False, keep="best")
-    found = sweep(system, x, y, settings, STOPS)
-    (cell,) = scene_data({(name, "margin"): found})["aims"][0]["cells"]
+    results = sweep(system, x, y, settings, STOPS)
+    (cell,) = scene_data({(name, "margin"): results})["aims"][0]["cells"]
     changes = unpacked(cell["changes"], np.int8).reshape(len(STOPS), -1)
     for place, eps in enumerate(STOPS):
         result = attack(system, x, y, dataclasses.replace(settings, eps=eps, plan=PLAIN))
@@ -78,11 +78,11 @@ def test_every_stop_holds_the_library_s_own_result(name: str, colours: int) -> N
 
 
 def test_the_first_stop_is_the_picture_itself() -> None:
-    found = swept("rbc")
-    assert torch.equal(found.images[0], found.clean[0])
-    assert bool(found.unmoved[0]) and not bool(found.fooled[0])
-    assert found.margins[0] == pytest.approx(found.clean_margin)
-    assert found.at(0.07) == 1
+    result = swept("rbc")
+    assert torch.equal(result.images[0], result.clean[0])
+    assert bool(result.unmoved[0]) and not bool(result.fooled[0])
+    assert result.margins[0] == pytest.approx(result.clean_margin)
+    assert result.at(0.07) == 1
 
 
 def test_sweeps_join_into_one() -> None:
@@ -100,11 +100,11 @@ def test_sweeps_join_into_one() -> None:
 
 def test_a_scenario_is_swept_as_it_runs() -> None:
     scenario = Scenario(systems=("digits-tra", "digits-int"), steps=5, eps=0.1)
-    found, result = sweeps(scenario, (0.0, 0.1)), scenario.run()
-    assert found.keys() == result.keys()
-    assert {pair: int(one.decoded[1]) for pair, one in found.items()} == {
+    results, result = sweeps(scenario, (0.0, 0.1)), scenario.run()
+    assert results.keys() == result.keys()
+    assert {pair: int(one.decoded[1]) for pair, one in results.items()} == {
         pair: int(one.decoded) for pair, one in result.items()}
-    assert scene_data(found, eps=scenario.eps)["aims"][0]["key"] == "train"
+    assert scene_data(results, eps=scenario.eps)["aims"][0]["key"] == "train"
     with pytest.raises(ValueError, match="expected image"):
         sweeps(Scenario(image=10_000))
 
@@ -164,22 +164,22 @@ def test_scripts_are_those_of_the_page_and_in_the_package(tmp_path: Path) -> Non
 def test_a_walk_is_the_way_of_the_attack(name: str, norm: Any) -> None:
     system, x, y = small(TASKS[name])
     settings = PGD(eps=0.2, steps=4, random_start=False, keep="best", norm=norm, objective="bits")
-    found, result = record_trajectory(system, x, y, settings), attack(system, x, y, settings)
-    assert len(found.images) == len(found.gradients) + 1 == 5
-    assert torch.equal(found.images[0], x[0])
-    assert torch.equal(found.decoded, system.predict(found.images))
-    if found.kept is None:
+    results, result = record_trajectory(system, x, y, settings), attack(system, x, y, settings)
+    assert len(results.images) == len(results.gradients) + 1 == 5
+    assert torch.equal(results.images[0], x[0])
+    assert torch.equal(results.decoded, system.predict(results.images))
+    if results.kept is None:
         assert bool(result.unmoved)
     else:
-        assert torch.equal(found.images[found.kept], result.images[0])
-    data = trajectory_data(found, title="x")
-    shares = torch.from_numpy(unpacked(data["gradients"], np.int16).copy()).reshape(len(found.gradients), -1)
-    gradients = found.gradients.flatten(1)
+        assert torch.equal(results.images[results.kept], result.images[0])
+    data = trajectory_data(results, title="x")
+    shares = torch.from_numpy(unpacked(data["gradients"], np.int16).copy()).reshape(len(results.gradients), -1)
+    gradients = results.gradients.flatten(1)
     assert torch.equal(shares.sign(), gradients.sign()), "what is not 0 stays so"
     peaks = torch.tensor(data["peaks"])[:, None]
     assert bool(((shares * peaks / 32767 - gradients).abs() <= peaks / 32767 + 1e-12).all())
     pixels = torch.from_numpy(unpacked(data["images"], np.uint16).astype(np.float32)) / 65535
-    assert float((pixels - found.images.flatten()).abs().max()) < 1e-5
+    assert float((pixels - results.images.flatten()).abs().max()) < 1e-5
     assert data["step_size"] == settings.effective_step_size
 
 

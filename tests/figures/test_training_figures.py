@@ -32,13 +32,13 @@ def traces(figure: Any) -> dict[str, Any]:
 
 
 def test_it_draws_what_happened() -> None:
-    found = traces(training_figure(EPOCHS))
-    assert set(found) == {*CURVES.values(), ZERO_NAME, "training loss"}
+    result = traces(training_figure(EPOCHS))
+    assert set(result) == {*CURVES.values(), ZERO_NAME, "training loss"}
     for field, name in CURVES.items():
-        assert list(found[name].y) == [pytest.approx(100 * row[field]) for row in EPOCHS]
-    assert list(found[ZERO_NAME].y) == [pytest.approx(12), pytest.approx(72)], "of all images, as the curves are"
-    assert found["training loss"].y[0] == 0.5
-    assert all(y > 0 for y in found["training loss"].y), "a loss of 0 has a place on a logarithmic axis"
+        assert list(result[name].y) == [pytest.approx(100 * row[field]) for row in EPOCHS]
+    assert list(result[ZERO_NAME].y) == [pytest.approx(12), pytest.approx(72)], "of all images, as the curves are"
+    assert result["training loss"].y[0] == 0.5
+    assert all(y > 0 for y in result["training loss"].y), "a loss of 0 has a place on a logarithmic axis"
 
 
 def test_the_axis_shows_how_far_it_will_go() -> None:
@@ -48,15 +48,15 @@ def test_the_axis_shows_how_far_it_will_go() -> None:
 
 
 def test_no_two_curves_are_told_by_colour_alone() -> None:
-    found = [trace for name, trace in traces(training_figure(EPOCHS)).items() if name in CURVES.values()]
-    assert len({trace.line.dash for trace in found}) == len({trace.marker.symbol for trace in found}) == len(CURVES)
+    result = [trace for name, trace in traces(training_figure(EPOCHS)).items() if name in CURVES.values()]
+    assert len({trace.line.dash for trace in result}) == len({trace.marker.symbol for trace in result}) == len(CURVES)
 
 
 def test_what_was_not_measured_is_not_drawn() -> None:
     rows = [{"epoch": 1, "loss": 0.1, "accuracy": 0.5, "robust_accuracy": None}, {"epoch": 2, "accuracy": 0.6}]
-    found = traces(training_figure(rows))
-    assert set(found) == {"no attack", "training loss"}
-    assert list(found["training loss"].x) == [1.0]
+    result = traces(training_figure(rows))
+    assert set(result) == {"no attack", "training loss"}
+    assert list(result["training loss"].x) == [1.0]
     assert set(traces(training_figure([]))) == {"training loss"}
 
 
@@ -70,10 +70,10 @@ def test_losses_of_steps_are_means_at_their_place() -> None:
 
 def test_it_is_said_in_words() -> None:
     assert describe_training([]) == "No epoch is finished yet."
-    said = describe_training(EPOCHS)
-    assert "After epoch 2" in said
-    assert "attack on the training loss 70 %" in said
-    assert "80 % of the images read correctly" in said
+    text = describe_training(EPOCHS)
+    assert "After epoch 2" in text
+    assert "attack on the training loss 70 %" in text
+    assert "80 % of the images read correctly" in text
 
 
 POINTS = {350.0: {"accuracy": 0.98, "own_loss_accuracy": 0.7, "robust_accuracy": 0.0},
@@ -82,14 +82,14 @@ POINTS = {350.0: {"accuracy": 0.98, "own_loss_accuracy": 0.7, "robust_accuracy":
 
 def test_a_sweep_is_ordered_and_labelled_by_its_values() -> None:
     figure = sweep_figure(POINTS)
-    found = traces(figure)
-    assert list(found["no attack"].x) == [1.0, 350.0]
-    assert list(found["no attack"].y) == [pytest.approx(97), pytest.approx(98)]
-    assert (list(found[ZERO_NAME].x), list(found[ZERO_NAME].y)) == ([1.0], [pytest.approx(97 * 0.81)])
+    result = traces(figure)
+    assert list(result["no attack"].x) == [1.0, 350.0]
+    assert list(result["no attack"].y) == [pytest.approx(97), pytest.approx(98)]
+    assert (list(result[ZERO_NAME].x), list(result[ZERO_NAME].y)) == ([1.0], [pytest.approx(97 * 0.81)])
     assert list(figure.layout.xaxis.ticktext) == ["1", "350"]
     assert figure.layout.xaxis.type == "log"
     assert describe_sweep(POINTS).startswith("S = 1: no attack 97 %, attack on the decision 1 %")
-    assert not math.isnan(sum(found["no attack"].y))
+    assert not math.isnan(sum(result["no attack"].y))
 
 
 def test_no_sweep_is_an_error_with_a_way_on() -> None:

@@ -173,8 +173,8 @@ def test_an_outcome_that_does_not_read_is_none(tmp_path: Path) -> None:
 ])
 def test_a_job_with_something_else_in_it_is_none(changed: dict[str, Any], tmp_path: Path) -> None:
     count(tmp_path)
-    told = json.loads((tmp_path / "job.json").read_text("utf-8"))
-    (tmp_path / "job.json").write_text(json.dumps(told | changed), "utf-8")
+    content = json.loads((tmp_path / "job.json").read_text("utf-8"))
+    (tmp_path / "job.json").write_text(json.dumps(content | changed), "utf-8")
     with pytest.raises(JobError, match="expected a job in"):
         Job(tmp_path)
 
@@ -197,8 +197,8 @@ def test_what_is_no_event_is_left_out(line: str, tmp_path: Path) -> None:
 def test_an_outcome_with_something_else_in_it_is_none(changed: dict[str, Any], tmp_path: Path) -> None:
     job = count(tmp_path)
     list(run(job))
-    told = json.loads((tmp_path / "outcome.json").read_text("utf-8"))
-    (tmp_path / "outcome.json").write_text(json.dumps(told | changed), "utf-8")
+    content = json.loads((tmp_path / "outcome.json").read_text("utf-8"))
+    (tmp_path / "outcome.json").write_text(json.dumps(content | changed), "utf-8")
     assert job.outcome is None
 
 

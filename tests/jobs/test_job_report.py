@@ -68,5 +68,5 @@ def test_what_cannot_be_asked_is_refused_before_it_begins(wrong: dict[str, Any],
 
 def test_the_kind_is_known_and_fills_in_its_defaults() -> None:
     assert "report" in KINDS
-    found = check("report", {"file": str(zoo.path("digits-tra"))})
-    assert found["n"] == 200 and found["eps"] == [0.05, 0.1, 0.15, 0.2, 0.3] and found["claim_eps"] == 0.2
+    result = check("report", {"file": str(zoo.path("digits-tra"))})
+    assert result["n"] == 200 and result["eps"] == [0.05, 0.1, 0.15, 0.2, 0.3] and result["claim_eps"] == 0.2

@@ -35,12 +35,12 @@ def test_it_is_the_training_of_the_system_that_is_shipped(name: str) -> None:
     """Adversarial training times its inner attack, so only the others repeat to the last digit of the clean images."""
     card, entry = zoo.card(name, where=zoo.folder()), recorded()[name]
     adversarial = (entry["settings"]["recipe"]["defence"] or {}).get("defence") == "adversarial"
-    told = {(row["objective"], row["eps"]): row["correct"] for row in card["metrics"]}
+    described = {(row["objective"], row["eps"]): row["correct"] for row in card["metrics"]}
     again = {(row["objective"], row["eps"]): row["correct"] for row in entry["metrics"]}
-    assert told.keys() == again.keys()
+    assert described.keys() == again.keys()
     if not adversarial:
-        assert (entry["epoch"], again[None, 0.0]) == (card["epoch"], told[None, 0.0])
-    assert max(abs(again[key] - told[key]) for key in told) <= (20 if adversarial else 5), "of 400"
+        assert (entry["epoch"], again[None, 0.0]) == (card["epoch"], described[None, 0.0])
+    assert max(abs(again[key] - described[key]) for key in described) <= (20 if adversarial else 5), "of 400"
 
 
 def test_the_lesson_it_holds() -> None:

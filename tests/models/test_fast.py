@@ -224,12 +224,12 @@ def test_folding_leaves_the_networks_of_other_threads_alone(make_network) -> Non
         each.start()
     assert began.wait(60)
     try:
-        found = grad(network, x)
+        result = grad(network, x)
     finally:
         goes_on.set()
         for each in threads:
             each.join()
-    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(result, expected, strict=True))
     assert folded == [1, 1] and nn.Module.__call__ is module_call
 
 

@@ -92,7 +92,7 @@ def test_same_seed_same_weights_and_the_global_state_is_untouched() -> None:
 def test_a_seed_is_one_threads_alone() -> None:
     with seeded(3):
         alone = torch.rand(2, 4)
-    found, inside, goes_on = [], threading.Event(), threading.Event()
+    names, inside, goes_on = [], threading.Event(), threading.Event()
 
     def other() -> None:
         with seeded(5):
@@ -101,13 +101,13 @@ def test_a_seed_is_one_threads_alone() -> None:
 
     between, before = threading.Thread(target=other), torch.get_rng_state()
     with seeded(3):
-        found.append(torch.rand(4))
+        names.append(torch.rand(4))
         between.start()
         inside.wait(0.2)  # in vain: it waits
-        found.append(torch.rand(4))
+        names.append(torch.rand(4))
     goes_on.set()
     between.join()
-    assert torch.equal(torch.stack(found), alone) and torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(torch.stack(names), alone) and torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 9, 11)])

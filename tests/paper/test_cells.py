@@ -61,7 +61,7 @@ def test_a_retrained_cell_starts_from_the_fitted_one(workshop: Workshop) -> None
     assert record.start == {"name": base.name, "weights": base.weights}
     assert record.card["start"]["name"] == base.name and record.weights != base.weights
     assert f"--from {base.name} " in record.card["command"]
-    fitted, fresh = (next(found for found in each.findings if found.asked["kind"] == "clean")
+    fitted, fresh = (next(value for value in each.findings if value.asked["kind"] == "clean")
                      for each in (base, record))
     assert fresh.correct > fitted.correct - 40, "one epoch from fresh weights would read far fewer"
 
@@ -96,8 +96,8 @@ def test_what_was_found_of_other_weights_is_not_kept(workshop: Workshop, tmp_pat
         (workshop.folder / f"{cell('rbc').name}.safetensors").read_bytes())
     again = finished(other, "rbc")
     assert again.weights == record.weights
-    assert [found.standing for found in again.findings] == [found.standing for found in record.findings]
-    assert [found.seconds for found in again.findings] != [found.seconds for found in record.findings]
+    assert [each.standing for each in again.findings] == [each.standing for each in record.findings]
+    assert [each.seconds for each in again.findings] != [each.seconds for each in record.findings]
 
 
 def test_a_shipped_cell_is_shown_and_not_made(
@@ -141,7 +141,7 @@ def test_finished_cells_tell_how_long_others_take(workshop: Workshop, tmp_path: 
     pace = Pace(alone, [step.cell])
     assert pace.training(step) == pytest.approx(
         record.card["seconds"] * training_passes(cell("rbc-gn")) / training_passes(cell("rbc")))
-    spent = {kind: sum(found.seconds for found in record.findings if found.asked["kind"] == kind) for kind in ALL}
+    spent = {kind: sum(results.seconds for results in record.findings if results.asked["kind"] == kind) for kind in ALL}
     for kind, seconds in spent.items():
         same = [each for each in questions(cell("rbc"), PaperProtocol(), (kind,)) if each.kind == kind]
         assert sum(pace.question(cell("rbc"), each) for each in same) == pytest.approx(seconds)
@@ -165,8 +165,8 @@ def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "broken" / "cells"
 
     def records() -> dict[str, Record]:
-        found = {of: read_record(folder, cell(of)) for of in ("tra", "deepbe", "int", "rbc")}
-        return {of: record for of, record in found.items() if record is not None}
+        results = {of: read_record(folder, cell(of)) for of in ("tra", "deepbe", "int", "rbc")}
+        return {of: record for of, record in results.items() if record is not None}
 
     moments: list[Callable[[], bool]] = [
         lambda: any(folder.glob("*.run/last.safetensors")),  # within the first training

@@ -64,7 +64,7 @@ def written(folder: Path, reached: dict[str, int], data: str = "digits", correct
 
 def test_the_best_rate_and_the_epochs_are_the_records(tmp_path: Path) -> None:
     drawn = written(tmp_path, {"tra": 2, "rbc": 4})
-    lines = {(number.of["system"], number.of["rate"], number.what): number.found for number in drawn.numbers()
+    lines = {(number.of["system"], number.of["rate"], number.what): number.value for number in drawn.numbers()
              if len(number.seeds) == 3}
     assert lines["RBC", "0.0015 (own best)", "validation accuracy"].value == pytest.approx(0.9)
     assert lines["RBC", "0.003 (equal recipe)", "epochs to 95 %"].value == pytest.approx((4 + 5 + 4) / 3)
@@ -79,7 +79,7 @@ def test_the_best_rate_and_the_epochs_are_the_records(tmp_path: Path) -> None:
 def test_on_a_simple_set_the_claim_is_of_accuracy(tmp_path: Path, correct: int, verdict: str) -> None:
     claims = written(tmp_path, {"tra": 2, "rbc": 2}, correct=correct).claims()
     assert [claim.verdict for claim in claims] == [verdict] * 2
-    assert all("higher test accuracy" in claim.said and "(n = 1200)" in claim.measured for claim in claims)
+    assert all("higher test accuracy" in claim.statement and "(n = 1200)" in claim.measured for claim in claims)
 
 
 @pytest.mark.parametrize(("tra", "rbc", "verdict"), [
@@ -87,7 +87,7 @@ def test_on_a_simple_set_the_claim_is_of_accuracy(tmp_path: Path, correct: int, 
 ])
 def test_on_cifar100_the_claim_is_of_speed(tmp_path: Path, tra: int, rbc: int, verdict: str) -> None:
     claims = written(tmp_path, {"tra": tra, "rbc": rbc}, "cifar100").claims()
-    assert [claim.verdict for claim in claims] == [verdict] * 2 and "more slowly" in claims[0].said
+    assert [claim.verdict for claim in claims] == [verdict] * 2 and "more slowly" in claims[0].statement
 
 
 def test_a_rate_is_the_best_once_all_were_tried(tmp_path: Path) -> None:

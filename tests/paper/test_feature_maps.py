@@ -41,13 +41,13 @@ def test_the_numbers_are_the_library_s(tmp_path: Path) -> None:
     assert file is not None
     test, rows = data.load("digits", "test"), chosen(400, N)
     points, labels = read_features(System.load(file), test.x(torch.from_numpy(rows))), test.labels.numpy()[rows]
-    found = {(number.of["points"], number.what): number.found.value for number in drawn.numbers()}
-    assert found["features", "silhouette"] == pytest.approx(silhouette_score(points, labels), abs=1e-4)
-    assert found["features", "k-NN accuracy"] == pytest.approx(neighbour_accuracy(points, labels))
+    results = {(number.of["points"], number.what): number.value.value for number in drawn.numbers()}
+    assert results["features", "silhouette"] == pytest.approx(silhouette_score(points, labels), abs=1e-4)
+    assert results["features", "k-NN accuracy"] == pytest.approx(neighbour_accuracy(points, labels))
     own = points[labels == 3] - points[labels == 3].mean(axis=0)
     values = np.linalg.svd(own.astype(np.float64))[1]
-    told = work.read(tmp_path)
-    assert told is not None and told["features"]["elongation"]["3"] == pytest.approx(values[0] / values[1])
+    described = work.read(tmp_path)
+    assert described is not None and described["features"]["elongation"]["3"] == pytest.approx(values[0] / values[1])
     assert drawn.missing == [name for of in ("deepbe", "int", "rbc") for name in (cell(of).name,)] + [
         each.name for each in drawn.works()[1:]]
 
@@ -65,21 +65,21 @@ def written(folder: Path, elongation: dict[str, float], astray: int) -> Features
         }
         if method.name == "RBC":  # a class is left out where it has no second direction
             del shape["elongation"]["9"]
-        found = {"labels": [k % 10 for k in range(N)], "positions": [[k, k % 7] for k in range(N)],
+        results = {"labels": [k % 10 for k in range(N)], "positions": [[k, k % 7] for k in range(N)],
                  "features": shape, "map": shape}
-        work.write(folder, ["0" * 32], found)
+        work.write(folder, ["0" * 32], results)
     return drawn
 
 
 def test_a_claim_holds_or_does_not_by_the_classes(tmp_path: Path) -> None:
     drawn = written(tmp_path, {"TRA": 1.5, "DeepBE": 1.5, "INT": 1.2, "RBC": 4.0}, astray=0)
-    verdicts = {claim.said.split(", features: ")[1]: claim.verdict for claim in drawn.claims()
-                if "map:" not in claim.said}
+    verdicts = {claim.statement.split(", features: ")[1]: claim.verdict for claim in drawn.claims()
+                if "map:" not in claim.statement}
     assert verdicts["the classes of RBC are longer and narrower than those of TRA"] == "holds"
     assert verdicts["the classes of INT are longer and narrower than those of TRA"] == "does not hold"
     assert verdicts["no two classes of RBC intersect"] == "holds"
     drawn = written(tmp_path, {"TRA": 1.5, "DeepBE": 1.5, "INT": 1.2, "RBC": 4.0}, astray=1)
-    assert {claim.verdict for claim in drawn.claims() if "intersect" in claim.said} == {"does not hold"}
+    assert {claim.verdict for claim in drawn.claims() if "intersect" in claim.statement} == {"does not hold"}
     assert drawn.missing == [] and len(drawn.drawn().data) == 4 * 11, "ten classes and their names in each panel"
     assert {trace.marker.color for trace in drawn.drawn().data if trace.name == "3"} == {"orange"}
 
@@ -95,8 +95,8 @@ def test_a_map_that_was_altered_is_one_sentence(tmp_path: Path) -> None:
     drawn = written(tmp_path, {"TRA": 1.5, "DeepBE": 1.5, "INT": 1.2, "RBC": 4.0}, astray=0)
     file = tmp_path / f"{drawn.works()[0].name}.json"
     for wrong in ({"found": {"a": 1}}, {"found": {}}, {"digest": ""}):
-        told = json.loads(file.read_text(encoding="utf-8"))
-        file.write_text(json.dumps(told | wrong), encoding="utf-8")
+        content = json.loads(file.read_text(encoding="utf-8"))
+        file.write_text(json.dumps(content | wrong), encoding="utf-8")
         with pytest.raises(ValueError, match=r"got a file that does not read .*; try removing it"):
             drawn.works()[0].read(tmp_path)
-        file.write_text(json.dumps(told), encoding="utf-8")
+        file.write_text(json.dumps(content), encoding="utf-8")

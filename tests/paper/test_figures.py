@@ -50,16 +50,16 @@ def test_every_figure_from_nothing(
     words = ["--quick", "--seeds", "1", "--to", str(tmp_path)]
     for name in FIGURES:
         assert main(["paper", name, *words]) == 0
-        out, said = capsys.readouterr()
-        assert "to make, in about" in said and "not made" not in said + out
+        out, err = capsys.readouterr()
+        assert "to make, in about" in err and "not made" not in err + out
     monkeypatch.delattr(cells, "train")
     for name in FIGURES:
-        told = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
-        assert told["not_made"] == [] and told["values"] and told["claims"] and told["command"].startswith(
+        content = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
+        assert content["not_made"] == [] and content["values"] and content["claims"] and content["command"].startswith(
             f"tasklab paper {name} --data digits --arch small_cnn --quick")
         assert main(["paper", name, *words]) == 0
-        again, said = capsys.readouterr()
-        assert "every cell is made already" in said and f"| {told['claims'][0]['said']} |" in again
+        again, err = capsys.readouterr()
+        assert "every cell is made already" in err and f"| {content['claims'][0]['statement']} |" in again
 
 
 def test_what_is_not_there_is_shown_by_name(

@@ -83,9 +83,9 @@ def test_only_intervals_have_a_gap_to_decode() -> None:
 def test_questions_are_told_apart_by_all_that_changes_the_answer() -> None:
     protocols = [PaperProtocol(), PaperProtocol(steps=5), PaperProtocol(step_size=0.01), PaperProtocol(gap="floor"),
                  PaperProtocol(random_start=False), PaperProtocol(normalised=True), PaperProtocol(seed=1)]
-    told = [str(each.to_dict()) for protocol in protocols for each in questions(cell("int"), protocol, ("pgd",))
+    described = [str(each.to_dict()) for protocol in protocols for each in questions(cell("int"), protocol, ("pgd",))
             if each.intensity == "I"]
-    assert len(set(told)) == len(protocols)
+    assert len(set(described)) == len(protocols)
 
 
 @pytest.mark.parametrize("wrong", [{"data": "moons"}, {"arch": "mlp"}])

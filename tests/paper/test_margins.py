@@ -38,10 +38,10 @@ def test_the_numbers_are_the_library_s(tmp_path: Path) -> None:
     assert file is not None
     row = evaluate(System.load(file), data.load("digits", "test").subset(TINY.attacked),
                    [PGD(eps=0.3, steps=5, objective="train", keep="last")])[1]
-    found = {number.what: number.found for number in drawn.numbers()}
-    assert found["PGD-5, own loss"] == row.outcomes.accuracy
-    assert (found["zero gradient"], found["unmoved"]) == (row.zero_gradient, row.unmoved)
-    assert found["clean"].n == 400 and len(drawn.missing) == 7
+    results = {number.what: number.value for number in drawn.numbers()}
+    assert results["PGD-5, own loss"] == row.outcomes.accuracy
+    assert (results["zero gradient"], results["unmoved"]) == (row.zero_gradient, row.unmoved)
+    assert results["clean"].n == 400 and len(drawn.missing) == 7
 
 
 def written(folder: Path, standing: dict[tuple[float, str], int]) -> Margins:
@@ -66,7 +66,7 @@ def written(folder: Path, standing: dict[tuple[float, str], int]) -> Margins:
 
 def test_a_claim_compares_the_same_images_of_all_seeds(tmp_path: Path) -> None:
     drawn = written(tmp_path, {(350, "pgd"): 300, (350, "fgsm"): 100})
-    verdicts = {claim.said.split(": ")[1].split(" (S =")[0]: claim for claim in drawn.claims()}
+    verdicts = {claim.statement.split(": ")[1].split(" (S =")[0]: claim for claim in drawn.claims()}
     assert verdicts["a larger S gives a higher accuracy under PGD-5, own loss"].verdict == "holds"
     assert verdicts["a larger S gives a higher accuracy under FGSM, own loss"].verdict == "does not hold"
     same = verdicts["a larger S gives a higher accuracy under PGD-40, margin"]

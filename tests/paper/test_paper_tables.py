@@ -74,13 +74,13 @@ def test_the_files_say_the_same(tmp_path: Path) -> None:
     written(tmp_path / "cells", cell("rbc"), kinds(worst=range(0, 20)), zero=80)
     document = Document(table="table1", cells=[cell("rbc")], folder=tmp_path / "cells", protocol=PROTOCOL)
     files = {file.name: file for file in document.write(tmp_path)}
-    told = json.loads(files["table1.json"].read_text(encoding="utf-8"))
+    content = json.loads(files["table1.json"].read_text(encoding="utf-8"))
     rows = list(csv.DictReader(io.StringIO(files["table1.csv"].read_text(encoding="utf-8"))))
-    assert [float(row["measured"]) for row in rows] == [value["measured"] for value in told["values"]]
-    assert told["values"][0]["adaptive"] == 0.2 and told["values"][0]["word"] == "masked"
-    assert told["cells"][cell("rbc").name]["weights"] == "0" * 32
+    assert [float(row["measured"]) for row in rows] == [value["measured"] for value in content["values"]]
+    assert content["values"][0]["adaptive"] == 0.2 and content["values"][0]["word"] == "masked"
+    assert content["cells"][cell("rbc").name]["weights"] == "0" * 32
     assert "100.0 / 20.0 masked" in files["table1.md"].read_text(encoding="utf-8")
-    assert told["command"] == "tasklab paper table1 --data digits --arch small_cnn --quick --n 8"
+    assert content["command"] == "tasklab paper table1 --data digits --arch small_cnn --quick --n 8"
     assert json.loads(files["table1.figure.json"].read_text(encoding="utf-8"))["data"]
 
 

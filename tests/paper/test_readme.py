@@ -26,11 +26,11 @@ def test_the_table_is_what_was_measured(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for row, name in ROWS.items():
         (line,) = re.findall(rf"^\| {row} \| (.*) \| (.*) \| (.*) \| .*\|$", text, re.MULTILINE)
-        found = shipped(tmp_path, name)
-        assert len(found) == 3
+        result = shipped(tmp_path, name)
+        assert len(result) == 3
         expected = (
-            ", ".join(f"{100 * each.accuracy.value:.1f}" for each in found if each.accuracy),
-            ", ".join(f"{100 * each.zero_gradient.value:.0f}" for each in found if each.zero_gradient),
-            ", ".join(f"{100 * each.adaptive.value:.1f}" for each in found if each.adaptive),
+            ", ".join(f"{100 * each.accuracy.value:.1f}" for each in result if each.accuracy),
+            ", ".join(f"{100 * each.zero_gradient.value:.0f}" for each in result if each.zero_gradient),
+            ", ".join(f"{100 * each.adaptive.value:.1f}" for each in result if each.adaptive),
         )
         assert line == expected

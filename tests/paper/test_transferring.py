@@ -37,12 +37,12 @@ def test_the_rates_are_the_matrix_s(tmp_path: Path) -> None:
     test = data.load("digits", "test").subset(N)
     whole = transfer(systems, systems, test.x(), test.labels,
                      PGD(eps=0.3, steps=5, objective="train", keep="last"))
-    found = {(number.of["found against"], number.of["shown to"], number.what): number.found
+    results = {(number.of["found against"], number.of["shown to"], number.what): number.value
              for number in drawn.numbers() if number.of["matrix"] == seeds.title}
     for (threat, victim), each in whole.cells.items():
-        assert found[threat, victim, "fooled"] == each.rate("threat"), "what the threat misreads does not count"
-        assert found[threat, victim, "fooled by noise"] == each.noise("threat")
-    assert found["seed 0", "seed 0", "zero gradient"] == whole.threats["seed 0"].zero_gradient
+        assert results[threat, victim, "fooled"] == each.rate("threat"), "what the threat misreads does not count"
+        assert results[threat, victim, "fooled by noise"] == each.noise("threat")
+    assert results["seed 0", "seed 0", "zero gradient"] == whole.threats["seed 0"].zero_gradient
 
 
 def test_networks_are_exchanged_where_there_are_several(tmp_path: Path) -> None:
@@ -59,19 +59,19 @@ def written(folder: Path, fooled: dict[str, int], idle: dict[str, int]) -> Trans
     for work in drawn.works():
         method = work.cells[0].method.name
         which = torch.arange(n) < fooled.get(method, 0)
-        found = {
+        results = {
             "n": n, "correct": to_hex(torch.arange(n) < 90), "unmoved": to_hex(which & ~which),
             "zero_gradient": to_hex(torch.arange(n) >= n - idle.get(method, 0)),
             "victims": {victim.name: {"fooled": to_hex(which), "noise": to_hex(which & ~which),
                                       "correct": to_hex(which | ~which)} for victim in work.cells[1:]},
         }
-        work.write(folder, ["0" * 32] * len(work.cells), found)
+        work.write(folder, ["0" * 32] * len(work.cells), results)
     return drawn
 
 
 def test_a_claim_counts_what_both_read_and_then_what_both_attacks_could_see(tmp_path: Path) -> None:
     drawn = written(tmp_path, {"TRA": 80, "RBC": 20, "INT": 100}, {"RBC": 80})
-    claims = {claim.said.split(": ", 1)[1]: claim for claim in drawn.claims()}
+    claims = {claim.statement.split(": ", 1)[1]: claim for claim in drawn.claims()}
     rbc = claims["more examples transfer from TRA than from RBC to the others"]
     assert rbc.verdict == "holds" and "(n = 180)" in rbc.measured, "two victims, and ten images are misread"
     assert f"without a gradient: 0.0 [0.0, 4.1] % against {Share(70, 90).percent()} %" in rbc.measured

@@ -174,17 +174,17 @@ def test_one_step_is_the_textbook_s() -> None:
 
 def test_scaled_runs_do_not_know_the_margin() -> None:
     x = digits(100, "validation").x()
-    found = {}
+    results = {}
     for s in (1.0, 256.0, 350.0):
         system, events = trained(RBC(S=s), FEW)
-        found[s] = system.read(x) / s, [event.loss for event in events]
-    assert torch.equal(found[1.0][0], found[256.0][0]), "a power of two is exact"
-    assert found[1.0][1] == found[256.0][1]
-    assert torch.allclose(found[350.0][0], found[1.0][0], atol=1e-2)
-    assert found[350.0][1] == pytest.approx(found[1.0][1], rel=1e-2)
+        results[s] = system.read(x) / s, [event.loss for event in events]
+    assert torch.equal(results[1.0][0], results[256.0][0]), "a power of two is exact"
+    assert results[1.0][1] == results[256.0][1]
+    assert torch.allclose(results[350.0][0], results[1.0][0], atol=1e-2)
+    assert results[350.0][1] == pytest.approx(results[1.0][1], rel=1e-2)
     paper = [trained(RBC(S=s, parametrisation="paper"), FEW)[0].read(x) / s for s in (1.0, 256.0)]
     assert not torch.allclose(paper[0], paper[1], atol=0.1), "a control: as published, the margin matters"
-    assert torch.allclose(paper[0], found[1.0][0], atol=1e-6), "at S = 1 the two are one"
+    assert torch.allclose(paper[0], results[1.0][0], atol=1e-6), "at S = 1 the two are one"
 
 
 def test_an_average_is_the_mean_that_it_says() -> None:

@@ -35,8 +35,8 @@ def test_least_squares_finds_a_linear_map_that_is_there(seed: int, features: int
     f = torch.randn(200, features, generator=generator, dtype=torch.float64)
     weight = torch.randn(outputs, features, generator=generator, dtype=torch.float64)
     bias = torch.randn(outputs, generator=generator, dtype=torch.float64)
-    found, offset = least_squares(f, f @ weight.T + bias)
-    torch.testing.assert_close(found, weight, rtol=0.02, atol=0.01)
+    result, offset = least_squares(f, f @ weight.T + bias)
+    torch.testing.assert_close(result, weight, rtol=0.02, atol=0.01)
     torch.testing.assert_close(offset, bias, rtol=0.02, atol=0.01)
 
 

@@ -85,8 +85,8 @@ def opened(table: Table, value: Value) -> None:
                      f"{html.escape(paper_words.short_card(value.cell, record))}</p>")
     st.html(f'<div class="lab-page pap-cell">{"".join(parts)}</div>')
     if record is not None and paper_tables.is_shipped(value.cell, record):
-        said = "" if value.column == CLEAN else f" at ε = {eps_said(value.eps)}"
-        st.html(f'<p><a href="{html.escape(_link(value))}" target="_self">Open this system in the attack lab{said}'
+        at_eps = "" if value.column == CLEAN else f" at ε = {eps_said(value.eps)}"
+        st.html(f'<p><a href="{html.escape(_link(value))}" target="_self">Open this system in the attack lab{at_eps}'
                 "</a></p>")
     if record is not None and record.card.get("command"):
         st.caption("Its training:")
@@ -107,10 +107,10 @@ def _cell(value: Value) -> dict[str, Any]:
     ]
     bars = [{"kind": kind if share is not None else "none", "text": text, "share": share}
             for kind, text, share in shown]
-    told = ", ".join([f"{kind} {text} %" for kind, text, share in shown if share is not None]
+    numbers = ", ".join([f"{kind} {text} %" for kind, text, share in shown if share is not None]
                      + [value.word] * bool(value.word))
     return {"key": str(value.column), "bars": bars, "word": _word(value), "look": value.word,
-            "words": f"{paper_words.where(value)}: {told or 'no number'}"}
+            "words": f"{paper_words.where(value)}: {numbers or 'no number'}"}
 
 
 def _word(value: Value) -> str:
@@ -139,8 +139,8 @@ def _line(name: str, finding: Finding | None, *, clean: bool, intervals: bool = 
     head = f"<tr><th scope='row'>{html.escape(name)}</th>"
     if finding is None:
         return f"{head}<td colspan='4'>not made</td></tr>"
-    found = finding.outcomes
-    shares = [found.accuracy, found.error, found.alarm] + [finding.zero_share] * (not clean)
+    outcomes = finding.outcomes
+    shares = [outcomes.accuracy, outcomes.error, outcomes.alarm] + [finding.zero_share] * (not clean)
     fields = "".join(
         "<td>–</td>" if share is None else
         f"<td>{one(share)}" + (f"<span>{_interval(several(share))}</span>" if intervals else "") + "</td>"

@@ -146,11 +146,11 @@ def _is_made(cell: Cell) -> bool:
 
 
 def _stamp(files: list[Path]) -> Stamp:
-    found = []
+    stamps = []
     for file in files:
         try:
-            told = file.stat()
+            status = file.stat()
         except OSError:
             continue
-        found.append((str(file), told.st_mtime_ns, told.st_size))
-    return tuple(found)
+        stamps.append((str(file), status.st_mtime_ns, status.st_size))
+    return tuple(stamps)

@@ -124,22 +124,22 @@ def verdict(value: Value, *, made: bool) -> str:
         value: the cell.
         made: whether there is a record of its system.
     """
-    told = numbers(value)
+    counts = numbers(value)
     if value.accuracy is None:
         reason = "there is no record of it here" if not made else "its system is there, but was not asked this"
-        return f"Not made: {reason}. {_capital(told)}."
+        return f"Not made: {reason}. {_capital(counts)}."
     if value.column == CLEAN:
-        return f"On all {value.accuracy.n:,} clean test images, {told}.{_retrained(value)}"
+        return f"On all {value.accuracy.n:,} clean test images, {counts}.{_retrained(value)}"
     zero = value.zero_gradient
     flat = "" if zero is None else (f" Of the images that it reads correctly, {one(zero)} gave this attack no gradient "
                                     "other than exactly 0.")
     if value.adaptive is None:
-        return f"Not checked: {told}.{flat}{_retrained(value)}"
+        return f"Not checked: {counts}.{flat}{_retrained(value)}"
     gap = 100 * (value.accuracy.value - value.adaptive.value)
     less = f", which is {gap:.1f} points less" if gap > 0 else ", which is no less"
     why = {"masked": " There it had nothing to follow.", "overstated": " So a missing gradient does not explain it.",
            "confirmed": ""}[value.word] if flat else ""
-    return f"{_capital(value.word)}: {told}{less}.{flat}{why}{_retrained(value)}"
+    return f"{_capital(value.word)}: {counts}{less}.{flat}{why}{_retrained(value)}"
 
 
 def step(value: Value) -> str:
@@ -153,9 +153,9 @@ def step(value: Value) -> str:
 def _retrained(value: Value) -> str:
     """How a retrained system's numbers compare with those before, as a further sentence."""
     words = {"↑": "raised", "↓": "lowered", "≈": "did not change beyond chance"}
-    told = [f"{words[arrow]} {what}" for arrow, what in
+    changes = [f"{words[arrow]} {what}" for arrow, what in
             zip(value.arrows, ("the measured number", "what all attacks together leave"), strict=True) if arrow]
-    return f" Retraining {' and '.join(told)}." if told else ""
+    return f" Retraining {' and '.join(changes)}." if changes else ""
 
 
 def attacks(table: Table, value: Value) -> list[tuple[str, Any]]:
@@ -197,7 +197,7 @@ def glossary(values: Sequence[Value]) -> str:
     more = {"AT": "adversarial training on the system's own loss", "AT (margin)": "adversarial training on the "
             "decision margin, which the paper does not have", "GN": "training with Gaussian noise"}
     extra = {name.partition("+")[2] for name in (value.cell.method.name for value in values)}
-    return "; ".join(words + [f"**{key}**: {told}" for key, told in more.items() if key in extra])
+    return "; ".join(words + [f"**{key}**: {meaning}" for key, meaning in more.items() if key in extra])
 
 
 def _capital(words: str) -> str:
