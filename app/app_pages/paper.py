@@ -42,7 +42,9 @@ def page() -> None:
         st.session_state["paper_data"] = named
     data = _before("paper_data", datasets)
     network = _before("paper_network", paper_tables.networks(data))
-    lab = frame.open_page("paper", lesson=_lesson(data, network), bar=())
+    seeds = [str(seed) for seed in paper_tables.seeds(data, network)]
+    seed = _before("paper_seed", seeds)
+    lab = frame.open_page("paper", lesson=_lesson(data, network, int(seed)), bar=())
     st.html(paper_views.STYLE)
     head = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -55,7 +57,10 @@ def page() -> None:
             help="Those with a record come first.",
         )
         network = _select("Network", paper_tables.networks(data), "paper_network", width=200)
-    table = paper_tables.read(TABLES[name], data, network)
+        seeds = [str(seed) for seed in paper_tables.seeds(data, network)]
+        if len(seeds) > 1:
+            seed = _select("Seed", seeds, "paper_seed", width=90)
+    table = paper_tables.read(TABLES[name], data, network, int(seed) if seed in seeds else 0)
     with head:
         frame.headline("Paper", paper_words.lead(table.values))
     for sentence in table.troubles:
@@ -72,6 +77,7 @@ def page() -> None:
         paper_views.grid(table, value)
         paper_views.key(table.values)
         st.caption(CITED)
+        paper_views.claims(table)
     frame.close_page(lab, code=_code(table), tables={table.document.table: table.frame},
                      figures={table.document.table: table.figure})
 
@@ -91,15 +97,15 @@ def _select(label: str, options: Sequence[str], key: str, *, usual: str = "", wi
     return chosen
 
 
-def _lesson(data: str, network: str) -> tuple[frame.LessonStep, ...]:
-    """The lesson on a data set and a network; each of its sentences is computed from the cell that it opens."""
+def _lesson(data: str, network: str, seed: int) -> tuple[frame.LessonStep, ...]:
+    """The lesson on a data set, a network and a seed; each of its sentences is computed from the cell that it opens."""
     return tuple(
         frame.LessonStep(
             f"{words} {paper_words.step(table.find(METHODS[key].name, column))}",
             {"paper_table": name, "paper_system": METHODS[key].name, "paper_column": column},
         )
         for words, name, key, column in STEPS
-        for table in [paper_tables.read(TABLES[name], data, network)]
+        for table in [paper_tables.read(TABLES[name], data, network, seed)]
     )
 
 
@@ -114,10 +120,11 @@ def _code(table: Table) -> str:
         "from tasklab.paper.protocol import PaperProtocol",
         "from tasklab.paper.tables import long_frame, values, wide_frame",
         "",
-        f'cells = cells_of("{table.document.table}", ["{cell.data}"], ["{cell.arch}"], scale={scale})',
-        f'found = values(cells, Path("{paper_tables.OWN.as_posix()}"), PaperProtocol())',
-        "table = long_frame(found)  # every number with its interval",
-        "print(wide_frame(found).to_string(index=False))",
+        f'cells = cells_of("{table.document.table}", ["{cell.data}"], ["{cell.arch}"],',
+        f"                 seed={cell.seed}, scale={scale})",
+        f'numbers = values(cells, Path("{paper_tables.OWN.as_posix()}"), PaperProtocol())',
+        "table = long_frame(numbers)  # every number with its interval",
+        "print(wide_frame(numbers).to_string(index=False))",
     ])
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
 from tasklab.evaluation.statistics import Mean, Share, mcnemar
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Verdict = Literal["holds", "does not hold", "cannot be told"]
 
@@ -131,6 +134,14 @@ def by_numbers(statement: str, first: Sequence[float], second: Sequence[float], 
         measured=f"{Mean(tuple(first))} against {Mean(tuple(second))}, a mean paired difference of {difference} "
                  f"over {difference.n} {pairs}",
     )
+
+
+def claims_frame(claims: Sequence[Claim]) -> pd.DataFrame:
+    """Claims as a table."""
+    import pandas as pd
+
+    return pd.DataFrame([{"claim": each.statement, "here": each.verdict, "measured": each.measured}
+                         for each in claims], columns=["claim", "here", "measured"])
 
 
 def p_said(p: float) -> str:

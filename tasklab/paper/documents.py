@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,13 @@ from tasklab.data.info import info_of
 from tasklab.evaluation.tables import to_csv, to_markdown
 from tasklab.paper import grid
 from tasklab.paper.cells import Workshop
+from tasklab.paper.claims import Claim, claims_frame
 from tasklab.paper.grid import Cell, Scale
 from tasklab.paper.plan import Step, plan
 from tasklab.paper.protocol import KINDS, PaperProtocol, ProtocolName
 from tasklab.paper.published import COLUMNS
 from tasklab.paper.records import Record, read_record
+from tasklab.paper.table_claims import table_claims
 from tasklab.paper.tables import compared, long_frame, missing, reading_frame, values, wide_frame
 from tasklab.paper.writing import write_all
 from tasklab.text import in_markdown
@@ -60,11 +63,17 @@ class Document:
             self.table, dict.fromkeys(cell.data for cell in self.cells),
             dict.fromkeys(cell.arch for cell in self.cells), first.scale, first.seed,
         )
+        seeds = len({cell.seed for cell in self.cells})
+        words += ["--seeds", str(seeds)] * (seeds > 1)
         words += ["--protocol", self.asked] * (self.asked != "both")
         words += ["--steps", str(protocol.steps)] * (protocol.steps != usual.steps)
         words += ["--step-size", f"{protocol.step_size:g}"] if protocol.step_size is not None else []
         words += ["--start", "image"] * (not protocol.random_start) + ["--units", "normalised"] * protocol.normalised
         return " ".join(words + ["--gap", protocol.gap] * (protocol.gap != usual.gap))
+
+    def claims(self) -> list[Claim]:
+        """What the paper concludes from the table, beside what was measured over all of its seeds."""
+        return table_claims(self.table, self.cells, partial(read_record, self.folder), self.protocol)
 
     def plan(self, workshop: Workshop) -> list[Step]:
         """What is still to be made of the cells."""
@@ -75,14 +84,17 @@ class Document:
         return []
 
     def wide(self) -> str:
-        """The table as in the paper, in Markdown."""
-        return to_markdown(wide_frame(values(self.cells, self.folder, self.protocol)))
+        """The table as in the paper, and what becomes of its conclusions, in Markdown."""
+        table = wide_frame(values(self.cells, self.folder, self.protocol))
+        return "\n\n".join([to_markdown(table), to_markdown(claims_frame(self.claims()))])
 
     def to_markdown(self) -> str:
         """The table, every number with its interval, how each system was made, and what was not made."""
         shown = values(self.cells, self.folder, self.protocol)
         lines = [f"# {TITLES[self.table]}", "", self._explained(), "", f"Written by `{self.command}`.", "",
-                 to_markdown(wide_frame(shown)), "", "## Every number", "", to_markdown(reading_frame(shown)), "",
+                 to_markdown(wide_frame(shown)), "", "## What the paper concludes, and what was measured", "",
+                 to_markdown(claims_frame(self.claims())), "", "## Every number", "",
+                 to_markdown(reading_frame(shown)), "",
                  "## How each system was made"]
         for cell in self.cells:
             if (record := read_record(self.folder, cell)) is not None:
@@ -101,7 +113,8 @@ class Document:
         return {
             "table": self.table, "command": self.command, "asked": self.asked,
             "protocol": dataclasses.asdict(self.protocol),
-            "values": frame.to_dict(orient="records"), "not_made": self.missing,
+            "values": frame.to_dict(orient="records"),
+            "claims": [dataclasses.asdict(claim) for claim in self.claims()], "not_made": self.missing,
             "cells": {name: record.to_dict() for name, record in records.items() if record is not None},
         }
 

@@ -14,7 +14,7 @@ from tasklab.evaluation.statistics import Mean, Share
 from tasklab.evaluation.tables import to_csv, to_markdown
 from tasklab.models import ARCHITECTURES
 from tasklab.paper.cells import Workshop
-from tasklab.paper.claims import Claim
+from tasklab.paper.claims import Claim, claims_frame
 from tasklab.paper.documents import command_words, made_how
 from tasklab.paper.grid import Cell, Scale
 from tasklab.paper.plan import Step, plan_asked
@@ -154,22 +154,15 @@ class PaperFigure(ABC):
             line[number.what] = number.text
         return pd.DataFrame(list(lines.values())).fillna("–")
 
-    def claimed(self) -> pd.DataFrame:
-        """The claims as a table."""
-        import pandas as pd
-
-        return pd.DataFrame([{"claim": each.statement, "here": each.verdict, "measured": each.measured}
-                             for each in self.claims()], columns=["claim", "here", "measured"])
-
     def wide(self) -> str:
         """Numbers and claims, in Markdown."""
-        tables = [to_markdown(self.reading(self.numbers())), to_markdown(self.claimed())]
+        tables = [to_markdown(self.reading(self.numbers())), to_markdown(claims_frame(self.claims()))]
         return "\n\n".join([*tables, *self.sentences()])
 
     def to_markdown(self) -> str:
         """Claims, every number with its interval, how each system was made, and what was not made."""
         lines = [f"# {self.title}", "", self.explained(), "", f"Written by `{self.command}`.", "",
-                 "## What the paper claims, and what was measured", "", to_markdown(self.claimed()), "",
+                 "## What the paper claims, and what was measured", "", to_markdown(claims_frame(self.claims())), "",
                  *(line for sentence in self.sentences() for line in (sentence, "")), "## Every number", "",
                  to_markdown(self.reading(self.numbers())), "",
                  "## How each system was made"]

@@ -270,7 +270,8 @@ class Cell:
 
 
 def cells_of(
-    table: str, data: Iterable[str] = DATA, archs: Sequence[str] = NETWORKS, *, seed: int = 0, scale: Scale = FULL
+    table: str, data: Iterable[str] = DATA, archs: Sequence[str] = NETWORKS, *, seed: int = 0, seeds: int = 1,
+    scale: Scale = FULL,
 ) -> list[Cell]:
     """The cells of a table, row by row as in the paper.
 
@@ -278,15 +279,17 @@ def cells_of(
         table: a key of `ROWS`.
         data: the sets.
         archs: the networks.
-        seed, scale: of every cell.
+        seed: of the trainings.
+        seeds: how many trainings of each system there are, with seeds from ``seed`` on.
+        scale: of every cell.
 
     Raises:
         ValueError: no such table, data set or network.
     """
     if table not in ROWS:
         raise ValueError(f"expected a table among {', '.join(ROWS)}, got {table!r}")
-    return [Cell(data=each, arch=arch, method=method, seed=seed, scale=scale)
-            for each in data for arch in archs for method in ROWS[table]]
+    return [Cell(data=each, arch=arch, method=method, seed=number, scale=scale)
+            for each in data for arch in archs for method in ROWS[table] for number in range(seed, seed + seeds)]
 
 
 def with_bases(cells: Iterable[Cell]) -> list[Cell]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,10 +122,10 @@ def row(cell: Cell, record: Record | None, base: Record | None, protocol: PaperP
         base: the same of the system that it was retrained from; None where there is none.
         protocol: the open settings for which answers are looked up.
     """
-    asked = {(each.kind, each.intensity): each for each in questions(cell, protocol, KINDS["both"])}
+    asked = _asked(cell, protocol)
     numbers = []
     for column in COLUMNS:
-        question = asked[column.attack, column.intensity]  # type: ignore[index]
+        question = asked[column.attack, column.intensity]
         own, before = (_standing(each, question, asked) for each in (record, base))
         numbers.append(Value(
             cell=cell, column=column, eps=question.eps,
@@ -154,8 +154,9 @@ def wide_frame(numbers: Sequence[Value]) -> pd.DataFrame:
     import pandas as pd
 
     lines: dict[Cell, dict[str, str]] = {}
+    named = _with_seeds(numbers)
     for value in numbers:
-        line = lines.setdefault(value.cell, _named(value.cell))
+        line = lines.setdefault(value.cell, named(value.cell))
         line[str(value.column)] = value.text
     return pd.DataFrame(list(lines.values()))
 
@@ -174,8 +175,9 @@ def reading_frame(numbers: Sequence[Value]) -> pd.DataFrame:
     def percent(share: Share | None) -> str:
         return "–" if share is None else share.percent()
 
+    named = _with_seeds(numbers)
     return pd.DataFrame([
-        _named(value.cell) | {
+        named(value.cell) | {
             "column": str(value.column), "ε": eps_said(value.eps) if value.eps else "–",
             "published": "–" if value.published is None else str(value.published),
             "measured": percent(value.accuracy) + value.arrows[0],
@@ -196,15 +198,38 @@ def compared(numbers: Sequence[Value]) -> dict[str, list[Compared]]:
     for value in numbers:
         percent, arrow = (None, "") if value.published is None else (value.published.percent, value.published.arrow)
         named = _named(value.cell)
-        rows.setdefault(f"{named['system']}\n{named['network']}\n{named['data']}", []).append(Compared(
+        seed = f", seed {value.cell.seed}" if value.cell.seed else ""
+        rows.setdefault(f"{named['system']}\n{named['network']}\n{named['data']}{seed}", []).append(Compared(
             published=percent, measured=value.accuracy, adaptive=value.adaptive, arrows=(arrow, *value.arrows),
             word=value.word, note=_note(value),
         ))
     return rows
 
 
+def standing(
+    cell: Cell, record: Record | None, column: Column, protocol: PaperProtocol
+) -> tuple[Tensor | None, Tensor | None]:
+    """Which images a system still classifies correctly: under a column's attack, and under all of its intensity.
+
+    Args:
+        cell: the system.
+        record: what is known of it; None where it was not made.
+        column: the question.
+        protocol: the open settings for which answers are looked up.
+
+    Returns:
+        Two tensors, bool ``(n,)``; None where something was not made. On clean images the second one is None.
+    """
+    asked = _asked(cell, protocol)
+    return _standing(record, asked[column.attack, column.intensity], asked)
+
+
+def _asked(cell: Cell, protocol: PaperProtocol) -> dict[tuple[str, str], Question]:
+    return {(each.kind, each.intensity): each for each in questions(cell, protocol, KINDS["both"])}
+
+
 def _standing(
-    record: Record | None, question: Question, asked: dict[tuple[Kind, str], Question]
+    record: Record | None, question: Question, asked: dict[tuple[str, str], Question]
 ) -> tuple[Tensor | None, Tensor | None]:
     """Which images stand under the question's attack, and which under every attack of the same intensity."""
     if record is None:
@@ -229,6 +254,12 @@ def _arrow(before: Tensor | None, after: Tensor | None) -> str:
 
 def _named(cell: Cell) -> dict[str, str]:
     return {"data": info_of(cell.data).title, "network": ARCHITECTURES[cell.arch].title, "system": cell.method.name}
+
+
+def _with_seeds(numbers: Sequence[Value]) -> Callable[[Cell], dict[str, str]]:
+    """How rows are named: with the seed where there are several."""
+    several = len({value.cell.seed for value in numbers}) > 1
+    return lambda cell: _named(cell) | ({"seed": str(cell.seed)} if several else {})
 
 
 def _numbers(value: Value) -> dict[str, Any]:

@@ -53,10 +53,11 @@ def cell(key: str, data: str = "digits", arch: str = SMALL, **more: Any) -> Cell
     return Cell(data=data, arch=arch, method=METHODS[key], **more)
 
 
-def fill(folder: Path, data: str = "digits", arch: str = SMALL, seed: int = 0) -> None:
+def fill(folder: Path, data: str = "digits", arch: str = SMALL, seed: int = 0, of_training: int = 0) -> None:
     """Records of both tables with numbers drawn at random, one system after the other masked, overstated, confirmed."""
     generator = torch.Generator().manual_seed(seed)
-    for place, each in enumerate(with_bases(cells_of("table1", [data], [arch]) + cells_of("table2", [data], [arch]))):
+    both = [each for table in ("table1", "table2") for each in cells_of(table, [data], [arch], seed=of_training)]
+    for place, each in enumerate(with_bases(both)):
         left, more, other = (int(v) for v in torch.randint(6, 45, (3,), generator=generator))
         claimed = left if place % 3 == 2 else left + more
         standing = {kind: range(claimed) for kind in kinds()} | {
@@ -117,6 +118,20 @@ def test_every_number_is_the_record_s(own: Path, table: str, seed: int) -> None:
     assert len(words) == 24 and lead(at).startswith("Digits (8×8) with Small CNN: 24 numbers under attack, ")
     for word in ("masked", "overstated", "confirmed"):
         assert (f"{words.count(word)} {word}" in lead(at)) == bool(words.count(word))
+
+
+def test_a_seed_is_chosen_among_those_with_records_and_all_of_them_count_in_the_conclusions(own: Path) -> None:
+    fill(own)
+    alone = visit("paper", paper_table="Table 2")
+    assert "Seed" not in [each.label for each in alone.selectbox] and "of 2 seeds" not in bodies(alone)
+    fill(own, seed=3, of_training=2)
+    first, third = (visit("paper", paper_table="Table 2", paper_seed=seed) for seed in ("0", "2"))
+    (control,) = [each for each in first.selectbox if each.label == "Seed"]
+    assert control.options == ["0", "2"] and shown(first) == shown(alone) != shown(third)
+    judged = [bodies(at).split('pap-claims">')[1].split("</tbody>")[0] for at in (first, third)]
+    assert judged[0] == judged[1] and "of 2 seeds" in judged[0]
+    assert sum(judged[0].count(f"{sign} {word}</td>") for sign, word in (
+        ("●", "holds"), ("✕", "does not hold"), ("○", "cannot be told"))) == 8
 
 
 @pytest.mark.parametrize("table", ["Table 1", "Table 2"])

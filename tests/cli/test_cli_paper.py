@@ -32,9 +32,11 @@ def test_both_tables_from_nothing(
     monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "empty"))
     words = ["--quick", "--to", str(tmp_path)]
     out, err = run(capsys, "table1", *words)
-    header, _, *rows = out.splitlines()
+    table, claims = out.split("\n\n")
+    header, _, *rows = table.splitlines()
     assert "| FGSM I | FGSM II | FGSM III | PGD I | PGD II | PGD III | LEG |" in header
     assert [row.split(" | ")[2] for row in rows] == ["TRA", "DeepBE", "INT", "RBC"] and "not made" not in out
+    assert "RBC is more accurate than TRA on clean images" in claims
     assert err.index("4 cells to make, in about") < err.index("tra-quick (1/4): clean")
     out, err = run(capsys, "table2", *words)
     assert "4 cells to make" in err and all(f"| {name} |" in out for name in ("TRA+AT", "RBC+AT (margin)", "RBC+GN"))
@@ -53,6 +55,16 @@ def test_what_is_not_there_is_shown_by_name_and_not_made(
     monkeypatch.delattr(cells, "train")
     out, err = run(capsys, "table1", "--data", "mnist", "--arch", "resnet18", "--show", "--to", str(tmp_path))
     assert "74.55 / not made" in out and "not made: mnist-resnet18-rbc\n" in err
+
+
+def test_several_seeds_are_rows_of_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["table2", "--data", "digits", "--arch", "small_cnn", "--seeds", "3", "--show", "--to", str(tmp_path)]
+    table, claims = run(capsys, *words)[0].split("\n\n")
+    header, _, *rows = table.splitlines()
+    assert header.split(" | ")[3] == "seed" and [row.split(" | ")[3] for row in rows] == ["0", "1", "2"] * 4
+    assert "of 3 seeds" in claims
+    command = json.loads((tmp_path / "table2.json").read_text(encoding="utf-8"))["command"]
+    assert command == "tasklab paper table2 --data digits --arch small_cnn --seeds 3"
 
 
 def test_what_is_named_twice_counts_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,12 +15,14 @@ from lab_ui.results.paper_words import SIGNS, one, several
 from lab_ui.shell import controls
 from tasklab.data.radii import eps_said
 from tasklab.experiments.scenario import Scenario
+from tasklab.paper.claims import Verdict
 from tasklab.paper.published import CLEAN, COLUMNS
 from tasklab.paper.records import Finding
 from tasklab.paper.tables import Value
 from tasklab.tasks import TASKS
 
 KINDS = ("published", "measured", "adaptive")
+CLAIM_SIGNS: dict[Verdict, str] = {"holds": "●", "does not hold": "✕", "cannot be told": "○"}
 STYLE = """
 <style>
 .pap-swatch { display: inline-block; width: 1.6rem; height: 0.85rem; border: 1.5px solid #8a8a8a; border-radius: 2px;
@@ -37,7 +39,17 @@ STYLE = """
 .pap-cell thead :is(th, td) { font-weight: 600; border-top: 0; }
 .pap-cell td span { display: block; font-size: 0.85rem; line-height: 1.1; }
 .pap-cell .pap-small { font-size: 0.95rem; }
+.pap-claims h2 { font-size: 1.3rem; font-weight: 700; padding: 0; margin: 0; }
+.pap-claims table { border-collapse: collapse; width: 100%; font-size: 0.95rem; margin: 0.4rem 0; }
+.pap-claims :is(th, td) { border: 0; border-top: 1px solid #8a8a8a44; padding: 0.25rem 0.8rem 0.25rem 0;
+  text-align: left; vertical-align: top; font-weight: 400; }
+.pap-claims thead th { font-weight: 600; }
+.pap-claims td:nth-child(2) { white-space: nowrap; font-weight: 600; }
 @media (max-width: 640px) {
+  .pap-claims :is(table, tbody, tr, th, td) { display: block; }
+  .pap-claims thead { display: none; }
+  .pap-claims tr { border-top: 1px solid #8a8a8a44; padding: 0.3rem 0; }
+  .pap-claims :is(th, td) { border: 0; padding: 0; }
   .pap-cell :is(th, td span) { white-space: normal; }
   .pap-cell table { font-size: 0.9rem; }
 }
@@ -71,6 +83,19 @@ def key(values: Sequence[Value]) -> None:
     arrows = " ↑, ↓ and ≈: raised, lowered, or not changed beyond chance by retraining." \
         if any(value.cell.base for value in values) else ""
     st.caption(f"Accuracies in %. {meanings}.{arrows} {paper_words.glossary(values)}.")
+
+
+def claims(table: Table) -> None:
+    """Draw what the paper concludes from the table, with what was measured over all seeds."""
+    lines = []
+    for claim in table.claims:
+        sign = CLAIM_SIGNS[claim.verdict]
+        statement = claim.statement.partition(": ")[2]
+        lines.append(f"<tr><th scope='row'>{html.escape(statement[:1].upper() + statement[1:])}</th>"
+                     f"<td>{sign} {html.escape(claim.verdict)}</td><td>{html.escape(claim.measured)}</td></tr>")
+    st.html('<div class="lab-page pap-claims"><h2>What the paper concludes from this table</h2><table><thead><tr>'
+            "<th scope='col'>Conclusion</th><th scope='col'>Here</th><th scope='col'>Measured</th></tr></thead>"
+            f"<tbody>{''.join(lines)}</tbody></table></div>")
 
 
 def opened(table: Table, value: Value) -> None:

@@ -13,11 +13,13 @@ from tasklab.figures.comparison import comparison
 from tasklab.models import ARCHITECTURES
 from tasklab.paper import grid
 from tasklab.paper.cells import fingerprint
+from tasklab.paper.claims import Claim
 from tasklab.paper.documents import Document
 from tasklab.paper.grid import FULL, QUICK, Cell, Scale, cells_of
 from tasklab.paper.protocol import PaperProtocol
 from tasklab.paper.published import COLUMNS
 from tasklab.paper.records import SHIPPED, Record, read_record, record_file, system_file
+from tasklab.paper.table_claims import table_claims
 from tasklab.paper.tables import Value, compared, long_frame, row
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ OWN = Path("runs/paper/cells")
 
 PROTOCOL = PaperProtocol()
 """What is shown: the numbers for the usual values of the settings that the paper leaves open."""
+
+SEEDS = 10
+"""Records are looked for with seeds below this one."""
 
 TABLES = {"Table 1": "table1", "Table 2": "table2"}
 DATA = (*grid.DATA, "digits")
@@ -46,12 +51,16 @@ class Table:
         document: the table with its cells.
         values: its numbers, row by row.
         records: what is known of each cell that was made.
+        seeds: all that there are records for.
+        claims: what the paper concludes from the table, and what was measured over all of these seeds.
         troubles: a sentence for each file that could not be read.
     """
 
     document: Document
     values: tuple[Value, ...]
     records: dict[Cell, Record]
+    seeds: tuple[int, ...]
+    claims: tuple[Claim, ...]
     troubles: tuple[str, ...]
 
     def frame(self) -> pd.DataFrame:
@@ -81,27 +90,37 @@ def networks(data: str) -> list[str]:
                    if name not in made and (arch == "small_cnn" or data in grid.DATA)]
 
 
-def read(table: str, data: str, network: str) -> Table:
+def seeds(data: str, network: str) -> tuple[int, ...]:
+    """The seeds that there are records for, and the first one always."""
+    return tuple(seed for seed in range(SEEDS) if not seed or any(
+        _is_made(cell) for cell in _both(data, NETWORKS[network], seed)))
+
+
+def read(table: str, data: str, network: str, seed: int = 0) -> Table:
     """One table.
 
     Args:
         table: a value of `TABLES`.
         data: a data set.
         network: a key of `NETWORKS`.
+        seed: of the trainings.
     """
-    arch = NETWORKS[network]
-    full = any(_is_made(cell) for cell in cells_of("table1", [data], [arch]) + cells_of("table2", [data], [arch]))
-    scale = FULL if full or not any(_is_made(cell) for cell in _both(data, arch)) else QUICK
-    cells = cells_of(table, [data], [arch], scale=scale)
+    arch, every = NETWORKS[network], seeds(data, network)
+    made = [cell.scale for cell in _both(data, arch, seed) if _is_made(cell)]
+    scale = FULL if FULL in made or not made else QUICK
+    cells = [cell for each in every for cell in cells_of(table, [data], [arch], seed=each, scale=scale)]
     files = [file for cell in grid.with_bases(cells) for file in _files(cell)]
-    return _read(table, data, arch, scale, OWN, _stamp(files))
+    return _read(table, data, arch, seed, every, scale, OWN, _stamp(files))
 
 
 @lru_cache(maxsize=64)
-def _read(table: str, data: str, arch: str, scale: Scale, folder: Path, stamp: Stamp) -> Table:
-    cells = cells_of(table, [data], [arch], scale=scale)
+def _read(
+    table: str, data: str, arch: str, seed: int, every: tuple[int, ...], scale: Scale, folder: Path, stamp: Stamp
+) -> Table:
+    of_seed = {each: cells_of(table, [data], [arch], seed=each, scale=scale) for each in every}
+    cells, all_cells = of_seed[seed], [cell for each in of_seed.values() for cell in each]
     records, troubles = dict[Cell, Record](), list[str]()
-    for cell in grid.with_bases(cells):
+    for cell in grid.with_bases(all_cells):
         try:
             record = read_record(folder, cell)
         except (OSError, ValueError):
@@ -113,7 +132,9 @@ def _read(table: str, data: str, arch: str, scale: Scale, folder: Path, stamp: S
     values = [value for cell in cells for value in row(
         cell, records.get(cell), None if cell.base is None else records.get(cell.base), PROTOCOL)]
     document = Document(table=table, cells=cells, folder=folder, protocol=PROTOCOL)
-    return Table(document=document, values=tuple(values), records=records, troubles=tuple(troubles))
+    claims = table_claims(table, all_cells, records.get, PROTOCOL)
+    return Table(document=document, values=tuple(values), records=records, seeds=every, claims=tuple(claims),
+                 troubles=tuple(troubles))
 
 
 def is_shipped(cell: Cell, record: Record) -> bool:
@@ -129,10 +150,10 @@ def _fingerprint(name: str, stamp: str) -> str:
     return fingerprint(catalogue.system(name))
 
 
-def _both(data: str, arch: str) -> list[Cell]:
+def _both(data: str, arch: str, seed: int = 0) -> list[Cell]:
     """The cells of both tables, in full and at the quick scale."""
     return [cell for table in TABLES.values() for scale in (FULL, QUICK)
-            for cell in cells_of(table, [data], [arch], scale=scale)]
+            for cell in cells_of(table, [data], [arch], seed=seed, scale=scale)]
 
 
 def _files(cell: Cell) -> list[Path]:
