@@ -71,6 +71,9 @@ STACK = """<style>
 .outputs-stack span { display: flex; align-items: center; justify-content: center; font-weight: 700;
   white-space: nowrap; overflow: hidden; }
 </style>"""
+ALIKE = 0.1
+"""Difference of two accuracies up to which they count as alike."""
+
 GUESSES = ("a larger S holds out better", "all alike", "a larger S breaks sooner")
 
 
@@ -236,8 +239,9 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
     if len(keys) < 2 or "objective" not in fields_of(scenario.kind):  # such an attack has no two objectives to compare
         return
     st.html('<div class="lab-aim"><h2>What S does</h2></div>')
-    if not frame.predict("outputs", "The same system, trained with several S: every bit is pushed S away from 0. Under "
-                         "an attack aimed at the decision margin\u00a0…", GUESSES):
+    guess = frame.predict("outputs", "The same system, trained with several S: every bit is pushed S away from 0. "
+                          "Under an attack aimed at the decision margin\u00a0…", GUESSES)
+    if not guess.shown:
         return
     aims = ("train", "margin")
     try:
@@ -252,12 +256,12 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
                 for key, b in batches.items()}
     windows = [reading.window for reading in readings.values()]
     window = min(low for low, _ in windows), max(high for _, high in windows)
-    left: dict[str, list[str]] = {aim: [] for aim in aims}
+    left: dict[str, list[float]] = {aim: [] for aim in aims}
     for column, key in zip(st.columns(len(keys)), keys, strict=True):
         both, called = batches[key], f"S = {size[key]:g}"
         ends = {aim: outcomes(both[aim].decoded[1], both[aim].labels) for aim in aims}
         for aim in aims:
-            left[aim].append(f"{100 * ends[aim].accuracy.value:.0f} %")
+            left[aim].append(ends[aim].accuracy.value)
         with column, st.container(border=True, gap="xsmall"):
             st.html(cell_heading(called, "aimed at the margin, one scale"))
             _histogram(called, readings[key], f"S histogram {key}", window)
@@ -265,10 +269,14 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
             _stack(called, [("before", clean), ("own loss", ends["train"]), ("margin", ends["margin"])])
             st.caption(f"gradient exactly 0: own loss {100 * both['train'].zero:.0f} %, margin "
                        f"{100 * both['margin'].zero:.0f} %")
+    said = {aim: ", ".join(f"{100 * share:.0f} %" for share in left[aim]) for aim in aims}
+    gain = left["margin"][-1] - left["margin"][0]
+    guess.verdict(GUESSES[1 if abs(gain) <= ALIKE else 0 if gain > 0 else 2],
+                  f"{said['margin']} for S = {', '.join(f'{size[key]:g}' for key in keys)}")
     st.markdown(
         f"S moves the whole picture, and the attack moves with it. From S = {min(size.values()):g} to "
-        f"{max(size.values()):g}, still correct: **{', '.join(left['train'])}** with the attack on the own loss, "
-        f"**{', '.join(left['margin'])}** with the one on the margin, as far as this attack gets."
+        f"{max(size.values()):g}, still correct: **{said['train']}** with the attack on the own loss, "
+        f"**{said['margin']}** with the one on the margin, as far as this attack gets."
     )
 
 

@@ -158,8 +158,11 @@ def _show(lab: Lab, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
     with head:
         frame.headline("Decision regions", _lead({each: plane_systems.read(each, field) for each in chosen}, field))
     _legend()
-    shown = frame.predict("regions", "An attack starts at the ringed point and climbs the training loss. Where does it "
+    guess = frame.predict("regions", "An attack starts at the ringed point and climbs the training loss. Where does it "
                                      "get away?", GUESSES)
+    shown = guess.shown
+    if guess.made:
+        _judge(guess, chosen, eps, point)
     charts: dict[str, Figure] = {}
     for column, each in _columns(chosen):
         with column, st.container(border=True, gap="xsmall", height="stretch"):
@@ -171,6 +174,16 @@ def _show(lab: Lab, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
             with column, st.container(border=True, gap="xsmall"):
                 _all_points(each, eps)
     frame.close_page(lab, code=_code(chosen, eps, point), tables={"regions": _table(chosen, eps)}, figures=charts)
+
+
+def _judge(guess: frame.Guess, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
+    """Draw the verdict on the first guess."""
+    label = int(chosen[0].points.labels[point])
+    away = [SYSTEMS[each.task.name] for each in chosen
+            if any(walk.objective == "train" and walk.end != label
+                   for walk in plane_systems.follow(each, point, eps).trajectories)]
+    answer = GUESSES[0 if len(away) == len(chosen) else 1 if away else 2]
+    guess.verdict(answer, f"away in {' and '.join(away)}" if away else "away nowhere")
 
 
 def _legend() -> None:

@@ -85,7 +85,8 @@ def page() -> None:
             frame.headline("Is it really robust?", f"Nobody has asked <b>{html.escape(title(key))}</b> yet.")
         _measure(lab, name, "No report came with this system. The curves and their checks are made here")
         return
-    shown = _revealed(key, report)
+    guess = _guess(key, report)
+    shown = guess.shown
     with head:
         frame.headline("Is it really robust?", _lead(key, report, shown))
     aim = _claims(bar, report) if shown else "train"
@@ -127,15 +128,20 @@ def _lead(key: str, report: Report, shown: bool) -> str:
     return words
 
 
-def _revealed(key: str, report: Report) -> bool:
-    """Ask for the first guess; a link to something that the question hides answers it. Whether all may be shown."""
+def _guess(key: str, report: Report) -> frame.Guess:
+    """Ask for the first guess, and judge it; a link to something that the question hides reveals it."""
     asked = st.query_params.get_all("robust_curves")
     if st.query_params.get("robust_aim") == "margin" or set(asked) - set(FIRST):
         st.session_state["robust_revealed"] = True
-    return frame.predict(
+    guess = frame.predict(
         "robust", f"The same attack, on the same {report.n} pictures, now aims at the decision instead of the training "
         f"loss. How many will {title(key)} still read correctly?", GUESSES,
     )
+    own, margin = (report.claim(objective).accuracy.value for objective in TITLES)
+    share = margin / own if own else 1.0
+    guess.verdict(GUESSES[0 if share > 0.75 else 1 if share > 0.25 else 2],
+                  f"{100 * margin:.0f} % instead of {100 * own:.0f} %")
+    return guess
 
 
 def _claims(bar: Any, report: Report) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from lab_ui.panels import start_view
 from lab_ui.results import start_record
-from lab_ui.shell import frame
+from lab_ui.shell import address, frame
 from tasklab.course import PAGES, notebook_of
 
 
@@ -83,7 +83,7 @@ def page() -> None:
     lab = frame.open_page("start", bar=())
     st.html(start_view.STYLE)
     record = start_record.read()
-    index = min(max(int(st.session_state.get("start_stop", 0)), 0), len(TOUR) - 1)
+    index = address.place("stop", "start_stop", len(TOUR), 0)
     stop, values = TOUR[index], _values(record)
     st.html(start_view.stage(record, stop.view, stop.title.format(**values), stop.words.format(**values)))
     last = index == len(TOUR) - 1

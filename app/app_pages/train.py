@@ -52,6 +52,7 @@ FIRST = {"digits": ("digits-tra", "digits-rbc"), "mnist": ("mnist-tra-short", "m
 SWEEP = (1.0, 10.0, 100.0, 350.0)
 LAYERS = ("scaled", "paper")
 SIDES = ("left", "right")
+GUESSES = ("it grows with S", "it stays as it is", "it depends on the attack")
 KEY = (
     '<p class="lab-key">Validation pictures read correctly, after each epoch: '
     f'<span><span style="color:{BLUE}">●━</span> no attack</span>'
@@ -280,8 +281,9 @@ def _sweep(lab: Lab, training: Training | None, everything: dict[str, RunView]) 
     """Draw the effect of S, after a first guess: from the visitor's own sweep, or else the recorded one."""
     st.html('<div class="lab-aim"><h2>Does S matter?</h2><p>The same network, trained with a margin S of 1, 10, 100 '
             "and 350. The paper finds more accuracy and more robustness with a larger S.</p></div>")
-    if not frame.predict("train", "S grows from 1 to 350. What becomes of the accuracy under attack?",
-                         ("it grows with S", "it stays as it is", "it depends on the attack")):
+    guess = frame.predict("train", "S grows from 1 to 350. What becomes of the accuracy under attack?",
+                          GUESSES)
+    if not guess.shown:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = st.segmented_control("Output layer", LAYERS, default="scaled", required=True, bind=URL,
@@ -301,12 +303,24 @@ def _sweep(lab: Lab, training: Training | None, everything: dict[str, RunView]) 
     if not points:
         st.info("No such sweep is recorded for these pictures. Train one with the button above.")
         return
+    _judge(guess, points)
     source = "recorded" if all(run.state == "recorded" for run in groups[0].values()) else "your own"
     st.plotly_chart(sweep_figure(points), config={"displayModeBar": False}, key="sweep", alt=describe_sweep(points))
     attacked = next(iter(groups[0].values())).training.attacked
     st.caption(f"The sweep is {source}. n = {attacked} test pictures, ε = {eps_said(eps)}. "
                "On the loss: PGD, 20 steps; on the decision: PGD, 40 steps. Upper bounds.")
     st.html(f'<p class="lab-note">{_conclusion(layer)}</p>')
+
+
+def _judge(guess: frame.Guess, points: dict[float, dict[str, float | None]]) -> None:
+    """Draw the verdict on the first guess."""
+    ends = [points[size] for size in (min(points), max(points))]
+    gains, told = [], []
+    for field, words in (("own_loss_accuracy", "on the loss"), ("robust_accuracy", "on the decision")):
+        first, last = (end[field] or 0.0 for end in ends)
+        gains.append(last - first > 0.1)
+        told.append(f"{100 * first:.0f} → {100 * last:.0f} % under an attack {words}")
+    guess.verdict(GUESSES[0 if all(gains) else 2 if any(gains) else 1], ", ".join(told))
 
 
 def _conclusion(layer: str) -> str:

@@ -88,10 +88,16 @@ def page() -> None:
     results: dict[str, TransferResult] = {}
     with left:
         images = _kept()
-        for objective in objectives:
-            if results and not frame.predict("transfer", _question(objective, results, names), GUESSES):
-                break
+        _matrix(scenario, objectives[0], images, names, cell, results)
+        asked, guess = None, frame.Guess(shown=True)
+        if results and objectives[1:]:
+            asked = threat, victim = _asked(results, names)
+            guess = frame.predict("transfer", f"Now the same attacks aim at {AIMS[objectives[1]]}. Of the pictures "
+                                  f"found against {names[threat]}, how many will fool {names[victim]}?", GUESSES)
+        for objective in objectives[1:] if guess.shown else ():
             _matrix(scenario, objective, images, names, cell, results)
+        if asked and objectives[1] in results:
+            _judge(guess, results[objectives[1]], images, *asked)
     if not results:
         return
     with head:
@@ -137,13 +143,17 @@ def _choose(objectives: tuple[str, ...], names: dict[str, str]) -> Cell:
     return Cell(aim=aim, threat=threat, victim=victim)
 
 
-def _question(objective: str, results: dict[str, TransferResult], names: dict[str, str]) -> str:
-    """The question of the first guess: about the threat whose pictures moved least, and a victim."""
+def _asked(results: dict[str, TransferResult], names: dict[str, str]) -> tuple[str, str]:
+    """Threat and victim of the first guess: the threat whose pictures moved least, and another system."""
     threats = next(iter(results.values())).threats
     least = max(threats, key=lambda name: threats[name].unmoved.value)
-    victim = next(name for name in names if name != least)
-    return (f"Now the same attacks aim at {AIMS[objective]}. Of the pictures found against {names[least]}, how many "
-            f"will fool {names[victim]}?")
+    return least, next(name for name in names if name != least)
+
+
+def _judge(guess: frame.Guess, result: TransferResult, images: Filter, threat: str, victim: str) -> None:
+    """Draw the verdict on the first guess."""
+    if transfers.is_there(result, threat, victim) and (rate := result.cells[threat, victim].rate(images)).n:
+        guess.verdict(GUESSES[0 if rate.value < 1 / 6 else 1 if rate.value <= 0.5 else 2], percent(rate))
 
 
 def _matrix(scenario: Scenario, objective: str, images: Filter, names: dict[str, str], cell: Cell,

@@ -350,6 +350,6 @@ def test_without_any_record_the_first_view_is_the_paper_s_table(own: Path) -> No
     assert lead(at) == "No system of this table was made here for MNIST with EfficientNet-B0: all numbers are the " \
                        "paper's."
     assert not os.listdir(own) and text(shown(at)["RBC", "PGD III"], "published") == "97.90"
-    at.session_state["lecture_on"] = True
+    at.session_state["lecture"] = True
     clean(at.run())
     assert not at.expander, "lecture mode has no bar of downloads"

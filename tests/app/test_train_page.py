@@ -306,7 +306,7 @@ def test_mnist_has_its_recorded_runs_too(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_lecture_mode_shows_the_runs_alone() -> None:
     at = AppTest.from_file(str(APP), default_timeout=120)
-    at.session_state["lecture_on"] = True
+    at.session_state["lecture"] = True
     clean(at.switch_page("app_pages/train.py").run())
     assert len(alts(at)) == 2
     assert all(button.key != "train_start" for button in at.button)

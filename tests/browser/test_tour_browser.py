@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lab_ui.parts.browser import KEYS
 from tasklab.course import PAGES, notebook_of
 from tests.browser.serving import settled
 from tests.browser.visiting import Visit
@@ -57,6 +58,9 @@ def test_lecture_mode_hides_the_controls_and_comes_back_by_key(address: str, bro
         assert not tab.page.get_by_test_id("stSidebar").is_visible()
         tab.page.keyboard.press("l")
         tab.page.get_by_test_id("stSidebar").wait_for()
+        tab.page.keyboard.press("PageDown")
+        tab.page.wait_for_timeout(500)
+        assert tab.page.locator(".lab-lesson").all_inner_texts() == ["A lesson in 5 steps."], "it scrolls, as ever"
     finally:
         tab.close()
 
@@ -78,5 +82,81 @@ def test_arrow_keys_walk_through_the_lesson(address: str, browser: Any) -> None:
         settled(tab.page)
         assert slider.input_value() != before
         assert "1 of" in tab.page.locator(".lab-lesson").inner_text(), "a slider's arrow is not the lesson's"
+    finally:
+        tab.close()
+
+
+def step(tab: Visit) -> str:
+    """Number of the step of the lesson that is open."""
+    tab.still()
+    settled(tab.page)
+    return tab.page.locator(".lab-lesson").last.inner_text().partition(" of ")[0]
+
+
+@pytest.mark.parametrize("slug", ["codecs", "start"])
+def test_a_remote_control_walks_in_lecture_mode_and_a_reload_keeps_the_place(
+    slug: str, address: str, browser: Any
+) -> None:
+    place = {"codecs": "", "start": "1"}[slug]
+    tab = Visit(browser, f"{address}/{slug.replace('start', '')}?lecture=true", viewport={"width": 1280, "height": 720})
+    try:
+        tab.page.get_by_role("button", name="Leave lecture mode").wait_for()
+        for key, number in (("PageDown", 1), ("PageDown", 2), (" ", 3), ("PageUp", 2)):
+            expected = str(number + bool(place))
+            tab.page.keyboard.press(key)
+            tab.page.locator(".lab-lesson", has_text=f"{expected} of ").wait_for()
+            settled(tab.page)
+        tab.page.get_by_role("button", name="Scenes").wait_for()
+        tab.page.reload()
+        settled(tab.page)
+        assert step(tab) == expected
+        assert tab.page.get_by_role("button", name="Leave lecture mode").count() == 1
+        assert tab.errors == []
+    finally:
+        tab.close()
+
+
+def test_a_page_is_one_entry_of_the_history_and_comes_back_as_it_was_left(address: str, browser: Any) -> None:
+    tab = Visit(browser, f"{address}/attack_lab?eps=0.18")
+    try:
+        for slug in ("codecs", "outputs"):
+            entries = tab.page.evaluate("history.length")
+            tab.page.get_by_test_id("stTopNavLink").filter(has_text=notebook_of(slug).title).click()
+            tab.page.wait_for_url(f"**/{slug}**")
+            settled(tab.page)
+            tab.page.keyboard.press("ArrowRight")
+            tab.page.wait_for_url(f"**/{slug}?*lesson=1*")
+            settled(tab.page)
+            assert tab.page.evaluate("history.length") == entries + 1
+        for slug in ("codecs", "attack_lab"):
+            tab.page.go_back()
+            tab.page.wait_for_url(f"**/{slug}**")
+            settled(tab.page)
+        handle = tab.page.get_by_test_id("stSidebar").get_by_role("slider", name="ε, the size of the change")
+        handle.wait_for()
+        assert handle.input_value() == "0.18" and "eps=0.18" in tab.page.url
+        tab.page.go_forward()
+        tab.page.wait_for_url("**/codecs?lesson=1**")
+        settled(tab.page)
+        assert step(tab) == "1"
+    finally:
+        tab.close()
+
+
+def test_the_link_is_copied_and_the_keys_are_told(address: str, browser: Any) -> None:
+    tab = Visit(browser, f"{address}/codecs", permissions=["clipboard-read", "clipboard-write"])
+    try:
+        tab.page.keyboard.press("ArrowRight")
+        tab.page.wait_for_url("**lesson=1**")
+        tab.page.get_by_role("button", name="Copy link").click()
+        tab.page.get_by_role("button", name="Copied").wait_for()
+        assert tab.page.evaluate("navigator.clipboard.readText()") == tab.page.url
+        tab.page.keyboard.press("?")
+        sheet = tab.page.get_by_role("dialog", name="Keys")
+        sheet.wait_for()
+        assert tab.violations() == []
+        assert all(keys in sheet.inner_text() for keys, _ in KEYS)
+        tab.page.keyboard.press("Escape")
+        sheet.wait_for(state="hidden")
     finally:
         tab.close()

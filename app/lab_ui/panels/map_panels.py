@@ -185,11 +185,15 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
     )
     view = dataclasses.replace(view, one=one)
     question = f"Now {len(rows)} pictures, attacked alike. Where do they land on the map of {view.called}?"
-    if not frame.predict("feature_map", question, GUESSES):
+    guess = frame.predict("feature_map", question, GUESSES)
+    if not guess.shown:
         return view
     with st.spinner("Attacking …"):
         many = batch_attacks.attacked(scenario, view.name, view.called, rows, iterates=True)
     ends = outcomes(many.decoded[1], many.labels)
+    counts = dict(zip(GUESSES, (ends.wrong, ends.abnormal, ends.correct), strict=True))
+    most = max(counts, key=counts.__getitem__)
+    guess.verdict(most, f"{most} for {counts[most]} of {ends.n}")
     st.html(
         f'<div class="lab-page map-side"><h2>{len(rows)} pictures under attack</h2><p>Drag the steps. At the end '
         f"{ends.correct} are right, {ends.wrong} wrong, {ends.abnormal} None.</p></div>"

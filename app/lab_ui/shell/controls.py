@@ -10,6 +10,7 @@ import streamlit as st
 
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import AIM_NOTES, AIMS, HELP
+from lab_ui.shell import address
 from lab_ui.visitor import catalogue
 from tasklab.attacks.registry import ATTACKS, choices, fields_of
 from tasklab.data import DATASETS, ImageSet
@@ -213,9 +214,8 @@ def _eps(usual: Radii) -> float:
     range is another widget, which would start from the ε in the URL and leave it there. So the URL parameter is read
     and written here.
     """
-    in_url = st.query_params.get("eps")
-    opened = "eps_address" not in st.session_state  # else a difference comes from the browser's “back” or “forward”
-    if in_url is not None if opened else in_url != st.session_state["eps_address"]:
+    if address.is_new("eps"):
+        in_url = address.text("eps")
         st.session_state["eps"] = usual.usual if in_url is None else _number(in_url)
     if not 0 <= st.session_state.get("eps", usual.usual) <= usual.most:
         st.session_state["eps"] = usual.usual
@@ -223,11 +223,7 @@ def _eps(usual: Radii) -> float:
     chosen = st.slider("ε, the size of the change", 0.0, usual.most, usual.usual, 1 / usual.per, key="eps",
                       persist_state="session", help=HELP["eps"], format="%.4f" if fine else None)
     eps = usual.nearest(chosen) if usual.fits(chosen) else chosen
-    parameter = st.session_state["eps_address"] = None if eps == usual.usual else str(eps)
-    if parameter is None:
-        st.query_params.pop("eps", None)
-    elif parameter != in_url:
-        st.query_params["eps"] = parameter
+    address.write("eps", None if eps == usual.usual else str(eps))
     if fine:
         st.caption(f"ε = {eps_said(eps)} of the way from black to white")
     return eps

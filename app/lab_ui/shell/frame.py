@@ -16,6 +16,8 @@ from streamlit.errors import StreamlitAPIException
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.scenes import BEGINNING, SCENES, MenuScene
 from lab_ui.basics.style import style
+from lab_ui.parts.browser import browser
+from lab_ui.shell import address
 from tasklab.course import notebooks_of
 from tasklab.text import in_markdown
 
@@ -63,8 +65,9 @@ def open_page(
             st.switch_page(f"app_pages/{other}.py", query_params={})
     if st.session_state.get("page") != slug:
         st.session_state["page"] = slug
-        st.session_state.pop("eps_address", None)  # it belongs to the page that was open before
-    lecture = bool(st.session_state.get("lecture_on", False))
+        address.open_page()
+    lecture = address.switch("lecture")
+    address.switch(f"{slug}_revealed")
     style(lecture)
     _strip(slug, lesson, lecture)
     if not bar:
@@ -152,30 +155,55 @@ def badge(
     st.caption(in_markdown(" · ".join(parts)), help=help)
 
 
-def predict(key: str, question: str, options: Sequence[str]) -> bool:
-    """Ask for a first guess before a result is shown.
+@dataclass(frozen=True)
+class Guess:
+    """A first guess before a result is shown.
+
+    Attributes:
+        shown: whether the result may be shown now.
+        made: what was expected; None where no guess was made.
+        slot: where the verdict is drawn.
+    """
+
+    shown: bool
+    made: str | None = None
+    slot: Any = None
+
+    def verdict(self, answer: str, measured: str) -> None:
+        """Draw what was expected beside what was measured, once it is known.
+
+        Args:
+            answer: the one of the options that was right.
+            measured: the result in a few words, to be read after “it was”; Markdown.
+        """
+        if self.made is None:
+            return
+        judged = "✓ You were right" if self.made == answer else "✗ You were wrong"
+        self.slot.markdown(f"{judged}. You said **{in_markdown(self.made)}**; it was **{measured}**.")
+
+
+def predict(key: str, question: str, options: Sequence[str]) -> Guess:
+    """Ask for a first guess before a result is shown; afterwards, offer to guess again.
 
     Args:
-        key: prefix of the session-state keys.
+        key: the page's slug, prefix of the session-state keys; that of the revealed result is also in the address.
         question: one sentence.
         options: the possible answers.
-
-    Returns:
-        Whether the result may be shown now.
     """
     done, guess = f"{key}_revealed", f"{key}_predicted"
-    if st.session_state.get(done):
-        if answer := st.session_state.get(f"{guess}_kept"):
-            st.caption(f"You expected: **{answer}**.")
-        return True
-    with st.container(border=True):
+    if address.switch(done):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            made, slot = st.session_state.get(f"{guess}_kept"), st.empty()
+            st.button("Guess again", key=f"{key}_again", on_click=_hide, args=(done, guess), type="tertiary")
+        return Guess(shown=True, made=made if made in options else None, slot=slot)
+    with st.container(border=True, key=f"{key}_guess"):
         st.markdown(f"**First guess.** {question}")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.segmented_control(question, options, key=guess, label_visibility="collapsed", wrap=True)
             guessed = st.session_state.get(guess) is not None
             st.button("Show me", key=f"{key}_show", type="primary" if guessed else "secondary", on_click=_reveal,
                       args=(done, guess))
-    return False
+    return Guess(shown=False)
 
 
 def close_page(
@@ -263,30 +291,47 @@ def _reveal(done: str, guess: str) -> None:
     st.session_state[f"{guess}_kept"] = st.session_state.get(guess)
 
 
+def _hide(done: str, guess: str) -> None:
+    """Hide the result again, so that a new guess can be made."""
+    for key in (guess, f"{guess}_kept"):
+        st.session_state.pop(key, None)
+    st.session_state[done] = False
+
+
 def _strip(slug: str, lesson: Sequence[LessonStep], lecture: bool) -> None:
     """The line above every page: the present step of the lesson with its two buttons, the scenes, the lecture mode."""
     step_key = f"{slug}_step"
-    step = min(int(st.session_state.get(step_key, -1)), len(lesson) - 1)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if lesson:
-            st.button("◀", key=f"{slug}_back", on_click=_go, args=(step_key, lesson, step - 1), disabled=step <= 0,
-                      shortcut="Left", help="Previous step of the lesson")
-            st.button("Lesson ▶" if step < 0 else "▶", key=f"{slug}_next", on_click=_go,
-                      args=(step_key, lesson, step + 1), disabled=step + 1 >= len(lesson), shortcut="Right",
-                      help="Next step of the lesson")
+    step = address.place("lesson", step_key, len(lesson), -1)
+    heading, words = _current_scene(slug) or ("", "")
+    if step >= 0:
+        heading, words = f"{step + 1} of {len(lesson)}.", lesson[step].words
+    with st.container(key="strip", gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            if lesson:
+                st.button("◀", key=f"{slug}_back", on_click=_go, args=(step_key, lesson, step - 1), disabled=step <= 0,
+                          shortcut="Left", help="Previous step of the lesson")
+                st.button("Lesson ▶" if step < 0 else "▶", key=f"{slug}_next", on_click=_go,
+                          args=(step_key, lesson, step + 1), disabled=step + 1 >= len(lesson), shortcut="Right",
+                          help="Next step of the lesson")
             with st.container(width="stretch"):
-                heading, words = f"{step + 1} of {len(lesson)}.", lesson[step].words
-                if step < 0:
-                    heading, words = _current_scene(slug) or ("", f"A lesson in {len(lesson)} steps.")
-                st.html(f'<p class="lab-lesson" aria-live="polite"><b>{html.escape(heading)}</b> '
-                        f"{html.escape(words)}</p>")
-        else:
-            with st.container(width="stretch"):
-                st.html('<p class="lab-lesson"><b>tasklab</b></p>')
-        if not lecture:
-            st.menu_button("Scenes", [scene.name for scene in SCENES], key="scenes", on_click=_pick_scene)
-        st.button("Leave lecture mode" if lecture else "Lecture mode", key="lecture_button", on_click=_toggle_lecture,
-                  shortcut="L", help="Large type, no controls")
+                if not heading:
+                    resting = f"A lesson in {len(lesson)} steps." if lesson else "<b>tasklab</b>"
+                    st.html(f'<p class="lab-lesson">{resting}</p>')
+            _scenes()
+            st.button("Leave lecture mode" if lecture else "Lecture mode", key="lecture_button",
+                      on_click=_toggle_lecture, shortcut="L", help="Large type, no controls")
+            browser(back=f"{slug}_back", forward=f"{slug}_next", lecture=lecture,
+                    scene=f"{slug} {step}" if step >= 0 else "", subject="")
+        if heading:
+            st.html(f'<p class="lab-lesson" aria-live="polite"><b>{html.escape(heading)}</b> {html.escape(words)}</p>')
+
+
+def _scenes() -> None:
+    """The menu of scenes, each with its sentence."""
+    with st.popover("Scenes"):
+        for number, scene in enumerate(SCENES):
+            st.button(f"**{scene.name}**", key=f"scene_{number}", on_click=_open_scene, args=(scene,), type="tertiary")
+            st.markdown(f":small[{scene.words}]")
 
 
 def _go(step_key: str, lesson: Sequence[LessonStep], step: int) -> None:
@@ -317,7 +362,7 @@ def _for_dataset(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _toggle_lecture() -> None:
-    st.session_state["lecture_on"] = not st.session_state.get("lecture_on", False)
+    st.session_state["lecture"] = not st.session_state.get("lecture", False)
 
 
 def _scene_values(scene: MenuScene) -> dict[str, Any]:
@@ -337,8 +382,7 @@ def _current_scene(slug: str) -> tuple[str, str] | None:
     return f"{scene.name}.", scene.words
 
 
-def _pick_scene() -> None:
-    """Open the scene that was picked in the menu."""
-    scene = next(scene for scene in SCENES if scene.name == st.session_state["scenes"])
+def _open_scene(scene: MenuScene) -> None:
+    """Open a scene that was picked in the menu."""
     leave_for(scene.page, _scene_values(scene))
     st.session_state[f"{scene.page}_step"], st.session_state["scene_open"] = -1, scene.name

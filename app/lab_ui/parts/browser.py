@@ -1,0 +1,48 @@
+"""What the browser does by itself on every page: keys, the link to copy, the history, and the subject of a lesson."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+WEB = Path(__file__).parent / "web"
+KEYS = (
+    ("← →", "previous and next step of the lesson"),
+    ("Page Up, Page Down", "the same in lecture mode, as a remote control sends them; the space bar goes on, too"),
+    ("L", "lecture mode on and off: large type, no controls"),
+    ("P", "play or pause what moves on the page"),
+    ("Tab, Enter", "go to the next control, and press it"),
+    ("← → in a slider", "move it; likewise a marker, a cell of a table, or the pen of the drawing pad"),
+    ("?", "this list"),
+)
+"""Keys, and what they do, for the sheet that “?” opens."""
+
+_rows = "".join(f"<tr><th scope='row'>{keys}</th><td>{words}</td></tr>" for keys, words in KEYS)
+HTML = f"""
+<div class="tools">
+  <button type="button" class="copy">Copy link</button>
+  <button type="button" class="keys" aria-label="Keys" title="Keys">?</button>
+</div>
+<dialog aria-label="Keys"><h2>Keys</h2><table>{_rows}</table>
+  <form method="dialog"><button>Close</button></form></dialog>
+"""
+
+_browser = st.components.v2.component(
+    "tasklab_browser", html=HTML, css=(WEB / "browser.css").read_text(encoding="utf-8"),
+    js=(WEB / "browser.js").read_text(encoding="utf-8"),
+)
+
+
+def browser(*, back: str, forward: str, lecture: bool, scene: str = "", subject: str = "") -> None:
+    """Draw the buttons “Copy link” and “?”, and tell the browser what is shown.
+
+    Args:
+        back: key of the button that goes back one step.
+        forward: key of the button that goes forward one step.
+        lecture: whether lecture mode is on.
+        scene: tells the open step of a lesson from others; empty where none is open.
+        subject: CSS selector of what the step is about, which is outlined and scrolled to; empty for nothing.
+    """
+    _browser(key="browser", data=[{"back": back, "forward": forward, "lecture": lecture, "scene": scene,
+                                   "subject": subject}])

@@ -1,0 +1,109 @@
+// What the browser does by itself on every page. It is begun once for a tab, and told at each run what is shown.
+
+/** The first element that a selector finds, also inside components, which have shadow roots. */
+const find = (selector, root = document) => {
+  const here = root.querySelector(selector);
+  if (here) return here;
+  for (const each of root.querySelectorAll("*")) {
+    const inside = each.shadowRoot && find(selector, each.shadowRoot);
+    if (inside) return inside;
+  }
+  return null;
+};
+const typing = (target) => target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement
+  || target.isContentEditable || (target instanceof HTMLInputElement && !["checkbox", "radio", "range", "button"].includes(target.type));
+const press = (key) => {
+  const button = document.querySelector(`.st-key-${key} button:not(:disabled)`);
+  button?.click();
+  return Boolean(button);
+};
+const HEADER = "[data-testid=stHeader]", STRIP = ".st-key-strip", MAIN = "[data-testid=stMain]";
+const PATIENCE = 8000; // milliseconds for which a subject is followed while its page still grows
+
+class Browser {
+  constructor() {
+    this.shown = { scene: "" };
+    const push = history.pushState.bind(history);
+    history.pushState = (state, title, url) => { // one page, one entry: the settings of a page are no places to go back to
+      const stays = url && new URL(url, location.href).pathname === location.pathname;
+      return stays ? history.replaceState(state, title, url) : push(state, title, url);
+    };
+    document.addEventListener("keydown", (event) => this.keydown(event));
+    for (const kind of ["wheel", "touchmove", "pointerdown"]) {
+      document.addEventListener(kind, () => { this.until = 0; }, { passive: true, capture: true });
+    }
+    setInterval(() => this.look(), 200);
+  }
+
+  update(shown, root) {
+    if (shown.scene !== this.shown.scene) this.until = performance.now() + PATIENCE;
+    this.shown = shown;
+    this.root = root;
+  }
+
+  keydown(event) {
+    const target = event.composedPath()[0];
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(target)) return;
+    if (this.root.querySelector("dialog").open) return;
+    const idle = target === document.body || target === document.documentElement || target.tabIndex < 0;
+    if (event.key === "?") this.root.querySelector("dialog").showModal();
+    else if (event.key.toLowerCase() === "p") this.play();
+    else if (this.shown.lecture && (event.key === "PageDown" || (event.key === " " && idle))) press(this.shown.forward);
+    else if (this.shown.lecture && event.key === "PageUp") press(this.shown.back);
+    else return;
+    event.preventDefault();
+  }
+
+  play() {
+    const button = find("[data-part=play], .map .go, .map .play");
+    button?.click();
+  }
+
+  /** What the open step of the lesson is about: outlined, and scrolled to until a hand takes over. */
+  look() {
+    const { scene, subject } = this.shown, found = scene && subject ? find(subject) : null;
+    if (this.subject && this.subject !== found) {
+      this.subject.style.outline = this.subject.style.outlineOffset = "";
+      this.subject.removeAttribute("data-subject");
+    }
+    this.subject = found;
+    if (!found) return;
+    if (found.dataset.subject !== scene) {
+      found.dataset.subject = scene;
+      found.style.outline = "3px solid #d97706";
+      found.style.outlineOffset = "3px";
+    }
+    if (performance.now() < this.until) this.bring(found);
+  }
+
+  bring(element) {
+    const main = document.querySelector(MAIN), box = element.getBoundingClientRect();
+    if (!main || !box.height) return;
+    const strip = document.querySelector(STRIP)?.getBoundingClientRect();
+    const top = Math.max(document.querySelector(HEADER)?.getBoundingClientRect().bottom ?? 0, strip ? strip.bottom : 0) + 10;
+    const room = innerHeight - top - 10, fits = box.height <= room;
+    if (fits ? box.top >= top - 1 && box.bottom <= innerHeight - 9 : Math.abs(box.top - top) < 12) return;
+    main.scrollBy({ top: fits && box.top > top ? Math.min(box.bottom - innerHeight + 10, box.top - top) : box.top - top });
+  }
+}
+
+/** Copies a text; over plain HTTP, as in a lecture hall, browsers have no clipboard to offer but the old command. */
+const copy = async (text) => {
+  if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
+  const field = Object.assign(document.createElement("textarea"), { value: text });
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+};
+
+export default function ({ data: [data], parentElement }) {
+  const root = parentElement, button = root.querySelector(".copy");
+  root.querySelector(".keys").onclick = () => root.querySelector("dialog").showModal();
+  button.onclick = async () => {
+    await copy(location.href);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
+  };
+  (window.tasklab ??= new Browser()).update(data, root);
+}
