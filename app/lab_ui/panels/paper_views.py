@@ -63,9 +63,10 @@ def grid(table: Table, selected: Value) -> None:
     for column in COLUMNS:
         eps = next(value.eps for value in table.values if value.column == column)
         columns.append({"key": str(column), "note": f"ε = {eps_said(eps)}" if eps else "clean images"})
+    has_published = any(value.published for value in table.values)
     rows = [
         {"key": cell.method.name, "help": TASKS[cell.method.task].long_name,
-         "cells": [_cell(value) for value in table.values if value.cell == cell]}
+         "cells": [_cell(value, has_published=has_published) for value in table.values if value.cell == cell]}
         for cell in table.document.cells
     ]
     paper_grid(rows, columns, caption=paper_words.described(table), key="paper_grid",
@@ -120,12 +121,13 @@ def opened(table: Table, value: Value) -> None:
     st.code(table.document.command, language=None, wrap_lines=True)
 
 
-def _cell(value: Value) -> dict[str, Any]:
-    """One cell as the browser needs it."""
+def _cell(value: Value, *, has_published: bool) -> dict[str, Any]:
+    """One cell as the browser needs it; a dash stands for a number that the paper leaves out of a table that it has."""
     published = value.published
-    shown = [
-        ("published", "–" if published is None else str(published), None if published is None
-         else published.percent / 100),
+    shown: list[tuple[str, str, float | None]] = [
+        ("published", "–", None) if published is None else ("published", str(published), published.percent / 100)
+    ] if has_published else []
+    shown += [
         *((kind, f"{100 * share.value:.1f}{arrow}", share.value)
           for kind, share, arrow in zip(KINDS[1:], (value.accuracy, value.adaptive), value.arrows, strict=True)
           if share is not None),

@@ -84,7 +84,7 @@ def lead(values: Sequence[Value]) -> str:
         return f"On {where_made}, no attack on the decision was made yet, so no number under attack is checked."
     counts = Counter(value.word for value in judged)
     parts = [f"<b>{counts[word]} {word}</b>" for word in MEANINGS if counts[word]]
-    words = f"{where_made}: {len(judged)} numbers under attack, {_listed(parts)}."
+    words = f"{len(judged)} numbers under attack: {_listed(parts)}."
     gap, widest = max(((_claim(value) - 100 * value.adaptive.value, value)  # type: ignore[union-attr]
                        for value in judged), key=lambda pair: pair[0])
     if gap <= 0:
@@ -93,7 +93,7 @@ def lead(values: Sequence[Value]) -> str:
     system = widest.cell.method.name
     claim = (f"{widest.column} leaves {system} <b>{one(widest.accuracy)}</b>" if widest.published is None
              else f"the paper prints <b>{widest.published.percent:.2f} %</b> for {system} under {widest.column}")
-    return f"{words} The widest gap: {claim}, and all attacks together leave <b>{one(widest.adaptive)}</b>."
+    return f"{words} {claim[:1].upper()}{claim[1:]}, and all attacks together leave <b>{one(widest.adaptive)}</b>."
 
 
 def _claim(value: Value) -> float:
