@@ -14,6 +14,7 @@ from callers_modes import MODES, differs, few, same, state, systems
 from tasklab import zoo
 from tasklab.attacks import PGD, attack
 from tasklab.data import augment, load, loading
+from tasklab.experiments.ground import ground
 from tasklab.models import NetworkSpec, build_network
 from tasklab.models.fast import PLAIN, Plan, prepare
 from tasklab.models.network import Head
@@ -84,6 +85,12 @@ def distort() -> Any:
     return augment(x, flip=True, crop=2, generator=generator), noisy
 
 
+def under_an_image() -> Any:
+    seen = ground(systems()["rbc"], few().x(0), few().labels[:1], PGD(eps=0.2, steps=3, random_start=False), side=5)
+    paths = [path.points for path in seen.paths]
+    return [seen.directions, seen.outline, seen.outputs, seen.gradient, seen.zero, *paths]
+
+
 THINGS: dict[str, Callable[[], Any]] = {
     "build": build,
     "head": lambda: [each.dtype for each in state(Head(4, 1, levels=(-0.5, 0.0, 0.5))).values()],
@@ -96,6 +103,7 @@ THINGS: dict[str, Callable[[], Any]] = {
     "fit sgd in bfloat16": train(optimizer="sgd", precision="bfloat16", average=0.0, epochs=2),
     "fit noise": train(defence=GaussianNoise(sigma=0.1), inset=0.1),
     "distort": distort,
+    "ground": under_an_image,
 }
 
 

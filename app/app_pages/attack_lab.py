@@ -1,7 +1,11 @@
-"""The page “Attack lab”: one picture, several systems, one attack with several objectives, and ε to drag."""
+"""The page “Attack lab”: one picture, several systems, one attack with several objectives, and ε to drag.
+
+A second view shows the ground under the picture: the plane that two attacks span, with a point to drag.
+"""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import streamlit as st
@@ -13,9 +17,11 @@ from lab_ui.results import picture_attacks
 from lab_ui.results.picture_attacks import Sweeps
 from lab_ui.shell import controls, frame
 from lab_ui.visitor import catalogue
+from tasklab.experiments.ground import finer_ground
 from tasklab.experiments.scenario import Scenario
 from tasklab.experiments.sweep import Sweep
 from tasklab.experiments.trajectory import PLAYED
+from tasklab.figures.live.ground import ground_data, ground_html
 from tasklab.figures.live.sweep import scene_data, scene_html
 from tasklab.figures.live.trajectory import trajectory_data, trajectory_html
 from tasklab.text import in_markdown
@@ -47,6 +53,10 @@ LESSON = (
         OPENING | {"eps": 0.2, "train": True, "margin": True},
     ),
 )
+GROUND = "the ground under the image"
+VIEWS = ("ε to drag", GROUND)
+"""The two ways in which the page shows an attack."""
+
 STRIP = 12
 """Number of small pictures above the figure."""
 
@@ -55,11 +65,18 @@ def page() -> None:
     """Draw the strip of pictures, the figure with ε to drag, the player and the downloads."""
     lab = frame.open_page("attack_lab", lesson=LESSON)
     scenario = controls.attack(lab, one_objective=False)
+    if not lab.lecture:
+        live.strip(lab.pictures, _around(lab), lab.image, key="attack_lab_strip", on_pick=_pick)
+    with st.container(horizontal=True):
+        view = st.segmented_control("View", VIEWS, default=VIEWS[0], required=True, key="view", bind=controls.URL,
+                                    label_visibility="collapsed")
+        seen_by = _ground_system(lab, scenario) if view == GROUND else None
+    if seen_by is not None:
+        _ground(lab, scenario, seen_by)
+        return
     if not scenario.aims:
         st.info("Pick at least one aim on the left, and the attack begins.")
         return
-    if not lab.lecture:
-        live.strip(lab.pictures, _around(lab), lab.image, key="attack_lab_strip", on_pick=_pick)
     fine = _fine(scenario)
     sweeps = _sweeps(lab, scenario, st.empty(), fine=fine)
     attacked = {pair: cell for pair, cell in sweeps.items() if isinstance(cell, Sweep)}
@@ -131,6 +148,53 @@ def _scene(lab: Lab, scenario: Scenario, sweeps: Sweeps, *, fine: bool) -> None:
             st.button("Unpin A", on_click=_pin, args=(None,), key="attack_lab_unpin")
 
 
+def _ground_system(lab: Lab, scenario: Scenario) -> str:
+    """The control for the system whose ground is drawn."""
+    names = list(scenario.systems)
+    name: str = st.selectbox("System", names, index=len(names) - 1, key="attack_lab_ground_system", width=240,
+                             format_func=lambda name: title(lab.key(name)), label_visibility="collapsed")
+    return name
+
+
+def _ground(lab: Lab, scenario: Scenario, name: str) -> None:
+    """Draw the plane under the picture for one system, and its downloads."""
+    if scenario.kind not in PLAYED:
+        st.info(f"The ground is spanned by attacks that climb step by step, as PGD and FGSM do; {scenario.attack} does "
+                "not. Choose one of the two on the left.")
+        return
+    if scenario.eps == 0:
+        st.info("With ε = 0 no attack can leave the image, so there is no plane to span. Choose a larger ε.")
+        return
+    try:
+        with st.spinner("Working out the plane …") if catalogue.is_large(name) else nullcontext():
+            coarse = picture_attacks.ground(scenario, name, lab.key(name), side=picture_attacks.COARSE)
+    except ValueError as error:
+        st.info(in_markdown(error))
+        return
+    _plane(lab, scenario, name)
+    system, side = catalogue.system(name), picture_attacks.fine_side(lab.pictures)
+    words = _ground_words(lab, name)
+    frame.close_page(lab, code=picture_attacks.ground_code(scenario, name, side=side), files={
+        "ground.html": (lambda: ground_html(finer_ground(system, coarse, side=side), **words),
+                        "The ground, with a point to drag (one HTML file)")})
+
+
+@st.fragment  # as for the figure with ε to drag
+def _plane(lab: Lab, scenario: Scenario, name: str) -> None:
+    """Draw the plane with the point to drag: few places at first, more as soon as they are requested."""
+    key = picture_attacks.ground_key(scenario, name)
+    fine, large = st.session_state.get("attack_lab_ground_fine") == key, catalogue.is_large(name)
+    side = picture_attacks.fine_side(lab.pictures) if fine else picture_attacks.COARSE
+    with st.spinner("Working out more places …") if fine and large else nullcontext():
+        seen = picture_attacks.ground(scenario, name, lab.key(name), side=side)
+    data = ground_data(seen, **_ground_words(lab, name)) | {"finer": None if fine else key, "ask": large and not fine}
+    live.ground(data, key="attack_lab_ground", on_finer=_keep_ground_fine)
+
+
+def _ground_words(lab: Lab, name: str) -> dict[str, Any]:
+    return {"heading": "The ground under one image", "title": title(lab.key(name)), "classes": lab.pictures.classes}
+
+
 def _player(lab: Lab, scenario: Scenario, pairs: list[tuple[str, str]]) -> tuple[Any, dict[str, Any]] | None:
     """Draw the steps of PGD for one system and one objective.
 
@@ -184,6 +248,10 @@ def _keep_eps(eps: float) -> None:
 
 def _keep_fine(key: str) -> None:
     st.session_state["attack_lab_fine"] = key
+
+
+def _keep_ground_fine(key: str) -> None:
+    st.session_state["attack_lab_ground_fine"] = key
 
 
 def _pin(view: dict[str, Any] | None) -> None:

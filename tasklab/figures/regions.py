@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from tasklab.codecs import ABNORMAL
 from tasklab.experiments.plane import PlaneTrajectory, Regions
 from tasklab.figures.pictures import Pixels, to_png
 from tasklab.figures.style import GREY, frame, look_of
+from tasklab.text import in_html
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -26,10 +28,13 @@ if TYPE_CHECKING:
 Trace = dict[str, Any]
 Mask = NDArray[np.bool_]
 
-CLASS_COLOURS = ("#8f4fd0", "#00866b", "#b8860b", "#d6336c")
+CLASS_COLOURS = (
+    "#8f4fd0", "#00866b", "#b8860b", "#d6336c", "#0a8aa6", "#6f7f12", "#a0522d", "#c23ad0", "#2f8f3a", "#d02b2b",
+)
 """Colours of classes: not the blue of correct or the orange of wrong; contrast at least 3 to white and to black."""
 
 CLASS_SYMBOLS = ("circle", "square", "triangle-up", "diamond")
+"""Markers of points of each class."""
 
 ARROWS = 21
 """Arrows and dots along each side."""
@@ -61,9 +66,9 @@ def plane(
     """The unit square as one system reads it.
 
     Args:
-        regions: from `tasklab.experiments.plane.regions`, for up to four classes.
-        classes: their names.
-        points: float32 ``(N, 2)`` in [0, 1].
+        regions: from `tasklab.experiments.plane.regions`.
+        classes: the names of its classes.
+        points: float32 ``(N, 2)`` in [0, 1], of up to four classes.
         labels: their classes, int64 ``(N,)``.
         trajectories: attacks that all start at the same point.
         marked: float32 ``(2,)``, a point that gets a ring.
@@ -72,13 +77,12 @@ def plane(
         height: in pixels; the square fills it.
 
     Raises:
-        ValueError: there are more classes than colours.
+        ValueError: there are points of more classes than there are markers.
     """
-    if regions.task.num_classes > len(CLASS_COLOURS):
-        raise ValueError(
-            f"expected at most {len(CLASS_COLOURS)} classes to draw, got {regions.task.num_classes}; try 'blobs'"
-        )
-    traces: list[Trace] = [_field(regions, ARROWS)]
+    if points is not None and regions.task.num_classes > len(CLASS_SYMBOLS):
+        raise ValueError(f"expected points of at most {len(CLASS_SYMBOLS)} classes to draw, got "
+                         f"{regions.task.num_classes}; try 'blobs'")
+    traces: list[Trace] = [_field(regions)]
     if points is not None and labels is not None:
         traces += _points(points, labels, classes)
     if picks:
@@ -102,7 +106,7 @@ def plane(
         layout["shapes"].append({"type": "rect", "name": "eps", "x0": max(0, x - eps), "x1": min(1, x + eps),
                                  "y0": max(0, y - eps), "y1": min(1, y + eps),
                                  "line": {"color": GREY, "width": 2, "dash": "dot"}})
-    layout["annotations"] = _words(regions, classes)
+    layout["annotations"] = _words(regions, classes, trajectories)
     import plotly.graph_objects as go
 
     return go.Figure({"data": traces, "layout": layout})
@@ -120,13 +124,13 @@ def region_pixels(regions: Regions, side: int = PIXELS) -> Pixels:
     """
     scale = max(1, round(side / regions.side))
     decoded = regions.decoded.cpu().numpy()
-    kinds = np.array([ABNORMAL, *range(regions.task.num_classes)])
+    kinds = np.unique(decoded)
     read = kinds[np.argmax([_smooth(decoded == k, scale) for k in kinds], axis=0)]
     flat = (_smooth(regions.flat.cpu().numpy(), scale) > 127) & (read >= 0)
     pixels = np.zeros((*read.shape, 4), dtype=np.uint8)
-    for k in range(regions.task.num_classes):
+    for k in kinds[kinds >= 0].tolist():
         here = read == k
-        pixels[here, :3] = _rgb(CLASS_COLOURS[k])
+        pixels[here, :3] = _rgb(class_colour(k))
         pixels[here, 3] = round(255 * SLOPED)
     pixels[flat, 3] = round(255 * FLAT)
     pixels[_edge(flat), 3] = round(255 * EDGE)
@@ -135,6 +139,16 @@ def region_pixels(regions: Regions, side: int = PIXELS) -> Pixels:
     pixels[none, :3] = _rgb(GREY)
     pixels[none & ((x + y) % 14 < 3), 3] = round(255 * 0.6)
     return pixels[::-1].copy()
+
+
+def class_colour(k: int) -> str:
+    """The colour of a class; from the eleventh class on, colours come again."""
+    return CLASS_COLOURS[k % len(CLASS_COLOURS)]
+
+
+def name_of(classes: Sequence[str], k: int) -> str:
+    """The name of a class; its number where there are fewer names."""
+    return classes[k] if k < len(classes) else str(k)
 
 
 def data_url(pixels: Pixels) -> str:
@@ -146,18 +160,14 @@ def describe_regions(
     name: str, regions: Regions, trajectories: Sequence[PlaneTrajectory] = (), classes: Sequence[str] = "ABCD"
 ) -> str:
     """What `plane` shows, in words, with the arguments of `plane`; ``name`` is that of the system."""
-    shares = [
-        f"{classes[k]} {_percent(float((regions.decoded == k).float().mean()))}"
-        for k in range(regions.task.num_classes)
-    ]
     sentences = [
-        f"{name}: the square is read as {', '.join(shares)}, None {_percent(regions.none_share)}. "
-        f"The gradient of the {_climbed(regions.objective)} is exactly zero on {_percent(regions.flat_share)} "
+        f"{name}: the square is read as {shares_in_words(regions, classes)}. "
+        f"The gradient of the {climbed(regions.objective)} is exactly zero on {_percent(regions.flat_share)} "
         "of what is read as a class."
     ]
     for trajectory in trajectories:
-        label, climbed = classes[trajectory.label], _climbed(trajectory.objective)
-        start = f"An attack on a point of class {label} that climbs the {climbed}"
+        label, aim = classes[trajectory.label], climbed(trajectory.objective)
+        start = f"An attack on a point of class {label} that climbs the {aim}"
         if trajectory.zero_gradient:
             sentences.append(f"{start} finds no gradient and stays.")
         else:
@@ -166,23 +176,56 @@ def describe_regions(
     return " ".join(sentences)
 
 
-def _field(regions: Regions, count: int) -> Trace:
-    """Arrows along the gradient, dots where it is zero; nothing where None is read."""
-    grid = np.floor((np.arange(count) + 0.5) / count * regions.side).astype(int)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Arrows:
+    """Where arrows along the gradient stand, and dots where it is zero; nothing where None is read.
+
+    Attributes:
+        x, y: positions in the unit square.
+        zero: whether the gradient is exactly zero.
+        angle: in degrees, clockwise from up; 0 for dots.
+        read: the class that is read.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    zero: Mask
+    angle: NDArray[np.float64]
+    read: NDArray[np.int64]
+
+
+def arrows(regions: Regions, count: int = ARROWS) -> Arrows:
+    """At most ``count`` arrows and dots along each side."""
+    grid = np.unique(np.floor((np.arange(count) + 0.5) / count * regions.side).astype(int))
     rows, columns = (index.ravel() for index in np.meshgrid(grid, grid, indexing="ij"))
-    read = regions.decoded.cpu().numpy()[rows, columns]
-    keep = read >= 0
-    rows, columns, read = rows[keep], columns[keep], read[keep]
+    keep = regions.decoded.cpu().numpy()[rows, columns] >= 0
+    rows, columns = rows[keep], columns[keep]
     gradient = regions.gradient.cpu().numpy()[rows, columns].astype(np.float64)
-    zero = (gradient == 0).all(axis=1)
-    angle = np.degrees(np.arctan2(gradient[:, 0], gradient[:, 1]))  # clockwise from up
+    zero = regions.flat.cpu().numpy()[rows, columns]
+    return Arrows(
+        x=(columns + 0.5) / regions.side, y=(rows + 0.5) / regions.side, zero=zero,
+        angle=np.where(zero, 0.0, np.degrees(np.arctan2(gradient[:, 0], gradient[:, 1]))),
+        read=regions.decoded.cpu().numpy()[rows, columns],
+    )
+
+
+def shares_in_words(regions: Regions, classes: Sequence[str]) -> str:
+    """The share of the square that is read as each class; where there are many, as those that are read anywhere."""
+    every = range(regions.task.num_classes)
+    shares = [(name_of(classes, k), float((regions.decoded == k).float().mean())) for k in every]
+    kept = [(name, share) for name, share in shares if share > 0 or len(every) <= len(CLASS_SYMBOLS)]
+    return ", ".join(f"{name} {_percent(share)}" for name, share in [*kept, ("None", regions.none_share)])
+
+
+def _field(regions: Regions) -> Trace:
+    """`arrows` as markers."""
+    marks = arrows(regions)
+    colours = np.array([class_colour(k) for k in marks.read.tolist()], dtype=object)
     return {
-        "type": "scatter", "mode": "markers", "name": "gradient", "hoverinfo": "skip",
-        "x": (columns + 0.5) / regions.side, "y": (rows + 0.5) / regions.side,
+        "type": "scatter", "mode": "markers", "name": "gradient", "hoverinfo": "skip", "x": marks.x, "y": marks.y,
         "marker": {
-            "symbol": np.where(zero, "circle", "arrow").astype(object), "angle": np.where(zero, 0.0, angle),
-            "size": np.where(zero, 4, 9), "line": {"width": 0},
-            "color": np.where(zero, PAPER, np.array(CLASS_COLOURS, dtype=object)[read]),
+            "symbol": np.where(marks.zero, "circle", "arrow").astype(object), "angle": marks.angle,
+            "size": np.where(marks.zero, 4, 9), "line": {"width": 0}, "color": np.where(marks.zero, PAPER, colours),
         },
         "unselected": UNSELECTED,
     }
@@ -194,7 +237,7 @@ def _points(points: Tensor, labels: Tensor, classes: Sequence[str]) -> list[Trac
     return [
         {"type": "scatter", "mode": "markers", "name": f"points of class {classes[k]}", "hoverinfo": "skip",
          "x": xy[y == k, 0], "y": xy[y == k, 1],
-         "marker": {"symbol": CLASS_SYMBOLS[k], "size": 7, "color": CLASS_COLOURS[k],
+         "marker": {"symbol": CLASS_SYMBOLS[k], "size": 7, "color": class_colour(k),
                     "line": {"width": 1, "color": PAPER}}, "unselected": UNSELECTED}
         for k in np.unique(y).tolist()
     ]
@@ -227,7 +270,7 @@ def _steps(trajectory: PlaneTrajectory) -> list[Trace]:
         return []
     x, y = trajectory.points[:, 0].tolist(), trajectory.points[:, 1].tolist()
     base = {"type": "scatter", "x": x, "y": y, "hoverinfo": "skip"}
-    name, dash = _climbed(trajectory.objective), "dot" if trajectory.objective == "train" else "solid"
+    name, dash = climbed(trajectory.objective), "dot" if trajectory.objective == "train" else "solid"
     step = {"size": 6, "color": PAPER, "line": {"width": 1, "color": INK}}
     return [
         base | {"mode": "lines", "name": f"{name}, outline", "line": {"color": INK, "width": 6}},
@@ -246,36 +289,56 @@ def _ring(name: str, x: float, y: float) -> Trace:
 def _end(trajectory: PlaneTrajectory) -> list[Trace]:
     """The last point of an attack, with the marker of its outcome."""
     x, y = trajectory.points[-1].tolist()
-    look, name = look_of(trajectory.end, trajectory.label), _climbed(trajectory.objective)
+    look, name = look_of(trajectory.end, trajectory.label), climbed(trajectory.objective)
     base = {"type": "scatter", "mode": "markers", "x": [x], "y": [y], "hoverinfo": "skip", "unselected": UNSELECTED}
     ground = {"symbol": "circle", "size": 26, "color": PAPER, "line": {"width": 2, "color": INK}}
     sign = {"symbol": look.symbol, "size": 13, "color": look.colour, "line": {"width": 2, "color": look.colour}}
     return [base | {"name": f"{name}, ground", "marker": ground}, base | {"name": f"{name}, end", "marker": sign}]
 
 
-def _climbed(objective: str) -> str:
+def climbed(objective: str) -> str:
     """An objective in words."""
     return "training loss" if objective == "train" else objective
 
 
-def _words(regions: Regions, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """The name of each class, and None, written where its region is widest."""
+def labelled_places(regions: Regions, clear: Sequence[PlaneTrajectory] = ()) -> list[tuple[int, float, float]]:
+    """Each label that is read, None included, with the x and y at which its region is widest; the largest first.
+
+    Args:
+        regions: what is read where.
+        clear: attacks whose steps are not to be written over, where a region has room elsewhere.
+    """
     read = regions.decoded.cpu().numpy()
     step = max(1, regions.side // 64)
     read = read[::step, ::step]
-    words = []
-    for k in (*range(regions.task.num_classes), ABNORMAL):
-        cell = _widest_cell(read == k)
-        if cell is None:
-            continue
-        row, column = cell
-        words.append({
-            "x": (column + 0.5) / read.shape[1], "y": (row + 0.5) / read.shape[0], "showarrow": False,
-            "text": "<b>None</b>" if k == ABNORMAL else f"<b>{classes[k]}</b>", "borderpad": 1,
-            "font": {"size": 15 if k == ABNORMAL else 20, "color": INK}, "bgcolor": "rgba(255,255,255,0.8)",
-            "bordercolor": GREY if k == ABNORMAL else CLASS_COLOURS[k], "borderwidth": 2,
-        })
-    return words
+    free = _away_from(clear, len(read))
+    kinds, sizes = np.unique(read, return_counts=True)
+    ordered = kinds[np.argsort(-sizes, kind="stable")].tolist()
+    widest = {k: _widest_cell((read == k) & free) or _widest_cell(read == k) for k in ordered}
+    return [(k, (cell[1] + 0.5) / read.shape[1], (cell[0] + 0.5) / read.shape[0])
+            for k, cell in widest.items() if cell is not None]
+
+
+def _away_from(trajectories: Sequence[PlaneTrajectory], side: int, room: float = 0.08) -> Mask:
+    """Cells of a grid whose middle is further away than ``room`` from every step of some attacks."""
+    at = (np.arange(side) + 0.5) / side
+    free = np.ones((side, side), dtype=bool)
+    for x, y in (point for trajectory in trajectories for point in trajectory.points.tolist()):
+        free &= (at[None, :] - x) ** 2 + (at[:, None] - y) ** 2 > room**2
+    return free
+
+
+def _words(
+    regions: Regions, classes: Sequence[str], trajectories: Sequence[PlaneTrajectory]
+) -> list[dict[str, Any]]:
+    """The name of each class, and None, written where its region is widest."""
+    return [
+        {"x": x, "y": y, "showarrow": False, "borderpad": 1, "borderwidth": 2, "bgcolor": "rgba(255,255,255,0.8)",
+         "text": "<b>None</b>" if k == ABNORMAL else f"<b>{in_html(name_of(classes, k), 60)}</b>",
+         "font": {"size": 15 if k == ABNORMAL else 20, "color": INK},
+         "bordercolor": GREY if k == ABNORMAL else class_colour(k)}
+        for k, x, y in labelled_places(regions, trajectories)
+    ]
 
 
 def _widest_cell(mask: Mask) -> tuple[int, int] | None:

@@ -118,10 +118,15 @@ def test_classes_and_none_are_named_within_their_regions() -> None:
     assert words["<b>A</b>"][0] < 0.4 < words["<b>None</b>"][0] < 0.6 < words["<b>B</b>"][0]
 
 
-def test_more_classes_than_colours_are_refused() -> None:
-    system = linear(make_task("int", num_classes=5), [[90, 0]], [0.0])
+def test_points_of_more_classes_than_markers_are_refused_and_regions_of_many_classes_drawn() -> None:
+    many = regions(linear(make_task("int", num_classes=12, alpha=0, beta=1), [[12, 0]], [0.0]), side=48)
+    points, labels = torch.tensor([[0.1, 0.2]]), torch.tensor([0])
     with pytest.raises(ValueError, match="4 classes"):
-        plane(regions(system, side=10))
+        plane(many, points=points, labels=labels)
+    names = [f"class {k}" for k in range(12)]
+    assert {a.text for a in plane(many, classes=names).layout.annotations} == {f"<b>{name}</b>" for name in names}
+    pixels = region_pixels(many, side=240)[120, 10::20, :3]
+    assert len({tuple(pixel) for pixel in pixels.tolist()}) == len(CLASS_COLOURS), "neighbours differ"
 
 
 def test_class_colours_read_on_both_grounds_and_differ_from_the_outcomes() -> None:
@@ -131,7 +136,8 @@ def test_class_colours_read_on_both_grounds_and_differ_from_the_outcomes() -> No
         assert 1.05 / (luminance(colour) + 0.05) >= 3
         assert (luminance(colour) + 0.05) / 0.0574 >= 3
     assert not {BLUE, ORANGE} & set(CLASS_COLOURS)
-    assert len(set(CLASS_SYMBOLS)) == len(set(CLASS_COLOURS)) == 4
+    assert len(set(CLASS_SYMBOLS)) == 4
+    assert len(set(CLASS_COLOURS)) == len(CLASS_COLOURS) >= 10, "the classes of digits and of CIFAR-10 all differ"
 
 
 def test_a_cut_draws_the_loss_thick_where_it_is_flat() -> None:

@@ -49,6 +49,6 @@ BEGINNING: dict[str, Any] = {
     "data": "digits", "image": 54, "systems": ["tra", "deepbe", "int", "rbc"], "seed": 0, "n": 200, "eps": 0.2,
     "attack": "PGD", "steps": 10, "step": None, "norm": "linf", "start": False, "restarts": 1,
     "criterion": "misclassified", "target": "any other", "keep": "best", "objective": "margin",
-    "train": True, "margin": True,
+    "train": True, "margin": True, "view": "ε to drag",
 }
 """Widget key to value when the app is first opened; the objectives not listed here are off."""

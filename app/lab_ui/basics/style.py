@@ -37,7 +37,8 @@ STYLE = """
 .lab-lesson { font-size: 1.1rem; line-height: 1.35; margin: 0; }
 .st-key-data button { padding-inline: 0.5rem; }
 .stButton button[kind="primary"] * { color: light-dark(#ffffff, #0b1117) !important; }
-.stElementContainer[class*="_scene"][data-stale="true"] { opacity: 1 !important; transition: none !important; }
+.stElementContainer:is([class*="_scene"], [class*="_ground"])[data-stale="true"] {
+  opacity: 1 !important; transition: none !important; }
 [data-tag] * { color: light-dark(#ffffff, #0b1117) !important; }
 @media (max-width: 640px) {
   .lab-top { align-items: flex-start; gap: 1rem; }

@@ -40,8 +40,18 @@ export default function ({ data: [data], parentElement }) {
 }
 """
 
+GROUND_SCRIPT = """
+export default function ({ data: [data], parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".tl");
+  root.live ??= new Ground(root);
+  root.live.onFiner = (key) => setTriggerValue("finer", key);
+  root.live.update(data);
+}
+"""
+
 _scene = st.components.v2.component("tasklab_scene", html=ROOT, css=STYLE, js=script("scene") + SCENE_SCRIPT)
 _player = st.components.v2.component("tasklab_player", html=ROOT, css=STYLE, js=script("player") + PLAYER_SCRIPT)
+_ground = st.components.v2.component("tasklab_ground", html=ROOT, css=STYLE, js=script("ground") + GROUND_SCRIPT)
 _strip = st.components.v2.component(
     "tasklab_strip", html=ROOT, css=STYLE + (WEB / "live_strip.css").read_text(encoding="utf-8"),
     js=script() + (WEB / "live_strip.js").read_text(encoding="utf-8"),
@@ -85,6 +95,23 @@ def player(data: dict[str, Any], *, key: str) -> None:
         key: of the component.
     """
     _player(key=key, data=[data])
+
+
+def ground(data: dict[str, Any], *, key: str, on_finer: Callable[[str], None]) -> None:
+    """The plane through an image, in which a point is dragged; the server is asked for nothing but more places.
+
+    Args:
+        data: from `tasklab.figures.live.ground.ground_data`; with ``"finer"``, a key, where more places can be
+            requested, and ``"ask"``, whether they are requested only on a click.
+        key: of the component.
+        on_finer: called with the value of ``"finer"``, before the page runs again.
+    """
+
+    def finer() -> None:
+        if (requested := sent_value(key, "finer")) is not None:
+            on_finer(str(requested))
+
+    _ground(key=key, data=[data], on_finer_change=finer)
 
 
 def strip(images: ImageSet, indices: Sequence[int], chosen: int, *, key: str, on_pick: Callable[[int], None]) -> None:

@@ -17,8 +17,12 @@ from lab_ui.basics.refusal import Refused
 from lab_ui.basics.waiting import awaited
 from lab_ui.basics.words import HELP, aim_words, title
 from lab_ui.visitor import catalogue
-from tasklab.attacks import ATTACKS, OBJECTIVES, Settings
+from tasklab.attacks import ATTACKS, OBJECTIVES, PGD, Settings
+from tasklab.attacks.registry import import_lines
+from tasklab.data import ImageSet
 from tasklab.data.radii import eps_said
+from tasklab.experiments.ground import SPANNED_BY, Ground, finer_ground
+from tasklab.experiments.ground import ground as make_ground
 from tasklab.experiments.scenario import Scenario
 from tasklab.experiments.sweep import Sweep, joined, sweep_each
 from tasklab.experiments.trajectory import Trajectory, record_trajectory
@@ -32,6 +36,9 @@ if TYPE_CHECKING:
 
 THREADS = min(4, os.cpu_count() or 1)
 """Number of systems that are attacked at the same time."""
+
+COARSE = 11
+"""Cells along each side of the plane under a picture, as it is shown at first."""
 
 Sweeps = dict[tuple[str, str], Sweep | str]
 """System and objective to the sweep over ε, or to the sentence that says why there is none."""
@@ -144,6 +151,65 @@ def trajectory(scenario: Scenario, name: str, key: str, aim: str) -> Trajectory:
                        scenario.target)
 
 
+def ground(scenario: Scenario, name: str, key: str, *, side: int) -> Ground:
+    """The plane under the picture that the attacks on the margin and on the training loss span.
+
+    Args:
+        scenario: picture, attack and ε; its objectives do not matter.
+        name: of the system.
+        key: its short name.
+        side: cells along each side.
+
+    Raises:
+        ValueError: one sentence that says why there is none.
+    """
+    for aim in SPANNED_BY:
+        _check(scenario, name, key, aim)
+    stamp, system, images = catalogue.stamp(name), catalogue.system(name), catalogue.test_set(scenario.data)
+    assert images is not None
+    x, y = images.x(scenario.image), images.labels[scenario.image : scenario.image + 1]
+    pool = ThreadPoolExecutor(1, "attack")
+    try:
+        return awaited(pool.submit(_ground, name, stamp, scenario.data, scenario.image, scenario.settings("margin"),
+                                   scenario.target, side, system, x, y))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def fine_side(images: ImageSet) -> int:
+    """Cells along each side of the plane once it is worked out further: more where images are small."""
+    return 55 if max(images.shape) <= 8 else 33
+
+
+def ground_key(scenario: Scenario, name: str) -> str:
+    """A key for the plane of one system; more places are requested for it."""
+    return repr(dataclasses.replace(scenario, systems=(name,), objectives=()))
+
+
+def ground_code(scenario: Scenario, name: str, *, side: int) -> str:
+    """Python that makes the plane with the library alone; the arguments are those of `ground`."""
+    target = "" if scenario.target is None else f", target=torch.tensor([{scenario.target}])"
+    arguments = scenario.arguments('"margin"')
+    index = scenario.image
+    return "\n".join([
+        *(["import torch", ""] if target else []),
+        "from tasklab import data, zoo",
+        *import_lines(scenario.kind),
+        "from tasklab.experiments.ground import ground",
+        "from tasklab.figures.ground import describe_ground, ground_figure",
+        "",
+        f'test = data.load("{scenario.data}", "test")',
+        f"x, y = test.x({index}), test.labels[{index}:{index + 1}]  # one picture, one label",
+        "",
+        f"settings = {scenario.attack}({arguments})",
+        f'seen = ground(zoo.load("{name}"), x, y, settings, side={side}{target})',
+        "ends = {path.objective: path.end for path in seen.paths}  # -1 is None",
+        "flat_share = seen.flat_share  # of what is read as the label, where the training loss is exactly flat",
+        f'print(describe_ground("{name}", seen, test.classes))',
+        "# ground_figure(seen, classes=test.classes).show()",
+    ])
+
+
 def scene_arguments(sweeps: Sweeps, lab: Lab) -> dict[str, Any]:
     """Arguments of `scene_data` and `scene_html`: the sweeps, and the names of systems, objectives and classes."""
     attacks = {aim: type(cell.settings).__name__ for (_, aim), cell in sweeps.items() if isinstance(cell, Sweep)}
@@ -245,3 +311,15 @@ def _trajectory(name: str, stamp: str, dataset: str, index: int, settings: Setti
     assert images is not None
     x, y = images.x(index), images.labels[index : index + 1]
     return record_trajectory(system, x, y, settings, target=None if target is None else y.new_tensor([target]))
+
+
+@st.cache_resource(max_entries=100, show_spinner=False, hash_funcs=HASH)
+def _ground(
+    name: str, stamp: str, dataset: str, index: int, settings: PGD, target: int | None, side: int, _system: System,
+    _x: Tensor, _y: Tensor,
+) -> Ground:
+    """The plane under a picture; shared by all visitors, so it must not be changed."""
+    if side > COARSE:
+        coarse: Ground = _ground(name, stamp, dataset, index, settings, target, COARSE, _system, _x, _y)
+        return finer_ground(_system, coarse, side=side)
+    return make_ground(_system, _x, _y, settings, side=side, target=None if target is None else _y.new_tensor([target]))

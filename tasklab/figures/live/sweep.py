@@ -93,7 +93,7 @@ def scene_data(
         ]})
     data = {
         "title": title, "name": names[one.label], "label": one.label, "names": names,
-        "shape": list(one.clean.shape[1:]), "clean": _packed((one.clean * 255).round().to(torch.uint8)),
+        "shape": list(one.clean.shape[1:]), "clean": packed((one.clean * 255).round().to(torch.uint8)),
         "stops": [round(stop, 12) for stop in one.stops], "said": [eps_said(stop) for stop in one.stops],
         "numbers": [eps_said(stop, number=True) for stop in one.stops], "norm": one.settings.norm,
         "track": [round(stop, 12) for stop in track], "end": eps_said(track[-1], number=True),
@@ -133,7 +133,7 @@ def _cell(cell: Sweep | str, names: Sequence[str]) -> dict[str, Any]:
         "outputs": drawn(cell.outputs).tolist(), "decoded": cell.decoded.tolist(), "margins": cell.margins.tolist(),
         "fooled": cell.fooled.tolist(), "zero": cell.zero_gradient.tolist(), "unmoved": cell.unmoved.tolist(),
         "peak": peak.tolist(), "k": [amplification(cell.clean, image) for image in cell.images],
-        "changes": _packed(levels),
+        "changes": packed(levels),
     }
 
 
@@ -172,6 +172,6 @@ def chart_data(task: Task, z: Tensor, label: int, names: Sequence[str], *, most:
                      "high": high + room}
 
 
-def _packed(values: Tensor) -> str:
-    """The bytes of a tensor as base64."""
+def packed(values: Tensor) -> str:
+    """The bytes of a tensor as base64, for `bytes` and its like in the scripts."""
     return base64.b64encode(values.cpu().contiguous().numpy().tobytes()).decode()
