@@ -26,8 +26,13 @@ from tasklab.figures.live.sweep import scene_data, scene_html
 from tasklab.figures.live.trajectory import trajectory_data, trajectory_html
 from tasklab.text import in_markdown
 
+GROUND = "the ground under the image"
+VIEWS = ("ε to drag", GROUND)
+"""The two ways in which the page shows an attack."""
+
 OPENING = {"data": "digits", "image": controls.PICTURE["digits"], "systems": ["tra", "deepbe", "int", "rbc"],
-           "attack": "PGD", "steps": 10, "norm": "linf", "criterion": "misclassified", "target": "any other"}
+           "attack": "PGD", "steps": 10, "norm": "linf", "criterion": "misclassified", "target": "any other",
+           "view": VIEWS[0]}
 """Widget values for which the lesson's sentences are true."""
 
 LESSON = (
@@ -39,6 +44,11 @@ LESSON = (
     frame.LessonStep(
         "One line changed: the same attack aims at the decision. Now every system breaks.",
         OPENING | {"eps": 0.2, "train": True, "margin": True},
+    ),
+    frame.LessonStep(
+        "Why? Look at the ground under this 8. In full colour RBC's training loss is exactly flat: an attack on it "
+        "stays where it is, while the one on the margin walks out of the 8.",
+        OPENING | {"eps": 0.2, "train": True, "margin": True, "systems": ["rbc"], "view": GROUND},
     ),
     frame.LessonStep(
         "Drag ε and watch INT's output slide along the number line: through a gap it reads None.",
@@ -53,10 +63,6 @@ LESSON = (
         OPENING | {"eps": 0.2, "train": True, "margin": True},
     ),
 )
-GROUND = "the ground under the image"
-VIEWS = ("ε to drag", GROUND)
-"""The two ways in which the page shows an attack."""
-
 STRIP = 12
 """Number of small pictures above the figure."""
 

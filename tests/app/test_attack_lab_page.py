@@ -247,6 +247,73 @@ def test_the_snippet_says_what_the_page_says(query: dict[str, str | list[str]]) 
     assert verdicts(at) == list(execute(at).values())
 
 
+GROUND = {"view": "the ground under the image", "steps": "10"}
+
+
+def test_the_ground_comes_in_few_places_at_once_and_in_more_when_it_asks() -> None:
+    at = start(**small_zoo().query, **GROUND)
+    assert shipped(at, "scene") is None and shipped(at, "player") is None, "nothing else is worked out"
+    few = shipped(at, "ground")
+    assert few is not None and few["finer"] and not few["ask"]
+    at.session_state["attack_lab_ground_fine"] = few["finer"]
+    many = shipped(clean(at.run()), "ground")
+    assert many is not None and many["finer"] is None
+    assert many["side"] > few["side"] and many["directions"] == few["directions"] and many["paths"] == few["paths"]
+    middle = many["side"] ** 2 // 2
+    assert many["flat"][middle] == few["flat"][few["side"] ** 2 // 2] == 1, "RBC stands on a plateau"
+    assert [path["moved"] for path in many["paths"]] == [True, False]
+
+
+@pytest.mark.parametrize(("key", "query"), [
+    *((key, {}) for key in KEYS), ("rbc", {"norm": "l2", "eps": "0.5", "start": "true"}), ("tra", {"attack": "FGSM"}),
+    ("int", {"target": "another"}),
+], ids=str)
+def test_the_ground_of_every_task_is_what_its_snippet_says(key: str, query: dict[str, str]) -> None:
+    if "target" in query:
+        query = {"target": str((int(data.load("digits", "test").labels[small_zoo().picture]) + 1) % 10)}
+    at = start(**{"image": str(small_zoo().picture), "systems": [key]} | GROUND | query)
+    ground, space = shipped(at, "ground"), dict[str, Any]()
+    assert ground is not None
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(snippet(at), "snippet", "exec"), space)
+    assert {path["objective"]: path["end"] for path in ground["paths"]} == space["ends"]
+    assert ground["lead"][-1] in printed.getvalue()
+    assert [button.proto.label for button in at.main.get("download_button")] == [
+        "The ground, with a point to drag (one HTML file)"]
+
+
+@pytest.mark.parametrize(("query", "words"), [
+    ({"eps": "0"}, "With ε = 0"), ({"attack": "Square"}, "climb step by step"), ({"target": ""}, "picture's own class"),
+], ids=str)
+def test_where_there_is_no_ground_a_sentence_says_why(query: dict[str, str], words: str) -> None:
+    if "target" in query:
+        query = {"target": str(int(data.load("digits", "test").labels[small_zoo().picture]))}
+    at = start(**small_zoo().query | GROUND | query)
+    assert shipped(at, "ground") is None
+    assert any(words in sentence for sentence in sentences(at))
+
+
+def test_the_ground_needs_no_aim_and_an_unknown_view_is_dropped() -> None:
+    at = start(**small_zoo().query, **GROUND, train="false", margin="false")
+    assert shipped(at, "ground") is not None, "its two attacks are always the same"
+    assert shipped(start(**small_zoo().query, view="upside down"), "scene") is not None
+
+
+def test_the_step_of_the_lesson_shows_what_it_says_on_the_shipped_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # all that is shipped
+    at = start()
+    for _ in range(3):
+        clean(at.button(key="attack_lab_next").click().run())
+    ground = shipped(at, "ground")
+    assert ground is not None and ground["title"] == "RBC" and ground["names"][ground["label"]] == "8"
+    margin, train = ground["paths"]
+    middle = ground["side"] ** 2 // 2
+    assert ground["flat"][middle] == 1 and not train["moved"] and train["end"] == 8
+    assert margin["end"] != 8
+    clean(at.button(key="attack_lab_next").click().run())
+    assert shipped(at, "ground") is None and shipped(at, "scene") is not None
+
+
 def test_every_control_can_be_moved() -> None:
     at = start(**small_zoo().query)
     for value in (0.0, 0.5):

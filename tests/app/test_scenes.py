@@ -10,8 +10,10 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from lab_ui.basics.scenes import SCENES, MenuScene
-from tasklab import data
+from lab_ui.basics.scenes import BEGINNING, SCENES, MenuScene
+from tasklab import data, zoo
+from tasklab.attacks import PGD
+from tasklab.experiments.ground import ground
 from tasklab.experiments.scenario import Scenario
 from tests.app.live_parts import cells, refusals, shipped
 
@@ -62,6 +64,21 @@ def test_one_level_is_enough_for_a_photograph() -> None:
     assert all(found[key, "margin"][1] != deer for key in keys)
 
 
+def test_the_ground_under_the_8_is_flat_and_the_8_is_lost_all_the_same() -> None:
+    values = BEGINNING | scene("The ground under an 8").values
+    test = data.load(values["data"], "test")
+    x, y = test.x(values["image"]), test.labels[values["image"] : values["image"] + 1]
+    settings = PGD(eps=values["eps"], steps=values["steps"], random_start=False, keep=values["keep"])
+    seen = ground(zoo.load(f"digits-{values['systems'][0]}"), x, y, settings, side=11)
+    margin, train = seen.paths
+    assert seen.label == 8 and bool(seen.flat[5, 5])
+    assert train.zero_gradient and not train.moved and train.end == 8
+    assert margin.end != 8
+    assert seen.spanned_by[0] == "margin", "to the right"
+    to_the_right = seen.decoded[5, 5:].tolist()
+    assert to_the_right[0] == 8 != to_the_right[-1]
+
+
 @pytest.mark.parametrize("scene", [
     pytest.param(scene, marks=needs_cifar10 if "data" in scene.values else ()) for scene in SCENES
 ], ids=lambda scene: scene.name)
@@ -77,7 +94,8 @@ def test_a_scene_opens_its_page_with_its_values_alone(scene: MenuScene) -> None:
     assert any(html.escape(scene.words) in block.proto.body for block in at.main.get("html"))
     assert at.slider(key="eps").value == pytest.approx(scene.values.get("eps", 0.2))
     refused = refusals(shipped(at, "scene"))
-    assert cells(shipped(at, "scene")) or at.main.get("plotly_chart"), "a scene shows an answer"
+    answers = cells(shipped(at, "scene")) or at.main.get("plotly_chart") or shipped(at, "ground")
+    assert answers, "a scene shows an answer"
     assert not refused and not at.error, refused
     if scene.page == "attack_lab":
         assert at.number_input(key="image").value == scene.values.get("image", 54)

@@ -51,11 +51,11 @@ def test_every_cell_holds_what_the_network_says_of_the_image_there(name: str) ->
     z = system.outputs(images)
     loss = system.task.loss(z, y.expand(81))
     (gradient,) = torch.autograd.grad(loss.sum(), images)
-    near = {"rtol": 1e-4, "atol": 1e-3}  # other batches add up in another order
-    torch.testing.assert_close(seen.outputs.flatten(0, 1), z.detach(), **near)
+    tolerance = {"rtol": 1e-4, "atol": 1e-3}  # other batches add up in another order
+    torch.testing.assert_close(seen.outputs.flatten(0, 1), z.detach(), **tolerance)
     assert torch.equal(seen.decoded.flatten(), system.predict(images.detach()))
-    torch.testing.assert_close(seen.value.flatten(), loss.detach(), **near)
-    torch.testing.assert_close(seen.margin.flatten(), system.task.codec.margins(z.detach())[:, int(y)], **near)
+    torch.testing.assert_close(seen.value.flatten(), loss.detach(), **tolerance)
+    torch.testing.assert_close(seen.margin.flatten(), system.task.codec.margins(z.detach())[:, int(y)], **tolerance)
     assert torch.equal(seen.flat.flatten(), (gradient == 0).flatten(1).all(dim=1))
     torch.testing.assert_close(seen.gradient.reshape(81, 2), gradient.flatten(1) @ seen.directions.flatten(1).T,
                                rtol=1e-3, atol=1e-2)

@@ -1,4 +1,4 @@
-"""What is shipped of the plane under an image is what the library found, and its words say so."""
+"""What the browser gets of the plane under an image is what the library found, and its words say so."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def floats(text: str) -> torch.Tensor:
 def test_the_browser_is_given_what_the_library_found(name: str) -> None:
     system, x, y = small(make_task(name))
     seen = ground(system, x, y, PGD(eps=0.2, steps=4, random_start=False, keep="best"), side=5)
-    told = ground_data(seen)
+    shipped = ground_data(seen)
     drawn = system.task.drawn(seen.outputs.flatten(0, 1))
-    assert torch.equal(floats(told["outputs"]).reshape(drawn.shape), drawn)
-    assert told["decoded"] == seen.decoded.flatten().tolist()
-    assert told["flat"] == seen.flat.flatten().int().tolist()
+    assert torch.equal(floats(shipped["outputs"]).reshape(drawn.shape), drawn)
+    assert shipped["decoded"] == seen.decoded.flatten().tolist()
+    assert shipped["flat"] == seen.flat.flatten().int().tolist()
     for key, grid in (("loss", seen.value), ("margin", seen.margin), ("change", seen.change)):
-        assert torch.equal(floats(told[key]), grid.flatten())
-    clean = np.frombuffer(base64.b64decode(told["clean"]), dtype=np.uint8) / 255
-    right, up = floats(told["directions"]).reshape(2, -1) / 255
+        assert torch.equal(floats(shipped[key]), grid.flatten())
+    clean = np.frombuffer(base64.b64decode(shipped["clean"]), dtype=np.uint8) / 255
+    right, up = floats(shipped["directions"]).reshape(2, -1) / 255
     for x_, y_ in ((0.5, 0.5), (0.9, 0.3)):  # the browser's own sum
         shown = (torch.from_numpy(clean) + (2 * x_ - 1) * right + (2 * y_ - 1) * up).clamp(0, 1)
         assert float((shown - seen.image_at(x_, y_).flatten()).abs().max()) < 1 / 255
@@ -81,11 +81,11 @@ def test_the_figure_has_the_regions_the_ball_and_both_attacks() -> None:
 
 
 def test_names_are_written_beside_the_attacks_and_in_the_colour_of_their_class() -> None:
-    told = ground_data(seen_by("rbc"))
-    assert {name for *_, name, _ in told["words"]} >= {"8", str(told["paths"][0]["end"])}
-    for x, y, name, colour in told["words"]:
+    shipped = ground_data(seen_by("rbc"))
+    assert {name for *_, name, _ in shipped["words"]} >= {"8", str(shipped["paths"][0]["end"])}
+    for x, y, name, colour in shipped["words"]:
         assert colour == class_colour(int(name))
-        for path in told["paths"]:
+        for path in shipped["paths"]:
             assert all((x - a) ** 2 + (y - b) ** 2 > 0.07**2 for a, b in path["points"])
 
 

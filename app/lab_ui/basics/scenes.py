@@ -32,6 +32,10 @@ SCENES = (
           values={"margin": False, "systems": ["tra", "rbc"]}),
     MenuScene(name="… until you ask the right question", page="attack_lab",
           words="The same attack, aimed at the decision.", values={"systems": ["tra", "rbc"]}),
+    MenuScene(name="The ground under an 8", page="attack_lab",
+          words="In full colour the training loss is exactly flat: an attack on it stays where it is. Drag the point "
+                "to the right, and the 8 is lost all the same.",
+          values={"systems": ["rbc"], "view": "the ground under the image"}),
     MenuScene(name="S does not matter", page="outputs",
           words="S = 10, 100 or 350 moves the whole picture; what an attack on the decision leaves hardly changes.",
           values={"systems": ["rbc-s10", "rbc-s100", "rbc"], "objective": "margin"}),

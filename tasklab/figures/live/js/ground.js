@@ -137,32 +137,32 @@ class Ground {
   drawing() {
     const data = this.data, at = ([x, y]) => [BOX * x, BOX * (1 - y)];
     const line = (points) => points.map((point) => at(point).map((v) => v.toFixed(1)).join(" ")).join(" L");
-    const taken = [], found = [`<image href="${data.picture}" width="${BOX}" height="${BOX}" preserveAspectRatio="none"/>`];
+    const taken = [], parts = [`<image href="${data.picture}" width="${BOX}" height="${BOX}" preserveAspectRatio="none"/>`];
     for (const [x, y, angle, zero, colour] of data.arrows) {
       const [a, b] = at([x, y]);
-      found.push(zero ? `<circle cx="${a}" cy="${b}" r="5" fill="${data.paper}"/>`
+      parts.push(zero ? `<circle cx="${a}" cy="${b}" r="5" fill="${data.paper}"/>`
         : `<path d="M0 -11L8 9L0 4L-8 9Z" fill="${colour}" transform="translate(${a} ${b}) rotate(${angle})"/>`);
     }
-    found.push(`<path d="M${line(data.outline)}Z" fill="none" stroke="${data.paper}" stroke-width="7"/>`,
+    parts.push(`<path d="M${line(data.outline)}Z" fill="none" stroke="${data.paper}" stroke-width="7"/>`,
       `<path d="M${line(data.outline)}Z" fill="none" stroke="${data.ink}" stroke-width="4" stroke-dasharray="14 10"/>`);
     for (const [x, y, name, colour] of data.words) {
       const wide = 40 + 22 * name.length, [a, b] = at([x, y]), left = Math.min(Math.max(a - wide / 2, 0), BOX - wide);
       if (taken.some(([x0, x1, y0]) => left < x1 && x0 < left + wide && Math.abs(b - y0) < 56)) continue; // a smaller region
       taken.push([left, left + wide, b]);
-      found.push(`<rect x="${left}" y="${b - 28}" width="${wide}" height="56" rx="6" fill="#ffffffd9" stroke="${colour || GREY}" stroke-width="4"/>`,
+      parts.push(`<rect x="${left}" y="${b - 28}" width="${wide}" height="56" rx="6" fill="#ffffffd9" stroke="${colour || GREY}" stroke-width="4"/>`,
         `<text x="${left + wide / 2}" y="${b + 13}" text-anchor="middle" style="fill: ${data.ink}">${esc(name)}</text>`);
     }
     for (const { points, objective, moved } of data.paths) {
       if (!moved) continue;
-      found.push(`<path d="M${line(points)}" fill="none" stroke="${data.ink}" stroke-width="15" stroke-linejoin="round"/>`,
+      parts.push(`<path d="M${line(points)}" fill="none" stroke="${data.ink}" stroke-width="15" stroke-linejoin="round"/>`,
         `<path d="M${line(points)}" fill="none" stroke="${data.paper}" stroke-width="7" stroke-dasharray="${objective === "train" ? "8 10" : ""}"/>`,
         ...points.map((point) => at(point)).map(([a, b]) => `<circle cx="${a}" cy="${b}" r="8" fill="${data.paper}" stroke="${data.ink}" stroke-width="3"/>`));
     }
     for (const { points, end } of [...data.paths].reverse()) {
       const [a, b] = at(points[points.length - 1]), look = LOOKS[outcome(end, data.label)];
-      found.push(`<circle cx="${a}" cy="${b}" r="29" fill="${data.paper}" stroke="${data.ink}" stroke-width="4"/>`, marker(look.symbol, a, b, 32, look.colour));
+      parts.push(`<circle cx="${a}" cy="${b}" r="29" fill="${data.paper}" stroke="${data.ink}" stroke-width="4"/>`, marker(look.symbol, a, b, 32, look.colour));
     }
-    return found.join("");
+    return parts.join("");
   }
 
   /** The number of the point's cell. */
