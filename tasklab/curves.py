@@ -1,4 +1,4 @@
-"""Curves of the shipped systems' trainings, recorded by `tasklab.jobs.recording` and shipped beside them."""
+"""Curves of the shipped systems' training runs, recorded by `tasklab.jobs.recording` and shipped beside them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEPT = ("loss", "train_accuracy", "accuracy", "abnormal", "robust_accuracy", "ow
 
 
 def recorded(*, where: Path | None = None) -> dict[str, dict[str, Any]]:
-    """The recorded trainings, by name of the system.
+    """The recorded training runs, by name of the system.
 
     Args:
         where: the folder of ``curves.json``; by default that of the shipped systems.

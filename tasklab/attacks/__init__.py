@@ -1,4 +1,4 @@
-"""Attacks on any task: what to climb, when it has succeeded, and the loop that climbs.
+"""Attacks on any task: what to maximise, when it has succeeded, and the loop that maximises.
 
 A new attack is one file of this folder that registers itself; see `tasklab.attacks.registry`.
 """

@@ -5,7 +5,7 @@ the candidates of `tasklab.attacks.candidates`.
 
 Each image is attacked by ``restarts × parts`` candidates, which are rows of one batch. A candidate's success margin is
 positive exactly when it fools the network, so the best candidate is the one with the largest success margin, whatever
-objective the attack climbs.
+objective the attack maximises.
 """
 
 from __future__ import annotations

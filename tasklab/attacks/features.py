@@ -16,7 +16,7 @@ def towards_features(system: System, images: Tensor, labels: Tensor, *, batch_si
     """The objective ``−‖f(x) − μ_k‖₂``, f the penultimate features and μ_k their mean over class k.
 
     After Sabour et al. (2016), who go for the features of one image instead of a class's mean. It is swept over every
-    class k but the label, and any attack can climb it. A head that masks its gradients, by rounding or by saturating,
+    class k but the label, and any attack can maximise it. A head that masks gradients, by rounding or by saturating,
     makes no difference: it only decides whether the attack has succeeded. So if this objective fools a network and
     ``margin`` does not, the masking is in the head.
 

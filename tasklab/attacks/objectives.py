@@ -1,4 +1,4 @@
-"""What an attack climbs: a value per example, larger = closer to success."""
+"""What an attack maximises: a value per example, larger = closer to success."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Objective:
     of: Literal["outputs", "features"] = "outputs"
 
     def __call__(self, task: Task, z: Tensor, y: Tensor, part: Tensor, targets: Tensor | None = None) -> Tensor:
-        """The value to climb, ``(N,)``; with targets, the descent towards them."""
+        """The value to maximise, ``(N,)``; with targets, the descent towards them."""
         return self.value(task, z, y, part) if targets is None else -self.value(task, z, targets, part)
 
 

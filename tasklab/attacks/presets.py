@@ -45,7 +45,7 @@ def paper_pgd(eps: float, *, criterion: Criterion = "misclassified", seed: int =
 def card_attacks(eps: Iterable[float], *, seed: int = 0) -> list[PGD]:
     """The attacks of every card, at each ε: PGD-20 on the own loss as published, PGD-40 on the margin and on its terms.
 
-    The terms (``bits``) are climbed one by one: an interval's two ends pull in opposite directions, and their minimum
+    The terms (``bits``) are maximised one by one: an interval's two ends pull in opposite directions, and their minimum
     alone turns back halfway.
     """
     attacks = []
@@ -175,7 +175,7 @@ def worst_case_attacks(
 ) -> list[Entry]:
     """The attacks of a preset, the cheapest first.
 
-    Gradients climb the margin, each term of it (bits, interval ends, or rivals), and the training loss where that is a
+    Gradients maximise the margin, each term of it (bits, interval ends, or rivals), and the training loss if that is a
     cross-entropy, AutoAttack's ratio where it is not; where None is no success, or the preset is full, the margin of
     each other class too. Noise and random search need no gradient.
 

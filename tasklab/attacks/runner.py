@@ -40,7 +40,7 @@ class Runner:
 
     Args:
         system: what is attacked.
-        objective: what the attack climbs.
+        objective: what the attack maximises.
         settings: the attack.
         batch_size: rows run through the network at once.
         images: the images that are attacked, float32 ``(N, C, H, W)``.

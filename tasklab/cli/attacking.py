@@ -1,4 +1,4 @@
-"""``tasklab attack``: attack one system, say what became of each image, and save the pictures if asked."""
+"""``tasklab attack``: attack one system, say what became of each image, and save the images if asked."""
 
 from __future__ import annotations
 

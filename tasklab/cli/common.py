@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tasklab.evaluation.robustness import Progress
     from tasklab.system import System
 
-OBJECTIVE_HELP = "what the attack climbs: train (the own loss, the paper's protocol), margin, bits, …"
+OBJECTIVE_HELP = "what the attack maximises: train (the own loss, the paper's protocol), margin, bits, …"
 
 
 def add_common(command: argparse.ArgumentParser) -> None:
@@ -91,7 +91,7 @@ def attack_settings(args: argparse.Namespace, *, eps: float, objective: str | No
     Args:
         args: the parsed options.
         eps: radius of the attack.
-        objective: what the attack climbs; None for its default.
+        objective: what the attack maximises; None for its default.
         more: settings that only some attacks have; the others go without, but for ``targeted``, which they refuse.
 
     Raises:

@@ -17,7 +17,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     compare.add_argument("second", metavar="B", help="another one, of the same data set")
     add_eps(compare, nargs="*")
     compare.add_argument("--objectives", nargs="+", default=["margin", "bits"],
-                         help="what PGD climbs; the worst case over all of them is compared (default: margin bits)")
+                         help="what PGD maximises; the worst case over all of them is compared (default: margin bits)")
     compare.add_argument("--steps", type=whole(), default=40, help="of PGD (default: 40)")
     compare.add_argument("--n", type=whole(), default=1000, help="the first N test images (default: 1000)")
     add_common(compare)

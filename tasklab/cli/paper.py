@@ -57,8 +57,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--to", type=Path, default=Path("runs/paper"), metavar="DIR",
                          help="folder of what is written, with cells in DIR/cells (default: runs/paper)")
     command.add_argument("--device", type=device, default="cpu", help="cpu or cuda (default: cpu)")
-    command.add_argument("--seed", type=seed, default=0, help="of the trainings (default: 0)")
-    command.add_argument("--seeds", type=whole(), help="so many trainings of each system, with seeds from --seed "
+    command.add_argument("--seed", type=seed, default=0, help="of the training runs (default: 0)")
+    command.add_argument("--seeds", type=whole(), help="so many training runs of each system, with seeds from --seed "
                          "on (default: 1; in figures that compare seeds 3, with --quick 2)")
     command.add_argument("--root", type=Path, help="folder of the sets (default: $TASKLAB_DATA or the user's cache)")
     command.add_argument("--json", action="store_true", help="print JSON")

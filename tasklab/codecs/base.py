@@ -21,13 +21,13 @@ TINY = torch.finfo(torch.float32).tiny
 
 
 MAX_CLASSES = 2**15
-"""Classes of a task: each is a row of its code, and a margin of every picture that is read."""
+"""Classes of a task: each is a row of its code, and a margin of every image that is read."""
 
 MAX_BITS = 1024
 """Bits of a codeword; ten classes need four, and error-correcting codes a few more than there are classes."""
 
 MAX_CODE = 2**17
-"""Classes × bits of a task: so many numbers are worked out for every picture that is read."""
+"""Classes × bits of a task: so many numbers are worked out for every image that is read."""
 
 
 class Codec(ABC):

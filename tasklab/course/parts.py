@@ -51,7 +51,7 @@ PAGES = {
     "robust": "Guess how much is left, then ask the right question.",
     "outputs": "Where all the outputs lie, before and after. What S does.",
     "feature_map": "A map of what a network sees, forming before your eyes.",
-    "transfer": "Which systems fall to another one's pictures.",
+    "transfer": "Which systems fall to another one's images.",
     "train": "Train your own S in seconds, then attack it.",
     "draw": "Your own handwriting, read and broken.",
     "paper": "The paper's tables beside what is measured here.",

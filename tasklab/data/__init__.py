@@ -1,4 +1,4 @@
-"""Image sets and point sets, their splits, downloads, augmentation, and a user's own pictures."""
+"""Image sets and point sets, their splits, downloads, augmentation, and a user's own images."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def _points(name: str, split: str, **settings: Any) -> ImageSet:
 
 
 DIGITS = "datasets/data/digits.csv.gz"
-"""File inside scikit-learn, with a line for each picture: 64 pixels from 0 to 16, and the label."""
+"""File inside scikit-learn, with a line for each image: 64 pixels from 0 to 16, and the label."""
 
 
 @lru_cache(maxsize=1)

@@ -34,7 +34,7 @@ _FAINT = 12.0  # of 255: weaker ink may be noise or a compression artefact, and 
 def read_picture(source: Source, name: str, *, dark_ink: bool | None = None) -> Tensor:
     """Read one picture in the format of a data set's images.
 
-    - "mnist", "digits": the picture is made gray, and its ground is the median brightness of its outermost frame.
+    - "mnist", "digits": the picture is made grey, and its ground is the median brightness of its outermost frame.
       Whatever departs from it most, to the dark or to the light, is taken for ink, and becomes light on black: a
       bright ground with dark ink is inverted. The ink is cropped to its bounding box, scaled to fit 20×20 with
       smoothing, and placed by its centre of mass in 28×28, as MNIST was made. For "digits" the ink is scaled to fit
@@ -156,7 +156,7 @@ def _flatten(picture: Image) -> Image:
         try:
             return picture.convert("RGB")
         except ValueError as error:
-            raise PictureError(f"expected gray or colour, got {picture.mode}; try saving it as PNG or JPEG") from error
+            raise PictureError(f"expected grey or colour, got {picture.mode}; try saving it as PNG or JPEG") from error
     picture = picture.convert("RGBA")
     alpha = np.asarray(picture.getchannel("A"), dtype=np.float64)
     if not alpha.any():

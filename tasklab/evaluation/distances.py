@@ -36,7 +36,7 @@ class Distances:
     """For each image the distance of the nearest image found that fools: an upper bound on the smallest ε that does.
 
     Attributes:
-        values: float32 ``(N,)``: 0 where the image itself is misread, infinite where nothing was found.
+        values: float32 ``(N,)``: 0 where the image itself is misclassified, infinite where nothing was found.
         norm, criterion: of the attacks.
         attacks: what looked for them.
         found_by: int64 ``(N,)``, which of those found the nearest; −1 for none.

@@ -40,7 +40,7 @@ class Stage:
 
     Attributes:
         index, total: its place, from 0, and how many there are.
-        name: the attack and what it climbed, or the system that lent its images.
+        name: the attack and what it maximised, or the system that lent its images.
         tried, broken: on how many survivors it was run, and how many fell.
         standing: the share of all images that no attack has fooled yet.
         seconds: of this attack, by the clock.

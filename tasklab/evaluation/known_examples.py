@@ -54,7 +54,7 @@ class AttackTest:
         random: the same for ``draws`` random points, half of them in the ball and half at its corners.
         zero_gradient: images of those tested on which it never saw a gradient.
         draws: of the random search.
-        left_out: images without a test: misread from the start, or no readout tells a surface point apart.
+        left_out: images without a test: misclassified from the start, or no readout tells a surface point apart.
     """
 
     settings: Settings
@@ -81,7 +81,7 @@ class AttackTest:
     def sentence(self) -> str:
         """The verdict in plain words."""
         if self.verdict == "not run":
-            return "No image could be tested: each was misread, or no readout tells a point of the surface apart."
+            return "No image could be tested: each was misclassified, or no readout tells a point of the surface apart."
         hits = f"found {self.found.count} of {self.found.n} adversarial examples that are known to exist"
         chance = f"random search found {self.random.count}"
         if self.verdict == "fail":
@@ -149,7 +149,7 @@ def stream_check_attack(
 
     Args:
         system: its network must have features.
-        data: images and labels; those that the system misreads are left out.
+        data: images and labels; those that the system misclassifies are left out.
         settings: the attack, untargeted, with an ε and an objective on outputs.
         inner: points inside the ball, half of them in the corners of the smaller ball, the image beside them.
         draws: of the random search.

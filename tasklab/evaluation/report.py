@@ -1,4 +1,4 @@
-"""A report on the robustness of one system: what became of its pictures under many attacks, and checks on two claims.
+"""A report on the robustness of one system: what became of its images under many attacks, and checks on two claims.
 
 `tasklab.evaluation.reporting` makes one, `tasklab.evaluation.report_file` keeps those of the shipped systems.
 """
@@ -42,15 +42,15 @@ _REPORT = ("format", "name", "data", "n", "eps", "claim_eps", "seed", "sources",
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRow:
-    """What one attack left: a point of a curve, or the clean pictures.
+    """What one attack left: a point of a curve, or the clean images.
 
     Attributes:
         curve: one of `CURVES`, `SEARCH`, or ``"clean"``.
         attack, objective, criterion, eps, steps, restarts: as in `Row`.
-        outcomes: what the pictures decode to under the attack.
+        outcomes: what the images decode to under the attack.
         clean: how many were decoded correctly before it.
         zero_gradient: among those, how many never had a gradient; None where the attack asked for none.
-        unmoved: among those, how many came back bit for bit; None on clean pictures.
+        unmoved: among those, how many came back bit for bit; None on clean images.
     """
 
     curve: str
@@ -83,12 +83,12 @@ class ReportRow:
 
     @property
     def n(self) -> int:
-        """How many pictures."""
+        """How many images."""
         return self.outcomes.n
 
     @property
     def accuracy(self) -> Share:
-        """The share of pictures that are decoded correctly."""
+        """The share of images that are decoded correctly."""
         return self.outcomes.accuracy
 
     @property
@@ -98,17 +98,17 @@ class ReportRow:
 
     @property
     def stability(self) -> float | None:
-        """The paper's R, accuracy under attack over clean accuracy; None where no picture was correct."""
+        """The paper's R, accuracy under attack over clean accuracy; None where no image was correct."""
         return self.outcomes.correct / self.clean if self.clean else None
 
     @property
     def zero_gradient_share(self) -> float | None:
-        """The share of correct pictures without a gradient; None where no gradient was asked for."""
+        """The share of correct images without a gradient; None where no gradient was asked for."""
         return self._of_clean(self.zero_gradient)
 
     @property
     def unmoved_share(self) -> float | None:
-        """The share of correct pictures that came back bit for bit; None where that was not asked."""
+        """The share of correct images that came back bit for bit; None where that was not asked."""
         return self._of_clean(self.unmoved)
 
     def _of_clean(self, count: int | None) -> float | None:
@@ -149,22 +149,22 @@ class ReportRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything that was measured of one system on one set of pictures.
+    """Everything that was measured of one system on one set of images.
 
     Attributes:
         name: of the system.
         data: name of the data set.
-        n: how many of its test pictures.
+        n: how many of its test images.
         eps: the radii of the curves, ascending.
         claim_eps: the radius of the claims; one of ``eps``.
         seed: of everything random.
         sources: the systems whose adversarial images were shown to this one.
-        clean: the row of the clean pictures.
+        clean: the row of the clean images.
         rows: one for each curve and ε, and that of `SEARCH`.
         assessments: for each of `CLAIMS`, the checks on the accuracy at ``claim_eps``.
         tests: for each of `CLAIMS`, whether the attack finds adversarial examples that are known to exist; empty for a
             system without features.
-        distances: for each picture, the smallest ε that was found to fool; infinite where none was.
+        distances: for each image, the smallest ε that was found to fool; infinite where none was.
         seconds: wall time.
         file: digest of the checkpoint, which tells whether it is still the same; empty where there was no file.
     """
@@ -206,7 +206,7 @@ class Report:
         return self.claim("worst")
 
     def curves(self) -> dict[str, dict[float, Share]]:
-        """By curve and ε, the share of pictures that withstood; ε = 0 are the clean ones."""
+        """By curve and ε, the share of images that withstood; ε = 0 are the clean ones."""
         curves: dict[str, dict[float, Share]] = {}
         for curve in (*CURVES, SEARCH):
             rows = [row for row in self.rows if row.curve == curve]
@@ -216,7 +216,7 @@ class Report:
         return curves
 
     def zero_gradients(self) -> dict[str, dict[float, float]]:
-        """By curve and ε, the share of correct pictures without a gradient, where gradients were asked for."""
+        """By curve and ε, the share of correct images without a gradient, where gradients were asked for."""
         shares: dict[str, dict[float, float]] = {}
         for row in self.rows:
             if row.zero_gradient_share is not None:
@@ -224,7 +224,7 @@ class Report:
         return shares
 
     def beyond(self, eps: float) -> Tensor:
-        """Which pictures withstood everything within ε.
+        """Which images withstood everything within ε.
 
         Args:
             eps: radius in pixel units.
@@ -275,7 +275,7 @@ class Report:
         counts = [self.clean.n, len(self.distances), *(row.n for row in self.rows),
                   *(assessment.accuracy.n for assessment in self.assessments.values())]
         if not self.n or set(counts) != {self.n}:
-            raise ValueError(f"expected every part of a report on all its n = {self.n} pictures, got other numbers")
+            raise ValueError(f"expected every part of a report on all its n = {self.n} images, got other numbers")
         if sorted(self.assessments) != sorted(CLAIMS) or not set(self.tests) <= set(CLAIMS):
             raise ValueError(f"expected a report with checks on {' and '.join(CLAIMS)}, got others")
         missing = [curve for curve in (*CLAIMS, "worst") if self.row(curve, self.claim_eps) is None]

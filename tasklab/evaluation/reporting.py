@@ -49,11 +49,11 @@ class ReportProgress:
 
 
 class TransferSources:
-    """Other systems' adversarial images of the same pictures, found once for each ε.
+    """Other systems' adversarial images of the same images, found once for each ε.
 
     Args:
         sources: systems by name.
-        images: the pictures.
+        images: the images.
         seed: of the attacks.
     """
 
@@ -94,10 +94,10 @@ def stream_report(
 
     Args:
         system: what is attacked.
-        images: the pictures, all of them used.
+        images: the images, all of them used.
         name: of the system, which is not its own source.
         eps: the radii of the curves; ``claim_eps`` joins them where it is missing. By default those customary on
-            the pictures' data set; so is ``claim_eps``.
+            the images' data set; so is ``claim_eps``.
         claim_eps: where the checks are run.
         sources: other systems whose adversarial images are tried as well; None for no transfer.
         queries: of the score-based attack.
@@ -106,7 +106,7 @@ def stream_report(
         file: digest of the system's checkpoint, which the report names.
 
     Raises:
-        ValueError: radii that are not between 0 and 1, or no pictures.
+        ValueError: radii that are not between 0 and 1, or no images.
     """
     seed, queries = check_whole("seed", seed, low=0), check_whole("queries", queries, low=1)
     usual = DATASETS[images.name].radii if images.name in DATASETS else IN_HUNDREDTHS
@@ -114,7 +114,7 @@ def stream_report(
     claim_eps = float(claim_eps)
     radii = sorted({*map(float, eps), claim_eps})
     if not len(images) or not 0 < radii[0] <= radii[-1] < UNBOUNDED:
-        raise ValueError(f"expected pictures and radii between 0 and 1, got {len(images)} pictures and {radii}")
+        raise ValueError(f"expected images and radii between 0 and 1, got {len(images)} images and {radii}")
     started = time.perf_counter()
     claims = {curve: curve_attack(curve, claim_eps, seed=seed) for curve in CLAIMS}
     asked: list[tuple[str, Settings]] = [
@@ -163,7 +163,7 @@ def stream_report(
         tests=tests, distances=tuple(round(distance, 5) for distance in distances),
         seconds=round(time.perf_counter() - started, 1), file=file,
     )
-    yield ReportProgress(progress=1.0, message=f"Asked everything of {len(images)} pictures.", report=report)
+    yield ReportProgress(progress=1.0, message=f"Asked everything of {len(images)} images.", report=report)
 
 
 def _progress(done: int, total: int, message: str) -> ReportProgress:

@@ -55,7 +55,7 @@ class Row:
 
     Attributes:
         attack: ``"clean"``, the attack's name, or ``"worst case"``.
-        objective, criterion, norm: what it climbed, what counted as success, in which ball; None on clean images.
+        objective, criterion, norm: what it maximised, what counted as success, in which ball; None on clean images.
         eps, steps, restarts: its settings; 0 on clean images.
         outcomes: what the images decode to now.
         clean: what they decoded to before.

@@ -19,7 +19,7 @@ from tasklab.system import System
 
 
 class RowStore:
-    """One line of JSON for each finished attack, under a key of system, pictures and settings.
+    """One line of JSON for each finished attack, under a key of system, images and settings.
 
     Args:
         folder: holds, or gets, ``rows.jsonl``; lines that do not read are as if they were not there.

@@ -105,7 +105,7 @@ class Comparison:
     Attributes:
         names: of the first and the second.
         what: the question, such as ``"worst case, ε = 0.1"``.
-        both, only_first, only_second, neither: images that both, one or none of them still read correctly.
+        both, only_first, only_second, neither: images that both, one or none of them still classified correctly.
         p: McNemar's exact two-sided p value.
     """
 

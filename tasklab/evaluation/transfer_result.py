@@ -112,7 +112,7 @@ class Cell:
         """The transfer rate: the share of images that fool the victim.
 
         Args:
-            images: as in `kept`; with the paper's ``"threat"``, images that the victim always misread count too.
+            images: as in `kept`; with the paper's ``"threat"``, images that the victim misclassified anyway count too.
         """
         return Share.of(self.fooled, self.kept(images))
 

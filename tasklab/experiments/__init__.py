@@ -1,1 +1,1 @@
-"""Experiments: a scenario, and what it asks: one picture at many ε, a trajectory, the plane under a system."""
+"""Experiments: a scenario, and what it asks: one image at many ε, a trajectory, the plane under a system."""

@@ -29,7 +29,7 @@ class Regions:
 
     Attributes:
         task: says what outputs mean.
-        objective: name of what an attack climbs.
+        objective: name of what an attack maximises.
         decoded: int64 ``(side, side)``, the label read in the middle of each cell, `ABNORMAL` included.
         margin: float32 ``(side, side)``, of the label read; where that is None the largest of any class, 0 at most.
         value: float32 ``(side, side)``, the objective of a point with the label that is read; NaN where it is None.
@@ -89,7 +89,7 @@ def regions(system: System, *, side: int = 160, objective: str = "train") -> Reg
         system: of points ``(N, 2)`` in [0, 1].
         side: cells along each side.
         objective: a named objective that has one part, such as ``"train"`` or ``"margin"``. Each place is taken for a
-            point of the class that is read there, as an attack on a point that is read correctly would find it.
+            point of the class that is read there, as an attack on a point that is classified correctly would find it.
 
     Raises:
         ValueError: a side below 1; an objective that the task does not have, or one of several parts.
@@ -141,7 +141,7 @@ class PlaneTrajectory:
     """Where one attack on one point went.
 
     Attributes:
-        objective: name of what it climbed.
+        objective: name of what it maximised.
         label: the point's own.
         points: float32 ``(visited, 2)``, the point first, then where each step led.
         decoded: int64 ``(visited,)``, what is read there.

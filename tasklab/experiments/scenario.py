@@ -31,19 +31,19 @@ PLAIN = ("data", "image", "attack", "eps", "steps", "step", "norm", "start", "re
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One picture, some systems, one attack, aimed at some objectives.
+    """One image, some systems, one attack, aimed at some objectives.
 
     Args:
         data: name of the data set.
-        image: the picture's place in its test split.
+        image: the image's place in its test split.
         systems: names in the zoo; by default four systems of the data set.
         attack: a name of `ATTACKS`.
-        objectives: what the attack climbs, one after the other, where it climbs anything; see `aims`.
+        objectives: what the attack maximises, one after the other, where it maximises anything; see `aims`.
         eps: of the attack; by default the one that is usual for the data set and the norm.
         steps, step_size, norm, random_start, restarts, criterion, keep, seed: of the attack, where it has them; what
             contradicts it is settled by `tasklab.attacks.building.build`, and said in `sentences`.
         target: the class to reach, None for any other.
-        n: how many pictures, where many are looked at.
+        n: how many images, where many are looked at.
 
     >>> Scenario(eps=0.1, systems=("digits-rbc",)).link("outputs")
     'http://localhost:8501/outputs?eps=0.1&systems=rbc'
@@ -103,7 +103,7 @@ class Scenario:
 
     @property
     def aims(self) -> tuple[str, ...]:
-        """What the attack climbs, one after the other; one name alone where it has no objective to choose.
+        """What the attack maximises, one after the other; one name alone where it has no objective to choose.
 
         >>> Scenario().aims, Scenario(attack="HopSkipJump").aims
         (('train', 'margin'), ('label',))
@@ -140,10 +140,10 @@ class Scenario:
         return self.build(objective).settings
 
     def run(self) -> dict[tuple[str, str], AttackResult]:
-        """The attack on the picture: each system under each objective.
+        """The attack on the image: each system under each objective.
 
         Raises:
-            ValueError: a system, a picture or a setting that is not there.
+            ValueError: a system, an image or a setting that is not there.
         """
         test = data.load(self.data, "test")
         if not 0 <= self.image < len(test):
@@ -159,7 +159,7 @@ class Scenario:
         """The values of a link that differ from the defaults."""
         defaults, query = Scenario(), dict[str, str | list[str]]()
         usual, classes = self.radii.usual, info_of(self.data).classes
-        other = self.data != defaults.data  # which opens with a picture and a number of pictures of its own
+        other = self.data != defaults.data  # which opens with an image and a number of images of its own
         for key in PLAIN:
             name = KEYS.get(key, key)
             value = getattr(self, name)
@@ -230,7 +230,7 @@ class Scenario:
             *import_lines(self.kind, "attack"),
             "",
             f'test = data.load("{self.data}", "test")',
-            f"x, y = test.x({self.image}), test.labels[{self.image}:{self.image + 1}]  # one picture, one label",
+            f"x, y = test.x({self.image}), test.labels[{self.image}:{self.image + 1}]  # one image, one label",
             "",
             "decoded = {}",
             *loop,
@@ -258,7 +258,7 @@ class Scenario:
         return ", ".join(words + ([f"objective={objective}"] if "objective" in fields else []))
 
     def climbed(self, objective: str) -> str:
-        """The objective that takes the place of one that the attack cannot climb as asked; mostly the same."""
+        """The objective that takes the place of one that the attack cannot maximise as asked; mostly the same."""
         try:
             return as_objective(self.settings(objective).objective).name if objective in OBJECTIVES else objective
         except ValueError:

@@ -1,4 +1,4 @@
-"""One system, one picture, one attack: what it reaches at each of many ε."""
+"""One system, one image, one attack: what it reaches at each of many ε."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ STOPS = IN_HUNDREDTHS.many
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sweep:
-    """What an attack does to one picture at each ε.
+    """What an attack does to one image at each ε.
 
     Attributes:
         task: says what outputs mean.
         settings: the attack, at the last ε.
         stops: ε, ascending.
-        clean: the picture ``(1, C, H, W)``.
+        clean: the image ``(1, C, H, W)``.
         label: its class.
         images: ``(S, C, H, W)``, what the attack found at each stop.
         outputs: ``(S, K)`` for them; ``clean_outputs`` is ``(K,)``.
@@ -68,7 +68,7 @@ def attack_radii(
     system: System, image: Tensor, label: Tensor, settings: Settings, radii: Sequence[float], *,
     objectives: Sequence[AnyObjective] = (), target: Tensor | None = None, index: int = 0,
 ) -> AttackResult:
-    """Attack one picture at each of many radii; the result has one example for each radius.
+    """Attack one image at each of many radii; the result has one example for each radius.
 
     Each example is what `attack` finds with ``changed(settings, eps=radius)``: a step size that is not given follows
     the radius. The random starts are the same for all radii, scaled. PGD and FGSM attack all radii in one batch.
@@ -89,7 +89,7 @@ def attack_radii(
         A result of ``len(radii) · max(1, len(objectives))`` examples.
 
     Raises:
-        TypeError, ValueError: more than one picture, no radius, or what `attack` refuses.
+        TypeError, ValueError: more than one image, no radius, or what `attack` refuses.
 
     >>> from torch import nn
     >>> from tasklab.attacks import PGD
@@ -101,7 +101,7 @@ def attack_radii(
     True
     """
     if len(image) != 1 or len(label) != 1:
-        raise ValueError(f"expected one picture and its label, got {len(image)} and {len(label)}; try x[:1], y[:1]")
+        raise ValueError(f"expected one image and its label, got {len(image)} and {len(label)}; try x[:1], y[:1]")
     if not len(radii):
         raise ValueError("expected at least one radius, got none; try (0.0, 0.1)")
     variants = [changed(settings, objective=objective) for objective in objectives] or [settings]
@@ -165,7 +165,7 @@ def sweep(
     system: System, image: Tensor, label: Tensor, settings: Settings, stops: Sequence[float] = STOPS, *,
     target: Tensor | None = None,
 ) -> Sweep:
-    """Attack one picture at each stop; see `attack_radii`.
+    """Attack one image at each stop; see `attack_radii`.
 
     Args:
         system: what is attacked.
@@ -212,14 +212,14 @@ def sweep_each(
 
 
 def sweeps(scenario: Scenario, stops: Sequence[float] | None = None) -> dict[tuple[str, str], Sweep]:
-    """A scenario's attack on its picture at each stop: each system under each objective, as `scene_html` takes them.
+    """A scenario's attack on its image at each stop: each system under each objective, as `scene_html` takes them.
 
     Args:
         scenario: what is asked.
         stops: ε; by default those customary on its data set.
 
     Raises:
-        ValueError: a system, a picture or a setting that is not there.
+        ValueError: a system, an image or a setting that is not there.
 
     >>> found = sweeps(Scenario(systems=("digits-rbc",), objectives=("margin",)), (0.0, 0.2))
     >>> [one.decoded.shape for one in found.values()]
@@ -240,13 +240,13 @@ def sweeps(scenario: Scenario, stops: Sequence[float] | None = None) -> dict[tup
 
 
 def joined(first: Sweep, second: Sweep) -> Sweep:
-    """Two sweeps of one attack on one picture as one; a stop that both have is taken from the first.
+    """Two sweeps of one attack on one image as one; a stop that both have is taken from the first.
 
     Raises:
-        ValueError: sweeps of different pictures or tasks.
+        ValueError: sweeps of different images or tasks.
     """
     if first.task != second.task or first.label != second.label or not torch.equal(first.clean, second.clean):
-        raise ValueError("expected two sweeps of one picture under one task, got different ones")
+        raise ValueError("expected two sweeps of one image under one task, got different ones")
     new = [index for index, stop in enumerate(second.stops) if stop not in first.stops]
     stops = first.stops + tuple(second.stops[index] for index in new)
     order = torch.tensor(sorted(range(len(stops)), key=lambda index: stops[index]))

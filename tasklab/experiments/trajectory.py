@@ -1,4 +1,4 @@
-"""The trajectory of PGD on one picture: every iterate of the row that the attack keeps."""
+"""The trajectory of PGD on one image: every iterate of the row that the attack keeps."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ PLAYED: tuple[type[PGD], ...] = (FGSM, PGD)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trajectory:
-    """One row of an attack on one picture.
+    """One row of an attack on one image.
 
     Attributes:
         task: says what outputs mean.
         settings: the attack.
-        clean: the picture ``(1, C, H, W)``.
+        clean: the image ``(1, C, H, W)``.
         label: its class.
         images: ``(T + 1, C, H, W)``, the start and what each step led to.
         gradients: ``(T, C, H, W)``, of the objective at all but the last.
         outputs: ``(T + 1, K)``.
         values: ``(T + 1,)``, the objective.
         decoded: int64 ``(T + 1,)``.
-        kept: which iterate the attack handed back; None if it handed back the picture itself.
+        kept: which iterate the attack handed back; None if it handed back the image itself.
         rows: how many rows the attack had; this is the one that it kept, or the first.
     """
 
@@ -49,7 +49,7 @@ class Trajectory:
 def record_trajectory(
     system: System, image: Tensor, label: Tensor, settings: Settings, *, target: Tensor | None = None
 ) -> Trajectory:
-    """Run PGD or FGSM on one picture and keep every iterate of the row that it keeps.
+    """Run PGD or FGSM on one image and keep every iterate of the row that it keeps.
 
     Args:
         system: what is attacked.
@@ -60,7 +60,7 @@ def record_trajectory(
 
     Raises:
         TypeError: another attack.
-        ValueError: a picture that needs no attack, as it is fooled as it comes; or what `attack` refuses.
+        ValueError: an image that needs no attack, as it is fooled as it comes; or what `attack` refuses.
 
     >>> from torch import nn
     >>> from tasklab.tasks import make_task
@@ -73,7 +73,7 @@ def record_trajectory(
         raise TypeError(f"expected PGD or FGSM, whose steps can be shown, got {type(settings).__name__}; "
                         "try PGD(eps=0.1)")
     if len(image) != 1:
-        raise ValueError(f"expected one picture, got {len(image)}; try x[:1]")
+        raise ValueError(f"expected one image, got {len(image)}; try x[:1]")
     paths: dict[tuple[int, int], list[tuple[AttackStep, int]]] = {}
 
     def record(event: AttackStep) -> None:
@@ -82,7 +82,7 @@ def record_trajectory(
 
     result = attack(system, image, label, settings, targets=target, progress=record)
     if not paths:
-        raise ValueError("expected a picture that is read as its label, got one that is fooled as it comes")
+        raise ValueError("expected an image that is read as its label, got one that is fooled as it comes")
     kept = {name: _index_of(result.images[0], path) for name, path in paths.items()}
     name = next((name for name, index in kept.items() if index is not None), next(iter(paths)))
     path = paths[name]

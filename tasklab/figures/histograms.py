@@ -103,8 +103,8 @@ def describe_decisions(name: str, reading: Reading) -> str:
     """What `decision_histogram` shows, in words; ``name`` is that of the system."""
     n = len(reading.before)
     if not n:
-        return f"{name}: no pictures."
-    parts = [f"{name}, {n} pictures, {reading.axis}.", f"Median {np.median(reading.before):.4g}"]
+        return f"{name}: no images."
+    parts = [f"{name}, {n} images, {reading.axis}.", f"Median {np.median(reading.before):.4g}"]
     if reading.after is not None:
         parts[-1] += f" before, {np.median(reading.after):.4g} after"
     parts[-1] += "."

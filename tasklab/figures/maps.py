@@ -188,17 +188,17 @@ def describe_map(
     """What `feature_map` shows, in words; ``accuracy`` is that of neighbours, 0 to 1.
 
     >>> describe_map("PCA of 3 pictures", [0, 1, 1], ["cat", "dog"], accuracy=1.0)
-    'PCA of 3 pictures, 2 classes. 100 % lie among pictures of their own class.'
+    'PCA of 3 images, 2 classes. 100 % lie among images of their own class.'
     """
     y = np.asarray(labels)
     parts = [f"{title}, {len(np.unique(y))} classes."]
     if accuracy is not None:
-        parts.append(f"{100 * accuracy:.0f} % lie among pictures of their own class.")
+        parts.append(f"{100 * accuracy:.0f} % lie among images of their own class.")
     if landed is not None:
         ends = [outcome_of(int(d), int(y[int(r)])) for d, r in zip(_ints(landed.decoded), _ints(landed.rows),
                                                                     strict=True)]
         counts = ", ".join(f"{ends.count(kind)} {LOOKS[kind].word}" for kind in LOOKS)
-        parts.append(f"{len(ends)} attacked pictures: {counts}.")
+        parts.append(f"{len(ends)} attacked images: {counts}.")
     if stops is not None:
         decoded = _ints(stops.decoded)
         readings = ", ".join("None" if d < 0 else classes[d] for d, _ in itertools.groupby(decoded))
@@ -230,7 +230,7 @@ def _groups(
             "customdata": [data[i] for i in here], "ids": [str(int(rows[i])) for i in here],
             "marker": {"color": ink, "symbol": symbol, "size": 9, "opacity": 0.85},
             "unselected": {"marker": {"opacity": 0.2}}, "selected": {"marker": {"opacity": 1}},
-            "hovertemplate": "picture %{customdata[0]}, a %{customdata[2]}" + suffix + "<extra></extra>",
+            "hovertemplate": "image %{customdata[0]}, a %{customdata[2]}" + suffix + "<extra></extra>",
         })
     return traces
 

@@ -167,7 +167,7 @@ def describe_regions(
     ]
     for trajectory in trajectories:
         label, aim = classes[trajectory.label], climbed(trajectory.objective)
-        start = f"An attack on a point of class {label} that climbs the {aim}"
+        start = f"An attack on a point of class {label} that maximises the {aim}"
         if trajectory.zero_gradient:
             sentences.append(f"{start} finds no gradient and stays.")
         else:

@@ -59,7 +59,8 @@ def accuracy_curves(
 
     Args:
         curves: key to the share at each ε. Keys of `CURVE_PENS` have fixed pens; others take the next ones.
-        zeros: key to the share, 0 to 1, of correctly read images with zero gradient at each ε; None for no lower panel.
+        zeros: key to the share, 0 to 1, of correctly classified images with zero gradient at each ε; None for no lower
+            panel.
         names: key to the name that is shown.
         marks: name of a vertical line to its ε.
         up: title of the y axis.

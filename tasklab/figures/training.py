@@ -1,4 +1,4 @@
-"""The course of a training: accuracies without attack and under two attacks, and the loss, epoch by epoch."""
+"""The course of a training run: accuracies without attack and under two attacks, and the loss, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def describe_training(epochs: Rows) -> str:
     last = epochs[-1]
     parts = [f"{name} {100 * last[field]:.0f} %" for field, name in CURVES.items() if last.get(field) is not None]
     if last.get(ZERO) is not None:
-        parts.append(f"{ZERO_NAME} for {100 * last[ZERO]:.0f} % of the images read correctly")
+        parts.append(f"{ZERO_NAME} for {100 * last[ZERO]:.0f} % of the images classified correctly")
     return f"After epoch {last['epoch']}: {', '.join(parts)}."
 
 
@@ -92,7 +92,7 @@ def sweep_figure(points: Mapping[float, Mapping[str, float]]) -> Figure:
     """Accuracies in % over the margin S, on a logarithmic axis.
 
     Args:
-        points: S to fields of `CURVES` and `ZERO`, 0 to 1. `ZERO` is a share of the correctly read
+        points: S to fields of `CURVES` and `ZERO`, 0 to 1. `ZERO` is a share of the correctly classified
             images; it is drawn as a share of all images, where the accuracy is known.
 
     Raises:
@@ -145,7 +145,7 @@ def _accuracy(epochs: Rows, field: str, index: int) -> list[dict[str, Any]]:
 
 
 def _zero(epochs: Rows) -> list[dict[str, Any]]:
-    """The share of images that are read correctly and have a gradient of exactly 0, as a filled area."""
+    """The share of images that are classified correctly and have a gradient of exactly 0, as a filled area."""
     known = [row for row in epochs if row.get(ZERO) is not None and row.get("accuracy") is not None]
     if not known:
         return []

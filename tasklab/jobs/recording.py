@@ -1,6 +1,6 @@
-"""Record the curves of the shipped systems' trainings, which `tasklab.curves` reads.
+"""Record the curves of the shipped systems' training runs, which `tasklab.curves` reads.
 
-``python -m tasklab.jobs.recording FOLDER`` repeats the trainings as jobs in a folder, with attacks after each epoch,
+``python -m tasklab.jobs.recording FOLDER`` repeats the training runs as jobs in a folder, attacking after each epoch,
 and writes ``curves.json``. It can be stopped and resumed; jobs that are finished are not repeated.
 """
 
@@ -35,7 +35,7 @@ EXTRA: dict[str, tuple[str | None, dict[str, Any], dict[str, Any]]] = {
     "cifar100-tra-short": (None, {"task": "tra", "num_classes": 100}, HUNDRED),
     "cifar100-rbc-short": (None, {"task": "rbc", "num_classes": 100}, HUNDRED),
 }
-"""Recorded trainings of systems that are not shipped: the shipped system whose settings they begin with, or None;
+"""Recorded training runs of systems that are not shipped: the shipped system whose settings they begin with, or None;
 changed settings of the task; and other changed settings."""
 
 

@@ -31,7 +31,7 @@ __all__ = ["RESULT", "Training", "check", "run", "seed_folder", "train"]
 
 RESULT = "system.safetensors"
 STEPS = 200
-"""About how many steps of a training are logged."""
+"""About how many steps of a training run are logged."""
 
 Event = dict[str, Any]
 
@@ -146,7 +146,7 @@ def _train_seed(
 
 @dataclass(frozen=True)
 class _TrainingLog:
-    """A training's events as plain dicts; of further seeds under names of their own, with steps that go on counting."""
+    """A training run's events as plain dicts; further seeds have names of their own, and steps that go on counting."""
 
     training: Training
     seed: int
@@ -158,7 +158,7 @@ class _TrainingLog:
 
     def epoch(self, row: Event) -> Event:
         message = (f"epoch {row['epoch']} of {row['epochs']} done, "
-                   f"{100 * row['accuracy']:.1f} % of the validation images read correctly")
+                   f"{100 * row['accuracy']:.1f} % of the validation images classified correctly")
         done = row["epoch"] * self._per_epoch
         return self._event("epoch", row, done, done + 0.5, message)  # after the epoch's last step
 

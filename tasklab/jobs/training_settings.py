@@ -1,4 +1,4 @@
-"""The settings of a training: plain values that fix it, wherever it is run."""
+"""The settings of a training run: plain values that fix it, wherever it is run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Store = Literal["float32", "float16"]
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Everything that fixes a training, and what is measured of its result.
+    """Everything that fixes a training run, and what is measured of its result.
 
     Args:
         name: of the system.

@@ -1,4 +1,4 @@
-"""A training as it is written down: the command that does the very same, and Python that trains the same system."""
+"""A training run in writing: the command that does exactly the same, and Python that trains the same system."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ EQUAL = 1.0
 """The rate at which both systems are compared with an equal recipe."""
 
 REACHED = 0.95
-"""A training counts as converged after the first epoch with so much of its last validation accuracy."""
+"""A training run counts as converged after the first epoch with so much of its last validation accuracy."""
 
 EPOCHS = f"epochs to {100 * REACHED:g} %"
 
@@ -205,12 +205,12 @@ def converged(record: Record) -> int:
 
 
 def _test(record: Record) -> Tensor:
-    """Which test images are read correctly."""
+    """Which test images are classified correctly."""
     return next(finding.images for finding in record.findings if finding.asked["kind"] == "clean")
 
 
 def _measured(data: str, records: Sequence[Record]) -> dict[str, Any]:
-    """What several trainings of one system reached."""
+    """What several training runs of one system reached."""
     n = info_of(data).sizes[1]
     return {
         "validation accuracy": pooled(Share(round(record.epochs[-1]["accuracy"] * n), n) for record in records),

@@ -147,8 +147,8 @@ class Document:
             f"its terms and the ensemble `{'`, `'.join(presets)}`, image by image: an upper bound on the accuracy in "
             f"the worst case. A number between two intervals decodes to "
             f"{'None' if protocol.gap == 'abnormal' else 'the class below'}. *Confirmed*: the adaptive number is at "
-            f"most 5 points lower. *Masked*: it is lower than that, and over 10 % of the images read correctly gave "
-            f"the published attack no gradient at all. *Overstated*: it is lower than that for another reason. "
+            f"most 5 points lower. *Masked*: it is lower than that, and over 10 % of the images classified correctly "
+            f"gave the published attack no gradient at all. *Overstated*: it is lower than that for another reason. "
             f"Intervals are Wilson's, of 95 %.{retrained}"
         )
 

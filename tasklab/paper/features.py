@@ -158,9 +158,9 @@ class Features(PaperFigure):
             f"class to the nearest other mean, over the root mean square distance of its images from their mean. "
             f"*Elongation*: of a class, the first singular value over the second; 1 for a ball. Silhouettes are means "
             f"over images, separation and elongation over classes, with 95 % intervals by Student's t; a share has "
-            f"Wilson's. One training stands behind each system, so that the intervals do not cover other seeds; the "
-            f"trainings of DeepBE and INT went on from the fitted TRA, so that their features begin as its own. "
-            f"Systems are compared class by class, by the interval of the mean paired difference. On a t-SNE map "
+            f"Wilson's. One training run stands behind each system, so that the intervals do not cover other seeds; "
+            f"the training runs of DeepBE and INT went on from the fitted TRA, so that their features begin as its "
+            f"own. Systems are compared class by class, by the interval of the mean paired difference. On a t-SNE map "
             f"distances between groups and the sizes of groups mean little; what is said of the features counts."
         )
 

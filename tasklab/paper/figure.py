@@ -37,7 +37,7 @@ class Number:
         of: what it was measured of, such as ``{"data": "MNIST", "system": "RBC"}``.
         what: its name.
         value: itself, with its interval.
-        seeds: of the trainings behind it.
+        seeds: of the training runs behind it.
     """
 
     of: Mapping[str, str]
@@ -71,7 +71,7 @@ class PaperFigure(ABC):
         data, archs: the sets and networks.
         folder: of the records that were made here.
         scale: how much work goes into a cell.
-        seeds: of the trainings.
+        seeds: of the training runs.
     """
 
     name: ClassVar[str]

@@ -279,8 +279,8 @@ def cells_of(
         table: a key of `ROWS`.
         data: the sets.
         archs: the networks.
-        seed: of the trainings.
-        seeds: how many trainings of each system there are, with seeds from ``seed`` on.
+        seed: of the training runs.
+        seeds: how many training runs of each system there are, with seeds from ``seed`` on.
         scale: of every cell.
 
     Raises:

@@ -32,7 +32,7 @@ class Finding:
     Attributes:
         asked: the question, as `Question.to_dict`.
         correct, wrong, abnormal: how many images decode to their label, to another class, and to None.
-        clean: how many of the images were read correctly before the attack; None on clean images.
+        clean: how many of the images were classified correctly before the attack; None on clean images.
         zero_gradient: of those, how many never gave the attack a gradient other than exactly 0; None where it is not
             known.
         unmoved: of those, how many came back bit for bit; None where it is not known.

@@ -57,7 +57,7 @@ class Value:
 
     @property
     def accuracy(self) -> Share | None:
-        """The share of images that are still read correctly; None where it was not measured."""
+        """The share of images that are still classified correctly; None where it was not measured."""
         return None if self.measured is None else self.measured.outcomes.accuracy
 
     @property

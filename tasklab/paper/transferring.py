@@ -200,18 +200,18 @@ class Transferring(PaperFigure):
         cells = list(self.asked())
         radii = " or ".join(dict.fromkeys(eps_said(cell.radii[2]) for cell in cells))
         return (
-            f"PGD-5 on each system's own loss at ε = {radii}, as in the paper, on the first "
-            f"{cells[0].scale.attacked} test images, and what other systems make of its last iterates. *Fooled*: the "
-            f"share of images that the victim does not read as their label; images that the attacked system misreads "
-            f"are left out, as in the paper, but images that the victim misreads anyway are not. Where a system is "
-            f"shown its own examples, that is the success of the attack itself. *Zero gradient*: images for which the "
-            f"attack never had a gradient; it returns them as noise, and what does not transfer from them says "
-            f"nothing of the systems. *Of those with a gradient* leaves them out. *Fooled by noise*: the same images "
-            f"under uniform noise of the same ε. *Unmoved*: given back bit for bit. Intervals are Wilson's, of 95 %, "
-            f"over images; one training stands behind each system. Where a single network is asked for, two seeds of "
-            f"it stand for two networks. Claims compare the examples of two systems on the "
-            f"images that both of them read correctly, all victims together, by McNemar's exact test: *holds* where "
-            f"p < 0.05, *does not hold* where the difference is surely below one point."
+            f"PGD-5 on each system's own loss at ε = {radii}, as in the paper, on the first {cells[0].scale.attacked} "
+            f"test images, and what other systems make of its last iterates. *Fooled*: the share of images that the "
+            f"victim does not read as their label; images that the attacked system misclassifies are left out, as in "
+            f"the paper, but images that the victim misclassifies anyway are not. Where a system is shown its own "
+            f"examples, that is the success of the attack itself. *Zero gradient*: images for which the attack never "
+            f"had a gradient; it returns them as noise, and what does not transfer from them says nothing of the "
+            f"systems. *Of those with a gradient* leaves them out. *Fooled by noise*: the same images under uniform "
+            f"noise of the same ε. *Unmoved*: given back bit for bit. Intervals are Wilson's, of 95 %, over images; "
+            f"one training run stands behind each system. Where a single network is asked for, two seeds of it stand "
+            f"for two networks. Claims compare the examples of two systems on the images that both of them classified "
+            f"correctly, all victims together, by McNemar's exact test: *holds* where p < 0.05, *does not hold* where "
+            f"the difference is surely below one point."
         )
 
     def drawn(self) -> Figure:

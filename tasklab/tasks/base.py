@@ -35,9 +35,9 @@ class Task(ABC):
         long_name: the same in full; by default the title.
         summary: one sentence: what the network answers; by default the first line of the class's docstring.
         rank: tasks are listed in this order.
-        typical: what a training opens with.
+        typical: what a training run opens with.
         opposing_terms: whether the terms of the margin pull in opposite directions, as the two ends of an interval.
-        never_flat: whether the loss has a gradient at every output, so that an attack may climb it.
+        never_flat: whether the loss has a gradient at every output, so that an attack may maximise it.
         has_inset: whether training can aim further inside than the loss does (`inset_loss`).
         margin_name: what the number is called that decides whether the label is read.
     """

@@ -34,7 +34,7 @@ class DeepBE(Bits):
     loss_form: Literal["hinge", "mse", "bce"] = field(default="hinge", metadata={"asked": Asked(
         title="Loss", kind="text", choices=("mse", "hinge", "bce"), key="loss", apart="{}",
         help="How DeepBE's bits are fitted. mse: squared distance to 0 and 1. hinge: the paper's form, exactly 0 for "
-        "every picture read correctly. bce: cross-entropy of each bit.",
+        "every image classified correctly. bce: cross-entropy of each bit.",
     )})
 
     def __post_init__(self) -> None:

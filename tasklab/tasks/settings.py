@@ -44,7 +44,7 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Typical:
-    """What a training of a task opens with on a page: as the shipped system of that task was trained."""
+    """What a training run of a task opens with on a page: as the shipped system of that task was trained."""
 
     epochs: int = 20
     lr: float = 0.003

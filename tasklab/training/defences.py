@@ -46,7 +46,7 @@ class Adversarial(Defence):
         eps: ε of the ball, in pixel units.
         steps: inner steps.
         step_size: by default ``2.5·eps/steps``.
-        objective: what the inner attack climbs: ``"train"`` is the paper's, ``"margin"`` a real inner maximisation.
+        objective: what the inner attack maximises: ``"train"`` is the paper's, ``"margin"`` a real inner maximisation.
         plan: which copy of the network it runs on, a name of `PLANS`; the weights depend on it a little. By default
             the quickest, timed once at the start.
 

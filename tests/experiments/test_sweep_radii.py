@@ -130,7 +130,7 @@ def test_a_higher_rung_reaches_further() -> None:
 
 def test_what_is_not_one_picture_is_refused() -> None:
     system, image, label = problem("tra")
-    with pytest.raises(ValueError, match="expected one picture"):
+    with pytest.raises(ValueError, match="expected one image"):
         attack_radii(system, image.expand(2, -1, -1, -1), label.expand(2), FGSM(eps=0.1), RADII)
     with pytest.raises(ValueError, match="at least one radius"):
         attack_radii(system, image, label, FGSM(eps=0.1), ())

@@ -158,7 +158,7 @@ def test_no_images_of_a_class_are_an_empty_picture() -> None:
     task = make_task("rbc")
     reading = figures.read_decisions(task, torch.ones(3, 4), None, torch.tensor([1, 1, 2]), label=5)
     assert sum(sum(bar.y) for bar in bars(figures.decision_histogram(reading)).values()) == 0
-    assert describe_decisions("RBC", reading) == "RBC: no pictures."
+    assert describe_decisions("RBC", reading) == "RBC: no images."
 
 
 def test_the_stack_adds_to_all_images_and_tells_more_than_colour() -> None:
@@ -178,7 +178,7 @@ def test_words_say_what_the_histogram_shows() -> None:
     z = torch.tensor([[10.0, -10.0, -10.0, 10.0]] * 2)
     reading = figures.read_decisions(task, z, torch.stack([z[0], -z[0]]), torch.tensor([9, 9]))
     words = describe_decisions("RBC", reading)
-    assert words == ("RBC, 2 pictures, margin of the worst bit. Median 10 before, 0 after. Rails at 10. "
+    assert words == ("RBC, 2 images, margin of the worst bit. Median 10 before, 0 after. Rails at 10. "
                      "1 correct, 1 wrong, 0 None.")
 
 

@@ -163,10 +163,10 @@ def test_it_can_be_lassoed_and_has_no_ground_of_its_own() -> None:
 def test_words_say_what_the_map_shows() -> None:
     landed = Landed(rows=[0, 1, 2], positions=np.zeros((3, 2)), decoded=[0, 5, -1])
     walk = Stops(positions=np.zeros((4, 2)), decoded=[1, 1, -1, 7], label=1)
-    words = describe_map("t-SNE of 60 pictures", cloud()[1], DIGITS, accuracy=0.955, landed=landed, stops=walk)
-    assert "60 pictures, 10 classes" in words
+    words = describe_map("t-SNE of 60 images", cloud()[1], DIGITS, accuracy=0.955, landed=landed, stops=walk)
+    assert "60 images, 10 classes" in words
     assert "96 % lie among" in words or "95 % lie among" in words
-    assert "3 attacked pictures: 1 correct, 1 wrong, 1 None." in words
+    assert "3 attacked images: 1 correct, 1 wrong, 1 None." in words
     assert "One attack, a 1, on its way read as 1, None, 7." in words
 
 

@@ -94,7 +94,7 @@ def test_sweeps_join_into_one() -> None:
     for name in ("images", "outputs", "margins"):
         assert torch.allclose(getattr(parts, name), getattr(whole, name), atol=1e-5)
     assert torch.equal(parts.decoded, whole.decoded)
-    with pytest.raises(ValueError, match="one picture"):
+    with pytest.raises(ValueError, match="one image"):
         joined(whole, swept("rbc"))
 
 

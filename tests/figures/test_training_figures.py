@@ -73,7 +73,7 @@ def test_it_is_said_in_words() -> None:
     text = describe_training(EPOCHS)
     assert "After epoch 2" in text
     assert "attack on the training loss 70 %" in text
-    assert "80 % of the images read correctly" in text
+    assert "80 % of the images classified correctly" in text
 
 
 POINTS = {350.0: {"accuracy": 0.98, "own_loss_accuracy": 0.7, "robust_accuracy": 0.0},

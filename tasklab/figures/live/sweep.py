@@ -1,4 +1,4 @@
-"""One picture under attack as a live figure: all results are sent at once, and dragging ε selects which one is shown.
+"""One image under attack as a live figure: all results are sent at once, and dragging ε selects which one is shown.
 
 `scene_data` makes the data for the browser; `scene_html` makes an HTML file of them that needs no server.
 """
@@ -35,7 +35,7 @@ def scene_html(
     titles: Mapping[str, str] | None = None, aims: Mapping[str, tuple[str, str]] | None = None,
     notes: Mapping[str, str] | None = None,
 ) -> str:
-    """One picture under attack, with ε to drag, as a complete HTML file; the arguments are those of `scene_data`.
+    """One image under attack, with ε to drag, as a complete HTML file; the arguments are those of `scene_data`.
 
     It needs no network.
 
@@ -51,7 +51,7 @@ def scene_html(
     (True, False)
     """
     data = scene_data(cells, eps=eps, title=title, names=names, titles=titles, aims=aims, notes=notes)
-    return live_page("Scene", data, title=title or "One picture under attack")
+    return live_page("Scene", data, title=title or "One image under attack")
 
 
 def scene_data(
@@ -62,7 +62,7 @@ def scene_data(
     """Everything that the figure shows, as plain values for JSON.
 
     Args:
-        cells: sweeps of one picture over the same values of ε (stops), for each system and each objective.
+        cells: sweeps of one image over the same values of ε (stops), for each system and each objective.
         eps: first position of the slider; by default in the middle.
         title: above the figure.
         names: of the classes; by default their numbers.
@@ -72,7 +72,7 @@ def scene_data(
         coming: further stops on the slider, whose results will follow; until then the nearest result is shown.
 
     Raises:
-        ValueError: there is no sweep, or the sweeps have different pictures or stops.
+        ValueError: there is no sweep, or the sweeps have different images or stops.
     """
     sweeps = [cell for cell in cells.values() if isinstance(cell, Sweep)]
     if not sweeps:
@@ -80,7 +80,7 @@ def scene_data(
     one = sweeps[0]
     for other in sweeps:
         if other.stops != one.stops or other.label != one.label or not torch.equal(other.clean, one.clean):
-            raise ValueError("expected sweeps of one picture over the same stops, got different ones")
+            raise ValueError("expected sweeps of one image over the same stops, got different ones")
     track = sorted({*one.stops, *coming})
     names = [str(k) for k in range(one.task.num_classes)] if names is None else list(names)
     titles, aims = titles or {}, aims or {}
