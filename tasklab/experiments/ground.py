@@ -1,7 +1,7 @@
 """The ground under one image: the plane through it that two attacks span, read place by place.
 
 One direction is that of an attack on the margin, the other that of an attack on the training loss. Where the training
-loss is exactly flat under the image, the second attack has nothing to climb and stays where it is, however near the
+loss is exactly flat under the image, the second attack has nothing to maximise and stays where it is, however near the
 edge of the class may be: this is gradient masking, seen on a real image.
 """
 
@@ -111,7 +111,7 @@ def ground(
     Raises:
         TypeError: another attack.
         ValueError: an even number of cells, an ε of 0, what `attack` refuses, or, with ``keep="first"``, an image that
-            is misread as it comes.
+            is misclassified as it comes.
 
     >>> from torch import nn
     >>> from tasklab.tasks import make_task

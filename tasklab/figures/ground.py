@@ -36,7 +36,7 @@ def ground_figure(seen: Ground, *, classes: Sequence[str] = (), height: int = 52
 
 
 def what_attacks_do(seen: Ground, classes: Sequence[str] = ()) -> list[str]:
-    """A sentence for each attack, that on the training loss first, after one about a misread image; plain text.
+    """A sentence for each attack, that on the training loss first, after one about a misclassified image; plain text.
 
     Args:
         seen: from `tasklab.experiments.ground.ground`.
