@@ -25,7 +25,8 @@ LESSON = (
         {"codecs_beta": 16.0},
     ),
     frame.LessonStep(
-        "RBC reads a bit by its sign, but its loss asks for S: drag a bit to its rail: the pull vanishes.",
+        "RBC reads a bit by its sign, but the training loss asks for S: drag a bit beyond its rail, "
+        "and the pull vanishes.",
         {"codecs_S": 350, "codecs_code": "binary"},
     ),
     frame.LessonStep(
@@ -64,7 +65,7 @@ def page() -> None:
     outputs = _outputs(panels)
     live.codecs({"panels": [spec | {"start": outputs[spec["key"]]} for spec in panels], "label": label,
                  "names": [str(k) for k in range(codec_panels.CLASSES)]}, key="codecs_live", on_outputs=_keep)
-    st.caption(f"{signs} · blue ground: what the label {label} needs to be read · ▲ ▼ ◀ ▶: which way training pulls · "
+    st.caption(f"{signs} · blue background: where the label {label} is read · ▲ ▼ ◀ ▶: which way training pulls · "
                "drag with the mouse or a finger, or go to a marker with Tab and move it with the arrow keys")
     frame.close_page(lab, code=codec_panels.code(tasks, outputs, label),
                      tables={"codewords": codec_panels.table(tasks)})

@@ -48,7 +48,7 @@ LESSON = (
         {"objective": "train", "eps": 0.2, "outputs_bit": WHOLE, "outputs_class": ALL},
     ),
     frame.LessonStep(
-        "One line changed: the same attack aims at the decision. The bars leave the blue ground.",
+        "One line changed: the same attack aims at the decision. The bars leave the blue background.",
         {"objective": "margin"},
     ),
     frame.LessonStep(
@@ -152,7 +152,7 @@ def _legend(scenario: Scenario) -> None:
         f'<span><span style="color:{ORANGE}">■</span> after it, wrong</span>'
         "<span>▨ after it, None</span><span>┊ rail: where training stops pushing</span>"
         f'<span><span style="display:inline-block;width:0.8em;height:0.8em;background:{BLUE}44"></span> '
-        "blue ground: read as the label</span></p>"
+        "blue background: read as the label</span></p>"
     )
 
 
@@ -180,7 +180,7 @@ def _panel(
     charts[lab.key(name)] = _histogram(called, reading, f"histogram {name}")
     _stack(called, panel.outcomes())
     (aim,) = scenario.aims
-    frame.badge(n=len(batch.rows), objective=aim, zero=batch.zero,
+    frame.badge(n=len(batch.rows), aim=aim_words(scenario.attack, aim)[0], zero=batch.zero,
                 how=f"{how(scenario.settings(aim))}, ε = {eps_said(scenario.eps, number=True)}",
                 verdict="masked" if batch.zero > MASKED else None, help=HELP["badge"])
 
@@ -266,16 +266,17 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
             st.html(cell_heading(called, "aimed at the margin, one scale"))
             _histogram(called, readings[key], f"S histogram {key}", window)
             clean = outcomes(both["margin"].decoded[0], both["margin"].labels)
-            _stack(called, [("before", clean), ("own loss", ends["train"]), ("margin", ends["margin"])])
-            st.caption(f"gradient exactly 0: own loss {100 * both['train'].zero:.0f} %, margin "
-                       f"{100 * both['margin'].zero:.0f} %")
+            _stack(called, [("before", clean), ("training loss", ends["train"]), ("margin", ends["margin"])])
+            if zero := ", ".join(f"{frame.share(both[aim].zero)} ({words})" for aim, words in
+                                 (("train", "training loss"), ("margin", "margin")) if both[aim].zero):
+                st.caption(f"gradient exactly 0 for {zero}")
     said = {aim: ", ".join(f"{100 * share:.0f} %" for share in left[aim]) for aim in aims}
     gain = left["margin"][-1] - left["margin"][0]
     guess.verdict(GUESSES[1 if abs(gain) <= ALIKE else 0 if gain > 0 else 2],
                   f"{said['margin']} for S = {', '.join(f'{size[key]:g}' for key in keys)}")
     st.markdown(
         f"S moves the whole picture, and the attack moves with it. From S = {min(size.values()):g} to "
-        f"{max(size.values()):g}, still correct: **{said['train']}** with the attack on the own loss, "
+        f"{max(size.values()):g}, still correct: **{said['train']}** with the attack on the training loss, "
         f"**{said['margin']}** with the one on the margin, as far as this attack gets."
     )
 

@@ -25,7 +25,7 @@ STEPS = (
     ("The same attack, another task.", "Table 1", "rbc", "PGD III"),
     ("One step instead of twenty, at the smallest ε.", "Table 1", "rbc", "FGSM I"),
     ("A number on a line can also answer None.", "Table 1", "int", "PGD III"),
-    ("Trained again, under attacks on its own loss.", "Table 2", "rbc-at", "PGD III"),
+    ("Trained again, under attacks on its training loss.", "Table 2", "rbc-at", "PGD III"),
     ("Trained again, under attacks on the margin.", "Table 2", "rbc-at-margin", "PGD III"),
 )
 """Of the lesson: what to look at, and the cell that is opened, whose numbers are said after it."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 FIELDS = {words: aim for aim, words in plane_views.AIM_WORDS.items()}
-GUESSES = ("in every square", "only on pale ground", "in none")
+GUESSES = ("in every square", "only where the colour is pale", "in none")
 
 LESSON = (
     frame.LessonStep(
@@ -159,7 +159,7 @@ def _show(lab: Lab, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
         frame.headline("Decision regions", _lead({each: plane_systems.read(each, field) for each in chosen}, field))
     _legend()
     guess = frame.predict("regions", "An attack starts at the ringed point and climbs the training loss. Where does it "
-                                     "get away?", GUESSES)
+                                     "reach another answer?", GUESSES)
     shown = guess.shown
     if guess.made:
         _judge(guess, chosen, eps, point)
@@ -183,12 +183,12 @@ def _judge(guess: frame.Guess, chosen: tuple[Plane, ...], eps: float, point: int
             if any(walk.objective == "train" and walk.end != label
                    for walk in plane_systems.follow(each, point, eps).trajectories)]
     answer = GUESSES[0 if len(away) == len(chosen) else 1 if away else 2]
-    guess.verdict(answer, f"away in {' and '.join(away)}" if away else "away nowhere")
+    guess.verdict(answer, f"in {' and '.join(away)}" if away else "in none")
 
 
 def _legend() -> None:
     st.html(
-        '<p class="lab-key"><span>▸ pale: there is a slope, this way up</span>'
+        '<p class="lab-key"><span>▸ pale: there is a gradient, and it points this way</span>'
         "<span>• full colour: the gradient is exactly 0</span><span>▨ None: no class at all</span>"
         "<span>○ the point under attack</span><span>┄ as far as ε lets it go</span></p>"
     )
@@ -200,7 +200,8 @@ def _lead(by_plane: Mapping[Plane, Regions], field: str) -> str:
                  for each, seen in by_plane.items() if each.task.line is not None and seen.none_share > 0]
     flat = ", ".join(f"<b>{SYSTEMS[each.task.name]} {100 * seen.flat_share:.0f} %</b>"
                      for each, seen in by_plane.items())
-    sentences.append(f"Ground on which the {plane_views.AIM_WORDS[field]} has no slope at all: {flat}.")
+    sentences.append(f"Share of the plane on which the gradient of the {plane_views.AIM_WORDS[field]} is exactly 0: "
+                     f"{flat}.")
     return " ".join(sentences)
 
 
@@ -246,7 +247,7 @@ def _figures(each: Plane, field: str, point: int, eps: float, shown: bool) -> tu
 def _all_points(each: Plane, eps: float) -> None:
     """Draw the outcomes of the test points before and after each attack."""
     results, name = plane_systems.under_attack(each, eps), SYSTEMS[each.task.name]
-    names = {"clean": "before", "train": "own loss", "margin": "margin"}
+    names = {"clean": "before", "train": "training loss", "margin": "margin"}
     rows = [(words, results[aim][0]) for aim, words in names.items()]
     plane_views.heading(each.task)
     words = "; ".join(f"{when}: {o.correct} correct, {o.wrong} wrong, {o.abnormal} None of {o.n}" for when, o in rows)

@@ -24,10 +24,10 @@ from tasklab.figures.report import describe_curves
 from tasklab.text import in_markdown
 
 URL = "query-params"
-AIMS = {"own loss": "train", "margin": "margin"}
+AIMS = {"training loss": "train", "margin": "margin"}
 """The two objectives of the attack by the names that the control and the URL parameter have."""
 
-TITLES = {"train": "its own loss", "margin": "the decision margin"}
+TITLES = {"train": "its training loss", "margin": "the decision margin"}
 GUESSES = ("about as many", "about half of them", "hardly any")
 FIRST, ALL = (CURVES["train"], CURVES["noise"]), tuple(CURVES[c] for c in ("train", "margin", "noise", "worst"))
 """Names of the curves that are on before and after the first guess."""
@@ -46,7 +46,7 @@ LESSON = (
     frame.LessonStep(
         "Below the curves: for how many pictures the gradient was exactly 0. What the attack leaves is just that "
         "share. It found nothing because it had nothing to follow.",
-        {"robust_system": "rbc", "robust_revealed": True, "robust_curves": list(FIRST), "robust_aim": "own loss"},
+        {"robust_system": "rbc", "robust_revealed": True, "robust_curves": list(FIRST), "robust_aim": "training loss"},
     ),
     frame.LessonStep(
         "One word changed: the same attack aims at the decision. Read the lights of both.",
@@ -55,13 +55,13 @@ LESSON = (
     frame.LessonStep(
         "Is every high number false, then? This one was trained under attack, and no light is red. Read the yellow "
         "ones: other aims find more. So the number to quote is the worst case found.",
-        {"robust_system": "tra-at", "robust_revealed": True, "robust_curves": list(ALL), "robust_aim": "own loss"},
+        {"robust_system": "tra-at", "robust_revealed": True, "robust_curves": list(ALL), "robust_aim": "training loss"},
     ),
     frame.LessonStep(
-        "Bits can be trained under attack too. Compare the two below, picture by picture: the own loss still promises "
-        "more than the worst case found.",
+        "Bits can be trained under attack too. Compare the two below, picture by picture: the attack on the training "
+        "loss still promises more than the worst case found.",
         {"robust_system": "rbc-at-margin", "robust_with": "rbc", "robust_revealed": True,
-         "robust_curves": list(ALL), "robust_aim": "own loss"},
+         "robust_curves": list(ALL), "robust_aim": "training loss"},
     ),
 )
 
@@ -82,8 +82,9 @@ def page() -> None:
     report, origin = reports.report_of(name, asked)
     if report is None:
         with head:
-            frame.headline("Is it really robust?", f"Nobody has asked <b>{html.escape(title(key))}</b> yet.")
-        _measure(lab, name, "No report came with this system. The curves and their checks are made here")
+            frame.headline("Is it really robust?", f"The robustness of <b>{html.escape(title(key))}</b> has not been "
+                                                   "measured yet.")
+        _measure(lab, name, "No report came with this system. The button makes its curves and their checks")
         return
     guess = _guess(key, report)
     shown = guess.shown
@@ -102,8 +103,8 @@ def page() -> None:
         drawn["checks"] = figures.check_lights(report.assessments[aim])
         with st.expander("All numbers"):
             st.dataframe(reports.table_of(report), hide_index=True, width="stretch")
-        _measure(lab, name, f"These {report.n} pictures were asked "
-                 + ("by you." if origin == "yours" else "when the system was shipped.") + " The same questions again")
+        _measure(lab, name, f"This report on {report.n} pictures was made "
+                 + ("for you." if origin == "yours" else "before the system was shipped.") + " The button repeats it")
     frame.close_page(lab, code=_code(name, report), tables={"report": reports.table_of(report)} if shown else None,
                      figures=drawn)
 
@@ -148,7 +149,7 @@ def _claims(bar: Any, report: Report) -> str:
     """Draw both claims with their conditions; the objective whose checks are shown."""
     with bar:
         aim = AIMS[st.segmented_control(
-            "The attack aims at", list(AIMS), default="own loss", required=True, key="robust_aim", bind=URL,
+            "The attack aims at", list(AIMS), default="training loss", required=True, key="robust_aim", bind=URL,
             help="Whose checks are shown. Nothing but the aim differs.",
         )]
     words = {
@@ -238,13 +239,20 @@ def _paired(key: str, other: str, report: Report, beside: Report) -> str:
     eps = report.claim_eps
     a, b = report.beyond(eps), beside.beyond(eps)
     p = mcnemar(a, b)
-    verdict = ("by more than chance explains" if p < 0.01 else "perhaps by chance alone" if p > 0.05
+    verdict = ("more than chance explains" if p < 0.01 else "which may be chance alone" if p > 0.05
                else "hardly more than chance explains")
-    numbers = " and ".join(f"{html.escape(title(name))} {Share(int(stand.sum()), len(stand)).percent(0)} %"
-                           for name, stand in ((key, a), (other, b)))
-    return (f"On the same {len(a)} pictures, nothing within ε = {eps_said(eps)} was found for {numbers}. Where they "
-            f"differ, {int((a & ~b).sum())} speak for the first and {int((b & ~a).sum())} for the second: {verdict} "
-            f"(McNemar, p {_p_value(p)}).")
+    first, second = (html.escape(title(name)) for name in (key, other))
+    numbers = " and ".join(f"{name} {Share(int(stand.sum()), len(stand)).percent(0)} %"
+                           for name, stand in ((first, a), (second, b)))
+    return (f"On the same {len(a)} pictures, no attack within ε = {eps_said(eps)} succeeded against {numbers}. "
+            f"{_pictures_where(int((a & ~b).sum()))} only {first} stayed correct, and "
+            f"{_pictures_where(int((b & ~a).sum())).lower()} only {second}: {verdict} (McNemar's test, "
+            f"p {_p_value(p)}).")
+
+
+def _pictures_where(count: int) -> str:
+    """How many pictures, as the beginning of a sentence."""
+    return "On no picture" if not count else f"On {count} picture{'s' * (count > 1)}"
 
 
 def _median(distances: Sequence[float], *, fine: bool) -> str:
@@ -269,12 +277,12 @@ def _measure(lab: Lab, name: str, words: str) -> None:
         catalogue.offer_download(lab.data)
         return
     with st.form("robust_again", border=True):
-        st.markdown(f"**Ask it yourself.** {words}, as a job: {TIMES[lab.data]}.")
+        st.markdown(f"**Measure it yourself.** {words}, as a job: {TIMES[lab.data]}.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             n = st.selectbox("Pictures", [n for n in NS if n <= len(lab.pictures)],
                              0 if DATASETS[lab.data].shape[0] == 3 else 1, key="robust_n", width=140)
             seed = st.number_input("Seed", 0, 9999, 1, key="robust_seed", width=140)
-            asked = st.form_submit_button("Ask", type="primary")
+            asked = st.form_submit_button("Measure", type="primary")
     if asked:
         try:
             jobs.start("report", reports.settings_of(lab.data, name, int(n), int(seed)))

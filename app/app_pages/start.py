@@ -43,25 +43,28 @@ TOUR = (
          words="They learned from the same digits. Only the way they answer differs: scores, bits, a number on a line.",
          page="codecs", invite="Take the answers apart"),
     Stop(view="train", title="The published attack finds nothing.",
-         words="It climbs the loss that {against} was trained with. Here that loss is exactly 0, and 0 has no slope: "
-               "not one pixel moves. Unbreakable?",
+         words="It climbs the training loss of {against}. Here that loss is exactly 0, and so is its gradient: not one "
+               "pixel changes. Is {against} unbreakable?",
          page="attack_lab", invite="See it for yourself",
          values={"train": True, "margin": False, "systems": ["tra", "rbc"]}),
     Stop(view="plane", title="A plateau is no shield.",
-         words="On full colour there is no way up, so an attack on the loss stays where it starts. The border is still "
-               "a step away.",
+         words="In full colour the gradient of the training loss is 0, so an attack on that loss stays where it "
+               "starts. Yet the border is only a step away.",
          page="regions", invite="Walk around in the plane",
          values={"regions_set": "spirals", "regions_tasks": ["TRA", "RBC"], "regions_noise": 0.015, "regions_point": 5,
                  "regions_field": "training loss", "regions_revealed": True}),
     Stop(view="margin", title="One line changed.",
-         words="Climb the decision instead of the loss: {against} reads {broken}. It was aimed at {against} alone, and "
-               "the others did not stay as they were.",
+         words="Aim at the decision instead of the training loss, and {against} reads {broken}. The attack was "
+               "computed on {against} alone, yet other systems change their answers, too.",
          page="attack_lab", invite="Change that line",
          values={"train": True, "margin": True, "systems": ["tra", "deepbe", "int", "rbc"]}),
     Stop(view="own", title="Aimed at each, it breaks {fallen} of four.",
          words="So when somebody tells you how much a network withstands, ask: against which attack?",
          page="robust", invite="Ask: is it really robust?"),
 )
+
+AIMS = {"train": "the training loss", "margin": "the decision margin"}
+"""As in `lab_ui.basics.words`, which imports torch."""
 
 CODE = """from tasklab import data, zoo
 from tasklab.attacks import PGD, attack
@@ -129,13 +132,13 @@ def _badge(record: Mapping[str, Any], view: str) -> None:
         st.caption("n = 1 picture · no attack")
         return
     if view == "plane":
-        st.caption("n = 1 point · objectives “train” and “margin” · PGD, 20 steps, 1 start, ε = 0.25 · "
-                   "gradient exactly 0 on “train”")
+        st.caption("n = 1 point · aimed at the training loss and at the decision margin · PGD, 20 steps, 1 start, "
+                   "ε = 0.25 · gradient of the training loss exactly 0")
         return
     if view == "own":
-        frame.badge(n=1, objective="margin", how=f"{how}, by way of each system itself")
+        frame.badge(n=1, aim=AIMS["margin"], how=f"{how}, computed on each system itself")
         return
-    frame.badge(n=1, objective=view, how=f"{how}, by way of {name}",
+    frame.badge(n=1, aim=AIMS[view], how=f"{how}, computed on {name}",
                 zero=float(record["views"][view]["zero_gradient"]))
 
 

@@ -27,8 +27,8 @@ LESSON = (
         {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"},
     ),
     frame.LessonStep(
-        "The grey ground: for so many pictures the gradient of RBC's loss is exactly 0. The dotted curve rests on it: "
-        "where there is no gradient, an attack on the loss goes nowhere.",
+        "The grey ground: for so many pictures the gradient of RBC's training loss is exactly 0. The dotted curve "
+        "rests on it: where there is no gradient, an attack on the training loss goes nowhere.",
         {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"},
     ),
     frame.LessonStep(
@@ -58,7 +58,7 @@ KEY = (
     f'<span><span style="color:{BLUE}">●━</span> no attack</span>'
     f'<span><span style="color:{ORANGE}">✖╌</span> attack on the decision</span>'
     f'<span><span style="color:{GREY}">□┈</span> attack on the training loss</span>'
-    f'<span><span style="color:{GREY}">▒</span> gradient of that loss exactly 0</span></p>'
+    f'<span><span style="color:{GREY}">▒</span> gradient of the training loss exactly 0</span></p>'
 )
 """The legend of both charts, as HTML."""
 URL = "query-params"
@@ -199,7 +199,7 @@ def _run(run: RunView, side: str) -> None:
     st.plotly_chart(chart, config={"displayModeBar": False}, key=f"run {side}",
                     alt=f"{run.title}. {describe_training(run.epochs)}")
     if watch is not None and run.epochs and run.epochs[-1].get("robust_accuracy") is not None:
-        frame.badge(n=watch.images, objective="train, margin", zero=run.epochs[-1].get(ZERO),
+        frame.badge(n=watch.images, aim="the training loss and at the decision margin", zero=run.epochs[-1].get(ZERO),
                     how=f"{recorded}PGD, {watch.steps} steps, 1 start, ε = {eps_said(watch.eps, number=True)}",
                     help="Of the validation set, after the last epoch shown. Upper bounds: a stronger attack may leave "
                     "less.")
@@ -211,7 +211,7 @@ def _headline(run: RunView | None) -> str:
     """What two attacks leave of a run's accuracy; HTML."""
     last = run.epochs[-1] if run is not None and run.epochs else {}
     if run is None or last.get("robust_accuracy") is None or last.get(ZERO) is None:
-        return "Train a system, and watch what two attacks leave of it: one on its loss, one on its decision."
+        return "Train a system, and watch what two attacks leave of it: one on its training loss, one on its decision."
     left = f"leaves <b>{100 * last['own_loss_accuracy']:.0f} %</b>"
     sentence = f"{in_html(run.title, 80)}: an attack on the training loss {left}"
     if last[ZERO] > 0.01:
@@ -257,7 +257,7 @@ def _accuracies(card: dict[str, Any], eps: float) -> str:
     """A system's accuracies without attack and under attack, in one line."""
     clean = figure(card, "clean")
     parts = [f"{100 * clean['accuracy']:.1f} %"] if clean else ["not measured"]
-    for objective, words in (("train", "attack on its loss"), ("margin", "on its decision")):
+    for objective, words in (("train", "attack on its training loss"), ("margin", "on its decision")):
         row = figure(card, "pgd", objective, eps)
         if row is not None:
             parts.append(f"{words} {100 * row['accuracy']:.0f} %")
@@ -308,7 +308,7 @@ def _sweep(lab: Lab, training: Training | None, everything: dict[str, RunView]) 
     st.plotly_chart(sweep_figure(points), config={"displayModeBar": False}, key="sweep", alt=describe_sweep(points))
     attacked = next(iter(groups[0].values())).training.attacked
     st.caption(f"The sweep is {source}. n = {attacked} test pictures, ε = {eps_said(eps)}. "
-               "On the loss: PGD, 20 steps; on the decision: PGD, 40 steps. Upper bounds.")
+               "On the training loss: PGD, 20 steps; on the decision: PGD, 40 steps. Upper bounds.")
     st.html(f'<p class="lab-note">{_conclusion(layer)}</p>')
 
 
@@ -328,9 +328,9 @@ def _conclusion(layer: str) -> str:
     if layer == "scaled":
         return ("<b>S is a unit of length.</b> With the output layer scaled to S the loss is S² times the same "
                 "function for every S: what differs between these runs is rounding. The attack on the decision leaves "
-                "the same nothing for every S.")
+                "the same accuracy, close to 0, for every S.")
     return ("<b>As published, S is also a learning rate in disguise.</b> A large S is reached late or never; then the "
-            "loss keeps its gradient, and even the attack on the loss works. With S reached, it finds none. Aimed at "
+            "loss keeps its gradient, and even the attack on it works. With S reached, it finds none. Aimed at "
             "the decision, S changes nothing.")
 
 

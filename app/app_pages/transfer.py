@@ -1,4 +1,4 @@
-"""The page “Transfer”: pictures attacked against one system are shown to another; a masked threat fools nobody."""
+"""The page “Transfer”: pictures found against one system are shown to others; without a gradient nothing transfers."""
 
 from __future__ import annotations
 
@@ -30,27 +30,29 @@ MOST = 6
 SHOWN = 18
 """Largest number of pictures shown of one cell."""
 
-KEPT: dict[str, Filter] = {"both read correctly": "both", "the threat reads correctly (paper)": "threat"}
+KEPT: dict[str, Filter] = {"both read correctly": "both", "the attacked system reads correctly (paper)": "threat"}
 SHOW = ("that fool it", "that do not")
 GUESSES = ("hardly any", "about a third", "more than half")
 
 LESSON = (
     frame.LessonStep(
-        "The paper's attack climbs the training loss. Pictures found against INT and RBC fool nobody. Look at the "
-        "last column: most of them never moved.",
+        "The paper's attack climbs the training loss. Pictures found against INT and RBC fool no other system. Look at "
+        "the last column: the attack changed hardly any of them.",
         {"train": True, "margin": False, "transfer_aim": "train"},
     ),
     frame.LessonStep(
-        "One line changed: the same attack aims at the decision. Now RBC's pictures move, and they transfer.",
+        "One line changed: the same attack aims at the decision. Now it changes RBC's pictures, and they fool other "
+        "systems, too.",
         {"train": True, "margin": True, "transfer_revealed": True, "transfer_aim": "margin"},
     ),
     frame.LessonStep(
-        "The paper counts every picture that the threat reads correctly, also those that the victim misread anyway. "
-        "Compare with noise, the last row.",
+        "The paper counts every picture that the attacked system reads correctly, even if the other system misread "
+        "it before the attack. Compare with noise, the last row.",
         {"transfer_kept": list(KEPT)[1]},
     ),
     frame.LessonStep(
-        "Several threats at once: a victim falls if any of the others' pictures fools it.",
+        "Several systems are attacked at once: the remaining one is fooled if the picture found against any of them "
+        "fools it.",
         {"transfer_kept": next(iter(KEPT)), "transfer_threat": OTHERS, "transfer_aim": "margin"},
     ),
 )
@@ -117,8 +119,8 @@ def _kept() -> Filter:
     """The control “Pictures that count”."""
     chosen: str = st.segmented_control(
         "Pictures that count: those that", list(KEPT), default=next(iter(KEPT)), required=True, key="transfer_kept",
-        wrap=True, bind="query-params", help="Pictures that the victim misreads anyway say nothing about transfer; the "
-        "paper's filter counts them.",
+        wrap=True, bind="query-params", help="A picture that the other system misread before the attack says nothing "
+        "about transfer; the paper counts it nevertheless.",
     )
     return KEPT[chosen]
 
@@ -175,9 +177,9 @@ def _matrix(scenario: Scenario, objective: str, images: Filter, names: dict[str,
         on_pick=_pick(objective),
     )
     masked = [names[name] for name, threat in result.threats.items() if threat.masked]
-    frame.badge(n=len(next(iter(result.threats.values())).images), objective=objective,
+    frame.badge(n=len(next(iter(result.threats.values())).images), aim=aim_words(scenario.attack, objective)[0],
                 how=f"{how(result.settings)}, ε = {eps_said(scenario.eps, number=True)}", help=HELP["n"],
-                verdict=f"{' and '.join(masked)} masked: no gradient to follow" if masked else None)
+                verdict=f"{' and '.join(masked)} masked, as the attack had no gradient to follow" if masked else None)
 
 
 def _opened(scenario: Scenario, test: ImageSet, result: TransferResult | None, chosen: Cell, images: Filter,
@@ -194,7 +196,7 @@ def _opened(scenario: Scenario, test: ImageSet, result: TransferResult | None, c
         f'<div class="lab-page"><h2 style="padding:0;margin:0;font-size:1.4rem">{html.escape(called[threat])} → '
         f"{html.escape(called[victim])}{own}</h2><p style='margin:0'><b>{counted(cell.rate(images))}</b> fool "
         f"{html.escape(called[victim])}. Noise of the same size: {percent(cell.noise(images))}. "
-        f"Never moved: {percent(cell.still(images))}.</p></div>"
+        f"Not changed by the attack: {percent(cell.still(images))}.</p></div>"
     )
     show = st.segmented_control("Show the pictures", SHOW, default=SHOW[0], required=True, key="transfer_which",
                                 bind="query-params")
@@ -230,13 +232,13 @@ def _lead(by_objective: dict[str, TransferResult], images: Filter, names: dict[s
         if masked:
             stillest = max(masked, key=lambda threat: threat.unmoved.value)
             most = max((rate.value for pair, rate in rates.items() if pair[0] == stillest.name), default=0.0)
-            reach = f"at most <b>{100 * most:.0f} %</b> of the time" if most > 0.005 else "<b>not once</b>"
-            sentences.append(f"Aimed at {aim}, {names[stillest.name]}'s pictures fool the others {reach}: "
-                             f"<b>{percent(stillest.unmoved)} of them never moved</b>.")
+            reach = f"at most <b>{100 * most:.0f} %</b> of the time" if most > 0.005 else "<b>never</b>"
+            sentences.append(f"Aimed at {aim}, the pictures found against {names[stillest.name]} fool another system "
+                             f"{reach}: <b>{percent(stillest.unmoved)} of them were not changed at all</b>.")
             continue
         (threat, victim), rate = max(rates.items(), key=lambda item: item[1].value)
-        sentences.append(f"Aimed at {aim}, no threat is masked: {names[threat]}'s pictures fool "
-                         f"{names[victim]} <b>{percent(rate)}</b> of the time.")
+        sentences.append(f"Aimed at {aim}, every attack had a gradient to follow: the pictures found "
+                         f"against {names[threat]} fool {names[victim]} <b>{percent(rate)}</b> of the time.")
     return " ".join(sentences) or "No picture counts here: a system misreads them all."
 
 

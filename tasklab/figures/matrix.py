@@ -18,7 +18,7 @@ WORDS = {OTHERS: "all others together", NOISE: "noise of the same ε"}
 """Names of the rows that do not belong to a single threat."""
 
 Last = Literal["unmoved", "zero_gradient"]
-IDLE: dict[Last, str] = {"unmoved": "never moved", "zero_gradient": "no gradient"}
+IDLE: dict[Last, str] = {"unmoved": "unchanged", "zero_gradient": "no gradient"}
 """Names of the last column."""
 
 FULL = 0.75
@@ -92,9 +92,9 @@ def describe_transfer(
     sentences = []
     for line in result.lines(images):
         rates = ", ".join(f"{called.get(v, v)} {_percent(share)}" for v, share in line.rates.items())
-        unmoved = f"; {_percent(line.unmoved)} never moved" if line.unmoved is not None else ""
+        unmoved = f"; {_percent(line.unmoved)} unchanged" if line.unmoved is not None else ""
         sentences.append(f"From {called.get(line.name, line.name)}: {rates}{unmoved}.")
-    return " ".join(["Share of images that fool each victim.", *sentences])
+    return " ".join(["Share of images that fool each system.", *sentences])
 
 
 def _percent(share: Share | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from tasklab.data.radii import eps_said
-from tasklab.evaluation.honesty import Assessment, Check, Level
+from tasklab.evaluation.honesty import QUESTIONS, Assessment, Check, Level
 from tasklab.evaluation.statistics import Share
 from tasklab.figures.line_chart import PENS
 from tasklab.figures.style import BLUE, GREY, ORANGE, faded, frame, label
@@ -180,14 +180,14 @@ def check_lights(assessment: Assessment, *, height: int | None = None) -> Figure
     lights = [LIGHTS[check.level] for check in checks]
     columns = [
         [f"<b>{light.sign} {light.word}</b>" for light in lights],
-        [f"<b>{label(check.name)}</b>" for check in checks],
+        [f"<b>{label(QUESTIONS.get(check.name, check.name))}</b>" for check in checks],
         [value_of(check) for check in checks],
         [in_html(check.threshold) for check in checks],
         [in_html(check.sentence, 1000) for check in checks],
     ]
     colours = [[light.colour for light in lights], *([GREY] * len(checks) for _ in range(4))]
     table = {
-        "type": "table", "columnwidth": [1, 1.2, 0.8, 2.2, 4],
+        "type": "table", "columnwidth": [1, 2.2, 0.8, 2.2, 3.6],
         "header": {"values": ["", "check", "figure", "threshold", "what it means"], "align": "left",
                    "fill": {"color": faded(GREY, 0.25)}, "font": {"size": 15}, "line": {"width": 0}},
         "cells": {"values": columns, "align": "left", "height": 46, "fill": {"color": [

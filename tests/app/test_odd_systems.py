@@ -84,7 +84,8 @@ def test_pages_survive_what_lies_there_and_all_of_it_can_be_removed(place: Path)
     assert sum("is damaged and was left out" in sentence for sentence in sentences(at)) == 4
     assert "my-deep" not in catalogue.systems("digits")[0]
     robust = visit("robust", robust_system="my-eps")
-    assert "Nobody has asked <b>my-eps</b> yet." in " ".join(each.value for each in robust.get("html"))
+    words = " ".join(each.value for each in robust.get("html"))
+    assert "The robustness of <b>my-eps</b> has not been measured yet." in words
     clean(visit("attack_lab", systems=["my-eps", "my-bare"]))
     for file in files:
         clean(at.button(key=f"forget {file.stem}").click().run())

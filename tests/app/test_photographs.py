@@ -267,7 +267,7 @@ def test_the_report_has_a_grid_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
     assert max(distance for distance in report.distances if distance < math.inf) <= 16 / 255 + 1e-6
     place = keep_reports({"cifar10-rbc": report}, file.parent)
     try:
-        at = start("robust", robust_curves=["own loss", "margin"])
+        at = start("robust", robust_curves=["training loss", "margin"])
         assert "ε = 8/255, it still reads" in bodies(at)
         assert "curve_attack(aim, 8/255, seed=0)" in snippet(at)
         chart = json.loads(at.get("plotly_chart")[0].proto.spec)

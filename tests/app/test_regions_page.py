@@ -133,7 +133,7 @@ def test_the_attacks_are_shown_after_the_guess() -> None:
     assert "training loss ends after" in first
     assert "training loss finds no gradient and stays" in second
     assert any("stuck, gradient exactly 0" in body for body in bodies(at))
-    assert any("verdict: masked by the training loss" in c.value for c in at.main.caption)
+    assert any("masked: the training loss gave no gradient" in c.value for c in at.main.caption)
     assert any("Along a line" in alt for alt in charts(at))
 
 

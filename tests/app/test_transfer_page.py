@@ -23,6 +23,9 @@ from tests.systems import small_zoo
 FOUR = ("tra", "deepbe", "int", "rbc")
 
 
+PAPERS = "the attacked system reads correctly (paper)"
+
+
 @pytest.fixture(autouse=True)
 def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Only the small zoo, whatever is shipped; no data but digits; threads given back."""
@@ -59,7 +62,7 @@ def reveal(at: AppTest) -> AppTest:
 def test_the_first_view_teaches_that_a_masked_threat_moves_nothing() -> None:
     at = start()
     (grid,) = grids(at)
-    assert "fool the others <b>not once</b>: <b>100 % of them never moved" in bodies(at)
+    assert "fool another system <b>never</b>: <b>100 % of them were not changed" in bodies(at)
     rows = {row["key"]: row for row in grid["rows"]}
     assert list(rows) == [f"digits-{key}" for key in FOUR] + ["all others", "noise"]
     assert [row["masked"] for row in rows.values()] == [False, False, True, True, False, False]
@@ -86,7 +89,7 @@ def test_the_matrices_are_the_library_s() -> None:
     assert masked == [[False, False, True, True], [False] * 4]
 
 
-@pytest.mark.parametrize("query", [{}, {"transfer_kept": "the threat reads correctly (paper)"}, {"attack": "FGSM"},
+@pytest.mark.parametrize("query", [{}, {"transfer_kept": PAPERS}, {"attack": "FGSM"},
                                    {"systems": ["tra", "int"], "up": "true", "target": "3", "start": "true"}])
 def test_the_snippet_gives_the_numbers_of_the_page(query: dict[str, str | list[str]]) -> None:
     at = start(**{"n": "50"} | query)
@@ -111,7 +114,7 @@ def test_any_cell_can_be_opened() -> None:
     assert "INT → RBC" in bodies(at)
     assert any("No picture here" in s for s in sentences(at))
     clean(at.segmented_control(key="transfer_which").set_value("that do not").run())
-    assert bodies(at).count("never moved</span>") >= 15
+    assert bodies(at).count("unchanged</span>") >= 15
     clean(at.selectbox(key="transfer_victim").set_value("digits-int").run())
     assert "its own attack" in bodies(at)
     clean(at.selectbox(key="transfer_threat").set_value("all others").run())
@@ -121,7 +124,7 @@ def test_any_cell_can_be_opened() -> None:
 def test_the_filter_changes_how_many_count() -> None:
     at = start(systems=["int", "tra"], n=400)
     strict = words(grids(at)[0])["digits-tra", "digits-int"]
-    clean(at.segmented_control(key="transfer_kept").set_value("the threat reads correctly (paper)").run())
+    clean(at.segmented_control(key="transfer_kept").set_value(PAPERS).run())
     paper = words(grids(at)[0])["digits-tra", "digits-int"]
     of = [int(said.split(" of ")[1].split(",")[0]) for said in (strict, paper)]
     assert of[0] < of[1], "INT misreads a few that TRA reads"
@@ -146,7 +149,7 @@ def test_what_cannot_be_shown_is_said() -> None:
     assert any("Transfer needs two systems" in s for s in sentences(start(systems="tra")))
     assert any("Pick at least one aim" in s for s in sentences(start(train="false", margin="false")))
     at = start(train="false", margin="false", up="true")
-    assert sum("does not have this aim" in s for s in sentences(at)) == 3
+    assert sum("cannot be attacked with this aim" in s for s in sentences(at)) == 3
     assert [row["key"] for row in grids(at)[0]["rows"]] == ["digits-int", "noise"]
     assert any("This cell is empty" in s for s in sentences(at))
     at = start(attack="Noise", steps="2")

@@ -50,6 +50,6 @@ def test_a_closed_light_opens_by_keyboard_and_lecture_mode_keeps_the_lights(addr
         tab.page.get_by_role("button", name="Leave lecture mode").wait_for()
         settled(tab.page)
         assert tab.page.locator(".rob-lights").is_visible()
-        assert tab.page.get_by_text("Ask it yourself").count() == 0
+        assert tab.page.get_by_text("Measure it yourself").count() == 0
     finally:
         tab.close()

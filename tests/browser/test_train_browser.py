@@ -85,7 +85,7 @@ def bring(tab: Visit, file: Path) -> None:
 
 def stop(tab: Visit) -> None:
     """Stop the training, as a person does on a page drawn each second: a click that is not heard comes again."""
-    said = tab.page.get_by_text("It is about to stop").or_(tab.page.get_by_text("■ stopped"))
+    said = tab.page.get_by_text("It will stop in a moment").or_(tab.page.get_by_text("■ stopped"))
     for second in range(120):
         if said.count():
             break

@@ -1,4 +1,4 @@
-"""The matrix of transfer rates shows the rates, what never moved, and says both in words."""
+"""The matrix of transfer rates shows the rates, what the attack left unchanged, and says both in words."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_rate_is_drawn_and_written(result: TransferResult) -> None:
 def test_names_and_the_filter_are_the_callers(result: TransferResult) -> None:
     figure = transfer_figure(result, "threat", names={"tra": "TRA"}, height=300)
     assert figure.layout.height == 300
-    assert figure.layout.xaxis.ticktext == ("TRA", "other", "flat", "never moved")
+    assert figure.layout.xaxis.ticktext == ("TRA", "other", "flat", "unchanged")
     assert list(figure.data[0].z[2]) == pytest.approx([s.value for s in result.lines("threat")[2].rates.values()])
     with pytest.raises(ValueError, match="expected images 'threat' or 'both'"):
         transfer_figure(result, "all")  # type: ignore[arg-type]
@@ -67,5 +67,5 @@ def test_in_words(result: TransferResult) -> None:
     words = describe_transfer(result, names={"flat": "DeepBE"})
     line = result.lines()[2]
     assert f"From DeepBE: tra {100 * line.rates['tra'].value:.0f} %" in words
-    assert "never moved." in words
+    assert "unchanged." in words
     assert "From noise of the same ε:" in words

@@ -43,8 +43,8 @@ SCENES = (
           words="HopSkipJump sees labels alone, and breaks what an attack with every gradient at hand could not.",
           values={"attack": "HopSkipJump", "steps": 10, "margin": False}),
     MenuScene(name="One level of 255", page="attack_lab",
-          words="No colour of any pixel in this photograph changes by more than 1 of 255 levels. On their own loss two "
-                "systems have no gradient; aimed at the decision, none of the four reads a deer.",
+          words="No colour of any pixel in this photograph changes by more than 1 of 255 levels. On their training "
+                "loss two systems have no gradient; aimed at the decision, none of the four reads a deer.",
           values={"data": "cifar10", "image": 94, "eps": 1 / 255, "n": 50}),
 )
 """All scenes, in the order of the menu."""

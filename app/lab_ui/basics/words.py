@@ -14,7 +14,7 @@ NETWORKS = {"efficientnet": "EfficientNet"}
 SYSTEMS = {name: kind.title for name, kind in TASKS.items()}
 VARIANTS = {
     "at": "trained under attack",
-    "at-train": "trained under attacks on its loss",
+    "at-train": "trained under attacks on its training loss",
     "at-margin": "trained under attacks on its margin",
     "at-contrast": "trained under attacks on its margin, contrast stretched",
     "contrast": "contrast stretched",
@@ -31,7 +31,7 @@ AIMS = {
     "towards_code": "another class's codeword",
     "up": "larger outputs",
     "down": "smaller outputs",
-    "unclipped": "the un-clipped loss",
+    "unclipped": "the training loss with a larger S",
     "dlr": "AutoAttack's ratio",
 }
 """Objective to its name in a sentence, to be read after “aimed at”."""
@@ -45,7 +45,7 @@ AIM_NOTES = {
     "towards_code": "Towards every other class in turn; the best one counts. It lands on a class, not on None.",
     "up": "Push INT's single output to larger numbers: a number always has a gradient.",
     "down": "Push INT's single output to smaller numbers: a number always has a gradient.",
-    "unclipped": "RBC's own loss with ten times the S, so that it is not yet zero on a well-fitted picture.",
+    "unclipped": "RBC's training loss with ten times the S, so that it is not yet zero on a well-fitted picture.",
     "dlr": "AutoAttack's difference of scores over their spread, None counted as a class: free of any scale.",
 }
 

@@ -90,8 +90,8 @@ def _bit_panel(gauges: Gauges) -> dict[str, Any]:
     rail, total = _rail(gauges), 2**gauges.width
     reach = 1.7 * rail
     spare = f"{total:,} codewords, {CLASSES} mean a class, {total - CLASSES:,} mean None."
-    zone = {"hinge": " Dark ground: loss exactly 0.", "bce": " Its loss is 0 nowhere."}.get(
-        gauges.loss, " Its loss is 0 nowhere but on a codeword."
+    zone = {"hinge": " Dark ground: loss exactly 0.", "bce": " The loss is 0 nowhere."}.get(
+        gauges.loss, " The loss is 0 nowhere but on a codeword."
     )
     return {
         "code": "bits", "loss": gauges.loss, "names": [f"bit {i + 1}" for i in range(gauges.width)],

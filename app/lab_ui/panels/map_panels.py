@@ -198,7 +198,7 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
         f'<div class="lab-page map-side"><h2>{len(rows)} pictures under attack</h2><p>Drag the steps. At the end '
         f"{ends.correct} are right, {ends.wrong} wrong, {ends.abnormal} None.</p></div>"
     )
-    frame.badge(n=len(rows), objective=scenario.aims[0],
+    frame.badge(n=len(rows), aim=aim_words(scenario.attack, scenario.aims[0])[0],
                 how=f"{how(scenario.settings(scenario.aims[0]))}, ε = {eps_said(scenario.eps, number=True)}",
                 zero=many.zero, verdict="masked" if many.zero > 0.1 else None, help=HELP["badge"])
     return dataclasses.replace(view, many=many)

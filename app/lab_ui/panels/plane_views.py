@@ -9,6 +9,7 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from lab_ui.basics.words import HELP, SYSTEMS
+from lab_ui.shell import frame
 from tasklab.codecs import ABNORMAL
 from tasklab.data import ImageSet
 from tasklab.evaluation.counts import Outcomes
@@ -75,12 +76,13 @@ def verdict(trajectories: Sequence[PlaneTrajectory], classes: Sequence[str]) -> 
         look = look_of(trajectory.end, trajectory.label)
         read = "None" if trajectory.end == ABNORMAL else classes[trajectory.end]
         if len(trajectory.points) == 1 and not trajectory.zero_gradient:
-            words = "misread from the start"
+            words = "misclassified from the start"
         elif trajectory.zero_gradient:
             words = "stuck, gradient exactly 0"
         else:
             steps = len(trajectory.points) - 1
-            words = f"{'lost' if trajectory.crossed else 'still read'} after {steps} step{'s' * (steps > 1)}"
+            outcome = "misclassified" if trajectory.crossed else "still correct"
+            words = f"{outcome} after {steps} step{'s' * (steps > 1)}"
         chip = f'<span class="lab-chip lab-{outcome_of(trajectory.end, trajectory.label)}">{look.sign} {read}</span>'
         rows.append(f"<span>{chip}</span><span><b>{AIM_WORDS[trajectory.objective]}</b>: {words}</span>")
     return f'<div class="lab-ways">{"".join(rows)}</div>'
@@ -93,7 +95,7 @@ def badge(results: Mapping[str, tuple[Outcomes, float]], eps: float) -> None:
         results: from `plane_systems.under_attack`.
         eps: of the attacks.
     """
-    zero = ", ".join(f"{100 * results[aim][1]:.0f} % ({words})" for aim, words in AIM_WORDS.items())
-    verdict = " · verdict: masked by the training loss" if results["train"][1] > 0.1 else ""
-    st.caption(f"n = {results['clean'][0].n:,} test points · PGD, 20 steps, 1 start, ε = {eps:g} · "
-               f"gradient exactly 0 for {zero}{verdict}", help=HELP["badge"])
+    zero = ", ".join(f"{frame.share(results[aim][1])} ({words})" for aim, words in AIM_WORDS.items() if results[aim][1])
+    verdict = " · masked: the training loss gave no gradient to follow" if results["train"][1] > 0.1 else ""
+    st.caption(f"n = {results['clean'][0].n:,} test points · PGD, 20 steps, 1 start, ε = {eps:g}"
+               + f" · gradient exactly 0 for {zero}" * bool(zero) + verdict, help=HELP["badge"])

@@ -133,10 +133,10 @@ def _plane(plane: Mapping[str, Any]) -> str:
         f'style="left:{100 * x:.1f}%;top:{100 * (1 - y):.1f}%"></i>'
         for k, (x, y) in enumerate(plane["trail"])
     )
-    words = (f"RBC in the plane: its training loss has no slope on {100 * plane['flat_share']:.0f} % of the ground. An "
+    words = (f"RBC in the plane: the gradient of its training loss is 0 on {100 * plane['flat_share']:.0f} % of it. An "
              "attack on that loss stays where it starts, one on the decision walks across the border.")
     return (f'<div class="front-plane"><img src="{plane["picture"]}" alt="{words}">{dots}</div>'
-            "<figcaption>RBC in the plane. Full colour: no slope. Blue: where it starts, and stays. Orange: across."
+            "<figcaption>RBC in the plane. Full colour: gradient 0. Blue dot: the start. Orange dot: the end."
             "</figcaption>")
 
 
@@ -151,7 +151,7 @@ def _behind(system: Mapping[str, Any], answer: Mapping[str, Any], clean: Mapping
     """The outputs behind an answer as bars, bits or a line; in the view “own”, the system's attacked picture."""
     read = read_as(answer["decoded"])
     if view == "own":
-        words = f"the {clean['decoded']}, attacked by way of {name_of(system)} and read as {read}"
+        words = f"the {clean['decoded']}, attacked on {name_of(system)} itself and read as {read}"
         return f'<img class="front-own-picture" src="{answer["picture"]}" alt="{words}">'
     drawn: Sequence[float] = answer["drawn"]
     if answer["shape"] == "bars":

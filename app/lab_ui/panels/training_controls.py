@@ -37,7 +37,7 @@ HELP = {
     "in every step. gaussian, uniform: random noise.",
     "eps": "How much any pixel may change; 8/255 is 0.031.",
     "sigma": "The noise's standard deviation; black is 0, white is 1.",
-    "inner": "What the attacks in training climb: margin is a real attack, train the loss itself, as in the paper.",
+    "inner": "What the attacks in training climb: the margin, or the training loss, as in the paper.",
     "epochs": "How often the network sees every picture.",
     "n": "How many training pictures. Fewer train faster, and worse.",
     "start": "A fitted system whose trunk the training starts from; its head too, where the task is the same, else a "
@@ -227,7 +227,7 @@ def _device() -> str:
 def against(defence: Defence) -> str:
     """The defence of a training in a few words."""
     if isinstance(defence, Adversarial):
-        what = "loss" if defence.objective == "train" else "margin"
+        what = "training loss" if defence.objective == "train" else "margin"
         return f"against attacks on its {what} (ε = {eps_said(defence.eps)})"
     if isinstance(defence, GaussianNoise):
         return f"on Gaussian noise (σ = {defence.sigma:g})"

@@ -194,7 +194,7 @@ def glossary(values: Sequence[Value]) -> str:
     """The abbreviations of a table, spelled out; Markdown."""
     tasks = dict.fromkeys(value.cell.method.task for value in values)
     words = [f"**{TASKS[task].title}**: {TASKS[task].long_name}" for task in tasks]
-    more = {"AT": "adversarial training on the system's own loss", "AT (margin)": "adversarial training on the "
+    more = {"AT": "adversarial training on the system's training loss", "AT (margin)": "adversarial training on the "
             "decision margin, which the paper does not have", "GN": "training with Gaussian noise"}
     extra = {name.partition("+")[2] for name in (value.cell.method.name for value in values)}
     return "; ".join(words + [f"**{key}**: {meaning}" for key, meaning in more.items() if key in extra])

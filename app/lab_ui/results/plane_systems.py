@@ -106,7 +106,8 @@ class PlaneRun:
         except StopIteration:
             self.done = True
         except TrainingDiverged:
-            self.done, self.trouble = True, "The training ran away: its loss is no longer a number. Try another seed."
+            self.done = True
+            self.trouble = "The training failed: the loss is no longer a finite number. Try another seed."
         self.system.network.eval()
         if self.done and not self.trouble:
             _cache().put(self.plane, self.system)

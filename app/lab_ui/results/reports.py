@@ -8,9 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from lab_ui.basics.words import AIMS
 from lab_ui.visitor import catalogue, jobs
 from tasklab.data.radii import eps_said
-from tasklab.evaluation.honesty import Assessment
+from tasklab.evaluation.honesty import QUESTIONS, Assessment
 from tasklab.evaluation.known_examples import AttackTest
 from tasklab.evaluation.report import Report, ReportRow
 from tasklab.evaluation.report_file import digest, kept_report, read_report
@@ -21,7 +22,7 @@ SOURCES = ("tra", "deepbe")
 """Systems whose attacked pictures are shown to every other system: both have gradients to follow."""
 
 CURVES = {
-    "train": "own loss",
+    "train": "training loss",
     "margin": "margin",
     "bits": "each bit",
     "towards_code": "another class",
@@ -40,6 +41,14 @@ CURVE_NOTES = {
     "noise": "The best of 20 random draws of ±ε. No attack at all.",
     "worst": "All of these together, picture by picture; None counts as broken. Still an upper bound.",
 }
+
+VERDICTS = {
+    "pass": "● an honest number",
+    "warn": "▲ read this number with care",
+    "fail": "✕ do not trust this number",
+    "not run": "○ this number was not checked",
+}
+"""Verdict of the checks on a claimed accuracy to the words beside the number."""
 
 STYLE = """
 <style>
@@ -100,6 +109,11 @@ def light(level: str) -> str:
     return f'<span class="rob-light rob-{level.split()[0]}">{look.sign} {look.word}</span>'
 
 
+def verdict(level: str) -> str:
+    """The verdict of all checks on a number as HTML, with its sign, words and colour."""
+    return f'<span class="rob-light rob-{level.split()[0]}">{VERDICTS[level]}</span>'
+
+
 def claim(title: str, row: ReportRow, level: str, words: str, *, is_open: bool) -> str:
     """One claimed accuracy as HTML: the number with its interval, a sentence, and the level of its checks.
 
@@ -115,7 +129,7 @@ def claim(title: str, row: ReportRow, level: str, words: str, *, is_open: bool) 
     return (
         f'<div class="rob-claim" data-open="{str(is_open).lower()}"><h2>{html.escape(title)}</h2>'
         f'<p class="rob-number">{100 * share.value:.0f} % <span>[{100 * low:.0f}, {100 * high:.0f}]</span>'
-        f"</p><p>{html.escape(words)}</p><p>this attack: {light(level)}</p></div>"
+        f"</p><p>{html.escape(words)}</p><p>{verdict(level)}</p></div>"
     )
 
 
@@ -137,7 +151,7 @@ def lights(assessment: Assessment, test: AttackTest | None) -> str:
 
 
 def _line(level: str, name: str, value: str, threshold: str, sentence: str) -> str:
-    head = f"<b>{html.escape(name)}</b> <i>{html.escape(value)}</i>"
+    head = f"<b>{html.escape(QUESTIONS.get(name, name))}</b> <i>{html.escape(value)}</i>"
     body = f"<p>{html.escape(sentence)}</p><p><i>{html.escape(threshold)}</i></p>"
     bad = level in ("fail", "warn")
     return f"<div>{light(level)}<details{' open' * bad}><summary>{head}</summary>{body}</details></div>"
@@ -148,7 +162,9 @@ def badge_of(row: ReportRow, verdict: str | None = None) -> dict[str, Any]:
     kinds = {"pgd": "PGD", "noise": "noise", "transfer": "transfer", "worst case": "all attacks together"}
     how = (f"{kinds.get(row.attack, row.attack)}, {row.steps} steps, {row.restarts} start{'s' * (row.restarts > 1)}, "
            f"ε = {eps_said(row.eps, number=True)}")
-    return {"n": row.n, "objective": row.objective, "how": how, "zero": row.zero_gradient_share, "verdict": verdict}
+    aim = AIMS.get(str(row.objective), str(row.objective))
+    return {"n": row.n, "aim": aim, "how": how, "zero": row.zero_gradient_share,
+            "verdict": None if verdict is None else VERDICTS[verdict]}
 
 
 def table_of(report: Report) -> Any:
@@ -161,7 +177,7 @@ def table_of(report: Report) -> Any:
             "correct %": 100 * row.accuracy.value, "wrong %": 100 * row.outcomes.error.value,
             "None %": 100 * row.outcomes.alarm.value, "95 % interval": row.accuracy.percent(0).split(" ", 1)[1],
             "R": row.stability, "gradient 0 %": _percent(row.zero_gradient_share),
-            "unmoved %": _percent(row.unmoved_share), "n": row.n,
+            "unchanged %": _percent(row.unmoved_share), "n": row.n,
         }
         for row in report.rows
     ])

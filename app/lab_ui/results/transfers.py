@@ -69,7 +69,7 @@ def find(scenario: Scenario, objective: str, progress: Callable[[float, str], ob
         try:
             as_objective(settings.objective).check(catalogue.system(name).task)
         except ValueError:
-            troubles.append(f"{called} does not have this aim, so it is no threat here; it is shown what others found.")
+            troubles.append(f"{called} cannot be attacked with this aim. It is shown what was found against others.")
             continue
         try:
             _threat(*entry, scenario.data, scenario.n, settings)
@@ -134,7 +134,7 @@ def gallery(scenario: Scenario, test: ImageSet, cell: Cell, indices: Sequence[in
 def _words(cell: Cell, i: int, label: int, names: Sequence[str]) -> str:
     """The labels read before and after, and whether the picture was changed at all."""
     before, after = int(cell.before[i]), int(cell.decoded[i])
-    unmoved = '<span class="moved-still">never moved</span>' if bool(cell.unmoved[i]) else ""
+    unmoved = '<span class="moved-still">unchanged</span>' if bool(cell.unmoved[i]) else ""
     return f'<span class="moved-words">{read(before, names)} → {chip(after, label, names=names)}</span>{unmoved}'
 
 

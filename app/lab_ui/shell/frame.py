@@ -134,24 +134,25 @@ def headline(title: str, words: str) -> None:
 
 
 def badge(
-    *, n: int, objective: str, how: str, zero: float | None = None, verdict: str | None = None,
+    *, n: int, aim: str, how: str, zero: float | None = None, verdict: str | None = None,
     help: str | None = None,
 ) -> None:
     """A caption with the conditions under which a number under attack was measured.
 
     Args:
         n: number of pictures.
-        objective: what the attack climbed.
+        aim: what the attack was aimed at, in words that follow “aimed at”.
         how: attack, steps and starts in a few words.
-        zero: share, 0 to 1, of the correctly read pictures whose gradient was exactly 0 at every step.
-        verdict: what follows from it.
+        zero: share, 0 to 1, of the correctly read pictures whose gradient was exactly 0 at every step; said only where
+            there were any.
+        verdict: whether the number can be trusted, or why not.
         help: a longer explanation, shown on request.
     """
-    parts = [f"n = {n:,} picture{'s' * (n > 1)}", f"objective “{objective}”", how]
-    if zero is not None:
-        parts.append(f"gradient exactly 0 for {100 * zero:.0f} %")
+    parts = [f"n = {n:,} picture{'s' * (n > 1)}", f"aimed at {aim}", how]
+    if zero:
+        parts.append(f"gradient exactly 0 for {share(zero)}")
     if verdict:
-        parts.append(f"verdict: {verdict}")
+        parts.append(verdict)
     st.caption(in_markdown(" · ".join(parts)), help=help)
 
 
@@ -180,6 +181,15 @@ class Guess:
             return
         judged = "✓ You were right" if self.made == answer else "✗ You were wrong"
         self.slot.markdown(f"{judged}. You said **{in_markdown(self.made)}**; it was **{measured}**.")
+
+
+def share(value: float) -> str:
+    """A share, 0 to 1, in whole percent; only 0 itself is written as 0.
+
+    >>> share(0.88), share(0.002), share(0.0)
+    ('88 %', 'under 1 %', '0 %')
+    """
+    return "under 1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %"
 
 
 def predict(key: str, question: str, options: Sequence[str]) -> Guess:

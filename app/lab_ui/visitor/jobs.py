@@ -251,7 +251,7 @@ def _message(job: Job, state: str, events: tuple[dict[str, Any], ...]) -> str:
     if state == "interrupted":
         return "The server was ended in between, or its disk is full. It can go on from its last checkpoint."
     if job.stopping:
-        return "It is about to stop …"
+        return "It will stop in a moment."
     if job.waits:
         return "It begins …"  # also a job that is resumed, until its new process has begun
     messages = [event["message"] for event in events if "message" in event]

@@ -35,7 +35,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const titles = document.createElement("tr");
   titles.append(make("td", "found against ↓ shown to →", { className: "corner" }));
   for (const column of data.columns) titles.append(make("th", column.name, { scope: "col" }));
-  titles.append(make("th", "never moved", { scope: "col", className: "last" }));
+  titles.append(make("th", "unchanged", { scope: "col", className: "last" }));
   head.append(titles);
 
   const body = document.createElement("tbody");

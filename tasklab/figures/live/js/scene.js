@@ -75,12 +75,12 @@ class Scene {
         <div class="tl-words">${data.title ? `<h1>${esc(data.title)}</h1>` : ""}<p class="tl-lead lab-lead" data-part="lead"></p>
           <p class="tl-key"><span>○ before</span><span><i class="tl-blue">◆</i> after, on the label's side</span>
           <span><i class="tl-orange">✖</i> after, on the wrong side</span><span>▨ None: no class at all</span>
-          <span>blue ground: what the label needs</span><span>▲ the true label</span></p></div>
+          <span>blue background: where the label is read</span><span>▲ the true label</span></p></div>
       </div>
       <div class="tl-bar${data.end.includes("/") ? " tl-levels" : ""}"><label><span class="tl-eps" data-part="epsword"></span>
         <input type="range" data-part="eps" data-stops="${data.stops.length}" min="0" max="${data.track.length - 1}" step="1" aria-label="ε, the size of the change, dragged live"></label>
         <span class="tl-ends"><span>0</span><span>${data.norm === "l2" ? "length of the whole change (l2)" : "how much any pixel may change"}</span><span>${data.end}</span></span>
-        <button type="button" data-part="ask" hidden>Work out other ε too</button>
+        <button type="button" data-part="ask" hidden>Compute other values of ε</button>
       </div>
       <div data-part="pinned"></div>
       ${data.aims.map((aim, row) => `
@@ -132,7 +132,7 @@ class Scene {
     write(this.part("lead"), this.headline(), true);
     data.aims.forEach((aim, row) => {
       const shown = aim.cells.filter((cell) => !cell.refused), zero = shown.filter((cell) => cell.zero[at]).length;
-      write(this.part(`badge${row}`), `n = 1 picture · objective “${aim.key}” · ${data.how} · ε = ${data.numbers[at]} · gradient exactly 0 in ${zero} of ${shown.length}`);
+      write(this.part(`badge${row}`), `n = 1 picture · aimed at ${aim.title} · ${data.how} · ε = ${data.numbers[at]}${zero ? ` · gradient exactly 0 in ${zero} of ${shown.length}` : ""}`);
       aim.cells.forEach((cell, column) => { if (!cell.refused) this.drawCell(cell, `${row}-${column}`); });
     });
     this.drawPinned();
@@ -171,7 +171,7 @@ class Scene {
     if (this.data.stops[at] === 0) return "";
     if (cell.zero[at]) {
       return "<b>Gradient exactly zero:</b> the attack had nothing to follow; " +
-        (cell.unmoved[at] ? "the picture came back unmoved." : "only the random start moved the picture.");
+        (cell.unmoved[at] ? "the picture came back unchanged." : "only the random start changed the picture.");
     }
     return cell.unmoved[at]
       ? "<b>Unmoved.</b> No step brought the attack nearer to success, so the picture is as it was." : "";
