@@ -41,6 +41,7 @@ COURSE = (
     Part(notebook="10_decision_regions", session=3, minutes=45, page="regions", title="Regions"),
     Part(notebook="11_bring_your_own", session=3, minutes=60, page="draw", title="Draw"),
     Part(notebook="12_the_paper", session=3, minutes=60, page="paper", title="Paper"),
+    Part(notebook="13_which_system", session=3, minutes=30, page="systems", title="Systems"),
 )
 """All parts, in the order in which they are taught."""
 
@@ -49,6 +50,7 @@ PAGES = {
     "codecs": "How a network says 3: bars, bits, a line. Drag an output and read it.",
     "attack_lab": "Drag ε, step through PGD, watch the marker cross the line.",
     "robust": "Guess how much is left, then ask the right question.",
+    "systems": "All trained systems, ranked, and a page on each of them.",
     "outputs": "Where all the outputs lie, before and after. What S does.",
     "feature_map": "A map of what a network sees, forming before your eyes.",
     "transfer": "Which systems fall to another one's images.",

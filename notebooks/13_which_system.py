@@ -1,0 +1,164 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 13 · Which system would you take?
+#
+# **After this notebook you can**
+#
+# - read the card and the report of a trained system, and say where each number comes from;
+# - rank systems by what is left of their accuracy in the worst case found;
+# - say why a ranking by another column would have misled you.
+#
+# | time | you need | runs in |
+# | --- | --- | --- |
+# | 30 minutes | notebooks 00 and 08 | about 2 seconds, with or without `FAST` |
+
+# %% tags=["parameters"]
+FAST = False  # it makes no difference here: nothing is attacked, everything is read from files
+SEED = 0  # of the link at the end
+DATA = "digits"  # or "mnist": its reports come with tasklab, too
+
+# %%
+import pandas as pd
+
+from tasklab import zoo
+from tasklab.evaluation.cards import figure
+from tasklab.evaluation.report_file import kept_report
+from tasklab.evaluation.standing import ranked, recorded_worst_cases, standing
+from tasklab.experiments.scenario import Scenario
+from tasklab.figures import accuracy_curves
+
+names = zoo.names(DATA)
+cards = {name: zoo.card(name) for name in names}
+reports = {name: kept_report(name) for name in names}
+
+# %% [markdown]
+# ## 1 · A card
+#
+# Every trained system carries its card in its own file: what it answers with, how it was trained, and what was measured
+# of it, each number with its n and its interval. Without an attack, most of them look alike.
+#
+# **Predict.** How many percentage points lie between the best system and the worst one, without an attack?
+
+# %%
+guess = None  # in percentage points
+
+# %%
+clean = {name: figure(card, "clean")["accuracy"] for name, card in cards.items()}
+print("you said", guess, "and it is", round(100 * (max(clean.values()) - min(clean.values())), 1))
+pd.Series(clean, name="clean accuracy").sort_values(ascending=False).to_frame()
+
+# %% tags=["check"]
+assert max(clean.values()) - min(clean.values()) < 0.15, "Without an attack the systems should be close together."
+
+# %% [markdown]
+# ## 2 · Three columns
+#
+# `standing` puts what is on record about a system side by side: its accuracy without an attack, under an attack on its
+# training loss, and in the worst case found over several attacks. Nothing is computed anew.
+#
+# **Predict.** Rank the systems by the second column. Will the third one agree?
+
+# %%
+guess = None  # yes or no
+
+# %%
+worst_cases = recorded_worst_cases()
+found = {name: standing(name, DATA, cards[name], report=reports[name], worst_cases=worst_cases.get(name, ()))
+         for name in names}
+rows = [{"system": each.name, "clean": each.clean.accuracy.value, "training loss": each.own.accuracy.value,
+         "worst case": each.worst.accuracy.value, "n": each.worst.accuracy.n, "checks": each.verdict}
+        for each in ranked(found.values())]
+table = pd.DataFrame(rows).set_index("system")
+table
+
+# %% tags=["check"]
+first = table["training loss"].idxmax()
+print("the attack on the training loss leaves most to", first, "and the worst case", table.loc[first, "worst case"])
+assert table.loc[first, "training loss"] > 0.9, "An attack on the training loss should leave one of them nearly whole."
+assert table.loc[f"{DATA}-deepbe-hinge", "worst case"] < 0.05 < 0.9 < table.loc[f"{DATA}-deepbe-hinge", "training loss"]
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# The system with the hinge loss keeps nearly everything in the second column and nothing in the third: the attack had
+# no gradient to follow. Its checks say `fail`, so the number in the second column is not to be trusted.
+# </details>
+#
+# ## 3 · From small ε to large ε
+#
+# A rank belongs to one ε. The reports hold the curves.
+
+# %%
+best = ranked(found.values())[:3]
+curves = {each.name: reports[each.name].curves()["worst"] for each in best}
+accuracy_curves(curves, marks={"the rank above": best[0].eps}, up="worst case found, %")
+
+# %% [markdown]
+# ## Exercise 1 · The price of robustness (8 minutes)
+#
+# Write `price(name)`: by how many percentage points a system's accuracy without an attack is below that of the best
+# system of the same data set.
+
+# %% tags=["exercise"]
+def price(name):
+    return None  # replace this line
+
+
+# %% tags=["solution"]
+def price(name):
+    return 100 * (table["clean"].max() - table.loc[name, "clean"])
+
+
+# %% tags=["check"]
+assert price(table["clean"].idxmax()) == 0, "Exercise 1: the best system without an attack pays nothing."
+assert all(0 <= price(name) < 15 for name in table.index), "Exercise 1: the others pay a few percentage points."
+
+# %% [markdown]
+# ## Exercise 2 · A number to quote (8 minutes)
+#
+# A colleague asks for "the robustness" of RBC. Write `quote(name)`: the sentence that you would answer with. It names
+# ε, n and the 95 % interval of the worst case found.
+#
+# *Hint.* `found[name].worst.accuracy.percent()` holds the value and its interval.
+
+# %% tags=["exercise"]
+def quote(name):
+    return ""  # replace this line
+
+
+# %% tags=["solution"]
+def quote(name):
+    worst = found[name].worst
+    return (f"{name}: in the worst case found at ε = {worst.eps:g}, {worst.accuracy.percent()} % of n = "
+            f"{worst.accuracy.n} test images are classified correctly; a stronger attack may leave less.")
+
+
+# %% tags=["check"]
+sentence = quote(f"{DATA}-rbc")
+print(sentence)
+assert "0.2" in sentence, "Exercise 2: the sentence should name ε."
+assert str(found[f"{DATA}-rbc"].worst.accuracy.n) in sentence, "Exercise 2: the sentence should name n."
+assert "[" in sentence, "Exercise 2: the sentence should give the interval."
+
+# %% [markdown]
+# ## In the app
+#
+# The same table, with filters, and a page on each system:
+
+# %%
+print(Scenario(data=DATA, seed=SEED).link("systems"))
+
+# %% [markdown]
+# **Three questions to take away.** Which column would an advertisement print? Which one would you ask for? And what
+# would have to be on record before you trusted a system in use?
