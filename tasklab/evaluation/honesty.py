@@ -31,21 +31,6 @@ ADAPTIVE = 0.05
 """By how much an attack on the decision may do better than one on the training loss."""
 
 
-QUESTIONS = {
-    "zero gradient": "Did the attack have a gradient to follow?",
-    "unmoved": "Did the attack change the images?",
-    "flat": "Does a larger ε break more?",
-    "order": "Do stronger attacks break at least as much?",
-    "black box": "Does an attack with gradients break all that one without breaks?",
-    "unbounded": "Is every image broken once any change is allowed?",
-    "adaptive": "Do attacks with another aim break no more?",
-    "converged": "Do twice the steps break no more?",
-    "not a number": "Was every gradient a finite number?",
-    "known examples": "Does the attack find adversarial examples that are known to exist?",
-}
-"""Name of a check to the question that it asks; the answer is yes where the check passes."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """One question to an attack's result.

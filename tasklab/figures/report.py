@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from tasklab.data.radii import eps_said
-from tasklab.evaluation.honesty import QUESTIONS, Assessment, Check, Level
+from tasklab.evaluation.honesty import Assessment, Check, Level
 from tasklab.evaluation.statistics import Share
 from tasklab.figures.line_chart import PENS
 from tasklab.figures.style import BLUE, GREY, ORANGE, faded, frame, label
@@ -42,6 +42,21 @@ LIGHTS: dict[Level, Light] = {
     "fail": Light(sign="✕", word="fail", colour=ORANGE),
     "not run": Light(sign="○", word="not run", colour=GREY),
 }
+
+
+QUESTIONS = {
+    "zero gradient": "Did the attack have a gradient to follow?",
+    "unmoved": "Did the attack change the images?",
+    "flat": "Does a larger ε break more?",
+    "order": "Do stronger attacks break at least as much?",
+    "black box": "Does an attack with gradients break all that one without breaks?",
+    "unbounded": "Is every image broken once any change is allowed?",
+    "adaptive": "Do attacks with another aim break no more?",
+    "converged": "Do twice the steps break no more?",
+    "not a number": "Was every gradient a finite number?",
+    "known examples": "Does the attack find adversarial examples that are known to exist?",
+}
+"""Name of a check to the question that it asks; the answer is yes where the check passes."""
 
 
 def accuracy_curves(

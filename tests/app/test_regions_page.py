@@ -155,7 +155,7 @@ def test_climbing_the_margin_leaves_nothing_flat() -> None:
     at = shown(regions_tasks=["INT", "RBC"])
     assert "INT 100 %" in lead(at)
     clean(at.segmented_control(key="regions_field").set_value("margin").run())
-    assert "margin has no slope at all: <b>INT 0 %</b>, <b>RBC 0 %</b>" in lead(at)
+    assert "the gradient of the margin is exactly 0: <b>INT 0 %</b>, <b>RBC 0 %</b>" in lead(at)
 
 
 def test_s_does_not_move_the_picture_in_its_own_scale_but_does_in_the_paper_s() -> None:

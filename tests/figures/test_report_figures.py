@@ -7,12 +7,14 @@ import math
 import pytest
 import torch
 
-from tasklab import figures
+from tasklab import figures, zoo
 from tasklab.evaluation.honesty import LEVELS, Assessment, Check
+from tasklab.evaluation.report_file import kept_report
 from tasklab.evaluation.statistics import Share, wilson
 from tasklab.figures.report import (
     CURVE_PENS,
     LIGHTS,
+    QUESTIONS,
     accuracy_curves,
     check_lights,
     describe_curves,
@@ -91,3 +93,9 @@ def test_lights_show_level_figure_threshold_and_sentence_of_every_check() -> Non
 
 def test_the_figures_are_public() -> None:
     assert {"accuracy_curves", "check_lights", "distance_curves"} <= set(figures.__all__)
+
+
+@pytest.mark.parametrize("name", sorted({check.name for name in zoo.names() for assessment in (
+    kept_report(name) or pytest.fail(name)).assessments.values() for check in assessment.checks}))
+def test_every_check_is_shown_as_a_question(name: str) -> None:
+    assert QUESTIONS[name].endswith("?")

@@ -11,11 +11,11 @@ from typing import Any
 from lab_ui.basics.words import AIMS
 from lab_ui.visitor import catalogue, jobs
 from tasklab.data.radii import eps_said
-from tasklab.evaluation.honesty import QUESTIONS, Assessment
+from tasklab.evaluation.honesty import Assessment
 from tasklab.evaluation.known_examples import AttackTest
 from tasklab.evaluation.report import Report, ReportRow
 from tasklab.evaluation.report_file import digest, kept_report, read_report
-from tasklab.figures.report import LIGHTS, value_of
+from tasklab.figures.report import LIGHTS, QUESTIONS, value_of
 
 RESULT = "report.json"
 SOURCES = ("tra", "deepbe")
