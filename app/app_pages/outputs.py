@@ -270,14 +270,14 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
             if zero := ", ".join(f"{frame.share(both[aim].zero)} ({words})" for aim, words in
                                  (("train", "training loss"), ("margin", "margin")) if both[aim].zero):
                 st.caption(f"gradient exactly 0 for {zero}")
-    said = {aim: ", ".join(f"{100 * share:.0f} %" for share in left[aim]) for aim in aims}
+    kept = {aim: ", ".join(f"{100 * share:.0f} %" for share in left[aim]) for aim in aims}
     gain = left["margin"][-1] - left["margin"][0]
     guess.verdict(GUESSES[1 if abs(gain) <= ALIKE else 0 if gain > 0 else 2],
-                  f"{said['margin']} for S = {', '.join(f'{size[key]:g}' for key in keys)}")
+                  f"{kept['margin']} for S = {', '.join(f'{size[key]:g}' for key in keys)}")
     st.markdown(
         f"S moves the whole picture, and the attack moves with it. From S = {min(size.values()):g} to "
-        f"{max(size.values()):g}, still correct: **{said['train']}** with the attack on the training loss, "
-        f"**{said['margin']}** with the one on the margin, as far as this attack gets."
+        f"{max(size.values()):g}, still correct: **{kept['train']}** with the attack on the training loss, "
+        f"**{kept['margin']}** with the one on the margin, as far as this attack gets."
     )
 
 

@@ -112,9 +112,9 @@ def test_each_system_has_its_page(name: str) -> None:
     assert len(at.main.get("plotly_chart")) >= 1
     assert all(chart.proto.alt for chart in at.main.get("plotly_chart"))
     curve = len(at.main.get("plotly_chart")) == 2
-    said = any("The curve of this training was not recorded" in m.value for m in at.markdown)
-    assert curve != said, "the curve, or how it is made"
-    if said:
+    is_made_by_command = any("The curve of this training was not recorded" in m.value for m in at.markdown)
+    assert curve != is_made_by_command, "the curve, or how it is made"
+    if is_made_by_command:
         assert zoo.card(name)["command"] in [code.value for code in at.code]
     assert {"systems_attack", "systems_ask"} <= {button.key for button in at.button}
 

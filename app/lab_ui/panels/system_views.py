@@ -98,8 +98,8 @@ def lead(entry: Entry) -> str:
     parts = [f"{words} <b>{100 * record.accuracy.value:.0f} %</b>" for words, record in (
         ("without an attack", each.clean), (f"under an attack on {AIMS['train']}", each.own),
         ("in the worst case found", each.worst)) if record is not None]
-    said = f"Classified correctly: {', '.join(parts)} (ε = {eps_said(each.eps)})." if parts else "Nothing was measured."
-    return f"{what}{said}"
+    left = f"Classified correctly: {', '.join(parts)} (ε = {eps_said(each.eps)})." if parts else "Nothing was measured."
+    return f"{what}{left}"
 
 
 def numbers(entry: Entry) -> None:

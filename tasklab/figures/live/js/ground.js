@@ -81,7 +81,7 @@ class Ground {
           <div class="tl-chart" data-part="chart"></div>
           <div class="tl-jumps"><span>Go to</span><button type="button" data-part="home">the image</button>
             ${ends.map((path, k) => `<button type="button" data-part="end${k}" aria-label="the end of ${esc(path.way)}">end, ${esc(path.aim)}</button>`).join("")}
-            <button type="button" data-part="ask" hidden>Work out more places</button></div>
+            <button type="button" data-part="ask" hidden>Compute more places</button></div>
         </div>
         <p class="tl-key"><span>● full colour: the training loss is exactly flat</span><span>▲ pale: this way it rises</span>
           <span>▨ None: no class at all</span><span>┄ as far as ε = ${esc(data.eps_said)} lets an attack go</span>
