@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
         paper,
         reporting,
         showing,
+        sweeping,
         training,
         transferring,
         worst,
@@ -54,8 +55,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"tasklab {__version__}")
     top.add_argument("--traceback", action="store_true", help="show where an error came from")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for room in (data, training, attacking, evaluating, checking, comparing, reporting, worst, transferring, showing,
-                 notebooks, paper, app):
+    for room in (data, training, sweeping, attacking, evaluating, checking, comparing, reporting, worst, transferring,
+                 showing, notebooks, paper, app):
         room.add(commands)
     return top
 

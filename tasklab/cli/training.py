@@ -41,7 +41,21 @@ RECIPE_SETTINGS: dict[str, Callable[[str], Any]] = {
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
     command = commands.add_parser("train", help="train a system, measure it, write it with its card",
-                                  late=_add_task)
+                                  late=add_task)
+    add_settings(command)
+    command.add_argument("--seeds", type=whole(), default=1, help="train so many seeds; the first is kept (default: 1)")
+    command.add_argument("--to", type=Path, default=Path(), help="folder of NAME.safetensors and NAME.md (default: .)")
+    command.add_argument("--run", type=Path, dest="folder", help="folder of the run, to go on after a stop "
+                         "(default: runs/NAME)")
+    command.set_defaults(call=run)
+
+
+def add_settings(command: argparse.ArgumentParser) -> None:
+    """Add what a training run is made of, but for the settings of the task; see `add_task` and `described`.
+
+    Args:
+        command: that gets the options.
+    """
     command.add_argument("--data", default="digits", help="digits, mnist, cifar10, cifar100 (default: digits)")
     command.add_argument("--from", dest="start", metavar="SYSTEM",
                          help="start from this fitted system's trunk: a name, or a file (default: fresh weights)")
@@ -67,7 +81,6 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
                          "the data set's, such as 0.1 0.2 0.3 of MNIST)")
     command.add_argument("--attacked", type=whole(), default=1000,
                          help="test images attacked for the card (default: 1000)")
-    command.add_argument("--seeds", type=whole(), default=1, help="train so many seeds; the first is kept (default: 1)")
     command.add_argument("--watch", type=number(0), metavar="EPS",
                          help="after each epoch, attack validation images with this ε; adversarial training keeps the "
                          "epoch that does best (default: only if adversarial, with its ε)")
@@ -75,27 +88,23 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--watch-images", type=whole(), default=500, help="validation images (default: 500)")
     command.add_argument("--store", choices=("float32", "float16"), default="float32", help="how weights are stored")
     command.add_argument("--name", help="of the system (default: DATA-TASK)")
-    command.add_argument("--to", type=Path, default=Path(), help="folder of NAME.safetensors and NAME.md (default: .)")
-    command.add_argument("--run", type=Path, dest="folder", help="folder of the run, to go on after a stop "
-                         "(default: runs/NAME)")
     command.add_argument("--threads", type=whole(1, 256),
                          help="of the computation; the last digits of the weights may depend on them (default: "
                          "PyTorch's)")
     add_common(command)
-    command.set_defaults(call=run)
 
 
-def _add_task(command: argparse.ArgumentParser) -> None:
+def add_task(command: argparse.ArgumentParser) -> None:
     """The task and its settings, those of every registered task; to know them takes torch."""
     from tasklab.tasks import TASKS
 
     names = ", ".join(f"{name} ({kind.long_name})" for name, kind in TASKS.items())
     command.add_argument("--task", default="rbc", help=f"{names} (default: rbc)")
-    for name, kind in _task_settings().items():
+    for name, kind in task_settings().items():
         command.add_argument(_flag(name), dest=name, type=kind, help="of the task (default: the paper's)")
 
 
-def _task_settings() -> dict[str, Callable[[str], Any]]:
+def task_settings() -> dict[str, Callable[[str], Any]]:
     """How the settings of the registered tasks are read from the command line."""
     from tasklab.tasks import TASKS
 
@@ -119,13 +128,13 @@ def run(args: argparse.Namespace) -> int:
     from tasklab.jobs.training import train
 
     with usage():  # now, rather than after the work
-        training = _training(args)
+        training = described(args)
         file = check_file(args.to, training.name, ".safetensors", ".md")
         runs = check_folder(args.folder or Path("runs") / training.name)
     check_device(args.device)
     sweep(args.to, [file.name, file.with_suffix(".md").name])
     bar = Bar()
-    with _threads(args.threads):
+    with threads(args.threads):
         events = train(training, runs=runs, file=file, root=args.root, progress=bar.evaluation)
         stopped = _show(events, training, runs, bar)
     if stopped is not None:
@@ -188,7 +197,7 @@ def _interrupted() -> Iterator[_Interrupted]:
 
 
 @contextlib.contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def threads(count: int | None) -> Iterator[None]:
     """Compute with so many threads; None for as many as there are."""
     import torch
 
@@ -201,8 +210,8 @@ def _threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _training(args: argparse.Namespace) -> Training:
-    """What the options describe."""
+def described(args: argparse.Namespace) -> Training:
+    """The training run that the options of `add_settings` and `add_task` describe."""
     from tasklab.data.info import info_of
     from tasklab.jobs.training import Training
     from tasklab.training import Watch
@@ -235,7 +244,7 @@ def _network(args: argparse.Namespace) -> dict[str, Any]:
 def _task(args: argparse.Namespace, num_classes: int) -> Task:
     from tasklab.tasks import make_task
 
-    settings = {name: getattr(args, name) for name in _task_settings() if getattr(args, name) is not None}
+    settings = {name: getattr(args, name) for name in task_settings() if getattr(args, name) is not None}
     return make_task(args.task, num_classes=num_classes, **settings)
 
 

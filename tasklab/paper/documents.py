@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasklab.data.info import info_of
 from tasklab.evaluation.tables import to_csv, to_markdown
+from tasklab.figures.written import write_all
 from tasklab.paper import grid
 from tasklab.paper.cells import Workshop
 from tasklab.paper.claims import Claim, claims_frame
@@ -20,7 +21,6 @@ from tasklab.paper.published import COLUMNS
 from tasklab.paper.records import Record, read_record
 from tasklab.paper.table_claims import table_claims
 from tasklab.paper.tables import compared, long_frame, missing, reading_frame, values, wide_frame
-from tasklab.paper.writing import write_all
 from tasklab.text import in_markdown
 
 if TYPE_CHECKING:

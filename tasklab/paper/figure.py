@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tasklab.data.info import info_of
 from tasklab.evaluation.statistics import Mean, Share
 from tasklab.evaluation.tables import to_csv, to_markdown
+from tasklab.figures.written import write_all
 from tasklab.models import ARCHITECTURES
 from tasklab.paper.cells import Workshop
 from tasklab.paper.claims import Claim, claims_frame
@@ -21,7 +22,6 @@ from tasklab.paper.plan import Step, plan_asked
 from tasklab.paper.protocol import Question
 from tasklab.paper.records import read_record
 from tasklab.paper.works import Work
-from tasklab.paper.writing import write_all
 from tasklab.text import in_markdown
 
 if TYPE_CHECKING:

@@ -40,6 +40,7 @@ def small(system: str, folder: Path) -> dict[str, list[str]]:
     return {
         "data": [],
         "train": [*TINY, "--eps", "0.2", "--to", str(folder), "--run", str(folder / "run")],
+        "sweep": [*TINY, "--vary", "S=1,100", "--eps", "0.2", "--to", str(folder / "sweep")],
         "attack": [system, *few, "--pictures", str(folder / "pictures")],
         "evaluate": [system, *few, "--eps", "0.1"],
         "check": [system, *few, "--queries", "3"],

@@ -50,7 +50,7 @@ def test_a_value_that_makes_no_sense_is_refused(
     file = tmp_path / "file"
     file.write_text("in the way", encoding="utf-8")
     words = [*name.split(), *small("digits-tra", tmp_path).get(name, ())]
-    if name == "train":
+    if name in ("train", "sweep"):
         words += ["--defence", "adversarial"]
     for value in nonsense(action, file):
         given = [value] * (action.nargs if isinstance(action.nargs, int) else 1)
