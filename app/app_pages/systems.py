@@ -138,8 +138,8 @@ def _code(entry: Entry) -> str:
             "from tasklab.evaluation.standing import standing",
             "",
             f'system = System.load("{entry.name}.safetensors")  # downloaded from this page',
-            f'found = standing("{entry.name}", "{entry.standing.data}", system.card)',
-            "print(found.clean, found.own, found.worst, sep=\"\\n\")",
+            f'row = standing("{entry.name}", "{entry.standing.data}", system.card)',
+            "print(row.clean, row.own, row.worst, sep=\"\\n\")",
         ])
     return "\n".join([
         "from tasklab import zoo",
@@ -147,9 +147,9 @@ def _code(entry: Entry) -> str:
         "from tasklab.evaluation.standing import recorded_worst_cases, standing",
         "",
         f'name = "{entry.name}"',
-        f'found = standing(name, "{entry.standing.data}", zoo.card(name), report=kept_report(name),',
-        "                 worst_cases=recorded_worst_cases().get(name, ()))",
-        "print(found.clean, found.own, found.worst, found.verdict, sep=\"\\n\")",
+        f'row = standing(name, "{entry.standing.data}", zoo.card(name), report=kept_report(name),',
+        "               worst_cases=recorded_worst_cases().get(name, ()))",
+        "print(row.clean, row.own, row.worst, row.verdict, sep=\"\\n\")",
     ])
 
 

@@ -315,12 +315,12 @@ def _sweep(lab: Lab, training: Training | None, everything: dict[str, RunView]) 
 def _judge(guess: frame.Guess, points: dict[float, dict[str, float | None]]) -> None:
     """Draw the verdict on the first guess."""
     ends = [points[size] for size in (min(points), max(points))]
-    gains, told = [], []
+    gains, parts = [], []
     for field, words in (("own_loss_accuracy", "on the loss"), ("robust_accuracy", "on the decision")):
         first, last = (end[field] or 0.0 for end in ends)
         gains.append(last - first > 0.1)
-        told.append(f"{100 * first:.0f} → {100 * last:.0f} % under an attack {words}")
-    guess.verdict(GUESSES[0 if all(gains) else 2 if any(gains) else 1], ", ".join(told))
+        parts.append(f"{100 * first:.0f} → {100 * last:.0f} % under an attack {words}")
+    guess.verdict(GUESSES[0 if all(gains) else 2 if any(gains) else 1], ", ".join(parts))
 
 
 def _conclusion(layer: str) -> str:
