@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from lab_ui.panels import plane_controls, plane_views
 from lab_ui.results import plane_systems
 from lab_ui.results.plane_systems import Plane, PlaneRun
 from lab_ui.shell import frame
-from tasklab.experiments.plane import Regions, regions
+from tasklab.experiments.plane import Regions
 from tasklab.figures import outcome_stack, plane
 from tasklab.figures.cross_sections import cut, describe_cut
 from tasklab.figures.regions import describe_regions
@@ -72,8 +73,7 @@ def page() -> None:
     if troubles:
         return
     if runs:
-        going = not st.session_state.get("regions_stopped")
-        st.fragment(run_every=0.05 if going else None)(_train)(chosen, going)
+        _train(chosen, dict(zip((run.plane for run in runs), runs, strict=True)))
         return
     _show(lab, chosen, eps, point)
 
@@ -95,37 +95,55 @@ def _runs(waiting: list[Plane]) -> list[PlaneRun]:
     return [runs[each] for each in waiting]
 
 
-def _train(chosen: tuple[Plane, ...], going: bool) -> None:
-    """Train for a moment and draw the systems; run the whole page again once all are trained or a button is pressed."""
-    if going == bool(st.session_state.get("regions_stopped")):
-        st.rerun()
-    runs: dict[Plane, PlaneRun] = st.session_state["regions_runs"]
-    active = [runs[each] for each in chosen if each in runs]
-    if going:
-        for run in active:
-            run.advance()
-            give_way()
-        if all(run.done for run in active):
-            st.rerun()
-    share = min(run.step / run.steps for run in active)
-    head = st.container()
+def _train(chosen: tuple[Plane, ...], runs: Mapping[Plane, PlaneRun]) -> None:
+    """Train and draw the systems, picture by picture; run the page again once all are trained.
+
+    A click anywhere ends this run of the page, and the next one goes on where it was, or holds the picture if the click
+    was on “Stop”.
+
+    Args:
+        chosen: all systems to draw.
+        runs: the training runs of those that are not trained yet.
+    """
+    stopped, head = bool(st.session_state.get("regions_stopped")), st.empty()
     with st.container(horizontal=True, vertical_alignment="bottom", border=False):
         field = _field()
-        if going:
-            st.button("Stop", on_click=_stop, args=(True,), type="primary", key="regions_stop", width=110)
-        else:
+        if stopped:
             st.button("Go on", on_click=_stop, args=(False,), type="primary", key="regions_go", width=110)
-        st.progress(share, text=f"epoch {int(share * chosen[0].epochs)} of {chosen[0].epochs}", width=240)
-    systems = {each: runs[each].system if each in runs else plane_systems.trained(each) for each in chosen}
-    by_plane = {each: regions(system, side=90, objective=field)
-                for each, system in systems.items() if system is not None}
-    with head:
-        frame.headline("Decision regions", _lead(by_plane, field))
+        else:
+            st.button("Stop", on_click=_stop, args=(True,), type="primary", key="regions_stop", width=110)
+        with st.container(width=240):
+            progress = st.empty()
     _legend()
-    for column, each in _columns(tuple(by_plane)):
+    slots = {}
+    for column, each in _columns(chosen):
         with column, st.container(border=True, gap="xsmall", height="stretch"):
             plane_views.heading(each.task)
-            plane_views.live(by_plane[each], each.points)
+            slots[each] = st.empty()
+    by_plane = {each: plane_systems.read(each, field) for each in chosen if each not in runs}
+
+    def draw() -> float:
+        """Draw everything as it is at this moment; how many seconds that took."""
+        began = time.perf_counter()
+        by_plane.update({each: run.read(field) for each, run in runs.items()})
+        share = min(run.step / run.steps for run in runs.values())
+        progress.progress(share, text=f"epoch {int(share * chosen[0].epochs)} of {chosen[0].epochs}")
+        with head.container():
+            frame.headline("Decision regions", _lead({each: by_plane[each] for each in chosen}, field))
+        for each, slot in slots.items():
+            with slot:
+                plane_views.live(by_plane[each], each)
+        return time.perf_counter() - began
+
+    seconds = draw()
+    while not stopped and not all(run.done for run in runs.values()):
+        for run in runs.values():
+            run.advance(2 * seconds / len(runs))
+            give_way()
+        seconds = draw()
+        stopped = bool(st.session_state.get("regions_stopped"))
+    if not stopped:
+        st.rerun()
 
 
 def _columns(chosen: tuple[Plane, ...]) -> Iterator[tuple[DeltaGenerator, Plane]]:
@@ -173,7 +191,8 @@ def _show(lab: Lab, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
         for column, each in _columns(chosen):
             with column, st.container(border=True, gap="xsmall"):
                 _all_points(each, eps)
-    frame.close_page(lab, code=_code(chosen, eps, point), tables={"regions": _table(chosen, eps)}, figures=charts)
+    frame.close_page(lab, code=_code(chosen, eps, point), figures=charts,
+                     tables={"regions": lambda: _table(chosen, eps)})
 
 
 def _judge(guess: frame.Guess, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
@@ -212,8 +231,8 @@ def _square(each: Plane, field: str, point: int, eps: float, shown: bool) -> dic
         Name to figure, for the downloads.
     """
     name, classes, read = SYSTEMS[each.task.name], each.points.classes, plane_systems.read(each, field)
-    followed = plane_systems.follow(each, point, eps)
-    trajectories = followed.trajectories if shown else ()
+    followed = plane_systems.follow(each, point, eps) if shown else None
+    trajectories = followed.trajectories if followed is not None else ()
     figure, line = _figures(each, field, point, eps, shown)
     charts, key = {f"{each.task.name} plane": figure}, f"regions_plane_{each.task.name}"
     with st.container(key=f"regions_square_{each.task.name}"):  # the style keeps it a square, however narrow
@@ -222,7 +241,7 @@ def _square(each: Plane, field: str, point: int, eps: float, shown: bool) -> dic
                         height="stretch")
     if shown:
         st.html(plane_views.verdict(trajectories, classes))
-    if line is not None and followed.section is not None:
+    if line is not None and followed is not None and followed.section is not None:
         st.caption("A cut, from the point the way that the attack on the margin goes. The training loss is thick where "
                    "its gradient is exactly 0.")
         st.plotly_chart(line, key=f"regions_cut_{each.task.name}", config={"displayModeBar": False},
@@ -234,14 +253,15 @@ def _square(each: Plane, field: str, point: int, eps: float, shown: bool) -> dic
 @st.cache_resource(max_entries=60, show_spinner=False, hash_funcs={Plane: repr})
 def _figures(each: Plane, field: str, point: int, eps: float, shown: bool) -> tuple[Figure, Figure | None]:
     """A system's plane and, once shown, the cross-section; shared by all visitors, so they must not be changed."""
-    points, followed = each.points, plane_systems.follow(each, point, eps)
+    points, followed = each.points, plane_systems.follow(each, point, eps) if shown else None
     figure = plane(
         plane_systems.read(each, field), classes=points.classes, points=points.x(), labels=points.labels,
-        trajectories=followed.trajectories if shown else (), marked=points.x(point)[0], eps=eps, picks=25,
-        height=plane_views.SIDE,
+        trajectories=followed.trajectories if followed is not None else (), marked=points.x(point)[0], eps=eps,
+        picks=25, height=plane_views.SIDE,
     )
-    cutting = shown and followed.section is not None
-    return figure, cut(followed.section, classes=points.classes, height=200) if cutting else None
+    if followed is None or followed.section is None:
+        return figure, None
+    return figure, cut(followed.section, classes=points.classes, height=200)
 
 
 def _all_points(each: Plane, eps: float) -> None:

@@ -125,20 +125,28 @@ def region_pixels(regions: Regions, side: int = PIXELS) -> Pixels:
     scale = max(1, round(side / regions.side))
     decoded = regions.decoded.cpu().numpy()
     kinds = np.unique(decoded)
-    read = kinds[np.argmax([_smooth(decoded == k, scale) for k in kinds], axis=0)]
-    flat = (_smooth(regions.flat.cpu().numpy(), scale) > 127) & (read >= 0)
-    pixels = np.zeros((*read.shape, 4), dtype=np.uint8)
-    for k in kinds[kinds >= 0].tolist():
-        here = read == k
-        pixels[here, :3] = _rgb(class_colour(k))
-        pixels[here, 3] = round(255 * SLOPED)
-    pixels[flat, 3] = round(255 * FLAT)
-    pixels[_edge(flat), 3] = round(255 * EDGE)
-    y, x = np.indices(read.shape)
-    none = read == ABNORMAL
-    pixels[none, :3] = _rgb(GREY)
-    pixels[none & ((x + y) % 14 < 3), 3] = round(255 * 0.6)
+    best = _smooth(decoded == kinds[0], scale)
+    read = np.zeros(best.shape, dtype=np.uint16)  # which of the kinds
+    for index, k in enumerate(kinds[1:].tolist(), start=1):
+        mask = _smooth(decoded == k, scale)
+        read[mask > best] = index
+        best = np.maximum(best, mask)
+    flat = dark = (_smooth(regions.flat.cpu().numpy(), scale) > 127) & (kinds >= 0)[read]
+    if ABNORMAL in kinds:
+        y, x = np.ogrid[: len(read), : len(read)]
+        dark = flat | (((x + y) % 14 < 3) & (kinds == ABNORMAL)[read])
+    look = read + np.uint16(len(kinds)) * dark
+    look[_edge(flat)] += len(kinds)
+    pixels: Pixels = _colours(kinds.tolist())[look].view(np.uint8).reshape(*look.shape, 4)
     return pixels[::-1].copy()
+
+
+def _colours(kinds: Sequence[int]) -> NDArray[np.uint32]:
+    """Four bytes for each label where it is pale, then for each where it is dark, then for each along an edge."""
+    opacity = ((SLOPED, 0.0), (FLAT, 0.6), (EDGE, 0.0))  # of a class, and of None, where lines alone are seen
+    looks = [[*_rgb(GREY), round(255 * none)] if k == ABNORMAL else [*_rgb(class_colour(k)), round(255 * alpha)]
+             for alpha, none in opacity for k in kinds]
+    return np.array(looks, dtype=np.uint8).view(np.uint32)[:, 0]
 
 
 def class_colour(k: int) -> str:

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
+from lab_ui.panels import plane_views
 from lab_ui.panels.plane_controls import POINT, SETS
 from lab_ui.results import plane_systems
 from lab_ui.results.plane_systems import Plane, PlaneRun
 from tasklab import data
 from tasklab.attacks import PGD, attack
+from tasklab.experiments.plane import Regions, regions
 from tasklab.tasks import make_task
 from tests.app.live_parts import snippet
 
@@ -34,7 +37,7 @@ def _threads() -> Iterator[None]:
 
 
 def start(**query: str | list[str]) -> AppTest:
-    """The page with nothing trained yet."""
+    """The page once it has trained all systems, of which none was there before."""
     plane_systems._cache.clear()
     at = AppTest.from_file(str(PAGE), default_timeout=120)
     for key, value in (QUICK | query).items():
@@ -51,23 +54,11 @@ def training(at: AppTest) -> bool:
     return any(b.key in ("regions_stop", "regions_go") for b in at.main.button)
 
 
-def finish(at: AppTest) -> AppTest:
-    """The page once all is trained, without a picture of every moment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plane_systems, "FRAMES", 1)
-        patch.setattr(plane_systems, "PATIENCE", 60.0)
-        for _ in range(20):
-            if not training(at):
-                return at
-            clean(at.run())
-    raise AssertionError("the training never ended")
-
-
 def shown(**query: str | list[str]) -> AppTest:
     """The page once all is trained and revealed."""
-    at = finish(start(**query))
+    at = start(**query)
     at.session_state["regions_revealed"] = True
-    return finish(clean(at.run()))
+    return clean(at.run())
 
 
 def bodies(at: AppTest) -> list[str]:
@@ -90,43 +81,80 @@ def button(at: AppTest, key: str) -> Any:
     return next(b for b in at.main.button if b.key == key)
 
 
-def test_training_goes_on_by_itself_and_every_moment_has_its_picture() -> None:
-    at, seen = start(), []
-    while training(at):
-        seen.append(tuple(pictures(at)))
-        clean(at.run())
-    assert all(len(moment) == 2 for moment in seen)
-    assert len(set(seen)) > 5
-    assert len(charts(at)) == 2
+@pytest.fixture
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures follow one another however long drawing them takes."""
+    advance = PlaneRun.advance
+    monkeypatch.setattr(PlaneRun, "advance", lambda run, least=0.0: advance(run))
+
+
+@pytest.fixture
+def moments(monkeypatch: pytest.MonkeyPatch, _often: None) -> dict[str, list[bytes]]:
+    """What is read everywhere in each picture of a training: task to one after the other."""
+    drawn: dict[str, list[bytes]] = {}
+    live = plane_views.live
+
+    def watched(regions: Regions, each: Plane) -> None:
+        drawn.setdefault(each.task.name, []).append(regions.decoded.numpy().tobytes())
+        live(regions, each)
+
+    monkeypatch.setattr(plane_views, "live", watched)
+    return drawn
+
+
+def test_training_is_drawn_from_the_untrained_systems_on(moments: dict[str, list[bytes]]) -> None:
+    at = start()
+    assert set(moments) == {"tra", "int"}
+    for name, task in (("tra", make_task("tra", num_classes=4)), ("int", make_task("int", num_classes=4, beta=16))):
+        plane = Plane(data="blobs", n=100, noise=0.06, seed=0, epochs=10, task=task)
+        system = plane_systems.trained(plane)
+        assert system is not None
+        for when, each in ((0, plane.fresh()), (-1, system)):
+            assert moments[name][when] == regions(each, side=plane_systems.LIVE).decoded.numpy().tobytes()
+        assert len(set(moments[name])) > 5
+    assert not training(at) and len(charts(at)) == 2
     assert "INT draws stripes" in lead(at)
     assert "TRA 0 %" in lead(at)
     assert "INT 100 %" in lead(at)
 
 
-def test_stop_holds_the_picture_and_go_on_ends_where_it_would_have_ended() -> None:
+def test_stop_holds_the_picture_and_go_on_ends_where_it_would_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    advance, calls = PlaneRun.advance, list[PlaneRun]()
+
+    def stopped(run: PlaneRun, least: float = 0.0) -> None:
+        advance(run)
+        calls.append(run)
+        if len(calls) == 6:
+            st.session_state["regions_stopped"] = True  # as a click on “Stop” does
+
+    monkeypatch.setattr(PlaneRun, "advance", stopped)
     at = start()
-    clean(button(at, "regions_stop").click().run())
+    assert training(at)
     held = pictures(at)
+    assert len(held) == 2
     clean(at.run())
     assert pictures(at) == held
     assert "epoch" in at.main.get("progress")[0].proto.text
     clean(button(at, "regions_go").click().run())
-    stopped = charts(finish(at))
-    assert stopped == charts(finish(start()))
+    assert not training(at)
+    monkeypatch.undo()
+    assert charts(at) == charts(start())
 
 
-def test_what_is_trained_is_there_at_once_for_the_next_person() -> None:
-    finish(start())
+def test_what_is_trained_is_there_at_once_for_the_next_person(moments: dict[str, list[bytes]]) -> None:
+    start()
+    moments.clear()
     at = AppTest.from_file(str(PAGE), default_timeout=120)
     for key, value in QUICK.items():
         at.query_params[key] = value
-    assert not training(clean(at.run()))
+    clean(at.run())
+    assert not moments and not training(at)
     clean(next(b for b in at.main.button if b.label == "Train again").click().run())
-    assert training(at)
+    assert len(moments["tra"]) > 5
 
 
 def test_the_attacks_are_shown_after_the_guess() -> None:
-    at = finish(start(regions_tasks=["TRA", "RBC"]))
+    at = start(regions_tasks=["TRA", "RBC"])
     assert not any("An attack on a point" in alt for alt in charts(at))
     clean(button(at, "regions_show").click().run())
     first, second = (alt for alt in charts(at) if "the square is read as" in alt)
@@ -162,29 +190,29 @@ def test_s_does_not_move_the_picture_in_its_own_scale_but_does_in_the_paper_s() 
     found = {}
     for form in ("scaled", "paper"):
         for s in ("10", "350"):
-            at = finish(start(regions_tasks=["RBC"], regions_s=s, regions_form=form))
+            at = start(regions_tasks=["RBC"], regions_s=s, regions_form=form)
             found[form, s] = charts(at)
     assert found["scaled", "10"] == found["scaled", "350"]
     assert found["paper", "10"] != found["paper", "350"]
 
 
 def test_every_control_can_be_moved() -> None:
-    at = finish(start(regions_tasks=["TRA", "DeepBE", "INT", "RBC"], regions_epochs="5", regions_n="50"))
+    at = start(regions_tasks=["TRA", "DeepBE", "INT", "RBC"], regions_epochs="5", regions_n="50")
     for key, value in (("regions_alpha", 0), ("regions_alpha", 16), ("regions_beta", 1), ("regions_rbc_bits", 6),
                        ("regions_deepbe_bits", 1), ("regions_noise", 0.15), ("regions_eps", 0.5)):
-        finish(clean(at.slider(key=key).set_value(value).run()))
+        clean(at.slider(key=key).set_value(value).run())
     for key, value in (("regions_gap", "floor"), ("regions_loss", "bce"), ("regions_rbc_code", "gray"),
                        ("regions_form", "paper")):
-        finish(clean(at.segmented_control(key=key).set_value(value).run()))
-    finish(clean(at.number_input(key="seed").set_value(3).run()))
-    finish(clean(at.number_input(key="regions_point").set_value(49).run()))
+        clean(at.segmented_control(key=key).set_value(value).run())
+    clean(at.number_input(key="seed").set_value(3).run())
+    clean(at.number_input(key="regions_point").set_value(49).run())
     assert len(charts(at)) == 4
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_every_set_opens_with_its_own_noise_and_point(name: str) -> None:
-    at = finish(start(regions_tasks=["INT"]))
-    finish(clean(at.pills(key="regions_set").set_value(name).run()))
+    at = start(regions_tasks=["INT"])
+    clean(at.pills(key="regions_set").set_value(name).run())
     assert at.number_input(key="regions_point").value == POINT[name]
     assert at.slider(key="regions_noise").value == data.points.SPREAD[name]
 
@@ -192,7 +220,7 @@ def test_every_set_opens_with_its_own_noise_and_point(name: str) -> None:
 def test_fewer_points_than_the_chosen_one() -> None:
     at = shown(regions_point="99")
     at.select_slider(key="regions_n").set_value(50).run()
-    assert finish(clean(at)).number_input(key="regions_point").value == 49
+    assert clean(at).number_input(key="regions_point").value == 49
 
 
 def test_no_task_asks_for_one() -> None:
@@ -218,10 +246,6 @@ def test_a_run_that_diverges_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Plane, "recipe", Recipe(epochs=10, batch_size=50, lr=1e30, optimizer="sgd", warmup=0.0))
     at = start(regions_tasks=["RBC"])
-    for _ in range(30):
-        if at.warning:
-            break
-        clean(at.run())
     assert "Try another seed" in at.warning[0].value
 
 
@@ -246,6 +270,15 @@ def test_a_run_in_bits_ends_where_one_in_whole_does() -> None:
         pass
     for one, other in zip(run.system.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_where_drawing_takes_long_a_run_goes_further_between_two_pictures() -> None:
+    plane = Plane(data="blobs", n=100, noise=0.06, seed=1, epochs=4, task=make_task("rbc", num_classes=4))
+    short, long = PlaneRun(plane), PlaneRun(plane)
+    short.advance()
+    long.advance(60.0)
+    assert 0 < short.step < long.step == long.steps
+    assert long.done and not short.done
 
 
 @pytest.mark.parametrize("act", ["advance", "stop"])

@@ -56,6 +56,7 @@ def _load_later() -> None:
     time.sleep(PAUSE)
     _load()
     importlib.import_module("pandas")  # needed for tables, which are drawn on request
+    importlib.import_module("torch._dynamo")  # torch imports it for the first optimizer, and takes a second for it
 
 
 def _load() -> None:

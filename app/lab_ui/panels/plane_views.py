@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
 from lab_ui.basics.words import HELP, SYSTEMS
+from lab_ui.results.plane_systems import Plane
 from lab_ui.shell import frame
+from tasklab import data
 from tasklab.codecs import ABNORMAL
-from tasklab.data import ImageSet
 from tasklab.evaluation.counts import Outcomes
 from tasklab.experiments.plane import PlaneTrajectory, Regions
 from tasklab.figures.regions import CLASS_COLOURS, data_url, region_pixels
@@ -41,15 +43,28 @@ def heading(task: Task) -> None:
     st.html(f'<div class="lab-head"><h2>{SYSTEMS[task.name]}</h2><p>{task.answers}</p></div>')
 
 
-def live(regions: Regions, points: ImageSet) -> None:
-    """Draw the plane as a system reads it during training: one picture, with the training points."""
+def live(regions: Regions, each: Plane) -> None:
+    """Draw the plane as a system reads it during training: one picture, with the training points.
+
+    Args:
+        regions: what is read where at this moment.
+        each: the settings of the system.
+    """
     words = f"what each place is read as at this moment; None {100 * regions.none_share:.0f} %"
-    ground = Image.fromarray(region_pixels(regions, 2 * SIDE))
-    pen = ImageDraw.Draw(ground)
-    for (x, y), k in zip(points.x().tolist(), points.labels.tolist(), strict=True):
-        _mark(pen, x * ground.width, (1 - y) * ground.height, ground.width / 120, k)
+    ground, points = Image.fromarray(region_pixels(regions, SIDE)), _points(each.data, each.n, each.noise, each.seed)
+    ground = Image.alpha_composite(ground.resize(points.size), points)
     picture = f'<img src="{data_url(np.asarray(ground))}" alt="{words}">'
     st.html(f'<div class="lab-live" style="width:{SIDE}px">{picture}</div>')
+
+
+@lru_cache(maxsize=16)
+def _points(name: str, n: int, noise: float, seed: int) -> Image.Image:
+    """The training points alone, on a transparent ground; the arguments are those of `tasklab.data.load`."""
+    points, drawn = data.load(name, "train", n=n, noise=noise, seed=seed), Image.new("RGBA", (2 * SIDE, 2 * SIDE))
+    pen = ImageDraw.Draw(drawn)
+    for (x, y), k in zip(points.x().tolist(), points.labels.tolist(), strict=True):
+        _mark(pen, x * drawn.width, (1 - y) * drawn.height, drawn.width / 120, k)
+    return drawn.resize((SIDE, SIDE))
 
 
 def _mark(pen: ImageDraw.ImageDraw, x: float, y: float, r: float, k: int) -> None:

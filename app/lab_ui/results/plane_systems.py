@@ -24,8 +24,11 @@ from tasklab.training import Recipe, TrainingDiverged, TrainingEvent, fit
 FRAMES = 24
 """How often a training run is drawn, from the first step to the last."""
 
-PATIENCE = 0.2
+PATIENCE = 0.1
 """Seconds of training after which the run is drawn, even on a slow machine."""
+
+LIVE = 60
+"""Cells along each side of the plane while a system is in training."""
 
 KEPT = 48
 """Number of trained systems that are kept, shared by all visitors."""
@@ -92,16 +95,21 @@ class PlaneRun:
         self.done = False
         self._lock = threading.Lock()
 
-    def advance(self) -> None:
-        """Train until it is time to draw again; a finished system is added to the cache."""
+    def advance(self, least: float = 0.0) -> None:
+        """Train until it is time to draw again; a finished system is added to the cache.
+
+        Args:
+            least: seconds to train at least: where drawing takes long, there are fewer pictures.
+        """
         with self._lock:
             if not self.done:
-                self._advance()
+                self._advance(least)
 
-    def _advance(self) -> None:
-        began, target = time.perf_counter(), self.step + max(1, self.steps // FRAMES)
+    def _advance(self, least: float) -> None:
+        most = max(1, self.steps // FRAMES)
+        began, target = time.perf_counter(), self.step + min(most, max(1, self.step))  # the first pictures come fast
         try:
-            while self.step < target and time.perf_counter() - began < PATIENCE:
+            while (seconds := time.perf_counter() - began) < least or (self.step < target and seconds < PATIENCE):
                 self.step = max(self.step, getattr(next(self._events), "step", 0))
         except StopIteration:
             self.done = True
@@ -111,6 +119,11 @@ class PlaneRun:
         self.system.network.eval()
         if self.done and not self.trouble:
             _cache().put(self.plane, self.system)
+
+    def read(self, objective: str) -> Regions:
+        """The label and the gradient of an objective at positions of the plane, for the system as it is now."""
+        with self._lock:
+            return regions(self.system, side=LIVE, objective=objective)
 
     def stop(self) -> None:
         """End the run; a system that is not fully trained is not kept."""
