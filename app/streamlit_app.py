@@ -12,7 +12,7 @@ from streamlit.delta_generator_singletons import context_dg_stack, get_default_d
 
 from lab_ui.basics.preload import freeze, wait, warm
 from lab_ui.visitor import identity, uploads
-from tasklab.course import PAGES, notebook_of
+from tasklab.course import PAGES, title_of
 
 MAY_BE_EMPTY = ("systems", "robust_curves", "regions_tasks")
 """Parameters of links that hold any number of values, none included."""
@@ -23,9 +23,9 @@ context_dg_stack.set(get_default_dg_stack_value())
 st.set_page_config(page_title="tasklab", page_icon="🎯", layout="wide")
 slugs = [slug for slug in PAGES if (Path(__file__).parent / "app_pages" / f"{slug}.py").exists()]
 page = st.navigation(
-    [st.Page(f"app_pages/{slug}.py", title=notebook_of(slug).title, url_path=slug, default=slug == slugs[0])
+    [st.Page(f"app_pages/{slug}.py", title=title_of(slug), url_path=slug, default=slug == slugs[0])
      for slug in slugs],
-    position="top",
+    position="hidden" if "join" in st.query_params else "top",  # a phone in a room has that page alone
 )
 if empty := [name for name, value in st.query_params.items() if not value and name not in MAY_BE_EMPTY]:
     for name in empty:  # else a control that needs a value would have none

@@ -11,7 +11,7 @@ import streamlit as st
 from lab_ui.panels import start_view
 from lab_ui.results import start_record
 from lab_ui.shell import address, frame
-from tasklab.course import PAGES, notebook_of
+from tasklab.course import PAGES, title_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ def page() -> None:
     for start in range(0, len(tiles), 3):
         for column, slug in zip(st.columns(3), tiles[start : start + 3], strict=False):
             with column, st.container(border=True, height="stretch", gap="xsmall", key=f"tile_{slug}"):
-                st.page_link(f"app_pages/{slug}.py", label=notebook_of(slug).title)
+                st.page_link(f"app_pages/{slug}.py", label=title_of(slug))
                 st.markdown(PAGES[slug])
     frame.close_page(lab, code=CODE.format(**record | {
         "after": record["image"] + 1, "names": [system["name"] for system in record["systems"]],

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tasklab.course.parts import COURSE, PAGES, Part, notebook_of, notebooks_of
+from tasklab.course.parts import ALONE, COURSE, PAGES, Part, notebook_of, notebooks_of, title_of
 
-__all__ = ["COURSE", "PAGES", "Part", "notebook_of", "notebooks_of"]
+__all__ = ["ALONE", "COURSE", "PAGES", "Part", "notebook_of", "notebooks_of", "title_of"]

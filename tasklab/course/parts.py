@@ -58,12 +58,25 @@ PAGES = {
     "draw": "Your own handwriting, read and broken.",
     "paper": "The paper's tables beside what is measured here.",
     "regions": "Decisions as colours in the plane, trained live.",
+    "room": "A class draws on its phones, guesses, and sees its handwriting attacked.",
 }
 """Slug of each page, in the app's order, to the sentence with which the start page links to it.
 
 A new page is three files: the page in ``app/app_pages``, its notebook, and this one, with its slug here and its `Part`
-in `COURSE`.
+in `COURSE`; a page that teaches nothing a notebook could repeat has its title in `ALONE` instead.
 """
+
+ALONE = {"room": "Room"}
+"""Slug of each page that has no notebook, to its title."""
+
+
+def title_of(page: str) -> str:
+    """The title of a page: that of its main notebook, if it has one.
+
+    >>> title_of("robust"), title_of("room")
+    ('Really robust?', 'Room')
+    """
+    return ALONE[page] if page in ALONE else notebook_of(page).title
 
 
 def notebook_of(page: str) -> Part:

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from visitors import TOKENS, own_jobs, visit
 
 from lab_ui.results import feature_maps, reports
-from lab_ui.visitor import identity, jobs, own_systems
+from lab_ui.visitor import identity, jobs, own_systems, rooms
 from tasklab import zoo
 from tasklab.jobs.training import Training
 from tests.app.front_end import LOOK, PAGE, follow
@@ -24,6 +24,7 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     with own_jobs(monkeypatch, tmp_path / "jobs", fresh=True):
         jobs.scheduler().at_once = 0  # jobs are queued, and do not begin
         yield
+        rooms.store().close(identity.folder_of(TOKENS["ann"]))
         st.cache_resource.clear()
 
 
@@ -48,7 +49,20 @@ def feature_map() -> AppTest:
     return visit("feature_map")
 
 
-@pytest.mark.parametrize("page", [train, report, regions, feature_map])
+def opened() -> rooms.Room:
+    return rooms.store().create(identity.folder_of(TOKENS["ann"]), eps=0.2, system="rbc")
+
+
+def teachers_room() -> AppTest:
+    opened()
+    return visit("room")
+
+
+def phones_room() -> AppTest:
+    return visit("room", "bob", join=opened().code)
+
+
+@pytest.mark.parametrize("page", [train, report, regions, feature_map, teachers_room, phones_room])
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_page_that_is_polled_stays_whole_and_where_it_is(
     page: Callable[[], AppTest], busy: bool, monkeypatch: pytest.MonkeyPatch

@@ -65,13 +65,18 @@ def main(sessions: str = "10", trainings: str = "3", rounds: str = "5") -> None:
 
 def resident(address: str) -> float:
     """Megabytes of the server that listens there."""
+    pages = int((server_of(address) / "statm").read_text(encoding="utf-8").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def server_of(address: str) -> Path:
+    """The folder in /proc of the server that listens there."""
     port = address.rsplit(":", 1)[1]
     for process in Path("/proc").iterdir():
         if process.name.isdigit() and int(process.name) != os.getpid():
             command = (process / "cmdline").read_bytes().split(b"\0")
             if b"streamlit" in command and port.encode() in command:
-                pages = int((process / "statm").read_text(encoding="utf-8").split()[1])
-                return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+                return process
     raise RuntimeError(f"no server listens on port {port}")
 
 

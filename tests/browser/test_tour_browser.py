@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lab_ui.parts.browser import KEYS
-from tasklab.course import PAGES, notebook_of
+from tasklab.course import PAGES, title_of
 from tests.browser.serving import settled
 from tests.browser.visiting import Visit
 
@@ -40,7 +40,7 @@ def test_the_navigation_leads_to_every_page(address: str, browser: Any) -> None:
     tab = Visit(browser, address, viewport={"width": 1500, "height": 900})
     try:
         for slug in PAGES:
-            tab.page.get_by_test_id("stTopNavLink").filter(has_text=notebook_of(slug).title).click()
+            tab.page.get_by_test_id("stTopNavLink").filter(has_text=title_of(slug)).click()
             tab.page.wait_for_url(f"{address}/{'' if slug == 'start' else slug}**")
             settled(tab.page)
             assert tab.page.get_by_test_id("stException").count() == 0
@@ -121,7 +121,7 @@ def test_a_page_is_one_entry_of_the_history_and_comes_back_as_it_was_left(addres
     try:
         for slug in ("codecs", "outputs"):
             entries = tab.page.evaluate("history.length")
-            tab.page.get_by_test_id("stTopNavLink").filter(has_text=notebook_of(slug).title).click()
+            tab.page.get_by_test_id("stTopNavLink").filter(has_text=title_of(slug)).click()
             tab.page.wait_for_url(f"**/{slug}**")
             settled(tab.page)
             tab.page.keyboard.press("ArrowRight")

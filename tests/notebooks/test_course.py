@@ -15,7 +15,7 @@ import jupytext
 import pytest
 import torch
 
-from tasklab.course import COURSE, PAGES, notebooks
+from tasklab.course import ALONE, COURSE, PAGES, notebooks
 from tasklab.data import available
 from tests.notebooks.copies import run
 
@@ -33,8 +33,8 @@ def _threads() -> Iterator[None]:
 
 def test_pages_and_notebooks_are_one_list() -> None:
     assert sorted(file.stem for file in notebooks.folder().glob("*.py")) == sorted(NAMES)
-    assert {part.page for part in COURSE} == set(PAGES)
-    assert sorted(part.page for part in COURSE if part.own) == sorted(PAGES)
+    assert {part.page for part in COURSE} == set(PAGES) - set(ALONE)
+    assert sorted([*ALONE, *(part.page for part in COURSE if part.own)]) == sorted(PAGES)
     assert sorted(file.stem for file in (ROOT / "app" / "app_pages").glob("*.py")) == sorted(PAGES)
 
 

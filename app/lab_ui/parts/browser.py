@@ -12,6 +12,7 @@ KEYS = (
     ("Page Up, Page Down", "the same in lecture mode, as a remote control sends them; the space bar goes on, too"),
     ("L", "lecture mode on and off: large type, no controls"),
     ("P", "play or pause what moves on the page"),
+    ("A, V", "in a room of a class: attack all drawings; show the guesses"),
     ("Tab, Enter", "go to the next control, and press it"),
     ("← → in a slider", "move it; likewise a marker, a cell of a table, or the pen of the drawing pad"),
     ("?", "this list"),

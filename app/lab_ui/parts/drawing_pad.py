@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from lab_ui.parts.events import sent_value
 from tasklab.data import Stroke, digit_strokes
 
 WEB = Path(__file__).parent / "web"
@@ -78,6 +80,23 @@ def drawing_pad(example: int | None) -> Drawing:
         kept = dataclasses.replace(kept, drawing=drawing)
     st.session_state[KEPT] = kept
     return kept.drawing
+
+
+def sending_pad(submit: str, on_sent: Callable[[Drawing | None], None], *, token: int) -> None:
+    """Show an empty pad with a button that sends what is drawn. Nothing is kept of it here.
+
+    Args:
+        submit: label of the button.
+        on_sent: called with the drawing before the page runs again; with None where what was sent is no drawing.
+        token: the pad is emptied when this number changes.
+    """
+
+    def sent() -> None:
+        value = sent_value("room_pad", "sent")
+        on_sent(parsed(value) if isinstance(value, dict) else None)
+
+    _pad(key="room_pad", data={"token": token, "strokes": (), "brush": BRUSH, "submit": submit}, on_sent_change=sent,
+         on_drawn_change=lambda: None)
 
 
 def parsed(sent: dict[str, Any]) -> Drawing | None:

@@ -75,10 +75,17 @@ def image_of(picture: OwnPicture, data: str) -> Tensor:
     return x
 
 
-@st.cache_data(max_entries=200, show_spinner=False, hash_funcs={Drawing: repr})
-def _drawn(drawing: Drawing, data: str) -> Tensor:
+def rendered(drawing: Drawing, data: str) -> Tensor:
+    """A drawing in the format of a data set, which is not kept: float32 ``(1, C, H, W)`` in [0, 1].
+
+    Raises:
+        PictureError: one sentence: nothing is drawn.
+    """
     page = draw_strokes(drawing.strokes, brush=drawing.brush) if drawing.strokes else np.zeros((8, 8), dtype=np.uint8)
     return read_picture(page, data, dark_ink=False)
+
+
+_drawn = st.cache_data(rendered, max_entries=200, show_spinner=False, hash_funcs={Drawing: repr})
 
 
 @st.cache_data(max_entries=10, show_spinner=False)

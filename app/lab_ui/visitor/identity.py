@@ -12,15 +12,23 @@ from pathlib import Path
 
 import streamlit as st
 
+from lab_ui.visitor.limits import ROOM_HOURS
+
 COOKIE = "tasklab_visitor"
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 KEPT = "_visitor"
+GUEST = "tasklab_guest"
+GUEST_KEPT = "_guest"
 DAYS = 400
 HOUR = 3600.0
 
 SCRIPT = """
 export default function (component) {
   const { data, setStateValue } = component;
+  if (!data.seconds) {
+    document.cookie = `${data.name}=; Max-Age=0; Path=/; SameSite=Strict`;
+    return;
+  }
   const cookie = document.cookie.split("; ").find((part) => part.startsWith(data.name + "="));
   if (cookie) {
     const token = cookie.slice(data.name.length + 1);
@@ -31,7 +39,8 @@ export default function (component) {
   document.cookie = `${data.name}=${data.token}; Max-Age=${data.seconds}; Path=/; SameSite=Strict${secure}`;
 }
 """
-"""Stores the token in the cookie. Where another tab has stored one in the meantime, it sends that one back instead."""
+"""Stores the token in the cookie. Where another tab has stored one in the meantime, it sends that one back instead.
+With no seconds to keep it for, it removes the cookie."""
 
 _keep = st.components.v2.component("tasklab_visitor", js=SCRIPT)
 
@@ -69,6 +78,30 @@ def remember() -> None:
         st.rerun()
 
 
+def guest() -> str:
+    """The token by which rooms recognise a phone: random, and kept in a cookie for as long as a room can be open."""
+    kept = st.session_state.get(GUEST_KEPT) or _cookie(GUEST) or secrets.token_urlsafe(32)
+    st.session_state[GUEST_KEPT] = kept
+    return str(kept)
+
+
+def remember_guest() -> None:
+    """Store that token in the browser's cookie, unless it is there already. Nothing is drawn."""
+    if (token := guest()) != _cookie(GUEST):
+        _guest_cookie(token, int(3600 * ROOM_HOURS))
+
+
+def forget_guest() -> None:
+    """Remove that cookie, and begin with a new token."""
+    st.session_state[GUEST_KEPT] = secrets.token_urlsafe(32)
+    _guest_cookie("", 0)
+
+
+def _guest_cookie(token: str, seconds: int) -> None:
+    _keep(key="guest_cookie", data={"name": GUEST, "token": token, "seconds": seconds}, height=1,
+          on_token_change=lambda: None)
+
+
 def note_visit() -> None:
     """Update the modification time of the visitor's folder, at most once an hour: `disk.expire` removes old ones."""
     if (name := visitor()) is not None:
@@ -88,6 +121,6 @@ def _token() -> str | None:
     return token if isinstance(token, str) else _cookie()
 
 
-def _cookie() -> str | None:
-    token = st.context.cookies.get(COOKIE)
+def _cookie(name: str = COOKIE) -> str | None:
+    token = st.context.cookies.get(name)
     return token if isinstance(token, str) and TOKEN.fullmatch(token) else None

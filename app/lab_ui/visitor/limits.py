@@ -37,3 +37,28 @@ MAX_HELD_TOGETHER = 1024
 
 MAX_NAME = 60
 """Length in characters to which the name of an uploaded file is shortened."""
+
+MAX_ROOMS = 20
+"""How many rooms are open at the same time."""
+
+MAX_PEOPLE = 400
+"""How many phones may take part in one room; each has one drawing and one guess for each attack."""
+
+ROOM_HOURS = 3.0
+"""Hours after which a room is closed by itself."""
+
+ROOM_IDLE = 20.0
+"""Minutes without the teacher's page after which a room is closed by itself."""
+
+DRAWING_PAUSE = 1.0
+"""Seconds between two drawings of one phone."""
+
+WRONG_MINUTES = 10.0
+"""Minutes for which a wrong code of a room counts."""
+
+MAX_WRONG = 100
+"""How many different wrong codes one network address may try in that time."""
+
+MAX_WRONG_TOGETHER = 1000
+"""How many all addresses together may try. With as many every time, the chance to find one of 20 rooms in three hours
+is 1 in 2,000."""

@@ -1,16 +1,19 @@
 // A drawing pad: pen, finger, mouse, or the arrow keys and the space bar. Light ink on black, as the data sets have it.
 // Python sends {token, strokes, brush}; a new token replaces what is drawn. When a line ends, {token, brush, strokes}
-// goes back, points in [0, 1]. Runs again on every change of the data, and then keeps what is drawn.
+// goes back, points in [0, 1]; with the label of a button in "submit", only when that button is pressed. Runs again on
+// every change of the data, and then keeps what is drawn.
 const MOST_POINTS = 4000;
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const room = parentElement.querySelector(".pad");
   const canvas = room.querySelector("canvas");
   const brush = room.querySelector("input");
   const status = room.querySelector(".status");
   const pen = canvas.getContext("2d");
   const pad = (room.pad ??= { token: null, strokes: [], down: false, keys: false, at: [0.5, 0.5] });
-  pad.send = setStateValue;
+  const submit = room.querySelector(".submit");
+  submit.hidden = !data.submit;
+  submit.textContent = data.submit ?? "";
 
   if (pad.token !== data.token) {
     Object.assign(pad, { token: data.token, strokes: structuredClone(data.strokes), down: false, at: [0.5, 0.5] });
@@ -40,8 +43,9 @@ export default function ({ data, parentElement, setStateValue }) {
     }
   };
 
+  const drawing = () => ({ token: pad.token, brush: Number(brush.value), strokes: pad.strokes });
   const send = () => {
-    pad.send("drawn", { token: pad.token, brush: Number(brush.value), strokes: pad.strokes });
+    if (!data.submit) setStateValue("drawn", drawing());
   };
   const total = () => pad.strokes.reduce((sum, stroke) => sum + stroke.length, 0);
   const near = ([a, b], [x, y]) => Math.hypot(a - x, b - y) < 0.008;
@@ -112,6 +116,10 @@ export default function ({ data, parentElement, setStateValue }) {
     pad.strokes.pop();
     draw();
     send();
+  };
+  submit.onclick = () => {
+    end();
+    setTriggerValue("sent", drawing());
   };
   room.querySelector(".clear").onclick = () => {
     pad.strokes = [];
