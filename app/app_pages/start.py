@@ -8,7 +8,9 @@ from typing import Any
 
 import streamlit as st
 
+from lab_ui.basics.glossary import CITED
 from lab_ui.panels import start_view
+from lab_ui.parts.start_drag import start_drag
 from lab_ui.results import start_record
 from lab_ui.shell import address, frame
 from tasklab.course import PAGES, title_of
@@ -37,7 +39,8 @@ class Stop:
 
 TOUR = (
     Stop(view="margin", title="One picture. Four answers.",
-         words="You see a {label}. So did four neural networks, before an attack moved every pixel by a tenth at most.",
+         words="You see a {label}. So did four neural networks, before an attack changed it. Drag ε, the "
+               "most that it may change any pixel.",
          page="attack_lab", invite="Attack it yourself"),
     Stop(view="clean", title="Before, all four read {label}.",
          words="They learned from the same digits. Only the way they answer differs: scores, bits, a number on a line.",
@@ -54,14 +57,17 @@ TOUR = (
          values={"regions_set": "spirals", "regions_tasks": ["TRA", "RBC"], "regions_noise": 0.015, "regions_point": 5,
                  "regions_field": "training loss", "regions_revealed": True}),
     Stop(view="margin", title="One line changed.",
-         words="Aim at the decision instead of the training loss, and {against} reads {broken}. The attack was "
-               "computed on {against} alone, yet other systems change their answers, too.",
+         words="Aim at the decision instead: {against} reads {broken}. The attack was computed on {against} alone, yet "
+               "it changes other answers, too.",
          page="attack_lab", invite="Change that line",
          values={"train": True, "margin": True, "systems": ["tra", "deepbe", "int", "rbc"]}),
     Stop(view="own", title="Aimed at each, it breaks {fallen} of four.",
          words="So when somebody tells you how much a network withstands, ask: against which attack?",
          page="robust", invite="Ask: is it really robust?"),
 )
+
+ROW = 4
+"""Number of tiles in a row."""
 
 AIMS = {"train": "the training loss", "margin": "the decision margin"}
 """As in `lab_ui.basics.words`, which imports torch."""
@@ -89,6 +95,10 @@ def page() -> None:
     index = address.place("stop", "start_stop", len(TOUR), 0)
     stop, values = TOUR[index], _values(record)
     st.html(start_view.stage(record, stop.view, stop.title.format(**values), stop.words.format(**values)))
+    with st.container():  # so that what follows keeps its place in the page
+        if index == 0:
+            stops = start_view.dragged(record)
+            start_drag(stops, [each["eps"] for each in record["drag"]].index(record["eps"]), key="start_drag")
     last = index == len(TOUR) - 1
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button("◀", key="start_back", on_click=_go, args=(index - 1,), disabled=index == 0, shortcut="Left",
@@ -99,11 +109,12 @@ def page() -> None:
         st.button(stop.invite, key="start_open", on_click=_leave, args=(stop, record),
                   type="primary" if last else "secondary")
         st.html(f'<p class="lab-lesson">{index + 1} of {len(TOUR)}</p>')
-    _badge(record, stop.view)
+    _badge(record, stop.view, is_dragged=index == 0)
+    st.markdown(f"TRA, DeepBE, INT and RBC after {CITED}")
     st.html('<h2 class="front-go">Go where you like</h2>')
     tiles = [slug for slug in PAGES if slug != "start"]
-    for start in range(0, len(tiles), 3):
-        for column, slug in zip(st.columns(3), tiles[start : start + 3], strict=False):
+    for start in range(0, len(tiles), ROW):
+        for column, slug in zip(st.columns(ROW), tiles[start : start + ROW], strict=False):
             with column, st.container(border=True, height="stretch", gap="xsmall", key=f"tile_{slug}"):
                 st.page_link(f"app_pages/{slug}.py", label=title_of(slug))
                 st.markdown(PAGES[slug])
@@ -124,10 +135,10 @@ def _values(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _badge(record: Mapping[str, Any], view: str) -> None:
-    """Draw the conditions under which the numbers of a view were measured."""
-    name = _values(record)["against"]
-    how = f"PGD, {record['steps']} steps, 1 start, ε = {record['eps']:g}"
+def _badge(record: Mapping[str, Any], view: str, *, is_dragged: bool) -> None:
+    """Draw the conditions under which the numbers of a view were measured: at one ε, or anew at each one."""
+    name, eps = _values(record)["against"], record["eps"]
+    how = f"PGD, {record['steps']} steps, 1 start, {'anew for each ε' if is_dragged else f'ε = {eps:g}'}"
     if view == "clean":
         st.caption("n = 1 picture · no attack")
         return

@@ -53,6 +53,25 @@ def test_the_stage_fits_a_laptop_and_a_phone(address: str, browser: Any) -> None
         tab.close()
 
 
+def test_epsilon_is_dragged_without_the_server(address: str, browser: Any) -> None:
+    tab = Visit(browser, address, viewport={"width": 1280, "height": 720})
+    try:
+        at_stop(tab, 1)
+        slider = tab.page.get_by_role("slider", name="ε, the most")
+        assert slider.bounding_box()["y"] < 720, "on the first screen"
+        answers = tab.page.locator(".front-answer b")
+        begun, sent = answers.all_inner_texts(), len(tab.sent)
+        slider.press("Home")
+        assert set(answers.all_inner_texts()) == {"1"}, "without an attack all four are right"
+        slider.press("End")
+        assert "1" not in answers.all_inner_texts()
+        assert tab.page.get_by_text("ε = 0.20").count() == 1 and begun != answers.all_inner_texts()
+        assert len(tab.sent) == sent, "the server was asked"
+        assert tab.violations() == []
+    finally:
+        tab.close()
+
+
 def test_a_stop_opens_its_page(address: str, browser: Any) -> None:
     tab = Visit(browser, address)
     try:

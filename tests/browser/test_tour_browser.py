@@ -17,6 +17,7 @@ def test_every_page(slug: str, address: str, browser: Any) -> None:
     tab = Visit(browser, f"{address}/{'' if slug == 'start' else slug}", color_scheme="light")
     try:
         assert tab.page.get_by_test_id("stException").count() == 0
+        assert tab.page.get_by_role("button", name="Glossary").count() == 1
         if (bar := tab.page.get_by_text("Code, link, files")).count():
             bar.click()
             tab.page.get_by_text("The notebook of this page is").wait_for()

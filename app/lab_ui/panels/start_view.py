@@ -31,7 +31,8 @@ STYLE = """
   animation: front-in 0.5s ease-out; }
 .front-answer b { display: block; font-size: min(3.9rem, 34cqi); line-height: 1.1; font-weight: 700; }
 .front-answer span { font-size: 1.1rem; font-weight: 600; }
-.front-four .front-kind { font-size: 1rem; line-height: 1.25; margin: 0.4rem 0 0; }
+.front-four .front-kind b { font-weight: 600; }
+.front-four .front-kind { font-size: 0.95rem; line-height: 1.25; margin: 0.4rem 0 0; }
 .front-drawn { height: 4.6rem; margin-top: 0.6rem; position: relative; display: flex; align-items: stretch; }
 .front-drawn > div { flex: 1; min-width: 0; display: flex; flex-direction: column; justify-content: flex-end;
   text-align: center; }
@@ -90,17 +91,31 @@ def stage(record: Mapping[str, Any], view: str, title: str, words: str) -> str:
     """
     shown = record["views"].get(view, record["views"]["train"])
     reads = record["own"] if view == "own" else shown["reads"]
-    before = record["views"]["clean"]["reads"]
     seen = _plane(record["plane"]) if view == "plane" else _picture(record, "clean" if view == "own" else view)
-    cards = "".join(
-        f"<li><h2>{name_of(system)}</h2>{_answer(answer)}{_behind(system, answer, clean, view)}"
-        f'<p class="front-kind">{html.escape(system["answers"])}</p></li>'
-        for system, answer, clean in zip(record["systems"], reads, before, strict=True)
-    )
+    cards = _cards(record, reads, view)
     return (
         f'<div class="front st-front"><figure class="front-seen">{seen}</figure>'
         f'<div class="front-words" aria-live="polite"><h1>{html.escape(title)}</h1><p>{html.escape(words)}</p></div>'
         f'<ul class="front-four">{cards}</ul></div>'
+    )
+
+
+def dragged(record: Mapping[str, Any]) -> list[dict[str, str]]:
+    """For each recorded ε, its number as text and the HTML of the picture and of the four answers."""
+    return [
+        {"eps": f"{stop['eps']:.2f}", "seen": _seen(stop, record["label"], is_clean=stop["eps"] == 0),
+         "four": _cards(record, stop["reads"], "drag")}
+        for stop in record["drag"]
+    ]
+
+
+def _cards(record: Mapping[str, Any], reads: Sequence[Mapping[str, Any]], view: str) -> str:
+    """The four answers, each with the name of its task and what is behind it."""
+    before = record["views"]["clean"]["reads"]
+    return "".join(
+        f"<li><h2>{name_of(system)}</h2>{_answer(answer)}{_behind(system, answer, clean, view)}"
+        f'<p class="front-kind"><b>{html.escape(system["long_name"])}</b><br>{html.escape(system["answers"])}</p></li>'
+        for system, answer, clean in zip(record["systems"], reads, before, strict=True)
     )
 
 
@@ -116,8 +131,12 @@ def read_as(decoded: int) -> str:
 
 def _picture(record: Mapping[str, Any], view: str) -> str:
     """The picture of a view, and the sentence under it."""
-    shown, label = record["views"][view], record["label"]
-    if view == "clean":
+    return _seen(record["views"][view], record["label"], is_clean=view == "clean")
+
+
+def _seen(shown: Mapping[str, Any], label: int, *, is_clean: bool = False) -> str:
+    """A picture, and the sentence under it."""
+    if is_clean:
         caption = f"the picture as it is: a {label}"
     elif shown["unmoved"]:
         caption = "after the attack: not one pixel has changed"

@@ -18,6 +18,9 @@ IMAGE, EPS, STEPS, AGAINST = 675, 0.1, 10, "mnist-rbc"
 """Index of the picture, ε, number of steps, and the system whose decision is attacked: four systems then read it
 in four ways."""
 
+DRAGGED = tuple(round(0.01 * step, 2) for step in range(21))
+"""The values of ε between which the start page lets a visitor drag."""
+
 
 @lru_cache(maxsize=1)
 def read() -> dict[str, Any]:
@@ -40,8 +43,8 @@ def record() -> dict[str, Any]:
     x, y = test.x(IMAGE), test.labels[IMAGE : IMAGE + 1]
     systems = {name: zoo.load(name) for name in SYSTEMS}
 
-    def attacked(name: str, objective: str) -> Any:
-        settings = PGD(eps=EPS, steps=STEPS, random_start=False, keep="best", objective=objective, plan=PLAIN)
+    def attacked(name: str, objective: str, eps: float = EPS) -> Any:
+        settings = PGD(eps=eps, steps=STEPS, random_start=False, keep="best", objective=objective, plan=PLAIN)
         return attack(systems[name], x, y, settings)
 
     def view(pixels: Any, result: Any = None) -> dict[str, Any]:
@@ -59,18 +62,20 @@ def record() -> dict[str, Any]:
         "views": {"clean": view(x), **{name: view(result.images, result) for name, result in results.items()}},
         "own": [{"picture": _url(result.images)} | _answer(system, result.images, int(y))
                 for system, result in zip(systems.values(), own, strict=True)],
+        "drag": [{"eps": eps} | view(attacked(AGAINST, "margin", eps).images) for eps in DRAGGED],
         "plane": _plane(),
     }
 
 
 def _described(system: Any) -> dict[str, Any]:
     """How a system answers; for a line, where its intervals lie."""
-    answers, line = system.task.answers, system.task.line
+    line = system.task.line
+    names = {"answers": system.task.answers, "long_name": system.task.long_name}
     if line is None:
-        return {"answers": answers}
+        return names
     ends = ((end - line.lower[0]) / line.span for pair in zip(line.lower, line.upper, strict=True) for end in pair)
     places = [round(end, 3) for end in ends]
-    return {"answers": answers, "intervals": [list(p) for p in zip(places[::2], places[1::2], strict=True)]}
+    return names | {"intervals": [list(p) for p in zip(places[::2], places[1::2], strict=True)]}
 
 
 def _answer(system: Any, x: Any, label: int) -> dict[str, Any]:

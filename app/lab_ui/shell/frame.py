@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from lab_ui.basics.glossary import glossary
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.scenes import BEGINNING, SCENES, MenuScene
 from lab_ui.basics.style import style
@@ -328,6 +329,7 @@ def _strip(slug: str, lesson: Sequence[LessonStep], lecture: bool) -> None:
                     resting = f"A lesson in {len(lesson)} steps." if lesson else "<b>tasklab</b>"
                     st.html(f'<p class="lab-lesson">{resting}</p>')
             _scenes()
+            glossary()
             st.button("Leave lecture mode" if lecture else "Lecture mode", key="lecture_button",
                       on_click=_toggle_lecture, shortcut="L", help="Large type, no controls")
             browser(back=f"{slug}_back", forward=f"{slug}_next", lecture=lecture,
