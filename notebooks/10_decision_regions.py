@@ -38,10 +38,12 @@ import torch
 
 from tasklab import ABNORMAL, FGSM, INT, PGD, RBC, TRA, Recipe, System, attack, fit, load, load_data, new_system
 from tasklab.evaluation import outcomes
+from tasklab.experiments.ground import ground
 from tasklab.experiments.plane import cross_section, places, plane_trajectory, regions
 from tasklab.experiments.scenario import Scenario
 from tasklab.figures import outcome_stack
 from tasklab.figures.cross_sections import cut
+from tasklab.figures.ground import ground_figure
 from tasklab.figures.regions import plane
 
 train, test = (load_data("blobs", split, n=300, seed=SEED) for split in ("train", "test"))
@@ -261,7 +263,7 @@ assert beyond.wrong > 5 * counts.wrong, "Far more than by an attack that stops i
 #
 # ## 6 · Back to pictures
 #
-# We cannot draw the regions of a picture, but we can ask at each test picture whether the ground is flat.
+# We cannot draw all there is around a picture, but we can ask at each test picture whether the ground is flat.
 #
 # **Predict.** For which share of the test pictures is the gradient of the training loss exactly 0?
 
@@ -278,6 +280,21 @@ for name in ("tra", "int", "rbc"):
 
 # %% tags=["check"]
 assert flat["tra"] < 0.05 and flat["int"] > 0.95 and flat["rbc"] > 0.4, "The order of the plane is that of pictures."
+
+# %% [markdown]
+# One plane through a picture can be drawn, though: rightwards it follows an attack on the margin, upwards one on the
+# training loss or, where that attack stays, a random direction. Below, the picture is in the middle.
+
+# %%
+index = int(result.zero_gradient.nonzero()[0])  # RBC's loss is flat here
+one, label = pictures.x(index), pictures.labels[index : index + 1]
+under = ground(load(f"{DATA}-rbc"), one, label, PGD(eps=0.2, steps=10, random_start=False), side=11 if FAST else 33)
+ground_figure(under, classes=pictures.classes)
+
+# %% tags=["check"]
+margin, train_loss = under.paths
+assert train_loss.zero_gradient and not train_loss.moved, "On flat ground the attack on the loss stays."
+assert margin.crossed, "The edge of the class is within reach all the same."
 
 # %% [markdown]
 # ## Exercise 1 · Flat, from scratch (10 minutes)

@@ -172,7 +172,7 @@ def _ground(lab: Lab, scenario: Scenario, name: str) -> None:
         st.info("With ε = 0 no attack can leave the image, so there is no plane to span. Choose a larger ε.")
         return
     try:
-        with st.spinner("Working out the plane …") if catalogue.is_large(name) else nullcontext():
+        with st.spinner("Computing the plane …") if catalogue.is_large(name) else nullcontext():
             coarse = picture_attacks.ground(scenario, name, lab.key(name), side=picture_attacks.COARSE)
     except ValueError as error:
         st.info(in_markdown(error))
@@ -191,7 +191,7 @@ def _plane(lab: Lab, scenario: Scenario, name: str) -> None:
     key = picture_attacks.ground_key(scenario, name)
     fine, large = st.session_state.get("attack_lab_ground_fine") == key, catalogue.is_large(name)
     side = picture_attacks.fine_side(lab.pictures) if fine else picture_attacks.COARSE
-    with st.spinner("Working out more places …") if fine and large else nullcontext():
+    with st.spinner("Computing more places …") if fine and large else nullcontext():
         seen = picture_attacks.ground(scenario, name, lab.key(name), side=side)
     data = ground_data(seen, **_ground_words(lab, name)) | {"finer": None if fine else key, "ask": large and not fine}
     live.ground(data, key="attack_lab_ground", on_finer=_keep_ground_fine)
