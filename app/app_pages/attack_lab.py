@@ -17,6 +17,8 @@ from lab_ui.results import picture_attacks
 from lab_ui.results.picture_attacks import Sweeps
 from lab_ui.shell import controls, frame
 from lab_ui.visitor import catalogue
+from tasklab.data import DATASETS
+from tasklab.data.radii import eps_said
 from tasklab.experiments.ground import finer_ground
 from tasklab.experiments.scenario import Scenario
 from tasklab.experiments.sweep import Sweep
@@ -94,7 +96,9 @@ def page() -> None:
     played = _player(lab, scenario, list(attacked))
     files: dict[str, Any] = {"eps_drag.html": (_SceneFile(sweeps, lab, scenario.eps), "ε to drag (one HTML file)")}
     if played is not None:
-        files["steps.html"] = (lambda: trajectory_html(played[0], **played[1]), "Step by step (one HTML file)")
+        about = f"{played[1]['title']} · {DATASETS[lab.data].title}, image {lab.image} · ε = {eps_said(scenario.eps)}"
+        files["steps.html"] = (lambda: trajectory_html(played[0], **played[1] | {"title": about}),
+                               "Step by step (one HTML file)")
     frame.close_page(lab, code=scenario.to_code(list(attacked)), files=files,
                      tables={"attack": lambda: picture_attacks.table(sweeps)})
 
@@ -235,7 +239,8 @@ class _SceneFile:
 
     def __call__(self) -> str:
         arguments = picture_attacks.scene_arguments(self.sweeps, self.lab)
-        return scene_html(**arguments, eps=self.eps, title="One picture under attack")
+        title = f"{DATASETS[self.lab.data].title}, image {self.lab.image} under attack"
+        return scene_html(**arguments, eps=self.eps, title=title)
 
 
 def _around(lab: Lab) -> range:

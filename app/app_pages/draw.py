@@ -220,9 +220,10 @@ def _attacked(lab: Lab, scenario: Scenario, own: OwnPicture, label: int, cells: 
     }
     live.scene(scene_data(**words, eps=scenario.eps, title="Your picture, attacked") | {"finer": None, "ask": False},
                key="draw_scene", on_eps=_keep_eps)
+    heading = f"My own image under attack, in the format of {DATASETS[lab.data].title}"
     frame.close_page(
         lab, code=_code(lab, scenario, own, label, list(sweeps)), tables={"attack": picture_attacks.table(cells)},
-        files={"eps_drag.html": (lambda: scene_html(**words, eps=scenario.eps, title="My picture under attack"),
+        files={"eps_drag.html": (lambda: scene_html(**words, eps=scenario.eps, title=heading),
                                  "ε to drag (one HTML file)")},
     )
 

@@ -84,7 +84,7 @@ def page() -> None:
             map_panels.draw(lab, view)
     if formed:
         frame.close_page(lab, code=map_panels.code(lab, scenario, view), tables={"map": map_panels.table(view)},
-                         files={"map.html": (map_panels.MapFile(lab, view), "map (HTML figure)")})
+                         files={"map.html": (map_panels.MapFile(lab, scenario, view), "map (HTML figure)")})
 
 
 def _still_forming(lab: Lab, view: View) -> None:

@@ -22,6 +22,7 @@ from lab_ui.shell import controls, frame
 from lab_ui.visitor import catalogue
 from tasklab import figures
 from tasklab.attacks.registry import fields_of, import_lines
+from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.counts import Outcomes, outcomes
 from tasklab.experiments.scenario import Scenario
@@ -118,7 +119,15 @@ def page() -> None:
     st.caption("What is still right after an attack is an upper bound: another attack may break more.")
     _about_s(lab, scenario)
     if panels:
-        frame.close_page(lab, code=_code(scenario, panels, label), tables={"outputs": _table(panels)}, figures=charts)
+        frame.close_page(lab, code=_code(scenario, panels, label), tables={"outputs": _table(panels)}, figures={
+            key: (chart, _title(lab, scenario, key)) for key, chart in charts.items()})
+
+
+def _title(lab: Lab, scenario: Scenario, key: str) -> str:
+    """The title of a system's figure in a file."""
+    return (f"{title(key)} · {DATASETS[lab.data].title} · n = {scenario.n} · "
+            f"{how(scenario.settings(scenario.aims[0]))}, aimed at {aim_words(scenario.attack, scenario.aims[0])[0]} "
+            f"· ε = {eps_said(scenario.eps, number=True)}")
 
 
 def _choose(lab: Lab) -> tuple[int | None, int | None]:

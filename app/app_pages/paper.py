@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from lab_ui.basics.words import SYSTEMS
 from lab_ui.panels import paper_views
 from lab_ui.results import paper_tables, paper_words
 from lab_ui.results.paper_tables import TABLES, Table
@@ -73,13 +74,16 @@ def page() -> None:
             column = _select("Attack", COLUMN_NAMES, "paper_column", usual="PGD III")
         value = table.find(system, column)
         paper_views.opened(table, value)
+        task = SYSTEMS[value.cell.method.task]
+        st.page_link("app_pages/systems.py", label=f"All trained systems that answer as {task}",
+                     query_params={"systems_task": task})
     with left:
         paper_views.grid(table, value)
         paper_views.key(table.values)
         st.caption(CITED)
         paper_views.claims(table)
     frame.close_page(lab, code=_code(table), tables={table.document.table: table.frame},
-                     figures={table.document.table: table.figure})
+                     figures={table.document.table: (table.figure, paper_tables.title(table, name))})
 
 
 def _before(key: str, options: Sequence[str]) -> str:

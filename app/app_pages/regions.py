@@ -16,6 +16,7 @@ from lab_ui.panels import plane_controls, plane_views
 from lab_ui.results import plane_systems
 from lab_ui.results.plane_systems import Plane, PlaneRun
 from lab_ui.shell import frame
+from tasklab.data import DATASETS
 from tasklab.experiments.plane import Regions
 from tasklab.figures import outcome_stack, plane
 from tasklab.figures.cross_sections import cut, describe_cut
@@ -191,8 +192,16 @@ def _show(lab: Lab, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
         for column, each in _columns(chosen):
             with column, st.container(border=True, gap="xsmall"):
                 _all_points(each, eps)
-    frame.close_page(lab, code=_code(chosen, eps, point), figures=charts,
+    frame.close_page(lab, code=_code(chosen, eps, point),
+                     figures={name: (chart, f"{SYSTEMS[name.split()[0]]} · {_about(chosen[0], point, eps)}")
+                              for name, chart in charts.items()},
                      tables={"regions": lambda: _table(chosen, eps)})
+
+
+def _about(each: Plane, point: int, eps: float) -> str:
+    """Points and attacks in the title of a figure in a file."""
+    return (f"{DATASETS[each.data].title}, n = {each.n} training points · point {point} under PGD, 20 steps, aimed at "
+            f"the training loss and at the margin · ε = {eps:g}")
 
 
 def _judge(guess: frame.Guess, chosen: tuple[Plane, ...], eps: float, point: int) -> None:

@@ -13,7 +13,7 @@ from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import title
 from lab_ui.results import reports
 from lab_ui.results.reports import CURVE_NOTES, CURVES
-from lab_ui.shell import frame
+from lab_ui.shell import controls, frame
 from lab_ui.visitor import catalogue, identity, jobs
 from tasklab import figures
 from tasklab.data import DATASETS
@@ -77,6 +77,7 @@ def page() -> None:
     bar = st.container(horizontal=True, vertical_alignment="bottom")
     with bar:
         key = _system(lab)
+        controls.about((lab.systems[key],), lab.systems)
     name = lab.systems[key]
     asked = jobs.mine("report")
     report, origin = reports.report_of(name, asked)
@@ -106,7 +107,18 @@ def page() -> None:
         _measure(lab, name, f"This report on {report.n} pictures was made "
                  + ("for you." if origin == "yours" else "before the system was shipped.") + " The button repeats it")
     frame.close_page(lab, code=_code(name, report), tables={"report": reports.table_of(report)} if shown else None,
-                     figures=drawn)
+                     figures={what: (figure, f"{title(key)}: {_what(what, report, aim)} · {DATASETS[lab.data].title} · "
+                                      f"n = {report.n}") for what, figure in drawn.items()})
+
+
+def _what(figure: str, report: Report, aim: str) -> str:
+    """What a figure shows, with attack and ε, for its title in a file."""
+    usual = f"ε = {eps_said(report.claim_eps)}"
+    return {
+        "curves": f"accuracy under PGD and other attacks, ε up to {eps_said(max(report.eps))}; dotted: {usual}",
+        "smallest": f"the smallest ε found by PGD, image by image; the claim is of {usual}",
+        "checks": f"checks on PGD aimed at {reports.AIMS[aim]}, {usual}",
+    }[figure]
 
 
 def _system(lab: Lab) -> str:

@@ -111,7 +111,9 @@ def _one(lab: Lab, entry: Entry) -> None:
     system_views.card_page(card)
     drawn = {"under attack": attacked, "training": trained}
     frame.close_page(
-        lab, code=_code(entry), figures={name: figure for name, figure in drawn.items() if figure is not None},
+        lab, code=_code(entry), figures={
+            name: (figure, f"{entry.title}: {system_views.about(entry, run, name)}")
+            for name, figure in drawn.items() if figure is not None},
         tables={"records": lambda: system_records.records_frame(entry)},
     )
 

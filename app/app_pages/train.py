@@ -94,9 +94,18 @@ def page() -> None:
     frame.close_page(
         lab, code=(pair[-1].training if pair else training or Training()).to_code(),
         tables={run.key: _table(run) for run in pair if run.epochs},
-        figures={run.key: training_figure(run.epochs, total=run.total) for run in pair if run.epochs},
+        figures={run.key: (training_figure(run.epochs, total=run.total), _figure_title(lab, run))
+                 for run in pair if run.epochs},
     )
     identity.remember()
+
+
+def _figure_title(lab: Lab, run: RunView) -> str:
+    """The title of a run's figure in a file."""
+    watch, n = run.training.watch, run.training.n or DATASETS[lab.data].sizes[0]
+    attacks = "" if watch is None else (
+        f" · under PGD, {watch.steps} steps, n = {watch.images}, ε = {eps_said(watch.eps, number=True)}")
+    return f"{run.title} · {DATASETS[lab.data].title}, {n:,} training images{attacks}"
 
 
 def _controls(lab: Lab) -> Training | None:
@@ -194,6 +203,8 @@ def _choice(dataset: str, side: str, everything: dict[str, RunView]) -> str:
 
 def _run(run: RunView, side: str) -> None:
     """Draw one run: its curves and their conditions."""
+    if run.key in catalogue.systems(run.training.data)[0].values():
+        st.page_link("app_pages/systems.py", label=f"The page on {run.title}", query_params={"system": run.key})
     watch, recorded = run.training.watch, "recorded earlier · " * (run.state == "recorded")
     chart = training_figure(run.epochs, total=run.total, steps=run.steps, legend=False, height=340)
     st.plotly_chart(chart, config={"displayModeBar": False}, key=f"run {side}",
@@ -245,6 +256,7 @@ def _system(lab: Lab, name: str) -> None:
             eps = DATASETS[lab.data].radii.usual
             st.markdown(f"**{in_markdown(key, 40)}** · {_accuracies(card, eps)}", width="stretch")
             beside = str(card["task"]["task"])
+            st.page_link("app_pages/systems.py", label="Its page", query_params={"system": name})
             st.button("Attack it", key=f"attack {name}", type="primary", help="In the attack lab, beside a shipped one",
                       on_click=frame.leave_for, args=("attack_lab", {"systems": [beside, key]}))
             st.download_button("Download", file.read_bytes, f"{name}.safetensors", key=f"download {name}",

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from lab_ui.basics.words import AIMS, HELP, aim_words, title
+from lab_ui.basics.words import AIMS, HELP, aim_words, linked, title
 from lab_ui.parts.transfer_grid import counted, percent, transfer_grid
 from lab_ui.results import transfers
 from lab_ui.shell import controls, frame
 from tasklab import figures
 from tasklab.attacks.registry import import_lines
-from tasklab.data import ImageSet
+from tasklab.data import DATASETS, ImageSet
 from tasklab.data.radii import eps_said
 from tasklab.evaluation import TransferResult
 from tasklab.evaluation.transfer_result import OTHERS, Filter
@@ -111,7 +111,10 @@ def page() -> None:
         code=_code(scenario, results, images),
         tables={f"{aim} {what}": table for aim, result in results.items() for what, table in
                 (("table", result.table(images)), ("numbers", result.frame()))},
-        figures={aim: figures.transfer_figure(result, images, names=names) for aim, result in results.items()},
+        figures={aim: (figures.transfer_figure(result, images, names=names),
+                       f"Transfer between {', '.join(names.values())} · {DATASETS[lab.data].title} · "
+                       f"n = {scenario.n} · {how(result.settings)}, aimed at {aim_words(scenario.attack, aim)[0]} · "
+                       f"ε = {eps_said(scenario.eps, number=True)}") for aim, result in results.items()},
     )
 
 
@@ -193,8 +196,8 @@ def _opened(scenario: Scenario, test: ImageSet, result: TransferResult | None, c
     kept = cell.kept(images)
     own = " (its own attack)" if threat == victim else ""
     st.html(
-        f'<div class="lab-page"><h2 style="padding:0;margin:0;font-size:1.4rem">{html.escape(called[threat])} → '
-        f"{html.escape(called[victim])}{own}</h2><p style='margin:0'><b>{counted(cell.rate(images))}</b> fool "
+        f'<div class="lab-page"><h2 style="padding:0;margin:0;font-size:1.4rem">{_linked(threat, called)} → '
+        f"{_linked(victim, called)}{own}</h2><p style='margin:0'><b>{counted(cell.rate(images))}</b> fool "
         f"{html.escape(called[victim])}. Noise of the same size: {percent(cell.noise(images))}. "
         f"Not changed by the attack: {percent(cell.still(images))}.</p></div>"
     )
@@ -208,6 +211,11 @@ def _opened(scenario: Scenario, test: ImageSet, result: TransferResult | None, c
     st.caption(f"{min(SHOWN, len(indices))} of {len(indices)}: before, after, and what {called[victim]} reads. "
                "A click opens the attack lab.")
     st.html(transfers.gallery(scenario, test, cell, indices[:SHOWN]))
+
+
+def _linked(name: str, called: dict[str, str]) -> str:
+    """A system's name as a link to its page; the names of rows that are no system as they are. HTML."""
+    return html.escape(called[name]) if name in WORDS else linked(name, called[name])
 
 
 def _pick(objective: str) -> Callable[[str, str], None]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasklab.codecs import ABNORMAL
-from tasklab.text import in_html
+from tasklab.text import in_html, one_line
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -110,6 +111,29 @@ def frame(height: int, *, legend: bool, xaxis: dict[str, Any], yaxis: dict[str, 
         "dragmode": False,
         "hoverlabel": {"font": {"size": 15}},
     }
+
+
+def titled(figure: Figure, title: str) -> Figure:
+    """A copy of a figure with a title above it, for a file that leaves the page which explains it.
+
+    Args:
+        figure: it is not changed.
+        title: plain text; it is broken into lines.
+
+    >>> titled(blank("nothing"), "RBC · MNIST · n = 100").layout.title.text
+    'RBC · MNIST · n = 100'
+    """
+    import plotly.graph_objects as go
+
+    lines = textwrap.wrap(one_line(title), 80)
+    copy, room = go.Figure(figure), 26 * len(lines) + 12
+    layout = copy.layout
+    layout.title = {"text": "<br>".join(in_html(line) for line in lines), "x": 0.01, "xanchor": "left", "y": 1,
+                    "yref": "container", "yanchor": "top", "pad": {"t": 10}, "font": {"size": 17}}
+    layout.margin.t = (layout.margin.t or 0) + room
+    if layout.height:
+        layout.height += room
+    return copy
 
 
 def blank(words: str, height: int = 330) -> Figure:

@@ -34,6 +34,9 @@ STYLE = """
 .lab-note { border-left: 4px solid #8a8a8a; padding: 0 0 0 0.6rem; margin: 0.3rem 0; font-size: 1rem;
   line-height: 1.35; }
 .lab-key { display: flex; flex-wrap: wrap; gap: 0.1rem 1.1rem; margin: 0; font-size: 0.95rem; }
+.lab-about { font-size: 0.9rem; line-height: 1.4; margin: 0; }
+.lab-about a, .lab-lead a, .lab-page h2 a, .lab-head a { color: inherit; text-decoration: underline;
+  text-underline-offset: 0.15em; }
 .lab-lesson { font-size: 1.1rem; line-height: 1.35; margin: 0; }
 .st-key-data button { padding-inline: 0.5rem; }
 .stButton button[kind="primary"] * { color: light-dark(#ffffff, #0b1117) !important; }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 from tasklab.attacks import ATTACKS
 from tasklab.codecs import ABNORMAL
@@ -112,6 +114,28 @@ def title(key: str) -> str:
     if variant[0] == "s" and variant[1:].isdigit():
         return f"{SYSTEMS[base]}, S = {variant[1:]}"
     return f"{SYSTEMS[base]}, {VARIANTS[variant]}" if variant in VARIANTS else key
+
+
+def page_of(name: str) -> str:
+    """The address of the page on a system, relative to any other page.
+
+    >>> page_of("digits-rbc")
+    'systems?system=digits-rbc'
+    """
+    return f"systems?{urlencode({'system': name})}"
+
+
+def linked(name: str, words: str) -> str:
+    """The name of a system as a link to its page; HTML.
+
+    Args:
+        name: its full name.
+        words: its name as it is shown; plain text.
+
+    >>> linked("digits-rbc", "RBC")
+    '<a href="systems?system=digits-rbc" target="_self">RBC</a>'
+    """
+    return f'<a href="{html.escape(page_of(name))}" target="_self">{html.escape(words)}</a>'
 
 
 def number(value: float) -> str:

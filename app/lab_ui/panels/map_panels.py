@@ -24,6 +24,7 @@ from lab_ui.shell import frame
 from lab_ui.visitor import catalogue
 from tasklab import figures
 from tasklab.attacks.registry import import_lines
+from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
 from tasklab.embedding import PCA, TSNE, Map
 from tasklab.evaluation.counts import outcomes
@@ -256,8 +257,12 @@ def table(view: View) -> pd.DataFrame:
 class MapFile:
     """The map as one interactive HTML file, made on request."""
 
-    def __init__(self, lab: Lab, view: View) -> None:
+    def __init__(self, lab: Lab, scenario: Scenario, view: View) -> None:
         self.classes, self.view = lab.pictures.classes, view
+        n = len(view.points.labels)
+        self.title = (f"{view.called}, {view.kind} · {DATASETS[lab.data].title} · n = {n} · "
+                      f"{how(scenario.settings(scenario.aims[0]))}, aimed at "
+                      f"{aim_words(scenario.attack, scenario.aims[0])[0]} · ε = {eps_said(scenario.eps, number=True)}")
 
     def __call__(self) -> str:
         view, moves = self.view, _moves(self.view)
@@ -266,8 +271,7 @@ class MapFile:
         landed = _landed(moves)
         figure = figures.feature_map(chart.positions, view.points.labels, self.classes, decoded=view.points.decoded,
                                      landed=landed, stops=_stops(view), line=view.line, height=800)
-        page: str = figure.to_html(include_plotlyjs=True, full_html=True)
-        return page
+        return frame.FigurePage(figure, self.title)()
 
 
 def code(lab: Lab, scenario: Scenario, view: View) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from lab_ui.basics.words import AIMS, title
+from lab_ui.basics.words import AIMS, linked, title
 from lab_ui.panels import training_runs
 from lab_ui.panels.training_runs import RunView
 from lab_ui.results import reports
 from lab_ui.results.reports import CURVES
-from lab_ui.results.system_records import Entry, link
+from lab_ui.results.system_records import Entry
 from lab_ui.shell import frame
 from lab_ui.visitor import catalogue
 from tasklab import figures
@@ -87,7 +87,7 @@ def _cell(record: Measured | None) -> str:
 
 def title_html(entry: Entry) -> str:
     """A system's name as a link to its page; HTML."""
-    return f'<a href="{html.escape(link(entry.name))}" target="_self">{html.escape(title(entry.key))}</a>'
+    return linked(entry.name, title(entry.key))
 
 
 def lead(entry: Entry) -> str:
@@ -225,6 +225,16 @@ def under_attack(entry: Entry) -> Any:
     st.caption(f"n = {report.n} pictures, bands: 95 % intervals. All lines are upper bounds: a stronger attack may "
                "leave less.")
     return figure
+
+
+def about(entry: Entry, run: RunView | None, name: str) -> str:
+    """Number of images, attacks and ε in the title of a figure in a file."""
+    report, watch = entry.report, None if run is None else run.training.watch
+    if name == "under attack" and report is not None:
+        return f"accuracy under PGD and in the worst case found · n = {report.n} · ε up to {eps_said(max(report.eps))}"
+    if watch is None:
+        return "accuracies on the validation set"
+    return f"accuracies on the validation set · under PGD n = {watch.images}, ε = {eps_said(watch.eps, number=True)}"
 
 
 def buttons(entry: Entry) -> None:

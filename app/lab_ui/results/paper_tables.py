@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from lab_ui.visitor import catalogue
 from tasklab import zoo
+from tasklab.data import DATASETS
+from tasklab.data.radii import eps_said
 from tasklab.figures.comparison import comparison
 from tasklab.models import ARCHITECTURES
 from tasklab.paper import grid
@@ -94,6 +96,21 @@ def seeds(data: str, network: str) -> tuple[int, ...]:
     """The seeds that there are records for, and the first one always."""
     return tuple(seed for seed in range(SEEDS) if not seed or any(
         _is_made(cell) for cell in _both(data, NETWORKS[network], seed)))
+
+
+def title(table: Table, name: str) -> str:
+    """The title of a table's figure in a file.
+
+    Args:
+        table: whose figure it is.
+        name: as the paper numbers it.
+    """
+    cell = table.document.cells[0]
+    radii = ", ".join(eps_said(eps) for eps in sorted({value.eps for value in table.values if value.eps}))
+    counts = sorted({value.accuracy.n for value in table.values if value.accuracy is not None and value.eps})
+    n = " and ".join(f"{count:,}" for count in counts) or "not measured"
+    return (f"{name} of the paper: published and measured · {DATASETS[cell.data].title}, {cell.arch} · n = {n} · "
+            f"FGSM and PGD · ε = {radii}")
 
 
 def read(table: str, data: str, network: str, seed: int = 0) -> Table:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from lab_ui.basics.words import title
 from lab_ui.results import reports
@@ -93,11 +92,6 @@ def records_frame(entry: Entry) -> DataFrame:
          "flags": ", ".join(each.flags)}
         for each in entry.standing.records
     ])
-
-
-def link(name: str) -> str:
-    """The address of a system's page, relative to any other page."""
-    return f"systems?{urlencode({'system': name})}"
 
 
 def _entry(dataset: str, key: str, name: str, asked: Sequence[jobs.JobView]) -> Entry | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from lab_ui.basics.lab import Lab
-from lab_ui.basics.words import AIM_NOTES, AIMS, HELP
+from lab_ui.basics.words import AIM_NOTES, AIMS, HELP, linked, title
 from lab_ui.shell import address
 from lab_ui.visitor import catalogue
 from tasklab.attacks.registry import ATTACKS, choices, fields_of
@@ -88,7 +88,21 @@ def systems(available: dict[str, str]) -> tuple[str, ...]:
         "Systems side by side", list(available), default=list(available)[:4], key="systems", bind=URL,
         help=HELP["systems"], placeholder="Pick a system",
     )
+    about(tuple(available[key] for key in keys), available)
     return tuple(available[key] for key in keys)
+
+
+def about(names: Sequence[str], available: Mapping[str, str]) -> None:
+    """A line of links to the pages on systems.
+
+    Args:
+        names: full names of the systems.
+        available: short name (key) to full name.
+    """
+    keys = {name: key for key, name in available.items()}
+    if names:
+        links = " · ".join(linked(name, title(keys[name])) for name in names)
+        st.html(f'<p class="lab-about">About {links}</p>')
 
 
 def seed() -> int:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
+IMPORT_TORCH = "import torch\n\n"
+
 BAR = ("data", "image", "systems", "seed")
 """All parts that a scenario bar can have."""
 
@@ -222,7 +224,7 @@ def close_page(
     *,
     code: str,
     tables: Mapping[str, DataFrame | Callable[[], DataFrame]] | None = None,
-    figures: Mapping[str, Figure | Callable[[], Figure]] | None = None,
+    figures: Mapping[str, tuple[Figure | Callable[[], Figure], str]] | None = None,
     files: Mapping[str, tuple[Callable[[], str], str]] | None = None,
 ) -> None:
     """End a page with its code, a link and downloads; not in lecture mode.
@@ -231,8 +233,8 @@ def close_page(
         lab: values of the scenario bar.
         code: Python that computes the numbers of the page with the library alone.
         tables: name to a table, or to a function that makes it on request; offered as CSV.
-        figures: name to a figure, or to a function that makes it on request; offered as interactive HTML that needs no
-            network.
+        figures: name to a figure, or to a function that makes it on request, and its title, which says of which
+            system, data set, number of images, attack and ε it is; offered as interactive HTML that needs no network.
         files: name of a further file to a function that makes its text, and the label of its button.
     """
     if lab.lecture:
@@ -243,7 +245,8 @@ def close_page(
 @st.fragment
 def _take_away(
     slug: str, code: str, tables: Mapping[str, DataFrame | Callable[[], DataFrame]],
-    figures: Mapping[str, Figure | Callable[[], Figure]], files: Mapping[str, tuple[Callable[[], str], str]],
+    figures: Mapping[str, tuple[Figure | Callable[[], Figure], str]],
+    files: Mapping[str, tuple[Callable[[], str], str]],
 ) -> None:
     """The content of the last bar of a page, made only when it is opened: most visitors need none of it."""
     bar = st.expander("Code, link, files", key="take_away", on_change="rerun")
@@ -251,18 +254,35 @@ def _take_away(
         return
     with bar:
         st.markdown("The numbers of this page, with the library alone. Its address is a link to this very view.")
-        st.code(code, language="python", wrap_lines=True)  # a box that scrolls sideways cannot be reached by keyboard
+        # a box that scrolls sideways cannot be reached by keyboard
+        st.code(on_one_thread(code), language="python", wrap_lines=True)
         with st.container(horizontal=True):
             for name, table in tables.items():
                 _download(f"{name} (CSV)", _Csv(table), f"{slug}_{name}.csv", f"csv {name}")
-            for name, figure in figures.items():
-                _download(f"{name} (HTML figure)", _Page(figure), f"{slug}_{name}.html", f"html {name}")
+            for name, (figure, title) in figures.items():
+                _download(f"{name} (HTML figure)", FigurePage(figure, title), f"{slug}_{name}.html", f"html {name}")
             for name, (make, label) in files.items():
                 _download(label, make, name, f"file {name}")
         first, *more = notebooks_of(slug)
         further = f" (and {' and '.join(f'`{name}`' for name in more)})" if more else ""
         st.markdown(f"The notebook of this page is `{first}`{further}; "
                     "`tasklab notebooks build --student --to course` writes them all.")
+
+
+def on_one_thread(code: str) -> str:
+    """A snippet that computes with one thread, as the app does.
+
+    With more threads sums are rounded otherwise, so an attack may end elsewhere.
+
+    Args:
+        code: of a page; where nothing is computed with torch, it is returned as it is.
+
+    >>> on_one_thread("print(1)")
+    'print(1)'
+    """
+    if not any(words in code for words in ("zoo.load(", "System.load(", "fit(")):
+        return code
+    return f"import torch\n\ntorch.set_num_threads(1)  # as the app computes\n\n{code.removeprefix(IMPORT_TORCH)}"
 
 
 def _download(label: str, text: Callable[[], str], name: str, key: str) -> None:
@@ -285,14 +305,17 @@ class _Csv:
 
 
 @dataclass(frozen=True)
-class _Page:
-    """A figure as a complete HTML page, made on request."""
+class FigurePage:
+    """A figure with a title as a complete HTML page, made on request; its menu saves it as SVG."""
 
     figure: Figure | Callable[[], Figure]
+    title: str
 
     def __call__(self) -> str:
-        figure = self.figure() if callable(self.figure) else self.figure
-        page: str = figure.to_html(include_plotlyjs=True, full_html=True)
+        from tasklab.figures.style import titled
+
+        figure = titled(self.figure() if callable(self.figure) else self.figure, self.title)
+        page: str = figure.to_html(config={"toImageButtonOptions": {"format": "svg"}}, include_plotlyjs=True)
         return page
 
 
