@@ -161,3 +161,25 @@ def test_the_snippet_reads_the_page_s_numbers(query: dict[str, str]) -> None:
         assert f"{value:.1f} %" in bodies(at)
     else:
         assert {each.name for each in space["systems"]} == set(rows(at))
+
+
+@pytest.mark.parametrize(("page", "query", "names"), [
+    ("attack_lab", {"systems": ["tra", "rbc"], "steps": "2"}, ["digits-tra", "digits-rbc"]),
+    ("outputs", {"systems": "rbc", "steps": "2", "n": "50"}, ["digits-rbc"]),
+    ("draw", {"systems": "rbc", "steps": "2"}, ["digits-rbc"]),
+    ("feature_map", {"systems": "int", "feature_map_kind": "PCA"}, ["digits-int"]),
+    ("transfer", {"systems": ["tra", "int"], "steps": "2", "n": "50"}, ["digits-tra", "digits-int"]),
+    ("robust", {"robust_system": "tra-at"}, ["digits-tra-at"]),
+    ("train", {}, ["digits-tra", "digits-rbc"]),
+])
+def test_a_page_that_names_a_system_links_to_its_page(page: str, query: dict[str, Any], names: list[str]) -> None:
+    at = visit(page, **query)
+    text = "".join(e.proto.body for part in (at.main, at.sidebar) for e in part.get("html") if hasattr(e.proto, "body"))
+    links = [link.proto.query_string for link in at.main.get("page_link")]
+    for name in names:
+        assert f'href="systems?system={name}"' in text or f"system={name}" in " ".join(links), name
+
+
+def test_the_paper_s_page_links_to_the_systems_of_a_task() -> None:
+    links = [link.proto.query_string for link in visit("paper", paper_system="INT").main.get("page_link")]
+    assert "systems_task=INT" in links
