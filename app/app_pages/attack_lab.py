@@ -13,7 +13,7 @@ import streamlit as st
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import AIMS, title
 from lab_ui.parts import live
-from lab_ui.results import picture_attacks
+from lab_ui.results import lesson_facts, picture_attacks
 from lab_ui.results.picture_attacks import Sweeps
 from lab_ui.shell import controls, frame
 from lab_ui.visitor import catalogue
@@ -32,46 +32,13 @@ GROUND = "the ground under the image"
 VIEWS = ("ε to drag", GROUND)
 """The two ways in which the page shows an attack."""
 
-OPENING = {"data": "digits", "image": controls.PICTURE["digits"], "systems": ["tra", "deepbe", "int", "rbc"],
-           "attack": "PGD", "steps": 10, "norm": "linf", "criterion": "misclassified", "target": "any other",
-           "view": VIEWS[0]}
-"""Widget values for which the lesson's sentences are true."""
-
-LESSON = (
-    frame.LessonStep(
-        "Drag ε up from 0. The attack climbs the training loss, as in the paper. Where a system is fitted, that loss "
-        "has no gradient, and nothing happens.",
-        OPENING | {"eps": 0.0, "train": True, "margin": False},
-    ),
-    frame.LessonStep(
-        "One line changed: the same attack aims at the decision. Now every system breaks.",
-        OPENING | {"eps": 0.2, "train": True, "margin": True},
-    ),
-    frame.LessonStep(
-        "Why? Look at the ground under this 8. In full colour RBC's training loss is exactly flat: an attack on it "
-        "stays where it is, while the one on the margin walks out of the 8.",
-        OPENING | {"eps": 0.2, "train": True, "margin": True, "systems": ["rbc"], "view": GROUND},
-    ),
-    frame.LessonStep(
-        "Drag ε and watch INT's output slide along the number line: through a gap it reads None.",
-        OPENING | {"eps": 0.0, "train": False, "margin": True, "systems": ["int"], "image": 96},
-    ),
-    frame.LessonStep(
-        "Make the attack count only if another class is read: a None raises an alarm.",
-        OPENING | {"eps": 0.2, "train": False, "margin": True, "criterion": "evaded"},
-    ),
-    frame.LessonStep(
-        "How one step is made: gradient, sign, step, projection. Play it at the end of the page.",
-        OPENING | {"eps": 0.2, "train": True, "margin": True},
-    ),
-)
 STRIP = 12
 """Number of small pictures above the figure."""
 
 
 def page() -> None:
     """Draw the strip of pictures, the figure with ε to drag, the player and the downloads."""
-    lab = frame.open_page("attack_lab", lesson=LESSON)
+    lab = frame.open_page("attack_lab")
     scenario = controls.attack(lab, one_objective=False)
     if not lab.lecture:
         live.strip(lab.pictures, _around(lab), lab.image, key="attack_lab_strip", on_pick=_pick)
@@ -92,8 +59,14 @@ def page() -> None:
         for sentence in dict.fromkeys(cell for cell in sweeps.values() if isinstance(cell, str)):
             st.info(in_markdown(sentence))
         return
+    named = {(title(lab.key(name)), aim): cell for (name, aim), cell in attacked.items()}
+    frame.tell(lab, own_loss=lambda: lesson_facts.own_loss(named, scenario.eps),
+               both=lambda: lesson_facts.both(named, scenario.eps),
+               way=lambda: lesson_facts.way(named, lab.pictures.classes),
+               evaded=lambda: lesson_facts.evaded(named, scenario.eps))
     _scene(lab, scenario, sweeps, fine=fine)
-    played = _player(lab, scenario, list(attacked))
+    with st.container(key="attack_lab_steps", gap="small"):
+        played = _player(lab, scenario, list(attacked))
     files: dict[str, Any] = {"eps_drag.html": (_SceneFile(sweeps, lab, scenario.eps), "ε to drag (one HTML file)")}
     if played is not None:
         about = f"{played[1]['title']} · {DATASETS[lab.data].title}, image {lab.image} · ε = {eps_said(scenario.eps)}"
@@ -181,6 +154,7 @@ def _ground(lab: Lab, scenario: Scenario, name: str) -> None:
     except ValueError as error:
         st.info(in_markdown(error))
         return
+    frame.tell(lab, ground=lambda: lesson_facts.ground(coarse.paths, title(lab.key(name)), lab.pictures.classes))
     _plane(lab, scenario, name)
     system, side = catalogue.system(name), picture_attacks.fine_side(lab.pictures)
     words = _ground_words(lab, name)

@@ -12,32 +12,8 @@ from lab_ui.shell import frame
 from tasklab.figures.style import LOOKS
 
 URL = "query-params"
-KEPT = "codecs_outputs"
+KEPT, KNOWN = "codecs_outputs", "codecs_known"
 GAPS = {"None": "abnormal", "class below": "floor"}
-LESSON = (
-    frame.LessonStep(
-        "Drag INT's marker along the line. Between two intervals the answer is None: no class at all.",
-        {"codecs_label": "3", "codecs_gap": "None", "codecs_alpha": 4.0},
-    ),
-    frame.LessonStep(
-        "Inside the label's interval INT's loss is exactly 0, and so is its gradient. An attack that climbs it has "
-        "nothing to follow.",
-        {"codecs_beta": 16.0},
-    ),
-    frame.LessonStep(
-        "RBC reads a bit by its sign, but the training loss asks for S: drag a bit beyond its rail, "
-        "and the pull vanishes.",
-        {"codecs_S": 350, "codecs_code": "binary"},
-    ),
-    frame.LessonStep(
-        "A smaller S moves the rails, not the sign. Where the answer changes stays where it was.",
-        {"codecs_S": 50},
-    ),
-    frame.LessonStep(
-        "DeepBE under squared error: the pull never stops. What the loss leaves alone is a choice.",
-        {"codecs_S": 350, "codecs_loss": "mse"},
-    ),
-)
 HELP = {
     "label": "The true class: what the losses want to be read.",
     "S": "How far beyond 0 RBC's loss wants every bit. The paper uses 350.",
@@ -55,7 +31,7 @@ HELP = {
 
 def page() -> None:
     """Draw the settings on the left and four panels with outputs to drag."""
-    lab = frame.open_page("codecs", lesson=LESSON, bar=(), needs_images=False)
+    lab = frame.open_page("codecs", bar=(), needs_images=False)
     label, settings = _controls()
     tasks = codec_panels.tasks(**settings)
     signs = " · ".join(f"{look.sign} {look.word}" for look in LOOKS.values())
@@ -63,7 +39,8 @@ def page() -> None:
                    "costs, and which way the loss pulls.")
     panels = [codec_panels.panel(key, task, label) for key, task in tasks.items()]
     outputs = _outputs(panels)
-    live.codecs({"panels": [spec | {"start": outputs[spec["key"]]} for spec in panels], "label": label,
+    turn = _turn(outputs)
+    live.codecs({"turn": turn, "panels": [spec | {"start": outputs[spec["key"]]} for spec in panels], "label": label,
                  "names": [str(k) for k in range(codec_panels.CLASSES)]}, key="codecs_live", on_outputs=_keep)
     st.caption(f"{signs} · blue background: where the label {label} is read · ▲ ▼ ◀ ▶: which way training pulls · "
                "drag with the mouse or a finger, or go to a marker with Tab and move it with the arrow keys")
@@ -109,9 +86,17 @@ def _outputs(panels: list[dict[str, Any]]) -> dict[str, list[float]]:
     return outputs
 
 
+def _turn(outputs: dict[str, list[float]]) -> int:
+    """A number that grows when the outputs are others than the browser last sent: it then takes these instead."""
+    turn, known = st.session_state.get(KNOWN, (0, outputs))
+    st.session_state[KNOWN] = turn, known = (turn if known == outputs else turn + 1), outputs
+    return int(turn)
+
+
 def _keep(outputs: Any) -> None:
     if isinstance(outputs, dict):
-        st.session_state[KEPT] = st.session_state.get(KEPT, {}) | outputs
+        kept = st.session_state[KEPT] = st.session_state.get(KEPT, {}) | outputs
+        st.session_state[KNOWN] = st.session_state.get(KNOWN, (0, kept))[0], kept
 
 
 page()

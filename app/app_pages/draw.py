@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import streamlit as st
 
 from lab_ui.basics.lab import Lab
+from lab_ui.basics.lessons import NO_DIGIT
 from lab_ui.basics.words import aim_words, title
 from lab_ui.parts import live
 from lab_ui.parts.drawing_pad import drawing_pad
-from lab_ui.results import drawn_picture, picture_attacks
+from lab_ui.results import drawn_picture, lesson_facts, picture_attacks
 from lab_ui.results.drawn_picture import OwnPicture
 from lab_ui.results.picture_attacks import Sweeps
 from lab_ui.shell import controls, frame
@@ -19,6 +21,7 @@ from lab_ui.visitor.limits import MAX_PICTURE
 from tasklab.attacks.registry import import_lines
 from tasklab.codecs import ABNORMAL
 from tasklab.data import DATASETS, DataInfo, PictureError
+from tasklab.data.pictures import picture_preview
 from tasklab.experiments.scenario import Scenario
 from tasklab.experiments.sweep import Sweep
 from tasklab.figures.describing import with_article
@@ -33,72 +36,37 @@ EXAMPLE_CLASS = 6
 
 BY_HAND, FROM_FILE = "draw", "upload"
 AS_READ = "as most systems read it"
-
-LESSON = (
-    frame.LessonStep(
-        "Draw a digit of your own, or take an example. Every system reads it at once, on 8×8 pixels and on 28×28.",
-        {"draw_from": BY_HAND, "eps": 0.0},
-    ),
-    frame.LessonStep(
-        "Now attack it, aimed at the training loss: where a system is fitted, there is no gradient, and nothing "
-        "happens.",
-        {"eps": 0.2, "train": True, "margin": False},
-    ),
-    frame.LessonStep(
-        "The same attack aimed at the decision breaks your own handwriting.",
-        {"train": True, "margin": True},
-    ),
-    frame.LessonStep(
-        "Draw something that is no digit. TRA always names one; bits and intervals can say None.",
-        {"eps": 0.0},
-    ),
-)
-
-
-PHOTOGRAPHS = (
-    frame.LessonStep(
-        "Take an example, or upload a photograph of your own. Every system reads it at once, on 32×32 pixels.",
-        {"eps": 0.0},
-    ),
-    frame.LessonStep(
-        "Now attack it, aimed at the training loss. The change is far smaller than on digits: a few of the 255 levels "
-        "of a pixel.",
-        {"eps": 0.2, "train": True, "margin": False},
-    ),
-    frame.LessonStep(
-        "The same attack aimed at the decision. Drag ε down: how little is enough?",
-        {"train": True, "margin": True},
-    ),
-    frame.LessonStep(
-        "Upload something that is none of the classes. TRA always names one; bits and intervals can say None.",
-        {"eps": 0.0},
-    ),
-)
-
+NO_CLASS = "none of the classes"
 
 def page() -> None:
     """Draw the controls of the picture, what each system reads, the attack and the downloads."""
     photographs = DATASETS[controls.asked_for()].shape[0] == 3
-    lab = frame.open_page("draw", lesson=PHOTOGRAPHS if photographs else LESSON, bar=("data", "systems", "seed"),
+    lab = frame.open_page("draw", lesson="draw_photographs" if photographs else "draw", bar=("data", "systems", "seed"),
                           needs_images=False)
     scenario = controls.attack(lab, one_objective=False)
     head = st.container()
     left, right = st.columns([4, 7], gap="large")
     info = DATASETS[lab.data]
-    with left:
+    with left, st.container(key="draw_own", gap="small"):
         own = _photograph(lab) if info.shape[0] == 3 else _picture()
     with right:
         read = None if own is None else _read(own, lab)
     label = None if own is None or read is None else _label(lab.data, own, read, left)
     with head:
-        frame.headline("Draw", _lead(read or {}, label, info))
+        frame.headline("Draw", _lead(read or {}, label, info, guessed=own is not None and _is_guessed(own)))
     if own is None or read is None:
         return
-    with right:
+    with right, st.container(key="draw_read", gap="small"):
         for data, (x, labels) in read.items():
             st.html(drawn_picture.readings_html(data, x, labels, ABNORMAL if label is None else label))
     if label is None:
-        st.info("No system reads anything here. Say what it is on the left, and the attack begins.")
+        st.info("No system reads anything here. Say what it shows, and the attack begins.")
+        return
+    if label == ABNORMAL:
+        every = {f"{data} {key}": decoded for data, (_, labels) in read.items() for key, decoded in labels.items()}
+        frame.tell(lab, none=lambda: lesson_facts.no_class(every))
+        st.info("A picture of none of the classes has no right answer to be attacked. Say that it shows one, or draw "
+                "one, and the attack begins.")
         return
     x = read[lab.data][0]
     keys = {name: lab.key(name) for name in lab.chosen}
@@ -112,14 +80,16 @@ def _picture() -> OwnPicture | None:
                                  key="draw_from", bind="query-params", label_visibility="collapsed")
     if source == BY_HAND:
         example = st.segmented_control(
-            "Start from an example", range(10), default=EXAMPLE, key="draw_example", wrap=True, bind="query-params",
-            help="No mouse, no pen? Each of these is drawn for you, and the pad takes keys, too. A second click on an "
-            "example empties the pad.",
+            "Start from an example", (*range(10), NO_DIGIT), default=EXAMPLE, key="draw_example", wrap=True,
+            bind="query-params", help="No mouse, no pen? Each of these is drawn for you, and the pad takes keys, too. "
+            "A second click on an example empties the pad.",
         )
-        return OwnPicture(drawing=drawing_pad(example))
+        return OwnPicture(drawing=drawing_pad(ABNORMAL if example == NO_DIGIT else example))
     file = _file("A picture of a digit, dark on light or light on dark")
     if file is None:
         st.info("Choose a file, or draw.")
+    else:
+        _preview(file)
     return file
 
 
@@ -130,6 +100,7 @@ def _photograph(lab: Lab) -> OwnPicture | None:
     few = len(most) < 20
     file = _file(f"A photograph: {', '.join(most)} or {last}" if few else f"A photograph of what {info.title} knows")
     if file is not None:
+        _preview(file)
         st.caption(f"The largest square in its middle is taken, and made as small as those of {info.title}.")
         return file
     if lab.images is not None:
@@ -162,6 +133,12 @@ def _file(words: str) -> OwnPicture | None:
         return None
 
 
+def _preview(own: OwnPicture) -> None:
+    """Draw an uploaded picture as it is; what is wrong with one that cannot be read is said elsewhere."""
+    with contextlib.suppress(PictureError):
+        st.image(picture_preview(own.file), caption=in_markdown(own.name), width=240)
+
+
 def _read(own: OwnPicture, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | None:
     """Read the picture with the systems of all data sets that have the same classes.
 
@@ -187,12 +164,19 @@ def _read(own: OwnPicture, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | 
 
 
 def _label(data: str, own: OwnPicture, read: dict[str, tuple[Any, dict[str, int]]], column: Any) -> int | None:
-    """The class that the picture shows: as chosen, else that of the example, else the one that most systems read."""
+    """The class that the picture shows: as chosen, else that of the example, else the one that most systems read.
+
+    Returns:
+        The class; `ABNORMAL` where the picture shows none of them, None where no system reads a class.
+    """
     classes = DATASETS[data].classes
-    if st.session_state.get("draw_label", AS_READ) not in (AS_READ, *classes):
+    options = (AS_READ, NO_CLASS, *classes)
+    if st.session_state.get("draw_label", AS_READ) not in options:
         del st.session_state["draw_label"]
-    chosen: str = column.selectbox("It shows", (AS_READ, *classes), key="draw_label", bind="query-params",
+    chosen: str = column.selectbox("It shows", options, key="draw_label", bind="query-params",
                                   help="The attack tries to make the systems read anything else.")
+    if chosen == NO_CLASS:
+        return ABNORMAL
     if chosen != AS_READ:
         return classes.index(chosen)
     if own.known is not None:
@@ -212,6 +196,9 @@ def _attacked(lab: Lab, scenario: Scenario, own: OwnPicture, label: int, cells: 
     sweeps = {pair: cell for pair, cell in cells.items() if isinstance(cell, Sweep)}
     if not sweeps:
         return
+    named = {(title(keys[name]), aim): sweep for (name, aim), sweep in sweeps.items()}
+    frame.tell(lab, own_loss=lambda: lesson_facts.own_loss(named, scenario.eps),
+               both=lambda: lesson_facts.both(named, scenario.eps))
     words = {
         "cells": {(keys[name], aim): cell for (name, aim), cell in cells.items()},
         "titles": {key: title(key) for key in keys.values()},
@@ -228,18 +215,30 @@ def _attacked(lab: Lab, scenario: Scenario, own: OwnPicture, label: int, cells: 
     )
 
 
-def _lead(read: dict[str, tuple[Any, dict[str, int]]], label: int | None, info: DataInfo) -> str:
+def _is_guessed(own: OwnPicture) -> bool:
+    """Whether what the picture shows was taken from the systems' own answers."""
+    return own.known is None and st.session_state.get("draw_label", AS_READ) == AS_READ
+
+
+def _lead(
+    read: dict[str, tuple[Any, dict[str, int]]], label: int | None, info: DataInfo, *, guessed: bool
+) -> str:
     """How many systems read the picture correctly, in a sentence; HTML."""
     if label is None:
         what = "Draw a digit" if info.shape[0] == 1 else "Upload a photograph"
         return f"{what}, and every system says what it reads."
     every = [decoded for _, labels in read.values() for decoded in labels.values()]
     right, none = every.count(label), every.count(ABNORMAL)
+    if label == ABNORMAL:
+        return (f"<b>{len(every) - none} of {len(every)}</b> systems name a class where there is none; {none} "
+                f"{'answers' if none == 1 else 'answer'} <b>None</b>.")
     parts = [f"{len(every) - right - none} read something else"] if len(every) - right - none else []
     parts += [f"{none} read None" if none > 1 else "1 reads None"] if none else []
     rest = f"; {' and '.join(parts)}" if parts else ""
     article, name = with_article(info.classes[label]).split(" ", 1)
-    return f"<b>{right} of {len(every)}</b> systems read {article} <b>{name}</b>{rest}. Below, they are attacked."
+    return (f"<b>{right} of {len(every)}</b> systems read {article} <b>{name}</b>{rest}. "
+            + (f"If it shows something else, or {NO_CLASS}, say so under “It shows”." if guessed
+               else "Below, they are attacked."))
 
 
 def _code(lab: Lab, scenario: Scenario, own: OwnPicture, label: int, runs: list[tuple[str, str]]) -> str:

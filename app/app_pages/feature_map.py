@@ -19,35 +19,9 @@ PROJECTIONS = ("t-SNE", "PCA", "Outputs")
 PULSE = 0.8
 """Seconds between two drawings of a map that is forming; when it is finished, the browser can play all frames."""
 
-LESSON = (
-    frame.LessonStep(
-        "Each picture is a point: the numbers just before the last layer, drawn on a plane. No label was used to "
-        "place it. Press “Watch it form”.",
-        {"feature_map_kind": "t-SNE"},
-    ),
-    frame.LessonStep(
-        "The numbered stops are one picture under attack: it jumps. t-SNE keeps neighbours, not distances; the paper "
-        "reads distances off such a map. Change ε on the left.",
-        {"eps": 0.1},
-    ),
-    frame.LessonStep(
-        "PCA keeps straight ways straight, but classes cover each other: two directions of many.",
-        {"feature_map_kind": "PCA", "eps": 0.2},
-    ),
-    frame.LessonStep(
-        "The outputs decide. INT's are one number: between the coloured intervals lies None.",
-        {"feature_map_kind": "Outputs", "feature_map_system": "int"},
-    ),
-    frame.LessonStep(
-        "Now many pictures under attack. Guess first, then drag the steps.",
-        {"feature_map_kind": "t-SNE", "feature_map_system": "rbc"},
-    ),
-)
-
-
 def page() -> None:
     """Draw the controls, the map, its quality, the attacks and the picked pictures."""
-    lab = frame.open_page("feature_map", lesson=LESSON)
+    lab = frame.open_page("feature_map")
     scenario = controls.attack(lab, n=True)
     head = st.container()
     left, right = st.columns([13, 6], gap="medium")
@@ -75,6 +49,7 @@ def page() -> None:
         if formed:
             view = map_panels.under_attack(lab, scenario, view)
             map_panels.picked(lab, scenario, view)
+            frame.tell(lab, way=lambda: map_panels.way(lab, scenario, view), spread=lambda: map_panels.spread(view))
     with left:
         if forming.trouble:
             st.info(in_markdown(forming.trouble))

@@ -16,7 +16,7 @@ from torch import Tensor
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import HELP, aim_words, title
 from lab_ui.parts.components import cell_heading
-from lab_ui.results import batch_attacks
+from lab_ui.results import batch_attacks, lesson_facts
 from lab_ui.results.batch_attacks import Batch
 from lab_ui.shell import controls, frame
 from lab_ui.visitor import catalogue
@@ -42,29 +42,6 @@ COLUMNS = 2
 MASKED = 0.1
 """Share of correctly read pictures with a gradient of exactly 0 above which the attack is called masked."""
 
-LESSON = (
-    frame.LessonStep(
-        "The paper's attack climbs the training loss. Where a system is fitted there is no gradient: bars and line "
-        "lie on each other.",
-        {"objective": "train", "eps": 0.2, "outputs_bit": WHOLE, "outputs_class": ALL},
-    ),
-    frame.LessonStep(
-        "One line changed: the same attack aims at the decision. The bars leave the blue background.",
-        {"objective": "margin"},
-    ),
-    frame.LessonStep(
-        "One bit alone: training pushed it beyond ±S, the attack pulls it across 0.",
-        {"outputs_bit": "bit 1"},
-    ),
-    frame.LessonStep(
-        "One class of INT on its line: what leaves its interval lands in a gap, or in a neighbour's interval.",
-        {"outputs_bit": WHOLE, "outputs_class": "3", "systems": ["int"]},
-    ),
-    frame.LessonStep(
-        "The rails move out with S. Does that help? Guess at the end of the page, then look.",
-        {"outputs_class": ALL, "systems": ["tra", "deepbe", "int", "rbc"]},
-    ),
-)
 STACK = """<style>
 .outputs-stack > div { display: flex; align-items: center; gap: 0.6rem; margin: 0.25rem 0; }
 .outputs-stack b { flex: 0 0 4.6rem; font-weight: 600; }
@@ -103,21 +80,24 @@ class Panel:
 
 def page() -> None:
     """Draw the controls, a histogram for each system, and the comparison of several S."""
-    lab = frame.open_page("outputs", lesson=LESSON, bar=("data", "systems", "seed"))
+    lab = frame.open_page("outputs", bar=("data", "systems", "seed"))
     scenario = controls.attack(lab, n=True)
     head = st.container()
     bit, label = _choose(lab)
     _legend(scenario)
     panels: dict[str, Panel] = {}
     charts: dict[str, Figure] = {}
-    for begin in range(0, len(lab.chosen), COLUMNS):
-        for column, name in zip(st.columns(COLUMNS), lab.chosen[begin : begin + COLUMNS], strict=False):
-            with column, st.container(border=True, gap="xsmall", height="stretch"):
-                _panel(lab, scenario, name, bit, label, panels, charts)
+    with st.container(key="outputs_histograms"):
+        for begin in range(0, len(lab.chosen), COLUMNS):
+            for column, name in zip(st.columns(COLUMNS), lab.chosen[begin : begin + COLUMNS], strict=False):
+                with column, st.container(border=True, gap="xsmall", height="stretch"):
+                    _panel(lab, scenario, name, bit, label, panels, charts)
     with head:
         frame.headline("Decision outputs", _lead(lab, scenario, panels))
+    _tell(lab, panels)
     st.caption("What is still right after an attack is an upper bound: another attack may break more.")
-    _about_s(lab, scenario)
+    with st.container(key="outputs_sizes"):
+        _about_s(lab, scenario)
     if panels:
         frame.close_page(lab, code=_code(scenario, panels, label), tables={"outputs": _table(panels)}, figures={
             key: (chart, _title(lab, scenario, key)) for key, chart in charts.items()})
@@ -236,10 +216,36 @@ def _lead(lab: Lab, scenario: Scenario, panels: dict[str, Panel]) -> str:
         parts.append(f"<b>{html.escape(title(lab.key(name)))} {100 * before:.0f} → {100 * after:.0f} %</b>")
     aim, _ = aim_words(scenario.attack, scenario.aims[0])
     sentence = f"Correct before and after an attack aimed at {aim}: {', '.join(parts)}."
-    masked = [title(lab.key(name)) for name, panel in panels.items() if panel.batch.zero > MASKED]
+    masked = [f"{html.escape(title(lab.key(name)))} {100 * panel.batch.zero:.0f} %" for name, panel in panels.items()
+              if panel.batch.zero > MASKED]
     if masked:
-        sentence += f" {html.escape(' and '.join(masked))} gave the attack no gradient to follow."
+        sentence += f" Without any gradient to follow, of those read correctly before: {', '.join(masked)}."
     return sentence
+
+
+def _tell(lab: Lab, panels: dict[str, Panel]) -> None:
+    """Add to the lesson what the histograms show."""
+    named = {title(lab.key(name)): panel for name, panel in panels.items()}
+
+    def left() -> str:
+        rows = {name: (*(outcomes(decoded, panel.batch.labels) for decoded in panel.batch.decoded), panel.batch.zero)
+                for name, panel in named.items()}
+        return lesson_facts.left(rows)
+
+    def bit() -> str:
+        rows = {}
+        for name, panel in named.items():
+            reading = panel.reading
+            if panel.bit is not None and reading.after is not None and reading.threshold is not None:
+                changed = (reading.before > reading.threshold) != (reading.after > reading.threshold)
+                rows[name] = int(changed.sum()), len(changed)
+        return lesson_facts.bit(rows)
+
+    def ends() -> str:
+        lines = [panel for panel in named.values() if panel.batch.task.line is not None and panel.drawn.any()]
+        return lesson_facts.ends(lines[0].outcomes()[1][1]) if lines else ""
+
+    frame.tell(lab, left=left, bit=bit, ends=ends)
 
 
 def _about_s(lab: Lab, scenario: Scenario) -> None:

@@ -11,7 +11,7 @@ from lab_ui.panels import paper_views
 from lab_ui.results import paper_tables, paper_words
 from lab_ui.results.paper_tables import TABLES, Table
 from lab_ui.shell import frame
-from tasklab.paper.grid import METHODS, ROWS
+from tasklab.paper.grid import ROWS
 from tasklab.paper.published import COLUMNS
 from tasklab.text import in_markdown
 
@@ -19,17 +19,6 @@ URL = "query-params"
 COLUMN_NAMES = [str(column) for column in COLUMNS]
 USUAL = {"Table 1": "RBC", "Table 2": "RBC+AT"}
 """The system that is opened first in each table."""
-
-STEPS = (
-    ("Each cell has the paper's number, the same attack here, and what all attacks together leave.",
-     "Table 1", "tra", "PGD III"),
-    ("The same attack, another task.", "Table 1", "rbc", "PGD III"),
-    ("One step instead of twenty, at the smallest ε.", "Table 1", "rbc", "FGSM I"),
-    ("A number on a line can also answer None.", "Table 1", "int", "PGD III"),
-    ("Trained again, under attacks on its training loss.", "Table 2", "rbc-at", "PGD III"),
-    ("Trained again, under attacks on the margin.", "Table 2", "rbc-at-margin", "PGD III"),
-)
-"""Of the lesson: what to look at, and the cell that is opened, whose numbers are said after it."""
 
 CITED = ("K. Han, Y. Li, X. Long and Y. Ge, *Learning Task-aware Robust Deep Learning Systems*. Its attacks leave some "
          "settings open; here PGD takes 20 steps of 2.5·ε/steps from a random start, and ε counts in pixels in [0, 1].")
@@ -45,7 +34,7 @@ def page() -> None:
     network = _before("paper_network", paper_tables.networks(data))
     seeds = [str(seed) for seed in paper_tables.seeds(data, network)]
     seed = _before("paper_seed", seeds)
-    lab = frame.open_page("paper", lesson=_lesson(data, network, int(seed)), bar=())
+    lab = frame.open_page("paper", bar=())
     st.html(paper_views.STYLE)
     head = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -73,10 +62,12 @@ def page() -> None:
                              usual=USUAL[name])
             column = _select("Attack", COLUMN_NAMES, "paper_column", usual="PGD III")
         value = table.find(system, column)
-        paper_views.opened(table, value)
+        with st.container(key="paper_cell", gap="small"):
+            paper_views.opened(table, value)
         task = SYSTEMS[value.cell.method.task]
         st.page_link("app_pages/systems.py", label=f"All trained systems that answer as {task}",
                      query_params={"systems_task": task})
+    frame.tell(lab, cell=lambda: paper_words.step(value))
     with left:
         paper_views.grid(table, value)
         paper_views.key(table.values)
@@ -99,18 +90,6 @@ def _select(label: str, options: Sequence[str], key: str, *, usual: str = "", wi
         del st.session_state[key]
     chosen: str = st.selectbox(label, options, options.index(usual), key=key, bind=URL, width=width)  # type: ignore[arg-type]
     return chosen
-
-
-def _lesson(data: str, network: str, seed: int) -> tuple[frame.LessonStep, ...]:
-    """The lesson on a data set, a network and a seed; each of its sentences is computed from the cell that it opens."""
-    return tuple(
-        frame.LessonStep(
-            f"{words} {paper_words.step(table.find(METHODS[key].name, column))}",
-            {"paper_table": name, "paper_system": METHODS[key].name, "paper_column": column},
-        )
-        for words, name, key, column in STEPS
-        for table in [paper_tables.read(TABLES[name], data, network, seed)]
-    )
 
 
 def _code(table: Table) -> str:

@@ -13,7 +13,7 @@ from lab_ui.basics.lab import Lab
 from lab_ui.basics.waiting import give_way
 from lab_ui.basics.words import SYSTEMS
 from lab_ui.panels import plane_controls, plane_views
-from lab_ui.results import plane_systems
+from lab_ui.results import lesson_facts, plane_systems
 from lab_ui.results.plane_systems import Plane, PlaneRun
 from lab_ui.shell import frame
 from tasklab.data import DATASETS
@@ -30,37 +30,9 @@ if TYPE_CHECKING:
 FIELDS = {words: aim for aim, words in plane_views.AIM_WORDS.items()}
 GUESSES = ("in every square", "only where the colour is pale", "in none")
 
-LESSON = (
-    frame.LessonStep(
-        "Ten scores or two: TRA cuts the square into pieces. INT has one number and lays its classes on a line, so it "
-        "draws stripes; what lies between two of them is None.",
-        {"regions_set": "blobs", "regions_tasks": ["TRA", "INT"], "regions_field": "training loss",
-         "regions_noise": 0.06, "regions_point": 8},
-    ),
-    frame.LessonStep(
-        "Arrows climb the training loss. On full colour there are none: RBC's loss is exactly 0 wherever every bit "
-        "has its margin S. An attack that starts there has no way to go.",
-        {"regions_tasks": ["TRA", "RBC"], "regions_revealed": True},
-    ),
-    frame.LessonStep(
-        "Now climb the margin instead. Nothing was trained anew, and the arrows are everywhere.",
-        {"regions_field": "margin"},
-    ),
-    frame.LessonStep(
-        "Does a larger S help? In its own scale the picture does not even move.",
-        {"regions_s": 1000},
-    ),
-    frame.LessonStep(
-        "Spirals: four ways of answering, one and the same network.",
-        {"regions_set": "spirals", "regions_tasks": ["TRA", "DeepBE", "INT", "RBC"], "regions_noise": 0.015,
-         "regions_field": "training loss", "regions_point": 5, "regions_s": 350},
-    ),
-)
-
-
 def page() -> None:
     """Draw the controls; then the training of the systems or, once they are trained, their charts and the attacks."""
-    lab = frame.open_page("regions", lesson=LESSON, bar=())
+    lab = frame.open_page("regions", bar=())
     st.html(plane_views.STYLE)
     chosen, eps = plane_controls.planes()
     if not chosen:
@@ -183,10 +155,15 @@ def _show(lab: Lab, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
     if guess.made:
         _judge(guess, chosen, eps, point)
     charts: dict[str, Figure] = {}
-    for column, each in _columns(chosen):
-        with column, st.container(border=True, gap="xsmall", height="stretch"):
-            plane_views.heading(each.task)
-            charts |= _square(each, field, point, eps, shown)
+    with st.container(key="regions_squares"):
+        for column, each in _columns(chosen):
+            with column, st.container(border=True, gap="xsmall", height="stretch"):
+                plane_views.heading(each.task)
+                charts |= _square(each, field, point, eps, shown)
+    frame.tell(lab, flat=lambda: lesson_facts.flat(
+        {SYSTEMS[each.task.name]: plane_systems.read(each, field).flat_share for each in chosen},
+        plane_views.AIM_WORDS[field],
+    ))
     if shown:
         st.subheader("The same attacks on points that nobody trained on", anchor=False)
         for column, each in _columns(chosen):

@@ -11,7 +11,7 @@ import streamlit as st
 
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import title
-from lab_ui.results import reports
+from lab_ui.results import lesson_facts, reports
 from lab_ui.results.reports import CURVE_NOTES, CURVES
 from lab_ui.shell import controls, frame
 from lab_ui.visitor import catalogue, identity, jobs
@@ -37,38 +37,9 @@ TIMES = {"digits": "about a minute for 50 pictures", "mnist": "some minutes for 
          "cifar10": "some minutes for 50 pictures, half an hour for EfficientNet",
          "cifar100": "some minutes for 50 pictures"}
 
-LESSON = (
-    frame.LessonStep(
-        "The paper's attack climbs the training loss. Compare its line with plain noise of the same size: at large ε, "
-        "noise does more harm than the attack.",
-        {"robust_system": "rbc", "robust_curves": list(FIRST)},
-    ),
-    frame.LessonStep(
-        "Below the curves: for how many pictures the gradient was exactly 0. What the attack leaves is just that "
-        "share. It found nothing because it had nothing to follow.",
-        {"robust_system": "rbc", "robust_revealed": True, "robust_curves": list(FIRST), "robust_aim": "training loss"},
-    ),
-    frame.LessonStep(
-        "One word changed: the same attack aims at the decision. Read the lights of both.",
-        {"robust_system": "rbc", "robust_revealed": True, "robust_curves": list(ALL), "robust_aim": "margin"},
-    ),
-    frame.LessonStep(
-        "Is every high number false, then? This one was trained under attack, and no light is red. Read the yellow "
-        "ones: other aims find more. So the number to quote is the worst case found.",
-        {"robust_system": "tra-at", "robust_revealed": True, "robust_curves": list(ALL), "robust_aim": "training loss"},
-    ),
-    frame.LessonStep(
-        "Bits can be trained under attack too. Compare the two below, picture by picture: the attack on the training "
-        "loss still promises more than the worst case found.",
-        {"robust_system": "rbc-at-margin", "robust_with": "rbc", "robust_revealed": True,
-         "robust_curves": list(ALL), "robust_aim": "training loss"},
-    ),
-)
-
-
 def page() -> None:
     """Draw one system's curves, its claims and their checks, the smallest ε of each picture, and the downloads."""
-    lab = frame.open_page("robust", lesson=LESSON, bar=("data",), needs_images=False)
+    lab = frame.open_page("robust", bar=("data",), needs_images=False)
     st.html(reports.STYLE)
     if not lab.systems:
         st.info("There is no trained system for these pictures here. Choose another data set on the left.")
@@ -94,13 +65,16 @@ def page() -> None:
     aim = _claims(bar, report) if shown else "train"
     chosen = _switches(report) if shown else FIRST
     left, right = st.columns([6, 5], gap="medium") if shown else (st.container(), None)
+    frame.tell(lab, noise=lambda: lesson_facts.noise(report), zero=lambda: lesson_facts.zero(report),
+               claims=lambda: lesson_facts.claims(report), worst=lambda: lesson_facts.worst(report))
     with left:
         figure = _curves(key, report, chosen, shown)
     drawn = {"curves": figure}
     if right is not None:
-        with right:
+        with right, st.container(key="robust_checks", gap="small"):
             _checks(report, aim)
-        drawn |= _pictures(lab, key, report, asked)
+        with st.container(key="robust_pictures", gap="small"):
+            drawn |= _pictures(lab, key, report, asked)
         drawn["checks"] = figures.check_lights(report.assessments[aim])
         with st.expander("All numbers"):
             st.dataframe(reports.table_of(report), hide_index=True, width="stretch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -10,6 +11,7 @@ from lab_ui.basics.lab import Lab
 from lab_ui.basics.refusal import Refused
 from lab_ui.panels import training_controls, training_runs
 from lab_ui.panels.training_runs import RunView
+from lab_ui.results import lesson_facts
 from lab_ui.shell import frame
 from lab_ui.visitor import catalogue, identity, jobs, limits, own_systems, uploads
 from tasklab.data import DATASETS
@@ -20,38 +22,19 @@ from tasklab.figures.training import ZERO, describe_sweep, describe_training, sw
 from tasklab.jobs.training import Training
 from tasklab.text import in_html, in_markdown
 
-LESSON = (
-    frame.LessonStep(
-        "The same pictures, learned twice: as ten scores (TRA) and as four bits with a margin (RBC). Both end up "
-        "reading nearly all of them.",
-        {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"},
-    ),
-    frame.LessonStep(
-        "The grey ground: for so many pictures the gradient of RBC's training loss is exactly 0. The dotted curve "
-        "rests on it: where there is no gradient, an attack on the training loss goes nowhere.",
-        {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"},
-    ),
-    frame.LessonStep(
-        "The extreme case: DeepBE's hinge is 0 for every picture read correctly. Fitted with squared distances "
-        "(left), nothing is hidden.",
-        {"data": "digits", "train_left": "digits-deepbe", "train_right": "digits-deepbe-hinge"},
-    ),
-    frame.LessonStep(
-        "Training on noise raises the dotted curve further; the dashed one, aimed at the decision, stays at the "
-        "bottom.",
-        {"data": "digits", "train_left": "digits-rbc", "train_right": "digits-rbc-gn"},
-    ),
-    frame.LessonStep(
-        "Training on real attacks raises the dashed curve: codes can be hardened, the code alone does not do it.",
-        {"data": "digits", "train_left": "digits-rbc", "train_right": "digits-rbc-at-margin"},
-    ),
-)
 FIRST = {"digits": ("digits-tra", "digits-rbc"), "mnist": ("mnist-tra-short", "mnist-rbc-short"),
          "cifar10": ("cifar10-tra-short", "cifar10-rbc-short"),
          "cifar100": ("cifar100-tra-short", "cifar100-rbc-short")}
 SWEEP = (1.0, 10.0, 100.0, 350.0)
 LAYERS = ("scaled", "paper")
 SIDES = ("left", "right")
+FACTS = {
+    "clean": {"accuracy": "read correctly without an attack"},
+    "zero": {ZERO: "gradient exactly 0 for those read correctly", "own_loss_accuracy": "left by an attack on the loss"},
+    "attacked": {"own_loss_accuracy": "left by an attack on the loss", "robust_accuracy": "by one on the decision"},
+}
+"""What the lesson says of both runs: name of a fact to fields of their last epochs, with their words."""
+
 GUESSES = ("it grows with S", "it stays as it is", "it depends on the attack")
 KEY = (
     '<p class="lab-key">Validation pictures read correctly, after each epoch: '
@@ -73,7 +56,7 @@ def page() -> None:
     Parts that appear and disappear have a container of their own: the parts below them would otherwise move, and be
     seen twice while the page runs.
     """
-    lab = frame.open_page("train", lesson=LESSON, bar=("data", "seed"))
+    lab = frame.open_page("train", bar=("data", "seed"))
     training = _controls(lab)
     everything = training_runs.recorded_runs(lab.data) | training_runs.own_runs(lab.data)
     head = st.container()
@@ -82,8 +65,11 @@ def page() -> None:
             _start_bar(lab, training)
             jobs.watch(lambda: jobs.boxes("train"), "train", key="train boxes")
         _systems(lab)
-    st.html(KEY)
-    left, right = (_side(lab, side, column, everything) for side, column in zip(SIDES, st.columns(2), strict=True))
+    with st.container(key="train_runs", gap="small"):
+        st.html(KEY)
+        left, right = (_side(lab, side, column, everything) for side, column in zip(SIDES, st.columns(2), strict=True))
+    last = [(run.title, run.epochs[-1]) for key in (left, right) if (run := everything.get(key)) and run.epochs]
+    frame.tell(lab, **{fact: partial(lesson_facts.trained, last, fields) for fact, fields in FACTS.items()})
     with head:
         frame.headline("Train", _headline(everything.get(right)))
     with st.container():

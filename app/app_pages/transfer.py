@@ -6,12 +6,13 @@ import dataclasses
 import html
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
 from lab_ui.basics.words import AIMS, HELP, aim_words, linked, title
 from lab_ui.parts.transfer_grid import counted, percent, transfer_grid
-from lab_ui.results import transfers
+from lab_ui.results import lesson_facts, transfers
 from lab_ui.shell import controls, frame
 from tasklab import figures
 from tasklab.attacks.registry import import_lines
@@ -34,30 +35,6 @@ KEPT: dict[str, Filter] = {"both read correctly": "both", "the attacked system r
 SHOW = ("that fool it", "that do not")
 GUESSES = ("hardly any", "about a third", "more than half")
 
-LESSON = (
-    frame.LessonStep(
-        "The paper's attack climbs the training loss. Pictures found against INT and RBC fool no other system. Look at "
-        "the last column: the attack changed hardly any of them.",
-        {"train": True, "margin": False, "transfer_aim": "train"},
-    ),
-    frame.LessonStep(
-        "One line changed: the same attack aims at the decision. Now it changes RBC's pictures, and they fool other "
-        "systems, too.",
-        {"train": True, "margin": True, "transfer_revealed": True, "transfer_aim": "margin"},
-    ),
-    frame.LessonStep(
-        "The paper counts every picture that the attacked system reads correctly, even if the other system misread "
-        "it before the attack. Compare with noise, the last row.",
-        {"transfer_kept": list(KEPT)[1]},
-    ),
-    frame.LessonStep(
-        "Several systems are attacked at once: the remaining one is fooled if the picture found against any of them "
-        "fools it.",
-        {"transfer_kept": next(iter(KEPT)), "transfer_threat": OTHERS, "transfer_aim": "margin"},
-    ),
-)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     """The cell whose pictures are shown: its objective, and the names of threat and victim."""
@@ -69,7 +46,7 @@ class Cell:
 
 def page() -> None:
     """Draw the controls, a matrix for each objective, the pictures of one cell, and the downloads."""
-    lab = frame.open_page("transfer", lesson=LESSON, bar=("data", "systems", "seed"))
+    lab = frame.open_page("transfer", bar=("data", "systems", "seed"))
     scenario = controls.attack(lab, one_objective=False, n=True, targets=False)
     scenario = dataclasses.replace(scenario, systems=lab.chosen[:MOST], n=min(scenario.n, len(lab.pictures)))
     objectives = scenario.aims
@@ -104,8 +81,15 @@ def page() -> None:
         return
     with head:
         frame.headline("Transfer", _lead(results, images, names))
-    with right:
-        _opened(scenario, lab.pictures, results.get(cell.aim), cell, images, names)
+    chosen = results.get(cell.aim)
+    frame.tell(lab, **{aim: partial(lesson_facts.transferred, result, images, names)
+                       for aim, result in results.items()})
+    if chosen is not None and transfers.is_there(chosen, cell.threat, cell.victim):
+        frame.tell(lab, noise=lambda: lesson_facts.beside_noise(transfers.cell_of(chosen, cell.threat, cell.victim),
+                                                                images, WORDS | names),
+                   together=lambda: lesson_facts.together(chosen, cell.victim, images, names))
+    with right, st.container(key="transfer_cell", gap="small"):
+        _opened(scenario, lab.pictures, chosen, cell, images, names)
     frame.close_page(
         lab,
         code=_code(scenario, results, images),
@@ -176,7 +160,7 @@ def _matrix(scenario: Scenario, objective: str, images: Filter, names: dict[str,
     results[objective] = result = matrix.result
     transfer_grid(
         result, images, names=names, caption=f"{aim}. {describe_transfer(result, images, names=names)}",
-        selected=(cell.threat, cell.victim) if cell.aim == objective else None, key=f"transfer grid {objective}",
+        selected=(cell.threat, cell.victim) if cell.aim == objective else None, key=f"transfer_grid_{objective}",
         on_pick=_pick(objective),
     )
     masked = [names[name] for name, threat in result.threats.items() if threat.masked]

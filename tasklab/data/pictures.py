@@ -70,6 +70,24 @@ def read_picture(source: Source, name: str, *, dark_ink: bool | None = None) -> 
     return torch.from_numpy(pixels).to(torch.float32).div_(255.0)[None]
 
 
+def picture_preview(source: bytes, *, side: int = 320) -> NDArray[np.uint8]:
+    """A picture as it is, made small enough to be shown beside what `read_picture` makes of it.
+
+    Args:
+        source: the bytes of a file.
+        side: its longer side in pixels, at most.
+
+    Returns:
+        uint8 ``(H, W, 3)`` or, for a gray picture, ``(H, W)``.
+
+    Raises:
+        PictureError: (a ValueError) one sentence: the file is not a picture, or too large, damaged or animated.
+    """
+    picture = _flatten(_open(source))
+    picture.thumbnail((side, side))
+    return np.asarray(picture)
+
+
 def _content(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
     """The bytes of a file, up to the limit."""
     try:

@@ -179,13 +179,6 @@ def test_refusals_are_sentences() -> None:
     assert any("The target is the picture's own class" in s for s in sentences(at))
 
 
-def test_the_lesson_can_be_walked() -> None:
-    at = start()
-    for _ in range(4):
-        clean(at.button(key="draw_next").click().run())
-    assert at.slider(key="eps").value == 0
-
-
 def test_small_parts() -> None:
     for module in (lab_ui.parts.drawing_pad, lab_ui.results.drawn_picture):
         assert doctest.testmod(module).failed == 0

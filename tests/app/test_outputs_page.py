@@ -147,11 +147,3 @@ def test_a_class_that_is_not_among_few_pictures() -> None:
                                             ("objective", "luck"), ("systems", "gpt")])
 def test_nonsense_in_a_link_is_dropped(key: str, value: str) -> None:
     assert len(charts(start(**{key: value}))) in (0, 4)
-
-
-def test_the_lesson_walks_through_its_steps() -> None:
-    at = start()
-    for _ in range(5):
-        clean(at.button(key="outputs_next").click().run())
-    assert at.button(key="outputs_next").disabled
-    assert at.multiselect(key="systems").value == list(FOUR)

@@ -232,24 +232,6 @@ def test_photographs_that_are_not_there_are_offered(monkeypatch: pytest.MonkeyPa
     assert any("Choose a photograph" in said for said in sentences(visit("draw", data="cifar10")))
 
 
-@pytest.mark.parametrize("page", ["outputs", "feature_map", "transfer", "robust", "draw"])
-def test_the_lesson_can_be_walked(page: str) -> None:
-    at = start(page, n="50")
-    while not at.button(key=f"{page}_next").disabled:
-        clean(at.button(key=f"{page}_next").click().run())
-        if page in WITH_EPS:
-            assert at.slider(key="eps").value <= 16 / 255
-        if page == "outputs":
-            assert at.selectbox(key="outputs_class").value in ("all classes", "cat")
-
-
-def test_a_lesson_of_digits_goes_back_to_them() -> None:
-    at = start("attack_lab", target="frog")
-    clean(at.button(key="attack_lab_next").click().run())
-    clean(at.button(key="attack_lab_next").click().run())
-    assert scene(at)["shape"] == [1, 8, 8] and scene(at)["eps"] == 0.2
-
-
 def test_transfer_and_map_say_classes_by_name() -> None:
     at = start("transfer", n="50", train="false")
     assert any(f"✕ {name}</span>" in bodies(at) for name in CLASSES)

@@ -156,29 +156,6 @@ def test_no_curve_at_all_and_each_alone() -> None:
         assert traces(at) == [words]
 
 
-def test_the_lesson_runs_and_shows_what_it_says() -> None:
-    at = visit("robust")
-    for _ in range(5):
-        clean(at.button(key="robust_next").click().run())
-    assert at.selectbox(key="robust_system").value == "rbc-at-margin"
-    assert at.selectbox(key="robust_with").value == "rbc"
-    trained, plain = (report_of(f"digits-{key}") for key in ("rbc-at-margin", "rbc"))
-    own, worst, before = (row.outcomes.correct for row in (trained.claim("train"), trained.worst, plain.worst))
-    assert own > 1.2 * worst > before + 0.2 * trained.n
-    assert "more than chance explains" in bodies(at)
-
-
-def test_what_the_lesson_says_of_rbc_is_so() -> None:
-    report = report_of("digits-rbc")
-    noise, own = (report.row(curve, 0.3) for curve in ("noise", "train"))
-    assert noise is not None and own is not None
-    assert noise.outcomes.correct < own.outcomes.correct / 2, "noise does more harm than the attack"
-    for row in report.rows:
-        if row.curve == "train":
-            assert row.zero_gradient is not None
-            assert abs(row.outcomes.correct - row.zero_gradient) <= 1, "it left just that share"
-
-
 def test_the_snippet_gives_the_page_s_numbers() -> None:
     report = report_of("digits-rbc")
     at = visit("robust")

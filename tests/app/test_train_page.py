@@ -96,16 +96,6 @@ def test_the_sweep_is_revealed_and_says_what_was_measured() -> None:
     assert "learning rate in disguise" in bodies(at)
 
 
-def test_every_step_of_the_lesson_shows_its_runs() -> None:
-    at = visit("train")
-    seen = []
-    for _ in range(5):
-        clean(at.button(key="train_next").click().run())
-        seen.append((shown(at, "left"), shown(at, "right")))
-    assert seen[-1] == ("digits-rbc", "digits-rbc-at-margin")
-    assert seen[2] == ("digits-deepbe", "digits-deepbe-hinge")
-
-
 CONTROLS: dict[str, tuple[dict[str, str], Any]] = {
     "S": ({"train_S": "10"}, lambda t: t.task.S == 10),
     "code": ({"train_code": "gray", "train_bits": "5"}, lambda t: (t.task.code, t.task.bits) == ("gray", 5)),

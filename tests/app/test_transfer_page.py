@@ -157,16 +157,6 @@ def test_what_cannot_be_shown_is_said() -> None:
     assert "MNIST is not on this machine yet" in sentences(start(data="mnist"))[0]
 
 
-def test_the_lesson_can_be_walked() -> None:
-    at = start()
-    counts = []
-    for _ in range(4):
-        clean(at.button(key="transfer_next").click().run())
-        counts.append(len(grids(at)))
-    assert counts == [1, 2, 2, 2]
-    assert "all others together →" in bodies(at)
-
-
 def test_every_picture_leads_to_the_attack_lab() -> None:
     page = bodies(start(systems=["tra", "rbc"], eps="0.25"))
     links = [part.split('"')[0] for part in page.split('href="')[1:]]

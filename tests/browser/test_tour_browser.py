@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lab_ui.basics.lessons import LESSONS
 from lab_ui.parts.browser import KEYS
 from tasklab.course import PAGES, title_of
 from tests.browser.serving import settled
@@ -45,6 +46,31 @@ def test_the_navigation_leads_to_every_page(address: str, browser: Any) -> None:
             tab.page.wait_for_url(f"{address}/{'' if slug == 'start' else slug}**")
             settled(tab.page)
             assert tab.page.get_by_test_id("stException").count() == 0
+        assert tab.errors == []
+    finally:
+        tab.close()
+
+
+IN_VIEW = """(scene) => {
+    const find = (root) => root.querySelector(`[data-subject="${scene}"]`)
+        ?? [...root.querySelectorAll('*')].reduce((hit, e) => hit ?? (e.shadowRoot && find(e.shadowRoot)), null);
+    const box = find(document)?.getBoundingClientRect();
+    const strip = document.querySelector('.st-key-strip').getBoundingClientRect();
+    const whole = box?.bottom <= innerHeight, begins = box?.top < strip.bottom + 120;
+    return strip.top > 0 && box?.height > 40 && box.top > strip.bottom && (whole || begins);
+}"""
+"""Whether the outlined subject of a step, or its beginning if it is too tall, is in view below its sentences."""
+
+
+@pytest.mark.parametrize("slug", [slug for slug in LESSONS if slug != "draw_photographs"])
+def test_what_a_step_of_a_lesson_is_about_is_in_view_with_its_sentence(slug: str, address: str, browser: Any) -> None:
+    short = "?regions_epochs=5" if slug == "regions" else ""
+    tab = Visit(browser, f"{address}/{slug}{short}", viewport={"width": 1280, "height": 720})
+    try:
+        for index, step in enumerate(LESSONS[slug]):
+            tab.page.keyboard.press("ArrowRight")
+            tab.page.get_by_text(step.words.split(". ")[0]).wait_for()
+            tab.page.wait_for_function(IN_VIEW, arg=f"{slug} {index}", timeout=60_000)
         assert tab.errors == []
     finally:
         tab.close()

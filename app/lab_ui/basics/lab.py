@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lab_ui.basics.lessons import LessonStep
+
 if TYPE_CHECKING:
     from tasklab.data import ImageSet
 
@@ -17,6 +19,8 @@ class Lab:
     Attributes:
         slug: short name of the page, as in its file name.
         lecture: whether lecture mode is on (large type, no controls).
+        step: the step of the lesson that is open; None where none is.
+        slot: where its sentences are drawn.
         data: name of the data set.
         images: its test set (`ImageSet`); None on a page that works without pictures.
         systems: all systems of the data set, short name (key) to full name.
@@ -27,6 +31,8 @@ class Lab:
 
     slug: str
     lecture: bool = False
+    step: LessonStep | None = None
+    slot: Any = None
     data: str = "digits"
     images: Any = None
     systems: Mapping[str, str] = field(default_factory=dict)

@@ -38,6 +38,11 @@ STYLE = """
 .lab-about a, .lab-lead a, .lab-page h2 a, .lab-head a { color: inherit; text-decoration: underline;
   text-underline-offset: 0.15em; }
 .lab-lesson { font-size: 1.1rem; line-height: 1.35; margin: 0; }
+@media (min-width: 641px) {
+  [data-testid="stLayoutWrapper"]:has(> .st-key-strip .lab-lesson[aria-live]) { position: sticky; top: 3.75rem;
+    z-index: 6; background: var(--st-background-color, light-dark(#ffffff, #0f151c)); padding: 0.4rem 0;
+    box-shadow: 0 1px 0 #8a8a8a66; }
+}
 .st-key-data button { padding-inline: 0.5rem; }
 .stButton button[kind="primary"] * { color: light-dark(#ffffff, #0b1117) !important; }
 .stElementContainer:is([class*="_scene"], [class*="_ground"])[data-stale="true"] {

@@ -17,7 +17,7 @@ from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import HELP, aim_words
 from lab_ui.parts.live_map import Moves, living_map
 from lab_ui.parts.thumbnails import chip, image_tag
-from lab_ui.results import batch_attacks, feature_maps
+from lab_ui.results import batch_attacks, feature_maps, lesson_facts
 from lab_ui.results.batch_attacks import Batch
 from lab_ui.results.feature_maps import Forming, Points
 from lab_ui.shell import frame
@@ -185,6 +185,12 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
         f'<div class="map-one">{"".join(pictures)}</div></div>{STYLE}'
     )
     view = dataclasses.replace(view, one=one)
+    with st.container(key="feature_map_many", gap="small"):
+        return _many(scenario, view, rows)
+
+
+def _many(scenario: Scenario, view: View, rows: tuple[int, ...]) -> View:
+    """Attack many pictures, after the first guess; the view with the result."""
     question = f"Now {len(rows)} pictures, attacked alike. Where do they land on the map of {view.called}?"
     guess = frame.predict("feature_map", question, GUESSES)
     if not guess.shown:
@@ -203,6 +209,22 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
                 how=f"{how(scenario.settings(scenario.aims[0]))}, ε = {eps_said(scenario.eps, number=True)}",
                 zero=many.zero, verdict="masked" if many.zero > 0.1 else None, help=HELP["badge"])
     return dataclasses.replace(view, many=many)
+
+
+def way(lab: Lab, scenario: Scenario, view: View) -> str:
+    """What is read at the stops of the attack on the scenario's picture."""
+    if view.one is None:
+        return ""
+    labels = [int(label) for label in view.decoded(view.one)[:, 0]]
+    return f"Picture {scenario.image} is read as {lesson_facts.path(labels, lab.pictures.classes)}."
+
+
+def spread(view: View) -> str:
+    """How much of the features the plane of PCA holds, and how well it keeps classes apart."""
+    if view.map is None or view.map.explained is None:
+        return ""
+    return (f"The plane holds {100 * sum(view.map.explained):.0f} % of the spread; "
+            f"{100 * view.forming.accuracy:.0f} % lie among pictures of their own class.")
 
 
 def picked(lab: Lab, scenario: Scenario, view: View) -> None:

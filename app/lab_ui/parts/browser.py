@@ -45,5 +45,5 @@ def browser(*, back: str, forward: str, lecture: bool, scene: str = "", subject:
         scene: tells the open step of a lesson from others; empty where none is open.
         subject: CSS selector of what the step is about, which is outlined and scrolled to; empty for nothing.
     """
-    _browser(key="browser", data=[{"back": back, "forward": forward, "lecture": lecture, "scene": scene,
-                                   "subject": subject}])
+    shown = {"back": back, "forward": forward, "lecture": lecture, "scene": scene, "subject": subject}
+    _browser(key="browser", width="content", data=[shown])

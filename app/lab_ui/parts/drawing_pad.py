@@ -12,12 +12,24 @@ from typing import Any
 import streamlit as st
 
 from lab_ui.parts.events import sent_value
+from tasklab.codecs import ABNORMAL
 from tasklab.data import Stroke, digit_strokes
 
 WEB = Path(__file__).parent / "web"
 BRUSH = 0.1
 MOST_POINTS = 4000
 KEPT = "draw_kept"
+
+
+def _arc(x: float, y: float, radius: float, begin: float, end: float) -> Stroke:
+    """Part of a circle, from one angle to another."""
+    angles = [begin + (end - begin) * k / 24 for k in range(25)]
+    return tuple((x + radius * math.cos(angle), y + radius * math.sin(angle)) for angle in angles)
+
+
+FACE = (_arc(0.5, 0.5, 0.36, 0, 2 * math.pi), ((0.37, 0.4), (0.37, 0.42)), ((0.63, 0.4), (0.63, 0.42)),
+        _arc(0.5, 0.5, 0.2, 0.15 * math.pi, 0.85 * math.pi))
+"""The strokes of a smiling face: a drawing that is no digit."""
 
 _pad = st.components.v2.component(
     "tasklab_pad",
@@ -34,7 +46,8 @@ class Drawing:
     Attributes:
         strokes: points (x, y) of each stroke, in [0, 1].
         brush: width of the pen, as a share of the pad.
-        example: the digit, while the strokes are still those of the example; else None.
+        example: the digit, while the strokes are still those of the example, or `ABNORMAL` for the one that shows no
+            digit; else None.
     """
 
     strokes: tuple[Stroke, ...]
@@ -48,7 +61,7 @@ class _Kept:
 
     Attributes:
         turn: counts the examples; it comes back with what the browser sends.
-        example: the digit that the pad began with; None for an empty one.
+        example: what the pad began with; None for an empty one.
         drawing: what is drawn.
     """
 
@@ -63,12 +76,12 @@ def drawing_pad(example: int | None) -> Drawing:
     A drawing is kept when the page is left; choosing another example replaces it.
 
     Args:
-        example: digit that the pad begins with; None for an empty pad.
+        example: digit that the pad begins with, or `ABNORMAL` for a face; None for an empty pad.
 
     Returns:
         What is drawn on it now.
     """
-    strokes = () if example is None else digit_strokes(example)
+    strokes = () if example is None else FACE if example == ABNORMAL else digit_strokes(example)
     kept: _Kept | None = st.session_state.get(KEPT)
     if kept is None or kept.example != example:
         turn = 0 if kept is None else kept.turn + 1  # so that strokes still on their way from the browser are ignored

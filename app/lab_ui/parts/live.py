@@ -19,7 +19,7 @@ from tasklab.figures.live.page import script, stylesheet
 
 WEB = Path(__file__).parent / "web"
 ROOT = '<div class="tl"></div>\n'
-STYLE = stylesheet() + "\n.tl { --tl-top: 3.75rem; }  /* under the app's own header */\n"
+STYLE = stylesheet() + "\n.tl { --tl-top: var(--lab-top, 3.75rem); }  /* under the app's own header */\n"
 
 SCENE_SCRIPT = """
 export default function ({ data: [data], parentElement, setTriggerValue }) {

@@ -47,7 +47,7 @@ class OwnPicture:
 
     @property
     def known(self) -> int | None:
-        """The class of an example; None where it is not known."""
+        """The class of an example, `ABNORMAL` for one that shows none; None where it is not known."""
         return self.label if self.drawing is None else self.drawing.example
 
     def code(self, data: str) -> list[str]:
@@ -56,7 +56,8 @@ class OwnPicture:
             return [f'x = data.load("{data}", "test").x({self.index})']
         if self.drawing is None:
             return [f'x = read_picture({self.name!r}, "{data}")']
-        strokes = f"digit_strokes({self.known})" if self.known is not None else repr(self.drawing.strokes)
+        is_digit = self.known is not None and self.known != ABNORMAL
+        strokes = f"digit_strokes({self.known})" if is_digit else repr(self.drawing.strokes)
         return [
             f"strokes = {strokes}",
             f'x = read_picture(draw_strokes(strokes, brush={self.drawing.brush:g}), "{data}", dark_ink=False)',

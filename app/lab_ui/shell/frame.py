@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -15,6 +15,7 @@ from streamlit.errors import StreamlitAPIException
 
 from lab_ui.basics.glossary import glossary
 from lab_ui.basics.lab import Lab
+from lab_ui.basics.lessons import LESSONS, LessonStep, values_of
 from lab_ui.basics.scenes import BEGINNING, SCENES, MenuScene
 from lab_ui.basics.style import style
 from lab_ui.parts.browser import browser
@@ -33,27 +34,14 @@ BAR = ("data", "image", "systems", "seed")
 """All parts that a scenario bar can have."""
 
 
-@dataclass(frozen=True)
-class LessonStep:
-    """One step of a page's lesson.
-
-    Attributes:
-        words: what to look at.
-        values: widget key to value, set when the step is opened; they are written for the data set “digits”.
-    """
-
-    words: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
 def open_page(
-    slug: str, *, lesson: Sequence[LessonStep] = (), bar: Sequence[str] = BAR, needs_images: bool = True
+    slug: str, *, lesson: str | None = None, bar: Sequence[str] = BAR, needs_images: bool = True
 ) -> Lab:
     """Draw what stands above a page and its scenario bar. A page that cannot be shown ends here, with a sentence.
 
     Args:
         slug: short name of the page, as in its file name.
-        lesson: the steps of its lesson.
+        lesson: name of its lesson in `LESSONS`; by default the slug.
         bar: the parts of `BAR` that its scenario bar has.
         needs_images: whether the page needs the test set; a download is offered where it is missing.
 
@@ -72,9 +60,9 @@ def open_page(
     lecture = address.switch("lecture")
     address.switch(f"{slug}_revealed")
     style(lecture)
-    _strip(slug, lesson, lecture)
+    step, slot = _strip(slug, _steps(lesson or slug), lecture)
     if not bar:
-        return Lab(slug=slug, lecture=lecture)
+        return Lab(slug=slug, lecture=lecture, step=step, slot=slot)
     from lab_ui.shell import controls
     from lab_ui.visitor import catalogue  # these import torch
 
@@ -98,8 +86,8 @@ def open_page(
     if "systems" in bar and not chosen:
         st.info("Pick at least one system on the left.")
         st.stop()
-    return Lab(slug=slug, lecture=lecture, data=name, images=images, systems=systems, chosen=chosen, image=image,
-               seed=seed)
+    return Lab(slug=slug, lecture=lecture, step=step, slot=slot, data=name, images=images, systems=systems,
+               chosen=chosen, image=image, seed=seed)
 
 
 def leave_for(slug: str, values: Mapping[str, Any] | None = None) -> None:
@@ -134,6 +122,17 @@ def headline(title: str, words: str) -> None:
         words: HTML, put on the page as it is; never text from a visitor or a file.
     """
     st.html(f'<div class="lab-page"><h1>{html.escape(title)}</h1><p class="lab-lead">{words}</p></div>')
+
+
+def tell(lab: Lab, **facts: Callable[[], str]) -> None:
+    """Add to the open step of the lesson what the page shows.
+
+    Args:
+        lab: values of the scenario bar.
+        facts: name of a fact to a function that makes its sentence from the numbers that the page draws.
+    """
+    if lab.step is not None and lab.step.fact in facts and (sentence := facts[lab.step.fact]()):
+        _say(lab.slot, lab.step, sentence)
 
 
 def badge(
@@ -332,13 +331,33 @@ def _hide(done: str, guess: str) -> None:
     st.session_state[done] = False
 
 
-def _strip(slug: str, lesson: Sequence[LessonStep], lecture: bool) -> None:
-    """The line above every page: the present step of the lesson with its two buttons, the scenes, the lecture mode."""
+def _steps(name: str) -> tuple[LessonStep, ...]:
+    """The steps of a lesson for which the selected data set has the systems."""
+    lesson = LESSONS.get(name, ())
+    if not any(step.needs for step in lesson):
+        return lesson
+    from lab_ui.shell import controls
+    from lab_ui.visitor import catalogue
+
+    systems = catalogue.systems(controls.asked_for())[0].keys()
+    return tuple(step for step in lesson if step.needs <= systems)
+
+
+def _say(slot: Any, step: LessonStep, fact: str = "") -> None:
+    """Draw the sentences of a step."""
+    words = " ".join(filter(None, (step.words, fact)))
+    slot.html(f'<p class="lab-lesson" aria-live="polite">{html.escape(words)}</p>')
+
+
+def _strip(slug: str, lesson: Sequence[LessonStep], lecture: bool) -> tuple[LessonStep | None, Any]:
+    """Draw what stands above every page: the present step of the lesson, the scenes, the lecture mode.
+
+    Returns:
+        The step that is open, and where its sentences are drawn.
+    """
     step_key = f"{slug}_step"
     step = address.place("lesson", step_key, len(lesson), -1)
-    heading, words = _current_scene(slug) or ("", "")
-    if step >= 0:
-        heading, words = f"{step + 1} of {len(lesson)}.", lesson[step].words
+    opened, scene, slot = lesson[step] if step >= 0 else None, _current_scene(slug), None
     with st.container(key="strip", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if lesson:
@@ -348,17 +367,27 @@ def _strip(slug: str, lesson: Sequence[LessonStep], lecture: bool) -> None:
                           args=(step_key, lesson, step + 1), disabled=step + 1 >= len(lesson), shortcut="Right",
                           help="Next step of the lesson")
             with st.container(width="stretch"):
-                if not heading:
-                    resting = f"A lesson in {len(lesson)} steps." if lesson else "<b>tasklab</b>"
+                resting = (f"<b>{step + 1} of {len(lesson)}</b>{_moved()}" if opened else "" if scene
+                           else f"A lesson in {len(lesson)} steps." if lesson else "<b>tasklab</b>")
+                if resting:
                     st.html(f'<p class="lab-lesson">{resting}</p>')
             _scenes()
             glossary()
             st.button("Leave lecture mode" if lecture else "Lecture mode", key="lecture_button",
                       on_click=_toggle_lecture, shortcut="L", help="Large type, no controls")
             browser(back=f"{slug}_back", forward=f"{slug}_next", lecture=lecture,
-                    scene=f"{slug} {step}" if step >= 0 else "", subject="")
-        if heading:
-            st.html(f'<p class="lab-lesson" aria-live="polite"><b>{html.escape(heading)}</b> {html.escape(words)}</p>')
+                    scene=f"{slug} {step}" if opened else "", subject=opened.subject if opened else "")
+        if opened:
+            slot = st.empty()
+            _say(slot, opened)
+        elif scene:
+            st.html(f'<p class="lab-lesson"><b>{html.escape(scene.name)}.</b> {html.escape(scene.words)}</p>')
+    return opened, slot
+
+
+def _moved() -> str:
+    """A word on a lesson that has left the data set that was selected."""
+    return " · on handwritten digits" if st.session_state.get("lesson_moved") else ""
 
 
 def _scenes() -> None:
@@ -371,9 +400,10 @@ def _scenes() -> None:
 
 def _go(step_key: str, lesson: Sequence[LessonStep], step: int) -> None:
     """Open a step of the lesson."""
+    values, data = values_of(lesson, step), st.session_state.get("data", "digits")
     st.session_state[step_key] = step
-    for key, value in _for_dataset(lesson[step].values).items():
-        st.session_state[key] = value
+    st.session_state["lesson_moved"] = st.session_state.get("lesson_moved") or values.get("data", data) != data
+    st.session_state.update(_for_dataset(values))
 
 
 def _for_dataset(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -381,6 +411,8 @@ def _for_dataset(values: Mapping[str, Any]) -> Mapping[str, Any]:
     data = st.session_state.get("data", "digits")
     if data == "digits" or not values:
         return values
+    from lab_ui.shell import controls
+    from lab_ui.visitor import catalogue
     from tasklab.data.info import info_of, radii_of
 
     if "data" in values:  # the step goes back to digits
@@ -391,6 +423,10 @@ def _for_dataset(values: Mapping[str, Any]) -> Mapping[str, Any]:
     translated = dict(values)
     if "eps" in translated:
         translated["eps"] = radii_of(data, norm).like(translated["eps"], radii_of("digits", norm))
+    if "image" in translated:
+        translated["image"] = controls.PICTURE[data]
+    if "systems" in translated:
+        translated["systems"] = [key for key in translated["systems"] if key in catalogue.systems(data)[0]]
     if str(translated.get("outputs_class", "")).isdigit():
         translated["outputs_class"] = info.classes[int(translated["outputs_class"])]
     return translated
@@ -407,14 +443,14 @@ def _scene_values(scene: MenuScene) -> dict[str, Any]:
     return dict.fromkeys(OBJECTIVES, False) | BEGINNING | scene.values
 
 
-def _current_scene(slug: str) -> tuple[str, str] | None:
-    """Name and words of the scene that is open on a page; None once a value of it has been changed."""
+def _current_scene(slug: str) -> MenuScene | None:
+    """The scene that is open on a page; None once a value of it has been changed."""
     scene = next((scene for scene in SCENES if scene.name == st.session_state.get("scene_open")), None)
     if scene is None or scene.page != slug:
         return None
     if any(st.session_state.get(key, value) != value for key, value in _scene_values(scene).items()):
         return None
-    return f"{scene.name}.", scene.words
+    return scene
 
 
 def _open_scene(scene: MenuScene) -> None:

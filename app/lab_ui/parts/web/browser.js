@@ -18,7 +18,7 @@ const press = (key) => {
   return Boolean(button);
 };
 const HEADER = "[data-testid=stHeader]", STRIP = ".st-key-strip", MAIN = "[data-testid=stMain]";
-const PATIENCE = 8000; // milliseconds for which a subject is followed while its page still grows
+const PATIENCE = 6000; // milliseconds for which a subject is followed, because its page may still grow
 
 class Browser {
   constructor() {
@@ -36,7 +36,6 @@ class Browser {
   }
 
   update(shown, root) {
-    if (shown.scene !== this.shown.scene) this.until = performance.now() + PATIENCE;
     this.shown = shown;
     this.root = root;
   }
@@ -59,8 +58,17 @@ class Browser {
     button?.click();
   }
 
+  /** Below the header, and below the strip where it sticks to it: where the page's own sticky parts may begin. */
+  measure() {
+    const header = document.querySelector(HEADER)?.getBoundingClientRect().bottom ?? 0, strip = document.querySelector(STRIP);
+    const sticks = strip && getComputedStyle(strip.parentElement).position === "sticky";
+    this.top = Math.round(header + (sticks ? strip.parentElement.offsetHeight : 0));
+    document.documentElement.style.setProperty("--lab-top", `${this.top}px`);
+  }
+
   /** What the open step of the lesson is about: outlined, and scrolled to until a hand takes over. */
   look() {
+    this.measure();
     const { scene, subject } = this.shown, found = scene && subject ? find(subject) : null;
     if (this.subject && this.subject !== found) {
       this.subject.style.outline = this.subject.style.outlineOffset = "";
@@ -70,6 +78,7 @@ class Browser {
     if (!found) return;
     if (found.dataset.subject !== scene) {
       found.dataset.subject = scene;
+      this.until = performance.now() + PATIENCE;
       found.style.outline = "3px solid #d97706";
       found.style.outlineOffset = "3px";
     }
@@ -79,8 +88,8 @@ class Browser {
   bring(element) {
     const main = document.querySelector(MAIN), box = element.getBoundingClientRect();
     if (!main || !box.height) return;
-    const strip = document.querySelector(STRIP)?.getBoundingClientRect();
-    const top = Math.max(document.querySelector(HEADER)?.getBoundingClientRect().bottom ?? 0, strip ? strip.bottom : 0) + 10;
+    const bar = element.getRootNode().querySelector(".tl-bar"); // of a figure with ε to drag: it sticks, too
+    const top = this.top + 10 + (bar && element.getRootNode() !== document && !element.contains(bar) ? bar.offsetHeight : 0);
     const room = innerHeight - top - 10, fits = box.height <= room;
     if (fits ? box.top >= top - 1 && box.bottom <= innerHeight - 9 : Math.abs(box.top - top) < 12) return;
     main.scrollBy({ top: fits && box.top > top ? Math.min(box.bottom - innerHeight + 10, box.top - top) : box.top - top });

@@ -10,13 +10,14 @@ class Panel {
     new ResizeObserver(() => { if (this.spec && this.outer !== sizeOf(this.root)) this.show(); }).observe(root);
   }
 
-  update(spec, label, names) {
+  update(spec, label, names, turn) {
     const told = JSON.stringify({ ...spec, start: null }); // where a hand has left it, this panel knows itself
     this.label = label;
     this.names = names;
-    if (told !== this.told) {
-      const kept = this.spec && this.spec.width === spec.width && this.spec.code === spec.code ? this.z : spec.start;
+    if (told !== this.told || turn !== this.turn) {
+      const kept = this.spec && turn === this.turn && this.spec.width === spec.width && this.spec.code === spec.code ? this.z : spec.start;
       this.told = told;
+      this.turn = turn;
       this.spec = spec;
       this.z = kept.slice();
       this.build();
@@ -207,7 +208,7 @@ class Lesson {
 
   moved() { this.rest(); }
 
-  update({ panels, label, names }) {
+  update({ panels, label, names, turn }) {
     const holder = this.root.firstChild;
     for (const spec of panels) {
       if (!this.panels.has(spec.key)) {
@@ -217,7 +218,7 @@ class Lesson {
         holder.append(section);
         this.panels.set(spec.key, new Panel(section, this));
       }
-      this.panels.get(spec.key).update(spec, label, names);
+      this.panels.get(spec.key).update(spec, label, names, turn);
     }
   }
 }

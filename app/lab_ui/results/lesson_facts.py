@@ -1,0 +1,236 @@
+"""The facts of lessons: sentences on what a page shows, computed from the numbers that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lab_ui.basics.words import AIMS, read
+from tasklab.codecs import ABNORMAL
+from tasklab.data.radii import eps_said
+from tasklab.evaluation import TransferResult
+from tasklab.evaluation.counts import Outcomes
+from tasklab.evaluation.report import Report
+from tasklab.evaluation.transfer_result import Cell, Filter
+from tasklab.experiments.plane import PlaneTrajectory
+from tasklab.experiments.sweep import Sweep
+
+Sweeps = Mapping[tuple[str, str], Sweep]
+"""Heading of a system and objective to what an attack on one picture does at each ε."""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as they are said in a sentence.
+
+    >>> listed(["TRA"]), listed(["TRA", "INT", "RBC"])
+    ('TRA', 'TRA, INT and RBC')
+    """
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 as the pages write it.
+
+    >>> percent(0.424)
+    '42 %'
+    """
+    return f"{100 * share:.0f} %"
+
+
+def own_loss(sweeps: Sweeps, eps: float) -> str:
+    """Where an attack on the training loss has a gradient, and what it changes.
+
+    Args:
+        sweeps: of one picture.
+        eps: whose outcome counts; 0 for the largest that has been computed.
+    """
+    ends = {name: (sweep, sweep.at(eps) if eps else len(sweep.stops) - 1)
+            for (name, aim), sweep in sweeps.items() if aim == "train"}
+    if not ends:
+        return ""
+    flat = [name for name, (sweep, k) in ends.items() if sweep.zero_gradient[k]]
+    lost = [name for name, (sweep, k) in ends.items() if sweep.fooled[k] and name not in flat]
+    sentences = []
+    if flat:
+        sentences.append(f"For {listed(flat)} its gradient is exactly 0 here, and nothing happens.")
+    else:
+        sentences.append("Here its gradient is exactly 0 for none of them.")
+    size = max(sweep.stops[k] for sweep, k in ends.values())
+    if lost:
+        sentences.append(f"At ε = {eps_said(size)} it breaks {listed(lost)}.")
+    elif len(flat) < len(ends):
+        sentences.append(f"At ε = {eps_said(size)} it breaks none of them all the same.")
+    return " ".join(sentences)
+
+
+def both(sweeps: Sweeps, eps: float) -> str:
+    """How many systems each of the two attacks breaks."""
+    counts = {aim: [bool(sweep.fooled[sweep.at(eps)]) for (_, each), sweep in sweeps.items() if each == aim]
+              for aim in ("train", "margin")}
+    if not all(counts.values()):
+        return ""
+    parts = [f"aimed at {AIMS[aim]} it breaks {sum(fooled)} of {len(fooled)}" for aim, fooled in counts.items()]
+    return f"At ε = {eps_said(eps)}, {', '.join(parts)}."
+
+
+def way(sweeps: Sweeps, names: Sequence[str]) -> str:
+    """What one system reads, one after another, as ε grows."""
+    for (name, aim), sweep in sweeps.items():
+        if aim == "margin":
+            labels = path(sweep.decoded.tolist(), names)
+            return f"{name} reads {labels} on the way up to ε = {eps_said(sweep.stops[-1])}."
+    return ""
+
+
+def path(decoded: Sequence[int], names: Sequence[str]) -> str:
+    """Labels one after another, without repetitions.
+
+    >>> path([3, 3, -1, 5], "0123456789")
+    '3, then None, then 5'
+    """
+    kept = [label for i, label in enumerate(decoded) if i == 0 or label != decoded[i - 1]]
+    return ", then ".join(read(label, names) for label in kept)
+
+
+def evaded(sweeps: Sweeps, eps: float) -> str:
+    """How many systems read another class, and how many answer None."""
+    ends = [(sweep.label, int(sweep.decoded[sweep.at(eps)])) for (_, aim), sweep in sweeps.items() if aim == "margin"]
+    if not ends:
+        return ""
+    wrong = sum(decoded not in (label, ABNORMAL) for label, decoded in ends)
+    none = sum(decoded == ABNORMAL for _, decoded in ends)
+    return (f"At ε = {eps_said(eps)}, {wrong} of {len(ends)} read another class, {none} None, and "
+            f"{len(ends) - wrong - none} still the right one.")
+
+
+def ground(paths: Sequence[PlaneTrajectory], name: str, names: Sequence[str]) -> str:
+    """Where two attacks on one image of a system end: one on the training loss, one on the margin."""
+    parts = [f"the one on {AIMS[path.objective]} "
+             + ("has no gradient, and stays where it is" if path.zero_gradient else f"ends at {read(path.end, names)}")
+             for path in sorted(paths, key=lambda path: path.objective, reverse=True)]
+    return f"Two attacks on {name}: {', '.join(parts)}."
+
+
+def noise(report: Report) -> str:
+    """Whether noise or the attack on the training loss does more harm, at the largest ε that both were measured at."""
+    rows = {curve: {row.eps: row for row in report.rows if row.curve == curve} for curve in ("train", "noise")}
+    eps = max(rows["train"].keys() & rows["noise"].keys(), default=None)
+    if eps is None:
+        return ""
+    attacked, noisy = (rows[curve][eps].accuracy.value for curve in ("train", "noise"))
+    verdict = ("noise does more harm than the attack" if noisy < attacked - 0.02
+               else "the attack does more harm" if attacked < noisy - 0.02 else "they do the same harm")
+    return (f"At ε = {eps_said(eps)}, the attack leaves {percent(attacked)} and noise leaves {percent(noisy)}: "
+            f"{verdict}.")
+
+
+def zero(report: Report) -> str:
+    """How much of what the attack on the training loss leaves had no gradient."""
+    row = report.claim("train")
+    if row.zero_gradient is None:
+        return ""
+    left, flat = row.outcomes.correct, row.zero_gradient
+    words = (f"At ε = {eps_said(report.claim_eps)}, it was 0 for {flat} of the {row.n} pictures, and the attack leaves "
+             f"{left} of them.")
+    if not flat:
+        return f"{words} So it is no lack of a gradient that holds the attack up."
+    if abs(left - flat) <= 0.05 * row.n:
+        return f"{words} It left just those that gave it nothing to follow."
+    return words
+
+
+def claims(report: Report) -> str:
+    """What both attacks leave."""
+    own, margin = (report.claim(curve).accuracy.value for curve in ("train", "margin"))
+    return f"At ε = {eps_said(report.claim_eps)}, it leaves {percent(margin)} instead of {percent(own)}."
+
+
+def worst(report: Report) -> str:
+    """What the attack on the training loss leaves beside the worst case found."""
+    own, least = report.claim("train").accuracy.value, report.worst.accuracy.value
+    return (f"The attack on its own loss leaves {percent(own)}, the worst case found {percent(least)}"
+            f"{': other attacks find more' if least < own else ''}.")
+
+
+def left(rows: Mapping[str, tuple[Outcomes, Outcomes, float]]) -> str:
+    """What an attack leaves of each system.
+
+    Args:
+        rows: heading of a system to its outcomes before and after, and to the share of the correctly read pictures that
+            had no gradient.
+    """
+    parts = [f"{name} {percent(before.accuracy.value)} → {percent(after.accuracy.value)}"
+             for name, (before, after, _) in rows.items()]
+    flat = [f"{name} {percent(share)}" for name, (_, _, share) in rows.items() if share]
+    words = f"Read correctly: {', '.join(parts)}."
+    return words + (f" Without any gradient, of those read correctly before: {', '.join(flat)}." if flat
+                    else " The gradient was exactly 0 for none.")
+
+
+def bit(rows: Mapping[str, tuple[int, int]]) -> str:
+    """For how many pictures the attack changes one bit, as heading of a system to that number and to all."""
+    return f"It changes this bit for {', '.join(f'{count} of {n} ({name})' for name, (count, n) in rows.items())}." \
+        if rows else ""
+
+
+def ends(after: Outcomes) -> str:
+    """Where the pictures of one class end."""
+    return (f"Of {after.n} such pictures {after.correct} stay inside, {after.abnormal} land in a gap (None) and "
+            f"{after.wrong} in another interval.")
+
+
+def transferred(result: TransferResult, images: Filter, names: Mapping[str, str]) -> str:
+    """Which threat moved fewest pictures, and how often its pictures fool another system."""
+    still = {name: threat.unmoved.value for name, threat in result.threats.items()}
+    least = max(still, key=still.__getitem__)
+    rates = [cell.rate(images) for (threat, victim), cell in result.cells.items() if threat == least != victim]
+    most = max((rate.value for rate in rates if rate.n), default=None)
+    if most is None:
+        return ""
+    return (f"{names[least]}'s attack moved fewest: {percent(still[least])} of its pictures never moved, and they fool "
+            f"another system at most {percent(most)} of the time.")
+
+
+def beside_noise(cell: Cell, images: Filter, names: Mapping[str, str]) -> str:
+    """How often the pictures of one cell fool the victim, with noise beside it."""
+    rate = cell.rate(images)
+    return (f"{names[cell.threat]} → {names[cell.victim]}: {percent(rate.value)} of {rate.n}; noise alone "
+            f"{percent(cell.noise(images).value)}.") if rate.n else ""
+
+
+def together(result: TransferResult, victim: str, images: Filter, names: Mapping[str, str]) -> str:
+    """How often all other threats together fool a system, beside the best one alone."""
+    others = [cell.rate(images).value for (threat, each), cell in result.cells.items()
+              if each == victim != threat and cell.rate(images).n]
+    cell = result.union(victim) if others else None
+    if cell is None:
+        return ""
+    return (f"Shown to {names[victim]}: {percent(cell.rate(images).value)} together, {percent(max(others))} by the "
+            "best alone.")
+
+
+def trained(runs: Sequence[tuple[str, Mapping[str, float | None]]], fields: Mapping[str, str]) -> str:
+    """The last epochs of training runs, compared.
+
+    Args:
+        runs: title of a run, and its last epoch as an event.
+        fields: field of the event to what it is, said before its numbers.
+    """
+    parts = []
+    for field, words in fields.items():
+        values = [f"{title} {percent(share)}" for title, last in runs if (share := last.get(field)) is not None]
+        if values:
+            parts.append(f"{words}: {', '.join(values)}")
+    return f"After the last epoch, {'; '.join(parts)}." if parts else ""
+
+
+def flat(shares: Mapping[str, float], field: str) -> str:
+    """On how much of the square a function has no slope, as heading of a system to that share."""
+    parts = ", ".join(f"{name} {percent(share)}" for name, share in shares.items())
+    return f"Ground on which the {field} has no slope: {parts}."
+
+
+def no_class(labels: Mapping[str, int]) -> str:
+    """How many systems answer None to a picture that shows none of the classes, and how many name a class."""
+    none = sum(label == ABNORMAL for label in labels.values())
+    return f"{none} of {len(labels)} systems answer None to this picture; {len(labels) - none} name a class."
