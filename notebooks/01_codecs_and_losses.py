@@ -17,18 +17,18 @@
 #
 # - encode a label and decode an output for scores (TRA), bits (RBC, DeepBE) and intervals (INT), with pencil and paper;
 # - compute a *margin*, and say in one sentence what it promises;
-# - point at the outputs where a training loss has no gradient at all.
+# - say for which outputs a training loss has no gradient at all.
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
 # | 45 minutes | notebook 00 | a few seconds, with or without `FAST` |
 #
-# No network is trained or attacked here. We look at the last step alone: from numbers to labels.
+# No network is trained or attacked here. We only look at the last step: from numbers to labels.
 
 # %% tags=["parameters"]
 FAST = False  # True: less work, for a quick look
 SEED = 0  # of everything random
-DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
+DATA = "digits"  # or "mnist", once `tasklab data mnist` has downloaded it
 
 # %%
 import torch
@@ -42,7 +42,8 @@ generator = torch.Generator().manual_seed(SEED)
 # %% [markdown]
 # ## 1 · From a label to a codeword
 #
-# TRA's codeword of a label is *one-hot*: ten numbers, a single 1. RBC writes the label in binary, with 4 bits.
+# TRA's codeword of a label is *one-hot*: ten numbers, of which a single one is 1. RBC writes the label in binary, with
+# 4 bits.
 #
 # **Predict.** What is RBC's codeword of the label 9?
 
@@ -60,7 +61,7 @@ assert rbc.codec.encode(torch.tensor([9]))[0].tolist() == [1, 0, 0, 1], "9 = 8 +
 # %% [markdown]
 # ## 2 · From outputs back to a label
 #
-# A network never answers exactly 0 or 1. For RBC a bit is 1 if its output is **above 0**. All four bits together must
+# A network never outputs exactly 0 or 1. For RBC a bit is 1 if its output is **above 0**. All four bits together must
 # be the codeword of a class.
 #
 # **Predict.** The outputs are `[500, -20, -3, 7]`. Which label is that? And `[500, 20, -3, 7]`?
@@ -79,8 +80,8 @@ assert rbc.codec.decode(z).tolist() == [9, ABNORMAL], "1001 is 9; 1101 is 13, an
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# `1001` is 9. `1101` would be 13, which is no class, so the answer is `ABNORMAL`, the paper's *None*.
-# Note that the third and fourth outputs, −3 and 7, are tiny beside a margin of 350. Only their sign counts.
+# `1001` is 9. `1101` would be 13, which is not a class, so the answer is `ABNORMAL`, the paper's *None*.
+# Note that the third and fourth outputs, −3 and 7, are tiny compared with a margin of 350. Only their sign counts.
 # </details>
 #
 # **Predict.** There are 16 patterns of four bits. If each were equally likely, how often would RBC say None?
@@ -112,9 +113,16 @@ assert interval.codec.encode(torch.tensor([3]))[0].tolist() == [12, 15]
 assert interval.codec.decode(torch.tensor([[15.4]])).tolist() == [ABNORMAL], "15.4 lies in the gap above 15."
 
 # %% [markdown]
-# The paper decodes in two ways that do not agree. It says "not inside any interval: None". But its formula
-# $\lfloor (z - s_0)/(\alpha + \beta) \rfloor$ hands the gap above class 3 to class 3. tasklab has both decoders.
-# A number about INT means little unless you say which decoder made it.
+# The paper describes decoding by a formula, $\lfloor (z - s_0)/(\alpha + \beta) \rfloor$, and a condition: an output
+# that "does not belong to any interval label" makes the example abnormal. The two fit together. Inside an interval the
+# formula gives its class; everywhere else the condition applies. Only the formula *without* the condition hands the
+# gap above class 3 to class 3. tasklab has both decoders: strict, which is the default, and the formula alone
+# (`gap="floor"`).
+#
+# **Predict.** Which of the values 12, 15, 15.4, 16 and 40.5 do the two decoders read differently?
+
+# %%
+guess = []
 
 # %%
 floor = INT(num_classes=10, s0=0, alpha=1, beta=3, gap="floor")
@@ -123,7 +131,14 @@ for value in (12.0, 15.0, 15.4, 16.0, 40.5):
     print(f"{value:5}: strict reads {int(interval.codec.decode(z)):2}, floor reads {int(floor.codec.decode(z)):2}")
 
 # %% tags=["check"]
-assert int(floor.codec.decode(torch.tensor([[15.4]]))) == 3, "The floor rule reads 15.4 as class 3."
+inside = torch.linspace(0, 40, 4001)[:, None]
+strict, alone = interval.codec.decode(inside), floor.codec.decode(inside)
+assert torch.equal(strict[strict != ABNORMAL], alone[strict != ABNORMAL]), "Inside the intervals they agree."
+assert int(floor.codec.decode(torch.tensor([[15.4]]))) == 3, "The formula alone reads 15.4 as class 3."
+
+# %% [markdown]
+# A number about INT means little unless you say which decoder produced it: the share of None is one thing under the
+# strict decoder, and nearly 0 under the formula alone.
 
 # %% [markdown]
 # ## 4 · Margins: one number for "how far from another answer"
@@ -135,7 +150,8 @@ assert int(floor.codec.decode(torch.tensor([[15.4]]))) == 3, "The floor rule rea
 # | DeepBE | the same, with $z_i - 0.5$ |
 # | INT | the distance to the nearer end: $\min(z - L_k,\ U_k - z)$ |
 #
-# The promise: **the margin of class k is positive exactly if the answer is k.** If none is positive, it is None.
+# The promise: **the margin of class k is positive if and only if the answer is k.** If none is positive, the answer is
+# None.
 #
 # **Predict.** RBC, outputs `[500, -20, -3, 7]` (that was a 9). What is the margin of class 9?
 
@@ -153,12 +169,19 @@ for task in (TRA(), rbc, DeepBE(), INT()):
     margins, decoded = task.codec.margins(z), task.codec.decode(z)
     for k in range(10):
         assert torch.equal(margins[:, k] > 0, decoded == k), "The promise must hold for every output and class."
+end = torch.tensor([[12.0]])  # the lower end of the interval of class 3, of the INT of section 3
+assert int(interval.codec.decode(end)) == 3 and 0 < float(interval.codec.margins(end)[0, 3]) < 1e-30
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# 3: the worst bit decides. That the first bit is at 500 does not help. The check tried the promise on 10,000 random
-# outputs of each task. So whoever wants to *break* an answer has to bring its margin down to 0, and no further.
+# 3: the worst bit decides. That the first bit is at 500 does not help. The check tested the promise on 10,000 random
+# outputs of each task. So an attacker who wants to *break* an answer has to bring its margin down to 0, and no further.
+#
+# What about exactly 0? By the table, z = 12.0 has margin 0 for class 3, since it lies on the end of [12, 15]. But an
+# interval contains its ends, so 12.0 decodes to 3. To keep its promise, tasklab counts such an end as the smallest
+# positive margin there is (about 1e-38) rather than 0. Where a bit is exactly 0, the bit is 0, as in equation 2 of the
+# paper.
 # </details>
 #
 # ## 5 · Losses: what training asks for
@@ -186,20 +209,20 @@ lines({name: (t.tolist(), loss.tolist()) for name, loss in curves.items()}, x="z
 # %% tags=["check"]
 flat, hinge, square = curves.values()
 assert bool((flat[t >= 1.001] == 0).all() and (flat[t < 0.999] > 0).all()), "RBC: exactly 0 from S on."
-assert bool((hinge[t > 0.501] == 0).all()), "DeepBE's hinge: exactly 0 as soon as the bit is right."
+assert bool((hinge[t > 0.501] == 0).all()), "DeepBE's hinge: exactly 0 as soon as the bit is correct."
 assert float(square[-1]) > float(square[t.sub(1.5).abs().argmin()]) > 0, "The squared error grows beyond 1, too."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # RBC's loss is 0 from S on, DeepBE's hinge from 0.5 on, the squared error at a single point. Where a curve is flat at
-# 0, training is content. An attack that climbs the loss finds a perfectly flat floor there.
-# The squared error is odd in another way: at z = 3 the bit is *more than* right, and the loss is large.
+# 0, training has reached its goal, and an attack that climbs the loss has nothing to climb. The squared error is odd
+# in another way: at z = 3 the bit is correct by a wide margin, and yet the loss is large.
 # </details>
 #
 # ## 6 · Where is there no gradient?
 #
-# Now with autograd. We take outputs that are *right with room to spare*, and ask each loss for its slope there.
+# Now with autograd. We take outputs that are *correct with room to spare*, and ask each loss for its gradient there.
 #
 # **Predict.** Which of these losses has a gradient of exactly 0 there: cross-entropy (TRA), RBC, DeepBE hinge,
 # DeepBE squared error, INT?
@@ -225,16 +248,16 @@ steepest
 
 # %% tags=["check"]
 flat = [name for name, slope in steepest.items() if slope == 0]
-print("you said", guess, "and exactly 0 it is for", flat)
+print("you said", guess, "and it is exactly 0 for", flat)
 assert flat == ["RBC", "DeepBE hinge", "INT"]
 assert all(int(task.codec.decode(z)) == 5 for task, z in right.values()), "All these outputs are read as 5."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# RBC, DeepBE's hinge and INT have *exactly* no gradient. TRA's is tiny, but its sign still points uphill, and FGSM and
-# PGD use nothing but the sign. (In 32-bit numbers cross-entropy dies as well, but only near a margin of 104.)
-# Remember this table for notebook 08.
+# For RBC, DeepBE's hinge and INT the gradient is *exactly* 0. TRA's is tiny, but its sign still points uphill, and
+# FGSM and PGD use nothing but the sign. (In 32-bit numbers the gradient of cross-entropy vanishes as well, but only
+# near a margin of 104.) Remember this table for notebook 08.
 # </details>
 
 # %% [markdown]
@@ -243,7 +266,7 @@ assert all(int(task.codec.decode(z)) == 5 for task, z in right.values()), "All t
 # Equation 3 of the paper: $\mathcal{L} = \lVert \mathrm{relu}(S \cdot \mathbf{1} - z \odot (2b - 1)) \rVert_2^2$.
 # Write it for outputs `z` and bits `b`, both of shape `(N, 4)`. Return one loss for each example, shape `(N,)`.
 #
-# *Hint.* `torch.relu(...)`, `.square()`, `.sum(dim=1)`.
+# *Hint.* Read the formula from the inside to the outside. `torch.relu` works on every element; a sum can have a `dim`.
 
 # %% tags=["exercise"]
 def rbc_loss(z, b, S):
@@ -259,16 +282,18 @@ def rbc_loss(z, b, S):
 z = 300 * torch.randn(50, 4, generator=generator)
 labels = torch.randint(10, (50,), generator=generator)
 mine, theirs = rbc_loss(z, rbc.codec.encode(labels), S=350), rbc.loss(z, labels)
-assert mine.shape == (50,), f"Exercise 1: one loss for each example, (50,), please; yours is {tuple(mine.shape)}."
+assert mine.shape == (50,), f"Exercise 1: one loss for each example, (50,), please; yours has {tuple(mine.shape)}."
 assert not mine.isnan().any(), "Exercise 1: replace the line that returns nan."
-assert torch.allclose(mine, theirs, rtol=1e-4), "Exercise 1: these are not equation 3's values yet. Check 2b − 1."
+assert torch.allclose(mine, theirs, rtol=1e-4), (
+    "Exercise 1: these are not the values of equation 3 yet. Which sign has z at a bit that should be 0? And is the "
+    "norm squared?")
 
 # %% [markdown]
 # ## Exercise 2 · Decode by hand (8 minutes)
 #
 # Write RBC's decoder without tasklab: from one row of four outputs to a label from 0 to 9, or −1 for None.
 #
-# *Hint.* Each bit is `value > 0`. Their values are 8, 4, 2 and 1. A number above 9 is no class.
+# *Hint.* Which bits are 1, and what is each of them worth? Not every number that four bits can spell is a class.
 
 # %% tags=["exercise"]
 def decode(row):
@@ -282,11 +307,11 @@ def decode(row):
 
 
 # %% tags=["check"]
-z = torch.randn(200, 4, generator=generator)
+z = torch.cat([torch.randn(196, 4, generator=generator), torch.zeros(1, 4), torch.eye(4)[:3]])  # some exact zeros
 mine, theirs = [decode(row) for row in z.tolist()], rbc.codec.decode(z).tolist()
 wrong = [index for index in range(200) if mine[index] != theirs[index]]
 assert not wrong, (f"Exercise 2: {len(wrong)} of 200 rows differ, such as {z[wrong[0]].tolist()}: "
-                   f"you say {mine[wrong[0]]}, it is {theirs[wrong[0]]}.")
+                   f"you say {mine[wrong[0]]}, it is {theirs[wrong[0]]}. (−1 is None; an output of exactly 0 is a 0.)")
 
 # %% [markdown]
 # ## Exercise 3 · A gentler code (8 minutes)
@@ -294,7 +319,7 @@ assert not wrong, (f"Exercise 2: {len(wrong)} of 200 rows differ, such as {z[wro
 # In plain binary, 3 is `0011` and 4 is `0100`: three bits differ, although the classes are neighbours. In a Gray code,
 # neighbours differ in one bit. For both codes, count how many bits change *in total* on the way 0 → 1 → 2 → … → 9.
 #
-# *Hint.* `RBC(code="gray").codec.matrix` is a `(10, 4)` tensor of bits. Compare rows `[1:]` with rows `[:-1]`.
+# *Hint.* `RBC(code="gray").codec.matrix` is a `(10, 4)` tensor of bits, one row for each class.
 
 # %% tags=["exercise"]
 changes = {"binary": None, "gray": None}  # replace both None
@@ -324,15 +349,16 @@ print(Scenario(data=DATA).link("codecs"))
 #
 # 1. Why is the margin of a class for RBC the *minimum* over its bits, and not their sum?
 # 2. INT's output for an 8 is 165 (α = 4, β = 16, s₀ = 0). What is its margin, and which answer is nearest on the line?
-# 3. Can a picture have zero training loss and still lie very near to one that is misread?
+# 3. Can an image have zero training loss and still lie very close to one that is misclassified?
 # 4. Which code would you choose for classes with no natural order, and why?
 #
 # <details><summary>Answers</summary>
 #
-# 1. All bits must be right. One wrong bit is enough to change the answer.
+# 1. All bits must be correct. One wrong bit is enough to change the answer.
 # 2. 8 owns [160, 176], so the margin is 5. Below 160 there is a gap: the nearest other answer is None.
-# 3. Yes. The loss measures distances between *outputs*. How fast outputs change with the picture is another matter.
-# 4. There is no single right answer. Far-apart codewords need several wrong bits at once: see notebook 11.
+# 3. Yes. The loss measures distances between *outputs*. How fast outputs change with the image is another matter.
+# 4. There is no single correct answer. If codewords are far apart, several bits have to be wrong at once: see notebook
+#    11.
 # </details>
 #
 # ## Further reading

@@ -21,14 +21,14 @@
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
-# | 50 minutes | notebook 00; gradients, a little PyTorch | about 4 seconds, with or without `FAST` (MNIST: 15) |
+# | 50 minutes | notebook 00; gradients, a little PyTorch | about 5 seconds, with or without `FAST` (MNIST: 18) |
 #
 # Every attack that you write here is compared with tasklab's, pixel by pixel.
 
 # %% tags=["parameters"]
 FAST = False  # True: fewer images, for a quick look
 SEED = 0  # of everything random
-DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
+DATA = "digits"  # or "mnist", once `tasklab data mnist` has downloaded it
 
 # %%
 import torch
@@ -45,12 +45,12 @@ tra, rbc = load(f"{DATA}-tra"), load(f"{DATA}-rbc")
 print(x.shape, "TRA reads", int((tra.predict(x) == y).sum()), "of", len(y), "correctly")
 
 # %% [markdown]
-# ## 1 · The gradient of a picture
+# ## 1 · The gradient with respect to an image
 #
-# In training, the gradient says how to change the *weights* so that the loss falls. Here the weights stay as they are.
-# We ask how to change the *pixels* so that the loss rises.
+# In training, the gradient says how to change the *weights* so that the loss falls. Here the weights stay as they are,
+# and we ask how to change the *pixels* so that the loss rises.
 #
-# **Predict.** The gradient of the loss with respect to the picture has one number for each… what? What is its shape?
+# **Predict.** The gradient of the loss with respect to the image has one number for each… what? What is its shape?
 
 # %%
 leaf = x[IMAGE : IMAGE + 1].clone().requires_grad_()
@@ -59,22 +59,22 @@ loss = tra.task.loss(tra.outputs(leaf), y[IMAGE : IMAGE + 1]).sum()
 print(gradient.shape)
 
 scaled = 0.5 + 0.5 * gradient[0] / gradient.abs().max()
-gallery([leaf.detach()[0], scaled, 0.5 + 0.5 * gradient[0].sign()], ["picture", "gradient", "only its sign"])
+gallery([leaf.detach()[0], scaled, 0.5 + 0.5 * gradient[0].sign()], ["image", "gradient", "only its sign"])
 
 # %% tags=["check"]
-assert gradient.shape == (1, *test.shape), "One number for each pixel of the one picture."
+assert gradient.shape == (1, *test.shape), "One number for each pixel of the one image."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Bright pixels of the gradient should get brighter, dark ones darker, if you want a larger loss. The sign throws away
-# how much each pixel matters. It keeps the direction, and lets *every* pixel use its whole allowance.
+# To increase the loss, make a pixel brighter where the gradient is bright, and darker where it is dark. The sign
+# discards how much each pixel matters. It keeps the direction, and lets *every* pixel use its whole allowance.
 # </details>
 #
 # ## 2 · FGSM: one step
 #
-# Each pixel may move by at most ε. To first order the loss then rises most if each pixel moves by exactly ε, in the
-# direction of its sign: $x' = \mathrm{clip}_{[0,1]}\,(x + \varepsilon\,\mathrm{sign}\,\nabla_x \mathcal{L})$.
+# Each pixel may change by at most ε. To first order the loss then rises most if each pixel changes by exactly ε, in the
+# direction of the sign: $x' = \mathrm{clip}_{[0,1]}\,(x + \varepsilon\,\mathrm{sign}\,\nabla_x \mathcal{L})$.
 
 # %%
 def fgsm(system, x, y, eps):
@@ -91,19 +91,20 @@ print("largest difference to tasklab:", float((mine - theirs.images).abs().max()
 
 # %% tags=["check"]
 assert torch.allclose(mine, theirs.images, atol=1e-6), "fgsm and tasklab's FGSM should agree on every pixel."
-assert float((mine - x).abs().max()) <= EPS + 1e-6, "No pixel may move by more than ε."
+assert float((mine - x).abs().max()) <= EPS + 1e-6, "No pixel may change by more than ε."
 
 # %% [markdown]
-# Why `.sum()` over the batch and not the mean? Each picture has a loss of its own, and the gradient of the sum is each
-# picture's own gradient. The sign would not care, but other attacks do.
+# Why `.sum()` over the batch and not the mean? Each image has a loss of its own, and the gradient of the sum contains
+# each image's own gradient. For the sign it makes no difference, but for other attacks it does.
 #
 # `plan=PLAIN` tells tasklab to run the network exactly as it is. Without it, it may run a faster copy.
 #
 # ## 3 · PGD: many small steps
 #
-# One step trusts the gradient all the way. PGD takes a short step, looks again, and never leaves the ε-ball:
+# FGSM trusts a single gradient all the way. PGD takes a short step, computes the gradient again, and never leaves the
+# ε-ball:
 #
-# 1. go up by a short step along the sign of the gradient;
+# 1. take a short step along the sign of the gradient;
 # 2. put each pixel back to within ε of where it began, and into [0, 1]: the *projection*.
 
 # %%
@@ -131,34 +132,35 @@ print("largest difference to tasklab:", float((mine - theirs.images).abs().max()
 assert torch.allclose(mine, theirs.images, atol=1e-6), "pgd and tasklab's PGD should agree on every pixel."
 
 # %% [markdown]
-# **Predict.** Same ε, same loss, same pictures. How many of 100 pictures does TRA still read correctly after FGSM, and
+# **Predict.** Same ε, same loss, same images. How many of 100 images does TRA still classify correctly after FGSM, and
 # how many after PGD with 10 steps?
 
 # %%
 guess = {"fgsm": None, "pgd": None}  # out of 100
 
 # %%
-def percent_right(system, images):
+def percent_correct(system, images):
     return 100 * float((system.predict(images) == y).float().mean())
 
 
-left = {"clean": percent_right(tra, x), "fgsm": percent_right(tra, fgsm(tra, x, y, EPS)),
-        "pgd": percent_right(tra, mine)}
+left = {"clean": percent_correct(tra, x), "fgsm": percent_correct(tra, fgsm(tra, x, y, EPS)),
+        "pgd": percent_correct(tra, mine)}
 print("you said", guess, "and it is", {name: round(share) for name, share in left.items()})
 
 # %% tags=["check"]
-assert left["pgd"] <= left["fgsm"] < left["clean"], "A stronger attack leaves fewer pictures right."
+assert left["pgd"] <= left["fgsm"] < left["clean"], "A stronger attack leaves fewer images correct."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# PGD leaves no more than FGSM does. That order is a health check: where PGD leaves *more* than FGSM, something is wrong
-# with the attack, not right with the system. (Look for it in the paper's Table 1: RBC, EfficientNet, CIFAR-10, ε = I.)
+# PGD leaves no more images correct than FGSM does. This order is a health check: where PGD leaves *more* than FGSM,
+# the attack is faulty, and nothing is shown about the system. (The paper's Table 1 has such a case: RBC, EfficientNet,
+# CIFAR-10, ε = I.)
 # </details>
 #
 # ## 4 · Watch it climb
 #
-# `stream` hands over every look that PGD takes, before it moves on. Below is each second iterate of one picture.
+# `stream` yields every iterate of PGD. Below is every second iterate of one image.
 
 # %%
 one = slice(IMAGE, IMAGE + 1)
@@ -172,7 +174,7 @@ for step in stream(tra, x[one], y[one], PGD(eps=0.2, steps=10, random_start=Fals
 gallery(frames, captions, looks=looks)
 
 # %% tags=["check"]
-assert int(tra.task.codec.decode(step.outputs)) != int(y[IMAGE]), "After the last step TRA should misread the picture."
+assert int(tra.task.codec.decode(step.outputs)) != int(y[IMAGE]), "At the end TRA should misclassify the image."
 
 # %% [markdown]
 # ## 5 · The step size
@@ -180,28 +182,28 @@ assert int(tra.task.codec.decode(step.outputs)) != int(y[IMAGE]), "After the las
 # With 10 steps of 0.25·ε PGD can walk 2.5·ε: to the edge of the ball, and on along it. Now make each step only
 # 0.05·ε, still ten of them.
 #
-# **Predict.** How far from the picture can it get at most? Will it break more pictures, or fewer?
+# **Predict.** How far from the image can it get at most? Will it fool the system on more images, or on fewer?
 
 # %%
 short = pgd(tra, x, y, EPS, 10, own_loss, stride=0.05 * EPS)
 print("furthest pixel:", round(float((short - x).abs().max()) / EPS, 3), "ε")
-print("short steps leave", round(percent_right(tra, short)), "% right, the usual ones", round(left["pgd"]), "%")
+print("short steps leave", round(percent_correct(tra, short)), "% correct, the usual ones", round(left["pgd"]), "%")
 
 # %% tags=["check"]
 assert float((short - x).abs().max()) < 0.51 * EPS, "Ten steps of 0.05·ε reach 0.5·ε at most."
-assert percent_right(tra, short) > left["pgd"] + 10, "Short steps should leave many more pictures right."
+assert percent_correct(tra, short) > left["pgd"] + 10, "Short steps should leave many more images correct."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Half of the ball is never used. The number printed in a table would still say "PGD, ε = 0.1". So a table has to say
-# steps and step size, too.
+# Half of the ball is never used. A table would still call this "PGD, ε = 0.1". So a table has to give the number of
+# steps and their size, too.
 # </details>
 #
 # ## 6 · What to climb
 #
 # `pgd` takes the objective as an argument. Here is another one: minus the *margin* of the label, that is, minus the
-# distance to where the answer changes. It is positive exactly when the picture is misread.
+# distance to where the answer changes. It is positive exactly when the image is misclassified.
 
 # %%
 def margin(task, z, y):
@@ -212,7 +214,8 @@ aimed = attack(rbc, x, y, PGD(eps=EPS, steps=10, random_start=False, keep="last"
 assert torch.allclose(pgd(rbc, x, y, EPS, 10, margin), aimed.images, atol=1e-6), "This is tasklab's 'margin', too."
 
 # %% [markdown]
-# **Predict.** RBC, ε = 0.2, ten steps. Once you climb its own loss, once its margin. What is left right?
+# **Predict.** RBC, ε = 0.2, ten steps. How many images are still classified correctly if the attack climbs the own
+# loss, and how many if it climbs minus the margin?
 
 # %%
 guess = {"own loss": None, "margin": None}  # in percent
@@ -221,21 +224,21 @@ guess = {"own loss": None, "margin": None}  # in percent
 found = {"own loss": pgd(rbc, x, y, 0.2, 10, own_loss), "margin": pgd(rbc, x, y, 0.2, 10, margin)}
 for name, images in found.items():
     same = (images == x).flatten(1).all(dim=1)  # bit for bit
-    print(f"{name:9} leaves {percent_right(rbc, images):3.0f} % right; "
-          f"{100 * float(same.float().mean()):3.0f} % of the pictures did not change at all")
+    print(f"{name:9} leaves {percent_correct(rbc, images):3.0f} % correct; "
+          f"{100 * float(same.float().mean()):3.0f} % of the images did not change at all")
 
 # %% tags=["check"]
-assert percent_right(rbc, found["own loss"]) > percent_right(rbc, found["margin"]) + 40
+assert percent_correct(rbc, found["own loss"]) > percent_correct(rbc, found["margin"]) + 40
 stuck = (found["own loss"] == x).flatten(1).all(dim=1)
-assert stuck.float().mean() > 0.4, "Many pictures should come back exactly as they were."
+assert stuck.float().mean() > 0.4, "Many images should come back exactly as they were."
 assert bool((rbc.task.loss(rbc.outputs(x[stuck]), y[stuck]) == 0).all()), "All of those have a loss of exactly 0."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Most pictures "withstand" the attack on the own loss because they never moved. RBC's loss is exactly 0 as soon as
-# every bit has its margin S, so `gradient.sign()` is 0 everywhere. The margin has a slope, and almost nothing is left.
-# You changed one function, and not the strength of the attack.
+# Most images "withstand" the attack on the own loss because they never moved. RBC's loss is exactly 0 as soon as every
+# bit has its margin S, so `gradient.sign()` is 0 everywhere. The margin has a gradient, and almost no image is left.
+# You changed the function that is climbed, and nothing about the strength of the attack.
 # </details>
 
 # %% [markdown]
@@ -244,8 +247,8 @@ assert bool((rbc.task.loss(rbc.outputs(x[stuck]), y[stuck]) == 0).all()), "All o
 # Under the L2 norm, ε limits the *length* of the whole change, not each pixel. Then the best single step goes along the
 # gradient itself, not its sign: $x' = \mathrm{clip}_{[0,1]}\,(x + \varepsilon\, g / \lVert g \rVert_2)$.
 #
-# *Hint.* Start from `fgsm`. `gradient.flatten(1).norm(dim=1)` is the length of each picture's gradient, of shape
-# `(N,)`. With `[:, None, None, None]` behind it, it divides `(N, 1, H, W)`.
+# *Hint.* Start from `fgsm`. Each image has a gradient and a length of its own: `flatten(1)` makes a row of each image,
+# and `[:, None, None, None]` gives numbers `(N,)` the shape that divides `(N, 1, H, W)`.
 
 # %% tags=["exercise"]
 def fgsm_l2(system, x, y, eps):
@@ -264,18 +267,27 @@ def fgsm_l2(system, x, y, eps):
 # %% tags=["check"]
 mine = fgsm_l2(tra, x, y, 1.0)
 theirs = attack(tra, x, y, FGSM(eps=1.0, norm="l2", objective="train", plan=PLAIN)).images
-assert not torch.equal(mine, x), "Exercise 1: fgsm_l2 returns the pictures unchanged."
+lengths = (mine - x).flatten(1).norm(dim=1)
+assert not torch.equal(mine, x), "Exercise 1: fgsm_l2 returns the images unchanged."
 assert mine.min() >= 0 and mine.max() <= 1, "Exercise 1: the pixels have to stay in [0, 1]. Try .clamp(0, 1)."
-assert float((mine - x).flatten(1).norm(dim=1).max()) <= 1 + 1e-4, "Exercise 1: divide by the length of the gradient."
-assert torch.allclose(mine, theirs, atol=1e-4), "Exercise 1: not tasklab's pictures yet. Do you take the sign?"
+assert float(lengths.max()) <= 1 + 1e-4, (
+    f"Exercise 1: some image has changed by a length of {float(lengths.max()):.3g}, and ε is 1. Divide each gradient "
+    "by its own length, not by that of the whole batch, and take no sign.")
+assert float(lengths.mean()) > 0.8 * float((theirs - x).flatten(1).norm(dim=1).mean()), (
+    "Exercise 1: the images change by less than ε. What do you divide by?")
+assert torch.allclose(mine, theirs, atol=1e-4), (
+    "Exercise 1: the length is right, but not the direction. Along the gradient itself, not its sign, and uphill.")
+half = attack(tra, x, y, FGSM(eps=0.5, norm="l2", objective="train", plan=PLAIN)).images
+assert torch.allclose(fgsm_l2(tra, x, y, 0.5), half, atol=1e-4), "Exercise 1: right for ε = 1, but not for ε = 0.5."
 
 # %% [markdown]
 # ## Exercise 2 · Make it a 3 (8 minutes)
 #
-# So far any wrong answer was good. Now make TRA read a **3** wherever it can. Write an objective that is large when the
-# picture is read as 3, and give it to `pgd` with ε = 0.3 and 20 steps.
+# So far any wrong answer was good enough. Now make TRA read a **3** wherever possible. Write an objective `towards_3`
+# that is large when the image is read as 3. The check gives it to `pgd` with ε = 0.3 and 20 steps.
 #
-# *Hint.* A small *loss at the label 3* is what you want, and PGD climbs. `torch.full_like(y, 3)` is a label 3 for each.
+# *Hint.* `torch.full_like(y, 3)` is a label 3 for each image. What should the loss at that label do, and what does PGD
+# do?
 
 # %% tags=["exercise"]
 def towards_3(task, z, y):
@@ -292,12 +304,44 @@ others = y != 3
 threes = tra.predict(pgd(tra, x, y, 0.3, 20, towards_3))[others] == 3
 share = 100 * float(threes.float().mean())
 print(f"{share:.0f} % of the other digits are read as 3")
+assert towards_3(tra.task, tra.read(x), y).shape == y.shape, "Exercise 2: one number for each image, please."
 assert share > 60, f"Exercise 2: only {share:.0f} % are read as 3. Is the sign right, and is 3 the label of the loss?"
+
+# %% [markdown]
+# ## Exercise 3 · Open-ended: weaken an attack without anybody noticing (homework)
+#
+# You have seen an attack with steps that are too short, and one that climbs the wrong thing. Find *another* way to
+# make PGD look weaker than it is, of which a table with "PGD, ε = 0.1" would show no trace. Predict what it does,
+# measure it beside the honest attack, and say which line a table would need so that a reader could notice. There is no
+# single right answer: the check only makes sure that nothing is missing.
+#
+# *Hint.* Where does the attack start? Which iterate is kept? In which units is ε given? How many images are counted,
+# and which? Is the network in the mode in which it is used?
+
+# %% tags=["exercise"]
+report = {"changed": "", "predicted": "", "measured": {}, "concluded": ""}  # three texts, and numbers by their names
+
+# %% tags=["solution"]
+std = float(x.std())
+report = {
+    "changed": "ε in units of normalised images: each pixel may then change by ε times the standard deviation.",
+    "predicted": "The ball is smaller by that factor, so more images stay correct.",
+    "measured": {"honest": left["pgd"], "weakened": percent_correct(tra, pgd(tra, x, y, EPS * std, 10, own_loss))},
+    "concluded": "A table has to say in which units ε is given, or give it in grey levels out of 255.",
+}
+
+# %% tags=["check"]
+for part in ("changed", "predicted", "concluded"):
+    assert len(str(report.get(part, "")).split()) >= 4, f"Exercise 3: write a sentence into report['{part}']."
+numbers = report.get("measured")
+assert isinstance(numbers, dict) and len(numbers) >= 2, "Exercise 3: give at least two measurements, by their names."
+assert all(isinstance(value, int | float) for value in numbers.values()), "Exercise 3: measurements are numbers."
+print(report["concluded"])
 
 # %% [markdown]
 # ## The same in the app
 #
-# The attack lab shows these steps as a film, for all four systems.
+# The attack lab shows these steps one after the other, for all four systems.
 
 # %%
 systems = tuple(f"{DATA}-{key}" for key in ("tra", "rbc"))
@@ -306,17 +350,18 @@ print(Scenario(data=DATA, image=IMAGE, systems=systems, eps=0.2, steps=10, keep=
 # %% [markdown]
 # ## Questions (5 minutes)
 #
-# 1. FGSM uses the sign of the gradient. Which property of the ε-ball is that for?
+# 1. FGSM uses the sign of the gradient. Which property of the ε-ball makes that the best step?
 # 2. Somebody reports: "PGD, 40 steps, step size 0.001, ε = 0.3". What is wrong?
 # 3. A defence rounds the pixels inside the network. What is the gradient then, and what does PGD return?
 # 4. PGD leaves 30 %, FGSM leaves 20 %. What do you conclude?
 #
 # <details><summary>Answers</summary>
 #
-# 1. Its corners: under the largest-change norm every pixel may use the whole ε, whatever the others do.
+# 1. It is a cube: under this norm every pixel may use the whole ε, whatever the others do. So the best step goes to a
+#    corner.
 # 2. 40 · 0.001 = 0.04: the attack never gets further than a seventh of ε.
-# 3. It is 0 almost everywhere, so PGD returns the picture. That is masking, not robustness.
-# 4. That this PGD is broken (steps, step size, objective). It says nothing good about the system.
+# 3. It is 0 almost everywhere, so PGD returns the image. That is masking, not robustness.
+# 4. That this PGD is faulty (steps, step size, objective). It says nothing good about the system.
 # </details>
 #
 # ## Further reading

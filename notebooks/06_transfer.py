@@ -15,9 +15,9 @@
 #
 # **After this notebook you can**
 #
-# - measure how often an image that fools one network fools another one, too;
+# - measure how often an image that fools one network also fools another;
 # - tell "it does not transfer" from "there was nothing to transfer";
-# - say which images a transfer rate counts, and why noise belongs beside it.
+# - say which images a transfer rate counts, and why it must be compared with noise.
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
@@ -26,7 +26,7 @@
 # %% tags=["parameters"]
 FAST = False  # True: fewer images, for a quick look
 SEED = 0  # of everything random
-DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
+DATA = "digits"  # or "mnist", once `tasklab data mnist` has downloaded it
 
 # %%
 from tasklab import PGD, load, load_data, transfer
@@ -50,10 +50,11 @@ def settings(objective, **others):
 # ## 1 · The paper's question
 #
 # Take images that were made to fool one system, the *threat*. Show them to another one, the *victim*. The share that
-# fools it, too, is the **transfer rate**. If a system's images fool nobody else, and nobody's images fool it, that
-# looks like a strong defence. The attack here is the paper's: it climbs the threat's own training loss.
+# fools the victim as well is the **transfer rate**. If the images made for a system fool no other, and no other
+# system's images fool it, that looks like a strong defence. The attack here is the paper's: it climbs the threat's own
+# training loss.
 #
-# **Predict.** Whose images will fool the others most, and whose least?
+# **Predict.** Whose images will fool the others most often, and whose least often?
 
 # %%
 guess = {"most": None, "least": None}  # "tra", "deepbe", "int" or "rbc"
@@ -65,19 +66,19 @@ transfer_figure(own, names=NAMES)
 
 # %% tags=["check"]
 rate = {(a, b): own.cells[a, b].rate().value for a in keys for b in keys}
-assert all(rate["int", victim] < 0.05 for victim in ("tra", "deepbe", "rbc")), "INT's images fool nobody."
-assert rate["tra", "deepbe"] > 0.3, "TRA's images do fool another one."
+assert all(rate["int", victim] < 0.05 for victim in ("tra", "deepbe", "rbc")), "INT's images fool no other system."
+assert rate["tra", "deepbe"] > 0.3, "TRA's images do fool another system."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Each row is a threat, each column a victim. TRA's and DeepBE's rows are full. INT's row is empty, RBC's nearly so. The
-# last column says for how many images the attack gave the picture back as it was.
+# Each row is a threat, each column a victim. TRA's and DeepBE's images transfer. INT's do not at all, and RBC's hardly.
+# The last column says which share of the images the attack returned unchanged.
 # </details>
 #
 # ## 2 · Look at what was shown
 #
-# Before we call that a defence, let us look at the images in the empty row.
+# Before we call that a defence, let us look at the images behind INT's row.
 #
 # **Predict.** ε = 0.2 allows every pixel to change visibly. How many of INT's images were changed at all?
 
@@ -90,19 +91,19 @@ print(f"images that INT's attack changed: {int(changed.sum())} of {len(y)}; "
 gallery([x[0], moved[0], x[1], moved[1]], ["clean", "INT's attack", "clean", "INT's attack"])
 
 # %% tags=["check"]
-assert own.threats["int"].unmoved.value > 0.95, "Nearly every image came back bit for bit."
+assert own.threats["int"].unmoved.value > 0.95, "Nearly every image came back unchanged, bit for bit."
 assert own.threats["int"].zero_gradient.value > 0.95, "There was no gradient."
 
 # %% [markdown]
-# Of the images that count, nothing has moved. (The few that changed are those that INT misreads anyway: only there
-# has its loss a slope.) The victims were shown *clean* images, and read them correctly. A rate of 0 says nothing
-# about them, and nothing about INT: **the attack never made anything that could transfer.**
+# None of the images that count has moved. (The few that changed are those that INT misclassifies anyway: only there
+# does its loss have a gradient.) The victims were shown *clean* images, and classified them correctly. A rate of 0
+# says nothing about them, and nothing about INT: **the attack never made anything that could transfer.**
 #
 # ## 3 · The same matrix, aimed at the decision
 #
-# One word changes: the threats' attacks now climb `margin`, the distance to where the answer changes.
+# One word changes: the threats' attacks now minimise the `margin`, the distance to where the answer changes.
 #
-# **Predict.** What becomes of the two empty rows?
+# **Predict.** What becomes of the rows of INT and RBC?
 
 # %%
 aimed = transfer(systems, systems, x, y, settings("margin"))
@@ -110,22 +111,33 @@ transfer_figure(aimed, names=NAMES)
 
 # %% tags=["check"]
 assert all(aimed.threats[key].unmoved.value < 0.05 for key in keys), "Now every attack moves its images."
-assert aimed.cells["rbc", "tra"].rate().value > own.cells["rbc", "tra"].rate().value + 0.2, "RBC's images do transfer."
+mean = {matrix: {a: sum(cells[a, b].rate().value for b in keys if b != a) / 3 for a in keys}
+        for matrix, cells in (("own loss", own.cells), ("margin", aimed.cells))}
+for matrix, means in mean.items():
+    print(f"{matrix:8} mean rate over the three other systems:", {a: f"{share:.0%}" for a, share in means.items()})
+assert mean["margin"]["rbc"] > mean["own loss"]["rbc"] + 0.2, "RBC's images do transfer."
+assert mean["margin"]["int"] > mean["own loss"]["int"] + 0.05, "So do INT's, …"
+assert mean["margin"]["int"] == min(mean["margin"].values()), "… but less often than the others'."
+if DATA == "digits":
+    assert mean["margin"]["tra"] > mean["margin"]["rbc"] > mean["margin"]["int"], "There is an order."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# RBC's images fool the others about as well as TRA's do. Codes do not keep images from transferring; the missing
-# gradient did.
+# Both rows fill, to different degrees. On digits, TRA's images fool the others in 83 to 84 % of the cases, RBC's in 61
+# to 86 % (depending on the victim), and INT's in 29 to 37 %. So most of what looked like a defence was the missing
+# gradient. Not all differences vanish: images made for INT do transfer less often. One system of each kind cannot tell
+# whether the code is the reason. (INT's boundaries may lie elsewhere, or this attack on a single number may be weaker;
+# notebook 08 looks at that.)
 # </details>
 #
 # ## 4 · Which images count, and what noise does
 #
-# The paper counts images that the *threat* reads correctly. Some of those the victim misreads anyway, before any
-# attack. The stricter filter counts images that *both* read. And beside each rate belongs what plain noise of the same
-# size does.
+# The paper counts images that the *threat* classifies correctly. Some of those the victim misclassifies anyway, before
+# any attack. The stricter filter counts images that *both* classify correctly. And each rate should be compared with
+# what plain noise of the same size does.
 #
-# **Predict.** From the first filter to the second: does the rate rise or fall? What does noise reach?
+# **Predict.** From the first filter to the second, does the rate rise or fall? What does noise reach?
 
 # %%
 cell = aimed.cells["tra", "int"]
@@ -134,16 +146,16 @@ for images in ("threat", "both"):
           f"of {cell.rate(images).n} images")
 
 # %% tags=["check"]
-assert cell.rate("threat").n >= cell.rate("both").n, "Both reading it is the stricter condition."
+assert cell.rate("threat").n >= cell.rate("both").n, "Both must be correct: that is the stricter condition."
 assert cell.rate("both").value > cell.noise("both").value, "An attack should do more than noise."
 
 # %% [markdown]
 # ## Exercise 1 · Is it worse than noise? (5 minutes)
 #
 # Under the paper's attack, is there a threat whose images fool RBC *less* often than noise of the same size does? Make
-# `weak` the set of those threats (leave RBC itself out). Use the cells of `own`, and the filter `"both"`.
+# `weak` the set of those threats (leave out RBC itself). Use the cells of `own`, and the filter `"both"`.
 #
-# *Hint.* `own.cells[threat, "rbc"]` has `.rate()` and `.noise()`; a share's number is its `.value`.
+# *Hint.* Section 4 shows how to get both numbers from a cell; a share's number is its `.value`.
 
 # %% tags=["exercise"]
 weak = set()  # names of threats
@@ -154,17 +166,22 @@ weak = {key for key in keys if key != "rbc"
 
 # %% tags=["check"]
 print("weaker than noise:", weak or "none", "· noise fools", own.cells["int", "rbc"].noise().percent(1), "% of RBC's")
-assert "int" in weak, "Exercise 1: INT's images are clean images. Can they fool RBC as often as noise does?"
+assert isinstance(weak, set), "Exercise 1: `weak` should be a set of names, such as {'tra'}."
+assert "rbc" not in weak, "Exercise 1: leave out RBC itself, the victim."
+for key in ("tra", "deepbe", "int"):
+    rate, plain = own.cells[key, "rbc"].rate("both").value, own.cells[key, "rbc"].noise("both").value
+    assert (key in weak) == (rate < plain), (
+        f"Exercise 1: {NAMES[key]}'s images fool RBC in {rate:.1%} of the cases, noise in {plain:.1%}. So should "
+        f"'{key}' be in the set?")
 
 # %% [markdown]
 # ## Exercise 2 · Everybody together (8 minutes)
 #
-# An attacker who cannot see inside the victim may own several other networks. `aimed.union(victim)` counts a picture
-# as fooled if *any* other threat's image fools the victim. How much does RBC fall for all others together, and how much
-# for the best single one? Fill in both shares, as numbers from 0 to 1.
+# An attacker who cannot see inside the victim may own several other networks. `aimed.union(victim)` counts an image as
+# fooling the victim if *any* other threat's version of it does. How often do all others together fool RBC, and how
+# often does the best single one? Fill in both shares, as numbers from 0 to 1.
 #
-# *Hint.* `union` gives a cell, too, with its `.rate().value`. For the best single one, take the largest rate of
-# `aimed.cells[threat, "rbc"]`, RBC itself left out.
+# *Hint.* `union` returns a cell like those of section 4. For the best single threat, compare three cells.
 
 # %% tags=["exercise"]
 everybody, single = None, None
@@ -175,15 +192,16 @@ single = max(aimed.cells[key, "rbc"].rate().value for key in keys if key != "rbc
 
 # %% tags=["check"]
 assert everybody is not None and single is not None, "Exercise 2: both shares are still to be filled in."
+assert max(everybody, single) <= 1, "Exercise 2: shares from 0 to 1, please."
 print(f"all others together {100 * everybody:.0f} %, the best of them {100 * single:.0f} %")
 best = max(aimed.cells[key, "rbc"].rate().value for key in keys if key != "rbc")
 assert abs(everybody - aimed.union("rbc").rate().value) < 1e-9, "Exercise 2: `everybody` should come from aimed."
-assert abs(single - best) < 1e-9, "Exercise 2: `single` is the largest rate of one other threat, RBC itself left out."
+assert abs(single - best) < 1e-9, "Exercise 2: `single` is the largest rate of *one* other threat, not RBC itself."
 
 # %% [markdown]
 # ## One that fell
 #
-# A picture made for TRA alone, and what the others read in it.
+# An image made for TRA alone, and what the others read in it.
 
 # %%
 made = aimed.threats["tra"].images
@@ -208,9 +226,10 @@ print(Scenario(data=DATA, systems=tuple(f"{DATA}-{key}" for key in keys), eps=EP
 #
 # <details><summary>Answers</summary>
 #
-# 1. The images do not work on others; or the attack moved nothing. The share of unmoved images tells.
-# 2. They lie just beyond the threat's own boundary, and the victim's boundary is another one.
-# 3. Transfer is one weak attack among many. It gives an upper bound on the accuracy in the worst case, like any attack.
+# 1. The images do not work on other systems; or the attack moved nothing. The share of unmoved images tells.
+# 2. They lie just beyond the threat's own boundary, and the victim's boundary is another one. (See also notebook 05.)
+# 3. Not for that reason. Transfer is one weak attack among many. It gives an upper bound on the accuracy in the worst
+#    case, like any attack.
 # </details>
 #
 # ## Further reading

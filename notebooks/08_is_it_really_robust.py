@@ -17,19 +17,19 @@
 #
 # - find gradient masking in somebody else's result, clue by clue;
 # - tell a weak attack from a strong system, with attacks that need no gradient and attacks aimed at the decision;
-# - write down a robust accuracy with everything a reader must know to believe it.
+# - report an accuracy under attack with everything that a reader must know to believe it.
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
 # | 60 minutes | notebooks 00, 01 and 03 | about 13 seconds, 8 with `FAST` (MNIST: a minute) |
 #
-# **The case.** A colleague trained two systems on the same pictures and attacked both with PGD, at ε = 0.2. "TRA keeps
-# nothing. RBC keeps almost everything. Binary codes are robust." You are the reviewer.
+# **The case.** A colleague trained two systems on the same images and attacked both with PGD at ε = 0.2. "TRA's
+# accuracy drops to nothing. RBC hardly loses any. Binary codes are robust." You are the reviewer.
 
 # %% tags=["parameters"]
 FAST = False  # True: fewer images, for a quick look
 SEED = 0  # of everything random
-DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
+DATA = "digits"  # or "mnist", once `tasklab data mnist` has downloaded it
 
 # %%
 import torch
@@ -49,7 +49,8 @@ tra, rbc = load(f"{DATA}-tra"), load(f"{DATA}-rbc")
 # %% [markdown]
 # ## 1 · The claim
 #
-# First of all, repeat it. PGD climbs each system's own training loss, ten steps, from the picture, last iterate kept.
+# First of all, repeat it. PGD climbs each system's own training loss: ten steps, starting at the image, last iterate
+# kept.
 
 # %%
 def published(eps, objective="train"):
@@ -61,19 +62,19 @@ outcome_stack([(f"{name} under the published attack", row.outcomes) for name, ro
 
 # %% tags=["check"]
 for name, row in claims.items():
-    print(f"{name}: {row.outcomes.accuracy} % right (with its 95 % interval), n = {row.n}")
+    print(f"{name}: accuracy {row.outcomes.accuracy} % (with its 95 % interval), n = {row.n}")
 assert claims["TRA"].outcomes.accuracy.value < 0.05 < 0.6 < claims["RBC"].outcomes.accuracy.value
 
 # %% [markdown]
-# The numbers are right. Is the conclusion? A small number under attack is a *fact*: here are the pictures.
-# A large number is a *claim*: "we found none". The question is how well one has looked.
+# The numbers can be reproduced. Does the conclusion follow? A small accuracy under attack is a *fact*: here are the
+# images. A large one is a *claim*: "we found no such images". The question is how well anybody has looked.
 #
 # ## 2 · First clue: make ε larger
 #
-# A larger ball contains more pictures. So accuracy should fall with ε. At ε = 1 the attacker may replace the picture by
-# *any other picture*.
+# A larger ball contains more images. So accuracy should fall with ε. At ε = 1 the attacker may replace the image by
+# *any other image*.
 #
-# **Predict.** Sketch the two curves. What does RBC keep at ε = 1?
+# **Predict.** Sketch the two curves. What is RBC's accuracy at ε = 1?
 
 # %%
 guess = None  # RBC at ε = 1, in percent
@@ -85,10 +86,10 @@ curves = {
     name: {eps: Share.of(result.decoded == y) for eps, result in zip(radii, results, strict=True)}
     for name, results in swept.items()
 }
-accuracy_curves(curves, up="still right, %")
+accuracy_curves(curves, up="classified correctly, %")
 
 # %% tags=["check"]
-print("you said", guess, "and RBC keeps", round(100 * swept["RBC"][-1].accuracy), "% when every picture is allowed")
+print("you said", guess, "and RBC keeps", round(100 * swept["RBC"][-1].accuracy), "% when every image is allowed")
 assert swept["TRA"][-1].accuracy < 0.05
 assert swept["RBC"][-1].accuracy > 0.6, "RBC should still seem untouched at ε = 1."
 assert swept["RBC"][2].accuracy - swept["RBC"][-1].accuracy < 0.02, "RBC's curve should be flat from 0.1 on."
@@ -96,15 +97,15 @@ assert swept["RBC"][2].accuracy - swept["RBC"][-1].accuracy < 0.02, "RBC's curve
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The bands are 95 % intervals. RBC's curve is flat. With *every* picture allowed, "almost everything" is still right.
-# That cannot be: a picture of another digit is within reach. The attack is broken, whatever the system is.
+# The bands are 95 % intervals. RBC's curve is flat. With *every* image allowed, most images are still classified
+# correctly. That cannot be: an image of another digit is within reach. The attack is broken, whatever the system is.
 #
 # Compare the paper's Table 1: RBC, ResNet-18, CIFAR-10, FGSM with growing ε: 90.92, 90.91, 90.94.
 # </details>
 #
 # ## 3 · Second clue: did the attack do anything?
 #
-# **Predict.** Of the pictures that RBC "defends" at ε = 0.2, how many were changed at all?
+# **Predict.** Of the images that RBC "defends" at ε = 0.2, how many were changed at all?
 
 # %%
 guess = None  # in percent
@@ -112,7 +113,7 @@ guess = None  # in percent
 # %%
 result = swept["RBC"][radii.index(0.2)]
 kept = result.decoded == y
-print(f"{int(kept.sum())} pictures are still right; {int((kept & ~result.unmoved).sum())} of them were changed")
+print(f"{int(kept.sum())} images are still correct; {int((kept & ~result.unmoved).sum())} of them were changed")
 print(f"gradient exactly 0 at every step: {int((kept & result.zero_gradient).sum())} of them")
 
 # %% tags=["check"]
@@ -122,9 +123,10 @@ assert torch.equal(result.unmoved & kept, result.zero_gradient & kept), "Unmoved
 # %% [markdown]
 # ## 4 · Third clue: where does the gradient get lost?
 #
-# Follow the chain: picture → outputs → loss. The dotted line is S = 350: where a picture's worst bit has its margin.
+# Follow the chain: image → outputs → loss. The dotted line is S = 350. To its right, the worst bit of an image has
+# reached its margin.
 #
-# **Predict.** Which part of the pictures will lie to the right of it? You have seen that number before.
+# **Predict.** Which share of the images will lie to the right of it? You have seen that number before.
 
 # %%
 clean = rbc.read(x)
@@ -135,25 +137,25 @@ margins = rbc.task.codec.margins(clean).gather(1, y[:, None]).squeeze(1)
 loss = rbc.task.loss(clean, y)
 assert torch.equal(loss == 0, margins >= rbc.task.S), "The loss is 0 exactly where every bit has its margin S."
 assert torch.equal(result.zero_gradient, loss == 0), "And exactly there the attack found no gradient."
-print(f"{float((margins >= rbc.task.S).float().mean()):.1%} of the pictures have margin ≥ S")
+print(f"{float((margins >= rbc.task.S).float().mean()):.1%} of the images have a margin ≥ S")
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Most pictures lie to the right of S. There the loss is $\mathrm{relu}(S - z s)^2 = 0$, its gradient is 0, `sign(0)` is
-# 0, and the "adversarial" picture is the picture. The accuracy under this attack is the share of *well-fitted*
-# pictures, and little else. This is *gradient masking*. Nobody cheated: the loss does just what training needs.
+# Most images lie to the right of S. There the loss is $\mathrm{relu}(S - z s)^2 = 0$, its gradient is 0, `sign(0)` is
+# 0, and the "adversarial" image is the clean image. The accuracy under this attack is the share of *well-fitted*
+# images, and little else. This is *gradient masking*. Nobody cheated: the loss does just what training needs.
 # </details>
 #
 # ## 5 · Without a gradient
 #
 # If only the gradient is missing, attacks that need none should do better. `Noise` tries random changes of up to ε.
-# `Square` searches at random, too, but keeps what helps; it only looks at the margin's *value*.
+# `Square` also searches at random, but keeps what helps; it only looks at the *value* of the margin.
 #
-# **Predict.** Order the three by what they leave of RBC: PGD on the own loss, noise, Square.
+# **Predict.** Rank three attacks by RBC's accuracy under them: PGD on the own loss, noise, Square.
 
 # %%
-guess = []  # from most to least left
+guess = []  # from the highest accuracy to the lowest
 
 # %%
 blind = [Noise(eps=0.2, steps=20, seed=SEED), Square(eps=0.2, steps=200 if FAST else 500, seed=SEED)]
@@ -162,21 +164,21 @@ outcome_stack([(name, row.outcomes) for name, row in rows.items()], legend=True)
 
 # %% tags=["check"]
 left = {name: row.outcomes.accuracy.value for name, row in rows.items()}
-assert left["square"] < 0.2 < left["PGD, own loss"], "Blind search should beat the attack that has a gradient."
-assert left["noise"] < left["PGD, own loss"] + 0.02, "Even noise should do about as well."
+assert left["square"] < 0.2 < left["PGD, own loss"], "Blind search should beat the attack that uses gradients."
+assert left["noise"] < left["PGD, own loss"] + 0.02, "Even noise should do about as well as PGD."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# An attack that sees *less* breaks *more*. Whenever that happens, the stronger attack was broken.
+# An attack that sees *less* breaks *more*. Whenever that happens, something is wrong with the attack that sees more.
 # </details>
 #
 # ## 6 · Ask the right question
 #
-# Training wanted margins of S. The attacker wants a margin below 0. So climb minus the margin. Same PGD, same ε, same
-# steps.
+# Training wanted margins of S. The attacker wants a margin below 0. So climb minus the margin, with the same PGD, the
+# same ε, and the same steps.
 #
-# **Predict.** What is left of RBC?
+# **Predict.** What is RBC's accuracy now?
 
 # %%
 guess = None  # in percent
@@ -195,25 +197,28 @@ assert aimed["RBC"].zero_gradient.value == 0 and claims["RBC"].zero_gradient.val
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Next to nothing. For TRA both questions give the same answer: its loss has a slope everywhere. That is the *positive
-# control*: the code can attack. RBC differs from TRA in the question that was asked, not in what withstands an attack.
+# Next to nothing. For TRA both objectives give the same result, since its loss has a gradient everywhere. That is the
+# *positive control*: this code can attack. RBC only seemed to differ from TRA because the question suited TRA.
 # </details>
 #
 # ## 7 · A fair comparison
 #
-# At ε = 0.2 both are at 0, so nothing can be compared there. Take a small ε, the *strong* attack for both, and the same
-# pictures for both. McNemar's test asks whether the pictures on which only one of them is right could be coin tosses.
+# At ε = 0.2 both are at 0, so nothing can be compared there. Take a small ε, *strong* attacks for both, and the same
+# images for both. McNemar's test looks only at the images on which exactly one of the two systems is correct. If both
+# were correct equally often on images like these, each such image would be like the toss of a fair coin.
 #
-# **Predict.** Which of the two keeps more at ε = 0.05?
+# **Predict.** Which of the two keeps the higher accuracy at ε = 0.05?
 
 # %%
 strong = [PGD(eps=0.05, steps=20, objective=objective, seed=SEED) for objective in ("margin", "bits", "train")]
 worst = {}
 for name, system in (("TRA", tra), ("RBC", rbc)):
     found = evaluate(system, test, strong)[1:]
-    worst[name] = torch.stack([row.decoded == row.labels for row in found]).all(dim=0)  # right under all three
-    print(f"{name}: worst case found, {Share.of(worst[name])} % right")
-print("p =", round(mcnemar(worst["TRA"], worst["RBC"]), 4))
+    worst[name] = torch.stack([row.decoded == row.labels for row in found]).all(dim=0)  # correct under all three
+    print(f"{name}: accuracy in the worst case found {Share.of(worst[name])} %")
+only = {name: int((worst[name] & ~worst[other]).sum()) for name, other in (("TRA", "RBC"), ("RBC", "TRA"))}
+print(f"only TRA is correct on {only['TRA']} images, only RBC on {only['RBC']}: p =",
+      round(mcnemar(worst["TRA"], worst["RBC"]), 4))
 
 # %% tags=["check"]
 assert worst["RBC"].float().mean() < worst["TRA"].float().mean() + 0.08, "RBC should not be clearly ahead of TRA."
@@ -222,15 +227,19 @@ assert worst["RBC"].float().mean() < claims["RBC"].outcomes.accuracy.value, "Not
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# RBC keeps no more than TRA. A p below 0.05 says that the difference between them is unlikely to be chance.
+# RBC keeps no more than TRA. What does p say? *If* the two were equally good on images like these, a split of the coin
+# tosses at least as uneven as this one would turn up with probability p. It is not the probability that the difference
+# is chance, and a large p does not show that the systems are equal: there may be too few images to tell. Nor does it
+# speak of other RBCs: these are two training runs (notebook 07, section 6).
+#
 # Both numbers are worst cases over three attacks, and still only *upper bounds*: a better attack may come.
 # </details>
 #
 # ## 8 · All clues at once
 #
-# tasklab asks eight questions of a claimed result. Here is its assessment of your colleague's number.
+# tasklab runs nine checks on a claimed result. Here is its assessment of your colleague's number.
 #
-# **Predict.** Which of your clues will it find, and is there one that finds nothing wrong?
+# **Predict.** Which of your clues will it find? Is there a check that finds nothing wrong?
 
 # %%
 few = test.subset(60 if FAST else 150)
@@ -242,14 +251,25 @@ verdicts = {check.name: check.level for check in assessment.checks}
 print(assessment.sentence)
 assert assessment.verdict == "fail"
 assert all(verdicts[name] == "fail" for name in ("zero gradient", "unbounded", "adaptive")), verdicts
+assert len(assessment.checks) == 9 and verdicts["black box"] == "pass", verdicts
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# The verdict is "fail". But the check "black box" passes, although section 5 has just shown that a black-box attack
+# breaks what the published one leaves! There is no contradiction. The check asks another question: does an attack
+# *without* gradients break an image that *every* attack with gradients leaves correct? The assessment also ran PGD on
+# the margin, and that breaks everything that Square breaks. So a "pass" here clears the strongest attacks that were
+# run, not your colleague's. The check "adaptive" is the one that compares your colleague's attack with them.
+# </details>
 
 # %% [markdown]
 # ## Exercise 1 · A lie detector (8 minutes)
 #
-# Write `suspicious(result)`: True if more than 10 % of the pictures that were right before the attack had a zero
-# gradient, or more than 10 % of them came back unmoved.
+# Write `suspicious(result)`: True if more than 10 % of the images that were classified correctly before the attack had
+# a zero gradient, or more than 10 % of them came back unmoved; otherwise False.
 #
-# *Hint.* `result.share(result.zero_gradient)` is a share among the pictures that were right before.
+# *Hint.* `result.share(...)` of some images is their share among those that were classified correctly before.
 
 # %% tags=["exercise"]
 def suspicious(result):
@@ -262,16 +282,23 @@ def suspicious(result):
 
 
 # %% tags=["check"]
-assert suspicious(attack(rbc, x, y, published(0.2))) is not None, "Exercise 1: suspicious should return True or False."
-assert suspicious(attack(rbc, x, y, published(0.2))), "Exercise 1: the masked attack on RBC is suspicious."
-assert not suspicious(attack(tra, x, y, published(0.2))), "Exercise 1: the attack on TRA is not. It works."
-assert suspicious(attack(tra, x, y, published(0.0))), "Exercise 1: with ε = 0 nothing moves, so that is suspicious."
+masked, working, idle = swept["RBC"][3], swept["TRA"][3], attack(tra, x, y, published(0.0))
+assert isinstance(suspicious(masked), bool), "Exercise 1: suspicious should return True or False."
+assert suspicious(masked), "Exercise 1: the masked attack on RBC is suspicious."
+assert not suspicious(working), "Exercise 1: the attack on TRA is not suspicious. It works."
+assert suspicious(idle), "Exercise 1: with ε = 0 nothing moves, so that is suspicious, though there is a gradient."
+drifting = attack(rbc, x, y, PGD(eps=0.05, steps=2, keep="last", objective="train", seed=SEED))
+assert suspicious(drifting), (
+    "Exercise 1: after a random start every image has moved, but on most of them there still was no gradient.")
+strong_system = attack(load(f"{DATA}-tra-at"), x, y, published(0.05))  # hardly loses accuracy, and was attacked
+assert strong_system.accuracy > 0.7 and not suspicious(strong_system), (
+    "Exercise 1: a high accuracy alone is not suspicious. Look at gradients and at unmoved images.")
 
 # %% [markdown]
 # ## Exercise 2 · Make TRA "robust" (8 minutes)
 #
-# Masking is no privilege of binary codes. Wrap TRA's network so that it answers every picture as before, but keeps more
-# than 80 % under the published attack at ε = 0.2. No training!
+# Masking is not a privilege of binary codes. Wrap TRA's network so that it classifies every image as before, but keeps
+# an accuracy above 80 % under the published attack at ε = 0.2. No training!
 #
 # *Hint.* In notebook 01 you saw that cross-entropy has no gradient left (in 32-bit numbers) if the largest score is
 # more than about 104 ahead. What can you do to the scores without changing which is the largest?
@@ -293,37 +320,37 @@ class Disguise(nn.Module):
 masked_tra = System(nn.Sequential(tra.network, Disguise()), TRA())
 
 # %% tags=["check"]
-assert torch.equal(masked_tra.predict(x), tra.predict(x)), "Exercise 2: every answer should stay as it was."
+assert torch.equal(masked_tra.predict(x), tra.predict(x)), "Exercise 2: every image should be classified as before."
 disguised = attack(masked_tra, x, y, published(0.2)).accuracy
-assert disguised > 0.8, f"Exercise 2: it keeps only {disguised:.0%}. Make the leading score lead by more."
+assert disguised > 0.8, f"Exercise 2: its accuracy is only {disguised:.0%}. Make the leading score lead by more."
 exposed = attack(masked_tra, x, y, published(0.2, "margin")).accuracy
 assert exposed < 0.05, "Exercise 2: the margin attack should see through it."
-print(f"own loss: {disguised:.0%} right; margin: {exposed:.0%} right; and it is the same network")
+print(f"accuracy under attack: own loss {disguised:.0%}, margin {exposed:.0%}; and it is the same network")
 
 # %% [markdown]
 # ## Exercise 3 · INT's weak spot (10 minutes)
 #
 # INT has a single output. `margin` can get stuck: it pushes towards the *nearer* end of the interval only. Attack
-# `load(f"{DATA}-int")` with `PGD(eps=0.2, objective=...)` for each objective in the list, and keep the one that leaves
-# the fewest right answers.
+# `load(f"{DATA}-int")` with `PGD(eps=0.1, objective=...)` for each objective in the list, and put the one that leaves
+# the lowest accuracy into `best`.
 #
-# *Hint.* `attack(system, x, y, settings).accuracy` in a loop; `min(left, key=left.get)` is the name of the smallest.
+# *Hint.* A result has an `.accuracy`. Keep them in a dictionary, by the name of the objective.
 
 # %% tags=["exercise"]
 objectives = ["train", "margin", "up", "down", "bits"]
 best = None  # replace None: one of the objectives
 
 # %% tags=["solution"]
-left = {o: attack(load(f"{DATA}-int"), x, y, PGD(eps=0.2, objective=o, seed=SEED)).accuracy for o in objectives}
+left = {o: attack(load(f"{DATA}-int"), x, y, PGD(eps=0.1, objective=o, seed=SEED)).accuracy for o in objectives}
 best = min(left, key=left.get)
 left
 
 # %% tags=["check"]
 assert best in objectives, "Exercise 3: `best` should be one of the objectives."
-tried = [attack(load(f"{DATA}-int"), x, y, PGD(eps=0.2, objective=o, seed=SEED)) for o in (best, "bits")]
-chosen, bits = (result.accuracy for result in tried)
-assert chosen <= bits + 0.02, f"Exercise 3: {best} leaves {chosen:.0%}; another objective in the list leaves less."
-print("'bits' tries both ends of the interval for each picture and keeps the better try")
+left = {o: attack(load(f"{DATA}-int"), x, y, PGD(eps=0.1, objective=o, seed=SEED)).accuracy for o in objectives}
+assert left[best] <= min(left.values()) + 0.005, (
+    f"Exercise 3: {best} leaves {left[best]:.1%}; another objective in the list leaves less.")
+print("'bits' tries both ends of the interval for each image and keeps the better attempt")
 
 # %% [markdown]
 # ## The same in the app
@@ -337,19 +364,19 @@ print(Scenario(data=DATA, systems=systems, eps=0.2, steps=10, keep="last", n=len
 # %% [markdown]
 # ## Questions (5 minutes)
 #
-# 1. Name three clues that would have made you suspicious *without* running anything yourself.
-# 2. Why does a large zero-gradient share make an accuracy meaningless, rather than just a little too high?
+# 1. Name three clues that would have made you suspicious *before* you ran anything yourself.
+# 2. Why does a large share of zero gradients make an accuracy meaningless, rather than just a little too high?
 # 3. Your colleague replies: "Then we attack with 1,000 steps instead of 10." Does that help?
 # 4. What has to stand beside a robust accuracy so that a reader can judge it? List at least five things.
 #
 # <details><summary>Answers</summary>
 #
-# 1. Flat in ε; a stronger attack that leaves more than a weaker one; noise or black-box attacks that do better; the
-#    attack climbs a loss that is 0 on fitted pictures; no adaptive attack.
-# 2. Those pictures were not attacked. Their share says how well training fitted, not what an attacker can do.
+# 1. A curve that is flat in ε; a stronger attack that leaves more than a weaker one; noise or black-box attacks that do
+#    better; an attack that climbs a loss which is 0 on fitted images; no adaptive attack.
+# 2. Those images were not attacked. Their share says how well training fitted, not what an attacker can do.
 # 3. No. 1,000 steps of length 0 end where they began.
 # 4. n and an interval; ε and norm; what the attack climbs; steps, step size, restarts; share of zero gradients and of
-#    unmoved pictures; for INT the decoder, and whether None counts as a success; the result of an adaptive attack.
+#    unmoved images; for INT the decoder, and whether None counts as a success; the result of an adaptive attack.
 # </details>
 #
 # ## Further reading

@@ -11,25 +11,25 @@
 # ---
 
 # %% [markdown]
-# # 10 · Decision regions: a system seen whole
+# # 10 · Decision regions: seeing all of a system
 #
 # **After this notebook you can**
 #
-# - read a picture of decision regions: what is read where, where nothing is, and where a loss lies flat;
+# - read a map of decision regions: which class is read where, where None is, and where a loss is flat;
 # - explain why a system with one output draws stripes, whatever the network;
-# - tell "the attack found no way" from "there is no way".
+# - distinguish "the attack found no way" from "there is no way".
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
 # | 45 minutes | notebooks 01 and 03 | about 7 seconds, 6 with `FAST` |
 #
-# A picture has hundreds of pixels, so nobody has ever seen its decision regions. Here an input has two numbers, and you
-# can look at *every* input there is.
+# An image has hundreds of pixels, so nobody has ever seen the decision regions of a classifier of images. Here an
+# input has two numbers, and you can look at *every* input there is.
 
 # %% tags=["parameters"]
 FAST = False  # True: fewer epochs and cells, for a quick look
 SEED = 0  # of everything random
-DATA = "digits"  # the pictures of section 6; or "mnist", once `tasklab data mnist` has brought it
+DATA = "digits"  # the images of section 6; or "mnist", once `tasklab data mnist` has downloaded it
 
 # %%
 from urllib.parse import urlencode
@@ -53,8 +53,8 @@ SIDE = 100 if FAST else 180
 # %% [markdown]
 # ## 1 · Three tasks, one network
 #
-# Four clouds of points, one in each corner. The same little network is trained three times: to give four scores (TRA),
-# one number (INT), and two bits (RBC).
+# Four clouds of points, one in each corner. The same small network is trained three times: to output four scores
+# (TRA), one number (INT), and two bits (RBC).
 
 # %%
 def trained(task):
@@ -67,48 +67,49 @@ def trained(task):
 
 systems = {task.name: trained(task) for task in (TRA(num_classes=4), INT(num_classes=4), RBC(num_classes=4))}
 for name, system in systems.items():
-    print(f"{name}: {int((system.predict(x) == y).sum())} of {len(y)} test points right")
+    print(f"{name}: {int((system.predict(x) == y).sum())} of {len(y)} test points correct")
 
 # %% tags=["check"]
 assert all(float((s.predict(x) == y).float().mean()) > 0.93 for s in systems.values()), "All three should have learned."
 
 # %% [markdown]
-# Now ask each system about every place of the square. Here is TRA.
+# Now ask each system about every point of the square. Here is TRA.
 
 # %%
 seen = {name: regions(system, side=SIDE) for name, system in systems.items()}
 plane(seen["tra"], points=x, labels=y, height=420)
 
 # %% [markdown]
-# The colour is the label that is read. Small arrows say which way the training loss grows: the way an attack goes.
+# The colour is the label that is read. Small arrows point in the direction in which the training loss grows: that is
+# where an attack goes.
 #
-# **Predict.** INT has a *single* output, and lays A, B, C, D on a line with gaps between them. Sketch its regions.
-# Which share of the square is read as no class at all?
+# **Predict.** INT has a *single* output, with A, B, C, D on a line and gaps between them. Sketch its regions. Which
+# share of the square is read as no class at all?
 
 # %%
 guess = None  # in percent
 
 # %%
-print("you said", guess, "and it is", round(100 * seen["int"].none_share), "%; of TRA", seen["tra"].none_share, "%")
+print("you said", guess, "and it is", round(100 * seen["int"].none_share), "%; for TRA", seen["tra"].none_share, "%")
 plane(seen["int"], points=x, labels=y, height=420)
 
 # %% tags=["check"]
-assert seen["tra"].none_share == 0, "The largest of four scores always exists."
+assert seen["tra"].none_share == 0, "One of four scores is always the largest."
 assert seen["int"].none_share > 0.05, "INT should leave part of the square without a class."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Stripes, in the order A, B, C, D, with a hatched strip of None between any two. The strips are where the output passes
-# through a gap of the line. There are no arrows on INT at all: we come back to that.
+# Stripes, in the order A, B, C, D, with a hatched strip of None between neighbours. In the strips the output passes
+# through a gap of the line. There are no arrows for INT at all: we come back to that.
 # </details>
 #
 # ## 2 · Why stripes?
 #
-# A network is a continuous function: its output cannot jump. Walk on a straight line from the middle of A to the middle
-# of D. INT's output starts in the first interval and ends in the fourth.
+# A network is a continuous function: its output cannot jump. Walk on a straight line from the middle of A to the
+# middle of D. INT's output starts in the first interval and ends in the fourth.
 #
-# **Predict.** What must be read on the way, in which order? Does TRA have to do the same?
+# **Predict.** Which labels must be read on the way, and in which order? Does the same have to happen with TRA?
 
 # %%
 guess = ""  # for example "A B D"
@@ -134,16 +135,16 @@ assert all(len(each.split()) == 1 for each in classes), "Between any two classes
 # <details><summary>What you should see</summary>
 #
 # `A · B · C · D`, where a dot is None: a continuous number that goes from the first interval to the fourth takes
-# *every* value between them. That is the intermediate value theorem, and no training gets around it. A only ever
-# touches None, and behind it lies B. TRA and RBC may pass through B and C, and need not.
+# *every* value between them. That is the intermediate value theorem, and no training gets around it. A borders only on
+# None, and behind that lies B. TRA and RBC may pass through B and C, but need not.
 # </details>
 #
-# ## 3 · Where the loss lies flat
+# ## 3 · Where the loss is flat
 #
-# In the pictures, *full* colour (with dots) means: the gradient of the training loss is exactly 0 there. *Pale* colour
-# (with arrows) means that there is one.
+# In these figures, *full* colour (with dots) means that the gradient of the training loss is exactly 0 there. *Pale*
+# colour (with arrows) means that there is a gradient.
 #
-# **Predict.** Of the ground that is read as a class, how much is flat? For TRA, INT and RBC.
+# **Predict.** Of the area that is read as a class, which share is flat? For TRA, INT and RBC.
 
 # %%
 guess = {"tra": None, "int": None, "rbc": None}  # in percent
@@ -161,15 +162,15 @@ assert all(regions(s, side=50, objective="margin").flat_share < 0.05 for s in sy
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# TRA: nothing. RBC: most of it, and only a pale seam along the boundaries has a slope: where some bit has not reached
+# TRA: nothing. RBC: most of it. Only a pale seam along the boundaries has a gradient: there, some bit has not reached
 # S. INT: *all* of it, by definition. Its loss is 0 as soon as the output is in the interval, and being in the interval
-# is what "read as that class" means. The margin has a slope everywhere, for all three.
+# is what "read as that class" means. The margin has a gradient nearly everywhere, for all three.
 # </details>
 #
 # ## 4 · Two attacks on one point
 #
-# Take a typical test point, neither the safest nor the least safe for RBC. PGD may move it by 0.3 along each axis: once
-# climbing the training loss, once minus the margin.
+# Take a typical test point, neither the safest nor the least safe for RBC. PGD may move it by 0.3 along each axis. One
+# attack climbs the training loss, the other minus the margin.
 #
 # **Predict.** Where does each of them end?
 
@@ -188,12 +189,12 @@ plane(seen["rbc"], trajectories=trajectories, eps=0.3, height=420)
 
 # %% tags=["check"]
 own, aimed = trajectories
-assert own.zero_gradient and not own.moved, "The training loss should give no way to go."
+assert own.zero_gradient and not own.moved, "The training loss should show no direction."
 assert aimed.crossed and not aimed.zero_gradient, "The margin should lead across the boundary."
 
 # %% [markdown]
-# The dotted square is how far ε lets the point go: it reaches well across the boundary, so *there is* a way. Now cut
-# through the plane along the way that the margin's attack took, and as far again.
+# The dotted square shows how far ε lets the point go: well across the boundary, so *there is* a way. Now cut through
+# the plane along the path that the attack on the margin took, and as far again.
 
 # %%
 start, end = aimed.points[0], aimed.points[-1]
@@ -202,7 +203,7 @@ print(f"label lost at {section.edge:.2f}; loss flat on {float(section.flat.float
 cut(section, reach=float((end - start).norm()))
 
 # %% tags=["check"]
-assert bool(section.flat[0]), "The attack on the training loss starts on flat ground."
+assert bool(section.flat[0]), "The attack on the training loss starts where the loss is flat."
 assert section.edge is not None, "The label should be lost on the way."
 flat_until = float(section.distance[section.flat.logical_not()][0])
 assert flat_until < section.edge, "The loss begins to rise before the label is lost, but not where the attack starts."
@@ -210,14 +211,14 @@ assert flat_until < section.edge, "The loss begins to rise before the label is l
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The thick part of the loss is exactly flat. It would show the way very well, a few steps further on. The margin falls
-# all along. An attack that climbs the loss stands in a plain and has no reason to take a first step.
+# The thick part of the loss is exactly flat. A few steps further on, the loss would show the way very well. The margin
+# falls all along. An attack that climbs the loss starts on a plain and has no reason to take its first step.
 # </details>
 #
 # ## 5 · All points
 #
-# **Predict.** All 300 test points, ε = 0.3. How many does INT read correctly after the attack on the training loss, and
-# how many after the one on the margin? And what are the others read as: another class, or None?
+# **Predict.** All 300 test points, ε = 0.3. How many does INT classify correctly after the attack on the training
+# loss, and how many after the one on the margin? And what becomes of the others: another class, or None?
 
 # %%
 guess = {"training loss": None, "margin": None}  # out of 300
@@ -228,21 +229,21 @@ outcome_stack([(f"{name}, {o}", outcomes(result.decoded, y)) for (name, o), resu
 
 # %% tags=["check"]
 for name in ("int", "rbc"):
-    assert found[name, "train"].accuracy > 0.9, "Nothing happens to points that stand on flat ground."
+    assert found[name, "train"].accuracy > 0.9, "Nothing happens to points where the loss is flat."
     assert found[name, "margin"].accuracy < 0.5, "And yet most of them are within reach of another answer."
-assert abs(found["tra", "train"].accuracy - found["tra", "margin"].accuracy) < 0.15, "For TRA both questions do."
+assert abs(found["tra", "train"].accuracy - found["tra", "margin"].accuracy) < 0.15, "For TRA both objectives work."
 counts = outcomes(found["int", "margin"].decoded, y)
 assert counts.abnormal > 2 * counts.wrong, "What INT loses, it mostly loses to None."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Three systems, about equally fragile: of each, most points are within 0.3 of a boundary. Two of them *look* as if
-# nothing could be done to them. INT's points end as None because the gap is what comes first, and the attack stops at
-# the first wrong answer.
+# Three systems, about equally fragile: for each of them, most points are within 0.3 of a boundary. Two of them *look*
+# as if nothing could be done to them. INT's points end as None because the gap comes first, and this attack stops at
+# its first success.
 # </details>
 #
-# Is None at least a defence? Suppose that an attack counts only if another *class* is read: `criterion="evaded"`.
+# Is None at least a defence? Suppose that an attack only succeeds if another *class* is read: `criterion="evaded"`.
 #
 # **Predict.** How many points end beyond the gap?
 
@@ -258,52 +259,54 @@ assert beyond.wrong > 5 * counts.wrong, "Far more than by an attack that stops i
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The gap is a narrow strip, and nothing makes an attack stop in it. It says "None" to those who happen to land there.
+# The gap is a narrow strip, and nothing makes an attack stop in it. It raises an alarm only for points that happen to
+# end there.
 # </details>
 #
-# ## 6 · Back to pictures
+# ## 6 · Back to images
 #
-# We cannot draw all there is around a picture, but we can ask at each test picture whether the ground is flat.
+# We cannot draw regions for all images, but we can ask at each test image whether the loss is flat.
 #
-# **Predict.** For which share of the test pictures is the gradient of the training loss exactly 0?
+# **Predict.** For which share of the test images is the gradient of the training loss exactly 0?
 
 # %%
 guess = {"tra": None, "int": None, "rbc": None}  # in percent
 
 # %%
-pictures = load_data(DATA, "test").subset(100 if FAST else 300)
+images = load_data(DATA, "test").subset(100 if FAST else 300)
 flat = {}
 for name in ("tra", "int", "rbc"):
-    result = attack(load(f"{DATA}-{name}"), pictures.x(), pictures.labels, FGSM(eps=0.1, objective="train"))
+    result = attack(load(f"{DATA}-{name}"), images.x(), images.labels, FGSM(eps=0.1, objective="train"))
     flat[name] = result.share(result.zero_gradient)
-    print(f"{name}: {flat[name]:.0%} of the pictures that are read correctly stand on flat ground")
+    print(f"{name}: {flat[name]:.0%} of the images that are classified correctly have no gradient")
 
 # %% tags=["check"]
-assert flat["tra"] < 0.05 and flat["int"] > 0.95 and flat["rbc"] > 0.4, "The order of the plane is that of pictures."
+assert flat["tra"] < 0.05 and flat["int"] > 0.95 and flat["rbc"] > 0.4, "Images show the same order as points."
 
 # %% [markdown]
-# One plane through a picture can be drawn, though: rightwards it follows an attack on the margin, upwards one on the
-# training loss or, where that attack stays, a random direction. Below, the picture is in the middle.
+# One plane through an image can be drawn, though. To the right it follows an attack on the margin, upwards an attack on
+# the training loss or, where that attack does not move, a random direction. The image is in the middle.
 
 # %%
 index = int(result.zero_gradient.nonzero()[0])  # RBC's loss is flat here
-one, label = pictures.x(index), pictures.labels[index : index + 1]
+one, label = images.x(index), images.labels[index : index + 1]
 under = ground(load(f"{DATA}-rbc"), one, label, PGD(eps=0.2, steps=10, random_start=False), side=11 if FAST else 33)
-ground_figure(under, classes=pictures.classes)
+ground_figure(under, classes=images.classes)
 
 # %% tags=["check"]
 margin, train_loss = under.paths
-assert train_loss.zero_gradient and not train_loss.moved, "On flat ground the attack on the loss stays."
-assert margin.crossed, "The edge of the class is within reach all the same."
+assert train_loss.zero_gradient and not train_loss.moved, "Where the loss is flat, the attack on it does not move."
+assert margin.crossed, "The boundary is within reach all the same."
 
 # %% [markdown]
 # ## Exercise 1 · Flat, from scratch (10 minutes)
 #
-# Write `flat_share(system, side)`: of the places that are read as a class, the share where the gradient of the training
-# loss is exactly 0. As label of a place take the one that is read there.
+# Write `flat_share(system, side)`: of the points of a grid that are read as a class, the share at which the gradient
+# of the training loss is exactly 0. As label of a point take the one that is read there. `places(side)` holds the
+# grid, `(side², 2)`; points that are read as `ABNORMAL` do not count.
 #
-# *Hint.* `places(side)` holds the middles of all cells, `(side², 2)`; `system.predict(...)` reads them. Leave out those
-# read as `ABNORMAL`. Then go on as in `fgsm` of notebook 03. A gradient is 0 if both of its numbers are.
+# *Hint.* Which points count? Then `fgsm` of notebook 03 shows how to get a gradient. When is a gradient of two numbers
+# 0?
 
 # %% tags=["exercise"]
 def flat_share(system, side):
@@ -329,8 +332,8 @@ for name, system in systems.items():
 # %% [markdown]
 # ## Exercise 2 · A system that often says None (8 minutes)
 #
-# INT's intervals have the length β, the gaps between them the length α. Find α and β so that a freshly trained INT
-# reads at least 20 % of the square as None.
+# INT's intervals have length β, and the gaps between them length α. Find α and β so that a freshly trained INT reads at
+# least 20 % of the square as None, and still classifies at least 85 % of the test points correctly.
 #
 # *Hint.* The defaults are α = 4 and β = 16. Does it help to double both? Try it, and think of the scaled output layer.
 
@@ -342,28 +345,30 @@ mine = INT(num_classes=4, alpha=16, beta=4)
 
 # %% tags=["check"]
 shy = trained(mine)
-share = regions(shy, side=60).none_share
-print(f"None on {share:.0%} of the square; {int((shy.predict(x) == y).sum())} of {len(y)} test points right, "
-      f"{int((attack(shy, x, y, pgd('margin', criterion='evaded')).decoded == y).sum())} after an attack")
+share, correct = regions(shy, side=60).none_share, float((shy.predict(x) == y).float().mean())
+print(f"None on {share:.0%} of the square; {correct:.0%} of the test points correct, "
+      f"{attack(shy, x, y, pgd('margin', criterion='evaded')).accuracy:.0%} after an attack")
 assert share >= 0.2, f"Exercise 2: None has only {share:.0%} of the square. It is the *ratio* of α to β that counts."
+assert correct >= 0.85, f"Exercise 2: only {correct:.0%} of the test points are correct. The gaps are too wide now."
 
 # %% [markdown]
 # ## Exercise 3 · No None at all (5 minutes)
 #
-# The paper has a second rule for gaps: each belongs to the class below it (`gap="floor"`). Make a system that reads
-# without any None between the stripes, out of the INT system trained above, *without training*.
+# The paper's decoding formula, applied without its condition, hands each gap to the class below it (`gap="floor"`; see
+# notebook 01). Turn the INT system trained above into one that has no None between its stripes, *without training*.
 #
-# *Hint.* A system is a network and a task: `System(network, task)`. The network may stay as it is.
+# *Hint.* A system is a network and a task. Which of the two knows about None?
 
 # %% tags=["exercise"]
-floored = System(systems["int"].network, INT(num_classes=4))  # change the task
+floored = System(systems["int"].network, INT(num_classes=4))  # change something here
 
 # %% tags=["solution"]
 floored = System(systems["int"].network, INT(num_classes=4, gap="floor"))
 
 # %% tags=["check"]
 other = regions(floored, side=SIDE)
-assert other.none_share < 0.02, f"Exercise 3: {other.none_share:.0%} of the square is still None."
+assert other.none_share < 0.02, (
+    f"Exercise 3: {other.none_share:.0%} of the square is still None. The task decides what a gap means.")
 was_read = ~seen["int"].none
 assert torch.equal(other.decoded[was_read], seen["int"].decoded[was_read]), "Exercise 3: the stripes should stay."
 print("None is a decision of the decoder. The network knows nothing of it.")
@@ -371,7 +376,7 @@ print("None is a decision of the decoder. The network knows nothing of it.")
 # %% [markdown]
 # ## The same in the app
 #
-# The page "Regions" trains before your eyes, on moons, circles and spirals, too. Click a place to attack it.
+# The page "Regions" trains before your eyes, on moons, circles and spirals, too. Click a point to attack it.
 
 # %%
 shown = urlencode({"regions_tasks": ["INT", "RBC"], "regions_eps": 0.3}, doseq=True)
@@ -387,12 +392,13 @@ print(Scenario().link("regions") + "?" + shown)
 #
 # <details><summary>Answers</summary>
 #
-# 1. Its output is continuous and has to pass B's interval on the way. Depth changes the shape of the stripes, not
-#    their order.
-# 2. Few places would have reached S: much pale ground, little flat ground. Then the training loss attacks better.
-# 3. For RBC some points land in the seam and get a slope. For INT a start that is still read correctly has none, so
-#    only those get away that the random start throws out of the interval at once.
-# 4. The one that leaves: it shows an input that is misread. That the other one stays says something about its loss.
+# 1. Its output is continuous and has to pass through B's interval on the way. Depth changes the shape of the stripes,
+#    not their order.
+# 2. Few points would have reached S, so most of the area would be pale. Then attacks on the training loss work better.
+# 3. For RBC some points start in the seam and find a gradient. For INT a start that is still read correctly finds
+#    none, so the attack succeeds only where the random start itself has left the interval.
+# 4. The one that leaves: it shows an input that is misclassified. That the other one stays says something about its
+#    loss.
 # </details>
 #
 # ## Further reading

@@ -11,11 +11,11 @@
 # ---
 
 # %% [markdown]
-# # 11 · Bring your own: a picture, a code, a network, an objective
+# # 11 · Bring your own: an image, a code, a network, an objective
 #
 # **After this notebook you can**
 #
-# - show systems a picture of your own, and attack it;
+# - show the systems an image of your own, and attack it;
 # - design an error-correcting code, train a system that answers in it, and attack it with the right question;
 # - use any PyTorch network and any objective with tasklab.
 #
@@ -26,7 +26,7 @@
 # %% tags=["parameters"]
 FAST = False  # True: fewer images and epochs, for a quick look
 SEED = 0  # of everything random
-DATA = "digits"  # or "mnist", once `tasklab data mnist` has brought it
+DATA = "digits"  # or "mnist", once `tasklab data mnist` has downloaded it
 
 # %%
 import itertools
@@ -49,11 +49,11 @@ train, test = load_data(DATA, "train").subset(1000), load_data(DATA, "test").sub
 x, y = test.x(), test.labels
 
 # %% [markdown]
-# ## 1 · A picture of your own
+# ## 1 · An image of your own
 #
-# `read_picture` takes the name of a file, or an array of pixels, and makes of it what the data set would have held:
-# grey, light ink on black, cropped, centred, and small. Here is a 3 written with strokes of a pen. If you have a photo
-# of your own handwriting, put its name in the place of `drawing`.
+# `read_picture` takes the name of a file, or an array of pixels, and turns it into what the data set would contain:
+# grey, light ink on black, cropped, centred, and small. Here is a 3 drawn with strokes of a pen. If you have a photo
+# of your own handwriting, put the name of its file in place of `drawing`.
 
 # %%
 drawing = draw_strokes(digit_strokes(3))  # or drawing = "my-digit.png"
@@ -63,13 +63,14 @@ print("read as", read)
 gallery([drawing, mine[0]], ["as drawn", "as the systems see it"], size=170)
 
 # %% tags=["check"]
-assert mine.shape == (1, *test.shape), "One picture of the shape that the systems take."
+assert mine.shape == (1, *test.shape), "One image of the shape that the systems take."
 assert float(mine.min()) >= 0 and float(mine.max()) <= 1
 
 # %% [markdown]
-# Attack it. The label is what *you* say the picture is.
+# Attack it. The label is what *you* say the image shows.
 #
-# **Predict.** Which systems will still read a 3 if the attack climbs the training loss? And the margin?
+# **Predict.** Which systems will still read a 3 if the attack climbs the training loss? And if it climbs minus the
+# margin?
 
 # %%
 guess = {"train": [], "margin": []}
@@ -86,12 +87,12 @@ for objective in ("train", "margin"):
 gallery(shown, captions, looks=looks, columns=4)
 
 # %% tags=["check"]
-assert sum(look.word == "correct" for look in looks[4:]) <= 1, "Aimed at the margin, (nearly) all should fall."
+assert sum(look.word == "correct" for look in looks[4:]) <= 1, "Aimed at the margin, nearly all should succeed."
 
 # %% [markdown]
-# ## 2 · Something that is no digit
+# ## 2 · Something that is not a digit
 #
-# **Predict.** Show all four systems 500 pictures of pure noise. How often does each of them say None?
+# **Predict.** Show all four systems 500 images of pure noise. How often does each of them say None?
 
 # %%
 guess = {"TRA": None, "DeepBE": None, "INT": None, "RBC": None}  # in percent
@@ -107,14 +108,15 @@ assert none["TRA"] == 0, "TRA always names a digit."
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# TRA never refuses. The others *can*, and mostly do not: that a system is able to say None does not make it notice
+# TRA never says None. The others *can*, and mostly do not: being able to say None does not mean that a system notices
 # what it has never seen. Six of RBC's 16 patterns are None, but the network was never trained to use them.
 # </details>
 #
 # ## 3 · A code of your own
 #
-# With 4 bits for 10 classes, one flipped bit often lands on another class, and nobody notices. A longer code can be
-# *designed*: if any two codewords differ in at least d bits, fewer than d flips never lead from one class to another.
+# With 4 bits for 10 classes, one flipped bit often turns one class into another, and nobody notices. A longer code can
+# be *designed*: if any two codewords differ in at least d bits, fewer than d flips never lead from one class to
+# another.
 #
 # `hadamard_code(10)` has 15 bits. How far apart are its codewords?
 
@@ -152,10 +154,10 @@ assert all(float((system.predict(x) == y).float().mean()) > 0.75 for system in c
 # %% [markdown]
 # To reach another class of the long code, an attacker has to flip 8 bits at once.
 #
-# **Predict.** At ε = 0.1, which system keeps more right answers? And which is *silently* wrong less often?
+# **Predict.** At ε = 0.1, which system keeps the higher accuracy? And which is *silently* wrong less often?
 
 # %%
-guess = {"right": "", "silently wrong": ""}  # "4 bits" or "15 bits"
+guess = {"correct": "", "silently wrong": ""}  # "4 bits" or "15 bits"
 
 # %%
 rows = []
@@ -166,23 +168,24 @@ outcome_stack(rows, legend=True)
 
 # %% tags=["check"]
 short_code, long_code = (outcome for _, outcome in rows)
-assert long_code.accuracy.value < 0.4, "The long code does not keep its answers either."
-assert long_code.alarm.value > short_code.alarm.value + 0.2, "But it falls to None, mostly."
+assert long_code.accuracy.value < 0.4, "The long code does not keep its accuracy either."
+assert long_code.alarm.value > short_code.alarm.value + 0.2, "But its answer is mostly None."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Both lose nearly all right answers: a single flipped bit is enough for that. But the long code falls to *None*. It
-# raises an alarm where the short code reads another digit and nobody notices. It *detects*; it does not *withstand*.
+# Both lose most of their accuracy: a single flipped bit is enough for that. But the long code mostly answers *None*.
+# It raises an alarm where the short code reads another digit and nobody notices. It *detects* the attack; it does not
+# *withstand* it.
 # </details>
 #
 # ## 4 · Ask the right question, again
 #
-# So it is safe to count alarms as defended? Not before the attacker tries. Let the attacker aim at *another class*:
-# `criterion="evaded"`, where None is no success. The objective `margin` only leads *away* from the label.
+# So may we count alarms as a defence? Not before the attacker has tried to avoid them. Let the attacker aim at *another
+# class*: `criterion="evaded"`, where None is not a success. The objective `margin` only leads *away* from the label.
 # `towards_code` leads to each other class in turn, and keeps the best.
 #
-# **Predict.** How many pictures does each objective get through unnoticed, of the long code, at ε = 0.2?
+# **Predict.** With the long code and ε = 0.2, on which share of the images does each objective succeed unnoticed?
 
 # %%
 guess = {"margin": None, "towards_code": None}  # in percent
@@ -197,24 +200,24 @@ outcome_stack([(f"15 bits, {objective}", outcome) for objective, outcome in sile
 
 # %% tags=["check"]
 got = {objective: outcome.error.value for objective, outcome in silent.items()}
-assert got["towards_code"] > 0.8, "Aimed at a class, the attack should get most pictures through."
+assert got["towards_code"] > 0.8, "Aimed at a class, the attack should succeed on most images."
 assert got["towards_code"] > got["margin"] + 0.1, "It should do clearly better than 'margin'."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # Eight bits at once are no obstacle either, if the attack is *aimed* at them. The bits are not independent locks: one
-# network computes them all, from one picture. (The same was found for published error-correcting defences.)
+# network computes them all, from one image. (The same was found for published error-correcting defences.)
 # </details>
 #
 # ### The claim, audited
 #
 # An error-correcting code can do more than refuse: it can *correct*. The task `ECOC` reads the nearest codeword
 # (Dietterich & Bakiri 1995), so that up to three wrong bits of 15 do no harm, and there is no None. It has been claimed
-# that this makes networks robust (Verma & Swami 2019), and it has been broken (Tramèr et al. 2020). The network stays
-# as it is; only the reading changes.
+# that this makes networks robust (Verma & Swami 2019), and the claim has been refuted (Tramèr et al. 2020). The network
+# stays as it is; only the decoder changes.
 #
-# **Predict.** Which share of right answers is left when the bits are corrected, at ε = 0.1 and at ε = 0.2?
+# **Predict.** What is the accuracy under attack when bits are corrected, at ε = 0.1 and at ε = 0.2?
 
 # %%
 guess = {"0.1": None, "0.2": None}  # in percent
@@ -233,23 +236,24 @@ outcome_stack([(f"{name}, ε = {eps}", outcome) for (name, eps), outcome in kept
 # %% tags=["check"]
 right = {key: outcome.accuracy.value for key, outcome in kept.items()}
 gain = right["nearest codeword", 0.1] - right["all bits", 0.1]
-assert gain > 0.08 if DATA == "digits" else gain >= 0, "Correction keeps answers where the strict reading loses them."
-assert right["nearest codeword", 0.2] < 0.15, "And it saves none where the change is larger."
+assert gain > 0.08 if DATA == "digits" else gain >= 0, "Correction helps where the strict decoder loses images."
+assert right["nearest codeword", 0.2] < 0.15, "And it hardly helps where the change is larger."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# On digits, at ε = 0.1, correction keeps 16 to 24 points more than the strict reading (`SEED` 0, 1, 2; 200 pictures).
-# On MNIST, nothing is left in either reading. At ε = 0.2 nothing is left anywhere: the attack climbs the difference
-# between two codewords, which moves all their bits together.
-# Correction shifts the curve; it does not change where it ends. `bits` asks about each rival codeword in turn here, so
-# it is the right question again.
+# On digits, at ε = 0.1, correction keeps an accuracy that is 16 to 24 points higher than that of the strict decoder
+# (`SEED` 0, 1, 2; 200 images). On MNIST, nothing is left with either decoder. At ε = 0.2 hardly anything is left
+# anywhere: the attack climbs the difference between two codewords, which moves all their bits together. Correction
+# shifts the curve; it does not change where it ends. Here `bits` aims at each rival codeword in turn, so it is the
+# adaptive attack again.
 # </details>
 #
 # ## 5 · A network of your own
 #
-# Any `nn.Module` from pictures to `task.width` outputs will do, trained in any way. Normalisation, if any, belongs into
-# the network: attacks work on pixels in [0, 1]. Here is a bare one with a loop of its own.
+# Any `nn.Module` that maps images to `task.width` outputs will do, trained in any way. Normalisation, if there is any,
+# must be part of the network: attacks work on pixels in [0, 1]. Here is a plain network with a training loop of its
+# own.
 
 # %%
 torch.manual_seed(SEED)
@@ -264,15 +268,16 @@ for _epoch in range(60):
         loss.backward()
         optimizer.step()
 own = System(network, plain)
-print("right:", float((own.predict(x) == y).float().mean()))
+print("accuracy:", float((own.predict(x) == y).float().mean()))
 
 # %% tags=["check"]
-assert float((own.predict(x) == y).float().mean()) > 0.75, "A plain network should manage three quarters at least."
-assert attack(own, x, y, PGD(eps=0.2)).accuracy < 0.1, "And it falls like all the others."
+assert float((own.predict(x) == y).float().mean()) > 0.75, "A plain network should get three quarters at least."
+assert attack(own, x, y, PGD(eps=0.2)).accuracy < 0.1, "And it is fooled like all the others."
 
 # %% [markdown]
-# A system whose network tasklab has built (as in section 3) can be saved, and then it is a system like the shipped
-# ones: put the file into a folder, name the folder in the environment variable `TASKLAB_ZOO`, and the app shows it.
+# A system whose network was built by tasklab (as in section 3) can be saved, and is then a system like the shipped
+# ones: put the file into a folder, give the folder's name in the environment variable `TASKLAB_ZOO`, and the app shows
+# the system.
 
 # %%
 zoo = Path(tempfile.mkdtemp())
@@ -282,14 +287,14 @@ again = load(f"{DATA}-hadamard", where=zoo)
 print(f"TASKLAB_ZOO={zoo} streamlit run app")
 
 # %% tags=["check"]
-assert torch.equal(again.predict(x), codes["15 bits"].predict(x)), "What is loaded reads what was saved."
+assert torch.equal(again.predict(x), codes["15 bits"].predict(x)), "The loaded system gives the same answers."
 
 # %% [markdown]
 # ## Exercise 1 · Write a 7 (5 minutes)
 #
 # A stroke is a list of points `(x, y)`, x to the right and y *down*, both between 0 and 1. Write a 7 that TRA reads.
 #
-# *Hint.* Left to right at the top, then down to the lower middle: three points.
+# *Hint.* Three points are enough. How do you write a 7 with a pen?
 
 # %% tags=["exercise"]
 strokes = [[(0.3, 0.5), (0.7, 0.5)]]  # replace these points
@@ -298,9 +303,12 @@ strokes = [[(0.3, 0.5), (0.7, 0.5)]]  # replace these points
 strokes = [[(0.25, 0.15), (0.75, 0.15), (0.45, 0.85)]]
 
 # %% tags=["check"]
+assert strokes and all(0 <= value <= 1 for line in strokes for point in line for value in point), (
+    "Exercise 1: a list of strokes, and all numbers from 0 to 1, please.")
 seven = read_picture(draw_strokes(strokes), DATA)
 answer = int(systems["TRA"].predict(seven))
-assert answer == 7, f"Exercise 1: TRA reads a {answer}. Does your 7 begin at the top left, and go down at an angle?"
+assert answer == 7, (
+    f"Exercise 1: TRA reads a {answer}. Does your 7 begin at the top left, and go down at an angle? y points down.")
 
 # %% [markdown]
 # ## Exercise 2 · One bit more (8 minutes)
@@ -308,7 +316,7 @@ assert answer == 7, f"Exercise 1: TRA reads a {answer}. Does your 7 begin at the
 # Add a *parity bit* to the plain 4-bit code: a fifth bit that makes the number of ones even. Then no single flipped bit
 # may lead from a class to another class. Write the ten rows.
 #
-# *Hint.* `plain.codec.rows` is a tuple of ten rows of four bits. `sum(row) % 2` is 1 for an odd number of ones.
+# *Hint.* `plain.codec.rows` is a tuple of ten rows of four bits. When must the fifth bit be 1?
 
 # %% tags=["exercise"]
 parity = plain.codec.rows  # replace: ten rows of five bits
@@ -317,8 +325,11 @@ parity = plain.codec.rows  # replace: ten rows of five bits
 parity = [(*row, sum(row) % 2) for row in plain.codec.rows]
 
 # %% tags=["check"]
-assert all(len(row) == 5 for row in parity), "Exercise 2: five bits in each row, please."
-assert all(tuple(new[:4]) == old for new, old in zip(parity, plain.codec.rows, strict=True)), "Keep the first four."
+assert len(parity) == 10 and all(len(row) == 5 for row in parity), "Exercise 2: ten rows of five bits, please."
+assert all(bit in (0, 1) for row in parity for bit in row), "Exercise 2: bits are 0 or 1."
+for new, old in zip(parity, plain.codec.rows, strict=True):
+    assert tuple(new[:4]) == tuple(old), f"Exercise 2: {new} should begin with the four bits {old}."
+    assert sum(new) % 2 == 0, f"Exercise 2: {new} has an odd number of ones. Parity should make it even."
 codec = Binary(num_classes=10, code=parity)
 outputs = 2 * codec.matrix - 1  # every codeword as outputs of ±1
 for bit in range(5):
@@ -333,8 +344,8 @@ for bit in range(5):
 # An objective is any function `(task, z, y) -> (N,)`; PGD climbs it. Write one that leads to *the nearest other class*:
 # the largest margin among all classes but the label. With `criterion="evaded"` compare it with `margin`.
 #
-# *Hint.* `task.codec.margins(z)` is `(N, 10)`. `.scatter(1, y[:, None], -torch.inf)` puts −∞ at the label;
-# `.amax(dim=1)` takes the largest of each row.
+# *Hint.* `task.codec.margins(z)` is `(N, 10)`, and `.scatter(1, y[:, None], value)` replaces the entry at the label.
+# By what, if the label must never be the largest?
 
 # %% tags=["exercise"]
 def nearest_class(task, z, y):
@@ -349,17 +360,19 @@ def nearest_class(task, z, y):
 # %% tags=["check"]
 z = codes["15 bits"].read(x[:20])
 value = nearest_class(long, z, y[:20])
+assert value.shape == (20,), f"Exercise 3: one number for each image, (20,), please; yours has {tuple(value.shape)}."
 margins = long.codec.margins(z)
 for n in range(20):
     best = max(float(margins[n, k]) for k in range(10) if k != int(y[n]))
-    assert abs(float(value[n]) - best) < 1e-5, "Exercise 3: not the largest margin among the other classes yet."
+    assert abs(float(value[n]) - best) < 1e-5, (
+        "Exercise 3: this is not the largest margin among the other classes yet. Is the label left out?")
 result = attack(codes["15 bits"], x, y, PGD(eps=0.2, objective=nearest_class, criterion="evaded", seed=SEED))
 print(f"silently wrong: {outcomes(result.decoded, y).error} %, with 'margin' {silent['margin'].error} %")
 
 # %% [markdown]
 # ## The same in the app
 #
-# Draw with the mouse or a finger, or upload a picture, and attack it.
+# Draw with the mouse or a finger, or upload an image, and attack it.
 
 # %%
 print(Scenario(data=DATA, systems=tuple(f"{DATA}-{key.lower()}" for key in systems), eps=0.2, steps=10).link("draw"))
@@ -369,15 +382,15 @@ print(Scenario(data=DATA, systems=tuple(f"{DATA}-{key.lower()}" for key in syste
 #
 # 1. A code has distance 5. How many flipped bits are noticed for sure? How many could be *corrected*?
 # 2. Why do long codes not help against an attacker who sees the network?
-# 3. When is an alarm as good as a right answer? When is it worse than a wrong one?
+# 3. When is an alarm as good as a correct answer? When is it worse than a wrong one?
 # 4. What must be true of a network before PGD's result on it means anything?
 #
 # <details><summary>Answers</summary>
 #
 # 1. Up to four are noticed, up to two can be corrected by taking the nearest codeword.
-# 2. The bits are functions of the same picture. A small change of it moves all of them, as far as it takes.
-# 3. Good, where a human can look. Bad, where anyone who can force alarms can stop the service.
-# 4. It takes pixels in [0, 1] (normalisation inside), and what PGD climbs has a gradient where the pictures are.
+# 2. The bits are functions of the same image. A small change of the image can move all of them.
+# 3. It is as good where a human can look. It is worse where anyone who can force alarms can stop the service.
+# 4. It takes pixels in [0, 1] (normalisation inside), and what PGD climbs has a gradient at the images.
 # </details>
 #
 # ## Further reading

@@ -18,11 +18,13 @@ from tasklab.modes import CPU
 class Interval(Codec):
     """Class y owns ``[L, U]`` with ``L(y) = s0 + y·(α + β)``, ``U(y) = L(y) + β`` (equation 1).
 
-    The paper decodes in two ways that differ in the gaps, so there are two rules:
+    The paper decodes by ``⌊(z − s0)/(α + β)⌋`` where the output belongs to an interval; elsewhere the example is
+    abnormal. There are two rules, since a published number does not tell whether the condition was applied:
 
-    - ``gap="abnormal"``: outside every interval the label is `ABNORMAL`. An interval holds both its ends; an end
-      shared by two intervals (α = 0) belongs to the upper one. Margin of class k: ``min(z − L_k, U_k − z)``.
-    - ``gap="floor"``: ``⌊(z − s0)/(α + β)⌋``, so the gap above U(y) belongs to y, its upper end to y + 1.
+    - ``gap="abnormal"``: formula and condition. Outside every interval the label is `ABNORMAL`. An interval holds both
+      its ends; an end shared by two intervals (α = 0) belongs to the upper one. Margin of class k:
+      ``min(z − L_k, U_k − z)``.
+    - ``gap="floor"``: the formula alone, so the gap above U(y) belongs to y, its upper end to y + 1.
       Margin of class k: ``min(z − L_k, L_{k+1} − z)``. Beyond the line's two ends the label is `ABNORMAL`.
 
     Args:

@@ -40,6 +40,13 @@ NAMED = 20
 MERGED = 0.075
 """A stop that is nearer than this to the one before shares its marker; the map is 2 wide."""
 
+SIDES = {"top center": np.array([0.0, 0.1]), "bottom center": np.array([0.0, -0.1]),
+         "middle right": np.array([0.12, 0.0]), "middle left": np.array([-0.12, 0.0])}
+"""The sides of a stop on which its number can be written, the preferred one first, and how far away its middle is."""
+
+ROOMY = 0.15
+"""A number that is further than this from all else has room enough."""
+
 REACHES = (1.12, 1.5, 2.0, 3.0, 5.0, 8.0)
 """The values that half an axis's length can have; there are few, so that it rarely changes."""
 
@@ -115,6 +122,7 @@ def feature_map(
     line: Task | None = None,
     inks: Sequence[str] = COLOURS,
     height: int = 560,
+    legend: bool = False,
 ) -> Figure:
     """The points of a map, one trace for each class or outcome, which can be hovered over, clicked and lassoed.
 
@@ -129,6 +137,7 @@ def feature_map(
         line: a task with intervals whose outputs are the map; the intervals are drawn and label the axis.
         inks: the colours of the classes.
         height: in pixels.
+        legend: whether the figure has a legend.
 
     Returns:
         A figure whose points have ``customdata = [row, label, name of the class, name of the class read]``.
@@ -148,7 +157,7 @@ def feature_map(
         traces.append(_names(home, y, classes))
     if stops is not None:
         traces += _attack(stops, window, classes)
-    return _figure(traces, _layout(_reach(traces, line is not None), height, line, window, classes))
+    return _figure(traces, _layout(_reach(traces, line is not None), height, line, window, classes, legend))
 
 
 def map_window(positions: ArrayLike, line: Task | None = None) -> Window:
@@ -258,10 +267,11 @@ def _attack(stops: Stops, window: Window, classes: Sequence[str]) -> list[Trace]
     spots, decoded, words = merged_stops(stops, window)
     looks = [look_of(d, stops.label) for d in decoded]
     return [
-        {"type": "scatter", "mode": "lines", "name": "way", "x": spots[:, 0], "y": spots[:, 1], "hoverinfo": "skip",
-         "line": {"color": GREY, "width": 3}},
+        {"type": "scatter", "mode": "lines", "name": "way", "showlegend": False, "x": spots[:, 0], "y": spots[:, 1],
+         "hoverinfo": "skip", "line": {"color": GREY, "width": 3}},
         {"type": "scatter", "mode": "markers+text", "name": "stops", "x": spots[:, 0], "y": spots[:, 1],
-         "text": [f"<b>{word}</b>" for word in words], "textposition": "top center", "textfont": HALO | {"size": 17},
+         "text": [f"<b>{word}</b>" for word in words], "textposition": label_sides(spots),
+         "textfont": HALO | {"size": 17},
          "customdata": [["None" if d < 0 else classes[d], look.word] for d, look in zip(decoded, looks, strict=True)],
          "hovertemplate": "step %{text}: read as %{customdata[0]}<extra></extra>",
          "marker": {"size": 17, "color": [look.colour for look in looks], "symbol": [look.symbol for look in looks],
@@ -269,8 +279,29 @@ def _attack(stops: Stops, window: Window, classes: Sequence[str]) -> list[Trace]
     ]
 
 
+def label_sides(spots: Places) -> list[str]:
+    """Where the number of each stop is written: on the side that is furthest from other stops and numbers.
+
+    Args:
+        spots: ``(M, 2)``, in the units of the window.
+
+    >>> label_sides(np.array([[0.0, 0.0], [0.05, 0.1]]))
+    ['bottom center', 'top center']
+    """
+    written: list[Places] = []
+    sides = []
+    for index, spot in enumerate(spots):
+        others = [*np.delete(spots, index, axis=0), *written]
+        room = {side: min((math.dist(spot + shift, other) for other in others), default=1.0)
+                for side, shift in SIDES.items()}
+        side = max(room, key=lambda each: min(room[each], ROOMY))
+        written.append(spot + SIDES[side])
+        sides.append(side)
+    return sides
+
+
 def _layout(
-    reach: tuple[float, float], height: int, line: Task | None, window: Window, classes: Sequence[str],
+    reach: tuple[float, float], height: int, line: Task | None, window: Window, classes: Sequence[str], legend: bool,
 ) -> Trace:
     hidden = {"showticklabels": False, "showgrid": False, "zeroline": False, "ticks": ""}
     across: Trace = hidden | {"range": [-reach[0], reach[0]]}
@@ -290,9 +321,10 @@ def _layout(
         every = max(1, math.ceil(len(ends) / NAMED))
         across |= {"showticklabels": True, "tickvals": [float(e.mean()) for e in ends][::every],
                    "ticktext": list(classes[: len(ends)])[::every]}
-    layout = frame(height, legend=False, xaxis=across, yaxis=up)
+    layout = frame(height, legend=legend, xaxis=across, yaxis=up)
     layout |= {"dragmode": "lasso", "clickmode": "event+select", "shapes": shapes, "hovermode": "closest",
-               "newselection": {"line": {"color": GREY, "width": 2}}, "margin": {"l": 4, "r": 4, "t": 4, "b": 4}}
+               "newselection": {"line": {"color": GREY, "width": 2}},
+               "margin": {"l": 4, "r": 4, "t": 34 if legend else 4, "b": 4}}
     return layout
 
 

@@ -135,7 +135,7 @@ def bit_gauges(
     left, right = [b - shift for b in bits], [b + shift for b in bits]
     if after is not None:
         traces.append(_lines(_between(left, right), _between(before, now)))
-    traces.append(_markers("before", left, before, CLEAN) | hover)
+    traces.append(_markers("output" if after is None else "before", left, before, CLEAN) | hover)
     if after is not None:
         kept = [(v > threshold) == (s > 0) for v, s in zip(after, signs, strict=True)]
         looks = [LOOKS["correct" if k else "wrong"] for k in kept]
@@ -192,7 +192,8 @@ def number_line(
     top, bottom = (0.5, 0.5) if after is None else (0.74, 0.26)
     if after is not None:
         traces.append(_lines([_within(before[0], low, high), _within(now[0], low, high)], [top, bottom]))
-    traces.append(_output_marker(before[0], top, (low, high), "before", CLEAN | {"size": 16}))
+    name = "output" if after is None else "before"
+    traces.append(_output_marker(before[0], top, (low, high), name, CLEAN | {"size": 16}))
     if after is not None:
         look = look_of(decoded, label)
         marker = {"symbol": look.symbol, "color": look.colour, "size": 16, "line": {"width": 3, "color": look.colour}}

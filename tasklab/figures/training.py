@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ FLOOR = 1e-6
 
 SMOOTH = 25
 """Losses of steps are drawn as running means over 1/25 of all steps, because single steps vary too much."""
+
+TICKS = 3
+"""Most ticks on the axis of the loss, which is low."""
 
 SPLIT = (0.27, 0.36)
 """Upper end of the panel of losses, and lower end of that of accuracies, as shares of the height."""
@@ -63,8 +67,7 @@ def training_figure(
     yaxis = grid | {"range": [-2, 103], "domain": [SPLIT[1], 1]} | _percent()
     layout = frame(height, legend=legend, xaxis=xaxis, yaxis=yaxis)
     layout["yaxis2"] = layout["yaxis"] | {
-        "domain": [0, SPLIT[0]], "type": "log", "range": None, "ticktext": None, "tickvals": None, "nticks": 4,
-        "exponentformat": "power", "title": {"text": "loss", "font": {"size": 14}},
+        "domain": [0, SPLIT[0]], "type": "log", "title": {"text": "loss", "font": {"size": 14}}, **_decades(losses),
     }
     layout |= {"hovermode": "x unified"}
     layout["margin"] = layout["margin"] | {"t": 62 if legend else 6}
@@ -154,6 +157,16 @@ def _zero(epochs: Rows) -> list[dict[str, Any]]:
         "y": [100 * _of_all(row, ZERO) for row in known], "line": {"width": 0, "color": GREY}, "fill": "tozeroy",
         "fillcolor": faded(GREY, 0.3), "hovertemplate": "%{y:.1f} %",
     }]
+
+
+def _decades(losses: Sequence[float]) -> dict[str, Any]:
+    """Range and ticks of a logarithmic axis that is low: powers of ten, three at most."""
+    low, high = (math.log10(each(losses or [1.0])) for each in (min, max))
+    first, last = math.floor(low + 1e-9), math.ceil(high - 1e-9)
+    last = max(last, first + 1)
+    powers = range(first, last + 1, max(1, math.ceil((last - first) / (TICKS - 1))))
+    return {"range": [first - 0.1, last + 0.1], "tickvals": [10.0**power for power in powers],
+            "ticktext": [f"10<sup>{power}</sup>" for power in powers]}
 
 
 def _losses(epochs: Rows, steps: Rows, total: int) -> tuple[list[float], list[float]]:

@@ -5,25 +5,54 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tasklab.course import notebooks
 
 
-def run(copy: Any) -> list[tuple[int, Exception]]:
-    """Run all code cells, failed ones included, and return the failures with their places."""
+def run(
+    copy: Any, attempts: Sequence[Sequence[str]] = (), refusals: list[list[Exception | None]] | None = None
+) -> list[tuple[int, Exception]]:
+    """Run all code cells, failed ones included, and return the failures with their places.
+
+    Args:
+        copy: a student's copy or a teacher's.
+        attempts: for each exercise of a student's copy, answers as code; its check is run after each of them.
+        refusals: filled with a list for each exercise: what its check raised after each answer.
+    """
     space: dict[str, Any] = {"__name__": "__main__"}
     failures: list[tuple[int, Exception]] = []
+    left = iter(attempts)
     for place, cell in enumerate(copy.cells):
         if cell.cell_type == "code":
-            try:
-                with contextlib.redirect_stdout(io.StringIO()):
-                    _run(cell.source, space)
-            except Exception as error:  # whatever a cell raises is what is asked for
+            may_fail = "raises-exception" in notebooks.tags(cell)
+            if may_fail and refusals is not None:
+                refusals.append(list(_refused(next(left, ()), cell.source, space)))
+            error = _error(cell.source, space)
+            if error is not None:
                 failures.append((place, error))
-                if "raises-exception" not in notebooks.tags(cell):
+                if not may_fail:
                     break
     return failures
+
+
+def _refused(answers: Sequence[str], check: str, space: dict[str, Any]) -> Iterator[Exception | None]:
+    """What the check raises after each answer, each of them in a copy of the namespace."""
+    for answer in answers:
+        trial = dict(space)
+        if (error := _error(answer, trial)) is not None:
+            raise AssertionError(f"expected an answer that runs, got {error!r} from {answer}") from error
+        yield _error(check, trial)
+
+
+def _error(source: str, space: dict[str, Any]) -> Exception | None:
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            _run(source, space)
+    except Exception as error:  # whatever a cell raises is what is asked for
+        return error
+    return None
 
 
 def _run(source: str, space: dict[str, Any]) -> None:

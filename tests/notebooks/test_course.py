@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import torch
 from tasklab.course import ALONE, COURSE, PAGES, notebooks
 from tasklab.data import available
 from tests.notebooks.copies import run
+from tests.notebooks.wrong_answers import WRONG
 
 ROOT = Path(__file__).parents[2]
 NAMES = notebooks.names()
@@ -77,15 +79,41 @@ def test_it_runs_on_mnist_too(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_students_copy_fails_at_each_exercise_and_says_why(name: str) -> None:
+def test_a_students_copy_refuses_what_is_wrong_and_says_why(name: str) -> None:
+    """Each check refuses the empty exercise and every wrong answer, with a message that belongs to the mistake."""
     copy = notebooks.build(name, "student", parameters=QUICK)
-    expected = [place for place, cell in enumerate(copy.cells) if "raises-exception" in notebooks.tags(cell)]
-    failures = run(copy)
-    assert expected
-    assert [place for place, _ in failures] == expected
-    for _, error in failures:
-        assert isinstance(error, AssertionError)
-        assert len(str(error)) > 10, "the message helps"
+    checks = [place for place, cell in enumerate(copy.cells) if "raises-exception" in notebooks.tags(cell)]
+    wrong = WRONG[name]
+    refusals: list[list[Exception | None]] = []
+    failures = run(copy, [[answer for answer, _ in answers] for answers in wrong], refusals)
+    assert checks and [place for place, _ in failures] == checks
+    assert len(wrong) == len(checks) and all(len(answers) >= 3 for answers in wrong), "three for each exercise"
+    for number, (answers, errors, (_, empty)) in enumerate(zip(wrong, refusals, failures, strict=True), 1):
+        assert isinstance(empty, AssertionError) and str(empty).startswith(f"Exercise {number}: ")
+        for (answer, words), error in zip(answers, errors, strict=True):
+            assert isinstance(error, AssertionError), f"exercise {number}, {answer}: {error!r}"
+            assert str(error).startswith(f"Exercise {number}: ") and words in str(error), f"{answer}: {error}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_hint_holds_the_solution(name: str) -> None:
+    text = ""
+    for cell in notebooks.read(name).cells:
+        if cell.cell_type == "markdown":
+            text = cell.source
+        elif "solution" in notebooks.tags(cell):
+            hint = text.partition("*Hint.*")[2]
+            assert hint, "every exercise has a hint"
+            for statement in ast.walk(ast.parse(cell.source)):
+                if isinstance(statement, ast.Return | ast.Assign) and isinstance(statement.value, ast.Call | ast.BinOp):
+                    assert ast.unparse(statement.value) not in hint
+
+
+@pytest.mark.parametrize("session", sorted({part.session for part in COURSE}))
+def test_each_session_has_one_open_ended_exercise(session: int) -> None:
+    texts = [notebooks.read(part.notebook) for part in COURSE if part.session == session]
+    titles = re.findall(r"^## Exercise \d+ · Open-ended", "\n".join(c.source for t in texts for c in t.cells), re.M)
+    assert len(titles) == 1
 
 
 def test_built_files_run_in_a_kernel_and_show_figures(tmp_path: Path) -> None:
