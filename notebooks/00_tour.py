@@ -245,7 +245,7 @@ read_as
 # %% tags=["check"]
 assert read_as is not None, "Exercise 2: set `read_as` to the digit that INT reads under criterion='evaded'."
 assert read_as != -1, "Exercise 2: −1 is None, the alarm. Have you set criterion='evaded' and eps=0.4?"
-assert read_as != label, "Exercise 2: this is still the right digit. Have you set eps=0.4?"
+assert read_as != label, "Exercise 2: this is still the correct digit. Have you set eps=0.4?"
 assert read_as in range(10), "Exercise 2: a digit from 0 to 9, please."
 silent = Scenario(data=DATA, image=IMAGE, systems=(f"{DATA}-int",), objectives=("margin",), eps=0.4, criterion="evaded")
 assert read_as == int(next(iter(silent.run().values())).decoded), (

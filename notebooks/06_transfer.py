@@ -116,19 +116,23 @@ mean = {matrix: {a: sum(cells[a, b].rate().value for b in keys if b != a) / 3 fo
 for matrix, means in mean.items():
     print(f"{matrix:8} mean rate over the three other systems:", {a: f"{share:.0%}" for a, share in means.items()})
 assert mean["margin"]["rbc"] > mean["own loss"]["rbc"] + 0.2, "RBC's images do transfer."
-assert mean["margin"]["int"] > mean["own loss"]["int"] + 0.05, "So do INT's, …"
-assert mean["margin"]["int"] == min(mean["margin"].values()), "… but less often than the others'."
+assert mean["margin"]["int"] > mean["own loss"]["int"] + 0.2, "So do INT's."
+assert systems["int"].card["start"]["name"] == f"{DATA}-tra", "INT was trained from TRA."
 if DATA == "digits":
-    assert mean["margin"]["tra"] > mean["margin"]["rbc"] > mean["margin"]["int"], "There is an order."
+    related = [aimed.cells[pair].rate().value for pair in (("tra", "int"), ("int", "tra"))]
+    assert min(related) > 0.95 > aimed.cells["rbc", "tra"].rate().value + 0.2, "Related networks share weaknesses."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Both rows fill, to different degrees. On digits, TRA's images fool the others in 83 to 84 % of the cases, RBC's in 61
-# to 86 % (depending on the victim), and INT's in 29 to 37 %. So most of what looked like a defence was the missing
-# gradient. Not all differences vanish: images made for INT do transfer less often. One system of each kind cannot tell
-# whether the code is the reason. (INT's boundaries may lie elsewhere, or this attack on a single number may be weaker;
-# notebook 08 looks at that.)
+# Both rows fill. On digits, RBC's images fool the others in 61 to 86 % of the cases, depending on the victim. That is
+# less often than TRA's (83 to 100 %) and INT's (83 to 99 %), and more often than DeepBE's (49 to 79 %). So codes do
+# not keep images from transferring: what looked like a defence was the missing gradient.
+#
+# Why do TRA and INT fool each other nearly always? The shipped INT did not start with fresh weights: its card says
+# that it was trained from the shipped TRA. Networks that are related share their weaknesses. So a transfer rate says
+# as much about how two networks were made as about their tasks, and one system of each kind is too few to compare
+# tasks.
 # </details>
 #
 # ## 4 · Which images count, and what noise does

@@ -301,7 +301,8 @@ for S in (10, 100):
     assert low <= base_high and base_low <= high, "The intervals overlap, …"
 if DATA == "digits" and not FAST:
     assert all(mcnemar(stand[100, "margin"], stand[S, "margin"]) < 0.05 for S in (10, 350)), "… and two pairs differ."
-assert all(mcnemar(stand[a, "bits"], stand[b, "bits"]) > 0.05 for a, b in ((10, 100), (10, 350), (100, 350)))
+if DATA == "digits":
+    assert all(mcnemar(stand[a, "bits"], stand[b, "bits"]) > 0.05 for a, b in ((10, 100), (10, 350), (100, 350)))
 
 # %% [markdown]
 # Overlapping intervals do *not* show that two systems agree. All systems saw the same images, so the test must be

@@ -208,11 +208,11 @@ WRONG: dict[str, list[list[tuple[str, str]]]] = {
         [
             ("mine = INT(num_classes=4, alpha=8, beta=32)", "*ratio*"),
             ("mine = INT(num_classes=4, alpha=1000, beta=16)", "too wide"),
-            ("mine = INT(num_classes=4, alpha=0, beta=16)", "*ratio*"),
+            ("mine = INT(num_classes=4, alpha=1000, beta=1)", "too wide"),
         ],
         [
             ("floored = System(systems['int'].network, INT(num_classes=4, beta=17, alpha=3))", "still None"),
-            ("floored = System(systems['int'].network, INT(num_classes=4, s0=-4, alpha=0, beta=20))", "stripes"),
+            ("floored = System(systems['int'].network, INT(num_classes=4, alpha=0, beta=16))", "stripes"),
             ("floored = systems['tra']", "stripes"),
         ],
     ],
