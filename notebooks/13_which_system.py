@@ -45,8 +45,8 @@ reports = {name: kept_report(name) for name in names}
 # %% [markdown]
 # ## 1 · A card
 #
-# Every trained system carries its card in its own file: what it answers with, how it was trained, and what was measured
-# of it, each number with its n and its interval. Without an attack, most of them look alike.
+# Every trained system carries its card in its own file: its task, how it was trained, and what was measured, each
+# number with its n and its interval. Without an attack, most of them look alike.
 #
 # **Predict.** How many percentage points lie between the best system and the worst one, without an attack?
 
@@ -84,7 +84,7 @@ table
 
 # %% tags=["check"]
 first = table["training loss"].idxmax()
-print("the attack on the training loss leaves most to", first, "and the worst case", table.loc[first, "worst case"])
+print("under the attack on the training loss,", first, "is best; its worst case:", table.loc[first, "worst case"])
 assert table.loc[first, "training loss"] > 0.9, "An attack on the training loss should leave one of them nearly whole."
 assert table.loc[f"{DATA}-deepbe-hinge", "worst case"] < 0.05 < 0.9 < table.loc[f"{DATA}-deepbe-hinge", "training loss"]
 
@@ -109,6 +109,8 @@ accuracy_curves(curves, marks={"the rank above": best[0].eps}, up="worst case fo
 #
 # Write `price(name)`: by how many percentage points a system's accuracy without an attack is below that of the best
 # system of the same data set.
+#
+# *Hint.* The table of section 2 has a column for it; its values are shares from 0 to 1.
 
 # %% tags=["exercise"]
 def price(name):
@@ -121,8 +123,12 @@ def price(name):
 
 
 # %% tags=["check"]
+assert price(table.index[0]) is not None, "Exercise 1: price should return a number."
 assert price(table["clean"].idxmax()) == 0, "Exercise 1: the best system without an attack pays nothing."
-assert all(0 <= price(name) < 15 for name in table.index), "Exercise 1: the others pay a few percentage points."
+for name in table.index:
+    lost = 100 * (max(clean.values()) - clean[name])
+    assert abs(price(name) - lost) < 0.01, (
+        f"Exercise 1: {name} pays {lost:.2f} percentage points, and price says {price(name):.2f}.")
 
 # %% [markdown]
 # ## Exercise 2 · A number to quote (8 minutes)
@@ -130,7 +136,7 @@ assert all(0 <= price(name) < 15 for name in table.index), "Exercise 1: the othe
 # A colleague asks for "the robustness" of RBC. Write `quote(name)`: the sentence that you would answer with. It names
 # ε, n and the 95 % interval of the worst case found.
 #
-# *Hint.* `found[name].worst.accuracy.percent()` holds the value and its interval.
+# *Hint.* A share such as `found[name].worst.accuracy` prints with its interval. Where did section 2 take n from?
 
 # %% tags=["exercise"]
 def quote(name):
@@ -149,7 +155,10 @@ sentence = quote(f"{DATA}-rbc")
 print(sentence)
 assert "0.2" in sentence, "Exercise 2: the sentence should name ε."
 assert str(found[f"{DATA}-rbc"].worst.accuracy.n) in sentence, "Exercise 2: the sentence should name n."
-assert "[" in sentence, "Exercise 2: the sentence should give the interval."
+assert found[f"{DATA}-rbc"].worst.accuracy.percent() in sentence, (
+    "Exercise 2: the sentence should give the accuracy in the worst case found with its interval, in percent.")
+other = f"{DATA}-tra-at"
+assert found[other].worst.accuracy.percent() in quote(other), f"Exercise 2: and for {other}?"
 
 # %% [markdown]
 # ## In the app

@@ -254,4 +254,17 @@ WRONG: dict[str, list[list[tuple[str, str]]]] = {
              "verdict = dict.fromkeys(('holds', 'does not hold', 'because', 'verify by'), words)", "which number"),
         ],
     ],
+    "13_which_system": [
+        [
+            ("price = lambda name: 0.0", "percentage points"),
+            ("price = lambda name: table['clean'].max() - table.loc[name, 'clean']", "percentage points"),
+            ("price = lambda name: 100 * (table['clean'].max() - table.loc[name, 'worst case'])", "pays nothing"),
+        ],
+        [
+            ("quote = lambda name: 'RBC is robust'", "name ε"),
+            ("quote = lambda name: f'At ε = 0.2 RBC keeps 72 % of {found[name].worst.accuracy.n} images [68, 76]'",
+             "worst case found"),
+            ("quote = lambda name: f'{found[name].worst.accuracy.percent()} % at ε = 0.2'", "name n"),
+        ],
+    ],
 }
