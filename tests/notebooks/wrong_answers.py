@@ -212,7 +212,7 @@ WRONG: dict[str, list[list[tuple[str, str]]]] = {
         ],
         [
             ("floored = System(systems['int'].network, INT(num_classes=4, beta=17, alpha=3))", "still None"),
-            ("floored = System(systems['int'].network, INT(num_classes=4, alpha=0, beta=16))", "stripes"),
+            ("floored = System(systems['int'].network, INT(num_classes=4, alpha=0, beta=16))", "still None"),
             ("floored = systems['tra']", "stripes"),
         ],
     ],
