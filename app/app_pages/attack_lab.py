@@ -157,7 +157,8 @@ def _ground(lab: Lab, scenario: Scenario, name: str) -> None:
     frame.tell(lab, ground=lambda: lesson_facts.ground(coarse.paths, title(lab.key(name)), lab.pictures.classes))
     _plane(lab, scenario, name)
     system, side = catalogue.system(name), picture_attacks.fine_side(lab.pictures)
-    words = _ground_words(lab, name)
+    heading = f"The ground under {DATASETS[lab.data].title}, image {lab.image} · ε = {eps_said(scenario.eps)}"
+    words = _ground_words(lab, name) | {"heading": heading}
     frame.close_page(lab, code=picture_attacks.ground_code(scenario, name, side=side), files={
         "ground.html": (lambda: ground_html(finer_ground(system, coarse, side=side), **words),
                         "The ground, with a point to drag (one HTML file)")})
