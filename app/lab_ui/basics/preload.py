@@ -43,8 +43,8 @@ def wait() -> None:
 def freeze() -> None:
     """Call `gc.freeze` when at least 100 modules have been imported since the last call.
 
-    Streamlit runs the garbage collector after each run of a page. Without this, it would go through the half a million
-    objects of torch and plotly each time, which blocks every thread for a quarter of a second.
+    Without this, each full garbage collection would go through the half a million objects of torch and plotly, which
+    blocks every thread for a quarter of a second.
     """
     global _frozen
     if len(sys.modules) >= _frozen + 100:

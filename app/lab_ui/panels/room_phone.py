@@ -53,9 +53,7 @@ def phone(typed: str) -> None:
     identity.remember_guest()
     st.html(f'<div class="lab-page"><h1>Room {spaced(code)}</h1></div>')
     with st.container():
-        _drawing(code, who)
-    with st.container():
-        _guessing(code, who, room.situation)
+        _taking_part(code, who, room.situation)
 
 
 def join_form() -> None:
@@ -77,13 +75,22 @@ def spaced(code: str) -> str:
     return f"{code[:3]} {code[3:]}"
 
 
-@st.fragment
-def _drawing(code: str, who: str) -> None:
-    """The pad while drawings are taken; afterwards, what became of the drawing."""
+@st.fragment(run_every=POLL)
+def _taking_part(code: str, who: str, situation: tuple[object, ...]) -> None:
+    """The pad and the guess. All of it is drawn again now and then: the answer to a button can get lost on its way.
+
+    That happens on a busy server, where Streamlit drops what a run has drawn if the next one is asked for at its end.
+    """
     room = rooms.store().still(code)
-    if room is None:
+    if room is None or room.situation != situation:
         st.rerun()
-    mine = room.drawings.get(who)
+    _drawing(room, who)
+    _guessing(room, who)
+
+
+def _drawing(room: Room, who: str) -> None:
+    """The pad while drawings are taken; afterwards, what became of the drawing."""
+    mine, code = room.drawings.get(who), room.code
     if who in room.barred:
         st.info("The teacher has taken your drawing off the wall.")
     elif room.drawable:
@@ -119,12 +126,8 @@ def _send(code: str, who: str, strokes: Strokes | None) -> None:
         st.session_state[NOTE] = str(error)
 
 
-@st.fragment(run_every=POLL)
-def _guessing(code: str, who: str, situation: tuple[object, ...]) -> None:
-    """The guess about the next attack, and the results so far; it looks at the room now and then."""
-    room = rooms.store().still(code)
-    if room is None or room.situation != situation:
-        st.rerun()
+def _guessing(room: Room, who: str) -> None:
+    """The guess about the next attack, and the results so far."""
     wall = room.wall()
     for aim, outcome in room.outcomes.items():
         sentence = room_attacks.verdict(room.tally(aim), outcome.counts(room.system, wall))
@@ -139,7 +142,7 @@ def _guessing(code: str, who: str, situation: tuple[object, ...]) -> None:
         if key not in st.session_state and who in room.guesses[aim]:
             st.session_state[key] = room.guesses[aim][who]
         st.pills("Your guess", rooms.SHARES, key=key, required=True, wrap=True,
-                             format_func=room_attacks.WORDS.__getitem__, on_change=_guess, args=(code, who, key))
+                             format_func=room_attacks.WORDS.__getitem__, on_change=_guess, args=(room.code, who, key))
 
 
 def question(room: Room) -> str:

@@ -66,14 +66,16 @@ def _live(owner: str, code: str, situation: tuple[object, ...]) -> None:
         if room.outcomes:
             st.html(table(room, wall))
     with right:
-        if room.outcomes:
-            _attacked(room, wall)
-        else:
+        reader = _attacked(room, wall) if room.outcomes else None
+        if reader is None:
             st.html(tiles(wall, None, room.system))
+    if reader is not None and room.aim is None:
+        train, margin = (room.outcomes[aim].counts(reader, wall) for aim in rooms.AIMS)
+        left.html(f'<p class="lab-note">{room_attacks.explanation(reader, train, margin)}</p>')
 
 
-def _attacked(room: Room, wall: Sequence[Drawing]) -> None:
-    """Draw the wall after an attack, and why it did what it did."""
+def _attacked(room: Room, wall: Sequence[Drawing]) -> str:
+    """Draw the wall after an attack; the short name of the system that reads it."""
     views = [AS_DRAWN, *(AIMS[aim] for aim in room.outcomes)]
     latest = room.outcomes[rooms.AIMS[room.stage - 1]]
     readers = list(latest.reads)
@@ -84,7 +86,7 @@ def _attacked(room: Room, wall: Sequence[Drawing]) -> None:
                                     format_func=lambda each: each if each == AS_DRAWN else f"aimed at {each}")
         if st.session_state.get(READER) not in readers:
             st.session_state[READER] = room.system if room.system in readers else readers[0]
-        reader = st.segmented_control("as read by", readers, key=READER, required=True, format_func=title)
+        reader: str = st.segmented_control("as read by", readers, key=READER, required=True, format_func=title)
     outcome = next((room.outcomes[aim] for aim in room.outcomes if AIMS[aim] == view), None)
     st.html(tiles(wall, outcome or latest, reader, attacked=outcome is not None))
     if outcome is not None:
@@ -92,9 +94,7 @@ def _attacked(room: Room, wall: Sequence[Drawing]) -> None:
         zero = counts.zero / counts.before if counts.before else 0.0
         frame.badge(n=counts.n, aim=view, how=f"{how(outcome.settings)}, ε = {outcome.settings.eps:g}", zero=zero,
                     verdict="masked, as the attack had no gradient to follow" if zero > MASKED else None)
-    if room.aim is None:
-        train, margin = (room.outcomes[aim].counts(reader, wall) for aim in rooms.AIMS)
-        st.html(f'<p class="lab-note">{room_attacks.explanation(reader, train, margin)}</p>')
+    return reader
 
 
 def lead(room: Room, wall: Sequence[Drawing]) -> str:
@@ -182,7 +182,7 @@ def _image(pixels: bytes, alt: str) -> str:
 STYLE = """
 <style>
 .room-in { display: flex; flex-direction: column; gap: 0.5rem; }
-.room-in img { max-width: min(20rem, 40vh); width: 100%; }
+.room-in img { max-width: min(22rem, 30vh); width: 100%; }
 .room-in p { margin: 0; font-size: 1.15rem; overflow-wrap: anywhere; }
 .room-in p span { display: block; font-size: 0.95rem; margin-top: 0.4rem; }
 .room-in .room-code { font-size: 2.6rem; line-height: 1.1; letter-spacing: 0.06em; white-space: nowrap; }
@@ -192,14 +192,15 @@ STYLE = """
 .room-votes span { flex: 0 0 7rem; text-align: right; }
 .room-votes i { background: #1f78c8; height: 1.1rem; border-radius: 3px; min-width: 2px; }
 .room-wall { display: grid; gap: 0.5rem; }
+.room-wall .lab-chip { font-size: 1rem; padding: 0 0.35rem; }
 .room-few { grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); }
 .room-some { grid-template-columns: repeat(auto-fill, minmax(5.2rem, 1fr)); }
-.room-many { grid-template-columns: repeat(auto-fill, minmax(4.4rem, 1fr)); }
+.room-many { grid-template-columns: repeat(auto-fill, minmax(4.6rem, 1fr)); gap: 0.3rem; }
+.room-wall.room-many :is(figcaption, .lab-chip) { font-size: 0.85rem; padding: 0 0.15rem; }
 .room-wall figure { margin: 0; max-width: 9rem; position: relative; }
 .room-wall small { position: absolute; left: 0; top: 0; padding: 0 0.25rem; font-size: 0.75rem; color: #ffffff;
   background: #000000b0; border-radius: 4px 0 4px 0; }
 .room-wall figcaption { white-space: nowrap; }
-.room-wall .lab-chip { font-size: 1rem; padding: 0 0.35rem; }
 .room-table { border-collapse: collapse; margin: 0.2rem 0 0.6rem; }
 .room-table caption { text-align: left; font-size: 1rem; caption-side: top; padding: 0; }
 .room-table :is(th, td) { padding: 0.15rem 0.7rem 0.15rem 0; vertical-align: bottom; line-height: 1.2;
