@@ -5,15 +5,16 @@ A second view shows the ground under the picture: the plane that two attacks spa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import streamlit as st
 
 from lab_ui.basics.lab import Lab
-from lab_ui.basics.words import AIMS, title
+from lab_ui.basics.words import aimed, title
 from lab_ui.parts import live
-from lab_ui.results import lesson_facts, picture_attacks
+from lab_ui.results import growing, lesson_facts, picture_attacks
 from lab_ui.results.picture_attacks import Sweeps
 from lab_ui.shell import controls, frame
 from lab_ui.visitor import catalogue
@@ -53,9 +54,15 @@ def page() -> None:
         st.info("Pick at least one aim on the left, and the attack begins.")
         return
     fine = _fine(scenario)
-    sweeps = _sweeps(lab, scenario, st.empty(), fine=fine)
+    slow = picture_attacks.is_slow(scenario)
+    seen, sweeps = picture_attacks.start_sweeps(
+        scenario, lab, _stops(scenario, slow=slow), _finer(scenario) if fine else ())
+    growing.show(lab.slug, seen)
     attacked = {pair: cell for pair, cell in sweeps.items() if isinstance(cell, Sweep)}
     if not attacked:
+        if not seen.finished:
+            live.former_scene("attack_lab_scene")
+            return
         for sentence in dict.fromkeys(cell for cell in sweeps.values() if isinstance(cell, str)):
             st.info(in_markdown(sentence))
         return
@@ -64,10 +71,13 @@ def page() -> None:
                both=lambda: lesson_facts.both(named, scenario.eps),
                way=lambda: lesson_facts.way(named, lab.pictures.classes),
                evaded=lambda: lesson_facts.evaded(named, scenario.eps))
-    _scene(lab, scenario, sweeps, fine=fine)
+    _scene(lab, scenario, sweeps, slow=slow, fine=fine)
+    if not seen.finished:
+        return  # what follows belongs to the steps of the result
+    scenario = growing.as_far_as(scenario, seen)
     with st.container(key="attack_lab_steps", gap="small"):
         played = _player(lab, scenario, list(attacked))
-    files: dict[str, Any] = {"eps_drag.html": (_SceneFile(sweeps, lab, scenario.eps), "ε to drag (one HTML file)")}
+    files: dict[str, Any] = {"eps_drag.html": (_SceneFile(scenario, sweeps, lab), "ε to drag (one HTML file)")}
     if played is not None:
         about = f"{played[1]['title']} · {DATASETS[lab.data].title}, image {lab.image} · ε = {eps_said(scenario.eps)}"
         files["steps.html"] = (lambda: trajectory_html(played[0], **played[1] | {"title": about}),
@@ -76,52 +86,34 @@ def page() -> None:
                      tables={"attack": lambda: picture_attacks.table(sweeps)})
 
 
-def _slow(scenario: Scenario) -> bool:
-    """Whether the attack takes seconds; more values of ε are then computed only on a click."""
-    return not scenario.kind.takes_eps_per_example or any(catalogue.is_large(name) for name in scenario.systems)
-
-
 def _fine(scenario: Scenario) -> bool:
     """Whether many values of ε have been requested for this attack."""
     return bool(st.session_state.get("attack_lab_fine") == picture_attacks.fine_key(scenario))
 
 
-def _stops(scenario: Scenario, *, fine: bool) -> tuple[float, ...]:
-    """The values of ε to compute, beside the scenario's own."""
-    radii, together = scenario.radii, scenario.kind.takes_eps_per_example
-    if fine:
-        return radii.many if together else radii.few
-    at_once = _slow(scenario) or scenario.eps == 0  # no others follow by themselves, or there is nothing to drag yet
-    return radii.few if together and at_once else ()
+def _stops(scenario: Scenario, *, slow: bool) -> tuple[float, ...]:
+    """The values of ε that are shown first, beside the scenario's own."""
+    at_once = slow or scenario.eps == 0  # no others follow by themselves, or there is nothing to drag yet
+    return scenario.radii.few if scenario.kind.takes_eps_per_example and at_once else ()
 
 
-def _sweeps(lab: Lab, scenario: Scenario, working: Any, *, fine: bool) -> Sweeps:
-    """Run the attacks; where they take seconds, the container ``working`` shows the progress."""
-    slow = _slow(scenario)
-    sweeps = picture_attacks.run_sweeps(
-        scenario, lab, _stops(scenario, fine=fine),
-        progress=lambda share, words: working.progress(share, words) if slow else None,
-    )
-    working.empty()
-    return sweeps
+def _finer(scenario: Scenario) -> tuple[float, ...]:
+    """The values of ε that are shown on request."""
+    return scenario.radii.many if scenario.kind.takes_eps_per_example else scenario.radii.few
 
 
 @st.fragment  # a request that the figure sends by itself must not end a run of the page that a click has just begun
-def _scene(lab: Lab, scenario: Scenario, sweeps: Sweeps, *, fine: bool) -> None:
+def _scene(lab: Lab, scenario: Scenario, sweeps: Sweeps, *, slow: bool, fine: bool) -> None:
     """Draw the figure with ε to drag, and the buttons that pin a view."""
-    if controls.eps_now(lab.data) != scenario.eps:  # ε has been dragged to another value
+    if controls.eps_now(lab.data) != scenario.eps or _fine(scenario) != fine:  # dragged, or more ε are requested
         st.rerun()
-    working = st.empty()  # drawn in every run, so that the elements below keep their position
-    if _fine(scenario) and not fine:
-        sweeps |= _sweeps(lab, scenario, working, fine=True)  # in place: the downloads of the page use it, too
-        fine = True
     key = None if fine else picture_attacks.fine_key(scenario)
-    ask = key is not None and _slow(scenario)
-    data = scene_data(**picture_attacks.scene_arguments(sweeps, lab), eps=scenario.eps, title="Attack lab",
-                      coming=() if ask else _stops(scenario, fine=True))
+    finer = _finer(scenario)
+    data = scene_data(**picture_attacks.scene_arguments(scenario, sweeps, lab), eps=scenario.eps, title="Attack lab",
+                      coming=() if slow and not fine else finer)
     pinned = st.session_state.get("attack_lab_pinned")
-    live.scene(data | {"finer": key, "ask": ask, "pinned": pinned}, key="attack_lab_scene", on_eps=_keep_eps,
-               on_finer=_keep_fine)
+    live.scene(data | {"finer": key, "ask": _price(scenario, finer) if slow and not fine else "", "pinned": pinned},
+               key="attack_lab_scene", on_eps=_keep_eps, on_finer=_keep_fine)
     if lab.lecture:
         return
     with st.container(horizontal=True):
@@ -129,6 +121,14 @@ def _scene(lab: Lab, scenario: Scenario, sweeps: Sweeps, *, fine: bool) -> None:
                   key="attack_lab_pin", help="Keep what is read now, and compare it with whatever you change")
         if pinned:
             st.button("Unpin A", on_click=_pin, args=(None,), key="attack_lab_unpin")
+
+
+def _price(scenario: Scenario, finer: Sequence[float]) -> str:
+    """What other values of ε cost, in steps."""
+    attacks = len(scenario.systems) * len(scenario.aims)
+    if scenario.kind.takes_eps_per_example:
+        return f"{len(finer)} values in one batch, {attacks * scenario.steps:,} steps"
+    return f"{attacks * len(finer) * scenario.steps:,} steps"
 
 
 def _ground_system(lab: Lab, scenario: Scenario) -> str:
@@ -195,13 +195,13 @@ def _player(lab: Lab, scenario: Scenario, pairs: list[tuple[str, str]]) -> tuple
         name = st.selectbox("System", names, index=len(names) - 1, key="attack_lab_walk_system", width=240,
                             format_func=lambda name: title(lab.key(name)))
         aim = st.selectbox("Aimed at", aims, index=len(aims) - 1, key="attack_lab_walk_aim", width=240,
-                           format_func=lambda aim: AIMS[aim])
+                           format_func=lambda aim: aimed(scenario, aim)[0])
     try:
         steps = picture_attacks.trajectory(scenario, name, lab.key(name), aim)
     except ValueError as error:
         st.info(in_markdown(error))
         return None
-    words = {"title": title(lab.key(name)), "aim": AIMS[aim], "names": lab.pictures.classes}
+    words = {"title": title(lab.key(name)), "aim": aimed(scenario, aim)[0], "names": lab.pictures.classes}
     live.player(trajectory_data(steps, **words), key="attack_lab_player")
     return steps, words
 
@@ -209,13 +209,13 @@ def _player(lab: Lab, scenario: Scenario, pairs: list[tuple[str, str]]) -> tuple
 class _SceneFile:
     """The figure as one HTML file, made on request."""
 
-    def __init__(self, sweeps: Sweeps, lab: Lab, eps: float) -> None:
-        self.sweeps, self.lab, self.eps = sweeps, lab, eps
+    def __init__(self, scenario: Scenario, sweeps: Sweeps, lab: Lab) -> None:
+        self.scenario, self.sweeps, self.lab = scenario, sweeps, lab
 
     def __call__(self) -> str:
-        arguments = picture_attacks.scene_arguments(self.sweeps, self.lab)
+        arguments = picture_attacks.scene_arguments(self.scenario, self.sweeps, self.lab)
         title = f"{DATASETS[self.lab.data].title}, image {self.lab.image} under attack"
-        return scene_html(**arguments, eps=self.eps, title=title)
+        return scene_html(**arguments, eps=self.scenario.eps, title=title)
 
 
 def _around(lab: Lab) -> range:

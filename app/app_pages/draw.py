@@ -9,10 +9,10 @@ import streamlit as st
 
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.lessons import NO_DIGIT
-from lab_ui.basics.words import aim_words, title
+from lab_ui.basics.words import aimed, title
 from lab_ui.parts import live
 from lab_ui.parts.drawing_pad import drawing_pad
-from lab_ui.results import drawn_picture, lesson_facts, picture_attacks
+from lab_ui.results import drawn_picture, growing, lesson_facts, picture_attacks
 from lab_ui.results.drawn_picture import OwnPicture
 from lab_ui.results.picture_attacks import Sweeps
 from lab_ui.shell import controls, frame
@@ -70,8 +70,12 @@ def page() -> None:
         return
     x = read[lab.data][0]
     keys = {name: lab.key(name) for name in lab.chosen}
-    cells = drawn_picture.attacked(scenario, x, label, keys)
-    _attacked(lab, scenario, own, label, cells, keys)
+    seen, cells = drawn_picture.attacked(scenario, x, label, keys)
+    growing.show(lab.slug, seen)
+    if not seen.finished and not any(isinstance(cell, Sweep) for cell in cells.values()):
+        live.former_scene("draw_scene")
+        return
+    _attacked(lab, growing.as_far_as(scenario, seen), own, label, cells, keys, whole=seen.finished)
 
 
 def _picture() -> OwnPicture | None:
@@ -184,13 +188,16 @@ def _label(data: str, own: OwnPicture, read: dict[str, tuple[Any, dict[str, int]
     return drawn_picture.most_read([label for _, labels in read.values() for label in labels.values()])
 
 
-def _attacked(lab: Lab, scenario: Scenario, own: OwnPicture, label: int, cells: Sweeps, keys: dict[str, str]) -> None:
-    """Draw the figure with ε to drag, and the downloads."""
+def _attacked(
+    lab: Lab, scenario: Scenario, own: OwnPicture, label: int, cells: Sweeps, keys: dict[str, str], *, whole: bool
+) -> None:
+    """Draw the figure with ε to drag, and the downloads where the attack has come to its end."""
     if not scenario.aims:
         st.info("Pick at least one aim on the left, and the attack begins.")
         return
     for name in scenario.systems:
         refusals = {cell for (system, _), cell in cells.items() if system == name and isinstance(cell, str)}
+        refusals -= {growing.PENDING}
         if refusals and all(isinstance(cells[name, aim], str) for aim in scenario.aims):
             st.info(in_markdown(f"{title(keys[name])}: {' '.join(sorted(refusals))}"))
     sweeps = {pair: cell for pair, cell in cells.items() if isinstance(cell, Sweep)}
@@ -202,11 +209,13 @@ def _attacked(lab: Lab, scenario: Scenario, own: OwnPicture, label: int, cells: 
     words = {
         "cells": {(keys[name], aim): cell for (name, aim), cell in cells.items()},
         "titles": {key: title(key) for key in keys.values()},
-        "aims": {aim: aim_words(scenario.attack, aim) for aim in scenario.aims},
+        "aims": {aim: aimed(scenario, aim) for aim in scenario.aims},
         "names": DATASETS[lab.data].classes,
     }
-    live.scene(scene_data(**words, eps=scenario.eps, title="Your picture, attacked") | {"finer": None, "ask": False},
+    live.scene(scene_data(**words, eps=scenario.eps, title="Your picture, attacked") | {"finer": None, "ask": ""},
                key="draw_scene", on_eps=_keep_eps)
+    if not whole:
+        return
     heading = f"My own image under attack, in the format of {DATASETS[lab.data].title}"
     frame.close_page(
         lab, code=_code(lab, scenario, own, label, list(sweeps)), tables={"attack": picture_attacks.table(cells)},

@@ -14,9 +14,9 @@ import streamlit as st
 from torch import Tensor
 
 from lab_ui.basics.lab import Lab
-from lab_ui.basics.words import HELP, aim_words, title
+from lab_ui.basics.words import HELP, aimed, title
 from lab_ui.parts.components import cell_heading
-from lab_ui.results import batch_attacks, lesson_facts
+from lab_ui.results import batch_attacks, growing, lesson_facts
 from lab_ui.results.batch_attacks import Batch
 from lab_ui.shell import controls, frame
 from lab_ui.visitor import catalogue
@@ -85,15 +85,21 @@ def page() -> None:
     head = st.container()
     bit, label = _choose(lab)
     _legend(scenario)
+    seen, batches = batch_attacks.start(
+        "outputs", {name: (scenario, name, title(lab.key(name))) for name in lab.chosen})
+    growing.show("outputs", seen)
+    scenario = growing.as_far_as(scenario, seen)
     panels: dict[str, Panel] = {}
     charts: dict[str, Figure] = {}
     with st.container(key="outputs_histograms"):
         for begin in range(0, len(lab.chosen), COLUMNS):
             for column, name in zip(st.columns(COLUMNS), lab.chosen[begin : begin + COLUMNS], strict=False):
                 with column, st.container(border=True, gap="xsmall", height="stretch"):
-                    _panel(lab, scenario, name, bit, label, panels, charts)
+                    _panel(lab, scenario, name, batches[name], bit, label, panels, charts)
     with head:
-        frame.headline("Decision outputs", _lead(lab, scenario, panels))
+        frame.headline("Decision outputs", _lead(lab, scenario, panels, whole=seen.finished))
+    if not seen.finished:
+        return
     _tell(lab, panels)
     st.caption("What is still right after an attack is an upper bound: another attack may break more.")
     with st.container(key="outputs_sizes"):
@@ -106,7 +112,7 @@ def page() -> None:
 def _title(lab: Lab, scenario: Scenario, key: str) -> str:
     """The title of a system's figure in a file."""
     return (f"{title(key)} · {DATASETS[lab.data].title} · n = {scenario.n} · "
-            f"{how(scenario.settings(scenario.aims[0]))}, aimed at {aim_words(scenario.attack, scenario.aims[0])[0]} "
+            f"{how(scenario.settings(scenario.aims[0]))}, aimed at {aimed(scenario, scenario.aims[0])[0]} "
             f"· ε = {eps_said(scenario.eps, number=True)}")
 
 
@@ -135,7 +141,7 @@ def _bits(name: str) -> int:
 
 def _legend(scenario: Scenario) -> None:
     st.html(
-        f'<div class="lab-aim"><h2>Aimed at {aim_words(scenario.attack, scenario.aims[0])[0]}</h2></div>'
+        f'<div class="lab-aim"><h2>Aimed at {aimed(scenario, scenario.aims[0])[0]}</h2></div>'
         '<p class="lab-key"><span>━ grey line: before the attack</span>'
         f'<span><span style="color:{BLUE}">■</span> after it, right</span>'
         f'<span><span style="color:{ORANGE}">■</span> after it, wrong</span>'
@@ -146,16 +152,14 @@ def _legend(scenario: Scenario) -> None:
 
 
 def _panel(
-    lab: Lab, scenario: Scenario, name: str, bit: int | None, label: int | None, panels: dict[str, Panel],
-    charts: dict[str, Figure],
+    lab: Lab, scenario: Scenario, name: str, batch: Batch | str, bit: int | None, label: int | None,
+    panels: dict[str, Panel], charts: dict[str, Figure],
 ) -> None:
     """Draw one system: its histogram, its outcomes and the conditions; it is added to ``panels`` and ``charts``."""
     called = title(lab.key(name))
-    try:
-        batch = _attack(lab, scenario, name)
-    except ValueError as error:
+    if isinstance(batch, str):
         st.html(cell_heading(called, ""))
-        st.info(in_markdown(error))
+        st.info(in_markdown(batch))
         return
     gauges = batch.task.gauges
     bit = bit if gauges is not None and bit is not None and bit < gauges.width else None
@@ -169,7 +173,7 @@ def _panel(
     charts[lab.key(name)] = _histogram(called, reading, f"histogram {name}")
     _stack(called, panel.outcomes())
     (aim,) = scenario.aims
-    frame.badge(n=len(batch.rows), aim=aim_words(scenario.attack, aim)[0], zero=batch.zero,
+    frame.badge(n=len(batch.rows), aim=aimed(scenario, aim)[0], zero=batch.zero,
                 how=f"{how(scenario.settings(aim))}, ε = {eps_said(scenario.eps, number=True)}",
                 verdict="masked" if batch.zero > MASKED else None, help=HELP["badge"])
 
@@ -201,20 +205,17 @@ def _stack(called: str, rows: Sequence[tuple[str, Outcomes]]) -> None:
     st.html(f'<div class="lab-page outputs-stack">{"".join(lines)}</div>{STACK}')
 
 
-def _attack(lab: Lab, scenario: Scenario, name: str) -> Batch:
-    with st.spinner("Attacking …"):
-        return batch_attacks.attacked(scenario, name, title(lab.key(name)), batch_attacks.first(scenario, name))
-
-
-def _lead(lab: Lab, scenario: Scenario, panels: dict[str, Panel]) -> str:
+def _lead(lab: Lab, scenario: Scenario, panels: dict[str, Panel], *, whole: bool) -> str:
     """How many pictures are still read correctly, and why; HTML."""
+    if not panels and not whole:
+        return "The attack has just begun; each system appears as soon as it has been attacked."
     if not panels:
         return "This attack cannot be made as asked; each system says why."
     parts = []
     for name, panel in panels.items():
         before, after = (outcomes(d, panel.batch.labels).accuracy.value for d in panel.batch.decoded)
         parts.append(f"<b>{html.escape(title(lab.key(name)))} {100 * before:.0f} → {100 * after:.0f} %</b>")
-    aim, _ = aim_words(scenario.attack, scenario.aims[0])
+    aim, _ = aimed(scenario, scenario.aims[0])
     sentence = f"Correct before and after an attack aimed at {aim}: {', '.join(parts)}."
     masked = [f"{html.escape(title(lab.key(name)))} {100 * panel.batch.zero:.0f} %" for name, panel in panels.items()
               if panel.batch.zero > MASKED]
@@ -259,12 +260,17 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
     if not guess.shown:
         return
     aims = ("train", "margin")
-    try:
-        batches = {key: {aim: _attack(lab, dataclasses.replace(scenario, objectives=(aim,)), lab.systems[key])
-                       for aim in aims} for key in keys}
-    except ValueError as error:
-        st.info(in_markdown(error))
-        return
+    seen, made = batch_attacks.start("outputs_s", {
+        (key, aim): (dataclasses.replace(scenario, objectives=(aim,)), lab.systems[key], title(key))
+        for key in keys for aim in aims})
+    growing.show("outputs_s", seen)
+    batches: dict[str, dict[str, Batch]] = {key: {} for key in keys}
+    for (key, aim), batch in made.items():
+        if isinstance(batch, str):
+            if seen.finished:
+                st.info(in_markdown(batch))
+            return
+        batches[key][aim] = batch
     size = {key: float(batches[key]["margin"].task.to_dict()["S"]) for key in keys}
     keys.sort(key=lambda key: size[key])
     readings = {key: figures.read_decisions(b["margin"].task, *b["margin"].outputs, b["margin"].labels)

@@ -10,10 +10,11 @@ from functools import partial
 
 import streamlit as st
 
-from lab_ui.basics.words import AIMS, HELP, aim_words, linked, title
+from lab_ui.basics.words import HELP, aimed, linked, title
 from lab_ui.parts.transfer_grid import counted, percent, transfer_grid
-from lab_ui.results import lesson_facts, transfers
-from lab_ui.shell import controls, frame
+from lab_ui.results import growing, lesson_facts, transfers
+from lab_ui.results.transfers import Matrix
+from lab_ui.shell import address, controls, frame
 from tasklab import figures
 from tasklab.attacks.registry import import_lines
 from tasklab.data import DATASETS, ImageSet
@@ -59,28 +60,31 @@ def page() -> None:
     names = {name: title(lab.key(name)) for name in scenario.systems}
     if st.query_params.get("transfer_aim") in objectives[1:]:
         st.session_state["transfer_revealed"] = True  # the link leads to what the question would hide
-    shown = objectives if st.session_state.get("transfer_revealed") else objectives[:1]
+    shown = objectives if address.switch("transfer_revealed") else objectives[:1]
     head = st.container()
     left, right = st.columns([11, 9], gap="medium")
     with right:
-        cell = _choose(shown, names)
+        cell = _choose(scenario, shown, names)
     results: dict[str, TransferResult] = {}
     with left:
         images = _kept()
-        _matrix(scenario, objectives[0], images, names, cell, results)
+        seen, matrices = transfers.start(scenario, shown)
+        growing.show("transfer", seen)
+        _matrix(scenario, objectives[0], matrices, images, names, cell, results)
         asked, guess = None, frame.Guess(shown=True)
         if results and objectives[1:]:
             asked = threat, victim = _asked(results, names)
-            guess = frame.predict("transfer", f"Now the same attacks aim at {AIMS[objectives[1]]}. Of the pictures "
-                                  f"found against {names[threat]}, how many will fool {names[victim]}?", GUESSES)
+            aim, _ = aimed(scenario, objectives[1])
+            guess = frame.predict("transfer", f"Now the same attacks aim at {aim}. Of the pictures found against "
+                                  f"{names[threat]}, how many will fool {names[victim]}?", GUESSES)
         for objective in objectives[1:] if guess.shown else ():
-            _matrix(scenario, objective, images, names, cell, results)
+            _matrix(scenario, objective, matrices, images, names, cell, results)
         if asked and objectives[1] in results:
             _judge(guess, results[objectives[1]], images, *asked)
     if not results:
         return
     with head:
-        frame.headline("Transfer", _lead(results, images, names))
+        frame.headline("Transfer", _lead(scenario, results, images, names))
     chosen = results.get(cell.aim)
     frame.tell(lab, **{aim: partial(lesson_facts.transferred, result, images, names)
                        for aim, result in results.items()})
@@ -90,6 +94,9 @@ def page() -> None:
                    together=lambda: lesson_facts.together(chosen, cell.victim, images, names))
     with right, st.container(key="transfer_cell", gap="small"):
         _opened(scenario, lab.pictures, chosen, cell, images, names)
+    if not seen.finished:
+        return
+    scenario = growing.as_far_as(scenario, seen)
     frame.close_page(
         lab,
         code=_code(scenario, results, images),
@@ -97,7 +104,7 @@ def page() -> None:
                 (("table", result.table(images)), ("numbers", result.frame()))},
         figures={aim: (figures.transfer_figure(result, images, names=names),
                        f"Transfer between {', '.join(names.values())} · {DATASETS[lab.data].title} · "
-                       f"n = {scenario.n} · {how(result.settings)}, aimed at {aim_words(scenario.attack, aim)[0]} · "
+                       f"n = {scenario.n} · {how(result.settings)}, aimed at {aimed(scenario, aim)[0]} · "
                        f"ε = {eps_said(scenario.eps, number=True)}") for aim, result in results.items()},
     )
 
@@ -112,7 +119,7 @@ def _kept() -> Filter:
     return KEPT[chosen]
 
 
-def _choose(objectives: tuple[str, ...], names: dict[str, str]) -> Cell:
+def _choose(scenario: Scenario, objectives: tuple[str, ...], names: dict[str, str]) -> Cell:
     """Draw the controls of the cell, which are URL parameters; a click on a matrix sets them, too."""
     called, threats, victims = WORDS | names, list(names), list(names)
     if len(threats) > 2:
@@ -125,7 +132,8 @@ def _choose(objectives: tuple[str, ...], names: dict[str, str]) -> Cell:
         return called.get(key, key)
 
     parts = st.columns([10, 13, 12], gap="small")
-    aim = parts[0].selectbox("Aimed at", objectives, key="transfer_aim", bind="query-params")
+    aim = parts[0].selectbox("Aimed at", objectives, key="transfer_aim", bind="query-params",
+                             format_func=lambda aim: aimed(scenario, aim)[0] if scenario.kind.fixed_aim else aim)
     threat = parts[1].selectbox("Found against", threats, key="transfer_threat", bind="query-params", format_func=name)
     victim = parts[2].selectbox("Shown to", victims, len(victims) - 1, key="transfer_victim", bind="query-params",
                                 format_func=name)
@@ -145,13 +153,20 @@ def _judge(guess: frame.Guess, result: TransferResult, images: Filter, threat: s
         guess.verdict(GUESSES[0 if rate.value < 1 / 6 else 1 if rate.value <= 0.5 else 2], percent(rate))
 
 
-def _matrix(scenario: Scenario, objective: str, images: Filter, names: dict[str, str], cell: Cell,
-            results: dict[str, TransferResult]) -> None:
+def _heading(scenario: Scenario, objective: str) -> str:
+    return scenario.attack if scenario.kind.fixed_aim else f"Aimed at {aimed(scenario, objective)[0]}"
+
+
+def _matrix(
+    scenario: Scenario, objective: str, matrices: dict[str, Matrix], images: Filter, names: dict[str, str], cell: Cell,
+    results: dict[str, TransferResult],
+) -> None:
     """Draw one matrix with its heading and its conditions; its result is added to ``results``."""
-    bar = st.empty()
-    matrix = transfers.find(scenario, objective, lambda share, words: bar.progress(share, words))
-    bar.empty()
-    aim = scenario.attack if scenario.kind.fixed_aim else f"Aimed at {aim_words(scenario.attack, objective)[0]}"
+    aim = _heading(scenario, objective)
+    matrix = matrices.get(objective)
+    if matrix is None:
+        st.info(f"{aim}: {growing.PENDING}")
+        return
     st.html(f'<div class="lab-aim"><h2>{aim}</h2></div>')
     for sentence in matrix.troubles:
         st.info(in_markdown(sentence))
@@ -164,7 +179,7 @@ def _matrix(scenario: Scenario, objective: str, images: Filter, names: dict[str,
         on_pick=_pick(objective),
     )
     masked = [names[name] for name, threat in result.threats.items() if threat.masked]
-    frame.badge(n=len(next(iter(result.threats.values())).images), aim=aim_words(scenario.attack, objective)[0],
+    frame.badge(n=len(next(iter(result.threats.values())).images), aim=aimed(scenario, objective)[0],
                 how=f"{how(result.settings)}, ε = {eps_said(scenario.eps, number=True)}", help=HELP["n"],
                 verdict=f"{' and '.join(masked)} masked, as the attack had no gradient to follow" if masked else None)
 
@@ -211,7 +226,7 @@ def _pick(objective: str) -> Callable[[str, str], None]:
     return pick
 
 
-def _lead(by_objective: dict[str, TransferResult], images: Filter, names: dict[str, str]) -> str:
+def _lead(scenario: Scenario, by_objective: dict[str, TransferResult], images: Filter, names: dict[str, str]) -> str:
     """What the matrices show, one sentence each; HTML."""
     sentences = []
     for objective, result in by_objective.items():
@@ -220,16 +235,17 @@ def _lead(by_objective: dict[str, TransferResult], images: Filter, names: dict[s
         masked = [threat for threat in result.threats.values() if threat.masked]
         if not rates:
             continue
-        aim, _ = aim_words(type(result.settings).__name__, objective)
+        aim = _heading(scenario, objective)
         if masked:
             stillest = max(masked, key=lambda threat: threat.unmoved.value)
             most = max((rate.value for pair, rate in rates.items() if pair[0] == stillest.name), default=0.0)
             reach = f"at most <b>{100 * most:.0f} %</b> of the time" if most > 0.005 else "<b>never</b>"
-            sentences.append(f"Aimed at {aim}, the pictures found against {names[stillest.name]} fool another system "
+            sentences.append(f"{aim}, the pictures found against {names[stillest.name]} fool another system "
                              f"{reach}: <b>{percent(stillest.unmoved)} of them were not changed at all</b>.")
             continue
         (threat, victim), rate = max(rates.items(), key=lambda item: item[1].value)
-        sentences.append(f"Aimed at {aim}, every attack had a gradient to follow: the pictures found "
+        followed = ", every attack had a gradient to follow" if scenario.kind.uses_gradients else ""
+        sentences.append(f"{aim}{followed}: the pictures found "
                          f"against {names[threat]} fool {names[victim]} <b>{percent(rate)}</b> of the time.")
     return " ".join(sentences) or "No picture counts here: a system misreads them all."
 

@@ -17,8 +17,12 @@ from tasklab.checks import as_whole, check_number, check_whole, keep
 if TYPE_CHECKING:
     from tasklab.attacks.runner import Runner
 
-INSIDE = 1 - 1e-6
-"""How far into (−1, 1) a pixel is pulled before the inverse of tanh."""
+INSIDE = 0.999
+"""How far into (−1, 1) a pixel is pulled before the inverse of tanh.
+
+Nearer to 1, black and white pixels begin where tanh is flat, and hardly move: with 1 − 1e-6, as other libraries have
+it, the changes found in 100 steps on shipped systems of digits and MNIST are longer by a fifth to two thirds.
+"""
 
 
 @register
@@ -34,7 +38,7 @@ class CW(MinimumNorm):
         steps: Adam's steps in all, shared out equally among the searches.
         searches: values of c tried for each row.
         c: the first of them.
-        rate: Adam's learning rate on w.
+        rate: Adam's learning rate on w. At 0.01, the rate of the paper, pixels need some hundreds of steps to move far.
 
     The rest is as in `MinimumNorm`; the norm is ``"l2"``.
 
@@ -52,20 +56,20 @@ class CW(MinimumNorm):
         "Carlini & Wagner's smallest change in the L2 norm, on the decision margin; it counts where it is within ε."
     )
     rank: ClassVar[int] = 5
-    quick_steps: ClassVar[int] = 100
+    quick_steps: ClassVar[int] = 200
     fixed_batches: ClassVar[bool] = True
     steps: int = 600
     norm: Norm = field(default="l2", init=False)
     restarts: int = field(default=1, init=False)
     searches: int = 6
     c: float = 0.1
-    rate: float = 0.01
+    rate: float = 0.2
 
     def __post_init__(self) -> None:
         super().__post_init__()
         keep(self, searches=check_whole("searches", self.searches, low=1, high=self.steps),
              c=check_number("c", self.c, low=0.0, hint="0.1"),
-             rate=check_number("rate", self.rate, low=0.0, hint="0.01"))
+             rate=check_number("rate", self.rate, low=0.0, hint="0.2"))
 
     @classmethod
     def settle(cls, given: dict[str, Any]) -> list[str]:

@@ -54,6 +54,7 @@ class FAB(MinimumNorm):
         "Steps to the nearest decision boundary; the smallest change found counts, where it is within ε."
     )
     rank: ClassVar[int] = 4
+    unfit: ClassVar[tuple[str, ...]] = ("train", "unclipped", "sum_bits", "up", "down")  # 0 at no boundary
     fixed_batches: ClassVar[bool] = True
     restarts: int = field(default=1, init=False)
     objective: str | Objective | Callable[[Task, Tensor, Tensor], Tensor] = "bits"
@@ -66,8 +67,16 @@ class FAB(MinimumNorm):
 
     @classmethod
     def settle(cls, given: dict[str, Any]) -> list[str]:
-        """Replace the objective ``"bits"``, whose single bits lead to no target and maybe to no class."""
-        if name_of(given.get("objective", cls.objective)) != "bits":
+        """Replace objectives that are 0 at no boundary, and ``"bits"`` where single bits may not lead to success."""
+        name = name_of(given.get("objective", cls.objective))
+        if name in cls.unfit:
+            other = "margin" if given.get("targeted") else "bits"
+            if given.get("criterion") == "evaded" and not given.get("targeted"):
+                other = "towards_code"
+            given["objective"] = other
+            return [f"FAB steps to where its objective is 0, and “{name}” is 0 at no boundary, so it follows "
+                    f"“{other}”."]
+        if name != "bits":
             return []
         if given.get("targeted") and "objective" not in given:
             given["objective"] = "margin"

@@ -87,7 +87,8 @@ def choices(attack: str | type[Settings], name: str) -> tuple[Any, ...]:
     if name not in fields_of(kind):
         return (default_of(kind, name),) if name in ("norm", "criterion") else ()
     known: dict[str, tuple[Any, ...]] = {
-        "norm": kind.norms, "keep": kind.keeps, "criterion": CRITERIA, "objective": tuple(OBJECTIVES),
+        "norm": kind.norms, "keep": kind.keeps, "criterion": CRITERIA,
+        "objective": tuple(objective for objective in OBJECTIVES if objective not in kind.unfit),
         "targeted": (False, True), "random_start": (False, True),
     }
     return known.get(name, ())

@@ -47,6 +47,7 @@ class Settings:
         fixed_aim: for an attack whose objective cannot be chosen: what it is aimed at, to be read after “aimed at”, and
             a sentence about it.
         norms: the norms that ε can be measured in.
+        unfit: names of the objectives that it cannot follow.
         keeps: the iterates that it can be asked to return: the first that fools, the best or the last.
         uses_gradients: whether it asks for gradients.
         takes_eps_per_example: whether each image may have its own ε, so that many ε are attacked in one batch.
@@ -59,6 +60,7 @@ class Settings:
     quick_steps: ClassVar[int] = 20
     fixed_aim: ClassVar[tuple[str, str] | None] = None
     norms: ClassVar[tuple[Norm, ...]] = ("linf", "l2")
+    unfit: ClassVar[tuple[str, ...]] = ()
     keeps: ClassVar[tuple[Keep, ...]] = ()
     uses_gradients: ClassVar[bool] = True
     takes_eps_per_example: ClassVar[bool] = False

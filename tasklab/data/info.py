@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tasklab.data.radii import IN_HUNDREDTHS, IN_LEVELS, Radii
+from tasklab.data.radii import IN_HUNDREDTHS, IN_LEVELS, LENGTHS_8, LENGTHS_28, LENGTHS_32, Radii
 
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -37,6 +37,7 @@ class DataInfo:
         download_bytes: what has to be fetched; 0 for a set that is always there.
         disk_bytes: what it takes on disk afterwards.
         radii: how much attacks customarily change a pixel.
+        lengths: the customary length (L2) of the whole change.
     """
 
     name: str
@@ -49,6 +50,7 @@ class DataInfo:
     download_bytes: int = 0
     disk_bytes: int = 0
     radii: Radii = IN_HUNDREDTHS
+    lengths: Radii = IN_HUNDREDTHS
 
     @property
     def num_classes(self) -> int:
@@ -82,6 +84,7 @@ DATASETS: dict[str, DataInfo] = {
             mean=(0.3058,),
             std=(0.3760,),
             sizes=(1097, 300, 400),
+            lengths=LENGTHS_8,
         ),
         DataInfo(
             name="mnist",
@@ -93,6 +96,7 @@ DATASETS: dict[str, DataInfo] = {
             sizes=(55000, 5000, 10000),
             download_bytes=11594722,
             disk_bytes=54950048,
+            lengths=LENGTHS_28,
         ),
         DataInfo(
             name="cifar10",
@@ -105,6 +109,7 @@ DATASETS: dict[str, DataInfo] = {
             download_bytes=170498071,
             disk_bytes=186214026,
             radii=IN_LEVELS,
+            lengths=LENGTHS_32,
         ),
         DataInfo(
             name="cifar100",
@@ -117,6 +122,7 @@ DATASETS: dict[str, DataInfo] = {
             download_bytes=169001437,
             disk_bytes=186301098,
             radii=IN_LEVELS,
+            lengths=LENGTHS_32,
         ),
         _points("moons", "Two moons", 2, (0.5, 0.5), (0.233, 0.265)),
         _points("circles", "Two circles", 2, (0.5, 0.5), (0.226, 0.226)),
@@ -141,7 +147,9 @@ def info_of(name: str) -> DataInfo:
 def radii_of(name: str, norm: str = "linf") -> Radii:
     """The ε that are customary on a data set: in a norm of single pixels, or of the length of the whole change.
 
-    >>> radii_of("mnist").usual, radii_of("cifar10").usual == 8 / 255, radii_of("cifar10", "l2").usual
-    (0.2, True, 0.2)
+    >>> radii_of("mnist").usual, radii_of("cifar10").usual == 8 / 255
+    (0.2, True)
+    >>> [(radii_of(name, "l2").usual, radii_of(name, "l2").most) for name in ("digits", "mnist", "cifar10")]
+    [(1.0, 2.5), (2.0, 5.0), (0.5, 2.0)]
     """
-    return info_of(name).radii if norm == "linf" else IN_HUNDREDTHS
+    return info_of(name).radii if norm == "linf" else info_of(name).lengths

@@ -149,7 +149,7 @@ class Scenario:
         if not 0 <= self.image < len(test):
             raise ValueError(f"expected image in 0..{len(test) - 1}, got {self.image}")
         x, y = test.x(self.image), test.labels[self.image : self.image + 1]
-        targets = y.new_tensor([self.target]) if self._targeted else None
+        targets = y.new_tensor([self.target]) if self.targeted else None
         return {
             (name, objective): attack(zoo.load(name), x, y, self.settings(objective), targets=targets)
             for objective in self.aims for name in self.systems
@@ -223,7 +223,7 @@ class Scenario:
         else:
             loop = ["for name, objective in [", *(f'    ("{n}", "{o}"),' for n, o in runs), "]:"]
             pad = " " * 4
-        target = f", targets=torch.tensor([{self.target}])" if self._targeted else ""
+        target = f", targets=torch.tensor([{self.target}])" if self.targeted else ""
         lines = ["import torch", ""] if target else []
         lines += [
             "from tasklab import data, zoo",
@@ -276,7 +276,8 @@ class Scenario:
                 if name in known or (name != "objective" and value != getattr(Scenario, name, False))}
 
     @property
-    def _targeted(self) -> bool:
+    def targeted(self) -> bool:
+        """Whether the attack is to reach a target class, and can be told which."""
         return self.target is not None and "targeted" in fields_of(self.attack)
 
 

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from tasklab import data, zoo
-from tasklab.attacks import AttackResult, Objective, Settings, attack
+from tasklab.attacks import AttackResult, AttackStep, Objective, Settings, attack
 from tasklab.attacks.building import changed
 from tasklab.attacks.objectives import as_objective
+from tasklab.attacks.registry import fields_of
 from tasklab.data.radii import IN_HUNDREDTHS
 from tasklab.experiments.scenario import Scenario
 from tasklab.models.fast import PLAIN
@@ -67,6 +68,7 @@ class Sweep:
 def attack_radii(
     system: System, image: Tensor, label: Tensor, settings: Settings, radii: Sequence[float], *,
     objectives: Sequence[AnyObjective] = (), target: Tensor | None = None, index: int = 0,
+    progress: Callable[[AttackStep], object] | None = None,
 ) -> AttackResult:
     """Attack one image at each of many radii; the result has one example for each radius.
 
@@ -84,6 +86,7 @@ def attack_radii(
             attack without an objective, such as `Noise`, is the same for each.
         target: int64 ``(1,)``, the class to reach, for ``targeted=True``.
         index: the example's number for its random starts.
+        progress: called with each `AttackStep` of each attack.
 
     Returns:
         A result of ``len(radii) · max(1, len(objectives))`` examples.
@@ -108,12 +111,16 @@ def attack_radii(
     chosen = [as_objective(variant.objective) for variant in variants]
     one_batch = settings.takes_eps_per_example
     if len(variants) > 1 and not (one_batch and all(_has_no_parts(objective, system.task) for objective in chosen)):
-        return _join([attack_radii(system, image, label, variant, radii, target=target, index=index)
+        return _join([attack_radii(system, image, label, variant, radii, target=target, index=index, progress=progress)
                       for variant in variants])
     at_radius = [changed(variants[-1], eps=float(radius), plan=PLAIN) for radius in radii]
     if not one_batch:
         indices = torch.tensor([index], device="cpu")
-        return _join([attack(system, image, label, each, targets=target, indices=indices) for each in at_radius])
+        if "steps" in fields_of(type(settings)):  # there is one point within ε = 0
+            at_radius = [each if each.eps else changed(each, steps=1) for each in at_radius]
+        joined = _join([attack(system, image, label, each, targets=target, indices=indices, progress=progress)
+                        for each in at_radius])
+        return dataclasses.replace(joined, settings=changed(variants[-1], eps=at_radius[-1].eps, plan=PLAIN))
     n, parts = len(variants) * len(radii), None
     together = at_radius[-1]
     if len(variants) > 1:
@@ -123,7 +130,7 @@ def attack_radii(
         system, image.expand(n, *image.shape[1:]).contiguous(), label.expand(n).contiguous(), together,
         targets=None if target is None else target.expand(n).contiguous(),
         indices=torch.full((n,), index, device="cpu"), parts=parts,
-        eps=[each.eps for each in at_radius] * len(variants),
+        eps=[each.eps for each in at_radius] * len(variants), progress=progress,
     )
     return dataclasses.replace(result, settings=at_radius[-1])
 
@@ -190,10 +197,18 @@ def sweep(
 def sweep_each(
     system: System, image: Tensor, label: Tensor, settings: Settings, objectives: Sequence[AnyObjective],
     stops: Sequence[float] = STOPS, *, target: Tensor | None = None,
+    progress: Callable[[AttackStep], object] | None = None,
 ) -> list[Sweep]:
-    """`sweep` under each objective instead of the settings' own, in order, and at once where `attack_radii` can."""
+    """`sweep` under each objective instead of the settings' own, in order, and at once where `attack_radii` can.
+
+    Args:
+        system, image, label, settings, stops, target: as in `sweep`.
+        objectives: what the attack climbs, one after the other.
+        progress: called with each `AttackStep` of each attack.
+    """
     ordered = tuple(sorted({float(stop) for stop in stops}))
-    result = attack_radii(system, image, label, settings, ordered, objectives=objectives, target=target)
+    result = attack_radii(system, image, label, settings, ordered, objectives=objectives, target=target,
+                          progress=progress)
     z = system.read(torch.cat([image, result.images]))
     codec, own = system.task.codec, int(label)
     margins = codec.margins(z)[:, own]

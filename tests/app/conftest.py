@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from streamlit import config
 
+from lab_ui.results import growing
+
 SETTINGS = tomllib.loads((Path(__file__).parents[2] / "app" / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
 
 
@@ -17,3 +19,10 @@ def _configured() -> None:
     for section in ("global", "runner"):
         for name, value in SETTINGS[section].items():
             config.set_option(f"{section}.{name}", value)
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of a page waits for its attacks: nobody looks again here, as a browser would."""
+    monkeypatch.setattr(growing, "PATIENCE", 600.0)
+    monkeypatch.setattr(growing, "AWAY", 600.0)

@@ -9,22 +9,18 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from streamlit.runtime.state import SessionState, session_state_proxy
-from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest
 
 from lab_ui.basics import preload
-from lab_ui.results import batch_attacks, picture_attacks, transfers
 from tasklab import data, zoo
 from tasklab.attacks import OBJECTIVES
-from tasklab.attacks.candidates import Candidates
-from tasklab.experiments.scenario import ATTACKS, Scenario
+from tasklab.experiments.scenario import ATTACKS
 from tests.app.live_parts import cells, refusals, shipped, snippet, stop
 from tests.systems import KEYS, small_zoo
 
@@ -127,65 +123,6 @@ def test_a_few_stops_come_at_once_and_more_when_the_scene_asks() -> None:
             assert after["decoded"][many["stops"].index(eps)] == before["decoded"][place]
     at.slider(key="eps").set_value(0.2)
     assert len(scene(clean(at.run()))["stops"]) == 26  # another ε asks for nothing anew
-
-
-def test_a_run_that_was_overtaken_begins_no_further_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Overtaken(Exception):
-        """What streamlit ends a run with."""
-
-    worked: list[str] = []
-    ended = threading.Event()
-
-    def work(name: str, aims: Sequence[str]) -> Callable[[], list[Any]]:
-        def made() -> list[Any]:
-            worked.append(name)
-            if len(worked) > 1:  # the first has come, and the page is looked at, while this one goes on
-                ended.wait(30)
-            return [None] * len(aims)
-        return made
-
-    def overtaken() -> None:
-        if worked:
-            raise Overtaken
-
-    monkeypatch.setattr(picture_attacks, "THREADS", 1)
-    monkeypatch.setattr(session_state_proxy, "get_session_state", lambda: SafeSessionState(SessionState(), overtaken))
-    with pytest.raises(Overtaken):
-        picture_attacks.for_each_pair(Scenario(), lambda name, aim: None, work)
-    ended.set()
-    for each in threading.enumerate():
-        if each.name.startswith("attack"):
-            each.join()
-    assert worked in ([*Scenario().systems[:1]], [*Scenario().systems[:2]]) and len(Scenario().systems) > 2
-
-
-@pytest.mark.parametrize("work", [
-    pytest.param(lambda scenario: batch_attacks.attacked(scenario, "digits-tra", "TRA", range(50)), id="outputs"),
-    pytest.param(lambda scenario: transfers.find(scenario, "margin", lambda share, words: None), id="transfer"),
-])
-def test_an_attack_on_many_pictures_gives_way_before_its_end(
-    monkeypatch: pytest.MonkeyPatch, work: Callable[[Scenario], object]
-) -> None:
-    class Overtaken(Exception):
-        """What streamlit ends a run with."""
-
-    steps: list[int] = []
-    value_and_grad = Candidates.value_and_grad
-
-    def counted(candidates: Candidates, x: torch.Tensor) -> Any:
-        steps.append(len(candidates))
-        return value_and_grad(candidates, x)
-
-    def overtaken() -> None:
-        if len(steps) == 3:
-            raise Overtaken
-
-    monkeypatch.setattr(Candidates, "value_and_grad", counted)
-    monkeypatch.setattr(session_state_proxy, "get_session_state", lambda: SafeSessionState(SessionState(), overtaken))
-    scenario = Scenario(systems=("digits-tra",), objectives=("margin",), n=50, seed=31, keep="last")
-    with pytest.raises(Overtaken):
-        work(scenario)
-    assert len(steps) == 3 < scenario.steps
 
 
 def test_the_word_about_torch_leaves_everything_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -440,6 +377,8 @@ def test_the_first_page_of_a_server_does_not_wait_for_pandas() -> None:
     code = ("import sys; from streamlit.testing.v1 import AppTest\n"
             f"at = AppTest.from_file({str(APP)!r}, default_timeout=120).switch_page('app_pages/attack_lab.py')\n"
             "sys.modules['pandas'] = None\n"
+            "from lab_ui.results import growing\n"
+            "growing.PATIENCE = 600\n"
             "at.run()\n"
             "parts = {part.proto.component_name for part in at.main.get('bidi_component')}\n"
             "print([error.message for error in at.exception], 'tasklab_scene' in parts)")

@@ -20,6 +20,7 @@ from lab_ui.shell import controls
 from tasklab import zoo
 from tasklab.attacks.criteria import CRITERIA
 from tasklab.attacks.registry import ATTACKS, choices, fields_of
+from tasklab.data.info import radii_of
 from tasklab.experiments.scenario import Scenario
 from tasklab.tasks import TASKS, Task, make_task
 from tests.app.live_parts import cells, refusals, shipped
@@ -82,8 +83,31 @@ def test_what_the_controls_offer_of_an_attack_contradicts_nothing() -> None:
         )
         for norm, keep, start, steps in rows:
             scenario = Scenario(attack=kind, norm=norm, keep=keep, random_start=start, steps=steps, eps=0.2)
-            allowed = kind == "CW" and steps < 6
+            allowed = kind == "FAB" or (kind == "CW" and steps < 6)  # one has no use for the training loss
             assert bool(scenario.sentences) == allowed, (kind, scenario.sentences)
+
+
+def test_another_norm_rescales_epsilon_and_back() -> None:
+    at = visit("attack_lab", **small_zoo().query, steps="2", eps="0.1")
+    clean(at.segmented_control(key="norm").set_value("l2").run())
+    slider, lengths = at.slider(key="eps"), radii_of("digits", "l2")
+    assert (slider.value, slider.max) == (lengths.usual / 2, lengths.most)
+    scene = shipped(at, "scene")
+    assert scene is not None and scene["norm"] == "l2" and scene["eps"] == slider.value
+    clean(at.selectbox(key="attack").set_value("CW").run())
+    assert at.slider(key="eps").value == lengths.usual / 2, "the same norm, the same ε"
+    clean(at.selectbox(key="attack").set_value("Square").run())
+    assert at.slider(key="eps").value == pytest.approx(0.1) and at.slider(key="eps").max == 0.5
+
+
+@pytest.mark.parametrize("dataset", ["digits", "mnist", "cifar10", "cifar100"])
+def test_every_data_set_has_lengths_of_its_own_in_the_ratio_of_its_pixels(dataset: str) -> None:
+    pixels, lengths = radii_of(dataset), radii_of(dataset, "l2")
+    assert lengths.fits(lengths.usual) and all(lengths.fits(stop) for stop in lengths.few)
+    assert {0.0, lengths.usual, lengths.most} <= {*lengths.few, *lengths.many}
+    for stop in pixels.few:
+        assert lengths.fits(lengths.like(stop, pixels))
+    assert lengths.like(pixels.usual, pixels) == lengths.usual
 
 
 def offered(at: AppTest) -> set[str]:

@@ -12,8 +12,9 @@ import torchattacks
 from torch import Tensor, nn
 
 from tasklab import data, zoo
-from tasklab.attacks import PGD, attack
+from tasklab.attacks import CW, PGD, attack
 from tasklab.codecs import ABNORMAL
+from tasklab.data.info import radii_of
 from tasklab.system import System
 
 NAMES = ("digits-tra", "digits-deepbe", "digits-int", "digits-rbc")
@@ -95,6 +96,34 @@ def test_foolbox(name: str) -> None:
     assert torch.equal(decoded != labels, success), "foolbox and the decoder agree on what is fooled"
     ours = attack(system, images, labels, PGD(eps=EPS, steps=30, objective="bits"))
     assert share <= float(ours.fooled.float().mean()), "on raw scores, cross-entropy saturates; margins do not"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_peer_s_carlini_wagner_comes_nearer_with_as_many_steps(name: str) -> None:
+    system, images, labels = subject(name)
+    searches, steps = 4, 40
+    ours = attack(system, images, labels, CW(steps=searches * steps, searches=searches)).distance
+
+    def distance(adversarial: Tensor) -> Tensor:
+        away = (adversarial.detach() - images).flatten(1).norm(dim=1)
+        return torch.where(system.predict(adversarial.detach()) != labels, away, torch.inf)
+
+    for rate in (0.01, CW.rate):
+        model = foolbox.PyTorchModel(system.as_logits(), bounds=(0, 1), device="cpu")
+        theirs = foolbox.attacks.L2CarliniWagnerAttack(binary_search_steps=searches, steps=steps, stepsize=rate)
+        peers = [distance(theirs(model, images, labels, epsilons=None)[1]),
+                 distance(torchattacks.CW(system.as_logits(), c=1, steps=searches * steps, lr=rate)(images, labels))]
+        for peer in peers:
+            assert float(ours.median()) <= 1.05 * float(peer.median())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_within_the_usual_length_carlini_wagner_breaks_most_of_what_pgd_breaks_in_a_page_s_steps(name: str) -> None:
+    system, images, labels = subject(name)
+    eps = radii_of("digits", "l2").usual
+    assert bool(attack(system, images, labels, PGD(eps=eps, steps=40, norm="l2", objective="bits")).fooled.all())
+    carlini_wagner = attack(system, images, labels, CW(eps=eps, steps=CW.quick_steps))
+    assert float(carlini_wagner.fooled.float().mean()) >= 0.8, "which is aimed at the margin, not at each of its terms"
 
 
 def test_none_is_the_class_beyond_the_last() -> None:

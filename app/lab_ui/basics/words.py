@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from tasklab.attacks import ATTACKS
 from tasklab.codecs import ABNORMAL
+from tasklab.experiments.scenario import Scenario
 from tasklab.tasks import TASKS
 
 NETWORKS = {"efficientnet": "EfficientNet"}
@@ -39,7 +40,7 @@ AIMS = {
 """Objective to its name in a sentence, to be read after “aimed at”."""
 
 AIM_NOTES = {
-    "train": "The paper's protocol: climb the very loss that the system was trained with.",
+    "train": "The system's own training loss, as in the paper. The attack makes it larger, whatever the decision says.",
     "margin": "The adaptive question: shrink the distance to where the label changes, whatever the training loss says.",
     "bits": "One attack per bit (TRA: per rival class, INT: per end of the interval); the best one counts.",
     "soft_margin": "The margin with its corners rounded off, so that a plateau between two bits is no obstacle.",
@@ -50,6 +51,21 @@ AIM_NOTES = {
     "unclipped": "RBC's training loss with ten times the S, so that it is not yet zero on a well-fitted picture.",
     "dlr": "AutoAttack's difference of scores over their spread, None counted as a class: free of any scale.",
 }
+
+TARGETED = {
+    "train": ("the training loss of the target",
+              "The training loss that the system would have if the target were the label; it is made smaller."),
+    "margin": ("the margin of the target",
+               "How far the outputs are from being read as the target; positive once they are."),
+    "soft_margin": ("the softened margin of the target", "The margin of the target with its corners rounded off."),
+    "sum_bits": ("all bits of the target",
+                 "All bits together, towards the target's codeword: the sum of their distances."),
+    "unclipped": ("the un-clipped loss of the target",
+                  "RBC's loss with ten times the S, as if the target were the label. The attack makes it smaller."),
+    "dlr": ("AutoAttack's ratio for the target",
+            "How far the target's score lies above all others, over their spread."),
+}
+"""Objective to its name and a sentence about it, for attacks that aim at a target class."""
 
 HELP = {
     "dataset": "Digits (8×8 pixels) come with the library. MNIST (28×28), CIFAR-10 and CIFAR-100 "
@@ -62,7 +78,7 @@ HELP = {
     "n": "So many pictures, the first of the test set. More take longer and make the interval narrower.",
     "eps": "How much any pixel may change (0 is black, 1 is white). The paper uses 0.1, 0.2 and 0.3 on MNIST, "
     "3/255, 6/255 and 9/255 on CIFAR: one level of the 255 of a photograph is 0.004. In the L2 norm ε is the length "
-    "of the whole change.",
+    "of the whole change, which grows with the number of pixels.",
     "steps": "How many steps the attack takes, or how many changes it tries if it searches at random.",
     "step": "How far one step goes. Empty: 2.5·ε/steps, enough to cross the ball and turn around.",
     "norm": "What ε measures: the largest change of a pixel (linf), or the length of the whole change (l2).",
@@ -83,18 +99,32 @@ HELP = {
 }
 
 
-def aim_words(attack: str, aim: str) -> tuple[str, str]:
+def aim_words(attack: str, aim: str, *, targeted: bool = False) -> tuple[str, str]:
     """What an attack is aimed at, and a sentence about it.
 
     Args:
         attack: its name.
         aim: its objective.
+        targeted: whether it aims at a target class.
 
     >>> aim_words("PGD", "margin")[0], aim_words("HopSkipJump", "label")[0]
     ('the decision margin', 'the label alone')
+    >>> aim_words("PGD", "train", targeted=True)[0]
+    'the training loss of the target'
     """
     fixed = ATTACKS[attack].fixed_aim if attack in ATTACKS else None
+    if targeted and aim in TARGETED and fixed is None:
+        return TARGETED[aim]
     return fixed or (AIMS.get(aim, f"“{aim}”"), AIM_NOTES.get(aim, ""))
+
+
+def aimed(scenario: Scenario, aim: str) -> tuple[str, str]:
+    """What a scenario's attack really follows when it is asked to follow an objective, and a sentence about it.
+
+    >>> aimed(Scenario(attack="FAB"), "train")[0], aimed(Scenario(attack="Noise"), "train")[0]
+    ('each bit in turn', 'nothing')
+    """
+    return aim_words(scenario.attack, scenario.climbed(aim), targeted=scenario.targeted)
 
 
 def title(key: str) -> str:

@@ -14,7 +14,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from lab_ui.basics.lab import Lab
-from lab_ui.basics.words import HELP, aim_words
+from lab_ui.basics.words import HELP, aimed
 from lab_ui.parts.live_map import Moves, living_map
 from lab_ui.parts.thumbnails import chip, image_tag
 from lab_ui.results import batch_attacks, feature_maps, lesson_facts
@@ -175,7 +175,7 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
     except ValueError as error:
         st.info(in_markdown(error))
         return view
-    aim, classes = aim_words(scenario.attack, scenario.aims[0])[0], lab.pictures.classes
+    aim, classes = aimed(scenario, scenario.aims[0])[0], lab.pictures.classes
     label, end = int(one.labels[0]), int(one.decoded[1][0])
     pictures = (image_tag(lab.pictures.x(scenario.image), f"picture {scenario.image}, {with_article(classes[label])}"),
                 image_tag(one.images, "the same, attacked"))
@@ -205,7 +205,7 @@ def _many(scenario: Scenario, view: View, rows: tuple[int, ...]) -> View:
         f'<div class="lab-page map-side"><h2>{len(rows)} pictures under attack</h2><p>Drag the steps. At the end '
         f"{ends.correct} are right, {ends.wrong} wrong, {ends.abnormal} None.</p></div>"
     )
-    frame.badge(n=len(rows), aim=aim_words(scenario.attack, scenario.aims[0])[0],
+    frame.badge(n=len(rows), aim=aimed(scenario, scenario.aims[0])[0],
                 how=f"{how(scenario.settings(scenario.aims[0]))}, ε = {eps_said(scenario.eps, number=True)}",
                 zero=many.zero, verdict="masked" if many.zero > 0.1 else None, help=HELP["badge"])
     return dataclasses.replace(view, many=many)
@@ -284,7 +284,7 @@ class MapFile:
         n = len(view.points.labels)
         self.title = (f"{view.called}, {view.kind} · {DATASETS[lab.data].title} · n = {n} · "
                       f"{how(scenario.settings(scenario.aims[0]))}, aimed at "
-                      f"{aim_words(scenario.attack, scenario.aims[0])[0]} · ε = {eps_said(scenario.eps, number=True)}")
+                      f"{aimed(scenario, scenario.aims[0])[0]} · ε = {eps_said(scenario.eps, number=True)}")
 
     def __call__(self) -> str:
         view, moves = self.view, _moves(self.view)

@@ -70,7 +70,8 @@ def scene(
 
     Args:
         data: from `tasklab.figures.live.sweep.scene_data`; with ``"finer"``, a key, where more values of ε can be
-            requested, and ``"pinned"``, a view to compare with.
+            requested, ``"ask"``, what they cost, where they are requested on a click, and ``"pinned"``, a view to
+            compare with.
         key: of the component.
         on_eps: called with the new ε, before the page runs again.
         on_finer: called with the value of ``"finer"`` as soon as the figure is shown or, with ``"ask"``, on a click.
@@ -84,7 +85,18 @@ def scene(
         if on_finer is not None and (requested := sent_value(key, "finer")) is not None:
             on_finer(str(requested))
 
+    st.session_state[f"{key}_former"] = data
     _scene(key=key, data=[data], on_eps_change=rested, on_finer_change=finer)
+
+
+def former_scene(key: str) -> None:
+    """The figure that the component showed last, dimmed and marked as belonging to other settings; nothing before that.
+
+    Args:
+        key: of the component.
+    """
+    if (data := st.session_state.get(f"{key}_former")) is not None:
+        _scene(key=key, data=[data | {"former": True, "finer": None, "ask": ""}])
 
 
 def player(data: dict[str, Any], *, key: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -13,17 +15,22 @@ from torch import Tensor
 
 from lab_ui.basics.refusal import Refused
 from lab_ui.basics.waiting import give_way
-from lab_ui.results.picture_attacks import HASH, check
+from lab_ui.results.growing import Part, Progress, Seen, Stage, begin, pending, stages, steps_of
+from lab_ui.results.picture_attacks import HASH, at_stage, check, is_slow
 from lab_ui.visitor import catalogue
 from tasklab.attacks import PGD, AttackStep, Settings, attack
 from tasklab.attacks.objectives import as_objective
-from tasklab.data import ImageSet
+from tasklab.data import DATASETS, ImageSet
 from tasklab.embedding import read_features, read_outputs
 from tasklab.experiments.scenario import Scenario
+from tasklab.system import System
 from tasklab.tasks import Task
 
 STOPS = 11, 6
 """How many iterates of an attack are kept at most, the first and the last included: for one picture, for many."""
+
+QUICK_PIXELS = 150_000
+"""Number of pixels × pictures × steps that small networks get through in a moment."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,6 +106,62 @@ def attacked(scenario: Scenario, name: str, title: str, rows: Sequence[int], *, 
     Raises:
         ValueError: one sentence: the combination has no meaning.
     """
+    settings = _checked(scenario, name, title, rows)
+    return _attacked(name, catalogue.stamp(name), scenario.data, _joined(rows), settings, scenario.target, iterates,
+                     catalogue.system(name), pictures(scenario.data, name), lambda step: give_way())
+
+
+def start(slug: str, wanted: Mapping[Hashable, tuple[Scenario, str, str]]) -> tuple[Seen, dict[Any, Batch | str]]:
+    """Attack the first pictures of the test set in the background, once for each key.
+
+    Args:
+        slug: of the page, or of a section of it.
+        wanted: key to a scenario with one objective, the name of a system, and its heading for sentences. The
+            scenarios differ in nothing but their objectives.
+
+    Returns:
+        How far the work is, and for each key what has been found so far, the sentence that says why there is nothing,
+        or `growing.PENDING`.
+    """
+    refused: dict[Any, Batch | str] = {}
+    parts, identity, scenario = [], [], None
+    for key, (scenario, name, title) in wanted.items():
+        try:
+            rows = first(scenario, name)
+            settings = _checked(scenario, name, title, rows)
+        except ValueError as error:
+            refused[key] = str(error)
+            continue
+        arguments = (name, catalogue.stamp(name), scenario.data, _joined(rows))
+        identity.append((*arguments, repr(settings), scenario.target))
+        parts.append(Part(keys=(key,), make=_making(arguments, settings, scenario.target, catalogue.system(name),
+                                                    pictures(scenario.data, name))))
+    assert scenario is not None
+    plan = stages(scenario, slow=is_slow_on_many(scenario))
+    seen = begin(slug, repr(identity), scenario.attack, parts, plan)
+    return seen, {key: refused.get(key, result) for key, result in pending(list(wanted), seen.results).items()}
+
+
+def is_slow_on_many(scenario: Scenario) -> bool:
+    """Whether the attack on many pictures takes longer than a moment; then it begins with few steps."""
+    pixels = scenario.n * steps_of(scenario) * math.prod(DATASETS[scenario.data].shape)
+    return is_slow(scenario) or pixels > QUICK_PIXELS
+
+
+def _making(
+    arguments: tuple[str, str, str, str], settings: Settings, target: int | None, system: System, images: ImageSet
+) -> Callable[[Stage, Progress], list[Batch]]:
+    """A function that makes the batch of one system at a stage."""
+    return lambda stage, progress: [
+        _attacked(*arguments, at_stage(settings, stage, settings.eps), target, False, system, images, progress)]
+
+
+def _checked(scenario: Scenario, name: str, title: str, rows: Sequence[int]) -> Settings:
+    """The settings of a scenario's attack on pictures that it can be made on.
+
+    Raises:
+        Refused: it cannot; the sentence says what to try instead.
+    """
     (objective,) = scenario.aims
     check(scenario, objective, catalogue.system(name).task, title)
     if not rows:
@@ -106,17 +169,16 @@ def attacked(scenario: Scenario, name: str, title: str, rows: Sequence[int], *, 
     if scenario.target is not None and any(int(pictures(scenario.data, name).labels[row]) == scenario.target
                                            for row in rows):
         raise Refused("The target is the picture's own class. Choose another target.")
-    return _attacked(name, catalogue.stamp(name), scenario.data, _joined(rows), scenario.settings(objective),
-                     scenario.target, iterates)
+    return scenario.settings(objective)
 
 
 @st.cache_data(max_entries=60, show_spinner=False, hash_funcs=HASH)
 def _attacked(
-    name: str, stamp: str, dataset: str, indices: str, settings: Settings, target: int | None, iterates: bool
+    name: str, stamp: str, dataset: str, indices: str, settings: Settings, target: int | None, iterates: bool,
+    _system: System, _images: ImageSet, _progress: Progress,
 ) -> Batch:
     rows = tuple(int(row) for row in indices.split())
-    system, images = catalogue.system(name), catalogue.test_set(dataset)
-    assert images is not None
+    system, images = _system, _images
     x, y = images.x(list(rows)), images.labels[list(rows)]
     targets = None if target is None else torch.full_like(y, target)
     # Only an attack with one trajectory for each picture can be drawn; restarts and several parts have more than one.
@@ -126,7 +188,7 @@ def _attacked(
     now, kept = x.clone(), [x.clone()]
 
     def record(event: AttackStep) -> None:
-        give_way()
+        _progress(event)
         if kept_steps:
             now[event.example] = event.images
             if event.index in kept_steps:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -16,7 +15,8 @@ from torch import Tensor
 from lab_ui.basics.words import title
 from lab_ui.parts.drawing_pad import Drawing
 from lab_ui.parts.thumbnails import chip, image_tag
-from lab_ui.results.picture_attacks import HASH, Sweeps, check, for_each_pair
+from lab_ui.results.growing import Progress, Seen, Stage
+from lab_ui.results.picture_attacks import HASH, Sweeps, at_stage, check, for_each_pair
 from lab_ui.visitor import catalogue
 from tasklab.attacks import Settings
 from tasklab.codecs import ABNORMAL
@@ -146,7 +146,7 @@ def readings_html(data: str, x: Tensor, read: Mapping[str, int], label: int) -> 
     )
 
 
-def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str]) -> Sweeps:
+def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str]) -> tuple[Seen, Sweeps]:
     """Attack the picture: a sweep over ε for each system and objective, or the sentence that says why there is none.
 
     Args:
@@ -156,28 +156,31 @@ def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str])
         keys: full name of a system to its short name.
     """
     stops = {*scenario.radii.some, scenario.eps} if scenario.kind.takes_eps_per_example else {0.0, scenario.eps}
+    pixels = x.numpy().tobytes()
 
     def fits(name: str, aim: str) -> None:
         check(scenario, aim, catalogue.system(name).task, title(keys[name]))
         if scenario.target == label:
             raise ValueError("The target is the picture's own class. Choose another target.")
 
-    def prepare(name: str, aims: Sequence[str]) -> Callable[[], list[Sweep]]:
-        settings = dataclasses.replace(scenario.settings(aims[0]), eps=0.0)  # one cache entry, whatever ε
-        return partial(_sweeps, name, catalogue.stamp(name), x.numpy().tobytes(), tuple(x.shape), label, settings,
-                       tuple(aims), scenario.target, tuple(sorted(stops)), catalogue.system(name))
+    def prepare(name: str, aims: Sequence[str]) -> Callable[[Stage, Progress], list[Sweep]]:
+        settings, stamp, system = scenario.settings(aims[0]), catalogue.stamp(name), catalogue.system(name)
+        return lambda stage, progress: _sweeps(
+            name, stamp, pixels, tuple(x.shape), label, at_stage(settings, stage), tuple(aims), scenario.target,
+            stage.stops, system, progress)
 
-    return for_each_pair(scenario, fits, prepare)
+    return for_each_pair("draw", scenario, fits, prepare, stops=(tuple(sorted(stops)), ()),
+                         key=f"{label} {hashlib.sha256(pixels).hexdigest()}")
 
 
 @st.cache_data(max_entries=400, show_spinner=False, hash_funcs=HASH)
 def _sweeps(
     name: str, stamp: str, pixels: bytes, shape: tuple[int, ...], label: int, settings: Settings,
-    aims: tuple[str, ...], target: int | None, stops: tuple[float, ...], _system: System,
+    aims: tuple[str, ...], target: int | None, stops: tuple[float, ...], _system: System, _progress: Progress,
 ) -> list[Sweep]:
     x = torch.frombuffer(bytearray(pixels), dtype=torch.float32).reshape(shape)
     target_label = None if target is None else torch.tensor([target])
-    return sweep_each(_system, x, torch.tensor([label]), settings, aims, stops, target=target_label)
+    return sweep_each(_system, x, torch.tensor([label]), settings, aims, stops, target=target_label, progress=_progress)
 
 
 STYLE = """

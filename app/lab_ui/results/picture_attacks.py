@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import os
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,13 @@ from torch import Tensor
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.refusal import Refused
 from lab_ui.basics.waiting import awaited
-from lab_ui.basics.words import HELP, aim_words, title
+from lab_ui.basics.words import HELP, aimed, title
+from lab_ui.results.growing import Part, Progress, Seen, Stage, begin, pending, stages, steps_of
 from lab_ui.visitor import catalogue
 from tasklab.attacks import ATTACKS, OBJECTIVES, PGD, Settings
-from tasklab.attacks.registry import import_lines
-from tasklab.data import ImageSet
+from tasklab.attacks.building import changed
+from tasklab.attacks.registry import fields_of, import_lines
+from tasklab.data import DATASETS, ImageSet
 from tasklab.data.radii import eps_said
 from tasklab.experiments.ground import SPANNED_BY, Ground, finer_ground
 from tasklab.experiments.ground import ground as make_ground
@@ -34,8 +36,8 @@ from tasklab.tasks import Task
 if TYPE_CHECKING:
     import pandas as pd
 
-THREADS = min(4, os.cpu_count() or 1)
-"""Number of systems that are attacked at the same time."""
+QUICK_PIXELS = 10_000
+"""Number of pixels × steps that small networks get through in a moment."""
 
 COARSE = 11
 """Cells along each side of the plane under a picture, as it is shown at first."""
@@ -61,72 +63,91 @@ HASH: Any = _ByRepr()
 """How Streamlit's caches hash the settings of an attack."""
 
 
-def run_sweeps(
-    scenario: Scenario, lab: Lab, stops: Sequence[float], *, progress: Callable[[float, str], object]
-) -> Sweeps:
+def start_sweeps(
+    scenario: Scenario, lab: Lab, stops: Sequence[float], finer: Sequence[float] = ()
+) -> tuple[Seen, Sweeps]:
     """Attack the scenario's picture: each system under each objective at each ε.
 
     Args:
         scenario: picture, systems, attack, objectives and ε.
         lab: values of the scenario bar.
         stops: further ε, beside 0 and the scenario's own.
-        progress: called with the share done, 0 to 1, and a sentence, before each system and objective.
+        finer: all ε that are made at the end.
+
+    Returns:
+        How far the work is, and what it has found so far; see `for_each_pair`.
     """
     return for_each_pair(
-        scenario, lambda name, aim: _check(scenario, name, lab.key(name), aim),
-        lambda name, aims: _sweep_job(scenario, name, aims, tuple(stops)),
-        lambda share, name, aim: progress(
-            share, f"{title(lab.key(name))}, aimed at {aim_words(scenario.attack, aim)[0]}"),
+        lab.slug, scenario, lambda name, aim: _check(scenario, name, lab.key(name), aim),
+        lambda name, aims: _sweep_job(scenario, name, aims), stops=(tuple(stops), tuple(finer)),
+        key=str(scenario.image),
     )
 
 
 def for_each_pair(
-    scenario: Scenario, check: Callable[[str, str], object],
-    prepare: Callable[[str, Sequence[str]], Callable[[], Sequence[Sweep]]],
-    progress: Callable[[float, str, str], object] = lambda share, name, aim: None,
-) -> Sweeps:
+    slug: str, scenario: Scenario, check: Callable[[str, str], object],
+    prepare: Callable[[str, Sequence[str]], Callable[[Stage, Progress], Sequence[Sweep]]], *,
+    stops: tuple[tuple[float, ...], tuple[float, ...]], key: str,
+) -> tuple[Seen, Sweeps]:
     """A sweep for each system and objective, for several objectives in one batch where the attack can do so.
 
     Args:
+        slug: of the page.
         scenario: the systems, the objectives and the attack.
         check: called with a system and an objective; raises an error where they do not go together.
-        prepare: called with a system and objectives; returns a function that makes a sweep for each of them. That
-            function runs on another thread, so it must not use the page.
-        progress: called with the share done, 0 to 1, a system and an objective, before each of them.
+        prepare: called with a system and objectives; returns a function that makes a sweep for each of them at a stage.
+            That function runs on another thread, so it must not use the page.
+        stops: values of ε that are made first, and all of them.
+        key: identifies the picture.
+
+    Returns:
+        How far the work is, and for each system and objective the sweep, the sentence that says why there is none, or
+        `growing.PENDING` where it is not there yet.
     """
-    sweeps: Sweeps = {}
-    aims = scenario.aims
-    pairs = [(name, aim) for aim in aims for name in scenario.systems]
-    groups = [(name, aims) for name in scenario.systems if aims]
-    if not scenario.kind.takes_eps_per_example:
+    refused: Sweeps = {}
+    pairs = [(name, aim) for aim in scenario.aims for name in scenario.systems]
+    groups = [(name, scenario.aims) for name in scenario.systems if scenario.aims]
+    together = scenario.kind.takes_eps_per_example
+    if not together:
         groups = [(name, (aim,)) for name, aim in pairs]
-    pool = ThreadPoolExecutor(THREADS, "attack")
-    running: list[tuple[str, list[str], Future[Sequence[Sweep]]]] = []
-    try:
-        for name, group in groups:
-            allowed = []
-            for aim in group:
-                try:
-                    check(name, aim)
-                    allowed.append(aim)
-                except (ValueError, OSError) as error:
-                    sweeps[name, aim] = str(error)
+    parts, stamps = [], []
+    for name, group in groups:
+        allowed = []
+        for aim in group:
             try:
-                job = prepare(name, allowed) if allowed else None
-            except ValueError as error:
-                sweeps |= {(name, aim): str(error) for aim in allowed}
-                continue
-            if job is not None:
-                running.append((name, allowed, pool.submit(job)))
-        for index, (name, allowed, future) in enumerate(running):
-            progress(index / len(running), name, allowed[0])
-            try:
-                sweeps |= {(name, aim): sweep for aim, sweep in zip(allowed, awaited(future), strict=True)}
-            except ValueError as error:
-                sweeps |= {(name, aim): str(error) for aim in allowed}
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return {pair: sweeps[pair] for pair in pairs}
+                check(name, aim)
+                allowed.append(aim)
+            except (ValueError, OSError) as error:
+                refused[name, aim] = str(error)
+        try:
+            make = prepare(name, allowed) if allowed else None
+        except ValueError as error:
+            refused |= {(name, aim): str(error) for aim in allowed}
+            continue
+        if make is not None:
+            parts.append(Part(keys=tuple((name, aim) for aim in allowed), make=make))
+            stamps.append(catalogue.stamp(name))
+    few, many = stops
+
+    def attacks_at(values: Sequence[float]) -> int:
+        return len({*values, scenario.eps} - {0.0}) or 1
+
+    plan = stages(scenario, slow=begins_with_few(scenario), attacks=1 if together else attacks_at(few), stops=few)
+    if many:
+        plan += (Stage(steps=steps_of(scenario), attacks=1 if together else attacks_at(many), stops=many),)
+    identity = repr((dataclasses.replace(scenario, image=0), key, stops, stamps))
+    seen = begin(slug, identity, scenario.attack, parts, plan)
+    return seen, {pair: refused.get(pair, cell) for pair, cell in pending(pairs, seen.results).items()}
+
+
+def is_slow(scenario: Scenario) -> bool:
+    """Whether the attack takes seconds; more values of ε are then made only on a click."""
+    return not scenario.kind.takes_eps_per_example or any(catalogue.is_large(name) for name in scenario.systems)
+
+
+def begins_with_few(scenario: Scenario) -> bool:
+    """Whether the attack takes longer than a moment, so that it begins with few steps."""
+    return is_slow(scenario) or math.prod(DATASETS[scenario.data].shape) * steps_of(scenario) > QUICK_PIXELS
 
 
 def fine_key(scenario: Scenario) -> str:
@@ -210,13 +231,12 @@ def ground_code(scenario: Scenario, name: str, *, side: int) -> str:
     ])
 
 
-def scene_arguments(sweeps: Sweeps, lab: Lab) -> dict[str, Any]:
+def scene_arguments(scenario: Scenario, sweeps: Sweeps, lab: Lab) -> dict[str, Any]:
     """Arguments of `scene_data` and `scene_html`: the sweeps, and the names of systems, objectives and classes."""
-    attacks = {aim: type(cell.settings).__name__ for (_, aim), cell in sweeps.items() if isinstance(cell, Sweep)}
     return {
         "cells": {(lab.key(name), aim): cell for (name, aim), cell in sweeps.items()},
         "titles": {lab.key(name): title(lab.key(name)) for name, _ in sweeps},
-        "aims": {aim: aim_words(attacks.get(aim, ""), aim) for _, aim in sweeps},
+        "aims": {aim: aimed(scenario, aim) for _, aim in sweeps},
         "names": lab.pictures.classes,
         "notes": {"margin": HELP["margin"], "the line above a row": HELP["badge"]},
     }
@@ -242,8 +262,8 @@ def pin(scenario: Scenario, sweeps: Sweeps, lab: Lab) -> dict[str, Any]:
     for (name, aim), sweep in sweeps.items():
         if isinstance(sweep, Sweep):
             index, key = sweep.at(scenario.eps), lab.key(name)
-            attacked_by, (aimed, _) = how(sweep.settings), aim_words(scenario.attack, aim)
-            rows.append({"system": key, "aim": aim, "title": f"{title(key)}, {aimed}", "label": sweep.label,
+            attacked_by, (words, _) = how(sweep.settings), aimed(scenario, aim)
+            rows.append({"system": key, "aim": aim, "title": f"{title(key)}, {words}", "label": sweep.label,
                          "decoded": int(sweep.decoded[index]), "margin": float(sweep.margins[index])})
     label = lab.pictures.classes[int(lab.pictures.labels[scenario.image])]
     words = (f"picture {scenario.image}, {with_article(label)} · {attacked_by} · {scenario.norm} · "
@@ -276,32 +296,36 @@ def _check(scenario: Scenario, name: str, key: str, aim: str) -> None:
         raise Refused("The target is the picture's own class. Choose another target.")
 
 
-def _sweep_job(
-    scenario: Scenario, name: str, aims: Sequence[str], stops: tuple[float, ...]
-) -> Callable[[], list[Sweep]]:
+def _sweep_job(scenario: Scenario, name: str, aims: Sequence[str]) -> Callable[[Stage, Progress], list[Sweep]]:
     """A function that makes a sweep for each objective, to be run on another thread."""
-    settings = dataclasses.replace(scenario.settings(aims[0]), eps=0.0)  # one cache entry, whatever the scenario's ε
-    missing = tuple(stop for stop in (0.0, scenario.eps) if stop not in stops)
+    settings = scenario.settings(aims[0])
     stamp, system, images = catalogue.stamp(name), catalogue.system(name), catalogue.test_set(scenario.data)
     assert images is not None
     x, y = images.x(scenario.image), images.labels[scenario.image : scenario.image + 1]
 
-    def job() -> list[Sweep]:
-        parts = [_sweeps(name, stamp, scenario.data, scenario.image, settings, tuple(aims), scenario.target, part,
-                         system, x, y) for part in (stops, missing) if part]
+    def make(stage: Stage, progress: Progress) -> list[Sweep]:
+        missing = tuple(stop for stop in (0.0, scenario.eps) if stop not in stage.stops)
+        parts = [_sweeps(name, stamp, scenario.data, scenario.image, at_stage(settings, stage), tuple(aims),
+                         scenario.target, part, system, x, y, progress) for part in (stage.stops, missing) if part]
         return [reduce(joined, sweeps) for sweeps in zip(*parts, strict=True)]
 
-    return job
+    return make
+
+
+def at_stage(settings: Settings, stage: Stage, eps: float = 0.0) -> Settings:
+    """An attack with the steps of a stage; by default with ε = 0, for one cache entry whatever the scenario's ε."""
+    steps = {"steps": stage.steps} if "steps" in fields_of(type(settings)) else {}
+    return changed(settings, eps=eps, **steps)
 
 
 @st.cache_resource(max_entries=400, show_spinner=False, hash_funcs=HASH)
 def _sweeps(
     name: str, stamp: str, dataset: str, index: int, settings: Settings, aims: tuple[str, ...], target: int | None,
-    stops: tuple[float, ...], _system: System, _x: Tensor, _y: Tensor,
+    stops: tuple[float, ...], _system: System, _x: Tensor, _y: Tensor, _progress: Progress,
 ) -> list[Sweep]:
     """A sweep for each objective; shared by all visitors, so they must not be changed."""
     target_label = None if target is None else _y.new_tensor([target])
-    return sweep_each(_system, _x, _y, settings, aims, stops, target=target_label)
+    return sweep_each(_system, _x, _y, settings, aims, stops, target=target_label, progress=_progress)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False, hash_funcs=HASH)

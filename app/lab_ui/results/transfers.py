@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
-from lab_ui.basics.waiting import give_way
 from lab_ui.basics.words import read, title
 from lab_ui.parts.thumbnails import chip, image_tag
-from lab_ui.results.picture_attacks import HASH
+from lab_ui.results.batch_attacks import is_slow_on_many
+from lab_ui.results.growing import Part, Progress, Seen, Stage, begin, stages
+from lab_ui.results.picture_attacks import HASH, at_stage
 from lab_ui.visitor import catalogue
 from tasklab.attacks import Settings
 from tasklab.attacks.objectives import as_objective
@@ -23,12 +23,10 @@ from tasklab.evaluation.transfer_matrix import find_threat
 from tasklab.evaluation.transfer_result import OTHERS, Cell, Threat
 from tasklab.experiments.scenario import Scenario
 from tasklab.figures.describing import with_article
+from tasklab.system import System
 
 Key = tuple[tuple[str, str], ...]
 """Systems by name, each with its cache key (`catalogue.stamp`)."""
-
-PATIENCE = 0.4
-"""Seconds after which a progress bar is shown."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,54 +42,83 @@ class Matrix:
     troubles: tuple[str, ...]
 
 
-def find(scenario: Scenario, objective: str, progress: Callable[[float, str], object]) -> Matrix:
-    """Attack each system, and show the attacked pictures to every other.
+def start(scenario: Scenario, objectives: Sequence[str]) -> tuple[Seen, dict[str, Matrix]]:
+    """Attack each system under each objective in the background, and show the attacked pictures to every other.
 
     Args:
         scenario: data set, systems, attack and number of pictures.
-        objective: what the attacks climb.
-        progress: called with the share done, 0 to 1, and a sentence, where it takes long.
+        objectives: what the attacks climb.
+
+    Returns:
+        How far the work is, and the matrix of each objective, for those that are there already.
     """
-    settings = dataclasses.replace(scenario, target=None).settings(objective)
-    threats, victims, troubles = list[tuple[str, str]](), list[tuple[str, str]](), list[str]()
-    begun = time.perf_counter()
-    for index, name in enumerate(scenario.systems):
-        called = title(name.removeprefix(f"{scenario.data}-"))
-        if time.perf_counter() - begun > PATIENCE:
-            progress(index / len(scenario.systems), f"Attacking {called}, {index + 1} of {len(scenario.systems)} …")
+    parts, troubles, identity = list[Part](), dict[str, list[str]](), list[object]()
+    victims, threats = list[tuple[str, str]](), dict[str, list[tuple[str, str]]]()
+    for name in scenario.systems:
         try:
-            entry = name, catalogue.stamp(name)
             catalogue.system(name)
+            victims.append((name, catalogue.stamp(name)))
         except (ValueError, OSError) as error:
-            troubles.append(f"{error}")
-            continue
-        victims.append(entry)
-        try:
-            as_objective(settings.objective).check(catalogue.system(name).task)
-        except ValueError:
-            troubles.append(f"{called} cannot be attacked with this aim. It is shown what was found against others.")
-            continue
-        try:
-            _threat(*entry, scenario.data, scenario.n, settings)
-        except ValueError as error:
-            troubles.append(f"{called} was not attacked: {error}. It is shown what others found.")
-            continue
-        threats.append(entry)
-    result = _result(tuple(threats), tuple(victims), scenario.data, scenario.n, settings) if threats else None
-    return Matrix(result=result, troubles=tuple(troubles))
+            troubles.setdefault("", []).append(f"{error}")
+    test = _first(scenario.data, scenario.n)
+    settings = {objective: dataclasses.replace(scenario, target=None).settings(objective) for objective in objectives}
+    for objective in objectives:
+        threats[objective], troubles[objective] = [], list(troubles.get("", ()))
+        for name, stamp in victims:
+            try:
+                as_objective(settings[objective].objective).check(catalogue.system(name).task)
+            except ValueError:
+                troubles[objective].append(f"{_called(scenario, name)} cannot be attacked with this aim. It is shown "
+                                           "what was found against others.")
+                continue
+            threats[objective].append((name, stamp))
+            identity.append((objective, stamp, repr(settings[objective])))
+            parts.append(Part(keys=((objective, name),), make=_making(
+                (name, stamp, scenario.data, scenario.n), settings[objective], catalogue.system(name), test)))
+    seen = begin("transfer", repr((identity, scenario.data, scenario.n)), scenario.attack, parts,
+                 stages(scenario, slow=is_slow_on_many(scenario)))
+    matrices = {}
+    for objective in objectives:
+        made = {name: seen.results.get((objective, name)) for name, _ in threats[objective]}
+        if any(result is None for result in made.values()):
+            break
+        told = [*troubles[objective], *(
+            f"{_called(scenario, name)} was not attacked: {result}. It is shown what others found."
+            for name, result in made.items() if isinstance(result, str))]
+        found = {name: result for name, result in made.items() if isinstance(result, Threat)}
+        stamps = tuple((name, stamp) for name, stamp in threats[objective] if name in found)
+        at = next(iter(found.values())).result.settings if found else None
+        result = _result(stamps, tuple(victims), scenario.data, scenario.n, at, found) if at is not None else None
+        matrices[objective] = Matrix(result=result, troubles=tuple(told))
+    return seen, matrices
+
+
+def _called(scenario: Scenario, name: str) -> str:
+    return title(name.removeprefix(f"{scenario.data}-"))
+
+
+def _making(
+    arguments: tuple[str, str, str, int], settings: Settings, system: System, test: ImageSet
+) -> Callable[[Stage, Progress], list[Threat]]:
+    """A function that attacks one system at a stage."""
+    return lambda stage, progress: [
+        _threat(*arguments, at_stage(settings, stage, settings.eps), system, test, progress)]
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH)
-def _threat(name: str, stamp: str, dataset: str, n: int, settings: Settings) -> Threat:
-    test = _first(dataset, n)
-    return find_threat(name, catalogue.system(name), test.x(), test.labels, settings, progress=lambda _: give_way())
+def _threat(
+    name: str, stamp: str, dataset: str, n: int, settings: Settings, _system: System, _test: ImageSet,
+    _progress: Progress,
+) -> Threat:
+    return find_threat(name, _system, _test.x(), _test.labels, settings, progress=_progress)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH)
-def _result(threats: Key, victims: Key, dataset: str, n: int, settings: Settings) -> TransferResult:
+def _result(
+    threats: Key, victims: Key, dataset: str, n: int, settings: Settings, _attacked: Mapping[str, Threat]
+) -> TransferResult:
     test = _first(dataset, n)
-    attacked = {name: _threat(name, stamp, dataset, n, settings) for name, stamp in threats}
-    return transfer(attacked, {name: catalogue.system(name) for name, _ in victims}, test.x(), test.labels, settings)
+    return transfer(_attacked, {name: catalogue.system(name) for name, _ in victims}, test.x(), test.labels, settings)
 
 
 def _first(dataset: str, n: int) -> ImageSet:

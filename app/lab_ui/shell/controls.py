@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from lab_ui.basics.lab import Lab
-from lab_ui.basics.words import AIM_NOTES, AIMS, HELP, linked, title
+from lab_ui.basics.words import AIM_NOTES, AIMS, HELP, aim_words, linked, title
 from lab_ui.shell import address
 from lab_ui.visitor import catalogue
 from tasklab.attacks.registry import ATTACKS, choices, fields_of
@@ -122,7 +122,8 @@ def objective(default: str = "margin") -> str:
     """The control “The attack aims at”: one objective, by the library's name."""
     name: str = st.selectbox("The attack aims at", list(AIMS), list(AIMS).index(default), key="objective", bind=URL,
                               format_func=lambda option: option, help=HELP["aims"])
-    st.caption(AIM_NOTES[name])
+    attack, target = (st.session_state.get(key, "") for key in ("attack", "target"))
+    st.caption(aim_words(attack, name, targeted=target not in ("", ANY_OTHER))[1])
     return name
 
 
@@ -233,6 +234,7 @@ def _eps(usual: Radii) -> float:
         st.session_state["eps"] = usual.usual if in_url is None else _number(in_url)
     if not 0 <= st.session_state.get("eps", usual.usual) <= usual.most:
         st.session_state["eps"] = usual.usual
+    st.session_state["eps_radii"] = usual
     fine = usual.per > 100
     chosen = st.slider("ε, the size of the change", 0.0, usual.most, usual.usual, 1 / usual.per, key="eps",
                       persist_state="session", help=HELP["eps"], format="%.4f" if fine else None)
@@ -286,7 +288,7 @@ def _next_picture(images: ImageSet, index: int, direction: int, label: int | Non
 
 
 def _open_dataset() -> None:
-    """After a change of the data set: its own picture, its own number of pictures, classes, and an ε that is usual."""
+    """After a change of the data set: its own picture, its own number of pictures, classes, and ε in its range."""
     data = st.session_state["data"]
     st.session_state["image"], st.session_state["n"] = PICTURE[data], MANY[data]
     for key in ("target", "only", "outputs_class", "draw_label"):
@@ -295,10 +297,11 @@ def _open_dataset() -> None:
 
 
 def _fit_eps() -> None:
-    """Replace ε by the usual one where it lies outside the range of the data set and the norm."""
+    """After a change of the data set or the norm: an ε in the same ratio to the usual one as before."""
     usual = radii(st.session_state.get("data", "digits"))
-    if not usual.fits(st.session_state.get("eps", usual.usual)):
-        st.session_state["eps"] = usual.usual
+    before = st.session_state.get("eps_radii", usual)
+    eps = usual.like(st.session_state.get("eps", usual.usual), before)
+    st.session_state["eps"] = eps if usual.fits(eps) else usual.usual
 
 
 def _quick_steps() -> None:

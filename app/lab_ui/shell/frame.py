@@ -409,20 +409,22 @@ def _go(step_key: str, lesson: Sequence[LessonStep], step: int) -> None:
 def _for_dataset(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """The widget values of a lesson, written for digits, with ε and class translated to the selected data set."""
     data = st.session_state.get("data", "digits")
-    if data == "digits" or not values:
+    if not values:
         return values
     from lab_ui.shell import controls
     from lab_ui.visitor import catalogue
     from tasklab.data.info import info_of, radii_of
 
+    norm = values.get("norm", st.session_state.get("norm", "linf"))
     if "data" in values:  # the step goes back to digits
-        radii = radii_of("digits")
+        radii = radii_of("digits", norm)
         stays = radii.fits(st.session_state.get("eps", radii.usual))
         return values if stays else {"eps": radii.usual} | dict(values)
-    info, norm = info_of(data), st.session_state.get("norm", "linf")
-    translated = dict(values)
+    info, translated = info_of(data), dict(values)
     if "eps" in translated:
-        translated["eps"] = radii_of(data, norm).like(translated["eps"], radii_of("digits", norm))
+        translated["eps"] = radii_of(data, norm).like(translated["eps"], radii_of("digits"))
+    if data == "digits":
+        return translated
     if "image" in translated:
         translated["image"] = controls.PICTURE[data]
     if "systems" in translated:

@@ -112,9 +112,9 @@ def how(settings: Settings) -> str:
     ('PGD, 10 steps, 1 start', 'FGSM, 1 step')
     """
     words = f"{type(settings).__name__}, {settings.steps} step{'s' * (settings.steps > 1)}"
-    if "restarts" not in fields_of(type(settings)):
-        return words
-    return f"{words}, {settings.restarts} start{'s' * (settings.restarts > 1)}"
+    if "restarts" in fields_of(type(settings)):
+        words += f", {settings.restarts} start{'s' * (settings.restarts > 1)}"
+    return words + ", targeted" * settings.targeted
 
 
 def _cell(cell: Sweep | str, names: Sequence[str]) -> dict[str, Any]:

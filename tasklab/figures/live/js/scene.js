@@ -37,10 +37,13 @@ class Scene {
     const asked = first || (data.eps !== this.told && performance.now() > (this.awaited || 0));
     if (asked) this.told = data.eps;
     const fresh = first || data.id !== this.data.id;
-    const { eps, finer, ask, pinned } = data;
-    this.data = fresh ? data : { ...this.data, eps, finer, ask, pinned };
+    const { eps, finer, ask, pinned, former } = data;
+    this.data = fresh ? data : { ...this.data, eps, finer, ask, pinned, former };
     if (fresh) this.build();
     this.part("ask").hidden = !data.ask;
+    write(this.part("ask"), `Work out other ε too: ${data.ask}`);
+    this.root.classList.toggle("tl-old", Boolean(data.former)); // it belongs to settings that have been changed
+    this.part("former").hidden = !data.former;
     this.part("ask").onclick = () => this.onFiner(data.finer);
     this.move(nearest(this.data.track, asked ? data.eps : old), false);
     this.draw();
@@ -69,6 +72,7 @@ class Scene {
     }));
     this.clean = bytes(data.clean);
     this.root.innerHTML = `
+      <p class="tl-former" data-part="former" role="status" hidden>Old: this belongs to the settings before. The new result is being worked out.</p>
       <div class="tl-top">
         <figure class="tl-clean"><canvas data-part="clean" role="img" aria-label="clean picture of ${esc(an(data.name))}"></canvas>
           <figcaption>clean, ${an(data.name).split(" ")[0]} <b>${esc(data.name)}</b></figcaption></figure>
