@@ -14,7 +14,7 @@ from lab_ui.basics.words import title
 from lab_ui.results import lesson_facts, reports
 from lab_ui.results.reports import CURVE_NOTES, CURVES
 from lab_ui.shell import controls, frame
-from lab_ui.visitor import catalogue, identity, jobs
+from lab_ui.visitor import catalogue, identity, jobs, own_systems
 from tasklab import figures
 from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
@@ -98,7 +98,9 @@ def _what(figure: str, report: Report, aim: str) -> str:
 def _system(lab: Lab) -> str:
     """The control “System”: the short name of the system."""
     keys = list(lab.systems)
-    usual = "rbc" if "rbc" in keys else keys[0]
+    own = own_systems.files(lab.data)
+    came_with = [key for key in st.session_state.get("systems") or () if lab.systems.get(key) in own]
+    usual = came_with[0] if came_with else "rbc" if "rbc" in keys else keys[0]
     if st.session_state.get("robust_system", usual) not in keys:
         del st.session_state["robust_system"]
     key: str = st.selectbox("System", keys, keys.index(usual), key="robust_system", bind=URL, width=260)

@@ -12,7 +12,7 @@ from lab_ui.basics.refusal import Refused
 from lab_ui.panels import training_controls, training_runs
 from lab_ui.panels.training_runs import RunView
 from lab_ui.results import lesson_facts
-from lab_ui.shell import frame
+from lab_ui.shell import address, frame
 from lab_ui.visitor import catalogue, identity, jobs, limits, own_systems, uploads
 from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
@@ -170,8 +170,13 @@ def _choice(dataset: str, side: str, everything: dict[str, RunView]) -> str:
     is being polled may lose it again.
     """
     first, name, keys = FIRST[dataset][SIDES.index(side)], f"train_{side}", list(everything)
-    count, selected = st.session_state.get(f"_{name}", (0, st.query_params.get(name, first)))
-    requested = st.session_state.pop(name, None)
+    if address.is_new(name):
+        st.session_state[f"_{name}_in_link"] = address.text(name)
+    count, selected = st.session_state.get(f"_{name}", (0, first))
+    requested, in_link = st.session_state.pop(name, None), st.session_state.get(f"_{name}_in_link")
+    if requested is not None or in_link in everything:
+        requested = requested or in_link
+        in_link = st.session_state[f"_{name}_in_link"] = None
     if requested in everything:
         count, selected = count + 1, requested
     elif selected not in everything and first in everything:
@@ -180,10 +185,11 @@ def _choice(dataset: str, side: str, everything: dict[str, RunView]) -> str:
     index = keys.index(selected) if selected in keys else 0
     chosen = st.selectbox(f"On the {side}", keys, index, key=f"{name}_{count}",
                           format_func=lambda key: everything[key].title, persist_state="session")
-    if chosen in everything and everything[chosen].state == "recorded" and chosen != first:
-        st.query_params[name] = chosen
-    elif name in st.query_params:
-        del st.query_params[name]
+    if chosen != selected:
+        in_link = st.session_state[f"_{name}_in_link"] = None
+    if in_link:
+        st.caption("The training run that the link names is not among the recorded ones, and not among yours.")
+    address.write(name, in_link or (str(chosen) if chosen in everything and chosen != first else None))
     return str(chosen)
 
 

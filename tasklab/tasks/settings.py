@@ -52,7 +52,7 @@ class Typical:
 
 
 MARGIN = Asked(
-    title="Margin S", low=0, choices=(1, 3, 10, 30, 100, 350, 1000), apart="S = {:g}",
+    title="Margin S", low=0, offered=(0.0, 10_000.0), apart="S = {:g}",
     help="How far each bit has to be on its side of 0 before the loss lets go of it. The paper uses 350.",
 )
 BITS = Asked(

@@ -66,7 +66,7 @@ def test_a_bit_beyond_four_is_drawn() -> None:
 def test_it_can_be_chosen_for_a_training() -> None:
     at = visit("train", train_task="ECOC")
     assert {"train_S", "train_codewords", "train_bit_loss"} <= {
-        each.key for kind in (at.select_slider, at.selectbox) for each in kind
+        each.key for kind in (at.number_input, at.selectbox) for each in kind
     }
     clean(at.selectbox(key="train_codewords").set_value("random").run())
     at = clean(at.selectbox(key="train_task").set_value("rbc").run())

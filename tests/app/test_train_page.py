@@ -97,7 +97,7 @@ def test_the_sweep_is_revealed_and_says_what_was_measured() -> None:
 
 
 CONTROLS: dict[str, tuple[dict[str, str], Any]] = {
-    "S": ({"train_S": "10"}, lambda t: t.task.S == 10),
+    "S": ({"train_S": "50"}, lambda t: t.task.S == 50),
     "code": ({"train_code": "gray", "train_bits": "5"}, lambda t: (t.task.code, t.task.bits) == ("gray", 5)),
     "layer": ({"train_parametrisation": "paper"}, lambda t: t.task.parametrisation == "paper"),
     "tra": ({"train_task": "TRA"}, lambda t: t.task.name == "tra" and t.recipe.epochs == 20),
@@ -274,7 +274,7 @@ def test_a_sweep_is_four_trainings_that_differ_in_s(monkeypatch: pytest.MonkeyPa
 def test_ones_own_sweep_is_shown_once_it_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     at = visit("train", **SMALL)
     for S in (10, 100):
-        at.select_slider(key="train_S").set_value(S).run()
+        at.number_input(key="train_S").set_value(S).run()
         clean(at.button(key="train_start").click().run())
     mine = jobs.scheduler().jobs(identity.folder_of(TOKENS["ann"]))
     until(lambda: all(jobs.scheduler().state(job) == "done" for job in mine))
@@ -316,3 +316,23 @@ def test_a_page_is_looked_after_for_a_while_after_a_job_s_end(monkeypatch: pytes
     assert jobs._pace("train") is not None
     view.ended -= jobs.AFTERWARDS
     assert jobs._pace("train") is None
+
+
+def test_a_training_run_of_one_s_own_is_in_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = visit("train", **SMALL)
+    clean(at.button(key="train_start").click().run())
+    (job,) = jobs.scheduler().jobs(identity.folder_of(TOKENS["ann"]))
+    until(lambda: jobs.scheduler().state(job) == "done")
+    name = job.folder.name
+    assert at.query_params["train_right"] in (name, [name])
+    assert shown(visit("train", **SMALL, train_right=name), "right") == name, "after a reload, too"
+    other = visit("train", who="bob", **SMALL, train_right=name)
+    assert any("The training run that the link names" in caption.value for caption in other.caption)
+    assert other.query_params["train_right"] in (name, [name]), "a reload may find it"
+
+
+@pytest.mark.parametrize("page", ["attack_lab", "outputs", "transfer", "draw", "feature_map"])
+def test_a_link_to_a_system_that_is_not_here_says_so(page: str) -> None:
+    at = visit(page, systems=["rbc", "somebody-s-own"], n="50", feature_map_kind="PCA")
+    assert [warning.value.count("somebody-s-own") for warning in at.warning] == [1]
+    assert not visit(page, systems=["rbc"], n="50", feature_map_kind="PCA").warning

@@ -40,6 +40,4 @@ def _control(where: Any, field: str, asked: Asked, usual: Any, classes: int, pre
         low, high = asked.limits(classes)
         key += "" if classes == 10 else f"_{classes}"  # bounds of its own, and so a value of its own
         return where.number_input(asked.title, low, high, key=key, bind=URL, help=asked.help)
-    if asked.choices:
-        return float(where.select_slider(asked.title, asked.choices, int(usual), key=key, bind=URL, help=asked.help))
     return where.number_input(asked.title, *asked.offered, float(usual), 1.0, key=key, bind=URL, help=asked.help)

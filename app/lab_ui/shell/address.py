@@ -31,6 +31,17 @@ def text(name: str) -> str | None:
     return st.query_params.get(name)
 
 
+def once(name: str) -> list[str]:
+    """The values of a parameter that a widget is bound to, when its page has just been opened; later, none.
+
+    Args:
+        name: of the parameter.
+    """
+    values = [value for value in st.query_params.get_all(name) if value] if is_new(name) else []
+    st.session_state[WRITTEN].add(name)
+    return values
+
+
 def write(name: str, value: str | None) -> None:
     """Write a parameter into the address.
 

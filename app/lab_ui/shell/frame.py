@@ -57,6 +57,7 @@ def open_page(
     if st.session_state.get("page") != slug:
         st.session_state["page"] = slug
         address.open_page()
+        st.session_state.pop("link_missing", None)
     lecture = address.switch("lecture")
     address.switch(f"{slug}_revealed")
     style(lecture)
@@ -75,6 +76,7 @@ def open_page(
     systems, troubles = catalogue.systems(name)
     for sentence in troubles:
         st.warning(in_markdown(sentence))
+    _say_what_is_missing(slug, systems)
     if not systems and "systems" in bar:
         st.info("There is no trained system for these pictures here. Choose another data set on the left, or train one "
                 "of your own.")
@@ -88,6 +90,16 @@ def open_page(
         st.stop()
     return Lab(slug=slug, lecture=lecture, step=step, slot=slot, data=name, images=images, systems=systems,
                chosen=chosen, image=image, seed=seed)
+
+
+def _say_what_is_missing(slug: str, systems: Mapping[str, str]) -> None:
+    """Say which systems a link names that are not here, such as those of somebody else."""
+    named = address.once("systems") + address.once(f"{slug}_system")
+    if missing := [key for key in dict.fromkeys(named) if key not in systems]:
+        st.session_state["link_missing"] = missing
+    for key in st.session_state.get("link_missing", ()):
+        st.warning(f"The link names a system that is not here: “{in_markdown(key, 60)}”. Whoever trained it can "
+                   "download it on the page Train and send the file; there it can be brought in.")
 
 
 def leave_for(slug: str, values: Mapping[str, Any] | None = None) -> None:

@@ -58,6 +58,14 @@ class Browser {
     button?.click();
   }
 
+  /** On a phone the menu of pages lies over three quarters of the page: it is folded once a page has been chosen. */
+  fold() {
+    if (this.path === location.pathname) return;
+    const opened = this.path !== undefined && innerWidth <= 640;
+    this.path = location.pathname;
+    if (opened) document.querySelector("[data-testid=stSidebar][aria-expanded=true] [data-testid=stSidebarCollapseButton] button")?.click();
+  }
+
   /** Below the header, and below the strip where it sticks to it: where the page's own sticky parts may begin. */
   measure() {
     const header = document.querySelector(HEADER)?.getBoundingClientRect().bottom ?? 0, strip = document.querySelector(STRIP);
@@ -69,6 +77,7 @@ class Browser {
   /** What the open step of the lesson is about: outlined, and scrolled to until a hand takes over. */
   look() {
     this.measure();
+    this.fold();
     const { scene, subject } = this.shown, found = scene && subject ? find(subject) : null;
     if (this.subject && this.subject !== found) {
       this.subject.style.outline = this.subject.style.outlineOffset = "";
