@@ -29,8 +29,8 @@ SWEEP = (1.0, 10.0, 100.0, 350.0)
 LAYERS = ("scaled", "paper")
 SIDES = ("left", "right")
 FACTS = {
-    "clean": {"accuracy": "read correctly without an attack"},
-    "zero": {ZERO: "gradient exactly 0 for those read correctly", "own_loss_accuracy": "left by an attack on the loss"},
+    "clean": {"accuracy": "classified correctly without an attack"},
+    "zero": {ZERO: "gradient exactly 0 for those classified correctly", "own_loss_accuracy": "left by an attack on the loss"},
     "attacked": {"own_loss_accuracy": "left by an attack on the loss", "robust_accuracy": "by one on the decision"},
 }
 """What the lesson says of both runs: name of a fact to fields of their last epochs, with their words."""

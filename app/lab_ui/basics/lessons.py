@@ -91,7 +91,7 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
     "robust": (
         LessonStep("The paper's attack climbs the training loss. Compare its line with plain noise of the same size.",
                    ".st-key-robust_chart", {"robust_system": "rbc", "robust_curves": ["own loss", "noise"]}, "noise"),
-        LessonStep("Below the curves: for how many pictures the gradient was exactly 0. There an attack has nothing to "
+        LessonStep("Below the curves: for how many images the gradient was exactly 0. There an attack has nothing to "
                    "follow.",
                    ".st-key-robust_chart", {"robust_revealed": True, "robust_aim": "own loss"}, "zero"),
         LessonStep("One word changed: the same attack aims at the decision. Read the lights of both.",
@@ -100,7 +100,7 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
                    "worst case found.",
                    ".st-key-robust_checks", {"robust_system": "tra-at", "robust_aim": "own loss"}, "worst",
                    frozenset({"tra-at"})),
-        LessonStep("Bits can be trained under attack too. Compare with bits that were not, picture by picture.",
+        LessonStep("Bits can be trained under attack too. Compare with bits that were not, image by image.",
                    ".st-key-robust_pictures", {"robust_system": "rbc-at-margin", "robust_with": "rbc"}, "worst",
                    frozenset({"rbc-at-margin"})),
     ),
@@ -121,42 +121,42 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
                    {"outputs_class": "all classes", "systems": FOUR}, "", frozenset({"rbc-s10"})),
     ),
     "feature_map": (
-        LessonStep("Each picture is a point: the numbers just before the last layer, drawn on a plane. No label was "
+        LessonStep("Each image is a point: the numbers just before the last layer, drawn on a plane. No label was "
                    "used to place it. Watch it form (key P).",
                    ".st-key-feature_map_living",
                    ATTACK | {"feature_map_kind": "t-SNE", "feature_map_system": "rbc", "objective": "margin",
                              "image": 54}),
-        LessonStep("The numbered stops are one picture under attack. t-SNE keeps neighbours, not distances, so a stop "
+        LessonStep("The numbered stops are one image under attack. t-SNE keeps neighbours, not distances, so a stop "
                    "may jump; the paper reads distances off such a map.",
                    ".st-key-feature_map_living", {"eps": 0.1}, "way"),
         LessonStep("PCA keeps straight ways straight, but it draws two directions of many.",
                    ".st-key-feature_map_living", {"feature_map_kind": "PCA", "eps": 0.2}, "spread"),
         LessonStep("The outputs decide. INT's are one number: between the coloured intervals lies None.",
                    ".st-key-feature_map_living", {"feature_map_kind": "Outputs", "feature_map_system": "int"}, "way"),
-        LessonStep("Now many pictures under attack. Guess first, then drag the steps.", ".st-key-feature_map_many",
+        LessonStep("Now many images under attack. Guess first, then drag the steps.", ".st-key-feature_map_many",
                    {"feature_map_kind": "t-SNE", "feature_map_system": "rbc"}),
     ),
     "transfer": (
-        LessonStep("The paper's attack climbs the training loss. Look at the last column: how many pictures never "
+        LessonStep("The paper's attack climbs the training loss. Look at the last column: how many images never "
                    "moved.",
                    ".st-key-transfer_grid_train", ATTACK | {"train": True, "margin": False, "transfer_aim": "train"},
                    "train"),
         LessonStep("One line changed: the same attack aims at the decision.", ".st-key-transfer_grid_margin",
                    {"margin": True, "transfer_revealed": True, "transfer_aim": "margin"}, "margin"),
-        LessonStep("The paper counts every picture that the threat reads correctly, also those that the victim misread "
+        LessonStep("The paper counts every image that the threat reads correctly, also those that the victim misread "
                    "anyway. Compare with noise, the last row.",
                    ".st-key-transfer_grid_margin", {"transfer_kept": "the threat reads correctly (paper)"}, "noise"),
-        LessonStep("Several threats at once: a victim falls if any of the others' pictures fools it.",
+        LessonStep("Several threats at once: a victim falls if any of the others' images fools it.",
                    ".st-key-transfer_cell",
-                   {"transfer_kept": "both read correctly", "transfer_threat": "all others"}, "together"),
+                   {"transfer_kept": "both classified correctly", "transfer_threat": "all others"}, "together"),
     ),
     "train": (
-        LessonStep("The same pictures, learned twice: as ten scores (TRA) and as four bits with a margin (RBC).", RUNS,
+        LessonStep("The same images, learned twice: as ten scores (TRA) and as four bits with a margin (RBC).", RUNS,
                    {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"}, "clean"),
-        LessonStep("The grey ground: for so many pictures the gradient of the training loss is exactly 0. Where there "
+        LessonStep("The grey ground: for so many images the gradient of the training loss is exactly 0. Where there "
                    "is no gradient, an attack on the loss, the dotted curve, goes nowhere.", RUNS, {}, "zero"),
         LessonStep("DeepBE with two losses: squared distances on the left, the paper's hinge on the right. The hinge "
-                   "is 0 for every picture read correctly.", RUNS,
+                   "is 0 for every image classified correctly.", RUNS,
                    {"train_left": "digits-deepbe", "train_right": "digits-deepbe-hinge"}, "zero"),
         LessonStep("Training on noise. Compare the dotted curves, and the dashed ones, which are aimed at the "
                    "decision.", RUNS, {"train_left": "digits-rbc", "train_right": "digits-rbc-gn"}, "attacked"),

@@ -216,7 +216,7 @@ def way(lab: Lab, scenario: Scenario, view: View) -> str:
     if view.one is None:
         return ""
     labels = [int(label) for label in view.decoded(view.one)[:, 0]]
-    return f"Picture {scenario.image} is read as {lesson_facts.path(labels, lab.pictures.classes)}."
+    return f"Image {scenario.image} is read as {lesson_facts.path(labels, lab.pictures.classes)}."
 
 
 def spread(view: View) -> str:
@@ -224,7 +224,7 @@ def spread(view: View) -> str:
     if view.map is None or view.map.explained is None:
         return ""
     return (f"The plane holds {100 * sum(view.map.explained):.0f} % of the spread; "
-            f"{100 * view.forming.accuracy:.0f} % lie among pictures of their own class.")
+            f"{100 * view.forming.accuracy:.0f} % lie among images of their own class.")
 
 
 def picked(lab: Lab, scenario: Scenario, view: View) -> None:

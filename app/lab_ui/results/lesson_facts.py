@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from lab_ui.basics.words import AIMS, read
 from tasklab.codecs import ABNORMAL
 from tasklab.data.radii import eps_said
-from tasklab.evaluation import TransferResult
-from tasklab.evaluation.counts import Outcomes
-from tasklab.evaluation.report import Report
-from tasklab.evaluation.transfer_result import Cell, Filter
-from tasklab.experiments.plane import PlaneTrajectory
-from tasklab.experiments.sweep import Sweep
 
-Sweeps = Mapping[tuple[str, str], Sweep]
-"""Heading of a system and objective to what an attack on one picture does at each ε."""
+if TYPE_CHECKING:  # pages that need none of these do not wait for them
+    from tasklab.evaluation import TransferResult
+    from tasklab.evaluation.counts import Outcomes
+    from tasklab.evaluation.report import Report
+    from tasklab.evaluation.transfer_result import Cell, Filter
+    from tasklab.experiments.plane import PlaneTrajectory
+    from tasklab.experiments.sweep import Sweep
+
+    Sweeps = Mapping[tuple[str, str], Sweep]
+    """Heading of a system and objective to what an attack on one image does at each ε."""
 
 
 def listed(names: Sequence[str]) -> str:
@@ -41,7 +44,7 @@ def own_loss(sweeps: Sweeps, eps: float) -> str:
     """Where an attack on the training loss has a gradient, and what it changes.
 
     Args:
-        sweeps: of one picture.
+        sweeps: of one image.
         eps: whose outcome counts; 0 for the largest that has been computed.
     """
     ends = {name: (sweep, sweep.at(eps) if eps else len(sweep.stops) - 1)
@@ -130,7 +133,7 @@ def zero(report: Report) -> str:
     if row.zero_gradient is None:
         return ""
     left, flat = row.outcomes.correct, row.zero_gradient
-    words = (f"At ε = {eps_said(report.claim_eps)}, it was 0 for {flat} of the {row.n} pictures, and the attack leaves "
+    words = (f"At ε = {eps_said(report.claim_eps)}, it was 0 for {flat} of the {row.n} images, and the attack leaves "
              f"{left} of them.")
     if not flat:
         return f"{words} So it is no lack of a gradient that holds the attack up."
@@ -156,43 +159,43 @@ def left(rows: Mapping[str, tuple[Outcomes, Outcomes, float]]) -> str:
     """What an attack leaves of each system.
 
     Args:
-        rows: heading of a system to its outcomes before and after, and to the share of the correctly read pictures that
+        rows: heading of a system to its outcomes before and after, and to the share of the correctly classified images that
             had no gradient.
     """
     parts = [f"{name} {percent(before.accuracy.value)} → {percent(after.accuracy.value)}"
              for name, (before, after, _) in rows.items()]
     flat = [f"{name} {percent(share)}" for name, (_, _, share) in rows.items() if share]
-    words = f"Read correctly: {', '.join(parts)}."
-    return words + (f" Without any gradient, of those read correctly before: {', '.join(flat)}." if flat
+    words = f"Classified correctly: {', '.join(parts)}."
+    return words + (f" Without any gradient, of those classified correctly before: {', '.join(flat)}." if flat
                     else " The gradient was exactly 0 for none.")
 
 
 def bit(rows: Mapping[str, tuple[int, int]]) -> str:
-    """For how many pictures the attack changes one bit, as heading of a system to that number and to all."""
+    """For how many images the attack changes one bit, as heading of a system to that number and to all."""
     return f"It changes this bit for {', '.join(f'{count} of {n} ({name})' for name, (count, n) in rows.items())}." \
         if rows else ""
 
 
 def ends(after: Outcomes) -> str:
-    """Where the pictures of one class end."""
-    return (f"Of {after.n} such pictures {after.correct} stay inside, {after.abnormal} land in a gap (None) and "
+    """Where the images of one class end."""
+    return (f"Of {after.n} such images {after.correct} stay inside, {after.abnormal} land in a gap (None) and "
             f"{after.wrong} in another interval.")
 
 
 def transferred(result: TransferResult, images: Filter, names: Mapping[str, str]) -> str:
-    """Which threat moved fewest pictures, and how often its pictures fool another system."""
+    """Which threat moved fewest images, and how often its images fool another system."""
     still = {name: threat.unmoved.value for name, threat in result.threats.items()}
     least = max(still, key=still.__getitem__)
     rates = [cell.rate(images) for (threat, victim), cell in result.cells.items() if threat == least != victim]
     most = max((rate.value for rate in rates if rate.n), default=None)
     if most is None:
         return ""
-    return (f"{names[least]}'s attack moved fewest: {percent(still[least])} of its pictures never moved, and they fool "
+    return (f"{names[least]}'s attack moved fewest: {percent(still[least])} of its images never moved, and they fool "
             f"another system at most {percent(most)} of the time.")
 
 
 def beside_noise(cell: Cell, images: Filter, names: Mapping[str, str]) -> str:
-    """How often the pictures of one cell fool the victim, with noise beside it."""
+    """How often the images of one cell fool the victim, with noise beside it."""
     rate = cell.rate(images)
     return (f"{names[cell.threat]} → {names[cell.victim]}: {percent(rate.value)} of {rate.n}; noise alone "
             f"{percent(cell.noise(images).value)}.") if rate.n else ""
@@ -231,6 +234,6 @@ def flat(shares: Mapping[str, float], field: str) -> str:
 
 
 def no_class(labels: Mapping[str, int]) -> str:
-    """How many systems answer None to a picture that shows none of the classes, and how many name a class."""
+    """How many systems answer None to a image that shows none of the classes, and how many name a class."""
     none = sum(label == ABNORMAL for label in labels.values())
-    return f"{none} of {len(labels)} systems answer None to this picture; {len(labels) - none} name a class."
+    return f"{none} of {len(labels)} systems answer None to this image; {len(labels) - none} name a class."
