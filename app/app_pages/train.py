@@ -30,7 +30,8 @@ LAYERS = ("scaled", "paper")
 SIDES = ("left", "right")
 FACTS = {
     "clean": {"accuracy": "classified correctly without an attack"},
-    "zero": {ZERO: "gradient exactly 0 for those classified correctly", "own_loss_accuracy": "left by an attack on the loss"},
+    "zero": {ZERO: "gradient exactly 0 for those classified correctly",
+             "own_loss_accuracy": "left by an attack on the loss"},
     "attacked": {"own_loss_accuracy": "left by an attack on the loss", "robust_accuracy": "by one on the decision"},
 }
 """What the lesson says of both runs: name of a fact to fields of their last epochs, with their words."""

@@ -159,8 +159,8 @@ def left(rows: Mapping[str, tuple[Outcomes, Outcomes, float]]) -> str:
     """What an attack leaves of each system.
 
     Args:
-        rows: heading of a system to its outcomes before and after, and to the share of the correctly classified images that
-            had no gradient.
+        rows: heading of a system to its outcomes before and after, and to the share of the correctly classified images
+            that had no gradient.
     """
     parts = [f"{name} {percent(before.accuracy.value)} → {percent(after.accuracy.value)}"
              for name, (before, after, _) in rows.items()]
