@@ -288,16 +288,18 @@ def _next_picture(images: ImageSet, index: int, direction: int, label: int | Non
 
 
 def _open_dataset() -> None:
-    """After a change of the data set: its own picture, its own number of pictures, classes, and ε in its range."""
+    """After a change of the data set: its own picture, its own number of pictures, classes, and its usual ε."""
     data = st.session_state["data"]
     st.session_state["image"], st.session_state["n"] = PICTURE[data], MANY[data]
     for key in ("target", "only", "outputs_class", "draw_label"):
         st.session_state.pop(key, None)
-    _fit_eps()
+    usual = radii(data)
+    if usual != st.session_state.get("eps_radii", usual):
+        st.session_state["eps"] = usual.usual
 
 
 def _fit_eps() -> None:
-    """After a change of the data set or the norm: an ε in the same ratio to the usual one as before."""
+    """After a change of the norm: an ε in the same ratio to the usual one as before."""
     usual = radii(st.session_state.get("data", "digits"))
     before = st.session_state.get("eps_radii", usual)
     eps = usual.like(st.session_state.get("eps", usual.usual), before)
