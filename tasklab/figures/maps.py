@@ -257,7 +257,7 @@ def _names(home: Places, labels: NDArray[np.int64], classes: Sequence[str]) -> T
     here = {k: home[labels == k] for k in range(len(classes)) if (labels == k).any()}
     middles = {k: points[np.abs(points - np.median(points, axis=0)).sum(axis=1).argmin()] for k, points in here.items()}
     size = 26 if all(len(name) == 1 for name in classes) else 18
-    return {"type": "scatter", "mode": "text", "name": "classes", "hoverinfo": "skip",
+    return {"type": "scatter", "mode": "text", "name": "classes", "hoverinfo": "skip", "showlegend": False,
             "x": [float(p[0]) for p in middles.values()], "y": [float(p[1]) for p in middles.values()],
             "text": [f"<b>{classes[k]}</b>" for k in middles], "textfont": HALO | {"size": size}}
 

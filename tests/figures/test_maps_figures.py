@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tasklab import figures
-from tasklab.figures.maps import COLOURS, SYMBOLS, Landed, Stops, Window, describe_map
+from tasklab.figures.maps import COLOURS, SIDES, SYMBOLS, Landed, Stops, Window, describe_map, label_sides
 from tasklab.figures.style import LOOKS
 from tasklab.tasks import make_task
 
@@ -137,6 +137,29 @@ def test_stops_are_numbered_and_those_on_one_spot_share_a_marker() -> None:
     window = Window.around(places)
     assert (stops.x[1], stops.y[1]) == pytest.approx(tuple(window(places[5])[0]))
     assert list(named(figure, "way").x) == list(stops.x)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_numbers_of_stops_on_a_way_do_not_cover_each_other(seed: int) -> None:
+    """On straight ways in any direction, in steps as small as stops that are not merged can be."""
+    angle = np.random.default_rng(seed).uniform(0, 2 * np.pi)
+    spots = np.arange(6)[:, None] * 0.08 * np.array([np.cos(angle), np.sin(angle)])
+    middles = np.array([spot + SIDES[side] for spot, side in zip(spots, label_sides(spots), strict=True)])
+    apart = np.linalg.norm(middles[:, None] - middles[None], axis=2) + np.eye(6)
+    assert apart.min() > 0.05, "they would be on one place"
+
+
+@pytest.mark.parametrize("line", [None, make_task("int")], ids=["map", "line"])
+def test_a_legend_names_every_outcome_but_not_the_way(line: Any) -> None:
+    places, labels = cloud()
+    landed = Landed(rows=[3, 7, 9], positions=places[[3, 7, 9]], decoded=[3, 0, -1])
+    walk = Stops(positions=places[:2], decoded=[0, 1], label=0)
+    figure = figures.feature_map(places, labels, DIGITS, landed=landed, decoded=labels, colour="outcome", stops=walk,
+                                 line=line, legend=True)
+    assert figure.layout.showlegend and figure.layout.margin.t > 20, "with room for it"
+    shown = {t.name for t in figure.data if t.showlegend is not False}
+    assert shown >= {"correct", "wrong", "None", "before"} and not {"way", "classes"} & shown
+    assert not figures.feature_map(places, labels, DIGITS).layout.showlegend
 
 
 def test_outputs_of_an_interval_system_lie_on_their_intervals() -> None:

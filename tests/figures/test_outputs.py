@@ -167,9 +167,9 @@ def test_outcomes_differ_in_more_than_colour() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS, ids=repr)
-def test_before_alone_is_a_figure_too(task: Task) -> None:
+def test_outputs_without_an_attack_are_a_figure_too(task: Task) -> None:
     figure = figures.outputs_figure(task, torch.full((1, task.width), 0.3), label=0)
-    assert "after" not in [t.name for t in figure.data]
+    assert not {"before", "after"} & {t.name for t in figure.data}, "nothing has been attacked yet"
 
 
 @pytest.mark.parametrize(("z", "label", "words"), [

@@ -47,6 +47,16 @@ def test_the_axis_shows_how_far_it_will_go() -> None:
     assert training_figure([]).layout.xaxis.range[1] == pytest.approx(1.4)
 
 
+@pytest.mark.parametrize(("first", "last"), [(3.0, 1e-6), (0.5, 0.4), (1.0, 1.0), (20.0, 0.001), (1e-3, 1e-3)])
+def test_the_axis_of_the_loss_has_few_ticks_and_holds_every_loss(first: float, last: float) -> None:
+    rows = [{"epoch": k + 1, "loss": loss, "accuracy": 0.5} for k, loss in enumerate((first, last))]
+    axis = training_figure(rows).layout.yaxis2
+    low, high = axis.range
+    assert low <= math.log10(last) <= math.log10(first) <= high
+    inside = [tick for tick in axis.tickvals if low <= math.log10(tick) <= high]
+    assert 1 <= len(inside) <= 3 and len(axis.ticktext) == len(axis.tickvals)
+
+
 def test_no_two_curves_are_told_by_colour_alone() -> None:
     result = [trace for name, trace in traces(training_figure(EPOCHS)).items() if name in CURVES.values()]
     assert len({trace.line.dash for trace in result}) == len({trace.marker.symbol for trace in result}) == len(CURVES)
