@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,9 @@ def start(**query: str | list[str]) -> AppTest:
 
 
 def bodies(at: AppTest) -> str:
-    return "\n".join(e.proto.body for e in at.main.get("html") if hasattr(e.proto, "body"))
+    """The HTML of a page, without the links to the pages on systems."""
+    body = "\n".join(e.proto.body for e in at.main.get("html") if hasattr(e.proto, "body"))
+    return re.sub(r'<a href="systems[^>]*>([^<]*)</a>', r"\1", body)
 
 
 def grids(at: AppTest) -> list[dict[str, Any]]:
