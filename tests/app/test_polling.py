@@ -41,10 +41,6 @@ def report() -> AppTest:
     return at
 
 
-def regions() -> AppTest:
-    return visit("regions")
-
-
 def feature_map() -> AppTest:
     return visit("feature_map")
 
@@ -62,7 +58,7 @@ def phones_room() -> AppTest:
     return visit("room", "bob", join=opened().code)
 
 
-@pytest.mark.parametrize("page", [train, report, regions, feature_map, teachers_room, phones_room])
+@pytest.mark.parametrize("page", [train, report, feature_map, teachers_room, phones_room])
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_page_that_is_polled_stays_whole_and_where_it_is(
     page: Callable[[], AppTest], busy: bool, monkeypatch: pytest.MonkeyPatch
