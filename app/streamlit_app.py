@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: one thread is fastest for a single picture
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: one thread is fastest for a single image
 
 import streamlit as st
 from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value

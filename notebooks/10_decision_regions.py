@@ -395,7 +395,7 @@ print(Scenario().link("regions") + "?" + shown)
 # 1. Its output is continuous and has to pass through B's interval on the way. Depth changes the shape of the stripes,
 #    not their order.
 # 2. Few points would have reached S, so most of the area would be pale. Then attacks on the training loss work better.
-# 3. For RBC some points start in the seam and find a gradient. For INT a start that is still read correctly finds
+# 3. For RBC some points start in the seam and find a gradient. For INT a start that is still classified correctly finds
 #    none, so the attack succeeds only where the random start itself has left the interval.
 # 4. The one that leaves: it shows an input that is misclassified. That the other one stays says something about its
 #    loss.

@@ -1,6 +1,6 @@
-"""The page “Attack lab”: one picture, several systems, one attack with several objectives, and ε to drag.
+"""The page “Attack lab”: one image, several systems, one attack with several objectives, and ε to drag.
 
-A second view shows the ground under the picture: the plane that two attacks span, with a point to drag.
+A second view shows the ground under the image: the plane that two attacks span, with a point to drag.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ VIEWS = ("ε to drag", GROUND)
 """The two ways in which the page shows an attack."""
 
 STRIP = 12
-"""Number of small pictures above the figure."""
+"""Number of small images above the figure."""
 
 
 def page() -> None:
-    """Draw the strip of pictures, the figure with ε to drag, the player and the downloads."""
+    """Draw the strip of images, the figure with ε to drag, the player and the downloads."""
     lab = frame.open_page("attack_lab")
     scenario = controls.attack(lab, one_objective=False)
     if not lab.lecture:
@@ -140,7 +140,7 @@ def _ground_system(lab: Lab, scenario: Scenario) -> str:
 
 
 def _ground(lab: Lab, scenario: Scenario, name: str) -> None:
-    """Draw the plane under the picture for one system, and its downloads."""
+    """Draw the plane under the image for one system, and its downloads."""
     if scenario.kind not in PLAYED:
         st.info(f"The ground is spanned by attacks that climb step by step, as PGD and FGSM do; {scenario.attack} does "
                 "not. Choose one of the two on the left.")
@@ -219,7 +219,7 @@ class _SceneFile:
 
 
 def _around(lab: Lab) -> range:
-    """Indices of the pictures in the strip; the present one is among them."""
+    """Indices of the images in the strip; the present one is among them."""
     first = lab.image - lab.image % STRIP
     return range(first, min(first + STRIP, len(lab.pictures)))
 

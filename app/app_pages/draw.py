@@ -1,4 +1,4 @@
-"""The page “Draw”: a digit drawn by hand or a picture from a file, read by every system and then attacked."""
+"""The page “Draw”: a digit drawn by hand or an image from a file, read by every system and then attacked."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ AS_READ = "as most systems read it"
 NO_CLASS = "none of the classes"
 
 def page() -> None:
-    """Draw the controls of the picture, what each system reads, the attack and the downloads."""
+    """Draw the controls of the image, what each system reads, the attack and the downloads."""
     photographs = DATASETS[controls.asked_for()].shape[0] == 3
     lab = frame.open_page("draw", lesson="draw_photographs" if photographs else "draw", bar=("data", "systems", "seed"),
                           needs_images=False)
@@ -65,7 +65,7 @@ def page() -> None:
     if label == ABNORMAL:
         every = {f"{data} {key}": decoded for data, (_, labels) in read.items() for key, decoded in labels.items()}
         frame.tell(lab, none=lambda: lesson_facts.no_class(every))
-        st.info("A picture of none of the classes has no right answer to be attacked. Say that it shows one, or draw "
+        st.info("An image of none of the classes has no right answer to be attacked. Say that it shows one, or draw "
                 "one, and the attack begins.")
         return
     x = read[lab.data][0]
@@ -79,8 +79,8 @@ def page() -> None:
 
 
 def _picture() -> OwnPicture | None:
-    """Draw the pad or the upload; the picture, or None, with a sentence on the page, where there is none yet."""
-    source = st.segmented_control("Your picture", (BY_HAND, FROM_FILE), default=BY_HAND, required=True,
+    """Draw the pad or the upload; the image, or None, with a sentence on the page, where there is none yet."""
+    source = st.segmented_control("Your image", (BY_HAND, FROM_FILE), default=BY_HAND, required=True,
                                  key="draw_from", bind="query-params", label_visibility="collapsed")
     if source == BY_HAND:
         example = st.segmented_control(
@@ -89,7 +89,7 @@ def _picture() -> OwnPicture | None:
             "A second click on an example empties the pad.",
         )
         return OwnPicture(drawing=drawing_pad(ABNORMAL if example == NO_DIGIT else example))
-    file = _file("A picture of a digit, dark on light or light on dark")
+    file = _file("An image of a digit, dark on light or light on dark")
     if file is None:
         st.info("Choose a file, or draw.")
     else:
@@ -98,7 +98,7 @@ def _picture() -> OwnPicture | None:
 
 
 def _photograph(lab: Lab) -> OwnPicture | None:
-    """Draw the upload and the examples; the picture, or None, with a sentence on the page, where there is none yet."""
+    """Draw the upload and the examples; the image, or None, with a sentence on the page, where there is none yet."""
     info = DATASETS[lab.data]
     *most, last = info.classes
     few = len(most) < 20
@@ -138,17 +138,17 @@ def _file(words: str) -> OwnPicture | None:
 
 
 def _preview(own: OwnPicture) -> None:
-    """Draw an uploaded picture as it is; what is wrong with one that cannot be read is said elsewhere."""
+    """Draw an uploaded image as it is; what is wrong with one that cannot be read is said elsewhere."""
     with contextlib.suppress(PictureError):
         st.image(picture_preview(own.file), caption=in_markdown(own.name), width=240)
 
 
 def _read(own: OwnPicture, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | None:
-    """Read the picture with the systems of all data sets that have the same classes.
+    """Read the image with the systems of all data sets that have the same classes.
 
     Returns:
-        Data set to the picture in its format ``(1, C, H, W)`` and to the labels that its systems read; None, with a
-        sentence on the page, where there is no picture.
+        Data set to the image in its format ``(1, C, H, W)`` and to the labels that its systems read; None, with a
+        sentence on the page, where there is no image.
     """
     read = {}
     alike = [data for data in catalogue.DATASETS if DATASETS[data].classes == DATASETS[lab.data].classes]
@@ -168,10 +168,10 @@ def _read(own: OwnPicture, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | 
 
 
 def _label(data: str, own: OwnPicture, read: dict[str, tuple[Any, dict[str, int]]], column: Any) -> int | None:
-    """The class that the picture shows: as chosen, else that of the example, else the one that most systems read.
+    """The class that the image shows: as chosen, else that of the example, else the one that most systems read.
 
     Returns:
-        The class; `ABNORMAL` where the picture shows none of them, None where no system reads a class.
+        The class; `ABNORMAL` where the image shows none of them, None where no system reads a class.
     """
     classes = DATASETS[data].classes
     options = (AS_READ, NO_CLASS, *classes)
@@ -212,7 +212,7 @@ def _attacked(
         "aims": {aim: aimed(scenario, aim) for aim in scenario.aims},
         "names": DATASETS[lab.data].classes,
     }
-    live.scene(scene_data(**words, eps=scenario.eps, title="Your picture, attacked") | {"finer": None, "ask": ""},
+    live.scene(scene_data(**words, eps=scenario.eps, title="Your image, attacked") | {"finer": None, "ask": ""},
                key="draw_scene", on_eps=_keep_eps)
     if not whole:
         return
@@ -225,14 +225,14 @@ def _attacked(
 
 
 def _is_guessed(own: OwnPicture) -> bool:
-    """Whether what the picture shows was taken from the systems' own answers."""
+    """Whether what the image shows was taken from the systems' own answers."""
     return own.known is None and st.session_state.get("draw_label", AS_READ) == AS_READ
 
 
 def _lead(
     read: dict[str, tuple[Any, dict[str, int]]], label: int | None, info: DataInfo, *, guessed: bool
 ) -> str:
-    """How many systems read the picture correctly, in a sentence; HTML."""
+    """How many systems read the image correctly, in a sentence; HTML."""
     if label is None:
         what = "Draw a digit" if info.shape[0] == 1 else "Upload a photograph"
         return f"{what}, and every system says what it reads."

@@ -1,4 +1,4 @@
-"""The page “Feature map”: features or outputs of many pictures as points on a map, and how an attack moves them."""
+"""The page “Feature map”: features or outputs of many images as points on a map, and how an attack moves them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PULSE = 0.8
 """Seconds between two drawings of a map that is forming; when it is finished, the browser can play all frames."""
 
 def page() -> None:
-    """Draw the controls, the map, its quality, the attacks and the picked pictures."""
+    """Draw the controls, the map, its quality, the attacks and the picked images."""
     lab = frame.open_page("feature_map")
     scenario = controls.attack(lab, n=True)
     head = st.container()
@@ -32,7 +32,7 @@ def page() -> None:
     settings = TSNE(perplexity=perplexity, seed=lab.seed) if kind == "t-SNE" else PCA()
     called = title(lab.key(name))
     try:
-        with st.spinner("Reading the pictures …"):
+        with st.spinner("Reading the images …"):
             points = feature_maps.points(lab.data, name, map_panels.space(kind))
         forming = feature_maps.forming(lab.data, name, map_panels.space(kind), settings)
     except ValueError as error:
@@ -88,7 +88,7 @@ def _perplexity(lab: Lab) -> int:
     n = min(feature_maps.MOST, len(lab.pictures))
     perplexity: int = st.select_slider("Perplexity", feature_maps.perplexities(n), feature_maps.usual_perplexity(n),
                                   key="feature_map_perplexity", bind="query-params",
-                                  help="About how many neighbours of a picture count. The map is drawn anew.")
+                                  help="About how many neighbours of an image count. The map is drawn anew.")
     return perplexity
 
 

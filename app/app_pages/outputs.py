@@ -1,4 +1,4 @@
-"""Decision outputs of many pictures, before and after an attack; and what S does to them."""
+"""Decision outputs of many images, before and after an attack; and what S does to them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ COLUMNS = 2
 """Number of histograms side by side."""
 
 MASKED = 0.1
-"""Share of correctly read pictures with a gradient of exactly 0 above which the attack is called masked."""
+"""Share of correctly classified images with a gradient of exactly 0 above which the attack is called masked."""
 
 STACK = """<style>
 .outputs-stack > div { display: flex; align-items: center; gap: 0.6rem; margin: 0.25rem 0; }
@@ -60,7 +60,7 @@ class Panel:
     """One system under attack.
 
     Attributes:
-        batch: the attacked pictures.
+        batch: the attacked images.
         drawn: bool ``(N,)``, which of them are drawn.
         bit: index of the bit that is drawn; None for the whole answer.
         reading: the numbers that are drawn.
@@ -72,7 +72,7 @@ class Panel:
     reading: Reading
 
     def outcomes(self) -> list[tuple[str, Outcomes]]:
-        """Outcomes of the drawn pictures, before and after the attack."""
+        """Outcomes of the drawn images, before and after the attack."""
         labels = self.batch.labels[self.drawn]
         return [(when, outcomes(decoded[self.drawn], labels))
                 for when, decoded in zip(("before", "after"), self.batch.decoded, strict=True)]
@@ -125,7 +125,7 @@ def _choose(lab: Lab) -> tuple[int | None, int | None]:
                            bind="query-params", width=220,
                            help="What the decision hangs on: the margin, or INT's number. Or one bit, where there are "
                            "bits.")
-        label = st.selectbox("Pictures of", (ALL, *classes), key="outputs_class", bind="query-params", width=220,
+        label = st.selectbox("Images of", (ALL, *classes), key="outputs_class", bind="query-params", width=220,
                              help="All of them, or one class alone.")
     return (None if bit == WHOLE else int(bit.split()[1]) - 1), (None if label == ALL else classes.index(label))
 
@@ -168,7 +168,7 @@ def _panel(
     panels[name] = panel = Panel(batch=batch, drawn=drawn, bit=bit, reading=reading)
     st.html(cell_heading(called, batch.task.answers))
     if not len(reading.before):
-        st.info("None of these pictures is of this class. Choose another class, or more pictures.")
+        st.info("None of these images is of this class. Choose another class, or more images.")
         return
     charts[lab.key(name)] = _histogram(called, reading, f"histogram {name}")
     _stack(called, panel.outcomes())
@@ -206,7 +206,7 @@ def _stack(called: str, rows: Sequence[tuple[str, Outcomes]]) -> None:
 
 
 def _lead(lab: Lab, scenario: Scenario, panels: dict[str, Panel], *, whole: bool) -> str:
-    """How many pictures are still read correctly, and why; HTML."""
+    """How many images are still classified correctly, and why; HTML."""
     if not panels and not whole:
         return "The attack has just begun; each system appears as soon as it has been attacked."
     if not panels:
@@ -220,7 +220,7 @@ def _lead(lab: Lab, scenario: Scenario, panels: dict[str, Panel], *, whole: bool
     masked = [f"{html.escape(title(lab.key(name)))} {100 * panel.batch.zero:.0f} %" for name, panel in panels.items()
               if panel.batch.zero > MASKED]
     if masked:
-        sentence += f" Without any gradient to follow, of those read correctly before: {', '.join(masked)}."
+        sentence += f" Without any gradient to follow, of those classified correctly before: {', '.join(masked)}."
     return sentence
 
 
@@ -296,14 +296,14 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
     guess.verdict(GUESSES[1 if abs(gain) <= ALIKE else 0 if gain > 0 else 2],
                   f"{kept['margin']} for S = {', '.join(f'{size[key]:g}' for key in keys)}")
     st.markdown(
-        f"S moves the whole picture, and the attack moves with it. From S = {min(size.values()):g} to "
+        f"S moves the whole image, and the attack moves with it. From S = {min(size.values()):g} to "
         f"{max(size.values()):g}, still correct: **{kept['train']}** with the attack on the training loss, "
         f"**{kept['margin']}** with the one on the margin, as far as this attack gets."
     )
 
 
 def _table(panels: dict[str, Panel]) -> pd.DataFrame:
-    """One row for each system and picture; −1 is None."""
+    """One row for each system and image; −1 is None."""
     rows = []
     for name, panel in panels.items():
         batch, reading = panel.batch, panel.reading

@@ -69,9 +69,9 @@ def _runs(waiting: list[Plane]) -> list[PlaneRun]:
 
 
 def _train(chosen: tuple[Plane, ...], runs: Mapping[Plane, PlaneRun]) -> None:
-    """Train and draw the systems, picture by picture; run the page again once all are trained.
+    """Train and draw the systems, image by image; run the page again once all are trained.
 
-    A click anywhere ends this run of the page, and the next one goes on where it was, or holds the picture if the click
+    A click anywhere ends this run of the page, and the next one goes on where it was, or holds the image if the click
     was on “Stop”.
 
     Args:

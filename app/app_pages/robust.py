@@ -33,16 +33,16 @@ FIRST, ALL = (CURVES["train"], CURVES["noise"]), tuple(CURVES[c] for c in ("trai
 """Names of the curves that are on before and after the first guess."""
 
 NS = (50, 100, 200, 400)
-TIMES = {"digits": "about a minute for 50 pictures", "mnist": "some minutes for 50 pictures",
-         "cifar10": "some minutes for 50 pictures, half an hour for EfficientNet",
-         "cifar100": "some minutes for 50 pictures"}
+TIMES = {"digits": "about a minute for 50 images", "mnist": "some minutes for 50 images",
+         "cifar10": "some minutes for 50 images, half an hour for EfficientNet",
+         "cifar100": "some minutes for 50 images"}
 
 def page() -> None:
-    """Draw one system's curves, its claims and their checks, the smallest ε of each picture, and the downloads."""
+    """Draw one system's curves, its claims and their checks, the smallest ε of each image, and the downloads."""
     lab = frame.open_page("robust", bar=("data",), needs_images=False)
     st.html(reports.STYLE)
     if not lab.systems:
-        st.info("There is no trained system for these pictures here. Choose another data set on the left.")
+        st.info("There is no trained system for these images here. Choose another data set on the left.")
         return
     head = st.container()
     bar = st.container(horizontal=True, vertical_alignment="bottom")
@@ -78,7 +78,7 @@ def page() -> None:
         drawn["checks"] = figures.check_lights(report.assessments[aim])
         with st.expander("All numbers"):
             st.dataframe(reports.table_of(report), hide_index=True, width="stretch")
-        _measure(lab, name, f"This report on {report.n} pictures was made "
+        _measure(lab, name, f"This report on {report.n} images was made "
                  + ("for you." if origin == "yours" else "before the system was shipped.") + " The button repeats it")
     frame.close_page(lab, code=_code(name, report), tables={"report": reports.table_of(report)} if shown else None,
                      figures={what: (figure, f"{title(key)}: {_what(what, report, aim)} · {DATASETS[lab.data].title} · "
@@ -110,7 +110,7 @@ def _system(lab: Lab) -> str:
 def _lead(key: str, report: Report, shown: bool) -> str:
     """The claim and, once shown, the worst case found; HTML."""
     clean, kept = (100 * row.accuracy.value for row in (report.clean, report.claim("train")))
-    words = (f"{html.escape(title(key))} reads <b>{clean:.0f} %</b> of the pictures correctly. With the attack used in "
+    words = (f"{html.escape(title(key))} reads <b>{clean:.0f} %</b> of the images correctly. With the attack used in "
              f"the paper, ε = {eps_said(report.claim_eps)}, it still reads <b>{kept:.0f} %</b>.")
     if shown:
         words += f" In the worst case found, <b>{100 * report.worst.accuracy.value:.0f} %</b>."
@@ -123,8 +123,8 @@ def _guess(key: str, report: Report) -> frame.Guess:
     if st.query_params.get("robust_aim") == "margin" or set(asked) - set(FIRST):
         st.session_state["robust_revealed"] = True
     guess = frame.predict(
-        "robust", f"The same attack, on the same {report.n} pictures, now aims at the decision instead of the training "
-        f"loss. How many will {title(key)} still read correctly?", GUESSES,
+        "robust", f"The same attack, on the same {report.n} images, now aims at the decision instead of the training "
+        f"loss. How many will {title(key)} still classified correctly?", GUESSES,
     )
     own, margin = (report.claim(objective).accuracy.value for objective in TITLES)
     share = margin / own if own else 1.0
@@ -174,12 +174,12 @@ def _curves(key: str, report: Report, chosen: tuple[str, ...], shown: bool) -> A
         curves = {"train": measured["train"]}
     figure = figures.accuracy_curves(
         curves, zeros=report.zero_gradients() if shown else None, names=CURVES, marks={"": report.claim_eps},
-        up="read correctly, %", height=480 if shown else 360,
+        up="classified correctly, %", height=480 if shown else 360,
     )
     words = describe_curves(curves, names=CURVES)
     st.plotly_chart(figure, config={"displayModeBar": False}, key="robust_chart", alt=f"{title(key)}. {words}")
-    below = " Below: for how many correct pictures the gradient was exactly 0." if shown else ""
-    st.caption(f"n = {report.n} pictures, bands: 95 % intervals, dotted: ε = {eps_said(report.claim_eps)}. All "
+    below = " Below: for how many correct images the gradient was exactly 0." if shown else ""
+    st.caption(f"n = {report.n} images, bands: 95 % intervals, dotted: ε = {eps_said(report.claim_eps)}. All "
                "lines are upper bounds: a stronger attack may leave less." + below)
     return figure
 
@@ -193,12 +193,12 @@ def _checks(report: Report, aim: str) -> None:
 
 
 def _pictures(lab: Lab, key: str, report: Report, asked: Sequence[jobs.JobView]) -> dict[str, Any]:
-    """Draw the smallest ε found for each picture, beside another system's, and whether they differ.
+    """Draw the smallest ε found for each image, beside another system's, and whether they differ.
 
     Returns:
         Name to figure, for the downloads.
     """
-    st.html('<div class="lab-aim"><h2>Picture by picture</h2><p>The smallest ε that was found to fool: no single ε has '
+    st.html('<div class="lab-aim"><h2>Image by image</h2><p>The smallest ε that was found to fool: no single ε has '
             "to be chosen.</p></div>")
     others = {other: beside for other, name in lab.systems.items() if other != key
               and (beside := reports.report_of(name, asked)[0]) is not None and beside.n == report.n}
@@ -215,7 +215,7 @@ def _pictures(lab: Lab, key: str, report: Report, asked: Sequence[jobs.JobView])
     fine = DATASETS[lab.data].radii.per > 100
     words = ", ".join(f"{name}: half fall within ε = {_median(values, fine=fine)}" for name, values in stairs.items())
     st.plotly_chart(figure, config={"displayModeBar": False}, key="robust_stairs", alt=f"Smallest ε found. {words}.")
-    st.caption(f"{words}. n = {report.n} pictures, PGD on each condition in turn at growing ε, drawn back to the "
+    st.caption(f"{words}. n = {report.n} images, PGD on each condition in turn at growing ε, drawn back to the "
                "boundary; upper bounds on the smallest ε.")
     if other_key is not None:
         st.html(f'<p class="lab-note">{_paired(key, other_key, report, others[other_key])}</p>')
@@ -223,7 +223,7 @@ def _pictures(lab: Lab, key: str, report: Report, asked: Sequence[jobs.JobView])
 
 
 def _paired(key: str, other: str, report: Report, beside: Report) -> str:
-    """Whether two systems differ at the ε of the claim, on the same pictures; HTML."""
+    """Whether two systems differ at the ε of the claim, on the same images; HTML."""
     eps = report.claim_eps
     a, b = report.beyond(eps), beside.beyond(eps)
     p = mcnemar(a, b)
@@ -232,19 +232,19 @@ def _paired(key: str, other: str, report: Report, beside: Report) -> str:
     first, second = (html.escape(title(name)) for name in (key, other))
     numbers = " and ".join(f"{name} {Share(int(stand.sum()), len(stand)).percent(0)} %"
                            for name, stand in ((first, a), (second, b)))
-    return (f"On the same {len(a)} pictures, no attack within ε = {eps_said(eps)} succeeded against {numbers}. "
+    return (f"On the same {len(a)} images, no attack within ε = {eps_said(eps)} succeeded against {numbers}. "
             f"{_pictures_where(int((a & ~b).sum()))} only {first} stayed correct, and "
             f"{_pictures_where(int((b & ~a).sum())).lower()} only {second}: {verdict} (McNemar's test, "
             f"p {_p_value(p)}).")
 
 
 def _pictures_where(count: int) -> str:
-    """How many pictures, as the beginning of a sentence."""
-    return "On no picture" if not count else f"On {count} picture{'s' * (count > 1)}"
+    """How many images, as the beginning of a sentence."""
+    return "On no image" if not count else f"On {count} image{'s' * (count > 1)}"
 
 
 def _median(distances: Sequence[float], *, fine: bool) -> str:
-    """The ε within which half of the pictures fall."""
+    """The ε within which half of the images fall."""
     half = statistics.median_high(distances)
     return f"{255 * half:.2g}/255" if fine and 0 < half < 1 else f"{half:.3g}"
 
@@ -261,13 +261,13 @@ def _measure(lab: Lab, name: str, words: str) -> None:
     jobs.watch(lambda: jobs.boxes("report"), "report", key="robust")
     if lab.lecture:
         return
-    if lab.images is None:  # reports can be read without the pictures, but not made
+    if lab.images is None:  # reports can be read without the images, but not made
         catalogue.offer_download(lab.data)
         return
     with st.form("robust_again", border=True):
         st.markdown(f"**Measure it yourself.** {words}, as a job: {TIMES[lab.data]}.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            n = st.selectbox("Pictures", [n for n in NS if n <= len(lab.pictures)],
+            n = st.selectbox("Images", [n for n in NS if n <= len(lab.pictures)],
                              0 if DATASETS[lab.data].shape[0] == 3 else 1, key="robust_n", width=140)
             seed = st.number_input("Seed", 0, 9999, 1, key="robust_seed", width=140)
             asked = st.form_submit_button("Measure", type="primary")

@@ -1,4 +1,4 @@
-"""The page “Start”: one picture that four systems read differently, and a tour that explains why. Needs no torch."""
+"""The page “Start”: one image that four systems read differently, and a tour that explains why. Needs no torch."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Stop:
 
 
 TOUR = (
-    Stop(view="margin", title="One picture. Four answers.",
+    Stop(view="margin", title="One image. Four answers.",
          words="You see a {label}. So did four neural networks, before an attack changed it. Drag ε, the "
                "most that it may change any pixel.",
          page="attack_lab", invite="Attack it yourself"),
@@ -88,7 +88,7 @@ for objective in ("train", "margin"):
 
 
 def page() -> None:
-    """Draw the picture and what is read, the buttons of the tour, and the links to the other pages."""
+    """Draw the image and what is read, the buttons of the tour, and the links to the other pages."""
     lab = frame.open_page("start", bar=())
     st.html(start_view.STYLE)
     record = start_record.read()
@@ -140,7 +140,7 @@ def _badge(record: Mapping[str, Any], view: str, *, is_dragged: bool) -> None:
     name, eps = _values(record)["against"], record["eps"]
     how = f"PGD, {record['steps']} steps, 1 start, {'anew for each ε' if is_dragged else f'ε = {eps:g}'}"
     if view == "clean":
-        st.caption("n = 1 picture · no attack")
+        st.caption("n = 1 image · no attack")
         return
     if view == "plane":
         st.caption("n = 1 point · aimed at the training loss and at the decision margin · PGD, 20 steps, 1 start, "
@@ -154,7 +154,7 @@ def _badge(record: Mapping[str, Any], view: str, *, is_dragged: bool) -> None:
 
 
 def _leave(stop: Stop, record: Mapping[str, Any]) -> None:
-    """Go to a stop's page. The attack lab opens with the same picture, if its data set is on this machine."""
+    """Go to a stop's page. The attack lab opens with the same image, if its data set is on this machine."""
     from tasklab import data  # here, because it imports torch, which the next page needs anyway
 
     values = {}

@@ -38,7 +38,7 @@ FACTS = {
 
 GUESSES = ("it grows with S", "it stays as it is", "it depends on the attack")
 KEY = (
-    '<p class="lab-key">Validation pictures read correctly, after each epoch: '
+    '<p class="lab-key">Validation images classified correctly, after each epoch: '
     f'<span><span style="color:{BLUE}">●━</span> no attack</span>'
     f'<span><span style="color:{ORANGE}">✖╌</span> attack on the decision</span>'
     f'<span><span style="color:{GREY}">□┈</span> attack on the training loss</span>'
@@ -52,7 +52,7 @@ SHOWN = 3
 
 
 def page() -> None:
-    """Draw the bar that starts a training, the own systems, two runs, the sweep over S, and the downloads.
+    """Draw the bar that starts a training run, the own systems, two runs, the sweep over S, and the downloads.
 
     Parts that appear and disappear have a container of their own: the parts below them would otherwise move, and be
     seen twice while the page runs.
@@ -112,7 +112,7 @@ def _start_bar(lab: Lab, training: Training) -> None:
         name = st.text_input("Name", key="train_name", max_chars=30, placeholder=training_controls.short_name(training),
                              label_visibility="collapsed", width=200)
         st.button("▶ Train", type="primary", key="train_start", on_click=_start, args=(training, name),
-                  help="Digits take seconds, MNIST and CIFAR minutes, with all pictures up to hours. The page stays "
+                  help="Digits take seconds, MNIST and CIFAR minutes, with all images up to hours. The page stays "
                   "usable, and what is trained here can be attacked on every other page.")
     if refusal := st.session_state.pop("_train_refused", None):
         st.warning(in_markdown(refusal))
@@ -125,7 +125,7 @@ def _start(training: Training, name: str | None) -> None:
 
 
 def _start_sweep(training: Training) -> None:
-    """Queue a training for each S of `SWEEP`, with the same settings otherwise."""
+    """Queue a training run for each S of `SWEEP`, with the same settings otherwise."""
     for size in SWEEP:
         settings = training.to_dict()
         settings["task"] = {"task": "rbc", "num_classes": training.task.num_classes, "S": size,
@@ -137,7 +137,7 @@ def _start_sweep(training: Training) -> None:
 
 
 def _queue(training: Training, name: str) -> str | None:
-    """Queue a training; the id of its job, or None where it was refused, which the bar then says."""
+    """Queue a training run; the id of its job, or None where it was refused, which the bar then says."""
     taken = {str(view.settings["name"]) for view in jobs.mine("train")}
     settings = training.to_dict() | {"name": own_systems.free_name(training.data, name, taken)}
     try:
@@ -166,7 +166,7 @@ def _side(lab: Lab, side: str, column: Any, everything: dict[str, RunView]) -> s
 def _choice(dataset: str, side: str, everything: dict[str, RunView]) -> str:
     """Draw the choice of a run for one side; its key.
 
-    A lesson, or a training that was just started, requests a run by the session-state key ``train_SIDE``, a link by the
+    A lesson, or a training run that was just started, requests a run by the session-state key ``train_SIDE``, a link by
     URL parameter of that name. The select box then gets a new widget key, because one whose value is set while the page
     is being polled may lose it again.
     """
@@ -219,7 +219,7 @@ def _headline(run: RunView | None) -> str:
     left = f"leaves <b>{100 * last['own_loss_accuracy']:.0f} %</b>"
     sentence = f"{in_html(run.title, 80)}: an attack on the training loss {left}"
     if last[ZERO] > 0.01:
-        sentence += f", and has no gradient at all for <b>{100 * last[ZERO]:.0f} %</b> of those read correctly"
+        sentence += f", and has no gradient at all for <b>{100 * last[ZERO]:.0f} %</b> of those classified correctly"
     return f"{sentence}. Aimed at the decision, the same attack leaves <b>{100 * last['robust_accuracy']:.0f} %</b>."
 
 
@@ -299,20 +299,20 @@ def _sweep(lab: Lab, training: Training | None, everything: dict[str, RunView]) 
                                    key=eps_key, bind=URL)
         if training is not None and not lab.lecture:
             st.button("Train this sweep yourself", key="train_sweep", on_click=_start_sweep, args=(training,),
-                      help="Four trainings with the settings on the left, one for each S. They wait for each other.")
+                      help="Four training runs with the settings on the left, one for each S, one after another.")
     groups = [group for group in training_runs.sweeps(everything)
               if next(iter(group.values())).training.task.parametrisation == layer]
     groups.sort(key=lambda group: all(run.state == "recorded" for run in group.values()))
     points = {size: accuracies for size, run in (groups[0] if groups else {}).items()
               if (accuracies := run.at(eps)) is not None}
     if not points:
-        st.info("No such sweep is recorded for these pictures. Train one with the button above.")
+        st.info("No such sweep is recorded for these images. Train one with the button above.")
         return
     _judge(guess, points)
     source = "recorded" if all(run.state == "recorded" for run in groups[0].values()) else "your own"
     st.plotly_chart(sweep_figure(points), config={"displayModeBar": False}, key="sweep", alt=describe_sweep(points))
     attacked = next(iter(groups[0].values())).training.attacked
-    st.caption(f"The sweep is {source}. n = {attacked} test pictures, ε = {eps_said(eps)}. "
+    st.caption(f"The sweep is {source}. n = {attacked} test images, ε = {eps_said(eps)}. "
                "On the training loss: PGD, 20 steps; on the decision: PGD, 40 steps. Upper bounds.")
     st.html(f'<p class="lab-note">{_conclusion(layer)}</p>')
 

@@ -1,4 +1,4 @@
-"""The page “Transfer”: pictures found against one system are shown to others; without a gradient nothing transfers."""
+"""The page “Transfer”: images found against one system are shown to others; without a gradient nothing transfers."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ MOST = 6
 """Largest number of systems in one matrix."""
 
 SHOWN = 18
-"""Largest number of pictures shown of one cell."""
+"""Largest number of images shown of one cell."""
 
-KEPT: dict[str, Filter] = {"both read correctly": "both", "the attacked system reads correctly (paper)": "threat"}
+KEPT: dict[str, Filter] = {"both classified correctly": "both", "the attacked system reads correctly (paper)": "threat"}
 SHOW = ("that fool it", "that do not")
 GUESSES = ("hardly any", "about a third", "more than half")
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """The cell whose pictures are shown: its objective, and the names of threat and victim."""
+    """The cell whose images are shown: its objective, and the names of threat and victim."""
 
     aim: str
     threat: str
@@ -46,7 +46,7 @@ class Cell:
 
 
 def page() -> None:
-    """Draw the controls, a matrix for each objective, the pictures of one cell, and the downloads."""
+    """Draw the controls, a matrix for each objective, the images of one cell, and the downloads."""
     lab = frame.open_page("transfer", bar=("data", "systems", "seed"))
     scenario = controls.attack(lab, one_objective=False, n=True, targets=False)
     scenario = dataclasses.replace(scenario, systems=lab.chosen[:MOST], n=min(scenario.n, len(lab.pictures)))
@@ -75,7 +75,7 @@ def page() -> None:
         if results and objectives[1:]:
             asked = threat, victim = _asked(results, names)
             aim, _ = aimed(scenario, objectives[1])
-            guess = frame.predict("transfer", f"Now the same attacks aim at {aim}. Of the pictures found against "
+            guess = frame.predict("transfer", f"Now the same attacks aim at {aim}. Of the images found against "
                                   f"{names[threat]}, how many will fool {names[victim]}?", GUESSES)
         for objective in objectives[1:] if guess.shown else ():
             _matrix(scenario, objective, matrices, images, names, cell, results)
@@ -110,11 +110,11 @@ def page() -> None:
 
 
 def _kept() -> Filter:
-    """The control “Pictures that count”."""
+    """The control “Images that count”."""
     chosen: str = st.segmented_control(
-        "Pictures that count: those that", list(KEPT), default=next(iter(KEPT)), required=True, key="transfer_kept",
-        wrap=True, bind="query-params", help="A picture that the other system misread before the attack says nothing "
-        "about transfer; the paper counts it nevertheless.",
+        "Images that count: those that", list(KEPT), default=next(iter(KEPT)), required=True, key="transfer_kept",
+        wrap=True, bind="query-params", help="An image that the other system misclassified before the attack says "
+        "nothing about transfer; the paper counts it nevertheless.",
     )
     return KEPT[chosen]
 
@@ -141,7 +141,7 @@ def _choose(scenario: Scenario, objectives: tuple[str, ...], names: dict[str, st
 
 
 def _asked(results: dict[str, TransferResult], names: dict[str, str]) -> tuple[str, str]:
-    """Threat and victim of the first guess: the threat whose pictures moved least, and another system."""
+    """Threat and victim of the first guess: the threat whose images moved least, and another system."""
     threats = next(iter(results.values())).threats
     least = max(threats, key=lambda name: threats[name].unmoved.value)
     return least, next(name for name in names if name != least)
@@ -186,7 +186,7 @@ def _matrix(
 
 def _opened(scenario: Scenario, test: ImageSet, result: TransferResult | None, chosen: Cell, images: Filter,
             names: dict[str, str]) -> None:
-    """Draw the pictures of the chosen cell."""
+    """Draw the images of the chosen cell."""
     called, threat, victim = WORDS | names, chosen.threat, chosen.victim
     if result is None or victim not in result.victims or not transfers.is_there(result, threat, victim):
         st.info("This cell is empty: that system was not attacked. Choose another.")
@@ -200,12 +200,12 @@ def _opened(scenario: Scenario, test: ImageSet, result: TransferResult | None, c
         f"{html.escape(called[victim])}. Noise of the same size: {percent(cell.noise(images))}. "
         f"Not changed by the attack: {percent(cell.still(images))}.</p></div>"
     )
-    show = st.segmented_control("Show the pictures", SHOW, default=SHOW[0], required=True, key="transfer_which",
+    show = st.segmented_control("Show the images", SHOW, default=SHOW[0], required=True, key="transfer_which",
                                 bind="query-params")
     selected = kept & (cell.fooled if show == SHOW[0] else ~cell.fooled)
     indices = [int(i) for i in selected.nonzero().flatten()]
     if not indices:
-        st.info(f"No picture here. {'Look at those that do not.' if show == SHOW[0] else 'All of them fool it.'}")
+        st.info(f"No image here. {'Look at those that do not.' if show == SHOW[0] else 'All of them fool it.'}")
         return
     st.caption(f"{min(SHOWN, len(indices))} of {len(indices)}: before, after, and what {called[victim]} reads. "
                "A click opens the attack lab.")
@@ -240,14 +240,14 @@ def _lead(scenario: Scenario, by_objective: dict[str, TransferResult], images: F
             stillest = max(masked, key=lambda threat: threat.unmoved.value)
             most = max((rate.value for pair, rate in rates.items() if pair[0] == stillest.name), default=0.0)
             reach = f"at most <b>{100 * most:.0f} %</b> of the time" if most > 0.005 else "<b>never</b>"
-            sentences.append(f"{aim}, the pictures found against {names[stillest.name]} fool another system "
+            sentences.append(f"{aim}, the images found against {names[stillest.name]} fool another system "
                              f"{reach}: <b>{percent(stillest.unmoved)} of them were not changed at all</b>.")
             continue
         (threat, victim), rate = max(rates.items(), key=lambda item: item[1].value)
         followed = ", every attack had a gradient to follow" if scenario.kind.uses_gradients else ""
-        sentences.append(f"{aim}{followed}: the pictures found "
+        sentences.append(f"{aim}{followed}: the images found "
                          f"against {names[threat]} fool {names[victim]} <b>{percent(rate)}</b> of the time.")
-    return " ".join(sentences) or "No picture counts here: a system misreads them all."
+    return " ".join(sentences) or "No image counts here: a system misclassifies them all."
 
 
 def _code(scenario: Scenario, results: dict[str, TransferResult], images: Filter) -> str:

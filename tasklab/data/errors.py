@@ -1,4 +1,4 @@
-"""Errors of data sets and pictures; the message of each is one sentence that says what to do."""
+"""Errors of data sets and images; the message of each is one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ class DownloadError(RuntimeError):
 
 
 class PictureError(ValueError):
-    """A file or array cannot be read as one picture."""
+    """A file or array cannot be read as one image."""

@@ -1,4 +1,4 @@
-"""A user's own picture, converted to the format of a data set's images."""
+"""A user's own image, converted to the format of a data set's images."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 Source = str | os.PathLike[str] | bytes | BinaryIO | NDArray[Any]
 
 MAX_PIXELS = 24_000_000
-"""The largest picture that is decoded, in pixels."""
+"""The largest image that is decoded, in pixels."""
 MAX_BYTES = 100_000_000
 """The largest file that is read."""
 
 _REFUSED = ("EPS", "WMF")  # formats for which Pillow starts other programs
-_WORKING_SIDE = 1024  # larger pictures of digits are reduced to this first
+_WORKING_SIDE = 1024  # larger images of digits are reduced to this first
 _LEAST_CONTRAST = 12.0  # of 255, between the ground and the ink
 _FAINT = 12.0  # of 255: weaker ink may be noise or a compression artefact, and is not in the bounding box
 
 
 def read_picture(source: Source, name: str, *, dark_ink: bool | None = None) -> Tensor:
-    """Read one picture in the format of a data set's images.
+    """Read one image in the format of a data set's images.
 
-    - "mnist", "digits": the picture is made grey, and its ground is the median brightness of its outermost frame.
+    - "mnist", "digits": the image is made grey, and its ground is the median brightness of its outermost frame.
       Whatever departs from it most, to the dark or to the light, is taken for ink, and becomes light on black: a
       bright ground with dark ink is inverted. The ink is cropped to its bounding box, scaled to fit 20×20 with
       smoothing, and placed by its centre of mass in 28×28, as MNIST was made. For "digits" the ink is scaled to fit
@@ -53,7 +53,7 @@ def read_picture(source: Source, name: str, *, dark_ink: bool | None = None) -> 
         float32 ``(1, C, H, W)`` in [0, 1].
 
     Raises:
-        PictureError: (a ValueError) one sentence: the file is not a picture, or too large, damaged, animated or blank.
+        PictureError: (a ValueError) one sentence: the file is not an image, or too large, damaged, animated or blank.
         ValueError: the data set has no images.
 
     >>> page = np.full((60, 40), 250, dtype=np.uint8)  # a bright page
@@ -71,17 +71,17 @@ def read_picture(source: Source, name: str, *, dark_ink: bool | None = None) -> 
 
 
 def picture_preview(source: bytes, *, side: int = 320) -> NDArray[np.uint8]:
-    """A picture as it is, made small enough to be shown beside what `read_picture` makes of it.
+    """An image as it is, made small enough to be shown beside what `read_picture` makes of it.
 
     Args:
         source: the bytes of a file.
         side: its longer side in pixels, at most.
 
     Returns:
-        uint8 ``(H, W, 3)`` or, for a gray picture, ``(H, W)``.
+        uint8 ``(H, W, 3)`` or, for a grey image, ``(H, W)``.
 
     Raises:
-        PictureError: (a ValueError) one sentence: the file is not a picture, or too large, damaged or animated.
+        PictureError: (a ValueError) one sentence: the file is not an image, or too large, damaged or animated.
     """
     picture = _flatten(_open(source))
     picture.thumbnail((side, side))
@@ -101,19 +101,19 @@ def _content(source: str | os.PathLike[str] | bytes | BinaryIO) -> bytes:
         else:
             raise TypeError(
                 f"expected a file name, bytes, an open binary file or a uint8 array, got {type(source).__name__}; "
-                "try np.asarray(picture)"
+                "try np.asarray(image)"
             )
     except OSError as error:
-        raise PictureError(f"the picture cannot be read ({error.strerror or error}); try another file") from error
+        raise PictureError(f"the image cannot be read ({error.strerror or error}); try another file") from error
     if not content:
-        raise PictureError("expected a picture, got an empty file; try another file")
+        raise PictureError("expected an image, got an empty file; try another file")
     if len(content) > MAX_BYTES:
-        raise PictureError(f"expected a file of up to {MAX_BYTES // 10**6} MB, got a larger one; try a smaller picture")
+        raise PictureError(f"expected a file of up to {MAX_BYTES // 10**6} MB, got a larger one; try a smaller image")
     return content
 
 
 def _open(content: bytes) -> Image:
-    """Decode one picture once its size has been checked, and apply its EXIF orientation."""
+    """Decode one image once its size has been checked, and apply its EXIF orientation."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     Image.init()
@@ -122,32 +122,32 @@ def _open(content: bytes) -> Image:
         picture = Image.open(BytesIO(content), formats=formats)
         _check_size(picture.width, picture.height)
         if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":  # MPO: a camera's preview beside it
-            raise PictureError("expected a single picture, got several (an animation?); try one of its frames")
+            raise PictureError("expected a single image, got several (an animation?); try one of its frames")
         picture.load()
         return ImageOps.exif_transpose(picture)
     except PictureError:
         raise
     except UnidentifiedImageError as error:
-        raise PictureError("expected a picture, got a file of another kind; try a PNG or JPEG") from error
+        raise PictureError("expected an image, got a file of another kind; try a PNG or JPEG") from error
     except Image.DecompressionBombError as error:
         raise PictureError(_too_large("far more")) from error
     except Exception as error:  # decoders fail in many ways on damaged files
-        raise PictureError("the picture is damaged or cut short; try saving it again, as PNG or JPEG") from error
+        raise PictureError("the image is damaged or cut short; try saving it again, as PNG or JPEG") from error
 
 
 def _check_size(width: int, height: int) -> None:
     if width < 1 or height < 1:
-        raise PictureError(f"expected a picture with at least one pixel, got {width}×{height}; try another one")
+        raise PictureError(f"expected an image with at least one pixel, got {width}×{height}; try another one")
     if width * height > MAX_PIXELS:
         raise PictureError(_too_large(f"{width}×{height}"))
 
 
 def _too_large(got: str) -> str:
-    return f"expected a picture of up to {MAX_PIXELS // 10**6} million pixels, got {got}; try a smaller one"
+    return f"expected an image of up to {MAX_PIXELS // 10**6} million pixels, got {got}; try a smaller one"
 
 
 def _from_array(pixels: NDArray[Any]) -> Image:
-    """A picture from an array, such as the canvas of a drawing pad."""
+    """An image from an array, such as the canvas of a drawing pad."""
     from PIL import Image
 
     if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))):
@@ -160,7 +160,7 @@ def _from_array(pixels: NDArray[Any]) -> Image:
 
 
 def _flatten(picture: Image) -> Image:
-    """A picture of any mode as "L" or "RGB"; transparent parts become white, or black if the visible ones are light."""
+    """An image of any mode as "L" or "RGB"; transparent parts become white, or black if the visible ones are light."""
     from PIL import Image
 
     if picture.mode in ("F", "I") or picture.mode.startswith("I;"):
@@ -178,7 +178,7 @@ def _flatten(picture: Image) -> Image:
     picture = picture.convert("RGBA")
     alpha = np.asarray(picture.getchannel("A"), dtype=np.float64)
     if not alpha.any():
-        raise PictureError("expected a picture with something on it, got one that is wholly transparent; try another")
+        raise PictureError("expected an image with something on it, got one that is wholly transparent; try another")
     light = float((np.asarray(picture.convert("L")) * alpha).sum() / alpha.sum()) > 127.5
     ground = Image.new("RGBA", picture.size, "black" if light else "white")
     return Image.alpha_composite(ground, picture).convert("RGB")
@@ -239,6 +239,6 @@ def _ink(gray: NDArray[np.float32], dark_ink: bool | None) -> NDArray[np.float32
     ink = (ground - gray if dark_ink else gray - ground).clip(0)
     peak = float(ink.max())
     if peak < _LEAST_CONTRAST:
-        raise PictureError("expected a digit on a plain ground, got a picture of a single colour; try a darker pen")
+        raise PictureError("expected a digit on a plain ground, got an image of a single colour; try a darker pen")
     floor = min(4 * float(np.median(np.abs(frame - ground))), 0.5 * peak)
     return ((ink - floor).clip(0) * (255.0 / (peak - floor))).astype(np.float32)

@@ -30,7 +30,7 @@ from tasklab.evaluation.transfer_result import Threat
 from tasklab.system import System
 
 TESTED = 20
-"""Pictures on which the attacks of the claims are tested."""
+"""Images on which the attacks of the claims are tested."""
 
 
 @dataclass(frozen=True, kw_only=True)

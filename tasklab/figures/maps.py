@@ -196,7 +196,7 @@ def describe_map(
 ) -> str:
     """What `feature_map` shows, in words; ``accuracy`` is that of neighbours, 0 to 1.
 
-    >>> describe_map("PCA of 3 pictures", [0, 1, 1], ["cat", "dog"], accuracy=1.0)
+    >>> describe_map("PCA of 3 images", [0, 1, 1], ["cat", "dog"], accuracy=1.0)
     'PCA of 3 images, 2 classes. 100 % lie among images of their own class.'
     """
     y = np.asarray(labels)

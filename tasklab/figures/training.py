@@ -110,7 +110,7 @@ def sweep_figure(points: Mapping[float, Mapping[str, float]]) -> Figure:
                  if point.get(field) is not None and (field != ZERO or point.get("accuracy") is not None)}
         if known:
             curves[name] = (list(known), [100 * share for share in known.values()])
-    figure = lines(curves, x="S", y="pictures, %", log_x=True, y_range=(-2, 103), height=360)
+    figure = lines(curves, x="S", y="images, %", log_x=True, y_range=(-2, 103), height=360)
     values = sorted(points)
     figure.update_xaxes(tickvals=values, ticktext=[f"{value:g}" for value in values])
     return figure

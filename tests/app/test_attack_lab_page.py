@@ -220,7 +220,7 @@ def test_the_ground_of_every_task_is_what_its_snippet_says(key: str, query: dict
 
 
 @pytest.mark.parametrize(("query", "words"), [
-    ({"eps": "0"}, "With ε = 0"), ({"attack": "Square"}, "climb step by step"), ({"target": ""}, "picture's own class"),
+    ({"eps": "0"}, "With ε = 0"), ({"attack": "Square"}, "climb step by step"), ({"target": ""}, "image's own class"),
 ], ids=str)
 def test_where_there_is_no_ground_a_sentence_says_why(query: dict[str, str], words: str) -> None:
     if "target" in query:
@@ -305,7 +305,7 @@ def test_an_aim_without_a_target_says_so() -> None:
     label = int(data.load("digits", "test").labels[at.number_input(key="image").value])
     assert any("cannot be aimed at a target class" in s for s in sentences(at))
     clean(at.selectbox(key="target").set_value(str(label)).run())
-    assert any("picture's own class" in s for s in sentences(at))
+    assert any("image's own class" in s for s in sentences(at))
     assert charts(at) == 0
 
 

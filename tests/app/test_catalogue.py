@@ -115,7 +115,7 @@ def test_a_system_for_other_pictures_is_refused(monkeypatch: pytest.MonkeyPatch,
     system = new_system(TRA(), data.load("digits"), width=4, seed=0)
     system.card = {"name": "liar", "data": {"name": "mnist"}}
     system.save(tmp_path / "liar.safetensors")
-    with being("ann", monkeypatch), pytest.raises(Refused, match="pictures that are known here"):
+    with being("ann", monkeypatch), pytest.raises(Refused, match="images that are known here"):
         own_systems.bring((tmp_path / "liar.safetensors").read_bytes(), "liar.safetensors")
 
 

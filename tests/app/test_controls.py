@@ -206,7 +206,7 @@ def test_one_picture_of_the_target_s_class_on_the_feature_map_is_a_sentence() ->
     from lab_ui.results import batch_attacks
 
     label = int(batch_attacks.pictures("digits", "digits-rbc").labels[4])
-    with pytest.raises(Refused, match="picture's own class"):
+    with pytest.raises(Refused, match="image's own class"):
         batch_attacks.attacked(Scenario(target=label, objectives=("margin",)), "digits-rbc", "RBC", (4,))
 
 

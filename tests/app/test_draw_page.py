@@ -140,7 +140,7 @@ def test_an_upload_is_read_like_a_drawing() -> None:
 
 
 HOSTILE = {
-    "text.png": b"hello, I am no picture\n" * 50,
+    "text.png": b"hello, I am no image\n" * 50,
     "empty.png": b"",
     "cut.png": png(np.random.default_rng(0).integers(0, 255, (300, 300), dtype=np.uint8))[:4000],
     "blank.png": png(np.full((50, 50), 255, dtype=np.uint8)),
@@ -176,7 +176,7 @@ def test_refusals_are_sentences() -> None:
     at = start(train="false", margin="false", up="true")
     assert len(refusals(shipped(at, "scene"))) == 3
     at = start(target="2")
-    assert any("The target is the picture's own class" in s for s in sentences(at))
+    assert any("The target is the image's own class" in s for s in sentences(at))
 
 
 def test_small_parts() -> None:

@@ -1,4 +1,4 @@
-"""The feature map's script: maps as the library has them, attacked pictures in place, links, and what can be wrong."""
+"""The feature map's script: maps as the library has them, attacked images in place, links, and what can be wrong."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_map_forms_from_its_first_look_on() -> None:
     plane = embed(read_features(zoo.load("digits-rbc"), data.load("digits", "test").x(range(150))), PCA()).positions
     begun = places(last["frames"][0])
     assert abs(np.corrcoef(begun[:, 0], plane[:, 0])[0, 1]) > 0.99, "it begins as PCA"
-    assert "%</b> lie among pictures of their own class" in bodies(at)
+    assert "%</b> lie among images of their own class" in bodies(at)
 
 
 def test_a_map_that_is_finished_while_it_is_drawn_is_not_told_of_twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ def test_one_picture_is_followed_through_its_attack_in_numbered_stops() -> None:
     assert stops["numbers"][0].startswith("0") and stops["numbers"][-1].endswith("5")
     assert places(stops["places"])[0] == pytest.approx(places(told["home"])[picture], abs=2e-4)
     assert "on its way read as" in told["alt"]
-    assert "steps" not in told, "many pictures wait for a guess"
+    assert "steps" not in told, "many images wait for a guess"
 
 
 def test_attacked_pictures_are_placed_into_the_same_map_as_the_snippet_says() -> None:
@@ -164,7 +164,7 @@ def test_what_a_lasso_picks_is_shown_with_what_became_of_it() -> None:
     labels, told = data.load("digits", "test").labels, living(at)
     assert "3 picked" in page
     assert page.count("in the attack lab") == 3
-    assert f'alt="picture 120, a {int(labels[120])}"' in page
+    assert f'alt="image 120, a {int(labels[120])}"' in page
     after = [told["steps"]["decoded"][-1][row] == int(labels[row]) for row in (3, 7)]
     assert f"attacked ● {sum(after)} correct" in page
     assert "attack_lab?" in page and "image=120" in page

@@ -1,4 +1,4 @@
-"""Every page on CIFAR-100: a hundred classes, as many scores or intervals, seven bits; pictures are the tests' own."""
+"""Every page on CIFAR-100: a hundred classes, as many scores or intervals, seven bits; images are the tests' own."""
 
 from __future__ import annotations
 

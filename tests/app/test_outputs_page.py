@@ -95,7 +95,7 @@ def test_the_snippet_gives_the_numbers_of_the_page(query: dict[str, str | list[s
     readings = execute(at)
     assert len(said) == len(readings) > 0
     for words, reading in zip(said, readings.values(), strict=True):
-        assert f"{len(reading.before)} pictures, {reading.axis}" in words
+        assert f"{len(reading.before)} images, {reading.axis}" in words
         assert f"Median {np.median(reading.before):.4g} before, {np.median(reading.after):.4g} after" in words
         for kind, word in (("correct", "correct"), ("wrong", "wrong"), ("abnormal", "None")):
             assert f"{reading.kinds.count(kind)} {word}" in words
@@ -108,7 +108,7 @@ def test_bit_and_class_choose_what_is_drawn() -> None:
     assert "Rails at -350 and 350" in charts(at)[3]
     clean(at.selectbox(key="outputs_class").set_value("3").run())
     threes = int((data.load("digits", "test").labels[:50] == 3).sum())
-    assert all(f", {threes} pictures" in alt for alt in charts(at))
+    assert all(f", {threes} images" in alt for alt in charts(at))
     assert sum(stacks(at)["INT", "after"]) == threes
 
 

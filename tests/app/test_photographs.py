@@ -1,4 +1,4 @@
-"""Every page on CIFAR-10: photographs, classes with names, ε in levels of 255; pictures and systems are the tests'."""
+"""Every page on CIFAR-10: photographs, classes with names, ε in levels of 255; images and systems are the tests'."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_transfer_and_map_say_classes_by_name() -> None:
     assert any(f"✕ {name}</span>" in bodies(at) for name in CLASSES)
     assert not any(f"✕ {k}<" in bodies(at) for k in range(10))
     at = start("feature_map", feature_map_kind="PCA", n="50")
-    assert "Picture 3 under attack" in bodies(at) and "cat" in bodies(at)
+    assert "Image 3 under attack" in bodies(at) and "cat" in bodies(at)
 
 
 def test_the_report_has_a_grid_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +264,7 @@ def test_the_report_has_a_grid_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_training_begins_with_flips_shifts_and_its_own_radii() -> None:
     at = start("train")
-    assert any("5,000 pictures of cifar10, 20 epochs, about 2 minutes" in each.value for each in at.markdown)
+    assert any("5,000 images of cifar10, 20 epochs, about 2 minutes" in each.value for each in at.markdown)
     assert at.toggle(key="train_flip").value and at.slider(key="train_crop").value == 4
     clean(at.selectbox(key="train_defence").set_value("adversarial").run())
     assert any("(ε = 8/255)" in each.value and "about 12 minutes" in each.value for each in at.markdown)
@@ -321,7 +321,7 @@ def test_an_upload_is_read_by_the_systems_of_photographs_alone(
     assert list(execute(at)["decoded"].values()) == [cell["decoded"][stop(scene(at))] for _, cell in cells(scene(at))]
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", png(50)[:60]], ids=["empty", "text", "half"])
+@pytest.mark.parametrize("content", [b"", b"no image", png(50)[:60]], ids=["empty", "text", "half"])
 def test_a_bad_upload_is_one_sentence(content: bytes) -> None:
     at = start("draw")
     clean(at.file_uploader(key="draw_file").set_value(("odd.png", content, "image/png")).run())

@@ -83,14 +83,14 @@ def button(at: AppTest, key: str) -> Any:
 
 @pytest.fixture
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures follow one another however long drawing them takes."""
+    """Images follow one another however long drawing them takes."""
     advance = PlaneRun.advance
     monkeypatch.setattr(PlaneRun, "advance", lambda run, least=0.0: advance(run))
 
 
 @pytest.fixture
 def moments(monkeypatch: pytest.MonkeyPatch, _often: None) -> dict[str, list[bytes]]:
-    """What is read everywhere in each picture of a training: task to one after the other."""
+    """What is read everywhere in each image of a training run: task to one after the other."""
     drawn: dict[str, list[bytes]] = {}
     live = plane_views.live
 

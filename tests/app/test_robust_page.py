@@ -188,7 +188,7 @@ def test_a_system_without_a_report_can_be_asked_and_the_answer_is_shown(
     clean(at.run())
     if "rob-claim\"" not in bodies(at):
         clean(at.button(key="robust_show").click().run())
-    assert any("n = 50 pictures" in c.value for c in at.caption)
+    assert any("n = 50 images" in c.value for c in at.caption)
     assert "was made for you" in "".join(m.value for m in at.markdown)
 
 

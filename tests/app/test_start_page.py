@@ -46,7 +46,7 @@ def pixels(url: str) -> np.ndarray[Any, Any]:
 
 
 def compare(found: Any, kept: Any, where: str = "") -> None:
-    """Equal, but for the last digit of a number and a few pixels of a picture."""
+    """Equal, but for the last digit of a number and a few pixels of an image."""
     if isinstance(kept, dict):
         assert found.keys() == kept.keys(), where
         for key in kept:

@@ -27,7 +27,7 @@ SHIPPED = zoo.names()
 
 @pytest.fixture(autouse=True)
 def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """The shipped systems, no pictures but digits, and jobs of this test alone."""
+    """The shipped systems, no images but digits, and jobs of this test alone."""
     monkeypatch.delenv("TASKLAB_ZOO", raising=False)
     monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "no data"))
 
@@ -112,7 +112,7 @@ def test_each_system_has_its_page(name: str) -> None:
     assert len(at.main.get("plotly_chart")) >= 1
     assert all(chart.proto.alt for chart in at.main.get("plotly_chart"))
     curve = len(at.main.get("plotly_chart")) == 2
-    is_made_by_command = any("The curve of this training was not recorded" in m.value for m in at.markdown)
+    is_made_by_command = any("The curve of this training run was not recorded" in m.value for m in at.markdown)
     assert curve != is_made_by_command, "the curve, or how it is made"
     if is_made_by_command:
         assert zoo.card(name)["command"] in [code.value for code in at.code]

@@ -67,12 +67,12 @@ def test_the_first_view_teaches_without_a_click() -> None:
     at = visit("train")
     last = recorded()["digits-rbc"]["epochs"][-1]
     assert f"leaves <b>{100 * last['own_loss_accuracy']:.0f} %</b>" in bodies(at)
-    assert f"no gradient at all for <b>{100 * last[ZERO]:.0f} %</b> of those read correctly" in bodies(at)
+    assert f"no gradient at all for <b>{100 * last[ZERO]:.0f} %</b> of those classified correctly" in bodies(at)
     assert f"the same attack leaves <b>{100 * last['robust_accuracy']:.0f} %</b>" in bodies(at)
     left, right = alts(at)
     assert left.startswith("TRA. After epoch 20")
     assert right.startswith("RBC (S = 350). After epoch 20")
-    assert "Train your own.** RBC (S = 350), 1,097 pictures of digits, 20 epochs." in words(at)
+    assert "Train your own.** RBC (S = 350), 1,097 images of digits, 20 epochs." in words(at)
 
 
 def test_nobody_who_only_looks_leaves_a_trace(tmp_path: Path) -> None:

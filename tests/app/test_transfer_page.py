@@ -73,7 +73,7 @@ def test_the_first_view_teaches_that_a_masked_threat_moves_nothing() -> None:
     assert [rows[key]["opens"] for key in ("all others", "noise")] == [True, False]
     assert any("INT and RBC masked" in c.value for c in at.caption)
     assert "First guess" in "".join(m.value for m in at.markdown), "the margin waits for a guess"
-    assert bodies(at).count('class="moved"') > 5, "pictures that transfer are there without a click"
+    assert bodies(at).count('class="moved"') > 5, "images that transfer are there without a click"
 
 
 def test_the_matrices_are_the_library_s() -> None:
@@ -115,7 +115,7 @@ def test_any_cell_can_be_opened() -> None:
     clean(at.selectbox(key="transfer_threat").set_value("digits-int").run())
     assert grids(at)[0]["selected"] == ["digits-int", "digits-rbc"]
     assert "INT → RBC" in bodies(at)
-    assert any("No picture here" in s for s in sentences(at))
+    assert any("No image here" in s for s in sentences(at))
     clean(at.segmented_control(key="transfer_which").set_value("that do not").run())
     assert bodies(at).count("unchanged</span>") >= 15
     clean(at.selectbox(key="transfer_victim").set_value("digits-int").run())
@@ -130,7 +130,7 @@ def test_the_filter_changes_how_many_count() -> None:
     clean(at.segmented_control(key="transfer_kept").set_value(PAPERS).run())
     paper = words(grids(at)[0])["digits-tra", "digits-int"]
     of = [int(said.split(" of ")[1].split(",")[0]) for said in (strict, paper)]
-    assert of[0] < of[1], "INT misreads a few that TRA reads"
+    assert of[0] < of[1], "INT misclassifies a few that TRA reads"
 
 
 def test_a_link_opens_what_the_guess_would_hide() -> None:

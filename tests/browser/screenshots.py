@@ -1,4 +1,4 @@
-"""Pictures of the pages, to look at: ``python -m tests.browser.screenshots [page] [query]``; without a page, of all."""
+"""Images of the pages, to look at: ``python -m tests.browser.screenshots [page] [query]``; without a page, of all."""
 
 from __future__ import annotations
 

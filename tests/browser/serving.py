@@ -27,7 +27,7 @@ SETTLED = """() => {
         && charts.every(c => c.querySelector('.main-svg'))
         && !document.querySelector('[data-testid=stSkeleton]')
         && !document.querySelector('[data-stale=true]')
-        && !document.querySelector('.lab-live')  // a training in the page
+        && !document.querySelector('.lab-live')  // a training run in the page
         && !document.querySelector('[class*=_working]')  // an attack that goes on
         && (document.querySelector(head)
             || [...document.querySelectorAll('*')].some(each => each.shadowRoot?.querySelector(head)));

@@ -1,4 +1,4 @@
-"""The drawing pad under a mouse and under keys, and files that are no pictures."""
+"""The drawing pad under a mouse and under keys, and files that are no images."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_stroke_of_the_mouse_is_read_and_attacked(tab: Visit) -> None:
         stroke(tab, list(line))
     said(tab, "systems read a 0")
     assert tab.page.locator(".read-own .lab-chip", has_text="0").count() > 15
-    assert tab.page.get_by_role("heading", name="Your picture, attacked").is_visible()
+    assert tab.page.get_by_role("heading", name="Your image, attacked").is_visible()
     tab.page.locator(".pad .undo").click()
     said(tab, "Nothing is drawn yet")
     assert tab.errors == []
@@ -98,7 +98,7 @@ def test_examples_are_a_keyboard_s_way_round_the_pad(tab: Visit) -> None:
 
 def test_uploads_good_and_bad(tab: Visit, tmp_path: Path) -> None:
     bad, good = tmp_path / "text.png", tmp_path / "two.png"
-    bad.write_text("hello, I am no picture", encoding="utf-8")
+    bad.write_text("hello, I am no image", encoding="utf-8")
     Image.fromarray(255 - draw_strokes(digit_strokes(2))).save(good)
     tab.page.get_by_text("upload", exact=True).click()
     said(tab, "Choose a file, or draw")

@@ -45,7 +45,7 @@ def around(tab: Visit, row: int, far: float) -> None:
 def test_a_map_forms_and_can_be_watched_again(visit: Any) -> None:
     tab = visit("feature_map?systems=rbc")
     still(tab)
-    assert tab.page.get_by_text("lie among pictures of their own class").count() == 1
+    assert tab.page.get_by_text("lie among images of their own class").count() == 1
     end = seen(tab, "[...live.now]")
     tab.page.get_by_role("button", name="Watch it form").click()
     tab.page.wait_for_function(f"() => {MAP}.dataset.phase === 'forming'")
@@ -80,11 +80,11 @@ def test_a_click_on_a_point_opens_the_attack_lab_with_that_picture(visit: Any) -
     row = seen(tab, "live.data.rows.find(r => live.nearest(...live.spot(live.now[2 * r], live.now[2 * r + 1])) === r)")
     x, y = seen(tab, f"live.pixels({row})")
     tab.page.mouse.move(x, y)
-    assert tab.page.locator(".tip").inner_text().startswith(f"picture {row}, a ")
+    assert tab.page.locator(".tip").inner_text().startswith(f"image {row}, a ")
     tab.page.mouse.click(x, y)
     tab.page.wait_for_url("**/attack_lab**")
     settled(tab.page)
-    assert tab.page.get_by_role("spinbutton", name="Picture (0 to 399)").input_value() == str(row)
+    assert tab.page.get_by_role("spinbutton", name="Image (0 to 399)").input_value() == str(row)
     assert "eps=0.1" in tab.page.url
     assert tab.errors == []
 
@@ -139,7 +139,7 @@ def test_no_obstacle_once_everything_is_shown(visit: Any, scheme: str) -> None:
     assert tab.violations() == []
     tab = visit("outputs?n=50", color_scheme=scheme)
     tab.page.get_by_role("button", name="Show me").click()
-    tab.page.get_by_text("S moves the whole picture").wait_for()
+    tab.page.get_by_text("S moves the whole image").wait_for()
     settled(tab.page)
     assert tab.violations() == []
     assert tab.page.locator("[data-testid=stPlotlyChart]").count() > 5  # four systems, and at least two S

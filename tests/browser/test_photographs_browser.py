@@ -88,7 +88,7 @@ def test_it_is_in_colour_and_without_obstacles(browser: Any, address: str) -> No
         "canvas => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]")
     expected = (data.load("cifar10", "test").x(PICTURE)[0] * 255).round().int().permute(1, 2, 0).reshape(-1, 3)
     assert [pixels[i : i + 3] for i in range(0, len(pixels), 4)] == expected.tolist()
-    assert tab.page.locator("canvas[data-part=clean]").get_attribute("aria-label") == "clean picture of an airplane"
+    assert tab.page.locator("canvas[data-part=clean]").get_attribute("aria-label") == "clean image of an airplane"
     assert tab.violations() == []
     tab.close()
 

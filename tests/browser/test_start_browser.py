@@ -12,7 +12,7 @@ from tests.browser.visiting import Visit
 
 def at_stop(tab: Visit, stop: int) -> None:
     tab.page.get_by_text(f"{stop} of 6", exact=True).wait_for()
-    tab.page.wait_for_timeout(700)  # pictures fade in
+    tab.page.wait_for_timeout(700)  # images fade in
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -81,7 +81,7 @@ def test_a_stop_opens_its_page(address: str, browser: Any) -> None:
         settled(tab.page)
         assert tab.page.get_by_test_id("stException").count() == 0
         tab.page.go_back()
-        tab.page.get_by_text("One picture. Four answers.").wait_for()
+        tab.page.get_by_text("One image. Four answers.").wait_for()
     finally:
         tab.close()
 

@@ -22,10 +22,10 @@ class Lab:
         step: the step of the lesson that is open; None where none is.
         slot: where its sentences are drawn.
         data: name of the data set.
-        images: its test set (`ImageSet`); None on a page that works without pictures.
+        images: its test set (`ImageSet`); None on a page that works without images.
         systems: all systems of the data set, short name (key) to full name.
         chosen: full names of the systems that are selected.
-        image: index of the selected picture in the test set.
+        image: index of the selected image in the test set.
         seed: seed of all random numbers.
     """
 
@@ -42,7 +42,7 @@ class Lab:
 
     @property
     def pictures(self) -> ImageSet:
-        """The test set, for pages that were opened with pictures."""
+        """The test set, for pages that were opened with images."""
         assert self.images is not None
         images: ImageSet = self.images
         return images

@@ -143,8 +143,8 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
                    "train"),
         LessonStep("One line changed: the same attack aims at the decision.", ".st-key-transfer_grid_margin",
                    {"margin": True, "transfer_revealed": True, "transfer_aim": "margin"}, "margin"),
-        LessonStep("The paper counts every image that the threat reads correctly, also those that the victim misread "
-                   "anyway. Compare with noise, the last row.",
+        LessonStep("The paper counts every image that the threat reads correctly, also those that the victim "
+                   "misclassified anyway. Compare with noise, the last row.",
                    ".st-key-transfer_grid_margin", {"transfer_kept": "the threat reads correctly (paper)"}, "noise"),
         LessonStep("Several threats at once: a victim falls if any of the others' images fools it.",
                    ".st-key-transfer_cell",

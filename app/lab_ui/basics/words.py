@@ -48,7 +48,7 @@ AIM_NOTES = {
     "towards_code": "Towards every other class in turn; the best one counts. It lands on a class, not on None.",
     "up": "Push INT's single output to larger numbers: a number always has a gradient.",
     "down": "Push INT's single output to smaller numbers: a number always has a gradient.",
-    "unclipped": "RBC's training loss with ten times the S, so that it is not yet zero on a well-fitted picture.",
+    "unclipped": "RBC's training loss with ten times the S, so that it is not yet zero on a well-fitted image.",
     "dlr": "AutoAttack's difference of scores over their spread, None counted as a class: free of any scale.",
 }
 
@@ -71,30 +71,30 @@ HELP = {
     "dataset": "Digits (8×8 pixels) come with the library. MNIST (28×28), CIFAR-10 and CIFAR-100 "
     "(photographs in 10 and in 100 classes, 32×32 in colour) are downloaded once, if you ask for them.",
     "systems": "The same kind of network, trained for four kinds of answer. Pick any number; each gets a column.",
-    "image": "The picture's number in the test set: no system has seen it in training.",
-    "only": "The two buttons jump to the next picture of this class.",
+    "image": "The image's number in the test set: no system has seen it in training.",
+    "only": "The two buttons jump to the next image of this class.",
     "aims": "What the attack tries to bring about. Each aim gets a row; nothing else differs between the rows.",
     "attack": "How the change is looked for; the line below explains the chosen attack.",
-    "n": "So many pictures, the first of the test set. More take longer and make the interval narrower.",
+    "n": "So many images, the first of the test set. More take longer and make the interval narrower.",
     "eps": "How much any pixel may change (0 is black, 1 is white). The paper uses 0.1, 0.2 and 0.3 on MNIST, "
     "3/255, 6/255 and 9/255 on CIFAR: one level of the 255 of a photograph is 0.004. In the L2 norm ε is the length "
     "of the whole change, which grows with the number of pixels.",
     "steps": "How many steps the attack takes, or how many changes it tries if it searches at random.",
     "step": "How far one step goes. Empty: 2.5·ε/steps, enough to cross the ball and turn around.",
     "norm": "What ε measures: the largest change of a pixel (linf), or the length of the whole change (l2).",
-    "start": "Begin at a random point of the ball. Off: begin at the picture, as in the paper's PGD.",
+    "start": "Begin at a random point of the ball. Off: begin at the image, as in the paper's PGD.",
     "restarts": "How many random starts; the best result counts.",
     "criterion": "misclassified: any other answer is a success, None included. evaded: only another class is "
     "(None raises an alarm, so the attack is noticed).",
     "target": "“any other” accepts every wrong answer; a class makes the attack aim at exactly that one.",
-    "keep": "Which picture the attack returns: the best of all steps, the last one (as published), or the first "
+    "keep": "Which image the attack returns: the best of all steps, the last one (as published), or the first "
     "that succeeds.",
-    "seed": "Fixes the random starts: the same seed gives the same picture.",
+    "seed": "Fixes the random starts: the same seed gives the same image.",
     "margin": "The margin is the distance, in units of the outputs, to where the answer would stop being the label: "
     "positive while the label is read, negative once it is lost. It is the smallest of the system's conditions "
     "(its worst bit, its nearer interval end, its closest rival).",
-    "badge": "What stands behind this row: how many pictures, how many steps from how many starts, and for how many "
-    "systems the gradient was exactly 0 at every step, so that the attack had nothing to follow. One picture proves "
+    "badge": "What stands behind this row: how many images, how many steps from how many starts, and for how many "
+    "systems the gradient was exactly 0 at every step, so that the attack had nothing to follow. One image proves "
     "nothing about a system; it shows what can happen.",
 }
 

@@ -1,4 +1,4 @@
-"""The parts of the page “Feature map”: the map, its quality, attacks on it, picked pictures, and downloads."""
+"""The parts of the page “Feature map”: the map, its quality, attacks on it, picked images, and downloads."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tasklab.tasks import Task
 from tasklab.text import in_markdown
 
 SHOWN = 18
-"""Largest number of picked pictures that are shown."""
+"""Largest number of picked images that are shown."""
 
 GUESSES = ("other classes", "between", "stay")
 STYLE = """<style>
@@ -64,8 +64,8 @@ class View:
         points: what the map is made from.
         forming: the map that is being computed, or finished.
         map: the finished map; None where it was not finished when this run of the page began.
-        one: the attack on the scenario's picture.
-        many: the attack on the first n pictures.
+        one: the attack on the scenario's image.
+        many: the attack on the first n images.
     """
 
     name: str
@@ -134,10 +134,10 @@ def draw(lab: Lab, view: View) -> None:
         caption = f"iteration {forming.iteration} of {forming.total}" if forming.total else "looking for neighbours …"
     else:
         positions = view.map.positions
-        caption = f"{view.kind} of {n} pictures"
+        caption = f"{view.kind} of {n} images"
     stops, moves = _stops(view), _moves(view)
     what = "outputs" if view.kind == "Outputs" else f"{view.kind} of the features"
-    alt = f"{view.called}, {what}, {n} pictures"
+    alt = f"{view.called}, {what}, {n} images"
     if view.map is not None:
         alt = describe_map(alt, points.labels, classes, landed=_landed(moves), stops=stops,
                                    accuracy=forming.accuracy)
@@ -155,7 +155,7 @@ def quality(view: View) -> None:
     if view.map is None:
         words = "The map is forming. It began as PCA; now neighbours find each other."
     else:
-        words = f"<b>{100 * forming.accuracy:.0f} %</b> lie among pictures of their own class."
+        words = f"<b>{100 * forming.accuracy:.0f} %</b> lie among images of their own class."
         if view.kind == "t-SNE":
             words += f" Trustworthiness {forming.trust:.2f} of 1: who is near here is near in the network."
         elif view.map.explained is not None and view.map.width > 1:
@@ -164,7 +164,7 @@ def quality(view: View) -> None:
 
 
 def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
-    """Attack the scenario's picture and, after the first guess, the first n pictures.
+    """Attack the scenario's image and, after the first guess, the first n images.
 
     Returns:
         The view with the results, for the map.
@@ -177,10 +177,10 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
         return view
     aim, classes = aimed(scenario, scenario.aims[0])[0], lab.pictures.classes
     label, end = int(one.labels[0]), int(one.decoded[1][0])
-    pictures = (image_tag(lab.pictures.x(scenario.image), f"picture {scenario.image}, {with_article(classes[label])}"),
+    pictures = (image_tag(lab.pictures.x(scenario.image), f"image {scenario.image}, {with_article(classes[label])}"),
                 image_tag(one.images, "the same, attacked"))
     st.html(
-        f'<div class="lab-page map-side"><h2>Picture {scenario.image} under attack</h2><p>Aimed at {aim}: '
+        f'<div class="lab-page map-side"><h2>Image {scenario.image} under attack</h2><p>Aimed at {aim}: '
         f"{_label_html(int(one.decoded[0][0]), classes)} → {chip(end, label, classes)}. Its stops are numbered.</p>"
         f'<div class="map-one">{"".join(pictures)}</div></div>{STYLE}'
     )
@@ -190,8 +190,8 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
 
 
 def _many(scenario: Scenario, view: View, rows: tuple[int, ...]) -> View:
-    """Attack many pictures, after the first guess; the view with the result."""
-    question = f"Now {len(rows)} pictures, attacked alike. Where do they land on the map of {view.called}?"
+    """Attack many images, after the first guess; the view with the result."""
+    question = f"Now {len(rows)} images, attacked alike. Where do they land on the map of {view.called}?"
     guess = frame.predict("feature_map", question, GUESSES)
     if not guess.shown:
         return view
@@ -202,7 +202,7 @@ def _many(scenario: Scenario, view: View, rows: tuple[int, ...]) -> View:
     most = max(counts, key=counts.__getitem__)
     guess.verdict(most, f"{most} for {counts[most]} of {ends.n}")
     st.html(
-        f'<div class="lab-page map-side"><h2>{len(rows)} pictures under attack</h2><p>Drag the steps. At the end '
+        f'<div class="lab-page map-side"><h2>{len(rows)} images under attack</h2><p>Drag the steps. At the end '
         f"{ends.correct} are right, {ends.wrong} wrong, {ends.abnormal} None.</p></div>"
     )
     frame.badge(n=len(rows), aim=aimed(scenario, scenario.aims[0])[0],
@@ -212,7 +212,7 @@ def _many(scenario: Scenario, view: View, rows: tuple[int, ...]) -> View:
 
 
 def way(lab: Lab, scenario: Scenario, view: View) -> str:
-    """What is read at the stops of the attack on the scenario's picture."""
+    """What is read at the stops of the attack on the scenario's image."""
     if view.one is None:
         return ""
     labels = [int(label) for label in view.decoded(view.one)[:, 0]]
@@ -228,11 +228,11 @@ def spread(view: View) -> str:
 
 
 def picked(lab: Lab, scenario: Scenario, view: View) -> None:
-    """Draw the picked pictures and the labels read in them; each is a link to the attack lab."""
+    """Draw the picked images and the labels read in them; each is a link to the attack lab."""
     kept = st.session_state.get("feature_map_picked", ())
     rows = [row for row in kept if row < len(view.points.labels)]
     if not rows:
-        st.caption("Draw around some points to see their pictures. Click on a point to attack that picture.")
+        st.caption("Draw around some points to see their images. Click on a point to attack that image.")
         return
     points, many, classes = view.points, view.many, lab.pictures.classes
     index = {row: i for i, row in enumerate(many.rows)} if many is not None else {}
@@ -249,9 +249,9 @@ def picked(lab: Lab, scenario: Scenario, view: View) -> None:
             shown, last = many.images[index[row] : index[row] + 1], int(many.decoded[1][index[row]])
         link = dataclasses.replace(scenario, image=row, objectives=Scenario.objectives).link("attack_lab", base=".")
         read_as = f"{_label_html(first, classes)} → " if last != first else ""
-        alt = f"picture {row}, {with_article(classes[label])}"
+        alt = f"image {row}, {with_article(classes[label])}"
         cells.append(
-            f'<a href="{html.escape(link)}" target="_self" title="Picture {row} in the attack lab">'
+            f'<a href="{html.escape(link)}" target="_self" title="Image {row} in the attack lab">'
             f"{image_tag(shown, alt)}<span>{read_as}{chip(last, label, classes)}"
             "</span></a>"
         )
@@ -262,7 +262,7 @@ def picked(lab: Lab, scenario: Scenario, view: View) -> None:
 
 
 def table(view: View) -> pd.DataFrame:
-    """One row for each picture; −1 is None."""
+    """One row for each image; −1 is None."""
     chart, points = view.map, view.points
     assert chart is not None
     columns = {"picture": range(len(points.labels)), "label": points.labels, "decoded": points.decoded,
@@ -297,7 +297,7 @@ class MapFile:
 
 
 def code(lab: Lab, scenario: Scenario, view: View) -> str:
-    """Python that makes this map, and places the attacked pictures on it, with the library alone."""
+    """Python that makes this map, and places the attacked images on it, with the library alone."""
     points = "read_features" if space(view.kind) == "features" else "read_outputs"
     settings = view.forming.settings
     made = "PCA()" if isinstance(settings, PCA) else f"TSNE(perplexity={settings.perplexity:g}, seed={settings.seed})"
@@ -339,7 +339,7 @@ def _first_look(lab: Lab, view: View) -> NDArray[np.float64]:
 
 
 def _stops(view: View) -> Stops | None:
-    """The attack on the scenario's picture, as the map draws it."""
+    """The attack on the scenario's image, as the map draws it."""
     if view.one is None:
         return None
     return Stops(positions=view.positions(view.one)[:, 0], decoded=view.decoded(view.one)[:, 0],
@@ -347,7 +347,7 @@ def _stops(view: View) -> Stops | None:
 
 
 def _moves(view: View) -> Moves | None:
-    """The attack on many pictures, as the map draws it."""
+    """The attack on many images, as the map draws it."""
     if view.many is None:
         return None
     return Moves(rows=view.many.rows, positions=view.positions(view.many), decoded=view.decoded(view.many),
@@ -355,7 +355,7 @@ def _moves(view: View) -> Moves | None:
 
 
 def _landed(moves: Moves | None) -> Landed | None:
-    """Where the attack on many pictures ends."""
+    """Where the attack on many images ends."""
     if moves is None:
         return None
     return Landed(rows=moves.rows, positions=moves.positions[-1], decoded=moves.decoded[-1])

@@ -162,7 +162,7 @@ def _outcomes(table: Table, value: Value, measured: Finding) -> str:
 
 
 def _line(name: str, finding: Finding | None, *, clean: bool, intervals: bool = True) -> str:
-    """One attack's outcomes; the share without a gradient is among the images that were read correctly before."""
+    """One attack's outcomes; the share without a gradient is among the images that were classified correctly before."""
     head = f"<tr><th scope='row'>{html.escape(name)}</th>"
     if finding is None:
         return f"{head}<td colspan='4'>not made</td></tr>"

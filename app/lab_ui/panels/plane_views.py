@@ -44,7 +44,7 @@ def heading(task: Task) -> None:
 
 
 def live(regions: Regions, each: Plane) -> None:
-    """Draw the plane as a system reads it during training: one picture, with the training points.
+    """Draw the plane as a system reads it during training: one image, with the training points.
 
     Args:
         regions: what is read where at this moment.
@@ -71,7 +71,7 @@ def _mark(pen: ImageDraw.ImageDraw, x: float, y: float, r: float, k: int) -> Non
     """Draw a point with the marker of its class: disc, square, triangle or diamond.
 
     Args:
-        pen: draws on the picture.
+        pen: draws on the image.
         x: position in pixels from the left.
         y: position in pixels from the top.
         r: radius in pixels.

@@ -1,4 +1,4 @@
-"""The upper half of the start page as HTML, made from the record: one picture, four decoded labels, their outputs."""
+"""The upper half of the start page as HTML, made from the record: one image, four decoded labels, their outputs."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ NAMES = {"tra": "TRA", "deepbe": "DeepBE", "int": "INT", "rbc": "RBC"}
 
 
 def stage(record: Mapping[str, Any], view: str, title: str, words: str) -> str:
-    """The picture, the words about it, and what each system reads.
+    """The image, the words about it, and what each system reads.
 
     Args:
         record: from `start_record.read`.
@@ -101,7 +101,7 @@ def stage(record: Mapping[str, Any], view: str, title: str, words: str) -> str:
 
 
 def dragged(record: Mapping[str, Any]) -> list[dict[str, str]]:
-    """For each recorded ε, its number as text and the HTML of the picture and of the four answers."""
+    """For each recorded ε, its number as text and the HTML of the image and of the four answers."""
     return [
         {"eps": f"{stop['eps']:.2f}", "seen": _seen(stop, record["label"], is_clean=stop["eps"] == 0),
          "four": _cards(record, stop["reads"], "drag")}
@@ -130,19 +130,19 @@ def read_as(decoded: int) -> str:
 
 
 def _picture(record: Mapping[str, Any], view: str) -> str:
-    """The picture of a view, and the sentence under it."""
+    """The image of a view, and the sentence under it."""
     return _seen(record["views"][view], record["label"], is_clean=view == "clean")
 
 
 def _seen(shown: Mapping[str, Any], label: int, *, is_clean: bool = False) -> str:
-    """A picture, and the sentence under it."""
+    """An image, and the sentence under it."""
     if is_clean:
-        caption = f"the picture as it is: a {label}"
+        caption = f"the image as it is: a {label}"
     elif shown["unmoved"]:
         caption = "after the attack: not one pixel has changed"
     else:
         caption = f"after the attack: still a {label}"
-    return f'<img src="{shown["picture"]}" alt="{caption}"><figcaption>{caption}</figcaption>'
+    return f'<img src="{shown["image"]}" alt="{caption}"><figcaption>{caption}</figcaption>'
 
 
 def _plane(plane: Mapping[str, Any]) -> str:
@@ -154,7 +154,7 @@ def _plane(plane: Mapping[str, Any]) -> str:
     )
     words = (f"RBC in the plane: the gradient of its training loss is 0 on {100 * plane['flat_share']:.0f} % of it. An "
              "attack on that loss stays where it starts, one on the decision walks across the border.")
-    return (f'<div class="front-plane"><img src="{plane["picture"]}" alt="{words}">{dots}</div>'
+    return (f'<div class="front-plane"><img src="{plane["image"]}" alt="{words}">{dots}</div>'
             "<figcaption>RBC in the plane. Full colour: gradient 0. Blue dot: the start. Orange dot: the end."
             "</figcaption>")
 
@@ -167,11 +167,11 @@ def _answer(answer: Mapping[str, Any]) -> str:
 
 
 def _behind(system: Mapping[str, Any], answer: Mapping[str, Any], clean: Mapping[str, Any], view: str) -> str:
-    """The outputs behind an answer as bars, bits or a line; in the view “own”, the system's attacked picture."""
+    """The outputs behind an answer as bars, bits or a line; in the view “own”, the system's attacked image."""
     read = read_as(answer["decoded"])
     if view == "own":
         words = f"the {clean['decoded']}, attacked on {name_of(system)} itself and read as {read}"
-        return f'<img class="front-own-picture" src="{answer["picture"]}" alt="{words}">'
+        return f'<img class="front-own-picture" src="{answer["image"]}" alt="{words}">'
     drawn: Sequence[float] = answer["drawn"]
     if answer["shape"] == "bars":
         drawing, words = _bars(drawn, answer), f"{len(drawn)} scores, the largest for {read}"

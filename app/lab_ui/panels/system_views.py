@@ -126,7 +126,7 @@ def numbers(entry: Entry) -> None:
 
 def _conditions(record: Measured) -> str:
     """How an accuracy was measured, in a line."""
-    parts = [f"n = {record.accuracy.n:,} test pictures"]
+    parts = [f"n = {record.accuracy.n:,} test images"]
     if record.steps and record.attack != "worst case":
         starts = f"{record.restarts} start{'s' * (record.restarts > 1)}"
         parts.append(f"{record.attack.upper()}, {record.steps} steps, {starts}")
@@ -155,21 +155,21 @@ def _commands(entry: Entry) -> list[str]:
 
 def several_answers(each: Standing, run: RunView | None) -> None:
     """Draw why pages give different accuracies for one and the same attack, from what is on record."""
-    rows = [(SOURCES[record.source].capitalize(), f"the first {record.accuracy.n:,} test pictures", record.steps,
+    rows = [(SOURCES[record.source].capitalize(), f"the first {record.accuracy.n:,} test images", record.steps,
              f"{record.restarts} at random", KEPT["last"], record.accuracy.value)
             for record in each.records if record.objective == "train" and record.attack == "pgd"]
     watch = None if run is None else run.training.watch
     last = run.epochs[-1].get("own_loss_accuracy") if run is not None and run.epochs else None
     if watch is not None and last is not None:
-        rows.append((f"The training curve, ε = {eps_said(watch.eps)}", f"{watch.images} validation pictures",
+        rows.append((f"The training curve, ε = {eps_said(watch.eps)}", f"{watch.images} validation images",
                      watch.steps, "1 at random", KEPT[watch.attack("train").keep], float(last)))
     if len(rows) < 2:
         return
     with st.expander("Why other pages show other numbers for the same attack"):
         st.markdown(
             "The attack on the training loss is one idea with several settings, and each page says its own: how many "
-            "pictures, how many steps, from how many starts, and which step counts. More steps and more starts leave "
-            "less; few pictures leave more to chance. The pages with a live attack begin at the picture itself instead "
+            "images, how many steps, from how many starts, and which step counts. More steps and more starts leave "
+            "less; few images leave more to chance. The pages with a live attack begin at the image itself instead "
             "of a random start, take the steps that are set on the left, and keep the best of them.")
         head = ("recorded in", "on", "steps", "starts", "what counts", "correct")
         body = "".join(f"<tr><th scope='row'>{html.escape(where)}</th>" + "".join(
@@ -192,7 +192,7 @@ def curve(entry: Entry, run: RunView | None, card: Mapping[str, Any]) -> Any:
     """Draw the training curve, or say how one is made; the figure, if there is one."""
     st.html('<div class="lab-aim"><h2>How it was trained</h2></div>')
     if run is None or not run.epochs:
-        st.markdown("The curve of this training was not recorded."
+        st.markdown("The curve of this training run was not recorded."
                     + (" This command trains the system again and prints the numbers of every epoch:"
                        if "command" in card else " On the page “Train” every training is recorded as it goes on."))
         if "command" in card:
@@ -203,7 +203,7 @@ def curve(entry: Entry, run: RunView | None, card: Mapping[str, Any]) -> Any:
                     alt=f"{title(entry.key)}. {describe_training(run.epochs)}")
     watch = run.training.watch
     if watch is not None:
-        st.caption(f"Accuracies on the validation set; those under attack on {watch.images} pictures: PGD, "
+        st.caption(f"Accuracies on the validation set; those under attack on {watch.images} images: PGD, "
                    f"{watch.steps} steps, 1 start, ε = {eps_said(watch.eps, number=True)}.")
     return figure
 
@@ -218,11 +218,11 @@ def under_attack(entry: Entry) -> Any:
         return None
     measured = report.curves()
     curves = {each: measured[each] for each in ("train", "margin", "worst") if each in measured}
-    figure = figures.accuracy_curves(curves, names=CURVES, marks={"": report.claim_eps}, up="read correctly, %",
+    figure = figures.accuracy_curves(curves, names=CURVES, marks={"": report.claim_eps}, up="classified correctly, %",
                                      height=330)
     st.plotly_chart(figure, config={"displayModeBar": False}, key="systems_curves",
                     alt=f"{title(entry.key)}. {describe_curves(curves, names=CURVES)}")
-    st.caption(f"n = {report.n} pictures, bands: 95 % intervals. All lines are upper bounds: a stronger attack may "
+    st.caption(f"n = {report.n} images, bands: 95 % intervals. All lines are upper bounds: a stronger attack may "
                "leave less.")
     return figure
 
@@ -263,7 +263,7 @@ def card_page(card: Mapping[str, Any]) -> None:
 
 
 def facts(card: Mapping[str, Any]) -> str:
-    """Task, network, pictures and recipe in a few lines of HTML."""
+    """Task, network, images and recipe in a few lines of HTML."""
     task, network, recipe, data = (card.get(part, {}) for part in ("task", "network", "recipe", "data"))
     kind = TASKS.get(str(task.get("task", "")))
     lines = {
@@ -271,9 +271,9 @@ def facts(card: Mapping[str, Any]) -> str:
         "Network": ", ".join(in_html(network[key], 60) + words for key, words in
                              (("arch", ""), ("width", " channels wide")) if network.get(key) is not None)
         + (", contrast stretched" if network.get("contrast") else ""),
-        "Pictures": f"{data.get('train', 0):,} of {in_html(data.get('name', ''), 40)} to train on",
+        "Images": f"{data.get('train', 0):,} of {in_html(data.get('name', ''), 40)} to train on",
         "Recipe": ", ".join(f"{recipe[key]} {words}" for key, words in
-                            (("epochs", "epochs"), ("batch_size", "pictures a step")) if key in recipe)
+                            (("epochs", "epochs"), ("batch_size", "images a step")) if key in recipe)
         + (f", defence: {in_html(_defence(recipe), 120)}" if recipe else ""),
     }
     return '<dl class="sys-facts">' + "".join(

@@ -23,36 +23,36 @@ SIZES = {"digits": (200, 500, 1097), "mnist": (1000, 2000, 5000, 10_000, 20_000,
          "cifar10": (1000, 2000, 5000, 10_000, 20_000, 45_000), "cifar100": (5000, 10_000, 20_000, 45_000)}
 OPENS_WITH = {"digits": 1097, "mnist": 5000, "cifar10": 5000, "cifar100": 20_000}
 SPEED = {"cifar10": 0.9, "cifar100": 0.9}
-"""Data sets on which training takes long: milliseconds for a picture in an epoch, with the default network on one
+"""Data sets on which training takes long: milliseconds for an image in an epoch, with the default network on one
 core."""
 
 DEFENCES = ("none", "adversarial", "gaussian", "uniform")
 STRETCH = (0.3, 0.7)
 WATCHED = 100
-"""Number of validation pictures that are attacked after each epoch."""
+"""Number of validation images that are attacked after each epoch."""
 
 HELP = {
     "task": "What the network has to answer. " + " ".join(f"{kind.title}: {kind.summary}" for kind in TASKS.values()),
-    "defence": "What is done to the pictures before the network learns from them. adversarial: they are attacked, anew "
+    "defence": "What is done to the images before the network learns from them. adversarial: they are attacked, anew "
     "in every step. gaussian, uniform: random noise.",
     "eps": "How much any pixel may change; 8/255 is 0.031.",
     "sigma": "The noise's standard deviation; black is 0, white is 1.",
     "inner": "What the attacks in training climb: the margin, or the training loss, as in the paper.",
-    "epochs": "How often the network sees every picture.",
-    "n": "How many training pictures. Fewer train faster, and worse.",
+    "epochs": "How often the network sees every image.",
+    "n": "How many training images. Fewer train faster, and worse.",
     "start": "A fitted system whose trunk the training starts from; its head too, where the task is the same, else a "
     "new one that fits the trunk's features best.",
     "arch": "The small one trains in seconds on this machine; the others want a graphics card.",
     "width": "Channels of the small network.",
     "contrast": "Grey values from 0.3 to 0.7 are stretched from black to white, so that an attack of up to 0.3 hardly "
-    "changes a black or a white pixel. It helps where pictures are nearly black and white.",
+    "changes a black or a white pixel. It helps where images are nearly black and white.",
     "parametrisation": "scaled: the output layer has the size of S (or of the line), so one learning rate serves all. "
     "paper: it has not, as published, and a large S trains slowly.",
     "average": "Decay of the running average of the weights, which is what is kept. 0 keeps the last weights.",
     "inset": "INT: training aims this far inside the interval (a share of its length).",
     "flip": "Half of the photographs are mirrored, anew in every epoch: a truck that drives left is a truck.",
     "crop": "Photographs are shifted by up to so many pixels, anew in every epoch.",
-    "watch": "After each epoch, the first validation pictures are attacked with this ε (PGD, 10 steps), once along the "
+    "watch": "After each epoch, the first validation images are attacked with this ε (PGD, 10 steps), once along the "
     "training loss, once along the decision margin.",
 }
 
@@ -76,7 +76,7 @@ def controls(dataset: str, seed: int) -> Training:
     radii, photographs = info.radii, info.shape[0] == 3
     settings = task_controls.settings(name, info.num_classes, "train_")
     epochs = st.slider("Epochs", 1, 100, usual.epochs, key="train_epochs", bind=URL, help=HELP["epochs"])
-    size = st.select_slider("Training pictures", SIZES[dataset], OPENS_WITH[dataset], key=f"train_n_{dataset}",
+    size = st.select_slider("Training images", SIZES[dataset], OPENS_WITH[dataset], key=f"train_n_{dataset}",
                             bind=URL, help=HELP["n"])
     defence = _defence(dataset)
     with st.expander("More settings"):
@@ -101,7 +101,7 @@ def controls(dataset: str, seed: int) -> Training:
         elif not start and st.toggle("Stretch contrast", key="train_contrast", bind=URL, help=HELP["contrast"]):
             contrast = STRETCH
         rate = st.number_input("Learning rate", 1e-5, 1.0, usual.lr, 0.001, format="%.4f", key="train_lr", bind=URL)
-        batch = st.select_slider("Pictures a step", (16, 32, 64, 128), 32, key="train_batch", bind=URL)
+        batch = st.select_slider("Images a step", (16, 32, 64, 128), 32, key="train_batch", bind=URL)
         average = st.select_slider("Average of the weights", (0.0, 0.9, 0.99, 0.999), 0.99, key="train_average",
                                    bind=URL, help=HELP["average"])
         inset = st.slider("Inset", 0.0, 0.45, usual.inset, 0.05, key="train_inset", bind=URL, help=HELP["inset"],
@@ -121,9 +121,9 @@ def controls(dataset: str, seed: int) -> Training:
 
 
 def described(training: Training) -> str:
-    """A training in a few words."""
+    """A training run in a few words."""
     task, recipe = training.task, training.recipe
-    parts = [named(task), f"{training.n or DATASETS[training.data].sizes[0]:,} pictures of {training.data}",
+    parts = [named(task), f"{training.n or DATASETS[training.data].sizes[0]:,} images of {training.data}",
              f"{recipe.epochs} epoch{'s' * (recipe.epochs > 1)}"]
     if training.start:
         parts.append(f"started from {training.start}")
@@ -133,7 +133,7 @@ def described(training: Training) -> str:
 
 
 def takes(training: Training) -> str:
-    """An estimate of how long a training takes on one core; empty where it is short.
+    """An estimate of how long a training run takes on one core; empty where it is short.
 
     >>> takes(Training(data="cifar10", n=5000, recipe=Recipe(epochs=20, batch_size=32))), takes(Training())
     ('about 2 minutes', '')
@@ -225,7 +225,7 @@ def _device() -> str:
 
 
 def against(defence: Defence) -> str:
-    """The defence of a training in a few words."""
+    """The defence of a training run in a few words."""
     if isinstance(defence, Adversarial):
         what = "training loss" if defence.objective == "train" else "margin"
         return f"against attacks on its {what} (ε = {eps_said(defence.eps)})"

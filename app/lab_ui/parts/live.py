@@ -127,14 +127,14 @@ def ground(data: dict[str, Any], *, key: str, on_finer: Callable[[str], None]) -
 
 
 def strip(images: ImageSet, indices: Sequence[int], chosen: int, *, key: str, on_pick: Callable[[int], None]) -> None:
-    """Small pictures side by side; a click selects one.
+    """Small images side by side; a click selects one.
 
     Args:
         images: the test set.
-        indices: of the pictures to show.
-        chosen: index of the selected picture.
+        indices: of the images to show.
+        chosen: index of the selected image.
         key: of the component.
-        on_pick: called with the index of the picture that was clicked, before the page runs again.
+        on_pick: called with the index of the image that was clicked, before the page runs again.
     """
 
     def picked() -> None:

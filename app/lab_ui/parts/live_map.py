@@ -46,11 +46,11 @@ _map = st.components.v2.component(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Moves:
-    """Many pictures under an attack, step by step.
+    """Many images under an attack, step by step.
 
     Attributes:
         rows: indices ``(M,)`` of the map's points that move.
-        positions: on the map after each step ``(T, M, 2)``; the first are those of the clean pictures.
+        positions: on the map after each step ``(T, M, 2)``; the first are those of the clean images.
         decoded: labels read after each step ``(T, M)``; -1 is None.
         numbers: of the steps ``(T,)``, beginning with 0.
     """
@@ -67,7 +67,7 @@ def living_map(
     moves: Moves | None = None, stops: Stops | None = None, line: Task | None = None, height: int = 600,
     on_pick: Callable[[list[int], int], None], on_open: Callable[[int], None],
 ) -> None:
-    """Draw a map. Points that another map of the same pictures has shown before move to their new positions.
+    """Draw a map. Points that another map of the same images has shown before move to their new positions.
 
     Args:
         positions: ``(N, 2)``, of the finished map or of the newest frame of one that is forming.
@@ -80,8 +80,8 @@ def living_map(
         name: tells the map from others, so that the browser knows when it is another one.
         frames: positions while the map formed, to be played again.
         forming: number of the frame, for a map that is still forming; else None.
-        moves: pictures that an attack moves; they add a slider for the step.
-        stops: one picture under attack, drawn as numbered stops.
+        moves: images that an attack moves; they add a slider for the step.
+        stops: one image under attack, drawn as numbered stops.
         line: a task with intervals, where the map is its line of outputs.
         height: in pixels.
         on_pick: called with the rows inside a lasso and the number of the step shown.

@@ -37,10 +37,10 @@ _drag = st.components.v2.component(
 
 
 def start_drag(stops: list[dict[str, str]], first: int, *, key: str) -> None:
-    """Draw the slider; it changes the picture and the answers that stand above it.
+    """Draw the slider; it changes the image and the answers that stand above it.
 
     Args:
-        stops: for each ε, its number as text and the HTML of the picture and of the four answers.
+        stops: for each ε, its number as text and the HTML of the image and of the four answers.
         first: index of the stop to begin with.
         key: of the component.
     """

@@ -1,4 +1,4 @@
-"""Small pictures and decoded labels as HTML. No text from a visitor or a file goes into it unescaped."""
+"""Small images and decoded labels as HTML. No text from a visitor or a file goes into it unescaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One attack on many pictures against one system, computed once and cached."""
+"""One attack on many images against one system, computed once and cached."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from tasklab.system import System
 from tasklab.tasks import Task
 
 STOPS = 11, 6
-"""How many iterates of an attack are kept at most, the first and the last included: for one picture, for many."""
+"""How many iterates of an attack are kept at most, the first and the last included: for one image, for many."""
 
 QUICK_PIXELS = 150_000
-"""Number of pixels × pictures × steps that small networks get through in a moment."""
+"""Number of pixels × images × steps that small networks get through in a moment."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """What an attack did to some pictures.
+    """What an attack did to some images.
 
     Attributes:
         key: identifies the batch.
         task: decodes the outputs.
-        rows: indices of the pictures in the test set.
+        rows: indices of the images in the test set.
         labels: their classes ``(N,)``.
-        images: the attacked pictures ``(N, C, H, W)``.
+        images: the attacked images ``(N, C, H, W)``.
         outputs: ``(N, K)`` before and after the attack.
         decoded: labels ``(N,)`` before and after; -1 is None.
-        zero: share, 0 to 1, of the correctly read pictures whose gradient was exactly 0 at every step.
+        zero: share, 0 to 1, of the correctly classified images whose gradient was exactly 0 at every step.
         unmoved: share of them that the attack returned without any change.
-        steps: numbers ``(T,)`` of the iterates that are kept: first 0, the clean picture; last the attack's result.
+        steps: numbers ``(T,)`` of the iterates that are kept: first 0, the clean image; last the attack's result.
         features: of these iterates ``(T, N, D)``; None where they were not requested.
         iterates: outputs of these iterates ``(T, N, K)``; None where they were not requested.
     """
@@ -71,10 +71,10 @@ class Batch:
 
 
 def first(scenario: Scenario, name: str) -> tuple[int, ...]:
-    """Indices of the first n pictures of the test set; with a target, of those of other classes.
+    """Indices of the first n images of the test set; with a target, of those of other classes.
 
     Raises:
-        Refused: the system was not trained for such pictures.
+        Refused: the system was not trained for such images.
     """
     images = pictures(scenario.data, name)
     rows = range(min(scenario.n, len(images)))
@@ -82,25 +82,25 @@ def first(scenario: Scenario, name: str) -> tuple[int, ...]:
 
 
 def pictures(dataset: str, name: str) -> ImageSet:
-    """The test set, for a system that was trained for such pictures.
+    """The test set, for a system that was trained for such images.
 
     Raises:
         Refused: the system was not trained for them.
     """
     images, spec = catalogue.test_set(dataset), getattr(catalogue.system(name).network, "spec", None)
     if images is None or spec is None or images.shape != spec.in_shape:
-        raise Refused("This system was not trained for pictures of this size.")
+        raise Refused("This system was not trained for images of this size.")
     return images
 
 
 def attacked(scenario: Scenario, name: str, title: str, rows: Sequence[int], *, iterates: bool = False) -> Batch:
-    """Attack some pictures with a scenario's attack and its one objective.
+    """Attack some images with a scenario's attack and its one objective.
 
     Args:
         scenario: data set, attack and objective.
         name: of the system.
         title: its heading, for sentences.
-        rows: indices of the pictures in the test set.
+        rows: indices of the images in the test set.
         iterates: whether to keep iterates of the attack, too.
 
     Raises:
@@ -112,7 +112,7 @@ def attacked(scenario: Scenario, name: str, title: str, rows: Sequence[int], *, 
 
 
 def start(slug: str, wanted: Mapping[Hashable, tuple[Scenario, str, str]]) -> tuple[Seen, dict[Any, Batch | str]]:
-    """Attack the first pictures of the test set in the background, once for each key.
+    """Attack the first images of the test set in the background, once for each key.
 
     Args:
         slug: of the page, or of a section of it.
@@ -143,7 +143,7 @@ def start(slug: str, wanted: Mapping[Hashable, tuple[Scenario, str, str]]) -> tu
 
 
 def is_slow_on_many(scenario: Scenario) -> bool:
-    """Whether the attack on many pictures takes longer than a moment; then it begins with few steps."""
+    """Whether the attack on many images takes longer than a moment; then it begins with few steps."""
     pixels = scenario.n * steps_of(scenario) * math.prod(DATASETS[scenario.data].shape)
     return is_slow(scenario) or pixels > QUICK_PIXELS
 
@@ -157,7 +157,7 @@ def _making(
 
 
 def _checked(scenario: Scenario, name: str, title: str, rows: Sequence[int]) -> Settings:
-    """The settings of a scenario's attack on pictures that it can be made on.
+    """The settings of a scenario's attack on images that it can be made on.
 
     Raises:
         Refused: it cannot; the sentence says what to try instead.
@@ -165,10 +165,10 @@ def _checked(scenario: Scenario, name: str, title: str, rows: Sequence[int]) -> 
     (objective,) = scenario.aims
     check(scenario, objective, catalogue.system(name).task, title)
     if not rows:
-        raise Refused("No picture is left to attack: all are of the target class. Choose another target.")
+        raise Refused("No image is left to attack: all are of the target class. Choose another target.")
     if scenario.target is not None and any(int(pictures(scenario.data, name).labels[row]) == scenario.target
                                            for row in rows):
-        raise Refused("The target is the picture's own class. Choose another target.")
+        raise Refused("The target is the image's own class. Choose another target.")
     return scenario.settings(objective)
 
 
@@ -181,7 +181,7 @@ def _attacked(
     system, images = _system, _images
     x, y = images.x(list(rows)), images.labels[list(rows)]
     targets = None if target is None else torch.full_like(y, target)
-    # Only an attack with one trajectory for each picture can be drawn; restarts and several parts have more than one.
+    # Only an attack with one trajectory for each image can be drawn; restarts and several parts have more than one.
     single = (isinstance(settings, PGD) and settings.restarts == 1
               and as_objective(settings.objective).parts(system.task) == 1)
     kept_steps = _kept_steps(settings.steps, len(rows)) if single and iterates else ()

@@ -1,4 +1,4 @@
-"""A visitor's own picture: converted to each data set's format, read by all systems of it, and attacked."""
+"""A visitor's own image: converted to each data set's format, read by all systems of it, and attacked."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tasklab.text import in_html
 
 @dataclass(frozen=True, kw_only=True)
 class OwnPicture:
-    """Where a picture comes from: a drawing, a file, or an example from the test set.
+    """Where an image comes from: a drawing, a file, or an example from the test set.
 
     Attributes:
         drawing: strokes; None for a file or an example.
@@ -51,7 +51,7 @@ class OwnPicture:
         return self.label if self.drawing is None else self.drawing.example
 
     def code(self, data: str) -> list[str]:
-        """Lines of Python that load the picture as ``x``."""
+        """Lines of Python that load the image as ``x``."""
         if self.index is not None:
             return [f'x = data.load("{data}", "test").x({self.index})']
         if self.drawing is None:
@@ -65,10 +65,10 @@ class OwnPicture:
 
 
 def image_of(picture: OwnPicture, data: str) -> Tensor:
-    """The picture in the format of a data set: float32 ``(1, C, H, W)`` in [0, 1].
+    """The image in the format of a data set: float32 ``(1, C, H, W)`` in [0, 1].
 
     Raises:
-        PictureError: one sentence: nothing is drawn, or the file is not a picture.
+        PictureError: one sentence: nothing is drawn, or the file is not an image.
     """
     if picture.index is not None and (images := catalogue.test_set(data)) is not None:
         return images.x(picture.index)
@@ -98,7 +98,7 @@ def readings(x: Tensor, systems: Mapping[str, str]) -> dict[str, int]:
     """The label that each system reads; systems whose files cannot be loaded are left out.
 
     Args:
-        x: the picture ``(1, C, H, W)`` in the format of the systems' data set.
+        x: the image ``(1, C, H, W)`` in the format of the systems' data set.
         systems: short name (key) to full name.
 
     Returns:
@@ -126,11 +126,11 @@ def most_read(read: Sequence[int]) -> int | None:
 
 
 def readings_html(data: str, x: Tensor, read: Mapping[str, int], label: int) -> str:
-    """The picture in the format of a data set beside the label that each system reads, as HTML.
+    """The image in the format of a data set beside the label that each system reads, as HTML.
 
     Args:
         data: name of the data set.
-        x: the picture ``(1, C, H, W)``.
+        x: the image ``(1, C, H, W)``.
         read: short name of a system to the label that it reads.
         label: the true class; -1 where nobody knows it.
     """
@@ -141,17 +141,17 @@ def readings_html(data: str, x: Tensor, read: Mapping[str, int], label: int) -> 
                     for key, decoded in read.items())
     wide = " read-names" if max(map(len, info.classes)) > 2 else ""
     return (
-        f'{STYLE}<div class="lab-page read-own{wide}"><figure>{image_tag(x, f"the picture in {size} pixels")}'
+        f'{STYLE}<div class="lab-page read-own{wide}"><figure>{image_tag(x, f"the image in {size} pixels")}'
         f"<figcaption>{caption}</figcaption></figure><ul>{cells}</ul></div>"
     )
 
 
 def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str]) -> tuple[Seen, Sweeps]:
-    """Attack the picture: a sweep over ε for each system and objective, or the sentence that says why there is none.
+    """Attack the image: a sweep over ε for each system and objective, or the sentence that says why there is none.
 
     Args:
         scenario: systems, objectives and attack.
-        x: the picture ``(1, C, H, W)``.
+        x: the image ``(1, C, H, W)``.
         label: the class that it shows.
         keys: full name of a system to its short name.
     """
@@ -161,7 +161,7 @@ def attacked(scenario: Scenario, x: Tensor, label: int, keys: Mapping[str, str])
     def fits(name: str, aim: str) -> None:
         check(scenario, aim, catalogue.system(name).task, title(keys[name]))
         if scenario.target == label:
-            raise ValueError("The target is the picture's own class. Choose another target.")
+            raise ValueError("The target is the image's own class. Choose another target.")
 
     def prepare(name: str, aims: Sequence[str]) -> Callable[[Stage, Progress], list[Sweep]]:
         settings, stamp, system = scenario.settings(aims[0]), catalogue.stamp(name), catalogue.system(name)

@@ -23,7 +23,7 @@ from tasklab.embedding.settings import largest_perplexity
 from tasklab.system import System
 
 MOST = 1000
-"""Number of pictures on a map, as in the paper, where the test set has as many."""
+"""Number of images on a map, as in the paper, where the test set has as many."""
 
 Space = Literal["features", "outputs"]
 
@@ -97,10 +97,10 @@ class Forming:
 
 
 def points(dataset: str, name: str, space: Space) -> Points:
-    """Features or outputs of the first test pictures.
+    """Features or outputs of the first test images.
 
     Raises:
-        ValueError: one sentence: there is no such system, its file is damaged, it takes other pictures, or it has no
+        ValueError: one sentence: there is no such system, its file is damaged, it takes other images, or it has no
             features.
     """
     images = batch_attacks.pictures(dataset, name)

@@ -120,7 +120,7 @@ def read(table: str, data: str, network: str, seed: int = 0) -> Table:
         table: a value of `TABLES`.
         data: a data set.
         network: a key of `NETWORKS`.
-        seed: of the trainings.
+        seed: of the training runs.
     """
     arch, every = NETWORKS[network], seeds(data, network)
     made = [cell.scale for cell in _both(data, arch, seed) if _is_made(cell)]

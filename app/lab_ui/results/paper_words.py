@@ -24,7 +24,7 @@ from tasklab.text import duration
 SIGNS = {"masked": "✕", "overstated": "▲", "confirmed": "●", "adaptive not made": "○", "not made": "○"}
 MEANINGS = {
     "masked": "all attacks together leave over 5 points less than the paper's attack, which had no gradient at all on "
-    "over 10 % of the images read correctly",
+    "over 10 % of the images classified correctly",
     "overstated": "they leave over 5 points less for another reason",
     "confirmed": "they leave at most 5 points less",
 }

@@ -1,4 +1,4 @@
-"""One attack on one picture against several systems at many ε, computed once and cached."""
+"""One attack on one image against several systems at many ε, computed once and cached."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ QUICK_PIXELS = 10_000
 """Number of pixels × steps that small networks get through in a moment."""
 
 COARSE = 11
-"""Cells along each side of the plane under a picture, as it is shown at first."""
+"""Cells along each side of the plane under an image, as it is shown at first."""
 
 Sweeps = dict[tuple[str, str], Sweep | str]
 """System and objective to the sweep over ε, or to the sentence that says why there is none."""
@@ -66,10 +66,10 @@ HASH: Any = _ByRepr()
 def start_sweeps(
     scenario: Scenario, lab: Lab, stops: Sequence[float], finer: Sequence[float] = ()
 ) -> tuple[Seen, Sweeps]:
-    """Attack the scenario's picture: each system under each objective at each ε.
+    """Attack the scenario's image: each system under each objective at each ε.
 
     Args:
-        scenario: picture, systems, attack, objectives and ε.
+        scenario: image, systems, attack, objectives and ε.
         lab: values of the scenario bar.
         stops: further ε, beside 0 and the scenario's own.
         finer: all ε that are made at the end.
@@ -98,7 +98,7 @@ def for_each_pair(
         prepare: called with a system and objectives; returns a function that makes a sweep for each of them at a stage.
             That function runs on another thread, so it must not use the page.
         stops: values of ε that are made first, and all of them.
-        key: identifies the picture.
+        key: identifies the image.
 
     Returns:
         How far the work is, and for each system and objective the sweep, the sentence that says why there is none, or
@@ -151,7 +151,7 @@ def begins_with_few(scenario: Scenario) -> bool:
 
 
 def fine_key(scenario: Scenario) -> str:
-    """A key for one attack on one picture, the same for every ε, system and objective; many ε are requested for it."""
+    """A key for one attack on one image, the same for every ε, system and objective; many ε are requested for it."""
     return repr(dataclasses.replace(scenario, eps=0.0, systems=(), objectives=()))
 
 
@@ -159,7 +159,7 @@ def trajectory(scenario: Scenario, name: str, key: str, aim: str) -> Trajectory:
     """The steps of PGD or FGSM at the present ε, for the player.
 
     Args:
-        scenario: picture, attack and ε.
+        scenario: image, attack and ε.
         name: of the system.
         key: its short name.
         aim: the objective.
@@ -173,10 +173,10 @@ def trajectory(scenario: Scenario, name: str, key: str, aim: str) -> Trajectory:
 
 
 def ground(scenario: Scenario, name: str, key: str, *, side: int) -> Ground:
-    """The plane under the picture that the attacks on the margin and on the training loss span.
+    """The plane under the image that the attacks on the margin and on the training loss span.
 
     Args:
-        scenario: picture, attack and ε; its objectives do not matter.
+        scenario: image, attack and ε; its objectives do not matter.
         name: of the system.
         key: its short name.
         side: cells along each side.
@@ -220,7 +220,7 @@ def ground_code(scenario: Scenario, name: str, *, side: int) -> str:
         "from tasklab.figures.ground import describe_ground, ground_figure",
         "",
         f'test = data.load("{scenario.data}", "test")',
-        f"x, y = test.x({index}), test.labels[{index}:{index + 1}]  # one picture, one label",
+        f"x, y = test.x({index}), test.labels[{index}:{index + 1}]  # one image, one label",
         "",
         f"settings = {scenario.attack}({arguments})",
         f'seen = ground(zoo.load("{name}"), x, y, settings, side={side}{target})',
@@ -266,7 +266,7 @@ def pin(scenario: Scenario, sweeps: Sweeps, lab: Lab) -> dict[str, Any]:
             rows.append({"system": key, "aim": aim, "title": f"{title(key)}, {words}", "label": sweep.label,
                          "decoded": int(sweep.decoded[index]), "margin": float(sweep.margins[index])})
     label = lab.pictures.classes[int(lab.pictures.labels[scenario.image])]
-    words = (f"picture {scenario.image}, {with_article(label)} · {attacked_by} · {scenario.norm} · "
+    words = (f"image {scenario.image}, {with_article(label)} · {attacked_by} · {scenario.norm} · "
              f"ε = {eps_said(scenario.eps)}")
     return {"words": words, "names": list(lab.pictures.classes), "rows": rows}
 
@@ -286,14 +286,14 @@ def check(scenario: Scenario, aim: str, task: Task, title: str) -> None:
 
 
 def _check(scenario: Scenario, name: str, key: str, aim: str) -> None:
-    """`check`, and whether the system takes such pictures and the target is not the picture's own class."""
+    """`check`, and whether the system takes such images and the target is not the image's own class."""
     system = catalogue.system(name)
     check(scenario, aim, system.task, title(key))
     images = catalogue.test_set(scenario.data)
     if images is None or images.shape != system.network.spec.in_shape:  # type: ignore[union-attr]
-        raise Refused(f"{title(key)} was not trained for pictures of this size.")
+        raise Refused(f"{title(key)} was not trained for images of this size.")
     if scenario.target is not None and scenario.target == int(images.labels[scenario.image]):
-        raise Refused("The target is the picture's own class. Choose another target.")
+        raise Refused("The target is the image's own class. Choose another target.")
 
 
 def _sweep_job(scenario: Scenario, name: str, aims: Sequence[str]) -> Callable[[Stage, Progress], list[Sweep]]:
@@ -342,7 +342,7 @@ def _ground(
     name: str, stamp: str, dataset: str, index: int, settings: PGD, target: int | None, side: int, _system: System,
     _x: Tensor, _y: Tensor,
 ) -> Ground:
-    """The plane under a picture; shared by all visitors, so it must not be changed."""
+    """The plane under an image; shared by all visitors, so it must not be changed."""
     if side > COARSE:
         coarse: Ground = _ground(name, stamp, dataset, index, settings, target, COARSE, _system, _x, _y)
         return finer_ground(_system, coarse, side=side)

@@ -99,7 +99,7 @@ class PlaneRun:
         """Train until it is time to draw again; a finished system is added to the cache.
 
         Args:
-            least: seconds to train at least: where drawing takes long, there are fewer pictures.
+            least: seconds to train at least: where drawing takes long, there are fewer images.
         """
         with self._lock:
             if not self.done:
@@ -107,7 +107,7 @@ class PlaneRun:
 
     def _advance(self, least: float) -> None:
         most = max(1, self.steps // FRAMES)
-        began, target = time.perf_counter(), self.step + min(most, max(1, self.step))  # the first pictures come fast
+        began, target = time.perf_counter(), self.step + min(most, max(1, self.step))  # the first images come fast
         try:
             while (seconds := time.perf_counter() - began) < least or (self.step < target and seconds < PATIENCE):
                 self.step = max(self.step, getattr(next(self._events), "step", 0))
@@ -219,7 +219,7 @@ def under_attack(plane: Plane, eps: float) -> dict[str, tuple[Outcomes, float]]:
     """Outcomes of all test points: without an attack ("clean") and after the attack on each of `AIMS`.
 
     Returns:
-        For each, the outcomes and the share, 0 to 1, of correctly read points whose gradient was exactly 0.
+        For each, the outcomes and the share, 0 to 1, of correctly classified points whose gradient was exactly 0.
     """
     system, test = _system(plane), plane.split("test")
     by_aim = {"clean": (outcomes(system.predict(test.x()), test.labels), 0.0)}

@@ -19,7 +19,7 @@ from tasklab.figures.report import LIGHTS, QUESTIONS, value_of
 
 RESULT = "report.json"
 SOURCES = ("tra", "deepbe")
-"""Systems whose attacked pictures are shown to every other system: both have gradients to follow."""
+"""Systems whose attacked images are shown to every other system: both have gradients to follow."""
 
 CURVES = {
     "train": "training loss",
@@ -37,9 +37,9 @@ CURVE_NOTES = {
     "margin": "PGD, 40 steps on the distance to where the answer changes.",
     "bits": "PGD, 40 steps on each condition of the answer in turn (bits, interval ends, rivals), the best counts.",
     "towards_code": "PGD, 20 steps towards each other class in turn. Only another class counts; None raises an alarm.",
-    "transfer": "Pictures found against other systems, shown to this one: no gradient of its own is used.",
+    "transfer": "Images found against other systems, shown to this one: no gradient of its own is used.",
     "noise": "The best of 20 random draws of ±ε. No attack at all.",
-    "worst": "All of these together, picture by picture; None counts as broken. Still an upper bound.",
+    "worst": "All of these together, image by image; None counts as broken. Still an upper bound.",
 }
 
 VERDICTS = {

@@ -1,6 +1,6 @@
-"""The numbers and pictures of the start page, recorded in a file so that the page needs no torch.
+"""The numbers and images of the start page, recorded in a file so that the page needs no torch.
 
-It is one picture of MNIST, attacked with one system's gradients and read by four systems, and the plane that explains
+It is one image of MNIST, attacked with one system's gradients and read by four systems, and the plane that explains
 the result. ``python -m lab_ui.results.start_record`` in the app's folder writes the file again.
 """
 
@@ -15,7 +15,7 @@ FILE = Path(__file__).with_name("start_record.json")
 
 SYSTEMS = ("mnist-tra", "mnist-deepbe", "mnist-int", "mnist-rbc")
 IMAGE, EPS, STEPS, AGAINST = 675, 0.1, 10, "mnist-rbc"
-"""Index of the picture, ε, number of steps, and the system whose decision is attacked: four systems then read it
+"""Index of the image, ε, number of steps, and the system whose decision is attacked: four systems then read it
 in four ways."""
 
 DRAGGED = tuple(round(0.01 * step, 2) for step in range(21))
@@ -33,7 +33,7 @@ def record() -> dict[str, Any]:
     """Compute the record as plain data.
 
     Its views are ``clean``, and ``train`` and ``margin`` for attacks on `AGAINST` with these objectives, each with the
-    picture and what the four systems read. In ``own``, each system is attacked itself, with its margin.
+    image and what the four systems read. In ``own``, each system is attacked itself, with its margin.
     """
     from tasklab import data, zoo
     from tasklab.attacks import PGD, attack

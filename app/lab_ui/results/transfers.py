@@ -1,4 +1,4 @@
-"""Transfer between systems: each threat is attacked once and cached; also the pictures of one cell as HTML."""
+"""Transfer between systems: each threat is attacked once and cached; also the images of one cell as HTML."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Matrix:
 
 
 def start(scenario: Scenario, objectives: Sequence[str]) -> tuple[Seen, dict[str, Matrix]]:
-    """Attack each system under each objective in the background, and show the attacked pictures to every other.
+    """Attack each system under each objective in the background, and show the attacked images to every other.
 
     Args:
-        scenario: data set, systems, attack and number of pictures.
+        scenario: data set, systems, attack and number of images.
         objectives: what the attacks climb.
 
     Returns:
@@ -138,20 +138,20 @@ def cell_of(result: TransferResult, threat: str, victim: str) -> Cell:
 
 
 def gallery(scenario: Scenario, test: ImageSet, cell: Cell, indices: Sequence[int]) -> str:
-    """Pictures before and after the attack as HTML; each is a link to the attack lab.
+    """Images before and after the attack as HTML; each is a link to the attack lab.
 
     Args:
         scenario: the links are made from it.
-        test: the clean pictures.
-        cell: the pictures that the victim was shown, and the labels that it read.
-        indices: of the pictures to show.
+        test: the clean images.
+        cell: the images that the victim was shown, and the labels that it read.
+        indices: of the images to show.
     """
     parts = []
     for i in indices:
         link = dataclasses.replace(scenario, image=i, systems=_both(cell)).link("attack_lab", base=".")
         parts.append(
-            f'<a class="moved" href="{html.escape(link)}" target="_self" title="Picture {i} in the attack lab">'
-            f"<span>{image_tag(test.x(i), f'picture {i}, {with_article(test.classes[int(test.labels[i])])}')}"
+            f'<a class="moved" href="{html.escape(link)}" target="_self" title="Image {i} in the attack lab">'
+            f"<span>{image_tag(test.x(i), f'image {i}, {with_article(test.classes[int(test.labels[i])])}')}"
             f"{image_tag(cell.images[i : i + 1], 'the same, attacked')}</span>"
             f"{_words(cell, i, int(test.labels[i]), test.classes)}</a>"
         )
@@ -159,7 +159,7 @@ def gallery(scenario: Scenario, test: ImageSet, cell: Cell, indices: Sequence[in
 
 
 def _words(cell: Cell, i: int, label: int, names: Sequence[str]) -> str:
-    """The labels read before and after, and whether the picture was changed at all."""
+    """The labels read before and after, and whether the image was changed at all."""
     before, after = int(cell.before[i]), int(cell.decoded[i])
     unmoved = '<span class="moved-still">unchanged</span>' if bool(cell.unmoved[i]) else ""
     return f'<span class="moved-words">{read(before, names)} → {chip(after, label, names=names)}</span>{unmoved}'

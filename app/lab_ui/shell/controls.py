@@ -19,10 +19,10 @@ from tasklab.data.radii import Radii, eps_said
 from tasklab.experiments.scenario import Scenario
 
 PICTURE = {"digits": 54, "mnist": 0, "cifar10": 16, "cifar100": 58}
-"""Index of the picture that each data set opens with: one where the objective decides whether the attack succeeds."""
+"""Index of the image that each data set opens with: one where the objective decides whether the attack succeeds."""
 
 MANY = {"digits": 200, "mnist": 200, "cifar10": 50, "cifar100": 50}
-"""Number of pictures that a page begins with: as many as a processor attacks in a few seconds."""
+"""Number of images that a page begins with: as many as a processor attacks in a few seconds."""
 
 KEEPS = ("best", "last", "first")
 
@@ -56,20 +56,20 @@ def asked_for() -> str:
 
 
 def picture(name: str, images: ImageSet) -> int:
-    """The controls of the picture: its index in the test set, and buttons to the next one of a class."""
+    """The controls of the image: its index in the test set, and buttons to the next one of a class."""
     last = len(images) - 1
     if st.session_state.get("image", 0) > last:
         st.session_state["image"] = last
-    index: int = st.number_input(f"Picture (0 to {last})", 0, last, PICTURE[name], 1, key="image", bind=URL,
+    index: int = st.number_input(f"Image (0 to {last})", 0, last, PICTURE[name], 1, key="image", bind=URL,
                                  help=HELP["image"])
     any_class = "any class"
     only = st.session_state.get("only", any_class)
     label = images.classes.index(only) if only in images.classes else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox("Go to the next", (any_class, *images.classes), key="only", help=HELP["only"], width=130)
-        st.button("◀", on_click=_next_picture, args=(images, index, -1, label), help="Previous picture",
+        st.button("◀", on_click=_next_picture, args=(images, index, -1, label), help="Previous image",
                   key="picture_back")
-        st.button("▶", on_click=_next_picture, args=(images, index, 1, label), help="Next picture", key="picture_next")
+        st.button("▶", on_click=_next_picture, args=(images, index, 1, label), help="Next image", key="picture_next")
     return index
 
 
@@ -112,9 +112,9 @@ def seed() -> int:
 
 
 def many(images: ImageSet) -> int:
-    """The control “Pictures”: how many of the first pictures of the test set are used."""
+    """The control “Images”: how many of the first images of the test set are used."""
     stops = [stop for stop in (50, 100, 200, 400, 1000) if stop <= len(images)]
-    n: int = st.select_slider("Pictures", stops, MANY[images.name], key="n", bind=URL, help=HELP["n"])
+    n: int = st.select_slider("Images", stops, MANY[images.name], key="n", bind=URL, help=HELP["n"])
     return n
 
 
@@ -139,7 +139,7 @@ def attack(
         lab: values of the scenario bar.
         one_objective: whether to draw the control for one objective; else the switches of `aims` are drawn.
         default: the objective to begin with.
-        n: whether to ask for a number of pictures.
+        n: whether to ask for a number of images.
         targets: whether to offer a target class.
     """
     classes = DATASETS[lab.data].classes
@@ -272,11 +272,11 @@ def _aim(aim: str, default: bool) -> bool:
 
 
 def _next_picture(images: ImageSet, index: int, direction: int, label: int | None) -> None:
-    """Select the next picture of a class, or of any class; after the last picture comes the first.
+    """Select the next image of a class, or of any class; after the last image comes the first.
 
     Args:
         images: the test set.
-        index: of the present picture.
+        index: of the present image.
         direction: +1 forwards, -1 backwards.
         label: the class; None for any.
     """
@@ -288,7 +288,7 @@ def _next_picture(images: ImageSet, index: int, direction: int, label: int | Non
 
 
 def _open_dataset() -> None:
-    """After a change of the data set: its own picture, its own number of pictures, classes, and its usual ε."""
+    """After a change of the data set: its own image, its own number of images, classes, and its usual ε."""
     data = st.session_state["data"]
     st.session_state["image"], st.session_state["n"] = PICTURE[data], MANY[data]
     for key in ("target", "only", "outputs_class", "draw_label"):

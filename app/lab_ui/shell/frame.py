@@ -1,6 +1,6 @@
 """The frame of every page: scenario bar, lesson, scenes, lecture mode, headline, badge, first guess and downloads.
 
-Torch is imported only when a page asks for pictures or systems: the start page opens without it.
+Torch is imported only when a page asks for images or systems: the start page opens without it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def open_page(
         st.warning(in_markdown(sentence))
     _say_what_is_missing(slug, systems)
     if not systems and "systems" in bar:
-        st.info("There is no trained system for these pictures here. Choose another data set on the left, or train one "
+        st.info("There is no trained system for these images here. Choose another data set on the left, or train one "
                 "of your own.")
         st.stop()
     with st.sidebar:
@@ -154,15 +154,15 @@ def badge(
     """A caption with the conditions under which a number under attack was measured.
 
     Args:
-        n: number of pictures.
+        n: number of images.
         aim: what the attack was aimed at, in words that follow “aimed at”.
         how: attack, steps and starts in a few words.
-        zero: share, 0 to 1, of the correctly read pictures whose gradient was exactly 0 at every step; said only where
-            there were any.
+        zero: share, 0 to 1, of the correctly classified images whose gradient was exactly 0 at every step; said only
+            where there were any.
         verdict: whether the number can be trusted, or why not.
         help: a longer explanation, shown on request.
     """
-    parts = [f"n = {n:,} picture{'s' * (n > 1)}", f"aimed at {aim}", how]
+    parts = [f"n = {n:,} image{'s' * (n > 1)}", f"aimed at {aim}", how]
     if zero:
         parts.append(f"gradient exactly 0 for {share(zero)}")
     if verdict:

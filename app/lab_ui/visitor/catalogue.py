@@ -147,7 +147,7 @@ def test_set(dataset: str) -> ImageSet | None:
 
 
 def offer_download(dataset: str) -> None:
-    """A button that starts a download, and its progress; when it is done, the page runs again with the pictures."""
+    """A button that starts a download, and its progress; when it is done, the page runs again with the images."""
     info = data.DATASETS[dataset]
     if not any(view.active and view.settings["data"] == dataset for view in jobs.mine("download")):
         st.info(

@@ -24,7 +24,7 @@ MAX_UPLOAD = 64
 """Size limit in megabytes of a system's file that is uploaded."""
 
 MAX_PICTURE = 20
-"""Size limit in megabytes of a picture that is uploaded."""
+"""Size limit in megabytes of an image that is uploaded."""
 
 MAX_BROUGHT = 20
 """How many uploaded systems are kept for one visitor."""

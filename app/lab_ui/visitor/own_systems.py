@@ -72,7 +72,7 @@ def bring(content: bytes, filename: str, taken: set[str] = frozenset()) -> str: 
         The name under which it is kept.
 
     Raises:
-        Refused: the file is too large or damaged, or for an unknown kind of pictures; there are too many already;
+        Refused: the file is too large or damaged, or for an unknown kind of images; there are too many already;
             or the disk cannot be written.
     """
     if len(content) > MAX_UPLOAD << 20:
@@ -98,7 +98,7 @@ def _keep(content: bytes, filename: str, taken: set[str]) -> str:
             system.card |= {"name": name, "data": data, "brought_as": original_name}
             systems.mkdir(parents=True, exist_ok=True)
             system.save(systems / f"{name}{zoo.SUFFIX}", dtype=system.card["stored"])
-        except (ValueError, RuntimeError) as error:  # RuntimeError: the network does not accept such pictures after all
+        except (ValueError, RuntimeError) as error:  # RuntimeError: the network does not accept such images after all
             raise Refused(f"This is not a whole system: {str(error).removeprefix(f'{file.name}: ')}.") from None
     return name
 
@@ -136,10 +136,10 @@ def _name_in(folder: Path) -> str | None:
 
 
 def _checked(file: Path) -> tuple[System, str]:
-    """The system in a file, and the name of the data set whose pictures it takes.
+    """The system in a file, and the name of the data set whose images it takes.
 
     Raises:
-        CheckpointError: no data set has such pictures, or the outputs are not finite.
+        CheckpointError: no data set has such images, or the outputs are not finite.
     """
     import torch
 
@@ -151,7 +151,7 @@ def _checked(file: Path) -> tuple[System, str]:
     named = system.card.get("data", {}).get("name")
     fits = [name for name, info in DATASETS.items() if (info.shape, info.num_classes) == (shape, classes)]
     if not fits or (named is not None and named not in fits):
-        raise CheckpointError(f"{file.name}: expected a system for pictures that are known here, "
+        raise CheckpointError(f"{file.name}: expected a system for images that are known here, "
                               f"got one for {'×'.join(map(str, shape))} pixels in {classes} classes")
     if not bool(torch.isfinite(system.read(torch.full((2, *shape), 0.5))).all()):
         raise CheckpointError(f"{file.name}: expected finite outputs, got others")

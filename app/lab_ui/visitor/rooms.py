@@ -55,7 +55,7 @@ class Drawing:
 
 @dataclass(eq=False)
 class Room:
-    """A room. Its phones use `join`, `draw` and `guess`; everything else is the teacher's, by way of `Rooms`.
+    """A room. Its phones use `join`, `draw` and `guess`; everything else is the teacher's, through `Rooms`.
 
     Attributes:
         code: six signs that lead into the room.

@@ -126,7 +126,7 @@ function drawOutputs(holder, chart, view, width, height = 150) {
   write(holder, picture(inner, said(chart, view), width, height), true);
 }
 
-/** An SVG as a picture with words for it, as large as the page's type wants it. */
+/** An SVG as an image with words for it, as large as the page's type wants it. */
 function picture(inner, words, width, height) {
   return `<svg role="img" aria-label="${esc(words)}" width="${width * scale()}" height="${height * scale()}" viewBox="0 0 ${width} ${height}">${inner}</svg>`;
 }

@@ -55,9 +55,9 @@ class Player {
   build() {
     const data = this.data, linf = data.norm === "linf", last = 4 * this.steps;
     const words = {
-      now: ["now", "the picture as it is"], gradient: ["gradient", "where the aim climbs: bright is lighter, dark darker"],
+      now: ["now", "the image as it is"], gradient: ["gradient", "where the aim climbs: bright is lighter, dark darker"],
       sign: linf ? ["its sign", "every pixel up, down or still"] : ["its direction", "the gradient at length 1"],
-      step: [`one step of ${number(data.step_size)}`, "added to the picture"], project: ["projected", "back into the ε-ball and into [0, 1]"],
+      step: [`one step of ${number(data.step_size)}`, "added to the image"], project: ["projected", "back into the ε-ball and into [0, 1]"],
     };
     this.root.innerHTML = `
       <p class="tl-lead" data-part="lead"></p>
@@ -119,7 +119,7 @@ class Player {
 
   words() {
     const { step, shown } = this.place();
-    return `step ${step + 1} of ${this.steps}: ${shown ? PHASES[shown - 1] : "the picture as it is"}`;
+    return `step ${step + 1} of ${this.steps}: ${shown ? PHASES[shown - 1] : "the image as it is"}`;
   }
 
   draw() {
@@ -148,7 +148,7 @@ class Player {
     write(this.part("note-project"), shown === 4 ? `${cut}, ${box} to [0, 1]` : "back into the ε-ball and into [0, 1]");
     write(this.part("note-gradient"), shown ? (largest ? `largest value ${number(largest)}` : "exactly zero: nothing to follow")
       : "where the aim climbs: bright is lighter, dark darker");
-    write(this.part("lead"), `<b>Step ${this.steps ? step + 1 : 0} of ${this.steps}</b> · ${shown ? PHASES[shown - 1] : "the picture as it is"}`, true);
+    write(this.part("lead"), `<b>Step ${this.steps ? step + 1 : 0} of ${this.steps}</b> · ${shown ? PHASES[shown - 1] : "the image as it is"}`, true);
     write(this.part("chip"), chip(data.decoded[iterate], data.label, data.names), true);
     write(this.part("kept"), data.kept === iterate ? "the attack hands this one back" : "");
     const view = { before: data.outputs[0], beforeDecoded: data.decoded[0], now: data.outputs[iterate], decoded: data.decoded[iterate], label: data.label };

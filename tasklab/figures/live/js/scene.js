@@ -48,7 +48,7 @@ class Scene {
     this.move(nearest(this.data.track, asked ? data.eps : old), false);
     this.draw();
     if (data.finer && !data.ask && this.wished !== data.finer) {
-      this.wished = data.finer;  // not for a picture that is only passed on the way to another
+      this.wished = data.finer;  // not for an image that is only passed on the way to another
       this.wish();
     }
   }
@@ -74,7 +74,7 @@ class Scene {
     this.root.innerHTML = `
       <p class="tl-former" data-part="former" role="status" hidden>Old: this belongs to the settings before. The new result is being worked out.</p>
       <div class="tl-top">
-        <figure class="tl-clean"><canvas data-part="clean" role="img" aria-label="clean picture of ${esc(an(data.name))}"></canvas>
+        <figure class="tl-clean"><canvas data-part="clean" role="img" aria-label="clean image of ${esc(an(data.name))}"></canvas>
           <figcaption>clean, ${an(data.name).split(" ")[0]} <b>${esc(data.name)}</b></figcaption></figure>
         <div class="tl-words">${data.title ? `<h1>${esc(data.title)}</h1>` : ""}<p class="tl-lead lab-lead" data-part="lead"></p>
           <p class="tl-key"><span>○ before</span><span><i class="tl-blue">◆</i> after, on the label's side</span>
@@ -136,7 +136,7 @@ class Scene {
     write(this.part("lead"), this.headline(), true);
     data.aims.forEach((aim, row) => {
       const shown = aim.cells.filter((cell) => !cell.refused), zero = shown.filter((cell) => cell.zero[at]).length;
-      write(this.part(`badge${row}`), `n = 1 picture · aimed at ${aim.title} · ${data.how} · ε = ${data.numbers[at]}${zero ? ` · gradient exactly 0 in ${zero} of ${shown.length}` : ""}`);
+      write(this.part(`badge${row}`), `n = 1 image · aimed at ${aim.title} · ${data.how} · ε = ${data.numbers[at]}${zero ? ` · gradient exactly 0 in ${zero} of ${shown.length}` : ""}`);
       aim.cells.forEach((cell, column) => { if (!cell.refused) this.drawCell(cell, `${row}-${column}`); });
     });
     this.drawPinned();
@@ -150,7 +150,7 @@ class Scene {
     paint(after, data.shape, (i) => this.clean[i] + 255 * unit * cell.pixels[from + i]);
     const words = cell.unmoved[at] ? "no change" : `change × ${exact(k)}`, answer = read(cell.decoded[at], data.names);
     change.setAttribute("aria-label", `${words}: grey is unchanged, bright is lighter, dark is darker`);
-    after.setAttribute("aria-label", `attacked picture, read as ${answer}`);
+    after.setAttribute("aria-label", `attacked image, read as ${answer}`);
     write(this.part(`k${of}`), words);
     write(this.part(`chip${of}`), chip(cell.decoded[at], label, data.names), true);
     const was = outcome(cell.before.decoded, label);
@@ -175,10 +175,10 @@ class Scene {
     if (this.data.stops[at] === 0) return "";
     if (cell.zero[at]) {
       return "<b>Gradient exactly zero:</b> the attack had nothing to follow; " +
-        (cell.unmoved[at] ? "the picture came back unchanged." : "only the random start changed the picture.");
+        (cell.unmoved[at] ? "the image came back unchanged." : "only the random start changed the image.");
     }
     return cell.unmoved[at]
-      ? "<b>Unmoved.</b> No step brought the attack nearer to success, so the picture is as it was." : "";
+      ? "<b>Unmoved.</b> No step brought the attack nearer to success, so the image is as it was." : "";
   }
 
   headline() {
@@ -193,8 +193,8 @@ class Scene {
       if (right.length) found.push(`Aimed at ${esc(aim.title)}, the attack breaks <b>${broken} of ${right.length}</b>.`);
     }
     if (!any) return "This attack cannot be made as asked; each system says why.";
-    if (!found.length) return "No system reads this picture correctly, even before an attack. Try another one.";
-    if (spoiled) found.push("Systems that misread the picture before the attack are not counted.");
+    if (!found.length) return "No system reads this image correctly, even before an attack. Try another one.";
+    if (spoiled) found.push("Systems that misclassified the image before the attack are not counted.");
     return found.join(" ");
   }
 
