@@ -52,18 +52,18 @@ class FrontEnd:
     queue: ForwardMsgQueue = field(default_factory=ForwardMsgQueue)
     sent: list[ForwardMsg] = field(default_factory=list)
 
-    def heard(self, event: ScriptRunnerEvent, told: dict[str, Any]) -> None:
+    def heard(self, event: ScriptRunnerEvent, described: dict[str, Any]) -> None:
         """One event of a script runner, as streamlit's session passes it on."""
         message = ForwardMsg()
         if event == ScriptRunnerEvent.SCRIPT_STARTED:
-            fragments = told.get("fragment_ids_this_run")
+            fragments = described.get("fragment_ids_this_run")
             self.queue.clear(retain_lifecycle_msgs=True, fragment_ids_this_run=fragments)
             message.new_session.name = " ".join(fragments or ())
             if not fragments:
                 self.places.append([])
                 self.polling.clear()
         elif event == ScriptRunnerEvent.ENQUEUE_FORWARD_MSG:
-            message = told["forward_msg"]
+            message = described["forward_msg"]
             if message.HasField("auto_rerun"):
                 self.polling.append(message.auto_rerun.fragment_id)
             elif message.HasField("delta") and not message.delta.fragment_id:
@@ -132,7 +132,7 @@ def follow(monkeypatch: pytest.MonkeyPatch, at: AppTest, first: str, *then: str,
 
     def begun(runner: LocalScriptRunner, *args: Any, **settings: Any) -> None:
         begin(runner, *args, **settings)
-        runner.on_event.connect(lambda sender, event, **told: tab.heard(event, told), weak=False)
+        runner.on_event.connect(lambda sender, event, **described: tab.heard(event, described), weak=False)
 
     def ended(runner: LocalScriptRunner, ctx: Any, event: ScriptRunnerEvent, *args: Any) -> None:
         end(runner, ctx, event, *args)

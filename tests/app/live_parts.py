@@ -10,10 +10,10 @@ from streamlit.testing.v1 import AppTest
 
 def shipped(at: AppTest, name: str) -> dict[str, Any] | None:
     """The data of the one component of that name on the page; None where there is none."""
-    found = [e.proto for e in at.main.get("bidi_component") if e.proto.component_name == f"tasklab_{name}"]
-    assert len(found) <= 1
-    told = json.loads(found[0].json) if found else None
-    return told[0] if isinstance(told, list) else told
+    result = [e.proto for e in at.main.get("bidi_component") if e.proto.component_name == f"tasklab_{name}"]
+    assert len(result) <= 1
+    content = json.loads(result[0].json) if result else None
+    return content[0] if isinstance(content, list) else content
 
 
 def cells(scene: dict[str, Any] | None) -> list[tuple[str, dict[str, Any]]]:

@@ -53,9 +53,9 @@ def clean(at: AppTest) -> AppTest:
 
 
 def scene(at: AppTest) -> dict[str, Any]:
-    found = shipped(at, "scene")
-    assert found is not None
-    return found
+    result = shipped(at, "scene")
+    assert result is not None
+    return result
 
 
 def verdicts(at: AppTest) -> list[int]:
@@ -284,11 +284,11 @@ def test_the_buttons_find_the_next_picture_of_a_class() -> None:
     at = start(image="10")
     at.selectbox(key="only").set_value("7").run()
     clean(at.sidebar.button[1].click().run())
-    found = labels.index(7, 11)
-    assert at.number_input(key="image").value == found
+    result = labels.index(7, 11)
+    assert at.number_input(key="image").value == result
     clean(at.sidebar.button[0].click().run())
     sevens = [i for i, label in enumerate(labels) if label == 7]
-    assert at.number_input(key="image").value == sevens[sevens.index(found) - 1]
+    assert at.number_input(key="image").value == sevens[sevens.index(result) - 1]
 
 
 def test_an_aim_that_a_system_does_not_have_says_so_and_leaves_the_rest() -> None:
@@ -353,10 +353,10 @@ def test_a_damaged_file_is_named_and_the_others_go_on(monkeypatch: pytest.Monkey
     (folder / "digits-empty.safetensors").write_bytes(b"")
     monkeypatch.setenv("TASKLAB_ZOO", str(folder))
     at = start()
-    told = " ".join(sentences(at))
-    assert "“digits-int” is damaged" in told
-    assert "“digits-empty” is damaged" in told
-    assert "“digits-rbc” is damaged" in told
+    described = " ".join(sentences(at))
+    assert "“digits-int” is damaged" in described
+    assert "“digits-empty” is damaged" in described
+    assert "“digits-rbc” is damaged" in described
     assert charts(at) == 6  # TRA, DeepBE and RBC with S = 10
     assert "digits-rbc\"" not in snippet(at)
 

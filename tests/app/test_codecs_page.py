@@ -32,9 +32,9 @@ def clean(at: AppTest) -> AppTest:
 
 
 def panels(at: AppTest) -> dict[str, dict[str, Any]]:
-    found = shipped(at, "codecs")
-    assert found is not None
-    return {panel["key"]: panel for panel in found["panels"]}
+    result = shipped(at, "codecs")
+    assert result is not None
+    return {panel["key"]: panel for panel in result["panels"]}
 
 
 def execute(at: AppTest) -> dict[str, int]:
@@ -114,10 +114,10 @@ def test_outputs_that_nobody_moved_stay_too_and_the_snippet_says_what_is_shown()
     assert str([shown]) in snippet(at)
 
 
-@pytest.mark.parametrize("said", ["1,2", "☃", "nan,0,0,0", "1e9,0,0,0", "", ["x"] * 4, [10**400] * 4,
+@pytest.mark.parametrize("text", ["1,2", "☃", "nan,0,0,0", "1e9,0,0,0", "", ["x"] * 4, [10**400] * 4,
                                   {"a": 1}, 7, None])
-def test_outputs_that_mean_nothing_are_dropped(said: Any) -> None:
-    assert codec_panels.numbers(said, 4) is None
+def test_outputs_that_mean_nothing_are_dropped(text: Any) -> None:
+    assert codec_panels.numbers(text, 4) is None
 
 
 @pytest.mark.parametrize("code", codec_panels.CODES)

@@ -67,9 +67,9 @@ def test_every_combination_of_the_controls_builds_settings_or_is_refused_in_a_se
         wanted = dict(zip(BAG, values, strict=True))
         scenario = Scenario(objectives=(wanted.pop("aim"),), eps=0.2, **wanted)
         (aim,) = scenario.aims
-        told = [sentence for task in tasks if (sentence := refusal(scenario, aim, task))]
-        assert all(sentence.endswith(".") for sentence in told)
-        if len(told) < len(tasks):
+        described = [sentence for task in tasks if (sentence := refusal(scenario, aim, task))]
+        assert all(sentence.endswith(".") for sentence in described)
+        if len(described) < len(tasks):
             built = scenario.build(aim)
             assert type(built.settings) is ATTACKS[scenario.attack] and all(s.endswith(".") for s in built.sentences)
 
@@ -154,14 +154,14 @@ CONTRADICTIONS: list[dict[str, str]] = [
 def test_an_address_that_contradicts_itself_gets_an_answer(query: dict[str, str]) -> None:
     at = visit("attack_lab", **small_zoo().query, **query)
     assert cells(shipped(at, "scene"))
-    assert not any("init=False" in said or "Traceback" in said for said in sentences(at))
+    assert not any("init=False" in sentence or "Traceback" in sentence for sentence in sentences(at))
 
 
 def test_what_was_settled_is_said_on_the_page() -> None:
     at = visit("attack_lab", **small_zoo().query, attack="CW", steps="3")
-    assert any("3 searches" in said for said in sentences(at))
+    assert any("3 searches" in sentence for sentence in sentences(at))
     at = visit("attack_lab", **small_zoo().query, attack="FAB", steps="2", bits="true", criterion="evaded")
-    assert any("towards_code" in said for said in sentences(at))
+    assert any("towards_code" in sentence for sentence in sentences(at))
 
 
 def test_from_one_attack_to_the_next_with_everything_set() -> None:
@@ -197,7 +197,7 @@ def test_other_pages_answer_too(page: str, query: dict[str, str]) -> None:
     shown = {"draw": lambda: cells(shipped(at, "scene")), "outputs": lambda: at.main.get("plotly_chart"),
              "transfer": lambda: [b for b in at.main.get("bidi_component") if "grid" in b.proto.component_name]}[page]()
     assert shown, sentences(at)
-    assert not any("init=False" in said or "expected" in said for said in sentences(at))
+    assert not any("init=False" in sentence or "expected" in sentence for sentence in sentences(at))
     at.session_state["take_away"] = True
     assert clean(at.run()).code
 

@@ -21,9 +21,9 @@ DAY = 86_400.0
 
 @pytest.mark.parametrize("number", sorted(errno.errorcode))
 def test_every_failure_is_one_sentence_without_a_path(number: int) -> None:
-    said = trouble(OSError(number, os.strerror(number), "/srv/secret/place"))
-    assert said.endswith(".") and "\n" not in said and "/" not in said.replace("Input/output", "").replace("I/O", "")
-    assert "so this could not be kept" in said
+    text = trouble(OSError(number, os.strerror(number), "/srv/secret/place"))
+    assert text.endswith(".") and "\n" not in text and "/" not in text.replace("Input/output", "").replace("I/O", "")
+    assert "so this could not be kept" in text
 
 
 def aged(place: Path, days: float) -> None:

@@ -55,10 +55,10 @@ def verdicts(at: AppTest) -> dict[str, list[int]]:
     """By aim, what each cell of the scene says was read at the page's ε."""
     scene = shipped(at, "scene")
     assert scene is not None
-    found: dict[str, list[int]] = {}
+    results: dict[str, list[int]] = {}
     for aim, cell in cells(scene):
-        found.setdefault(aim, []).append(cell["decoded"][stop(scene)])
-    return found
+        results.setdefault(aim, []).append(cell["decoded"][stop(scene)])
+    return results
 
 
 def execute(at: AppTest) -> dict[tuple[str, str], int]:
@@ -93,9 +93,9 @@ def test_the_first_view_reads_and_attacks_an_example(dataset: str) -> None:
     every = len(zoo.names("digits")) + len(zoo.names("mnist"))
     assert f"<b>{every} of {every}</b> systems read a <b>2</b>" in bodies(at)
     assert bodies(at).count('<figure><img src="data:image/png') == 2, "as either data set has it"
-    found = verdicts(at)
-    assert found["train"][2:] == [2, 2], "INT and RBC have no gradient"
-    assert all(label != 2 for label in found["train"][:2] + found["margin"])
+    result = verdicts(at)
+    assert result["train"][2:] == [2, 2], "INT and RBC have no gradient"
+    assert all(label != 2 for label in result["train"][:2] + result["margin"])
 
 
 @pytest.mark.parametrize("query", [
@@ -104,8 +104,8 @@ def test_the_first_view_reads_and_attacks_an_example(dataset: str) -> None:
 ])
 def test_the_snippet_says_what_the_page_says(query: dict[str, str | list[str]]) -> None:
     at = start(**query)
-    found = execute(at)
-    assert list(found.values()) == [label for row in verdicts(at).values() for label in row]
+    result = execute(at)
+    assert list(result.values()) == [label for row in verdicts(at).values() for label in row]
 
 
 def test_what_is_drawn_is_read() -> None:
@@ -122,12 +122,12 @@ def test_what_is_drawn_is_read() -> None:
     assert any("Nothing is drawn yet" in s for s in sentences(at))
 
 
-@pytest.mark.parametrize("said", [
+@pytest.mark.parametrize("text", [
     {"strokes": "x"}, {"strokes": [[[2, 2]]]}, {"strokes": [[]]}, {"strokes": [[[0.1, float("nan")]]]}, {"brush": 9},
     {"strokes": [[[0.5, 0.5]] * 5000]}, {"strokes": None}, {"strokes": [[[0.1, 0.2, 0.3]]]}, {"token": -1},
 ])
-def test_a_browser_may_send_anything(said: dict[str, Any]) -> None:
-    at = drawn(start(), **{"strokes": digit_strokes(0)} | said)
+def test_a_browser_may_send_anything(text: dict[str, Any]) -> None:
+    at = drawn(start(), **{"strokes": digit_strokes(0)} | text)
     assert "systems read a <b>2</b>" in bodies(at), "it is left aside"
 
 

@@ -58,10 +58,10 @@ def fitting(kind: str, aim: str, target: str, task: Task) -> bool:
 
 def no_trouble(at: AppTest) -> None:
     clean(at)
-    said = [element.value for kind in (at.info, at.warning, at.error) for element in kind]
-    assert not at.error, said
-    assert not any("expected" in sentence or "init=False" in sentence for sentence in said), said
-    assert growing.PENDING not in said
+    text = [element.value for kind in (at.info, at.warning, at.error) for element in kind]
+    assert not at.error, text
+    assert not any("expected" in sentence or "init=False" in sentence for sentence in text), text
+    assert growing.PENDING not in text
 
 
 def tasks() -> dict[str, Task]:

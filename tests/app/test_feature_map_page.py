@@ -53,9 +53,9 @@ def formed(at: AppTest) -> AppTest:
 
 
 def living(at: AppTest) -> dict[str, Any]:
-    (found,) = [e.proto for e in at.main.get("bidi_component") if e.proto.component_name == "tasklab_map"]
-    told: dict[str, Any] = json.loads(found.json)
-    return told
+    (result,) = [e.proto for e in at.main.get("bidi_component") if e.proto.component_name == "tasklab_map"]
+    content: dict[str, Any] = json.loads(result.json)
+    return content
 
 
 def places(packed: str) -> np.ndarray:
@@ -115,45 +115,45 @@ def test_a_map_that_is_finished_while_it_is_drawn_is_not_told_of_twice(monkeypat
 
 def test_one_picture_is_followed_through_its_attack_in_numbered_stops() -> None:
     picture = small_zoo().picture
-    told = living(start(image=str(picture)))
-    stops = told["stops"]
-    assert stops["label"] == told["labels"][picture]
+    described = living(start(image=str(picture)))
+    stops = described["stops"]
+    assert stops["label"] == described["labels"][picture]
     assert stops["decoded"][0] == stops["label"] != stops["decoded"][-1]
     assert stops["numbers"][0].startswith("0") and stops["numbers"][-1].endswith("5")
-    assert places(stops["places"])[0] == pytest.approx(places(told["home"])[picture], abs=2e-4)
-    assert "on its way read as" in told["alt"]
-    assert "steps" not in told, "many images wait for a guess"
+    assert places(stops["places"])[0] == pytest.approx(places(described["home"])[picture], abs=2e-4)
+    assert "on its way read as" in described["alt"]
+    assert "steps" not in described, "many images wait for a guess"
 
 
 def test_attacked_pictures_are_placed_into_the_same_map_as_the_snippet_says() -> None:
     at = reveal(start(feature_map_kind="PCA", systems=["tra", "rbc"]))
-    told, found = living(at), execute(at)
-    steps = told["steps"]
+    described, result = living(at), execute(at)
+    steps = described["steps"]
     assert steps["rows"] == list(range(50))
     assert steps["numbers"] == [0, 1, 2, 3, 4, 5]
-    assert steps["decoded"][-1] == found["result"].decoded.tolist()
-    assert steps["decoded"][0] == found["result"].clean_decoded.tolist() == told["decoded"][:50]
-    window = map_window(found["chart"].positions)
-    assert places(told["home"]) == pytest.approx(window(found["chart"].positions), abs=2e-4)
-    assert places(steps["places"][0]) == pytest.approx(places(told["home"])[:50], abs=2e-4)
-    assert places(steps["places"][-1]) == pytest.approx(window(found["landed"]), abs=2e-3)
-    assert f"<b>{100 * found['accuracy']:.0f} %</b>" in bodies(at)
-    after = [int(d == y) for d, y in zip(steps["decoded"][-1], told["labels"], strict=False)]
+    assert steps["decoded"][-1] == result["result"].decoded.tolist()
+    assert steps["decoded"][0] == result["result"].clean_decoded.tolist() == described["decoded"][:50]
+    window = map_window(result["chart"].positions)
+    assert places(described["home"]) == pytest.approx(window(result["chart"].positions), abs=2e-4)
+    assert places(steps["places"][0]) == pytest.approx(places(described["home"])[:50], abs=2e-4)
+    assert places(steps["places"][-1]) == pytest.approx(window(result["landed"]), abs=2e-3)
+    assert f"<b>{100 * result['accuracy']:.0f} %</b>" in bodies(at)
+    after = [int(d == y) for d, y in zip(steps["decoded"][-1], described["labels"], strict=False)]
     assert f"At the end {sum(after)} are right" in bodies(at)
 
 
 def test_t_sne_of_the_snippet_is_the_page_s() -> None:
     at = start(systems=["int"], feature_map_perplexity="5")
-    told, positions = living(at), execute(at)["chart"].positions
-    assert places(told["home"]) == pytest.approx(map_window(positions)(positions), abs=2e-4)
+    described, positions = living(at), execute(at)["chart"].positions
+    assert places(described["home"]) == pytest.approx(map_window(positions)(positions), abs=2e-4)
 
 
 def test_the_outputs_of_an_interval_system_lie_on_its_line() -> None:
-    told = living(start(systems=["int", "rbc"], feature_map_system="int", feature_map_kind="Outputs"))
-    home = places(told["home"])
-    assert len(told["bands"]) == 10
-    inside = [next((k for low, high, k in told["bands"] if low <= x <= high), -1) for x in home[:, 0]]
-    assert np.mean([a == b for a, b in zip(inside, told["decoded"], strict=True)]) > 0.98  # but for rounding at an end
+    described = living(start(systems=["int", "rbc"], feature_map_system="int", feature_map_kind="Outputs"))
+    home = places(described["home"])
+    assert len(described["bands"]) == 10
+    inside = [next((k for low, high, k in described["bands"] if low <= x <= high), -1) for x in home[:, 0]]
+    assert np.mean([a == b for a, b in zip(inside, described["decoded"], strict=True)]) > 0.98  # but for rounding
     assert "bands" not in living(start(systems=["int", "rbc"], feature_map_system="rbc", feature_map_kind="Outputs"))
 
 
@@ -161,11 +161,11 @@ def test_what_a_lasso_picks_is_shown_with_what_became_of_it() -> None:
     at = reveal(start(feature_map_kind="PCA", systems=["rbc"]))
     at.session_state["feature_map_picked"] = [3, 7, 120]
     page = bodies(clean(at.run()))
-    labels, told = data.load("digits", "test").labels, living(at)
+    labels, described = data.load("digits", "test").labels, living(at)
     assert "3 picked" in page
     assert page.count("in the attack lab") == 3
     assert f'alt="image 120, a {int(labels[120])}"' in page
-    after = [told["steps"]["decoded"][-1][row] == int(labels[row]) for row in (3, 7)]
+    after = [described["steps"]["decoded"][-1][row] == int(labels[row]) for row in (3, 7)]
     assert f"attacked ● {sum(after)} correct" in page
     assert "attack_lab?" in page and "image=120" in page
 
@@ -180,17 +180,17 @@ def test_a_click_on_a_point_opens_that_picture_in_the_attack_lab() -> None:
 
 @pytest.mark.parametrize("attack", ["FGSM", "APGD", "Noise"])
 def test_attacks_without_a_single_path_show_the_beginning_and_the_end(attack: str) -> None:
-    told = living(reveal(start(attack=attack, feature_map_kind="PCA", systems=["tra"])))
-    assert told["steps"]["numbers"][0] == 0
-    assert len(told["steps"]["numbers"]) == 2
-    assert len(told["steps"]["places"]) == 2
+    described = living(reveal(start(attack=attack, feature_map_kind="PCA", systems=["tra"])))
+    assert described["steps"]["numbers"][0] == 0
+    assert len(described["steps"]["numbers"]) == 2
+    assert len(described["steps"]["places"]) == 2
 
 
 def test_many_steps_are_thinned_out_and_the_end_is_the_result() -> None:
     at = reveal(start(feature_map_kind="PCA", systems=["rbc"], steps="20"))
-    told = living(at)
-    assert told["steps"]["numbers"] == [0, 4, 8, 12, 16, 20]
-    assert told["steps"]["decoded"][-1] == execute(at)["result"].decoded.tolist()
+    described = living(at)
+    assert described["steps"]["numbers"] == [0, 4, 8, 12, 16, 20]
+    assert described["steps"]["decoded"][-1] == execute(at)["result"].decoded.tolist()
 
 
 def test_a_combination_that_means_nothing_leaves_the_map() -> None:

@@ -47,11 +47,11 @@ def test_hundreds_of_damaged_trainings_are_drawn_or_left_out(
     damaged(tmp_path / "jobs", range(1000, 1400))
     monkeypatch.setattr(identity, "visitor", lambda: identity.folder_of(TOKENS["ann"]))
     views = jobs.mine("train")
-    found = training_runs.own_runs("digits")
-    assert len(views) > len(found) > 50
+    result = training_runs.own_runs("digits")
+    assert len(views) > len(result) > 50
     for view in views:
         assert 0 <= view.progress <= 1 and isinstance(view.message, str) and view.title
-    for run in found.values():
+    for run in result.values():
         training_figure(run.epochs, total=run.total, steps=run.steps)
         describe_training(run.epochs)
         run.at(0.1)

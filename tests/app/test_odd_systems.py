@@ -32,9 +32,9 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the systems lie that a visitor brought."""
     monkeypatch.setattr(identity, "_token", lambda: TOKENS["ann"])
-    found = tmp_path / "jobs" / identity.folder_of(TOKENS["ann"]) / "systems"
-    found.mkdir(parents=True)
-    return found
+    result = tmp_path / "jobs" / identity.folder_of(TOKENS["ann"]) / "systems"
+    result.mkdir(parents=True)
+    return result
 
 
 def text_of(**parts: object) -> str:
@@ -63,8 +63,8 @@ def test_what_is_brought_is_taken_whole_or_refused_in_a_sentence(place: Path, tm
         assert reports.report_of(name, []) == (None, "shipped")
         own_systems.remove_brought(name)
     assert taken > 20 and own_systems.files() == {}
-    for said in refusals:
-        assert said.startswith("This is not a whole system: expected ") and said.isprintable() and len(said) < 450
+    for words in refusals:
+        assert words.startswith("This is not a whole system: expected ") and words.isprintable() and len(words) < 450
 
 
 def test_pages_survive_what_lies_there_and_all_of_it_can_be_removed(place: Path) -> None:
@@ -78,9 +78,9 @@ def test_pages_survive_what_lies_there_and_all_of_it_can_be_removed(place: Path)
         files.append(place / f"digits-my-{name}.safetensors")
         files[-1].write_bytes(content)
     at = visit("train")
-    said = " ".join(each.value for each in at.markdown)
-    assert "**my-eps** · not measured" in said
-    assert "**my-deep** · cannot be read" in said
+    spoken = " ".join(each.value for each in at.markdown)
+    assert "**my-eps** · not measured" in spoken
+    assert "**my-deep** · cannot be read" in spoken
     assert sum("is damaged and was left out" in sentence for sentence in sentences(at)) == 4
     assert "my-deep" not in catalogue.systems("digits")[0]
     robust = visit("robust", robust_system="my-eps")
@@ -120,8 +120,8 @@ def test_the_name_of_a_tensor_is_no_picture(place: Path, tmp_path: Path) -> None
     content = forged(tmp_path / "odd", text_of(), WEIGHTS | {PICTURE_LINK: torch.zeros(1)}).read_bytes()
     at = visit("train")
     at.session_state["_said"] = _refusal(content)
-    [said] = [sentence for sentence in sentences(clean(at.run())) if "whole system" in sentence]
-    assert "\\[x\\]" in said and "![" not in said and "://" not in said and "\\<img" in said and "\x1b" not in said
+    [notice] = [sentence for sentence in sentences(clean(at.run())) if "whole system" in sentence]
+    assert "\\[x\\]" in notice and "![" not in notice and "://" not in notice and "\\<img" in notice and "\x1b" not in notice
 
 
 def _refusal(content: bytes) -> str:
@@ -136,7 +136,7 @@ def test_a_file_with_an_odd_name_is_left_out_and_said(tmp_path: Path, monkeypatc
         system().save(tmp_path / "zoo" / f"{name}.safetensors")
     monkeypatch.setenv("TASKLAB_ZOO", str(tmp_path / "zoo"))
     at = visit("robust", robust_system="good")
-    [said] = [sentence for sentence in sentences(at) if "was left out" in sentence]
-    assert "![" not in said and "\\<b\\>" in said
+    [notice] = [sentence for sentence in sentences(at) if "was left out" in sentence]
+    assert "![" not in notice and "\\<b\\>" in notice
     assert "good" in at.selectbox(key="robust_system").options
     assert not any("[x]" in option for option in at.selectbox(key="robust_system").options)

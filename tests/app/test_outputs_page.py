@@ -49,8 +49,8 @@ def charts(at: AppTest) -> list[str]:
 def stacks(at: AppTest) -> dict[tuple[str, str], tuple[int, int, int]]:
     """Correct, wrong and None of each bar."""
     counts = r"(before|after|training loss|margin): (\d+) correct, (\d+) wrong, (\d+) None"
-    found = re.findall(rf'aria-label="([^"]*?), {counts}', bodies(at))
-    return {(name, when): (int(a), int(b), int(c)) for name, when, a, b, c in found}
+    result = re.findall(rf'aria-label="([^"]*?), {counts}', bodies(at))
+    return {(name, when): (int(a), int(b), int(c)) for name, when, a, b, c in result}
 
 
 def execute(at: AppTest) -> dict[str, Any]:
@@ -66,19 +66,20 @@ def test_the_first_view_teaches_without_a_click() -> None:
     assert [alt.split(",")[0] for alt in charts(at)] == ["TRA", "DeepBE", "INT", "RBC"]
     assert "Rails at 350." in charts(at)[3]
     assert "aimed at the decision margin" in bodies(at)
-    found = stacks(at)
-    assert all(sum(found[name, when]) == 50 for name in ("TRA", "DeepBE", "INT", "RBC") for when in ("before", "after"))
+    result = stacks(at)
+    names = ("TRA", "DeepBE", "INT", "RBC")
+    assert all(sum(result[name, when]) == 50 for name in names for when in ("before", "after"))
     for name in ("TRA", "RBC"):
-        assert found[name, "before"][0] >= 48
-        assert found[name, "after"][0] <= 5
+        assert result[name, "before"][0] >= 48
+        assert result[name, "after"][0] <= 5
     assert any("upper bound" in c.value for c in at.caption)
 
 
 def test_the_own_loss_leaves_fitted_systems_where_they_are_and_says_why() -> None:
     at = start(objective="train", systems=["tra", "int", "rbc"])
-    found = stacks(at)
-    assert found["TRA", "after"][0] <= 5
-    assert found["RBC", "after"][0] >= 0.5 * found["RBC", "before"][0]
+    result = stacks(at)
+    assert result["TRA", "after"][0] <= 5
+    assert result["RBC", "after"][0] >= 0.5 * result["RBC", "before"][0]
     assert "INT and RBC gave the attack no gradient to follow" in bodies(at)
     assert sum("· masked" in c.value for c in at.caption) == 2
     medians = re.search(r"Median (\S+) before, (\S+) after", charts(at)[2])
@@ -91,10 +92,10 @@ def test_the_own_loss_leaves_fitted_systems_where_they_are_and_says_why() -> Non
 ], ids=lambda q: "-".join(q) or "default")
 def test_the_snippet_gives_the_numbers_of_the_page(query: dict[str, str | list[str]]) -> None:
     at = start(**query)
-    said = charts(at)
+    text = charts(at)
     readings = execute(at)
-    assert len(said) == len(readings) > 0
-    for words, reading in zip(said, readings.values(), strict=True):
+    assert len(text) == len(readings) > 0
+    for words, reading in zip(text, readings.values(), strict=True):
         assert f"{len(reading.before)} images, {reading.axis}" in words
         assert f"Median {np.median(reading.before):.4g} before, {np.median(reading.after):.4g} after" in words
         for kind, word in (("correct", "correct"), ("wrong", "wrong"), ("abnormal", "None")):
@@ -120,10 +121,10 @@ def test_s_moves_the_picture_and_not_what_the_margin_breaks() -> None:
     assert "Rails at 10." in small and "Rails at 350." in large
     medians = [float(re.search(r"Median (\S+) before", alt)[1]) for alt in (small, large)]  # type: ignore[index]
     assert medians[1] > 5 * medians[0]
-    found = stacks(at)
+    result = stacks(at)
     for called in ("S = 10", "S = 350"):
-        assert found[called, "margin"][0] <= 5
-        assert found[called, "training loss"][0] >= 0.4 * found[called, "before"][0]
+        assert result[called, "margin"][0] <= 5
+        assert result[called, "training loss"][0] >= 0.4 * result[called, "before"][0]
     assert "as far as this attack gets" in "".join(m.value for m in at.markdown)
 
 

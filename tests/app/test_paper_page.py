@@ -81,9 +81,9 @@ def lead(at: AppTest) -> str:
 
 def grid(at: AppTest) -> dict[str, Any]:
     """What the table was given to show."""
-    (found,) = [json.loads(e.proto.json) for e in at.main.get("bidi_component")
+    (printed,) = [json.loads(e.proto.json) for e in at.main.get("bidi_component")
                 if e.proto.component_name == "tasklab_paper_grid"]
-    return found
+    return printed
 
 
 def shown(at: AppTest) -> dict[tuple[str, str], dict[str, Any]]:
@@ -241,8 +241,8 @@ def test_a_damaged_record_is_one_sentence_and_the_others_are_shown(own: Path, sp
     written(own, cell("tra"), kinds(pgd=range(30)))
     written(own, cell("rbc"), kinds())
     file = record_file(own, cell("rbc"))
-    told = json.loads(file.read_text(encoding="utf-8"))
-    file.write_text(SPOILS[spoil](told), encoding="utf-8")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(SPOILS[spoil](content), encoding="utf-8")
     for table in ("Table 1", "Table 2"):
         at = visit("paper", paper_table=table)
         (sentence,) = sentences(at)

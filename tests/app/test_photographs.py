@@ -50,9 +50,9 @@ def start(page: str, **query: str | list[str]) -> AppTest:
 
 
 def scene(at: AppTest) -> dict[str, Any]:
-    found = shipped(at, "scene")
-    assert found is not None
-    return found
+    result = shipped(at, "scene")
+    assert result is not None
+    return result
 
 
 def bodies(at: AppTest) -> str:
@@ -113,9 +113,9 @@ def test_digits_and_mnist_share_what_was_chosen() -> None:
 ])
 def test_links_with_epsilon(asked: str, shown: float) -> None:
     at = start("attack_lab", eps=asked)
-    found = scene(at)
-    assert found["eps"] == pytest.approx(shown, abs=1e-9)
-    assert found["stops"][stop(found)] == pytest.approx(shown, abs=1e-9)
+    result = scene(at)
+    assert result["eps"] == pytest.approx(shown, abs=1e-9)
+    assert result["stops"][stop(result)] == pytest.approx(shown, abs=1e-9)
 
 
 def test_a_length_has_a_range_of_its_own() -> None:
@@ -133,9 +133,9 @@ def test_a_scenario_s_link_shows_that_scenario() -> None:
     assert query["target"] == "cat" and query["n"] == "100"
     assert Scenario.from_query(query) == made
     at = visit("attack_lab", **query)
-    found = scene(at)
-    assert found["name"] == CLASSES[1] and found["eps"] == pytest.approx(3 / 255)
-    assert [cell["key"] for cell in found["aims"][1]["cells"]] == ["tra", "rbc"]
+    result = scene(at)
+    assert result["name"] == CLASSES[1] and result["eps"] == pytest.approx(3 / 255)
+    assert [cell["key"] for cell in result["aims"][1]["cells"]] == ["tra", "rbc"]
     usual = Scenario(data="cifar10", image=54)
     assert "eps" not in usual.to_query() and usual.to_query()["image"] == "54"
     assert Scenario.from_query({"data": "cifar10", "target": "8"}).target is None, "no class is called so"
@@ -143,18 +143,18 @@ def test_a_scenario_s_link_shows_that_scenario() -> None:
 
 def test_the_attack_lab_says_classes_by_name_and_levels() -> None:
     at = start("attack_lab")
-    found = scene(at)
-    assert [cell["title"] for cell in found["aims"][0]["cells"]] == ["TRA", "DeepBE", "INT", "RBC"], "the small ones"
-    assert found["name"] == "cat" and found["shape"] == [3, 32, 32]
-    assert found["said"] == ["0", "8/255"] and found["numbers"][1] == "8/255 (0.031)"
-    assert found["track"] == pytest.approx(radii_of("cifar10").many) and found["end"] == "16/255 (0.063)"
-    line = next(cell["chart"] for _, cell in cells(found) if cell["chart"]["kind"] == "line")
+    result = scene(at)
+    assert [cell["title"] for cell in result["aims"][0]["cells"]] == ["TRA", "DeepBE", "INT", "RBC"], "the small ones"
+    assert result["name"] == "cat" and result["shape"] == [3, 32, 32]
+    assert result["said"] == ["0", "8/255"] and result["numbers"][1] == "8/255 (0.031)"
+    assert result["track"] == pytest.approx(radii_of("cifar10").many) and result["end"] == "16/255 (0.063)"
+    line = next(cell["chart"] for _, cell in cells(result) if cell["chart"]["kind"] == "line")
     assert "label cat" in line["intro"]
-    assert len(json.dumps(found)) < 200_000, "what is sent at once stays small"
+    assert len(json.dumps(result)) < 200_000, "what is sent at once stays small"
     space = execute(at)
     assert "eps=8/255" in str(at.code[0].value)
-    place = stop(found)
-    assert list(space["decoded"].values()) == [cell["decoded"][place] for _, cell in cells(found)]
+    place = stop(result)
+    assert list(space["decoded"].values()) == [cell["decoded"][place] for _, cell in cells(result)]
 
 
 def test_many_stops_follow() -> None:
@@ -170,8 +170,8 @@ def test_what_a_scene_hands_back_is_the_stop_it_was() -> None:
     """ε comes back from a browser as a decimal number: it is the same level, and asks for no stop of its own."""
     at = start("attack_lab")
     at.session_state["eps"] = scene(at)["track"][7]
-    found = scene(clean(at.run()))
-    assert found["said"] == ["0", "7/255"] and found["eps"] == 7 / 255
+    result = scene(clean(at.run()))
+    assert result["said"] == ["0", "7/255"] and result["eps"] == 7 / 255
 
 
 def test_a_target_and_a_class_go_with_the_data_set() -> None:
@@ -198,9 +198,9 @@ def test_larger_networks_come_last_and_are_named() -> None:
 def test_large_networks_are_asked_for_more_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not scene(start("attack_lab"))["ask"]
     monkeypatch.setattr(catalogue, "is_large", lambda name: "efficientnet" in name)
-    found = scene(start("attack_lab", systems=["rbc", "efficientnet-rbc"]))
-    assert found["ask"] and found["said"] == ["0", "8/255", "16/255"]
-    assert found["track"] == found["stops"], "nothing comes by itself"
+    result = scene(start("attack_lab", systems=["rbc", "efficientnet-rbc"]))
+    assert result["ask"] and result["said"] == ["0", "8/255", "16/255"]
+    assert result["track"] == result["stops"], "nothing comes by itself"
 
 
 def test_which_networks_are_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +229,7 @@ def test_photographs_that_are_not_there_are_offered(monkeypatch: pytest.MonkeyPa
     at = visit("attack_lab", data="cifar10")
     assert "CIFAR-10 is not on this machine yet: 170 MB" in sentences(at)[0]
     assert at.button(key="download").label == "Download CIFAR-10"
-    assert any("Choose a photograph" in said for said in sentences(visit("draw", data="cifar10")))
+    assert any("Choose a photograph" in sentence for sentence in sentences(visit("draw", data="cifar10")))
 
 
 def test_transfer_and_map_say_classes_by_name() -> None:
@@ -304,8 +304,8 @@ def test_an_example_is_read_and_attacked() -> None:
     assert scene(at)["name"] == "frog" and scene(at)["said"][-1] == "16/255"
     place = int((photographs().labels == 6).nonzero()[0])
     assert f'data.load("cifar10", "test").x({place})' in snippet(at)
-    found = execute(at)["decoded"]
-    assert list(found.values()) == [cell["decoded"][stop(scene(at))] for _, cell in cells(scene(at))]
+    result = execute(at)["decoded"]
+    assert list(result.values()) == [cell["decoded"][stop(scene(at))] for _, cell in cells(scene(at))]
 
 
 def test_an_upload_is_read_by_the_systems_of_photographs_alone(
@@ -325,7 +325,7 @@ def test_an_upload_is_read_by_the_systems_of_photographs_alone(
 def test_a_bad_upload_is_one_sentence(content: bytes) -> None:
     at = start("draw")
     clean(at.file_uploader(key="draw_file").set_value(("odd.png", content, "image/png")).run())
-    assert any("This file cannot be read" in said for said in sentences(at))
+    assert any("This file cannot be read" in sentence for sentence in sentences(at))
 
 
 def test_nonsense_in_a_link_is_left_aside() -> None:

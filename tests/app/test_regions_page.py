@@ -170,13 +170,13 @@ def test_numbers_under_attack_are_those_of_the_library() -> None:
     plane = Plane(data="blobs", n=100, noise=0.06, seed=0, epochs=10, task=make_task("int", num_classes=4))
     system, test = plane_systems.trained(plane), data.load("blobs", "test", n=100, noise=0.06, seed=0)
     assert system is not None
-    found = plane_systems.under_attack(plane, 0.25)
+    results = plane_systems.under_attack(plane, 0.25)
     for aim in ("train", "margin"):
         settings = PGD(eps=0.25, steps=20, step_size=0.025, random_start=False, objective=aim)
         result = attack(system, test.x(), test.labels, settings)
-        assert found[aim][0].correct == int((result.decoded == test.labels).sum())
-    assert found["train"][0].correct == found["clean"][0].correct > found["margin"][0].correct
-    assert found["train"][1] == 1
+        assert results[aim][0].correct == int((result.decoded == test.labels).sum())
+    assert results["train"][0].correct == results["clean"][0].correct > results["margin"][0].correct
+    assert results["train"][1] == 1
 
 
 def test_climbing_the_margin_leaves_nothing_flat() -> None:
@@ -187,13 +187,13 @@ def test_climbing_the_margin_leaves_nothing_flat() -> None:
 
 
 def test_s_does_not_move_the_picture_in_its_own_scale_but_does_in_the_paper_s() -> None:
-    found = {}
+    results = {}
     for form in ("scaled", "paper"):
         for s in ("10", "350"):
             at = start(regions_tasks=["RBC"], regions_s=s, regions_form=form)
-            found[form, s] = charts(at)
-    assert found["scaled", "10"] == found["scaled", "350"]
-    assert found["paper", "10"] != found["paper", "350"]
+            results[form, s] = charts(at)
+    assert results["scaled", "10"] == results["scaled", "350"]
+    assert results["paper", "10"] != results["paper", "350"]
 
 
 def test_every_control_can_be_moved() -> None:
@@ -233,9 +233,9 @@ def test_the_snippet_says_what_the_page_says(query: dict[str, str | list[str]]) 
     at, space = shown(**query), dict[str, Any]()
     with contextlib.redirect_stdout(io.StringIO()):
         exec(compile(snippet(at), "snippet", "exec"), space)
-    for name, found in space["found"].items():
+    for name, each in space["found"].items():
         title = {"tra": "TRA", "int": "INT", "rbc": "RBC", "deepbe": "DeepBE"}[name]
-        assert f"<b>{title} {100 * found.flat_share:.0f} %</b>" in lead(at)
+        assert f"<b>{title} {100 * each.flat_share:.0f} %</b>" in lead(at)
     rows = [body for body in bodies(at) if body.startswith('<div class="lab-ways"')]
     chips = [part.split("</span>")[0].split()[-1] for row in rows for part in row.split('<span class="lab-chip')[1:]]
     assert chips == ["None" if end == -1 else "ABCD"[end] for end in space["ends"].values()]

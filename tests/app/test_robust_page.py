@@ -33,8 +33,8 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "no data"))
     monkeypatch.setenv("TASKLAB_JOBS", str(tmp_path / "jobs"))
     threads = torch.get_num_threads()
-    with scheduling(tmp_path / "jobs") as found:
-        monkeypatch.setattr(jobs, "scheduler", lambda: found)
+    with scheduling(tmp_path / "jobs") as result:
+        monkeypatch.setattr(jobs, "scheduler", lambda: result)
         yield
     torch.set_num_threads(threads)
 
@@ -130,7 +130,7 @@ def test_reports_are_read_without_the_pictures() -> None:
     at = opened(data="mnist")
     report = report_of("mnist-rbc")
     assert percent(report.claim("train")) in bodies(at) and percent(report.worst) in bodies(at)
-    assert any("MNIST is not on this machine yet" in said for said in sentences(at))
+    assert any("MNIST is not on this machine yet" in sentence for sentence in sentences(at))
     assert not any(button.label == "Measure" for button in at.button)
 
 
@@ -177,7 +177,7 @@ def test_a_system_without_a_report_can_be_asked_and_the_answer_is_shown(
     monkeypatch.setattr(zoo, "folder", lambda: folder)
     small = {"eps": [0.1], "claim_eps": 0.2, "queries": 5}
     settings_of = reports.settings_of
-    monkeypatch.setattr(reports, "settings_of", lambda *told: settings_of(*told) | small)
+    monkeypatch.setattr(reports, "settings_of", lambda *described: settings_of(*described) | small)
     at = visit("robust")
     assert "The robustness of <b>TRA</b> has not been measured yet" in bodies(at)
     at.selectbox(key="robust_n").set_value(50)

@@ -164,13 +164,13 @@ HOSTILE: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("said", HOSTILE)
-def test_what_is_no_drawing_is_refused_in_a_sentence(said: str) -> None:
+@pytest.mark.parametrize("words", HOSTILE)
+def test_what_is_no_drawing_is_refused_in_a_sentence(words: str) -> None:
     _, room = opened()
     at = visit("room", "bob", join=room.code)
-    send(at, **{"strokes": digit_strokes(1)} | HOSTILE[said])
+    send(at, **{"strokes": digit_strokes(1)} | HOSTILE[words])
     assert room.wall() == ()
-    at.session_state["phone_sends"] = {"token": 0, "brush": 0.1, "strokes": digit_strokes(1)} | HOSTILE[said]
+    at.session_state["phone_sends"] = {"token": 0, "brush": 0.1, "strokes": digit_strokes(1)} | HOSTILE[words]
     at.run()
     assert sentences(clean(at)) and all(len(each) < 120 for each in sentences(at))
     send(at, digit_strokes(1))

@@ -34,12 +34,12 @@ def scene(name: str) -> MenuScene:
 
 def decoded(scene: MenuScene) -> dict[tuple[str, str], tuple[bool, int]]:
     """What the library says of a scene's link: whether the gradient was zero, and what was read."""
-    found = Scenario.from_query({
+    results = Scenario.from_query({
         key: value if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
         for key, value in scene.values.items()
     }).run()
     return {(name.partition("-")[2], objective): (bool(result.zero_gradient), int(result.decoded))
-            for (name, objective), result in found.items()}
+            for (name, objective), result in results.items()}
 
 
 def test_the_nine_is_read_as_an_eight_by_some() -> None:
@@ -57,11 +57,11 @@ def test_labels_alone_break_all_four() -> None:
 
 @needs_cifar10
 def test_one_level_is_enough_for_a_photograph() -> None:
-    found, deer = decoded(scene("One level of 255")), data.DATASETS["cifar10"].classes.index("deer")
+    result, deer = decoded(scene("One level of 255")), data.DATASETS["cifar10"].classes.index("deer")
     keys = ("tra", "deepbe", "int", "rbc")
-    assert [found[key, "train"][0] for key in keys] == [False, False, True, True]
-    assert [found[key, "train"][1] == deer for key in keys] == [False, False, True, True]
-    assert all(found[key, "margin"][1] != deer for key in keys)
+    assert [result[key, "train"][0] for key in keys] == [False, False, True, True]
+    assert [result[key, "train"][1] == deer for key in keys] == [False, False, True, True]
+    assert all(result[key, "margin"][1] != deer for key in keys)
 
 
 def test_the_ground_under_the_8_is_flat_and_the_8_is_lost_all_the_same() -> None:

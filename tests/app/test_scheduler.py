@@ -258,8 +258,8 @@ def test_neighbours_are_skipped_with_one_line_each(tmp_path: Path, caplog: pytes
         whole = queue.submit("ann", "count", {})
         place = tmp_path / "ann" / "jobs"
         write_neighbours(place)
-        told = json.loads((whole.folder / "job.json").read_text("utf-8"))
-        for name, changed in {"1": told | {"created": None}, "2": told | {"settings": 3}, "3": {}}.items():
+        content = json.loads((whole.folder / "job.json").read_text("utf-8"))
+        for name, changed in {"1": content | {"created": None}, "2": content | {"settings": 3}, "3": {}}.items():
             (place / name).mkdir()
             (place / name / "job.json").write_text(json.dumps(changed), "utf-8")
         for _ in range(3):
@@ -279,9 +279,9 @@ def test_hundreds_of_odd_folders_stop_nobody(tmp_path: Path) -> None:
         write_job(tmp_path / "ann" / "jobs" / f"{seed:04d}", seed, "count", {"to": 3})
     with scheduling(tmp_path, at_once=1) as queue:
         held(queue)
-        found = queue.jobs("ann")
-        assert 50 < len(found) < 300
-        for job in found:
+        result = queue.jobs("ann")
+        assert 50 < len(result) < 300
+        for job in result:
             assert queue.state(job) in ("queued", "running", "done", "failed", "stopped", "interrupted")
             for event in job.events():
                 json.dumps(event, allow_nan=False)

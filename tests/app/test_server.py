@@ -52,8 +52,8 @@ def started(folder: Path, *options: str) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with started(tmp_path_factory.mktemp("elsewhere")) as found:
-        yield found
+    with started(tmp_path_factory.mktemp("elsewhere")) as result:
+        yield result
 
 
 def answer(port: int, host: str) -> str:

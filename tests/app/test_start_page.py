@@ -45,24 +45,24 @@ def pixels(url: str) -> np.ndarray[Any, Any]:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))).astype(int)
 
 
-def compare(found: Any, kept: Any, where: str = "") -> None:
+def compare(result: Any, kept: Any, where: str = "") -> None:
     """Equal, but for the last digit of a number and a few pixels of an image."""
     if isinstance(kept, dict):
-        assert found.keys() == kept.keys(), where
+        assert result.keys() == kept.keys(), where
         for key in kept:
-            compare(found[key], kept[key], f"{where} {key}")
+            compare(result[key], kept[key], f"{where} {key}")
     elif isinstance(kept, list):
-        assert len(found) == len(kept), where
-        for k, (one, other) in enumerate(zip(found, kept, strict=True)):
+        assert len(result) == len(kept), where
+        for k, (one, other) in enumerate(zip(result, kept, strict=True)):
             compare(one, other, f"{where} {k}")
     elif isinstance(kept, str) and kept.startswith("data:image"):
-        one, other = pixels(found), pixels(kept)
+        one, other = pixels(result), pixels(kept)
         assert one.shape == other.shape, where
         assert (abs(one - other) > 2).mean() < 0.02, where
     elif isinstance(kept, float):
-        assert found == pytest.approx(kept, abs=0.021), where
+        assert result == pytest.approx(kept, abs=0.021), where
     else:
-        assert found == kept, where
+        assert result == kept, where
 
 
 @needs_mnist
@@ -76,13 +76,13 @@ def test_what_is_recorded_is_what_the_library_says() -> None:
 
 
 def test_the_first_view_is_one_picture_and_four_answers() -> None:
-    text, found = page(start()), start_record.read()
-    reads = [each["decoded"] for each in found["views"]["margin"]["reads"]]
+    text, result = page(start()), start_record.read()
+    reads = [each["decoded"] for each in result["views"]["margin"]["reads"]]
     assert len(set(reads)) == 4
     assert -1 in reads
     assert text.count('class="front-answer') == 4
     assert all(f"<b>{'None' if read < 0 else read}</b><span>" in text for read in reads)
-    assert text.count(found["views"]["margin"]["picture"]) == 1
+    assert text.count(result["views"]["margin"]["picture"]) == 1
 
 
 def test_the_attack_on_the_loss_found_no_gradient_and_the_picture_is_the_clean_one() -> None:
@@ -127,10 +127,10 @@ def test_the_glossary_spells_every_task_as_the_library_does() -> None:
 
 
 def test_no_pixel_moved_further_than_epsilon() -> None:
-    found = start_record.read()
-    clean = pixels(found["views"]["clean"]["picture"])
-    for url in (found["views"]["margin"]["picture"], *(each["picture"] for each in found["own"])):
-        assert abs(pixels(url) - clean).max() <= round(255 * found["eps"]) + 1
+    result = start_record.read()
+    clean = pixels(result["views"]["clean"]["picture"])
+    for url in (result["views"]["margin"]["picture"], *(each["picture"] for each in result["own"])):
+        assert abs(pixels(url) - clean).max() <= round(255 * result["eps"]) + 1
         assert abs(pixels(url) - clean).max() > 0
 
 
@@ -150,11 +150,11 @@ def test_the_tour_goes_to_its_end_and_back_and_begins_again() -> None:
 
 
 def test_the_tour_says_what_was_recorded() -> None:
-    found = start_record.read()
-    fallen = sum(each["decoded"] != found["label"] for each in found["own"])
+    result = start_record.read()
+    fallen = sum(each["decoded"] != result["label"] for each in result["own"])
     assert f"breaks {('no', 'one', 'two', 'three', 'four')[fallen]} of four" in page(start(5))
     assert "front-plane" in page(start(3))
-    assert all(each["picture"] in page(start(5)) for each in found["own"])
+    assert all(each["picture"] in page(start(5)) for each in result["own"])
 
 
 @pytest.mark.parametrize("stop", range(6))
@@ -198,11 +198,12 @@ def test_there_is_a_way_to_every_page() -> None:
 
 @needs_mnist
 def test_its_code_gives_its_answers() -> None:
-    at, space, found = start(), dict[str, Any](), start_record.read()
+    at, space, result = start(), dict[str, Any](), start_record.read()
     with contextlib.redirect_stdout(io.StringIO()):
         exec(snippet(at), space)
     assert space["decoded"] == {
-        objective: [each["decoded"] for each in found["views"][objective]["reads"]] for objective in ("train", "margin")
+        objective: [each["decoded"] for each in result["views"][objective]["reads"]]
+        for objective in ("train", "margin")
     }
 
 

@@ -34,7 +34,8 @@ def test_the_opening_view_shows_that_the_aim_makes_the_difference(
     scene = shipped(at, "scene")
     assert scene is not None
     place = stop(scene)
-    found = {aim: [cell for each, cell in cells(scene) if each == aim] for aim in ("train", "margin")}
-    assert {aim: sum(cell["fooled"][place] for cell in row) for aim, row in found.items()} == {"train": 2, "margin": 4}
-    assert {aim: sum(cell["zero"][place] for cell in row) for aim, row in found.items()} == {"train": 2, "margin": 0}
-    assert all(cell["before"]["decoded"] == scene["label"] for row in found.values() for cell in row)
+    results = {aim: [cell for each, cell in cells(scene) if each == aim] for aim in ("train", "margin")}
+    fooled = {aim: sum(cell["fooled"][place] for cell in row) for aim, row in results.items()}
+    assert fooled == {"train": 2, "margin": 4}
+    assert {aim: sum(cell["zero"][place] for cell in row) for aim, row in results.items()} == {"train": 2, "margin": 0}
+    assert all(cell["before"]["decoded"] == scene["label"] for row in results.values() for cell in row)

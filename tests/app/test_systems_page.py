@@ -49,19 +49,19 @@ def bodies(at: AppTest) -> str:
 
 def rows(at: AppTest) -> dict[str, list[str]]:
     """Name of a system to the cells of its row, as text."""
-    found = {}
+    results = {}
     for row in re.findall(r"<tr><td>.*?</tr>", bodies(at)):
         name = re.search(r"\?system=([^\"&]+)", row)
         assert name is not None
-        found[name[1]] = [re.sub(r"<[^>]+>", " ", cell) for cell in re.findall(r"<td>(.*?)</td>", row)]
-    return found
+        results[name[1]] = [re.sub(r"<[^>]+>", " ", cell) for cell in re.findall(r"<td>(.*?)</td>", row)]
+    return results
 
 
 @pytest.mark.usefixtures("_nothing_runs")
 def test_every_system_is_in_the_table_with_the_numbers_of_its_records() -> None:
-    found = rows(visit("systems"))
-    assert sorted(found) == sorted(SHIPPED)
-    for name, (_rank, without, worst, own, verdict) in found.items():
+    result = rows(visit("systems"))
+    assert sorted(result) == sorted(SHIPPED)
+    for name, (_rank, without, worst, own, verdict) in result.items():
         card, report = zoo.card(name), kept_report(name)
         on_card = figure(card, "clean")
         assert report is not None and on_card is not None
@@ -78,9 +78,9 @@ def test_every_system_is_in_the_table_with_the_numbers_of_its_records() -> None:
 
 
 def test_each_data_set_is_ranked_by_the_worst_case() -> None:
-    found = rows(visit("systems"))
+    result = rows(visit("systems"))
     for dataset in ("digits", "mnist", "cifar10"):
-        ranked = [cells for name, cells in found.items() if name.startswith(f"{dataset}-")]
+        ranked = [cells for name, cells in result.items() if name.startswith(f"{dataset}-")]
         assert [int(cells[0]) for cells in ranked] == list(range(1, len(ranked) + 1))
         worst = [float(cells[2].split("%")[0]) for cells in ranked]
         assert worst == sorted(worst, reverse=True)

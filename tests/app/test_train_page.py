@@ -49,8 +49,8 @@ def words(at: AppTest) -> str:
 
 
 def queued(who: str = "ann") -> list[Training]:
-    found = jobs.scheduler().jobs(identity.folder_of(TOKENS[who]))
-    return [Training.from_dict(job.settings) for job in found]
+    result = jobs.scheduler().jobs(identity.folder_of(TOKENS[who]))
+    return [Training.from_dict(job.settings) for job in result]
 
 
 def shown(at: AppTest, side: str = "right") -> str:
@@ -221,8 +221,8 @@ def test_what_waits_says_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         clean(at.button(key="train_start").click().run())
     assert [training.name for training in queued()] == ["digits-my-rbc-s350", "digits-my-rbc-s350-2"]
-    said = [bar.proto.text for bar in at.main.get("progress")]
-    assert said == ["next in line, 0 running", "1 before it, 0 running"]
+    text = [bar.proto.text for bar in at.main.get("progress")]
+    assert text == ["next in line, 0 running", "1 before it, 0 running"]
 
 
 def test_a_server_that_restarts_offers_to_go_on(tmp_path: Path) -> None:
@@ -265,9 +265,9 @@ def test_a_sweep_is_four_trainings_that_differ_in_s(monkeypatch: pytest.MonkeyPa
     at = visit("train", train_task="INT", train_epochs="2")
     at.button(key="train_show").click().run()
     clean(at.button(key="train_sweep").click().run())
-    found = queued()
-    assert [training.task.S for training in found] == [1, 10, 100, 350]
-    rest = [training.to_dict() | {"task": None, "name": None} for training in found]
+    result = queued()
+    assert [training.task.S for training in result] == [1, 10, 100, 350]
+    rest = [training.to_dict() | {"task": None, "name": None} for training in result]
     assert all(each == rest[0] for each in rest)
 
 

@@ -103,10 +103,10 @@ def test_the_snippet_gives_the_numbers_of_the_page(query: dict[str, str | list[s
         exec(compile(snippet(at), "snippet", "exec"), space)
     assert len(space["tables"]) == len(grids(at)) >= 2
     for table, grid in zip(space["tables"].values(), grids(at), strict=True):
-        told = table.set_index("threat")
+        described = table.set_index("threat")
         for row in grid["rows"]:
             for cell in row["cells"]:
-                assert told.loc[row["key"], cell["key"]].split(" ")[0] == f"{100 * cell['share']:.1f}"
+                assert described.loc[row["key"], cell["key"]].split(" ")[0] == f"{100 * cell['share']:.1f}"
 
 
 def test_any_cell_can_be_opened() -> None:
@@ -129,7 +129,7 @@ def test_the_filter_changes_how_many_count() -> None:
     strict = words(grids(at)[0])["digits-tra", "digits-int"]
     clean(at.segmented_control(key="transfer_kept").set_value(PAPERS).run())
     paper = words(grids(at)[0])["digits-tra", "digits-int"]
-    of = [int(said.split(" of ")[1].split(",")[0]) for said in (strict, paper)]
+    of = [int(text.split(" of ")[1].split(",")[0]) for text in (strict, paper)]
     assert of[0] < of[1], "INT misclassifies a few that TRA reads"
 
 

@@ -54,8 +54,8 @@ def test_no_name_of_a_visitor_comes_to_the_disk(tmp_path: Path) -> None:
         made = own_systems.bring(nameless if place % 2 else content, name)
         (file,) = (tmp_path / "jobs" / identity.folder_of(TOKENS["ann"]) / "systems").iterdir()
         assert file.name == f"{made}.safetensors" and file.name.isascii() and len(file.name) < 60
-        told = zoo.card(made, where=file.parent)
-        assert told["name"] == made
+        described = zoo.card(made, where=file.parent)
+        assert described["name"] == made
         file.unlink()
     with pytest.raises(Refused, match=r"^This is not a whole system: expected ") as refused:
         own_systems.bring(b"nonsense", NAMES[0])
@@ -134,7 +134,7 @@ def test_the_train_page_says_that_the_disk_is_full(monkeypatch: pytest.MonkeyPat
     (tmp_path / "jobs").write_text("a file where the folder should be", "utf-8")
     at = visit("train")
     clean(at.button(key="train_start").click().run())
-    assert any("cannot be written to, so this could not be kept" in said for said in sentences(at))
+    assert any("cannot be written to, so this could not be kept" in sentence for sentence in sentences(at))
 
 
 def held(manager: MemoryUploadedFileManager) -> dict[str, list[str]]:

@@ -38,9 +38,9 @@ def shown(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("pattern", NOT_SAID)
 def test_no_page_says_it_in_these_words(pattern: str) -> None:
-    found = {str(path.relative_to(ROOT)): line.strip() for path in SHOWN for line in shown(path)
+    results = {str(path.relative_to(ROOT)): line.strip() for path in SHOWN for line in shown(path)
              if re.search(pattern, line, re.IGNORECASE) and not _code(line)}
-    assert found == {}, NOT_SAID[pattern]
+    assert results == {}, NOT_SAID[pattern]
 
 
 def _code(line: str) -> bool:

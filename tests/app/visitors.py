@@ -42,10 +42,10 @@ def sentences(at: AppTest) -> list[str]:
 def until(true: Callable[[], Any], seconds: float = 180.0) -> Any:
     """Wait for something to become true, and give it back."""
     end = time.monotonic() + seconds
-    while not (found := true()):
+    while not (result := true()):
         assert time.monotonic() < end, "it never came"
         time.sleep(0.05)
-    return found
+    return result
 
 
 @contextmanager
@@ -68,8 +68,8 @@ def own_jobs(monkeypatch: pytest.MonkeyPatch, folder: Path, *, fresh: bool = Fal
 @contextmanager
 def scheduling(root: Path, **settings: Any) -> Iterator[Scheduler]:
     """A scheduler, closed at the end."""
-    found = Scheduler(root, **settings)
+    result = Scheduler(root, **settings)
     try:
-        yield found
+        yield result
     finally:
-        found.close()
+        result.close()

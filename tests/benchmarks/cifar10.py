@@ -107,7 +107,8 @@ def page(cells: Sequence[dict[str, Any]]) -> str:
         "# The paper's networks on CIFAR-10",
         "",
         f"Accuracies in %, clean on all 10,000 test images, attacked on the first {N:,}, Linf. *Own loss*: PGD-20 on "
-        "the system's training loss, as published, last iterate; beside it the share of the images classified correctly on "
+        "the system's training loss, as published, last iterate; beside it the share of the images classified "
+        "correctly on "
         "which that attack never saw a gradient other than exactly 0. *Margin* and *each term*: PGD-40 on what "
         "decides. *Worst case found*: the ensemble `standard`, with its 95 % Wilson interval. All are upper bounds. "
         "Written by `python -m tests.benchmarks.cifar10 --device cuda`; [the same as values](cifar10.json).",

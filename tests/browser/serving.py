@@ -36,8 +36,8 @@ SETTLED = """() => {
 
 def chromium() -> str | None:
     """Where a Chromium is, if there is one."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    return found or shutil.which("google-chrome")
+    result = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    return result or shutil.which("google-chrome")
 
 
 @contextlib.contextmanager

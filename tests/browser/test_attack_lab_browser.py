@@ -85,15 +85,15 @@ def test_a_drag_shows_what_the_library_finds_and_sends_nothing_before_it_rests(v
     tab.page.mouse.down()
     for k in range(26):
         tab.page.mouse.move(box["x"] + 8 + (box["width"] - 16) * (25 - k) / 25, y)
-        found = verdicts(tab)
-        seen[eps(tab)] = found
+        results = verdicts(tab)
+        seen[eps(tab)] = results
     tab.page.wait_for_timeout(1000)
     assert len(tab.sent) == sent, "no message while the hand holds"
     tab.page.mouse.up()
     rested(tab, sent)
     assert len(tab.sent) == sent + 1
     assert min(seen) == 0 and max(seen) == 0.5 and len(seen) >= 20
-    assert len({tuple(found) for found in seen.values()}) > 1, "something changes on the way"
+    assert len({tuple(results) for results in seen.values()}) > 1, "something changes on the way"
     for size in (0.0, 0.2, 0.5):
         query = small_zoo().query
         made = Scenario(image=small_zoo().picture, systems=tuple(f"digits-{key}" for key in query["systems"]), eps=size)
@@ -157,13 +157,13 @@ def test_the_player_plays_every_sub_step_in_the_browser(visit: Any) -> None:
     lead = tab.page.locator(".tl-lead").last
     deck.focus()
     deck.press("Home")
-    said = []
+    text = []
     for _ in range(12):
         deck.press("ArrowRight")
         tab.page.evaluate("() => new Promise(requestAnimationFrame)")
-        said.append(lead.inner_text())
-    assert [words.split(" · ")[1] for words in said] == ["gradient", "sign", "step", "project"] * 3
-    assert said[4].startswith("Step 2 of 3")
+        text.append(lead.inner_text())
+    assert [words.split(" · ")[1] for words in text] == ["gradient", "sign", "step", "project"] * 3
+    assert text[4].startswith("Step 2 of 3")
     tab.page.get_by_role("button", name="◀ step").click()
     tab.page.get_by_role("button", name="◀ step").click()
     assert deck.input_value() == "4"

@@ -39,16 +39,16 @@ def page() -> Iterator[Any]:
 def outputs(task: Task, spec: dict[str, Any], generator: torch.Generator) -> torch.Tensor:
     """Random outputs, and those on and just beside every edge there is."""
     low, high = spec["span"]
-    found = [low + (high - low) * torch.rand(300, task.width, generator=generator)]
+    result = [low + (high - low) * torch.rand(300, task.width, generator=generator)]
     if spec["code"] == "line":
         edges = torch.tensor([*spec["lower"], *spec["upper"], *spec["reach"]], dtype=torch.float32)[:, None]
-        found += [edges, *(torch.nextafter(edges, torch.tensor(side)) for side in (torch.inf, -torch.inf))]
+        result += [edges, *(torch.nextafter(edges, torch.tensor(side)) for side in (torch.inf, -torch.inf))]
     elif spec["code"] == "bits":
         rails = torch.tensor([spec["threshold"], spec["threshold"] + spec["rail"], spec["threshold"] - spec["rail"]])
-        found.append(rails[torch.randint(0, 3, (300, task.width), generator=generator)])
+        result.append(rails[torch.randint(0, 3, (300, task.width), generator=generator)])
     else:
-        found.append(torch.randint(-3, 4, (300, task.width), generator=generator).float())  # ties
-    return torch.cat(found)
+        result.append(torch.randint(-3, 4, (300, task.width), generator=generator).float())  # ties
+    return torch.cat(result)
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda s: "-".join(f"{k}={v}" for k, v in s.items()) or "paper")
@@ -72,13 +72,13 @@ def test_losses_gradients_and_margins_are_the_library_s(page: Any, settings: dic
             y = torch.full((len(z),), label)
             loss = task.loss(z, y)
             (gradient,) = torch.autograd.grad(loss.sum(), z)
-            found = page.evaluate("([spec, z, y]) => z.map((one) => [...lab.lossAndGradient(spec, one, y), "
+            result = page.evaluate("([spec, z, y]) => z.map((one) => [...lab.lossAndGradient(spec, one, y), "
                                   "lab.margin(spec, one, y)])", [spec, z.tolist(), label])
             scale = max(1.0, float(z.detach().abs().max()) ** 2 * 1e-6)
-            assert torch.allclose(torch.tensor([f[0] for f in found]), loss.detach(), rtol=1e-3, atol=1e-4 * scale)
-            assert torch.allclose(torch.tensor([f[1] for f in found]), gradient, rtol=1e-3, atol=2e-4 * scale)
+            assert torch.allclose(torch.tensor([f[0] for f in result]), loss.detach(), rtol=1e-3, atol=1e-4 * scale)
+            assert torch.allclose(torch.tensor([f[1] for f in result]), gradient, rtol=1e-3, atol=2e-4 * scale)
             margins = task.codec.margins(z.detach())[:, label]
-            assert torch.allclose(torch.tensor([f[2] for f in found]), margins, rtol=1e-3, atol=1e-4 * scale)
+            assert torch.allclose(torch.tensor([f[2] for f in result]), margins, rtol=1e-3, atol=1e-4 * scale)
 
 
 def test_where_the_paper_s_losses_are_flat_the_script_says_exactly_zero(page: Any) -> None:

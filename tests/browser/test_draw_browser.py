@@ -32,7 +32,7 @@ def said(tab: Visit, words: str) -> None:
 
 def worse(tab: Visit) -> list[str]:
     """What axe finds, but for the role of Streamlit's own drop zone."""
-    return [found for found in tab.violations() if "stFileUploaderDropzone" not in found]
+    return [each for each in tab.violations() if "stFileUploaderDropzone" not in each]
 
 
 def stroke(tab: Visit, points: list[tuple[float, float]]) -> None:

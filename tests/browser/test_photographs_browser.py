@@ -58,8 +58,8 @@ def test_a_drag_over_a_photograph_shows_what_the_library_finds(browser: Any, add
     tab.page.mouse.down()
     for k in range(last, 3, -1):
         tab.page.mouse.move(box["x"] + 8 + (box["width"] - 16) * k / last, y)
-        said, read = shown(tab)
-        seen[said] = read
+        text, read = shown(tab)
+        seen[text] = read
     tab.page.wait_for_timeout(700)
     assert len(tab.sent) == sent, "no message while the hand holds"
     tab.page.mouse.up()
@@ -72,11 +72,11 @@ def test_a_drag_over_a_photograph_shows_what_the_library_finds(browser: Any, add
     settings = PGD(eps=0, steps=10, random_start=False, keep="best")
     systems = [zoo.load(f"cifar10-{key}", where=photograph_zoo()) for key in ("tra", "rbc", "int")]
     x, y = test.x(PICTURE), test.labels[PICTURE : PICTURE + 1]
-    found = [sweep_each(system, x, y, settings, ("train", "margin"), STOPS)
+    result = [sweep_each(system, x, y, settings, ("train", "margin"), STOPS)
              for system in systems]
-    for said, place in (("ε = 16/255", len(STOPS) - 1), ("ε = 4/255", STOPS.index(4 / 255))):
-        decoded = [int(of[aim].decoded[place]) for aim in (0, 1) for of in found]
-        assert seen[said] == ["None" if k < 0 else test.classes[k] for k in decoded], said
+    for text, place in (("ε = 16/255", len(STOPS) - 1), ("ε = 4/255", STOPS.index(4 / 255))):
+        decoded = [int(of[aim].decoded[place]) for aim in (0, 1) for of in result]
+        assert seen[text] == ["None" if k < 0 else test.classes[k] for k in decoded], text
     assert shown(tab)[0] == "ε = 4/255", "it stays where the hand left it"
     assert tab.errors == [] and tab.elsewhere == []
     tab.close()

@@ -49,7 +49,7 @@ def test_a_click_in_a_square_attacks_the_nearest_point(visit: Any) -> None:
     tab.page.get_by_role("button", name="Show me").click()
     tab.page.locator(".lab-ways").nth(1).wait_for()
     drawn(tab)
-    said = tab.page.locator(".lab-ways").nth(1).inner_text()
+    text = tab.page.locator(".lab-ways").nth(1).inner_text()
     square = tab.page.locator("[data-testid=stPlotlyChart] .nsewdrag").nth(0)
     box = square.bounding_box()
     square.scroll_into_view_if_needed()
@@ -58,7 +58,7 @@ def test_a_click_in_a_square_attacks_the_nearest_point(visit: Any) -> None:
     drawn(tab)
     chosen = tab.page.get_by_role("spinbutton", name="Point under attack").input_value()
     assert chosen != "8"
-    assert tab.page.locator(".lab-ways").nth(1).inner_text() != said
+    assert tab.page.locator(".lab-ways").nth(1).inner_text() != text
     assert tab.page.locator('[aria-label*="on a point of class A"]').count() >= 2
     assert tab.errors == []
 

@@ -43,17 +43,17 @@ def test_a_step_is_the_library_s_step(page: Any, norm: Any, step_size: float) ->
     gradient[6, 0, 0, 0] = 0
     expected = step(x, gradient, clean, box, eps=eps, step_size=step_size, norm=norm)
     rows = torch.stack([x, gradient, clean], dim=1).flatten(2).tolist()
-    found = page.evaluate("([rows, options]) => rows.map(([x, g, c]) => lab.pgdStep(x, g, c, options))",
+    result = page.evaluate("([rows, options]) => rows.map(([x, g, c]) => lab.pgdStep(x, g, c, options))",
                           [rows, {"eps": eps, "step_size": step_size, "norm": norm}])
-    assert torch.allclose(torch.tensor([f["next"] for f in found]), expected.flatten(1), atol=2e-6)
-    moved = torch.tensor([f["moved"] for f in found])
+    assert torch.allclose(torch.tensor([f["next"] for f in result]), expected.flatten(1), atol=2e-6)
+    moved = torch.tensor([f["moved"] for f in result])
     away = moved - clean.flatten(1)
-    for k, one in enumerate(found):
+    for k, one in enumerate(result):
         if norm == "linf":
             assert one["ball"] == int((away[k].abs() > eps + 1e-5).sum())
         else:
             assert one["ball"] == int(float(away[k].norm()) > eps)
-    assert found[5]["next"] == pytest.approx(x[5].flatten().tolist(), abs=1e-6)
+    assert result[5]["next"] == pytest.approx(x[5].flatten().tolist(), abs=1e-6)
 
 
 @pytest.mark.parametrize("task", [
@@ -68,8 +68,8 @@ def test_charts_say_in_words_what_the_library_s_figures_say(page: Any, task: Any
         chart = chart_data(task, z[k : k + 2], 3, names)
         view = {"before": z[k].tolist(), "beforeDecoded": decoded[k], "now": z[k + 1].tolist(),
                 "decoded": decoded[k + 1], "label": 3}
-        said = page.evaluate("([chart, view]) => lab.said(chart, view)", [chart, view])
-        assert said.replace("−", "-") == describe_outputs(task, z[k], z[k + 1], label=3)
+        text = page.evaluate("([chart, view]) => lab.said(chart, view)", [chart, view])
+        assert text.replace("−", "-") == describe_outputs(task, z[k], z[k + 1], label=3)
 
 
 def test_a_verdict_has_a_sign_and_a_word_beside_its_colour(page: Any) -> None:

@@ -88,10 +88,10 @@ def test_a_stop_opens_its_page(address: str, browser: Any) -> None:
 
 def test_who_waits_for_torch_is_told_so_once(browser: Any) -> None:
     with serving(TASKLAB_DATA="/nowhere") as address:
-        for told in (True, False):
+        for described in (True, False):
             tab = Visit(browser, f"{address}/attack_lab", moving=True)
             word = tab.page.get_by_text("PyTorch is being loaded")
-            if told:
+            if described:
                 word.wait_for()
             tab.page.locator(".tl-chip").first.wait_for()
             settled(tab.page)

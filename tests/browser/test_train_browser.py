@@ -85,9 +85,9 @@ def bring(tab: Visit, file: Path) -> None:
 
 def stop(tab: Visit) -> None:
     """Stop the training, as a person does on a page drawn each second: a click that is not heard comes again."""
-    said = tab.page.get_by_text("It will stop in a moment").or_(tab.page.get_by_text("■ stopped"))
+    text = tab.page.get_by_text("It will stop in a moment").or_(tab.page.get_by_text("■ stopped"))
     for second in range(120):
-        if said.count():
+        if text.count():
             break
         if second % 15 == 0:
             tab.page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
@@ -180,10 +180,10 @@ def test_nonsense_that_is_brought_is_one_sentence(visit: Any, tmp_path: Path) ->
     tab = visit("train")
     tab.page.get_by_text("Bring a system").click()
     bring(tab, tmp_path / "up.safetensors")
-    said = tab.page.get_by_text("This is not a whole system")
-    said.wait_for(timeout=PATIENCE)
+    text = tab.page.get_by_text("This is not a whole system")
+    text.wait_for(timeout=PATIENCE)
     assert "Traceback" not in tab.page.content()
-    assert str(tmp_path) not in said.inner_text()
+    assert str(tmp_path) not in text.inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -51,9 +51,9 @@ class Visit:
         from axe_playwright_python.sync_playwright import Axe
 
         self.still()  # nothing is half faded
-        found = Axe().run(self.page).response["violations"]
+        result = Axe().run(self.page).response["violations"]
         return [f"{v['impact']} {v['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
-                for v in found for node in v["nodes"]]
+                for v in result for node in v["nodes"]]
 
     def close(self) -> None:
         """End it, with its cookies."""
