@@ -82,14 +82,14 @@ def start(scenario: Scenario, objectives: Sequence[str]) -> tuple[Seen, dict[str
         made = {name: seen.results.get((objective, name)) for name, _ in threats[objective]}
         if any(result is None for result in made.values()):
             break
-        told = [*troubles[objective], *(
-            f"{_called(scenario, name)} was not attacked: {result}. It is shown what others found."
+        sentences = [*troubles[objective], *(
+            f"{_called(scenario, name)} was not attacked: {result}. It is shown what others attacked."
             for name, result in made.items() if isinstance(result, str))]
-        found = {name: result for name, result in made.items() if isinstance(result, Threat)}
-        stamps = tuple((name, stamp) for name, stamp in threats[objective] if name in found)
-        at = next(iter(found.values())).result.settings if found else None
-        result = _result(stamps, tuple(victims), scenario.data, scenario.n, at, found) if at is not None else None
-        matrices[objective] = Matrix(result=result, troubles=tuple(told))
+        attacked = {name: result for name, result in made.items() if isinstance(result, Threat)}
+        stamps = tuple((name, stamp) for name, stamp in threats[objective] if name in attacked)
+        at = next(iter(attacked.values())).result.settings if attacked else None
+        result = _result(stamps, tuple(victims), scenario.data, scenario.n, at, attacked) if at is not None else None
+        matrices[objective] = Matrix(result=result, troubles=tuple(sentences))
     return seen, matrices
 
 
