@@ -83,7 +83,7 @@ def start(scenario: Scenario, objectives: Sequence[str]) -> tuple[Seen, dict[str
         if any(result is None for result in made.values()):
             break
         sentences = [*troubles[objective], *(
-            f"{_called(scenario, name)} was not attacked: {result}. It is shown what others attacked."
+            f"{_called(scenario, name)} was not attacked: {result}. It is shown what others found."
             for name, result in made.items() if isinstance(result, str))]
         attacked = {name: result for name, result in made.items() if isinstance(result, Threat)}
         stamps = tuple((name, stamp) for name, stamp in threats[objective] if name in attacked)
