@@ -108,7 +108,7 @@ last = tra_epochs[-1]
 print(f"after {EPOCHS} epochs: TRA {last['accuracy']:.1%}, RBC {rbc_epochs[-1]['accuracy']:.1%} on validation images")
 assert last["accuracy"] > 0.85
 assert abs(last["own_loss_accuracy"] - last["robust_accuracy"]) < 0.15, "For TRA both attacks tell the same story."
-assert last["own_loss_zero_gradient"] == 0, "Cross-entropy always has a slope here."
+assert last["own_loss_zero_gradient"] == 0, "Cross-entropy always has a gradient here."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>

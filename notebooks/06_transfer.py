@@ -103,7 +103,7 @@ assert own.threats["int"].zero_gradient.value > 0.95, "There was no gradient."
 #
 # One word changes: the threats' attacks now minimise the `margin`, the distance to where the answer changes.
 #
-# **Predict.** What becomes of the rows of INT and RBC?
+# **Predict.** How will the rows of INT and RBC change?
 
 # %%
 aimed = transfer(systems, systems, x, y, settings("margin"))

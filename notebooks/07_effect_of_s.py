@@ -21,7 +21,7 @@
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
-# | 45 minutes | notebooks 00, 01 and 03 | about 18 seconds, 14 with `FAST` (MNIST: 45) |
+# | 45 minutes | notebooks 00, 01 and 03 | about 20 seconds, 16 with `FAST` (MNIST: 50) |
 #
 # Small networks are trained here, on 1,000 images, in a second or two each.
 
@@ -278,8 +278,8 @@ for seed in SEEDS:
 #
 # ## 6 · The shipped systems
 #
-# Three RBC systems come with tasklab, trained to the end with S = 10, 100 and 350 and a scaled output layer. Behind
-# each accuracy stands its 95 % interval.
+# Three RBC systems come with tasklab, trained to the end with S = 10, 100 and 350 and a scaled output layer. Each
+# accuracy is printed with its 95 % interval.
 #
 # **Predict.** Does the accuracy under the attack on the margin differ between them? How would you find out?
 

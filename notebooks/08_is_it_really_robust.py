@@ -367,7 +367,7 @@ print(Scenario(data=DATA, systems=systems, eps=0.2, steps=10, keep="last", n=len
 # 1. Name three clues that would have made you suspicious *before* you ran anything yourself.
 # 2. Why does a large share of zero gradients make an accuracy meaningless, rather than just a little too high?
 # 3. Your colleague replies: "Then we attack with 1,000 steps instead of 10." Does that help?
-# 4. What has to stand beside a robust accuracy so that a reader can judge it? List at least five things.
+# 4. What has to be reported with an accuracy under attack so that a reader can judge it? List at least five things.
 #
 # <details><summary>Answers</summary>
 #

@@ -21,7 +21,7 @@
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
-# | 60 minutes | notebooks 02, 03 and 08 | about 45 seconds, 20 with `FAST` (MNIST: 90) |
+# | 60 minutes | notebooks 02, 03 and 08 | about 35 seconds, 15 with `FAST` (MNIST: 90) |
 
 # %% tags=["parameters"]
 FAST = False  # True: fewer images, epochs and inner steps, for a quick look
