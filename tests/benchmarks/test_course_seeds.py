@@ -22,10 +22,9 @@ def test_every_system_is_there_and_its_numbers_agree() -> None:
             assert row["worst"] <= min(row["own_loss"], row["margin"], row["bits"], row["clean"])
 
 
-@pytest.mark.parametrize(("part", "variant"), [("S", 1), ("head", "both")])
-def test_a_system_made_again_has_about_the_shipped_numbers(part: str, variant: str | int) -> None:
+def test_a_system_made_again_has_about_the_shipped_numbers() -> None:
     """About, since another processor rounds differently, and training amplifies that."""
-    (shipped,) = (row for row in SHIPPED[part] if (row["variant"], row["seed"]) == (variant, 0))
-    again = measured(made(part, variant, 0), 0, variant=variant)
+    (shipped,) = (row for row in SHIPPED["head"] if (row["variant"], row["seed"]) == ("both", 0))
+    again = measured(made("head", "both", 0), 0, variant="both")
     for name in ("clean", "own_loss", "zero_gradient", "margin", "worst"):
         assert again[name] == pytest.approx(shipped[name], abs=0.08), name
