@@ -142,7 +142,7 @@ def _seen(shown: Mapping[str, Any], label: int, *, is_clean: bool = False) -> st
         caption = "after the attack: not one pixel has changed"
     else:
         caption = f"after the attack: still a {label}"
-    return f'<img src="{shown["image"]}" alt="{caption}"><figcaption>{caption}</figcaption>'
+    return f'<img src="{shown["picture"]}" alt="{caption}"><figcaption>{caption}</figcaption>'
 
 
 def _plane(plane: Mapping[str, Any]) -> str:
@@ -154,7 +154,7 @@ def _plane(plane: Mapping[str, Any]) -> str:
     )
     words = (f"RBC in the plane: the gradient of its training loss is 0 on {100 * plane['flat_share']:.0f} % of it. An "
              "attack on that loss stays where it starts, one on the decision walks across the border.")
-    return (f'<div class="front-plane"><img src="{plane["image"]}" alt="{words}">{dots}</div>'
+    return (f'<div class="front-plane"><img src="{plane["picture"]}" alt="{words}">{dots}</div>'
             "<figcaption>RBC in the plane. Full colour: gradient 0. Blue dot: the start. Orange dot: the end."
             "</figcaption>")
 
@@ -171,7 +171,7 @@ def _behind(system: Mapping[str, Any], answer: Mapping[str, Any], clean: Mapping
     read = read_as(answer["decoded"])
     if view == "own":
         words = f"the {clean['decoded']}, attacked on {name_of(system)} itself and read as {read}"
-        return f'<img class="front-own-picture" src="{answer["image"]}" alt="{words}">'
+        return f'<img class="front-own-picture" src="{answer["picture"]}" alt="{words}">'
     drawn: Sequence[float] = answer["drawn"]
     if answer["shape"] == "bars":
         drawing, words = _bars(drawn, answer), f"{len(drawn)} scores, the largest for {read}"
