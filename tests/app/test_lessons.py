@@ -13,7 +13,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from lab_ui.basics.lessons import LESSONS, LessonStep
+from lab_ui.basics.lessons import LESSONS, LessonStep, values_of
 from lab_ui.visitor import catalogue
 from tasklab import data
 from tests.app.live_parts import cells, shipped, stop
@@ -22,6 +22,9 @@ from tests.app.visitors import clean, own_jobs, until, visit
 DATASETS = ("digits", "mnist", "cifar10")
 ON_ONE = ("codecs", "train", "regions")
 """Pages whose lesson knows one set of data alone."""
+
+CHOICES = ("selectbox", "button_group", "pills", "segmented_control", "multiselect")
+"""Kinds of widgets whose value is one or several of their options."""
 
 CASES = [(page, name) for page in LESSONS if "_" not in page or page == "feature_map" or page == "attack_lab"
          for name in (DATASETS if page not in ON_ONE else DATASETS[:1])]
@@ -79,6 +82,9 @@ def test_every_step_says_what_is_shown(page: str, name: str) -> None:
     lesson = lesson_of(page, name)
     for number, step in enumerate(lesson, 1):
         finished(clean(at.button(key=f"{page}_next").click().run()))
+        chosen = {each.key: each.value for kind in CHOICES for each in at.get(kind) if each.key}
+        wanted = {key: value for key, value in values_of(lesson, number - 1).items() if key in chosen}
+        assert name != "digits" or {key: chosen[key] for key in wanted} == wanted, "all of it can be chosen"
         words = said(at)
         assert words.startswith(step.words)
         fact = words.removeprefix(step.words).strip()

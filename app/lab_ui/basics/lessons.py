@@ -40,7 +40,7 @@ ATTACK = {"systems": FOUR, "attack": "PGD", "steps": 10, "norm": "linf", "criter
 """Settings of the attack that the lessons are about."""
 
 LAB = ATTACK | {"image": 54, "eps": 0.2, "view": "ε to drag"}
-CURVES = ["own loss", "margin", "noise", "worst case"]
+CURVES = ["training loss", "margin", "noise", "worst case"]
 SCENE, PLANES = ".st-key-attack_lab_scene", ".st-key-regions_squares"
 RUNS = ".st-key-train_runs"
 ROWS = ("[data-part=badge0] + .tl-row", "[data-part=badge1] + .tl-row")
@@ -60,8 +60,8 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
             "[data-panel=int]", {"codecs_outputs": {"int": [68.0]}},
         ),
         LessonStep(
-            "RBC reads a bit by its sign, but its loss asks for S. Drag the last bit up to its rail: there the pull "
-            "vanishes.",
+            "RBC reads a bit by its sign, but the training loss asks for S. Drag the last bit up to its rail: there "
+            "the pull vanishes.",
             "[data-panel=rbc]", {"codecs_outputs": {}},
         ),
         LessonStep(
@@ -90,15 +90,16 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
     ),
     "robust": (
         LessonStep("The paper's attack climbs the training loss. Compare its line with plain noise of the same size.",
-                   ".st-key-robust_chart", {"robust_system": "rbc", "robust_curves": ["own loss", "noise"]}, "noise"),
+                   ".st-key-robust_chart",
+                   {"robust_system": "rbc", "robust_curves": ["training loss", "noise"]}, "noise"),
         LessonStep("Below the curves: for how many images the gradient was exactly 0. There an attack has nothing to "
                    "follow.",
-                   ".st-key-robust_chart", {"robust_revealed": True, "robust_aim": "own loss"}, "zero"),
+                   ".st-key-robust_chart", {"robust_revealed": True, "robust_aim": "training loss"}, "zero"),
         LessonStep("One word changed: the same attack aims at the decision. Read the lights of both.",
                    ".st-key-robust_checks", {"robust_curves": CURVES, "robust_aim": "margin"}, "claims"),
         LessonStep("Is every high number false, then? This one was trained under attack. The number to quote is the "
                    "worst case found.",
-                   ".st-key-robust_checks", {"robust_system": "tra-at", "robust_aim": "own loss"}, "worst",
+                   ".st-key-robust_checks", {"robust_system": "tra-at", "robust_aim": "training loss"}, "worst",
                    frozenset({"tra-at"})),
         LessonStep("Bits can be trained under attack too. Compare with bits that were not, image by image.",
                    ".st-key-robust_pictures", {"robust_system": "rbc-at-margin", "robust_with": "rbc"}, "worst",
@@ -110,7 +111,7 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
                    ".st-key-outputs_histograms",
                    ATTACK | {"objective": "train", "eps": 0.2, "outputs_bit": "the whole answer",
                              "outputs_class": "all classes"}, "left"),
-        LessonStep("One line changed: the same attack aims at the decision. Look for bars outside the blue ground.",
+        LessonStep("One line changed: the same attack aims at the decision. Look for bars outside the blue background.",
                    ".st-key-outputs_histograms", {"objective": "margin"}, "left"),
         LessonStep("One bit alone: training pushed it away from 0, the attack pulls it back.",
                    ".st-key-outputs_histograms", {"outputs_bit": "bit 1"}, "bit"),
@@ -137,16 +138,17 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
                    {"feature_map_kind": "t-SNE", "feature_map_system": "rbc"}),
     ),
     "transfer": (
-        LessonStep("The paper's attack climbs the training loss. Look at the last column: how many images never "
-                   "moved.",
+        LessonStep("The paper's attack climbs the training loss. Look at the last column: how many images were "
+                   "not changed.",
                    ".st-key-transfer_grid_train", ATTACK | {"train": True, "margin": False, "transfer_aim": "train"},
                    "train"),
         LessonStep("One line changed: the same attack aims at the decision.", ".st-key-transfer_grid_margin",
                    {"margin": True, "transfer_revealed": True, "transfer_aim": "margin"}, "margin"),
-        LessonStep("The paper counts every image that the threat reads correctly, also those that the victim "
-                   "misclassified anyway. Compare with noise, the last row.",
-                   ".st-key-transfer_grid_margin", {"transfer_kept": "the threat reads correctly (paper)"}, "noise"),
-        LessonStep("Several threats at once: a victim falls if any of the others' images fools it.",
+        LessonStep("The paper counts every image that the attacked system reads correctly, also those that the "
+                   "other system misclassified anyway. Compare with noise, the last row.",
+                   ".st-key-transfer_grid_margin",
+                   {"transfer_kept": "the attacked system reads correctly (paper)"}, "noise"),
+        LessonStep("Several attacked systems at once: a system is fooled if the images of any of the others fool it.",
                    ".st-key-transfer_cell",
                    {"transfer_kept": "both classified correctly", "transfer_threat": "all others"}, "together"),
     ),
@@ -197,7 +199,7 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
             ("The same attack, another task.", "Table 1", "RBC", "PGD III"),
             ("One step instead of twenty, at the smallest ε.", "Table 1", "RBC", "FGSM I"),
             ("A number on a line can also answer None.", "Table 1", "INT", "PGD III"),
-            ("Trained again, under attacks on its own loss.", "Table 2", "RBC+AT", "PGD III"),
+            ("Trained again, under attacks on the training loss.", "Table 2", "RBC+AT", "PGD III"),
             ("Trained again, under attacks on the margin.", "Table 2", "RBC+AT (margin)", "PGD III"),
         )
     ),

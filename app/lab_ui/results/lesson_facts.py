@@ -151,7 +151,7 @@ def claims(report: Report) -> str:
 def worst(report: Report) -> str:
     """What the attack on the training loss leaves beside the worst case found."""
     own, least = report.claim("train").accuracy.value, report.worst.accuracy.value
-    return (f"The attack on its own loss leaves {percent(own)}, the worst case found {percent(least)}"
+    return (f"The attack on the training loss leaves {percent(own)}, the worst case found {percent(least)}"
             f"{': other attacks find more' if least < own else ''}.")
 
 
@@ -190,8 +190,8 @@ def transferred(result: TransferResult, images: Filter, names: Mapping[str, str]
     most = max((rate.value for rate in rates if rate.n), default=None)
     if most is None:
         return ""
-    return (f"{names[least]}'s attack moved fewest: {percent(still[least])} of its images never moved, and they fool "
-            f"another system at most {percent(most)} of the time.")
+    return (f"{names[least]}'s attack changed the fewest images: {percent(still[least])} of its images were not "
+            f"changed, and they fool another system at most {percent(most)} of the time.")
 
 
 def beside_noise(cell: Cell, images: Filter, names: Mapping[str, str]) -> str:

@@ -41,7 +41,7 @@ class Scene {
     this.data = fresh ? data : { ...this.data, eps, finer, ask, pinned, former };
     if (fresh) this.build();
     this.part("ask").hidden = !data.ask;
-    write(this.part("ask"), `Work out other ε too: ${data.ask}`);
+    write(this.part("ask"), `Compute other ε too: ${data.ask}`);
     this.root.classList.toggle("tl-old", Boolean(data.former)); // it belongs to settings that have been changed
     this.part("former").hidden = !data.former;
     this.part("ask").onclick = () => this.onFiner(data.finer);
