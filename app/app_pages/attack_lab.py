@@ -51,7 +51,7 @@ def page() -> None:
         _ground(lab, scenario, seen_by)
         return
     if not scenario.aims:
-        st.info("Pick at least one aim on the left, and the attack begins.")
+        st.info(f"Pick at least one aim {lab.controls}, and the attack begins.")
         return
     fine = _fine(scenario)
     slow = picture_attacks.is_slow(scenario)
@@ -143,7 +143,7 @@ def _ground(lab: Lab, scenario: Scenario, name: str) -> None:
     """Draw the plane under the image for one system, and its downloads."""
     if scenario.kind not in PLAYED:
         st.info(f"The ground is spanned by attacks that climb step by step, as PGD and FGSM do; {scenario.attack} does "
-                "not. Choose one of the two on the left.")
+                f"not. Choose one of the two {lab.controls}.")
         return
     if scenario.eps == 0:
         st.info("With ε = 0 no attack can leave the image, so there is no plane to span. Choose a larger ε.")

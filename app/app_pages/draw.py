@@ -121,7 +121,7 @@ def _photograph(lab: Lab) -> OwnPicture | None:
             label = info.classes.index(example)
             index = int((lab.pictures.labels == label).nonzero()[0])
             return OwnPicture(index=index, label=label)
-    st.info("Choose a photograph of one of these. A pad is for digits: choose those on the left to draw.")
+    st.info(f"Choose a photograph of one of these. A pad is for digits: to draw, choose those {lab.controls}.")
     return None
 
 
@@ -193,7 +193,7 @@ def _attacked(
 ) -> None:
     """Draw the figure with ε to drag, and the downloads where the attack has come to its end."""
     if not scenario.aims:
-        st.info("Pick at least one aim on the left, and the attack begins.")
+        st.info(f"Pick at least one aim {lab.controls}, and the attack begins.")
         return
     for name in scenario.systems:
         refusals = {cell for (system, _), cell in cells.items() if system == name and isinstance(cell, str)}

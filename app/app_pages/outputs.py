@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import HELP, aimed, title
+from lab_ui.parts.charts import plot
 from lab_ui.parts.components import cell_heading
 from lab_ui.results import batch_attacks, growing, lesson_facts
 from lab_ui.results.batch_attacks import Batch
@@ -180,7 +181,7 @@ def _panel(
 
 def _histogram(called: str, reading: Reading, key: str, window: tuple[float, float] | None = None) -> Figure:
     figure = figures.decision_histogram(reading, window=window, height=250)
-    st.plotly_chart(figure, config={"displayModeBar": False}, key=key, alt=describe_decisions(called, reading))
+    plot(figure, key=key, alt=describe_decisions(called, reading))
     return figure
 
 

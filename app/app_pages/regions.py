@@ -13,6 +13,7 @@ from lab_ui.basics.lab import Lab
 from lab_ui.basics.waiting import give_way
 from lab_ui.basics.words import SYSTEMS
 from lab_ui.panels import plane_controls, plane_views
+from lab_ui.parts.charts import plot
 from lab_ui.results import lesson_facts, plane_systems
 from lab_ui.results.plane_systems import Plane, PlaneRun
 from lab_ui.shell import frame
@@ -36,7 +37,7 @@ def page() -> None:
     st.html(plane_views.STYLE)
     chosen, eps = plane_controls.planes()
     if not chosen:
-        st.info("Pick at least one task on the left.")
+        st.info(f"Pick at least one task {lab.controls}.")
         return
     point = plane_controls.point(chosen[0])
     runs = _runs([each for each in chosen if plane_systems.trained(each) is None])
@@ -222,16 +223,14 @@ def _square(each: Plane, field: str, point: int, eps: float, shown: bool) -> dic
     figure, line = _figures(each, field, point, eps, shown)
     charts, key = {f"{each.task.name} plane": figure}, f"regions_plane_{each.task.name}"
     with st.container(key=f"regions_square_{each.task.name}"):  # the style keeps it a square, however narrow
-        st.plotly_chart(figure, key=key, on_select=lambda: plane_controls.picked(key, each), selection_mode="points",
-                        config={"displayModeBar": False}, alt=describe_regions(name, read, trajectories, classes),
-                        height="stretch")
+        plot(figure, key=key, on_select=lambda: plane_controls.picked(key, each), selection_mode="points",
+             alt=describe_regions(name, read, trajectories, classes), height="stretch")
     if shown:
         st.html(plane_views.verdict(trajectories, classes))
     if line is not None and followed is not None and followed.section is not None:
         st.caption("A cut, from the point the way that the attack on the margin goes. The training loss is thick where "
                    "its gradient is exactly 0.")
-        st.plotly_chart(line, key=f"regions_cut_{each.task.name}", config={"displayModeBar": False},
-                        alt=f"{name}. {describe_cut(followed.section, classes)}")
+        plot(line, key=f"regions_cut_{each.task.name}", alt=f"{name}. {describe_cut(followed.section, classes)}")
         charts[f"{each.task.name} cut"] = line
     return charts
 
@@ -257,8 +256,7 @@ def _all_points(each: Plane, eps: float) -> None:
     rows = [(words, results[aim][0]) for aim, words in names.items()]
     plane_views.heading(each.task)
     words = "; ".join(f"{when}: {o.correct} correct, {o.wrong} wrong, {o.abnormal} None of {o.n}" for when, o in rows)
-    st.plotly_chart(outcome_stack(rows), config={"displayModeBar": False}, key=f"regions_stack_{each.task.name}",
-                    alt=f"{name}, {words}.")
+    plot(outcome_stack(rows), key=f"regions_stack_{each.task.name}", alt=f"{name}, {words}.")
     plane_views.badge(results, eps)
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import title
+from lab_ui.parts.charts import plot
 from lab_ui.results import lesson_facts, reports
 from lab_ui.results.reports import CURVE_NOTES, CURVES
 from lab_ui.shell import controls, frame
@@ -42,7 +43,7 @@ def page() -> None:
     lab = frame.open_page("robust", bar=("data",), needs_images=False)
     st.html(reports.STYLE)
     if not lab.systems:
-        st.info("There is no trained system for these images here. Choose another data set on the left.")
+        st.info(f"There is no trained system for these images here. Choose another data set {lab.controls}.")
         return
     head = st.container()
     bar = st.container(horizontal=True, vertical_alignment="bottom")
@@ -177,7 +178,7 @@ def _curves(key: str, report: Report, chosen: tuple[str, ...], shown: bool) -> A
         up="classified correctly, %", height=480 if shown else 360,
     )
     words = describe_curves(curves, names=CURVES)
-    st.plotly_chart(figure, config={"displayModeBar": False}, key="robust_chart", alt=f"{title(key)}. {words}")
+    plot(figure, key="robust_chart", alt=f"{title(key)}. {words}")
     below = " Below: for how many correct images the gradient was exactly 0." if shown else ""
     st.caption(f"n = {report.n} images, bands: 95 % intervals, dotted: ε = {eps_said(report.claim_eps)}. All "
                "lines are upper bounds: a stronger attack may leave less." + below)
@@ -214,7 +215,7 @@ def _pictures(lab: Lab, key: str, report: Report, asked: Sequence[jobs.JobView])
     figure = figures.distance_curves(stairs, most=DATASETS[lab.data].radii.most)
     fine = DATASETS[lab.data].radii.per > 100
     words = ", ".join(f"{name}: half fall within ε = {_median(values, fine=fine)}" for name, values in stairs.items())
-    st.plotly_chart(figure, config={"displayModeBar": False}, key="robust_stairs", alt=f"Smallest ε found. {words}.")
+    plot(figure, key="robust_stairs", alt=f"Smallest ε found. {words}.")
     st.caption(f"{words}. n = {report.n} images, PGD on each condition in turn at growing ε, drawn back to the "
                "boundary; upper bounds on the smallest ε.")
     if other_key is not None:

@@ -11,6 +11,7 @@ from lab_ui.basics.lab import Lab
 from lab_ui.basics.refusal import Refused
 from lab_ui.panels import training_controls, training_runs
 from lab_ui.panels.training_runs import RunView
+from lab_ui.parts.charts import plot
 from lab_ui.results import lesson_facts
 from lab_ui.shell import address, frame
 from lab_ui.visitor import catalogue, identity, jobs, limits, own_systems, uploads
@@ -200,8 +201,7 @@ def _run(run: RunView, side: str) -> None:
         st.page_link("app_pages/systems.py", label=f"The page on {run.title}", query_params={"system": run.key})
     watch, recorded = run.training.watch, "recorded earlier · " * (run.state == "recorded")
     chart = training_figure(run.epochs, total=run.total, steps=run.steps, legend=False, height=340)
-    st.plotly_chart(chart, config={"displayModeBar": False}, key=f"run {side}",
-                    alt=f"{run.title}. {describe_training(run.epochs)}")
+    plot(chart, key=f"run {side}", alt=f"{run.title}. {describe_training(run.epochs)}")
     if watch is not None and run.epochs and run.epochs[-1].get("robust_accuracy") is not None:
         frame.badge(n=watch.images, aim="the training loss and at the decision margin", zero=run.epochs[-1].get(ZERO),
                     how=f"{recorded}PGD, {watch.steps} steps, 1 start, ε = {eps_said(watch.eps, number=True)}",
@@ -306,11 +306,12 @@ def _sweep(lab: Lab, training: Training | None, everything: dict[str, RunView]) 
     points = {size: accuracies for size, run in (groups[0] if groups else {}).items()
               if (accuracies := run.at(eps)) is not None}
     if not points:
-        st.info("No such sweep is recorded for these images. Train one with the button above.")
+        way = lab.controls if lab.lecture else "with the button above"
+        st.info(f"No such sweep is recorded for these images. Train one {way}.")
         return
     _judge(guess, points)
     source = "recorded" if all(run.state == "recorded" for run in groups[0].values()) else "your own"
-    st.plotly_chart(sweep_figure(points), config={"displayModeBar": False}, key="sweep", alt=describe_sweep(points))
+    plot(sweep_figure(points), key="sweep", alt=describe_sweep(points))
     attacked = next(iter(groups[0].values())).training.attacked
     st.caption(f"The sweep is {source}. n = {attacked} test images, ε = {eps_said(eps)}. "
                "On the training loss: PGD, 20 steps; on the decision: PGD, 40 steps. Upper bounds.")

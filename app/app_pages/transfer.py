@@ -52,10 +52,11 @@ def page() -> None:
     scenario = dataclasses.replace(scenario, systems=lab.chosen[:MOST], n=min(scenario.n, len(lab.pictures)))
     objectives = scenario.aims
     if len(scenario.systems) < 2:
-        st.info("Transfer needs two systems: one to attack, one to be shown what was found. Pick a second on the left.")
+        st.info("Transfer needs two systems: one to attack, one to be shown what was found. Pick a second "
+                f"{lab.controls}.")
         return
     if not objectives:
-        st.info("Pick at least one aim on the left, and the attacks begin.")
+        st.info(f"Pick at least one aim {lab.controls}, and the attacks begin.")
         return
     names = {name: title(lab.key(name)) for name in scenario.systems}
     if st.query_params.get("transfer_aim") in objectives[1:]:

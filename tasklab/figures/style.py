@@ -17,6 +17,9 @@ ORANGE = "#e0700a"
 GREY = "#8a8a8a"
 """Each at a contrast of at least 3 with white and with black."""
 
+LENGTHS = {"height", "xshift", "yshift", "ax", "ay"}
+"""Properties of a layout and of its annotations that are lengths in pixels."""
+
 Outcome = Literal["correct", "wrong", "abnormal"]
 
 
@@ -134,6 +137,47 @@ def titled(figure: Figure, title: str) -> Figure:
     if layout.height:
         layout.height += room
     return copy
+
+
+def enlarged(figure: Figure, factor: float) -> Figure:
+    """A copy of a figure that is higher, with larger type, markers and lines, for the last row of a lecture hall.
+
+    Args:
+        figure: it is not changed.
+        factor: how much larger; the width is that of the page.
+
+    >>> larger = enlarged(blank("nothing", height=300), 1.5)
+    >>> larger.layout.height, larger.layout.xaxis.tickfont.size, larger.data[0].textfont.size
+    (450.0, 22.5, 27.0)
+    """
+    import plotly.graph_objects as go
+
+    copy = go.Figure(figure)
+    size = {"font": {"size": copy.layout.font.size or 12}}  # where it is not set, the page's own theme would set it
+    for part in (copy.layout.legend, *(axis.title for axis in (*copy.select_xaxes(), *copy.select_yaxes()))):
+        if part.font.size is None:
+            part.update(size)
+    return go.Figure(_scaled(copy.to_dict(), factor))
+
+
+def _scaled(part: Any, factor: float, inside: str = "") -> Any:
+    """A part of a figure, the value of the property ``inside``, with all lengths in pixels multiplied by a factor."""
+    if isinstance(part, (list, tuple)):
+        return [_scaled(each, factor, inside) for each in part]
+    if not isinstance(part, dict):
+        return part
+    kinds = {"marker": {"size"}, "margin": {"l", "r", "t", "b"}, "line": {"width"}, "layout": LENGTHS,
+             "annotations": LENGTHS}
+    lengths = {"size"} if inside.endswith("font") else kinds.get(inside, set())
+    return {key: _times(value, factor) if key in lengths else _scaled(value, factor, key)
+            for key, value in part.items()}
+
+
+def _times(length: Any, factor: float) -> Any:
+    """A length in pixels, or one for each point, multiplied by a factor; anything else as it is."""
+    if isinstance(length, (list, tuple)):
+        return [_times(each, factor) for each in length]
+    return length if isinstance(length, (str, bool, dict, type(None))) else length * factor
 
 
 def blank(words: str, height: int = 330) -> Figure:

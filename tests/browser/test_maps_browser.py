@@ -32,6 +32,19 @@ def seen(tab: Visit, expression: str) -> Any:
     return tab.page.evaluate(f"() => {{ const map = {MAP}, live = map.live; return {expression}; }}")
 
 
+def written(tab: Visit) -> set[str]:
+    """The words that the map writes on itself when it is drawn, but for those of its points."""
+    words: list[str] = seen(tab, """(() => {
+        const words = [], halo = live.halo;
+        live.halo = (text) => words.push(text);
+        live.draw();
+        live.halo = halo;
+        live.draw();
+        return words;
+    })()""")
+    return set(words)
+
+
 def around(tab: Visit, row: int, far: float) -> None:
     """Draw a lasso around a point of the map."""
     x, y = seen(tab, f"live.pixels({row})")
@@ -97,6 +110,7 @@ def test_the_keyboard_moves_many_pictures_through_the_attack(visit: Any) -> None
     slider.wait_for()
     still(tab)
     moved = seen(tab, "[...live.now]")
+    assert written(tab) >= set("0123456789"), "classes keep their names under the attack"
     asked = len(tab.sent)
     slider.focus()
     slider.press("Home")

@@ -76,18 +76,28 @@ def test_what_a_step_of_a_lesson_is_about_is_in_view_with_its_sentence(slug: str
         tab.close()
 
 
+def chart_size(tab: Visit) -> list[float]:
+    """The heights of the first live chart and of a word in it, in pixels."""
+    svg = tab.page.locator(".tl-chart svg").first
+    return [box["height"] for box in (svg.bounding_box(), svg.locator("text").first.bounding_box()) if box]
+
+
 def test_lecture_mode_hides_the_controls_and_comes_back_by_key(address: str, browser: Any) -> None:
     tab = Visit(browser, f"{address}/attack_lab")
     try:
         assert tab.page.get_by_test_id("stSidebar").is_visible()
+        usual = chart_size(tab)
         tab.page.keyboard.press("l")
         tab.page.get_by_role("button", name="Leave lecture mode").wait_for()
+        settled(tab.page)
         assert not tab.page.get_by_test_id("stSidebar").is_visible()
+        assert [large / small > 1.5 for large, small in zip(chart_size(tab), usual, strict=True)] == [True, True]
         tab.page.keyboard.press("l")
         tab.page.get_by_test_id("stSidebar").wait_for()
         tab.page.keyboard.press("PageDown")
         tab.page.wait_for_timeout(500)
-        assert tab.page.locator(".lab-lesson").all_inner_texts() == ["A lesson in 5 steps."], "it scrolls, as ever"
+        resting = f"A lesson in {len(LESSONS['attack_lab'])} steps."
+        assert tab.page.locator(".lab-lesson").all_inner_texts() == [resting], "it scrolls, as ever"
     finally:
         tab.close()
 

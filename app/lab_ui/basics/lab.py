@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from tasklab.data import ImageSet
 
 
+def place_of_controls(lecture: bool) -> str:
+    """Where the controls of a page are, in words that follow “choose”; lecture mode hides them."""
+    return "outside lecture mode (press L)" if lecture else "on the left"
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lab:
     """The values of the scenario bar.
@@ -46,6 +51,11 @@ class Lab:
         assert self.images is not None
         images: ImageSet = self.images
         return images
+
+    @property
+    def controls(self) -> str:
+        """Where the controls of the page are, in words that follow “choose”."""
+        return place_of_controls(self.lecture)
 
     def key(self, name: str) -> str:
         """A system's short name, from which `words.title` makes its heading."""

@@ -58,7 +58,7 @@ STYLE = """
 
 LECTURE = """
 <style>
-html { font-size: 21px; }
+html { font-size: clamp(21px, 1.1vw, 42px); --tl-scale: 1.2; --tl-pair: 13rem; }
 [data-testid="stSidebar"], [data-testid="stExpandSidebarButton"] { display: none; }
 </style>
 """

@@ -21,7 +21,7 @@ from tasklab.figures.style import look_of, outcome_of
 from tasklab.tasks import Task
 
 SIDE = 420
-"""Largest side of a chart of the plane, in pixels."""
+"""Largest side of a chart of the plane, in pixels; it grows with the type of the page."""
 
 STYLE = """
 <style>
@@ -33,7 +33,7 @@ STYLE = """
 .lab-ways { display: grid; grid-template-columns: 6rem 1fr; gap: 0.3rem 0.8rem; align-items: center;
   margin: 0.4rem 0 0; font-size: 1.05rem; }
 </style>
-""".replace("SIDE", f"{SIDE}px")
+""".replace("SIDE", f"{SIDE / 16}rem")
 
 AIM_WORDS = {"train": "training loss", "margin": "margin"}
 
@@ -54,7 +54,7 @@ def live(regions: Regions, each: Plane) -> None:
     ground, points = Image.fromarray(region_pixels(regions, SIDE)), _points(each.data, each.n, each.noise, each.seed)
     ground = Image.alpha_composite(ground.resize(points.size), points)
     picture = f'<img src="{data_url(np.asarray(ground))}" alt="{words}">'
-    st.html(f'<div class="lab-live" style="width:{SIDE}px">{picture}</div>')
+    st.html(f'<div class="lab-live" style="width:{SIDE / 16}rem">{picture}</div>')
 
 
 @lru_cache(maxsize=16)

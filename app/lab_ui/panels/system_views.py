@@ -11,6 +11,7 @@ import streamlit as st
 from lab_ui.basics.words import AIMS, linked, title
 from lab_ui.panels import training_runs
 from lab_ui.panels.training_runs import RunView
+from lab_ui.parts.charts import plot
 from lab_ui.results import reports
 from lab_ui.results.reports import CURVES
 from lab_ui.results.system_records import Entry
@@ -170,7 +171,7 @@ def several_answers(each: Standing, run: RunView | None) -> None:
             "The attack on the training loss is one idea with several settings, and each page says its own: how many "
             "images, how many steps, from how many starts, and which step counts. More steps and more starts leave "
             "less; few images leave more to chance. The pages with a live attack begin at the image itself instead "
-            "of a random start, take the steps that are set on the left, and keep the best of them.")
+            "of a random start, take as many steps as are set there, and keep the best of them.")
         head = ("recorded in", "on", "steps", "starts", "what counts", "correct")
         body = "".join(f"<tr><th scope='row'>{html.escape(where)}</th>" + "".join(
             f"<td>{html.escape(str(cell))}</td>" for cell in cells) + f"<td><b>{100 * share:.1f} %</b></td></tr>"
@@ -199,8 +200,7 @@ def curve(entry: Entry, run: RunView | None, card: Mapping[str, Any]) -> Any:
             st.code(str(card["command"]), language=None, wrap_lines=True)
         return None
     figure = training_figure(run.epochs, total=run.total, height=330)
-    st.plotly_chart(figure, config={"displayModeBar": False}, key="systems_training",
-                    alt=f"{title(entry.key)}. {describe_training(run.epochs)}")
+    plot(figure, key="systems_training", alt=f"{title(entry.key)}. {describe_training(run.epochs)}")
     watch = run.training.watch
     if watch is not None:
         st.caption(f"Accuracies on the validation set; those under attack on {watch.images} images: PGD, "
@@ -220,8 +220,7 @@ def under_attack(entry: Entry) -> Any:
     curves = {each: measured[each] for each in ("train", "margin", "worst") if each in measured}
     figure = figures.accuracy_curves(curves, names=CURVES, marks={"": report.claim_eps}, up="classified correctly, %",
                                      height=330)
-    st.plotly_chart(figure, config={"displayModeBar": False}, key="systems_curves",
-                    alt=f"{title(entry.key)}. {describe_curves(curves, names=CURVES)}")
+    plot(figure, key="systems_curves", alt=f"{title(entry.key)}. {describe_curves(curves, names=CURVES)}")
     st.caption(f"n = {report.n} images, bands: 95 % intervals. All lines are upper bounds: a stronger attack may "
                "leave less.")
     return figure

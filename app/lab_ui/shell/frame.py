@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from lab_ui.basics.glossary import glossary
-from lab_ui.basics.lab import Lab
+from lab_ui.basics.lab import Lab, place_of_controls
 from lab_ui.basics.lessons import LESSONS, LessonStep, values_of
 from lab_ui.basics.scenes import BEGINNING, SCENES, MenuScene
 from lab_ui.basics.style import style
@@ -78,15 +78,15 @@ def open_page(
         st.warning(in_markdown(sentence))
     _say_what_is_missing(slug, systems)
     if not systems and "systems" in bar:
-        st.info("There is no trained system for these images here. Choose another data set on the left, or train one "
-                "of your own.")
+        st.info("There is no trained system for these images here. Choose another data set "
+                f"{place_of_controls(lecture)}, or train one of your own.")
         st.stop()
     with st.sidebar:
         image = controls.picture(name, images) if "image" in bar and images is not None else 0
         chosen = controls.systems(systems) if "systems" in bar else ()
         seed = controls.seed() if "seed" in bar else 0
     if "systems" in bar and not chosen:
-        st.info("Pick at least one system on the left.")
+        st.info(f"Pick at least one system {place_of_controls(lecture)}.")
         st.stop()
     return Lab(slug=slug, lecture=lecture, step=step, slot=slot, data=name, images=images, systems=systems,
                chosen=chosen, image=image, seed=seed)

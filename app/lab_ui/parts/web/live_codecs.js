@@ -34,7 +34,7 @@ class Panel {
     if (spec.code === "line") [this.low, this.high] = [Math.min(spec.span[0], this.z[0] - 0.02 * wide), Math.max(spec.span[1], this.z[0] + 0.02 * wide)];
     this.root.innerHTML = `<h2>${esc(spec.title)}</h2><p class="tl-kind">${esc(spec.kind)}</p>
       <div class="tl-read"><span data-part="chip"></span><span data-part="margin"></span></div>
-      <div class="tl-drag" data-part="drag" style="height:${TALL / 16}rem"><div data-part="chart"></div>${spec.names.map((name, i) =>
+      <div class="tl-drag" data-part="drag" style="height:calc(${TALL / 16}rem * var(--tl-scale, 1))"><div data-part="chart"></div>${spec.names.map((name, i) =>
         `<div class="tl-handle" role="slider" tabindex="0" data-handle="${i}" aria-label="${esc(name)}" aria-orientation="${spec.code === "line" ? "horizontal" : "vertical"}"></div>`).join("")}</div>
       <p data-part="loss"></p><p class="tl-note tl-held" data-part="pull"></p>
       <p><button type="button" data-part="perfect"></button></p>

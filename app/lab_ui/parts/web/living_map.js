@@ -222,6 +222,7 @@ class LivingMap {
       canvas.height = Math.round(h * ratio);
     }
     const style = getComputedStyle(this.root);
+    this.big = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;  // it grows with the page's type
     this.ink = style.color;
     this.ground = style.getPropertyValue("--st-background-color") || "#ffffff";
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -231,19 +232,19 @@ class LivingMap {
     const attacked = this.steps.length ? new Set(data.steps.rows) : null;
     for (let i = 0; i < many; i++) {  // those that stay are dots; those that an attack moved leave a dot behind
       const alone = attacked && away && !attacked.has(data.rows[i]);
-      if (away) this.dot(this.spot(this.home[2 * i], this.home[2 * i + 1]), plain ? "#8a8a8a" : data.colours[data.labels[i]], 1.6, 0.35);
+      if (away) this.dot(this.spot(this.home[2 * i], this.home[2 * i + 1]), plain ? "#8a8a8a" : data.colours[data.labels[i]], 1.6 * this.big, 0.35);
       if (!alone) this.point(i);
     }
-    if (data.names && !away) this.names();
+    if (data.names) this.names(away && this.animation?.kind !== "replay" ? this.home : this.now);
     if (this.stops && this.animation?.kind !== "replay" && !data.forming) this.way();
     if (this.lasso) this.loop();
   }
 
   bands(h) {
-    const { pen, data } = this;
+    const { pen, data, big } = this;
     pen.textAlign = "center";
     pen.textBaseline = "bottom";
-    pen.font = "600 15px sans-serif";
+    pen.font = `600 ${15 * big}px sans-serif`;
     const tight = data.bands.some(([low, high, k]) =>
       pen.measureText(data.classes[k]).width > this.spot(high, 0)[0] - this.spot(low, 0)[0] + 8);
     for (const [low, high, k] of data.bands) {
@@ -253,7 +254,7 @@ class LivingMap {
       pen.fillRect(x0, 0, x1 - x0, h);
       pen.globalAlpha = 1;
       pen.fillStyle = this.ink;
-      pen.fillText(data.classes[k], (x0 + x1) / 2, h - 4 - (tight ? 17 * (k % 3) : 0)); // names without room take turns in height
+      pen.fillText(data.classes[k], (x0 + x1) / 2, h - 4 - (tight ? 17 * big * (k % 3) : 0)); // names without room take turns in height
     }
   }
 
@@ -266,18 +267,18 @@ class LivingMap {
   }
 
   point(i) {
-    const { pen, data } = this, label = data.labels[i], [x, y] = this.spot(this.now[2 * i], this.now[2 * i + 1]);
+    const { pen, data, big } = this, label = data.labels[i], [x, y] = this.spot(this.now[2 * i], this.now[2 * i + 1]);
     pen.globalAlpha = !this.picked.size || this.picked.has(data.rows[i]) ? 0.95 : 0.18;
     if (this.paint.value === "outcome") {
       const look = data.looks[this.kind(this.read(i), label)];
-      this.mark(x, y, look.symbol, look.colour, 5.5);
+      this.mark(x, y, look.symbol, look.colour, 5.5 * big);
     } else if (data.classes[label].length === 1) {
       pen.fillStyle = data.colours[label];
-      pen.font = "700 13px sans-serif";
+      pen.font = `700 ${13 * big}px sans-serif`;
       pen.textAlign = "center";
       pen.textBaseline = "middle";
       pen.fillText(data.classes[label], x, y);
-    } else this.mark(x, y, data.symbols[label], data.colours[label], 5);
+    } else this.mark(x, y, data.symbols[label], data.colours[label], 5 * big);
     pen.globalAlpha = 1;
   }
 
@@ -319,23 +320,23 @@ class LivingMap {
     pen.fillText(text, x, y);
   }
 
-  /** Each class's name above its points. */
-  names() {
-    const { data } = this, at = new Map();
+  /** Each class's name above its points, which are at these places; under an attack, where they were before it. */
+  names(places) {
+    const { data, big } = this, at = new Map();
     data.labels.forEach((label, i) => {
       if (!at.has(label)) at.set(label, [[], []]);
-      at.get(label)[0].push(this.now[2 * i]);
-      at.get(label)[1].push(this.now[2 * i + 1]);
+      at.get(label)[0].push(places[2 * i]);
+      at.get(label)[1].push(places[2 * i + 1]);
     });
     const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
-    const size = data.classes.every((name) => name.length === 1) ? 26 : 19, taken = [];
+    const size = (data.classes.every((name) => name.length === 1) ? 26 : 19) * big, taken = [];
     this.pen.font = `800 ${size}px sans-serif`;
     for (const [label, [xs, ys]] of at) {
       const [x, y] = this.spot(middle(xs), middle(ys)), near = ys.filter((v) => Math.abs(v - middle(ys)) < 0.25);
       const [, top] = this.spot(0, Math.max(...near)), [, bottom] = this.spot(0, Math.min(...near));
-      const above = Math.max(16, Math.max(top, y - 90) - 20), hidden = this.crossed(x, above);
+      const above = Math.max(16 * big, Math.max(top, y - 90 * big) - 20 * big), hidden = this.crossed(x, above);
       const wide = this.pen.measureText(data.classes[label]).width / 2 + 3;
-      taken.push({ label, x, y: hidden ? Math.min(bottom, y + 90) + 20 : above, wide });
+      taken.push({ label, x, y: hidden ? Math.min(bottom, y + 90 * big) + 20 * big : above, wide });
     }
     taken.sort((a, b) => a.y - b.y).forEach((one, i) => { // the lower of two that lie on each other gives way
       for (const other of taken.slice(0, i).sort((a, b) => a.y - b.y)) {
@@ -349,12 +350,12 @@ class LivingMap {
   crossed(x, y) {
     if (!this.stops || this.animation?.kind === "replay" || this.data.forming) return false;
     const spots = this.data.stops.decoded.map((_, i) => this.spot(this.stops[2 * i], this.stops[2 * i + 1]));
-    return spots.some(([px, py]) => Math.hypot(px - x, py - y) < 48);
+    return spots.some(([px, py]) => Math.hypot(px - x, py - y) < 48 * this.big);
   }
 
   /** The stops of one attack: numbered, joined, each with the look of what it is read as. */
   way() {
-    const { pen, data } = this, { decoded, numbers, label } = data.stops;
+    const { pen, data, big } = this, { decoded, numbers, label } = data.stops;
     const spots = decoded.map((_, i) => this.spot(this.stops[2 * i], this.stops[2 * i + 1]));
     pen.strokeStyle = this.ink;
     pen.lineWidth = 2.5;
@@ -365,17 +366,18 @@ class LivingMap {
       const look = data.looks[this.kind(decoded[i], label)];
       pen.fillStyle = this.ground;
       pen.beginPath();
-      pen.arc(x, y, 12, 0, 7);
+      pen.arc(x, y, 12 * big, 0, 7);
       pen.fill();
       pen.strokeStyle = this.ink;
       pen.lineWidth = 1.5;
       pen.stroke();
-      this.mark(x, y, look.symbol, look.colour, 7);
+      this.mark(x, y, look.symbol, look.colour, 7 * big);
     });
     spots.forEach(([x, y], i) => {  // the numbers stand away from the way before and after
       const [px, py] = spots[Math.max(0, i - 1)], [nx, ny] = spots[Math.min(spots.length - 1, i + 1)];
       const dx = data.bands ? 0 : 2 * x - px - nx, dy = data.bands ? (i % 2 ? 1 : -1) : 2 * y - py - ny, far = Math.hypot(dx, dy);
-      this.halo(numbers[i], far < 1 ? x : x + 27 * dx / far, far < 1 ? y - 23 : y + 23 * dy / far, 17, this.ink);
+      this.halo(numbers[i], far < 1 ? x : x + 27 * big * dx / far,
+        far < 1 ? y - 23 * big : y + 23 * big * dy / far, 17 * big, this.ink);
     });
   }
 
@@ -421,7 +423,7 @@ class LivingMap {
     this.canvas.style.cursor = i === null ? "crosshair" : "pointer";
     if (i === null) return;
     const { data } = this, heard = this.read(i), name = data.classes[data.labels[i]];
-    this.tip.textContent = `picture ${data.rows[i]}, ${/^[aeio8]/.test(name) ? "an" : "a"} ${name}, read as ${heard < 0 ? "None" : data.classes[heard]}`;
+    this.tip.textContent = `image ${data.rows[i]}, ${/^[aeio8]/.test(name) ? "an" : "a"} ${name}, read as ${heard < 0 ? "None" : data.classes[heard]}`;
     const left = Math.min(event.offsetX + 14, this.canvas.clientWidth - this.tip.offsetWidth - 4);
     Object.assign(this.tip.style, { left: `${Math.max(4, left)}px`, top: `${this.canvas.offsetTop + event.offsetY + 16}px` });
   }

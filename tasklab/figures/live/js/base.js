@@ -112,8 +112,11 @@ function keepKeys(element) {
   });
 }
 
-/** How much larger than usual the page's type is; charts grow with it. */
-const scale = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+/** How much larger than usual charts are: as the page's type, and as its property `--tl-scale` says. */
+function scale() {
+  const style = getComputedStyle(document.documentElement);
+  return parseFloat(style.fontSize) / 16 * (parseFloat(style.getPropertyValue("--tl-scale")) || 1);
+}
 
 /** What charts depend on: the room there is, and the size of the type. */
 const sizeOf = (root) => `${root.clientWidth} ${scale()}`;
