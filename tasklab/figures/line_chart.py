@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tasklab.figures.style import BLUE, GREY, ORANGE, frame, label
@@ -15,6 +16,35 @@ PENS = (
     ("#a05cc4", "longdash", "triangle-up"), ("#b8860b", "longdashdot", "star"),
 )
 """Colour, dash and marker of the curves in turn; any two differ in more than the colour."""
+
+
+ROOM = 0.1
+"""Share of an axis that two labelled values keep from each other."""
+
+MANY = 8
+"""More values than these are not labelled one by one on a logarithmic axis; powers of ten are."""
+
+
+def apart(values: Iterable[float], *, log: bool = False) -> list[float]:
+    """Those of the values that can be labelled on an axis without touching each other: both ends, and some between.
+
+    Args:
+        values: in any order; on a logarithmic axis those that are not positive are left out.
+        log: whether the axis is logarithmic.
+
+    >>> apart([1, 2, 3, 10, 100, 350], log=True)
+    [1, 2, 10, 100, 350]
+    >>> apart([1, 2, 3, 10, 100, 350])
+    [1, 100, 350]
+    """
+    place = math.log10 if log else float
+    ordered = sorted({value for value in values if value > 0 or not log})
+    least = ROOM * (place(ordered[-1]) - place(ordered[0])) if ordered else 0.0
+    kept = ordered[:1]
+    for value in ordered[1:]:
+        if place(value) - place(kept[-1]) >= least:
+            kept.append(value)
+    return [*kept[:-1], ordered[-1]] if len(kept) > 1 else kept
 
 
 def lines(
@@ -68,7 +98,9 @@ def lines(
             }
     marks = marks or {}
     shown = {"showgrid": True, "gridcolor": "rgba(138,138,138,0.25)"}
-    across_axis: dict[str, Any] = shown | {"title": {"text": x}} | ({"type": "log"} if log_x else {})
+    across_axis: dict[str, Any] = shown | {"title": {"text": x}}
+    if log_x:
+        across_axis |= {"type": "log"} | _labels([value for across, _ in curves.values() for value in across])
     up_axis: dict[str, Any] = shown | {"title": {"text": y}} | ({"range": list(y_range)} if y_range else {})
     layout = frame(height, legend=len(curves) > 1, xaxis=across_axis, yaxis=up_axis) | {
         "shapes": [
@@ -83,3 +115,13 @@ def lines(
     import plotly.graph_objects as go
 
     return go.Figure({"data": traces, "layout": layout})
+
+
+def _labels(values: Sequence[float]) -> dict[str, Any]:
+    """The ticks of a logarithmic axis."""
+    known = sorted({value for value in values if value > 0})
+    if len(known) > MANY:
+        powers = range(math.ceil(math.log10(known[0])), math.floor(math.log10(known[-1])) + 1)
+        known = [10.0**power for power in powers] if len(powers) > 1 else known
+    ticks = apart(known, log=True)
+    return {"tickvals": ticks, "ticktext": [f"{value:g}" for value in ticks]}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tasklab.evaluation.statistics import Mean, Share
-from tasklab.figures.line_chart import lines
+from tasklab.figures.line_chart import apart, lines
 from tasklab.figures.panels import panels
 
 if TYPE_CHECKING:
@@ -53,5 +53,7 @@ def _chart(points: Sequence[tuple[Any, Measured]], over: str) -> Figure:
         spread[name] = ([100 * low for low, _ in ends], [100 * high for _, high in ends])
     log = is_number and min(across) > 0 and max(across) / min(across) >= WIDE
     figure = lines(curves, x=over, y="images, %", spread=spread, log_x=log, y_range=(-2, 103), height=380)
-    figure.update_xaxes(tickvals=across, ticktext=[f"{value:g}" if is_number else str(value) for value in values])
+    texts = {x: f"{value:g}" if is_number else str(value) for x, value in zip(across, values, strict=True)}
+    ticks = apart(across, log=log) if is_number else across
+    figure.update_xaxes(tickvals=ticks, ticktext=[texts[x] for x in ticks])
     return figure

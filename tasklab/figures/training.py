@@ -103,17 +103,16 @@ def sweep_figure(points: Mapping[float, Mapping[str, float]]) -> Figure:
     """
     if not points:
         raise ValueError("expected at least one point, got none; train a system for each value first")
-    names = CURVES | {ZERO: ZERO_NAME}
+    import plotly.graph_objects as go
+
+    rows = [dict(points[size]) | {"S": size} for size in sorted(points)]
     curves = {}
-    for field, name in names.items():
-        known = {value: _of_all(point, field) for value, point in sorted(points.items())
-                 if point.get(field) is not None and (field != ZERO or point.get("accuracy") is not None)}
+    for field, name in CURVES.items():
+        known = [row for row in rows if row.get(field) is not None]
         if known:
-            curves[name] = (list(known), [100 * share for share in known.values()])
+            curves[name] = ([row["S"] for row in known], [100 * row[field] for row in known])
     figure = lines(curves, x="S", y="images, %", log_x=True, y_range=(-2, 103), height=360)
-    values = sorted(points)
-    figure.update_xaxes(tickvals=values, ticktext=[f"{value:g}" for value in values])
-    return figure
+    return go.Figure([*_zero(rows, over="S"), *figure.data], figure.layout)
 
 
 def describe_sweep(points: Mapping[float, Mapping[str, float]]) -> str:
@@ -147,13 +146,13 @@ def _accuracy(epochs: Rows, field: str, index: int) -> list[dict[str, Any]]:
     }]
 
 
-def _zero(epochs: Rows) -> list[dict[str, Any]]:
+def _zero(rows: Rows, over: str = "epoch") -> list[dict[str, Any]]:
     """The share of images that are classified correctly and have a gradient of exactly 0, as a filled area."""
-    known = [row for row in epochs if row.get(ZERO) is not None and row.get("accuracy") is not None]
+    known = [row for row in rows if row.get(ZERO) is not None and row.get("accuracy") is not None]
     if not known:
         return []
     return [{
-        "type": "scatter", "mode": "lines", "name": ZERO_NAME, "x": [row["epoch"] for row in known],
+        "type": "scatter", "mode": "lines", "name": ZERO_NAME, "x": [row[over] for row in known],
         "y": [100 * _of_all(row, ZERO) for row in known], "line": {"width": 0, "color": GREY}, "fill": "tozeroy",
         "fillcolor": faded(GREY, 0.3), "hovertemplate": "%{y:.1f} %",
     }]

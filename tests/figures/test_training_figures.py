@@ -5,10 +5,14 @@ from __future__ import annotations
 import doctest
 import math
 import sys
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from tasklab.evaluation.statistics import Share
+from tasklab.figures.line_chart import lines
+from tasklab.figures.settings import over_setting
 from tasklab.figures.training import (
     CURVES,
     ZERO,
@@ -100,6 +104,37 @@ def test_a_sweep_is_ordered_and_labelled_by_its_values() -> None:
     assert figure.layout.xaxis.type == "log"
     assert describe_sweep(POINTS).startswith("S = 1: no attack 97 %, attack on the decision 1 %")
     assert not math.isnan(sum(result["no attack"].y))
+
+
+def test_no_curve_of_a_sweep_hides_another() -> None:
+    """Where the gradient is 0 an attack on the loss changes nothing: both shares are the same, and both are seen."""
+    figure = sweep_figure({size: {"accuracy": 0.8, "own_loss_accuracy": 0.8, "robust_accuracy": 0.8, ZERO: 1.0}
+                           for size in (1.0, 350.0)})
+    area, *curves = figure.data
+    assert (area.name, area.fill, area.line.width) == (ZERO_NAME, "tozeroy", 0), "an area, behind the curves"
+    assert [curve.name for curve in curves] == list(CURVES.values())
+    assert len({curve.marker.symbol for curve in curves}) == len({curve.line.dash for curve in curves}) == len(curves)
+
+
+@pytest.mark.parametrize("values", [
+    (1, 10, 100, 350), (1, 2, 3, 4, 5, 6, 7, 350), (0.001, 300, 340, 345, 350), (5,), tuple(range(1, 1001, 7)),
+])
+def test_labels_of_a_logarithmic_axis_have_room(values: tuple[float, ...]) -> None:
+    share = Share(1, 2)
+    figures = [
+        lines({"a": (values, values)}, x="x", y="y", log_x=True),
+        sweep_figure({float(value): {"accuracy": 0.5} for value in values}),
+        over_setting([({"S": value}, {"accuracy": share}) for value in values], "S"),
+    ]
+    for axis in (figure.layout.xaxis for figure in figures):
+        if axis.type == "log":
+            places = [math.log10(value) for value in axis.tickvals]
+            assert min(values) <= axis.tickvals[0] and axis.tickvals[-1] <= max(values)
+            gaps = [right - left for left, right in pairwise(places)]
+            assert all(gap >= 0.1 * (math.log10(max(values)) - math.log10(min(values))) for gap in gaps)
+            assert [float(text) for text in axis.ticktext] == list(axis.tickvals)
+            assert len(axis.tickvals) > 1 or len(values) == 1
+    assert figures[0].layout.xaxis.type == figures[1].layout.xaxis.type == "log"
 
 
 def test_no_sweep_is_an_error_with_a_way_on() -> None:
