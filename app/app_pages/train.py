@@ -216,8 +216,10 @@ def _headline(run: RunView | None) -> str:
     last = run.epochs[-1] if run is not None and run.epochs else {}
     if run is None or last.get("robust_accuracy") is None or last.get(ZERO) is None:
         return "Train a system, and watch what two attacks leave of it: one on its training loss, one on its decision."
-    left = f"leaves <b>{100 * last['own_loss_accuracy']:.0f} %</b>"
-    sentence = f"{in_html(run.title, 80)}: an attack on the training loss {left}"
+    watch = run.training.watch
+    images = f"{watch.images} validation images" if watch is not None else "the validation images"
+    left = f"leaves <b>{100 * last['own_loss_accuracy']:.0f} %</b> of {images}"
+    sentence = f"{in_html(run.title, 80)} after epoch {last['epoch']}: an attack on the training loss {left}"
     if last[ZERO] > 0.01:
         sentence += f", and has no gradient at all for <b>{100 * last[ZERO]:.0f} %</b> of those classified correctly"
     return f"{sentence}. Aimed at the decision, the same attack leaves <b>{100 * last['robust_accuracy']:.0f} %</b>."
@@ -259,14 +261,17 @@ def _system(lab: Lab, name: str) -> None:
 
 
 def _accuracies(card: dict[str, Any], eps: float) -> str:
-    """A system's accuracies without attack and under attack, in one line."""
+    """A system's accuracies on the test set, without attack and under attack, in one line."""
     clean = figure(card, "clean")
-    parts = [f"{100 * clean['accuracy']:.1f} %"] if clean else ["not measured"]
-    for objective, words in (("train", "attack on its training loss"), ("margin", "on its decision")):
-        row = figure(card, "pgd", objective, eps)
-        if row is not None:
-            parts.append(f"{words} {100 * row['accuracy']:.0f} %")
-    return " · ".join(parts) + (f" (ε = {eps_said(eps)})" if len(parts) > 1 else "")
+    if clean is None:
+        return "not measured"
+    rows = [(words, row) for objective, words in (("train", "training loss"), ("margin", "decision"))
+            if (row := figure(card, "pgd", objective, eps)) is not None]
+    words = f"of {clean['n']:,} test images {100 * clean['accuracy']:.1f} % correct"
+    if not rows:
+        return words
+    under = ", ".join(f"on the {words} {100 * row['accuracy']:.0f} %" for words, row in rows)
+    return f"{words}; of {rows[0][1]['n']:,} under an attack {under} (ε = {eps_said(eps)})"
 
 
 def _remove(name: str) -> None:
@@ -313,7 +318,8 @@ def _sweep(lab: Lab, training: Training | None, everything: dict[str, RunView]) 
     source = "recorded" if all(run.state == "recorded" for run in groups[0].values()) else "your own"
     plot(sweep_figure(points), key="sweep", alt=describe_sweep(points))
     attacked = next(iter(groups[0].values())).training.attacked
-    st.caption(f"The sweep is {source}. n = {attacked} test images, ε = {eps_said(eps)}. "
+    st.caption(f"The sweep is {source}. n = {attacked} test images, ε = {eps_said(eps)}, with the weights that each "
+               "training run kept, while the curves above are of validation images after each epoch. "
                "On the training loss: PGD, 20 steps; on the decision: PGD, 40 steps. Upper bounds.")
     st.html(f'<p class="lab-note">{_conclusion(layer)}</p>')
 

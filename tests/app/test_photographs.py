@@ -286,7 +286,7 @@ def test_what_is_queued_is_what_was_said(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_its_recorded_runs_are_there() -> None:
     at = start("train")
-    assert "RBC (S = 350): an attack on the training loss leaves" in bodies(at)
+    assert "RBC (S = 350) after epoch" in bodies(at) and "an attack on the training loss leaves" in bodies(at)
 
 
 def png(side: int) -> bytes:

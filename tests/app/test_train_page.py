@@ -18,9 +18,10 @@ from streamlit.testing.v1 import AppTest
 from visitors import APP, TOKENS, clean, own_jobs, sentences, until, visit
 
 from lab_ui.panels import training_controls
-from lab_ui.visitor import identity, jobs, scheduler
+from lab_ui.visitor import identity, jobs, own_systems, scheduler
 from tasklab import data
 from tasklab.curves import recorded
+from tasklab.evaluation.cards import figure
 from tasklab.figures.training import ZERO
 from tasklab.jobs.training import Training
 from tasklab.system import System
@@ -66,7 +67,8 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_first_view_teaches_without_a_click() -> None:
     at = visit("train")
     last = recorded()["digits-rbc"]["epochs"][-1]
-    assert f"leaves <b>{100 * last['own_loss_accuracy']:.0f} %</b>" in bodies(at)
+    assert "RBC (S = 350) after epoch 20: an attack on the training loss leaves " \
+        f"<b>{100 * last['own_loss_accuracy']:.0f} %</b> of 200 validation images" in bodies(at)
     assert f"no gradient at all for <b>{100 * last[ZERO]:.0f} %</b> of those classified correctly" in bodies(at)
     assert f"the same attack leaves <b>{100 * last['robust_accuracy']:.0f} %</b>" in bodies(at)
     left, right = alts(at)
@@ -279,8 +281,17 @@ def test_ones_own_sweep_is_shown_once_it_is_measured(monkeypatch: pytest.MonkeyP
     mine = jobs.scheduler().jobs(identity.folder_of(TOKENS["ann"]))
     until(lambda: all(jobs.scheduler().state(job) == "done" for job in mine))
     clean(at.button(key="train_show").click().run())
-    assert any("The sweep is your own" in caption.value for caption in at.caption)
+    assert any("The sweep is your own" in caption.value and "test images" in caption.value for caption in at.caption)
     assert alts(at)[-1].startswith("S = 10: ")
+    lines = [line for line in words(at).splitlines() if " % correct" in line]
+    cards = [own_systems.card_of(job.folder) for job in reversed(mine)]
+    assert len(lines) == len(cards) == 2, "what the shelf says is of the test set, and of the card"
+    for card in cards:
+        clean_row, own_loss = figure(card, "clean"), figure(card, "pgd", "train", 0.2)
+        assert clean_row and own_loss
+        sentence = (f"of {clean_row['n']:,} test images {100 * clean_row['accuracy']:.1f} % correct; "
+                    f"of {own_loss['n']:,} under an attack on the training loss {100 * own_loss['accuracy']:.0f} %")
+        assert any(sentence in line for line in lines)
 
 
 @pytest.mark.data

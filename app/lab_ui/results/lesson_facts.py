@@ -224,7 +224,7 @@ def trained(runs: Sequence[tuple[str, Mapping[str, float | None]]], fields: Mapp
         values = [f"{title} {percent(share)}" for title, last in runs if (share := last.get(field)) is not None]
         if values:
             parts.append(f"{words}: {', '.join(values)}")
-    return f"After the last epoch, {'; '.join(parts)}." if parts else ""
+    return f"On the validation images, after the last epoch, {'; '.join(parts)}." if parts else ""
 
 
 def flat(shares: Mapping[str, float], field: str) -> str:
