@@ -35,7 +35,7 @@ STYLE = """
   line-height: 1.35; }
 .lab-key { display: flex; flex-wrap: wrap; gap: 0.1rem 1.1rem; margin: 0; font-size: 0.95rem; }
 .lab-about { font-size: 0.9rem; line-height: 1.4; margin: 0; }
-.lab-about a, .lab-lead a, .lab-page h2 a, .lab-head a { color: inherit; text-decoration: underline;
+.lab-print, .lab-about a, .lab-lead a, .lab-page h2 a, .lab-head a { color: inherit; text-decoration: underline;
   text-underline-offset: 0.15em; }
 .lab-lesson { font-size: 1.1rem; line-height: 1.35; margin: 0; }
 @media (min-width: 641px) {

@@ -19,7 +19,7 @@ from lab_ui.basics.lessons import LESSONS, LessonStep, values_of
 from lab_ui.basics.scenes import BEGINNING, SCENES, MenuScene
 from lab_ui.basics.style import style
 from lab_ui.parts.browser import browser
-from lab_ui.shell import address
+from lab_ui.shell import address, overview
 from tasklab.course import notebooks_of
 from tasklab.text import in_markdown
 
@@ -61,6 +61,9 @@ def open_page(
     lecture = address.switch("lecture")
     address.switch(f"{slug}_revealed")
     style(lecture)
+    if address.switch("overview"):
+        overview.draw(lambda scene: _parameters(_scene_values(scene)))
+        st.stop()
     step, slot = _strip(slug, _steps(lesson or slug), lecture)
     if not bar:
         return Lab(slug=slug, lecture=lecture, step=step, slot=slot)
@@ -114,9 +117,14 @@ def leave_for(slug: str, values: Mapping[str, Any] | None = None) -> None:
     """
     st.session_state.update(values or {})
     bar = {key: st.session_state[key] for key in BEGINNING if key in st.session_state}
-    st.session_state["leaving_for"] = slug, {
+    st.session_state["leaving_for"] = slug, _parameters(bar | dict(values or {}))
+
+
+def _parameters(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    """The parameters of an address that sets these values of widgets; the app's first values need none."""
+    return {
         key: [str(item) for item in value] if isinstance(value, list) else _url_value(value)
-        for key, value in (bar | dict(values or {})).items()
+        for key, value in values.items()
         if value is not None and (key == "image" or value != BEGINNING.get(key, False))
     }
 
@@ -368,6 +376,7 @@ def _strip(slug: str, lesson: Sequence[LessonStep], lecture: bool) -> tuple[Less
         The step that is open, and where its sentences are drawn.
     """
     step_key = f"{slug}_step"
+    _follow(step_key, lesson)
     step = address.place("lesson", step_key, len(lesson), -1)
     opened, scene, slot = lesson[step] if step >= 0 else None, _current_scene(slug), None
     with st.container(key="strip", gap="xsmall"):
@@ -397,6 +406,18 @@ def _strip(slug: str, lesson: Sequence[LessonStep], lecture: bool) -> tuple[Less
     return opened, slot
 
 
+def _follow(step_key: str, lesson: Sequence[LessonStep]) -> None:
+    """Set the scene of a step that a link names without any values, as those in the list of all lessons do."""
+    number = (address.text("lesson") or "")[:4]
+    if step_key in st.session_state or not {"lesson"} <= set(st.query_params) <= {"lesson", "lecture", "data"}:
+        return
+    if address.is_new("lesson") and number.isdecimal() and 0 < int(number) <= len(lesson):
+        from lab_ui.shell import controls
+
+        st.session_state.setdefault("data", controls.asked_for())
+        _go(step_key, lesson, int(number) - 1)
+
+
 def _moved() -> str:
     """A word on a lesson that has left the data set that was selected."""
     return " · on handwritten digits" if st.session_state.get("lesson_moved") else ""
@@ -408,6 +429,7 @@ def _scenes() -> None:
         for number, scene in enumerate(SCENES):
             st.button(f"**{scene.name}**", key=f"scene_{number}", on_click=_open_scene, args=(scene,), type="tertiary")
             st.markdown(f":small[{scene.words}]")
+        st.html(overview.LINK)
 
 
 def _go(step_key: str, lesson: Sequence[LessonStep], step: int) -> None:
