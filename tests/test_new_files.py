@@ -81,7 +81,7 @@ def course() -> str:
     text = (ROOT / "tasklab/course/parts.py").read_text(encoding="utf-8")
     part = '    Part(notebook="12_hello", session=3, minutes=5, page="hello", title="Hello"),\n'
     text = text.replace(')\n"""All parts', f'{part})\n"""All parts')
-    return text.replace('}\n"""Slug of each page', '    "hello": "Say hello.",\n}\n"""Slug of each page')
+    return text.replace('}\n"""Slug of each page, in', '    "hello": "Say hello.",\n}\n"""Slug of each page, in')
 
 
 ADDITIONS = {

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import html
 from typing import Any
 
 import streamlit as st
+import torch
 
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.lessons import NO_DIGIT
 from lab_ui.basics.words import aimed, title
 from lab_ui.parts import live
 from lab_ui.parts.drawing_pad import drawing_pad
+from lab_ui.parts.thumbnails import image_tag
 from lab_ui.results import drawn_picture, growing, lesson_facts, picture_attacks
 from lab_ui.results.drawn_picture import OwnPicture
 from lab_ui.results.picture_attacks import Sweeps
@@ -140,7 +143,11 @@ def _file(words: str) -> OwnPicture | None:
 def _preview(own: OwnPicture) -> None:
     """Draw an uploaded image as it is; what is wrong with one that cannot be read is said elsewhere."""
     with contextlib.suppress(PictureError):
-        st.image(picture_preview(own.file), caption=in_markdown(own.name), width=240)
+        pixels = torch.from_numpy(picture_preview(own.file))
+        pixels = (pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1))[None] / 255
+        st.html(f'<figure class="draw-own">{image_tag(pixels, f"the uploaded image, {own.name}")}'
+                f"<figcaption>{html.escape(own.name)}</figcaption></figure>"
+                "<style>.draw-own { margin: 0; } .draw-own img { width: 240px; }</style>")
 
 
 def _read(own: OwnPicture, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | None:

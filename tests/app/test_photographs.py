@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from lab_ui.basics.words import title
 from lab_ui.panels import training_controls
-from lab_ui.results import reports
+from lab_ui.results import growing, reports
 from lab_ui.visitor import catalogue, jobs
 from tasklab import data, zoo
 from tasklab.data import DATASETS
@@ -120,11 +120,11 @@ def test_links_with_epsilon(asked: str, shown: float) -> None:
 
 def test_a_length_has_a_range_of_its_own() -> None:
     at = start("attack_lab", norm="l2")
-    assert at.slider(key="eps").value == 0.2 and at.slider(key="eps").max == 0.5
+    assert at.slider(key="eps").value == 0.5 and at.slider(key="eps").max == 2.0
     clean(at.segmented_control(key="norm").set_value("linf").run())
     assert at.slider(key="eps").value == USUAL
     clean(at.segmented_control(key="norm").set_value("l2").run())
-    assert at.slider(key="eps").value == 0.2
+    assert at.slider(key="eps").value == 0.5
 
 
 def test_a_scenario_s_link_shows_that_scenario() -> None:
@@ -350,6 +350,7 @@ def test_an_own_system_makes_the_data_set_offered(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.skipif(not data.available("cifar10"), reason="CIFAR-10 is not under TASKLAB_DATA")
 def test_the_real_photographs_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
+    monkeypatch.setattr(growing, "PATIENCE", 600.0)
     monkeypatch.setenv("TASKLAB_ZOO", str(photograph_zoo()))
     at = start("attack_lab")
     test = data.load("cifar10", "test")

@@ -157,7 +157,7 @@ def test_the_snippet_reads_the_page_s_numbers(query: dict[str, str]) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         exec(compile(snippet(at), "snippet", "exec"), space)
     if query:
-        value = 100 * space["found"].own.accuracy.value
+        value = 100 * space["row"].own.accuracy.value
         assert f"{value:.1f} %" in bodies(at)
     else:
         assert {each.name for each in space["systems"]} == set(rows(at))

@@ -70,7 +70,7 @@ def test_a_drawing_survives_a_visit_to_another_page(tab: Visit) -> None:
     tab.page.get_by_test_id("stTopNavLink").filter(has_text="Transfer").click()
     tab.page.wait_for_url("**/transfer**")
     settled(tab.page)
-    tab.page.get_by_test_id("stTopNavLink").filter(has_text="Draw").click()
+    tab.page.go_back()
     tab.page.wait_for_url("**/draw**")
     said(tab, "systems read a 3")
 

@@ -70,7 +70,7 @@ def test_both_matrices_are_accessible_in_light_and_dark(tab: Visit) -> None:
     tab.page.get_by_role("button", name="Show me").click()
     tab.page.get_by_role("heading", name="Aimed at the decision margin").wait_for()
     settled(tab.page)
-    assert tab.page.locator("table").count() == 2
+    assert tab.page.locator("table:visible").count() == 2
     for scheme in ("light", "dark"):
         tab.page.emulate_media(color_scheme=scheme)
         tab.page.wait_for_timeout(1000)

@@ -171,7 +171,7 @@ def test_show_list_and_data(made: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "described"),
     [
         (["attack", "no-such-system"], "expected a system among"),
         (["attack", "missing.safetensors"], "nothing there"),
@@ -192,7 +192,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_1(
     assert err.startswith("tasklab: ") and described in err and "Traceback" not in err and len(err.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("words", "told"), [
+@pytest.mark.parametrize(("words", "described"), [
     (["--attack", "cw", "--steps", "3"], "3 searches"),
     (["--attack", "square", "--norm", "l2", "--steps", "5"], "the norm is linf and not l2"),
     (["--attack", "fab", "--criterion", "evaded", "--steps", "2"], "towards_code"),

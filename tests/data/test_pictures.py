@@ -208,9 +208,9 @@ BAD = {
     "damaged png": (saved(seven())[:60] + b"xxxxxxxx" + saved(seven())[68:], "damaged or cut short"),
     "too many pixels": (png_header(6000, 5000), r"up to 24 million pixels, got 6000×5000"),
     "bomb": (png_header(100_000, 100_000), r"up to 24 million pixels, got"),
-    "animated gif": (animation("GIF"), "expected a single picture"),
-    "animated png": (animation("PNG"), "expected a single picture"),
-    "pages": (animation("TIFF"), "expected a single picture"),
+    "animated gif": (animation("GIF"), "expected a single image"),
+    "animated png": (animation("PNG"), "expected a single image"),
+    "pages": (animation("TIFF"), "expected a single image"),
     "wholly transparent": (saved(Image.new("RGBA", (9, 9))), "wholly transparent"),
     "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "file of another kind"),
 }

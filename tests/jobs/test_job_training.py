@@ -163,7 +163,7 @@ def test_settings_survive_a_file_and_the_command_line(chosen: Training) -> None:
     words = chosen.command().split()
     assert words[:2] == ["tasklab", "train"]
     args = parser().parse_args(words[1:])
-    assert training._training(args) == chosen
+    assert training.described(args) == chosen
 
 
 def test_code_that_starts_from_a_file_reads_it_whatever_its_name() -> None:

@@ -113,7 +113,7 @@ ODD = [
 def test_odd_settings_survive_the_command(chosen: Training) -> None:
     words = shlex.split(chosen.command(threads=3))
     args = parser().parse_args(words[1:])
-    assert training._training(args) == chosen
+    assert training.described(args) == chosen
     assert args.threads == 3
 
 

@@ -173,5 +173,5 @@ def chart_data(task: Task, z: Tensor, label: int, names: Sequence[str], *, most:
 
 
 def packed(values: Tensor) -> str:
-    """The bytes of a tensor as base64, for `bytes` and its like in the scripts."""
+    """The bytes of a tensor as base64, for ``bytes`` and its like in the scripts."""
     return base64.b64encode(values.cpu().contiguous().numpy().tobytes()).decode()
