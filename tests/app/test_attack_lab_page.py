@@ -376,7 +376,7 @@ def test_words() -> None:
 def test_the_first_page_of_a_server_does_not_wait_for_pandas() -> None:
     code = ("import sys; from streamlit.testing.v1 import AppTest\n"
             f"at = AppTest.from_file({str(APP)!r}, default_timeout=120).switch_page('app_pages/attack_lab.py')\n"
-            "sys.modules['pandas'] = None\n"
+            f"sys.modules['pandas'] = None; sys.path.insert(0, {str(APP.parent)!r})\n"
             "from lab_ui.results import growing\n"
             "growing.PATIENCE = 600\n"
             "at.run()\n"
