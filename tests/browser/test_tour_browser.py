@@ -89,12 +89,19 @@ def test_lecture_mode_hides_the_controls_and_comes_back_by_key(address: str, bro
     tab = Visit(browser, f"{address}/attack_lab")
     try:
         assert tab.page.get_by_test_id("stSidebar").is_visible()
+        tab.page.locator(".tl-chart svg text").first.wait_for()
+        settled(tab.page)
         usual = chart_size(tab)
         tab.page.keyboard.press("l")
         tab.page.get_by_role("button", name="Leave lecture mode").wait_for()
         settled(tab.page)
         assert not tab.page.get_by_test_id("stSidebar").is_visible()
-        assert [large / small > 1.5 for large, small in zip(chart_size(tab), usual, strict=True)] == [True, True]
+        for _ in range(60):  # charts are drawn anew a moment after their page has got its size
+            larger = [large / small > 1.5 for large, small in zip(chart_size(tab), usual, strict=True)]
+            if larger == [True, True]:
+                break
+            tab.page.wait_for_timeout(500)
+        assert larger == [True, True]
         tab.page.keyboard.press("l")
         tab.page.get_by_test_id("stSidebar").wait_for()
         tab.page.keyboard.press("PageDown")
