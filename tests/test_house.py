@@ -98,7 +98,7 @@ def test_no_two_rooms_import_each_other(base: str) -> None:
         pytest.fail(f"rooms import each other: {error.args[1]}")
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", SOURCES + APP, ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_file_is_too_long_and_nothing_is_unfinished(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.count("\n") <= 400

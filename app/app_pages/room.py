@@ -10,7 +10,7 @@ from lab_ui.panels.room_phone import join_form, phone
 from lab_ui.results import room_attacks
 from lab_ui.shell import frame
 from lab_ui.visitor import identity, reach, rooms
-from lab_ui.visitor.rooms import Room
+from lab_ui.visitor.room import Room
 from tasklab.data.info import radii_of
 from tasklab.text import in_markdown
 

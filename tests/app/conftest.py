@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from streamlit import config
 
 from lab_ui.results import growing
+from tasklab import zoo
+from tests.systems import small_zoo
 
 SETTINGS = tomllib.loads((Path(__file__).parents[2] / "app" / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
 
@@ -26,3 +30,14 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run of a page waits for its attacks: nobody looks again here, as a browser would."""
     monkeypatch.setattr(growing, "PATIENCE", 600.0)
     monkeypatch.setattr(growing, "AWAY", 600.0)
+
+
+@pytest.fixture
+def digits_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Only the small zoo, whatever is shipped; no data but digits; threads given back."""
+    monkeypatch.setenv("TASKLAB_ZOO", str(small_zoo().folder))
+    monkeypatch.setattr(zoo, "folder", lambda: tmp_path / "nothing shipped")
+    monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "no data"))
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)

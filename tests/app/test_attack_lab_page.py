@@ -9,16 +9,14 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from streamlit.testing.v1 import AppTest
 
 from lab_ui.basics import preload
-from tasklab import data, zoo
+from tasklab import data
 from tasklab.attacks import OBJECTIVES
 from tasklab.experiments.scenario import ATTACKS
 from tests.app.live_parts import cells, refusals, shipped, snippet, stop
@@ -28,15 +26,7 @@ APP = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 AIMS = tuple(OBJECTIVES)
 
 
-@pytest.fixture(autouse=True)
-def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Only the small zoo, whatever is shipped; no data but digits; threads given back."""
-    monkeypatch.setenv("TASKLAB_ZOO", str(small_zoo().folder))
-    monkeypatch.setattr(zoo, "folder", lambda: tmp_path / "nothing shipped")
-    monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "no data"))
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("digits_alone")
 
 
 def start(**query: str | list[str]) -> AppTest:

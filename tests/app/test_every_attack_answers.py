@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import torch
 from streamlit.testing.v1 import AppTest
 
 from lab_ui.results import growing
@@ -25,15 +22,7 @@ SYSTEMS = ["int", "rbc"]
 AIMS = tuple(aim for aim in choices("PGD", "objective"))
 
 
-@pytest.fixture(autouse=True)
-def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Only the small zoo, and no data but digits; threads given back."""
-    monkeypatch.setenv("TASKLAB_ZOO", str(small_zoo().folder))
-    monkeypatch.setattr(zoo, "folder", lambda: tmp_path / "nothing shipped")
-    monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "no data"))
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("digits_alone")
 
 
 def asked(kind: str) -> list[dict[str, str]]:

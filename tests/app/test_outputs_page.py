@@ -5,32 +5,20 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from streamlit.testing.v1 import AppTest
 
-from tasklab import data, zoo
+from tasklab import data
 from tests.app.live_parts import snippet
 from tests.app.visitors import clean, sentences, visit
-from tests.systems import small_zoo
 
 FOUR = ("tra", "deepbe", "int", "rbc")
 
 
-@pytest.fixture(autouse=True)
-def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Only the small zoo, whatever is shipped; no data but digits; threads given back."""
-    monkeypatch.setenv("TASKLAB_ZOO", str(small_zoo().folder))
-    monkeypatch.setattr(zoo, "folder", lambda: tmp_path / "nothing shipped")
-    monkeypatch.setenv("TASKLAB_DATA", str(tmp_path / "no data"))
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("digits_alone")
 
 
 def start(**query: str | list[str]) -> AppTest:

@@ -12,6 +12,7 @@ from visitors import TOKENS, own_jobs, visit
 
 from lab_ui.results import feature_maps, reports
 from lab_ui.visitor import identity, jobs, own_systems, rooms
+from lab_ui.visitor.room import Room
 from tasklab import zoo
 from tasklab.jobs.training import Training
 from tests.app.front_end import LOOK, PAGE, follow
@@ -45,7 +46,7 @@ def feature_map() -> AppTest:
     return visit("feature_map")
 
 
-def opened() -> rooms.Room:
+def opened() -> Room:
     return rooms.store().create(identity.folder_of(TOKENS["ann"]), eps=0.2, system="rbc")
 
 

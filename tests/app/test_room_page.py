@@ -20,7 +20,7 @@ from lab_ui.parts import drawing_pad
 from lab_ui.results import drawn_picture, room_attacks
 from lab_ui.results.room_attacks import Counts
 from lab_ui.visitor import identity, limits, rooms
-from lab_ui.visitor.rooms import AIMS, Room
+from lab_ui.visitor.room import AIMS, Drawing, Room
 from tasklab.attacks import attack
 from tasklab.data import digit_strokes
 from tests.app.visitors import clean, sentences, visit
@@ -251,5 +251,5 @@ def test_without_the_systems_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -
 
 def test_no_text_of_a_phone_is_shown() -> None:
     """All that a phone can hand over are numbers."""
-    assert {field.name: field.type for field in dataclasses.fields(rooms.Drawing)} == {
+    assert {field.name: field.type for field in dataclasses.fields(Drawing)} == {
         "number": "int", "label": "int", "pixels": "bytes"}

@@ -15,7 +15,8 @@ from lab_ui.basics.refusal import Refused
 from lab_ui.panels import room_phone
 from lab_ui.results import room_attacks
 from lab_ui.visitor import limits, reach, rooms
-from lab_ui.visitor.rooms import AIMS, SIDE, Drawing, Room, Rooms
+from lab_ui.visitor.room import AIMS, SIDE, Drawing, Room
+from lab_ui.visitor.rooms import Rooms
 
 INK = bytes(SIDE * SIDE)
 TEACHER, OTHER = "teacher", "student"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from lab_ui.shell import frame
+from lab_ui.shell import frame, take_away
 from tasklab.data import DATASETS
 from tasklab.text import in_html
 from tests.app.live_parts import snippet
@@ -51,7 +51,7 @@ def test_every_saved_figure_has_a_title_with_its_conditions(slug: str, monkeypat
         assert "PGD" in title, f"{name}: {title}"
         assert re.search("TRA|RBC|Table", title), f"{name}: {title}"
     figure, title = next(iter(saved.values()))
-    text = frame.FigurePage(figure, title)()
+    text = take_away.FigurePage(figure, title)()
     assert json.dumps(in_html(title.split(" · ")[0].split(" ")[0]))[1:-1] in text, "the file has the title"
 
 

@@ -20,7 +20,7 @@ from lab_ui.parts.thumbnails import chip, image_tag
 from lab_ui.results import batch_attacks, feature_maps, lesson_facts
 from lab_ui.results.batch_attacks import Batch
 from lab_ui.results.feature_maps import Forming, Points
-from lab_ui.shell import frame
+from lab_ui.shell import frame, take_away
 from lab_ui.visitor import catalogue
 from tasklab import figures
 from tasklab.attacks.registry import import_lines
@@ -293,7 +293,7 @@ class MapFile:
         landed = _landed(moves)
         figure = figures.feature_map(chart.positions, view.points.labels, self.classes, decoded=view.points.decoded,
                                      landed=landed, stops=_stops(view), line=view.line, height=800)
-        return frame.FigurePage(figure, self.title)()
+        return take_away.FigurePage(figure, self.title)()
 
 
 def code(lab: Lab, scenario: Scenario, view: View) -> str:

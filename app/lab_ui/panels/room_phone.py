@@ -13,7 +13,7 @@ from lab_ui.parts.drawing_pad import Drawing as Strokes
 from lab_ui.parts.drawing_pad import sending_pad
 from lab_ui.results import room_attacks
 from lab_ui.visitor import identity, rooms
-from lab_ui.visitor.rooms import Room
+from lab_ui.visitor.room import SHARES, Room
 from tasklab.data import PictureError
 from tasklab.text import in_markdown
 
@@ -141,7 +141,7 @@ def _guessing(room: Room, who: str) -> None:
         st.html(f'<p class="lab-lead">{question(room)}</p>')
         if key not in st.session_state and who in room.guesses[aim]:
             st.session_state[key] = room.guesses[aim][who]
-        st.pills("Your guess", rooms.SHARES, key=key, required=True, wrap=True,
+        st.pills("Your guess", SHARES, key=key, required=True, wrap=True,
                              format_func=room_attacks.WORDS.__getitem__, on_change=_guess, args=(room.code, who, key))
 
 

@@ -14,7 +14,8 @@ from lab_ui.results import room_attacks
 from lab_ui.results.room_attacks import Counts, Outcome
 from lab_ui.shell import frame
 from lab_ui.visitor import reach, rooms
-from lab_ui.visitor.rooms import SIDE, Drawing, Room
+from lab_ui.visitor.room import AIMS as IN_TURN
+from lab_ui.visitor.room import SIDE, Drawing, Room
 from tasklab.evaluation.robustness import MASKED
 from tasklab.figures.live.sweep import how
 
@@ -71,14 +72,14 @@ def _live(owner: str, code: str, situation: tuple[object, ...]) -> None:
         if reader is None:
             st.html(tiles(wall, None, room.system))
     if reader is not None and room.aim is None:
-        train, margin = (room.outcomes[aim].counts(reader, wall) for aim in rooms.AIMS)
+        train, margin = (room.outcomes[aim].counts(reader, wall) for aim in IN_TURN)
         left.html(f'<p class="lab-note">{room_attacks.explanation(reader, train, margin)}</p>')
 
 
 def _attacked(room: Room, wall: Sequence[Drawing]) -> str:
     """Draw the wall after an attack; the short name of the system that reads it."""
     views = [AS_DRAWN, *(AIMS[aim] for aim in room.outcomes)]
-    latest = room.outcomes[rooms.AIMS[room.stage - 1]]
+    latest = room.outcomes[IN_TURN[room.stage - 1]]
     readers = list(latest.reads)
     with st.container(horizontal=True, gap="medium"):
         if st.session_state.get(VIEW) not in views:

@@ -11,7 +11,7 @@ from lab_ui.basics.words import read, title
 from lab_ui.parts.drawing_pad import Drawing as Strokes
 from lab_ui.results import drawn_picture
 from lab_ui.visitor import catalogue
-from lab_ui.visitor.rooms import SIDE, Drawing
+from lab_ui.visitor.room import SIDE, Drawing
 from tasklab.attacks import Settings, attack
 from tasklab.experiments.scenario import Scenario
 
@@ -32,7 +32,7 @@ class Read:
         before, after: the labels that the system read; -1 is None.
         zero: whether the gradient was exactly 0 at every step.
         unmoved: whether no pixel was changed.
-        pixels: the attacked drawing, as in `rooms.Drawing`.
+        pixels: the attacked drawing, as in `Drawing`.
     """
 
     label: int
@@ -90,7 +90,7 @@ def available() -> dict[str, str]:
 
 
 def pixels_of(strokes: Strokes) -> bytes:
-    """A drawing as MNIST has its digits: `rooms.SIDE`² bytes.
+    """A drawing as MNIST has its digits: `SIDE`² bytes.
 
     Raises:
         PictureError: one sentence: nothing is drawn.

@@ -19,16 +19,14 @@ from lab_ui.basics.lessons import LESSONS, LessonStep, values_of
 from lab_ui.basics.scenes import BEGINNING, SCENES, MenuScene
 from lab_ui.basics.style import style
 from lab_ui.parts.browser import browser
-from lab_ui.shell import address, overview
-from tasklab.course import notebooks_of
+from lab_ui.shell import address, overview, take_away
+from lab_ui.shell.translated import for_dataset
 from tasklab.text import in_markdown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure
 
-
-IMPORT_TORCH = "import torch\n\n"
 
 BAR = ("data", "image", "systems", "seed")
 """All parts that a scenario bar can have."""
@@ -258,84 +256,7 @@ def close_page(
     """
     if lab.lecture:
         return
-    _take_away(lab.slug, code, tables or {}, figures or {}, files or {})
-
-
-@st.fragment
-def _take_away(
-    slug: str, code: str, tables: Mapping[str, DataFrame | Callable[[], DataFrame]],
-    figures: Mapping[str, tuple[Figure | Callable[[], Figure], str]],
-    files: Mapping[str, tuple[Callable[[], str], str]],
-) -> None:
-    """The content of the last bar of a page, made only when it is opened: most visitors need none of it."""
-    bar = st.expander("Code, link, files", key="take_away", on_change="rerun")
-    if not bar.open:
-        return
-    with bar:
-        st.markdown("The numbers of this page, with the library alone. Its address is a link to this very view.")
-        # a box that scrolls sideways cannot be reached by keyboard
-        st.code(on_one_thread(code), language="python", wrap_lines=True)
-        with st.container(horizontal=True):
-            for name, table in tables.items():
-                _download(f"{name} (CSV)", _Csv(table), f"{slug}_{name}.csv", f"csv {name}")
-            for name, (figure, title) in figures.items():
-                _download(f"{name} (HTML figure)", FigurePage(figure, title), f"{slug}_{name}.html", f"html {name}")
-            for name, (make, label) in files.items():
-                _download(label, make, name, f"file {name}")
-        first, *more = notebooks_of(slug)
-        further = f" (and {' and '.join(f'`{name}`' for name in more)})" if more else ""
-        st.markdown(f"The notebook of this page is `{first}`{further}; "
-                    "`tasklab notebooks build --student --to course` writes them all.")
-
-
-def on_one_thread(code: str) -> str:
-    """A snippet that computes with one thread, as the app does.
-
-    With more threads sums are rounded otherwise, so an attack may end elsewhere.
-
-    Args:
-        code: of a page; where nothing is computed with torch, it is returned as it is.
-
-    >>> on_one_thread("print(1)")
-    'print(1)'
-    """
-    if not any(words in code for words in ("zoo.load(", "System.load(", "fit(")):
-        return code
-    return f"import torch\n\ntorch.set_num_threads(1)  # as the app computes\n\n{code.removeprefix(IMPORT_TORCH)}"
-
-
-def _download(label: str, text: Callable[[], str], name: str, key: str) -> None:
-    """A download button. It starts no run of the page: that would lose the message that the file is ready."""
-    st.download_button(label, text, name, "text/csv" if name.endswith(".csv") else "text/html", key=key,
-                       on_click="ignore")
-
-
-@dataclass(frozen=True)
-class _Csv:
-    """A table as CSV, made on request."""
-
-    table: DataFrame | Callable[[], DataFrame]
-
-    def __call__(self) -> str:
-        from tasklab.evaluation import to_csv
-
-        table = self.table() if callable(self.table) else self.table
-        return to_csv(table)
-
-
-@dataclass(frozen=True)
-class FigurePage:
-    """A figure with a title as a complete HTML page, made on request; its menu saves it as SVG."""
-
-    figure: Figure | Callable[[], Figure]
-    title: str
-
-    def __call__(self) -> str:
-        from tasklab.figures.style import titled
-
-        figure = titled(self.figure() if callable(self.figure) else self.figure, self.title)
-        page: str = figure.to_html(config={"toImageButtonOptions": {"format": "svg"}}, include_plotlyjs=True)
-        return page
+    take_away.draw(lab.slug, code, tables or {}, figures or {}, files or {})
 
 
 def _reveal(done: str, guess: str) -> None:
@@ -437,35 +358,7 @@ def _go(step_key: str, lesson: Sequence[LessonStep], step: int) -> None:
     values, data = values_of(lesson, step), st.session_state.get("data", "digits")
     st.session_state[step_key] = step
     st.session_state["lesson_moved"] = st.session_state.get("lesson_moved") or values.get("data", data) != data
-    st.session_state.update(_for_dataset(values))
-
-
-def _for_dataset(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The widget values of a lesson, written for digits, with ε and class translated to the selected data set."""
-    data = st.session_state.get("data", "digits")
-    if not values:
-        return values
-    from lab_ui.shell import controls
-    from lab_ui.visitor import catalogue
-    from tasklab.data.info import info_of, radii_of
-
-    norm = values.get("norm", st.session_state.get("norm", "linf"))
-    if "data" in values:  # the step goes back to digits
-        radii = radii_of("digits", norm)
-        stays = radii.fits(st.session_state.get("eps", radii.usual))
-        return values if stays else {"eps": radii.usual} | dict(values)
-    info, translated = info_of(data), dict(values)
-    if "eps" in translated:
-        translated["eps"] = radii_of(data, norm).like(translated["eps"], radii_of("digits"))
-    if data == "digits":
-        return translated
-    if "image" in translated:
-        translated["image"] = controls.PICTURE[data]
-    if "systems" in translated:
-        translated["systems"] = [key for key in translated["systems"] if key in catalogue.systems(data)[0]]
-    if str(translated.get("outputs_class", "")).isdigit():
-        translated["outputs_class"] = info.classes[int(translated["outputs_class"])]
-    return translated
+    st.session_state.update(for_dataset(values))
 
 
 def _toggle_lecture() -> None:
