@@ -125,7 +125,7 @@ def _guess(key: str, report: Report) -> frame.Guess:
         st.session_state["robust_revealed"] = True
     guess = frame.predict(
         "robust", f"The same attack, on the same {report.n} images, now aims at the decision instead of the training "
-        f"loss. How many will {title(key)} still classified correctly?", GUESSES,
+        f"loss. How many will {title(key)} still classify correctly?", GUESSES,
     )
     own, margin = (report.claim(objective).accuracy.value for objective in TITLES)
     share = margin / own if own else 1.0

@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
         say(reading(sweep))
     for name, reason in sweep.missing.items():
         complain(f"not made: {name}: {reason}")
-    complain(f"written: {', '.join(map(str, written))}")
+    if written:
+        complain(f"written: {', '.join(map(str, written))}")
     if stopped:
         complain("stopped; the same command goes on from there")
     return 130 if stopped else 1 if sweep.missing else 0
