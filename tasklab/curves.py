@@ -38,7 +38,7 @@ def _recorded(file: str) -> dict[str, dict[str, Any]]:
     for entry in curves.values():
         columns = entry["epochs"]
         entry["epochs"] = [
-            {"epoch": place + 1} | {key: values[place] for key, values in columns.items()}
-            for place in range(len(columns["loss"]))
+            {"epoch": index + 1} | {key: values[index] for key, values in columns.items()}
+            for index in range(len(columns["loss"]))
         ]
     return curves

@@ -66,9 +66,9 @@ def build(folder: Path) -> Path:
         _link(pages)
         render.configure(docformat="google", footer_text=f"tasklab {tasklab.__version__}")
         for name, page in pages.items():
-            place = folder / f"{name.replace('.', '/')}.html"
-            place.parent.mkdir(parents=True, exist_ok=True)
-            files.write_text(place, render.html_module(page, pages))
+            file = folder / f"{name.replace('.', '/')}.html"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            files.write_text(file, render.html_module(page, pages))
         files.write_text(folder / "index.html", render.html_index(pages))
         files.write_text(folder / "search.js", render.search_index(pages))
     return folder / "index.html"

@@ -155,10 +155,10 @@ def _make(document: Document | PaperFigure, workshop: Workshop, bar: Bar) -> boo
         later = sum(work.seconds(pace) for work in works)
         counts = [f"{len(steps)} cells"] * bool(steps) + [f"{len(works)} computations"] * bool(works)
         bar.say(f"{' and '.join(counts)} to make, in about {duration(sum(map(pace.whole, steps)) + later)}")
-        for place in range(len(steps)):
-            _Maker(workshop, steps[place:], pace, bar, f"({place + 1}/{len(steps)})", later).make()
-        for place in range(len(works)):
-            _compute(workshop, works[place:], pace, bar, f"({place + 1}/{len(works)})")
+        for index in range(len(steps)):
+            _Maker(workshop, steps[index:], pace, bar, f"({index + 1}/{len(steps)})", later).make()
+        for index in range(len(works)):
+            _compute(workshop, works[index:], pace, bar, f"({index + 1}/{len(works)})")
     except KeyboardInterrupt:
         bar.clear()
         return False

@@ -178,13 +178,13 @@ def write(
     import nbformat
 
     chosen = [find(name) for name in only] or list(names())
-    place = Path(to)
-    place.mkdir(parents=True, exist_ok=True)
+    target = Path(to)
+    target.mkdir(parents=True, exist_ok=True)
     for name in chosen:
         notebook = build(name, audience, parameters=parameters)
         if execute:
             run(notebook, name)
-        file = place / f"{name}.ipynb"
+        file = target / f"{name}.ipynb"
         files.write_text(file, str(nbformat.writes(notebook)))  # type: ignore[no-untyped-call]
         yield file
 

@@ -37,12 +37,12 @@ def apart(values: Iterable[float], *, log: bool = False) -> list[float]:
     >>> apart([1, 2, 3, 10, 100, 350])
     [1, 100, 350]
     """
-    place = math.log10 if log else float
+    scaled = math.log10 if log else float
     ordered = sorted({value for value in values if value > 0 or not log})
-    least = ROOM * (place(ordered[-1]) - place(ordered[0])) if ordered else 0.0
+    least = ROOM * (scaled(ordered[-1]) - scaled(ordered[0])) if ordered else 0.0
     kept = ordered[:1]
     for value in ordered[1:]:
-        if place(value) - place(kept[-1]) >= least:
+        if scaled(value) - scaled(kept[-1]) >= least:
             kept.append(value)
     return [*kept[:-1], ordered[-1]] if len(kept) > 1 else kept
 

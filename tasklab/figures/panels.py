@@ -43,9 +43,9 @@ def panels(
     layout: dict[str, Any] = next(iter(figures.values())).layout.to_plotly_json()
     layout |= {"annotations": [], "shapes": [], "height": height + 60, "margin": {"l": 8, "r": 8, "t": 60, "b": 8}}
     named: set[str] = set()
-    for place, (title, figure) in enumerate(figures.items()):
-        end = str(place + 1) if place else ""
-        left, top = (width + gap) * (place % columns), 1 - (place // columns) / rows
+    for index, (title, figure) in enumerate(figures.items()):
+        end = str(index + 1) if index else ""
+        left, top = (width + gap) * (index % columns), 1 - (index // columns) / rows
         bottom = top - (1 / rows) + 70 / height
         axes = figure.layout.to_plotly_json()
         layout[f"xaxis{end}"] = axes["xaxis"] | {"domain": [left, left + width], "anchor": f"y{end}"}

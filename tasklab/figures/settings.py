@@ -43,7 +43,7 @@ def _chart(points: Sequence[tuple[Any, Measured]], over: str) -> Figure:
     """One panel."""
     values = [value for value, _ in points]
     is_number = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    across = [float(value) if is_number else place for place, value in enumerate(values)]
+    across = [float(value) if is_number else index for index, value in enumerate(values)]
     names = dict.fromkeys(name for _, measured in points for name in measured)
     curves, spread = {}, {}
     for name in names:

@@ -118,12 +118,12 @@ class Sweep:
             Busy: another process runs one of them.
         """
         jobs = [self._job(training) for training in self.trainings]
-        for place, job in enumerate(jobs):
+        for index, job in enumerate(jobs):
             if job.state == "done":
                 continue
             job.resume()
             for event in run(job):
-                yield event | {"name": job.settings["name"], "place": place}
+                yield event | {"name": job.settings["name"], "place": index}
 
     def points(self) -> list[Point]:
         """Every combination with what is known of it so far."""

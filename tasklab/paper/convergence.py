@@ -98,7 +98,7 @@ class Convergence(PaperFigure):
                 pairs = [(converged(tra), converged(rbc)) for tra, rbc in self._pairs(data, arch, setting)]
                 if not pairs:
                     continue
-                tra, rbc = (Mean(tuple(float(pair[place]) for pair in pairs)) for place in (0, 1))
+                tra, rbc = (Mean(tuple(float(pair[index]) for pair in pairs)) for index in (0, 1))
                 counts = (sum(b < a for a, b in pairs), sum(b > a for a, b in pairs), sum(b == a for a, b in pairs))
                 lines.append(
                     f"{where}, {setting}: RBC reaches {100 * REACHED:g} % of its last validation accuracy after {rbc} "
@@ -141,8 +141,8 @@ class Convergence(PaperFigure):
                 pairs = self._pairs(data, arch, setting)
                 for what, words in (("loss", "loss left"), ("accuracy", "validation accuracy")):
                     curves, spread = {}, {}
-                    for place, key in enumerate(SYSTEMS):
-                        rows = [[100 * value for value in _curve(pair[place], what)] for pair in pairs]
+                    for index, key in enumerate(SYSTEMS):
+                        rows = [[100 * value for value in _curve(pair[index], what)] for pair in pairs]
                         epochs = list(zip(*rows, strict=True))
                         name = METHODS[key].name
                         curves[name] = ([epoch + 1 for epoch in range(len(epochs))],

@@ -89,8 +89,8 @@ def _judged(
         pairs.append(tuple(standing(each, record_of(each), conclusion.column, protocol) for each in both))
     ways = ("",) if conclusion.column == CLEAN else (", as published", ", after all attacks together")
     claims = []
-    for place, way in enumerate(ways):
-        made = {seed: (more[place], less[place]) for seed, (more, less) in zip(by_seed, pairs, strict=True)}
+    for index, way in enumerate(ways):
+        made = {seed: (more[index], less[index]) for seed, (more, less) in zip(by_seed, pairs, strict=True)}
         whole = {seed: (more, less) for seed, (more, less) in made.items() if more is not None and less is not None}
         higher = sum(int(more.sum()) > int(less.sum()) for more, less in whole.values())
         note = f"; higher with {higher} of {len(whole)} seeds" if len(whole) > 1 else f"; seed {next(iter(whole), 0)}"

@@ -262,8 +262,8 @@ def _compared(statement: str, pairs: Sequence[tuple[Source, Source]]) -> list[Cl
         if one is None or other is None:
             return [by_images(statement, None)]
         (a, to_a), (b, to_b) = one, other
-        for place, row in enumerate((a, b)):
-            idle[place].append(Share.of(row.zero_gradient, row.correct))
+        for index, row in enumerate((a, b)):
+            idle[index].append(Share.of(row.zero_gradient, row.correct))
         for aimed, (first, second) in sides.items():
             kept = a.correct & b.correct
             if aimed:
