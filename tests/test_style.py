@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 SHEET = ROOT / "tests" / "style.md"
 TEXTS = [
     ROOT / "README.md", *sorted((ROOT / "pretrained").glob("*.md")),
+    *sorted((ROOT / "notebooks" / "instructor").glob("*.md")),
     *(path for room in ("tasklab", "app", "notebooks") for path in sorted((ROOT / room).rglob("*.py"))),
 ]
 LEFT_OUT = re.compile(r"`[^`]*`|\*[^*\n]+\*|\{[^{}]*\}|https?://\S+|^\s*--[\w-]+", re.MULTILINE)

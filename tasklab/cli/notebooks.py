@@ -1,4 +1,4 @@
-"""``tasklab notebooks``: the course's notebooks, listed, or built for students or teachers."""
+"""``tasklab notebooks``: the course's notebooks, listed, or built for students, teachers and instructors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
     command = commands.add_parser("notebooks", help="list the course's notebooks, or build copies of them")
     actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="the notebooks by session, their minutes, and their pages in the app")
+    listing = actions.add_parser("list", help="the notebooks by block, their minutes, and their pages in the app")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(call=_list)
     build = actions.add_parser("build", help="write .ipynb files")
@@ -25,6 +25,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     who.add_argument("--student", dest="audience", action="store_const", const="student",
                      help="without the solutions (default)")
     who.add_argument("--teacher", dest="audience", action="store_const", const="teacher", help="with the solutions")
+    who.add_argument("--instructor", dest="audience", action="store_const", const="instructor",
+                     help="with the solutions, a plan of sessions, misconceptions, questions and rubrics")
     build.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write to")
     build.add_argument("--execute", action="store_true", help="run them first, so that they show their figures")
     build.add_argument("--fast", action="store_true", help="set FAST = True: fewer images, seconds instead of minutes")
@@ -37,11 +39,11 @@ def _list(args: argparse.Namespace) -> int:
     from tasklab.course import COURSE
 
     if args.json:
-        names = ("notebook", "session", "minutes", "page", "title")
+        names = ("notebook", "block", "minutes", "page", "title")
         print_json([{name: getattr(part, name) for name in names} for part in COURSE])
     else:
         for part in COURSE:
-            say(f"session {part.session}  {part.notebook:<24} {part.minutes} minutes  page {part.page}")
+            say(f"block {part.block}  {part.notebook:<24} {part.minutes} minutes  page {part.page}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The course's notebooks, and building copies of them for students and for teachers.
+"""The course's notebooks, and building copies of them for students, teachers and instructors.
 
 A notebook is a Python file in jupytext's percent format. The tags of its cells say what each is for:
 
@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tasklab import files
-from tasklab.course import COURSE
+from tasklab.course import COURSE, instructor
 
-Audience = Literal["student", "teacher"]
-AUDIENCES: tuple[Audience, ...] = ("student", "teacher")
+Audience = Literal["student", "teacher", "instructor"]
+AUDIENCES: tuple[Audience, ...] = ("student", "teacher", "instructor")
 
 Notebook = Any  # nbformat's NotebookNode, a dict whose keys are attributes
 
@@ -94,7 +94,8 @@ def build(name: str, audience: Audience = "student", *, parameters: Mapping[str,
     Args:
         name: the notebook, or its number.
         audience: ``"student"``: without the solutions, and the checks of exercises are marked as cells that may fail,
-            so that "run all" goes on behind them; ``"teacher"``: with both.
+            so that "run all" goes on behind them; ``"teacher"``: with both; ``"instructor"``: a teacher's copy with
+            the notes of `tasklab.course.instructor`.
         parameters: values for names of the ``parameters`` cell, such as ``{"FAST": True}``.
 
     Returns:
@@ -120,6 +121,8 @@ def build(name: str, audience: Audience = "student", *, parameters: Mapping[str,
                 cell.metadata["tags"] = [*cell.metadata["tags"], "raises-exception"]
                 open_exercise = False
         notebook.cells = [cell for cell in notebook.cells if "solution" not in tags(cell)]
+    if audience == "instructor":
+        instructor.annotate(notebook, find(name), folder())
     notebook.metadata.pop("jupytext", None)
     notebook.cells.insert(0, _folded(FIGURES))
     for index, cell in enumerate(notebook.cells):
@@ -165,6 +168,8 @@ def write(
 ) -> Iterator[Path]:
     """Write copies as ``.ipynb`` files, one after the other, and yield each file as it is there.
 
+    Beside the copies for instructors lies the guide to the course as a whole, which comes first.
+
     Args:
         to: the folder; made if it is not there. Files of the same names in it are replaced.
         audience, parameters: as in `build`.
@@ -180,6 +185,9 @@ def write(
     chosen = [find(name) for name in only] or list(names())
     target = Path(to)
     target.mkdir(parents=True, exist_ok=True)
+    if audience == "instructor":
+        files.write_text(target / instructor.GUIDE, instructor.guide(folder()))
+        yield target / instructor.GUIDE
     for name in chosen:
         notebook = build(name, audience, parameters=parameters)
         if execute:

@@ -11,7 +11,7 @@ class Part:
 
     Attributes:
         notebook: file name without the suffix.
-        session: number of the lab session, 1 to 3.
+        block: number of the block that it belongs to, 1 to 4; the sessions in class are in `tasklab.course.plan`.
         minutes: duration, exercises and questions included.
         page: slug of the page: the name of its file, and its URL in the app.
         title: of the page and the notebook.
@@ -19,7 +19,7 @@ class Part:
     """
 
     notebook: str
-    session: int
+    block: int
     minutes: int
     page: str
     title: str
@@ -27,21 +27,22 @@ class Part:
 
 
 COURSE = (
-    Part(notebook="00_tour", session=1, minutes=25, page="start", title="Start"),
-    Part(notebook="01_codecs_and_losses", session=1, minutes=45, page="codecs", title="Codecs"),
-    Part(notebook="02_training", session=1, minutes=50, page="train", title="Train"),
-    Part(notebook="03_attacks_from_scratch", session=1, minutes=50, page="attack_lab", title="Attack lab"),
-    Part(notebook="04_decision_outputs", session=2, minutes=35, page="outputs", title="Outputs"),
-    Part(notebook="05_feature_maps", session=2, minutes=50, page="feature_map", title="Feature map"),
-    Part(notebook="06_transfer", session=2, minutes=40, page="transfer", title="Transfer"),
-    Part(notebook="07_effect_of_s", session=2, minutes=45, page="train", title="The effect of S", own=False),
-    Part(notebook="08_is_it_really_robust", session=3, minutes=60, page="robust", title="Really robust?"),
-    Part(notebook="09_adversarial_training", session=3, minutes=60, page="train",
+    Part(notebook="00_tour", block=1, minutes=25, page="start", title="Start"),
+    Part(notebook="01_codecs_and_losses", block=1, minutes=45, page="codecs", title="Codecs"),
+    Part(notebook="02_training", block=1, minutes=50, page="train", title="Train"),
+    Part(notebook="03_attacks_from_scratch", block=1, minutes=50, page="attack_lab", title="Attack lab"),
+    Part(notebook="04_decision_outputs", block=2, minutes=35, page="outputs", title="Outputs"),
+    Part(notebook="05_feature_maps", block=2, minutes=50, page="feature_map", title="Feature map"),
+    Part(notebook="06_transfer", block=2, minutes=40, page="transfer", title="Transfer"),
+    Part(notebook="07_effect_of_s", block=2, minutes=45, page="train", title="The effect of S", own=False),
+    Part(notebook="08_is_it_really_robust", block=3, minutes=60, page="robust", title="Really robust?"),
+    Part(notebook="09_adversarial_training", block=3, minutes=60, page="train",
          title="Adversarial training", own=False),
-    Part(notebook="10_decision_regions", session=3, minutes=45, page="regions", title="Regions"),
-    Part(notebook="11_bring_your_own", session=3, minutes=60, page="draw", title="Draw"),
-    Part(notebook="12_the_paper", session=3, minutes=60, page="paper", title="Paper"),
-    Part(notebook="13_which_system", session=3, minutes=30, page="systems", title="Systems"),
+    Part(notebook="10_decision_regions", block=3, minutes=45, page="regions", title="Regions"),
+    Part(notebook="11_bring_your_own", block=3, minutes=60, page="draw", title="Draw"),
+    Part(notebook="12_the_paper", block=3, minutes=60, page="paper", title="Paper"),
+    Part(notebook="13_which_system", block=3, minutes=30, page="systems", title="Systems"),
+    Part(notebook="14_review_this_defence", block=4, minutes=90, page="robust", title="Review this defence", own=False),
 )
 """All parts, in the order in which they are taught."""
 

@@ -109,9 +109,9 @@ def test_no_hint_holds_the_solution(name: str) -> None:
                     assert ast.unparse(statement.value) not in hint
 
 
-@pytest.mark.parametrize("session", sorted({part.session for part in COURSE}))
-def test_each_session_has_one_open_ended_exercise(session: int) -> None:
-    texts = [notebooks.read(part.notebook) for part in COURSE if part.session == session]
+@pytest.mark.parametrize("block", sorted({part.block for part in COURSE}))
+def test_each_block_has_one_open_ended_exercise(block: int) -> None:
+    texts = [notebooks.read(part.notebook) for part in COURSE if part.block == block]
     titles = re.findall(r"^## Exercise \d+ · Open-ended", "\n".join(c.source for t in texts for c in t.cells), re.M)
     assert len(titles) == 1
 

@@ -267,4 +267,40 @@ WRONG: dict[str, list[list[tuple[str, str]]]] = {
             ("quote = lambda name: f'{found[name].worst.accuracy.percent()} % at ε = 0.2'", "name n"),
         ],
     ],
+    "14_review_this_defence": [
+        [
+            ("clues = {'A': 1.0}", "each of A, B and C"),
+            ("clues = dict.fromkeys('ABC', 0.0)", "Count zero gradients"),
+            ("clues = {letter: result.share(result.unmoved) for letter, result in claims.items()}", "not unmoved"),
+        ],
+        [
+            ("images_a = claims['A'].images", "no gradient"),
+            ("images_a = x + 0.5 * torch.sign(torch.randn_like(x))", "pixel has changed by"),
+            ("images_a = attack(A, x, y, PGD(eps=EPS, steps=200, objective='train')).images", "no gradient"),
+            ("images_a = x.roll(1, 0)", "pixel has changed by"),
+            ("images_a = torch.full_like(x, torch.nan)", "not numbers"),
+            ("images_a = x - 0.9 * EPS", "in [0, 1]"),
+            ("images_a = x[:5]", "for each of the"),
+        ],
+        [
+            ("images_b = claims['B'].images", "gradient get lost"),
+            ("images_b = images_a", "gradient get lost"),
+            ("images_b = 1 - x", "pixel has changed by"),
+        ],
+        [
+            ("images_c = claims['C'].images\nverdicts = dict.fromkeys('ABC', 'masked')", "a few points"),
+            ("images_c = x\nverdicts = {'A': 'masked', 'B': 'masked', 'C': 'fair'}", "one careful attack"),
+            ("images_c = attack(C, x, y, PGD(eps=EPS, steps=40, restarts=3, objective='bits', seed=SEED)).images\n"
+             "verdicts = {'A': 'masked', 'B': 'masked', 'C': 'masked'}", "a few points"),
+            ("images_c = attack(C, x, y, PGD(eps=EPS, steps=40, restarts=3, objective='bits', seed=SEED)).images\n"
+             "verdicts = {'A': 'weak', 'B': 'weak', 'C': 'strong'}", "'masked' or 'fair'"),
+        ],
+        [
+            ("review = {}", "review['claim']"),
+            ("words = 'It is much weaker than its authors say'\n"
+             "review = dict.fromkeys(('claim', 'method', 'result', 'reason', 'advice'), words)", "needs a number"),
+            ("words = 'It keeps 5 % instead of 99 %'\n"
+             "review = dict.fromkeys(('claim', 'method', 'result', 'reason', 'advice'), words)", "at which ε"),
+        ],
+    ],
 }

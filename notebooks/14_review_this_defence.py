@@ -1,0 +1,280 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 14 · Review this defence: three submissions, three verdicts
+#
+# **After this notebook you can**
+#
+# - examine a claim of robustness that nobody has taken apart for you;
+# - make evidence that others can verify without trusting you: images;
+# - convict a weak claim, and acquit an honest one.
+#
+# | time | you need | runs in |
+# | --- | --- | --- |
+# | 90 minutes | notebooks 03, 06 and 08 | about 9 seconds, 8 with `FAST` (MNIST: 40) |
+#
+# **The case.** You are on the programme committee. Three submissions claim that at most a few images fall to PGD on the
+# *margin*, with 40 steps from three random starts. The authors have read notebook 08 as well: none of them attacks a
+# training loss. The code is published, and you may use all of it. You may work in groups of two or three.
+
+# %% tags=["parameters"]
+FAST = False  # True: fewer images, for a quick look
+SEED = 0  # of everything random
+DATA = "digits"  # or "mnist", once `tasklab data mnist` has downloaded it
+
+# %%
+import inspect
+
+import torch
+
+from tasklab import PGD, System, attack, load_data
+from tasklab.attacks import Square
+from tasklab.course.submissions import Bounded, Rounded, submissions
+from tasklab.evaluation import Share, outcomes
+from tasklab.experiments.scenario import Scenario
+from tasklab.figures import gallery, outcome_stack
+
+test = load_data(DATA, "test").subset(60 if FAST else 150)
+x, y = test.x(), test.labels  # (N, 1, H, W) in [0, 1], and (N,)
+cases = submissions(DATA)
+A, B, C = (case.system for case in cases.values())
+EPS = cases["A"].eps  # the same for all three
+
+# %% [markdown]
+# ## 1 · Three claims
+#
+# First of all, repeat them. Each submission is attacked as its authors did it.
+#
+# **Predict.** One look at the idea behind each: which would you believe?
+
+# %%
+guess = []  # letters
+
+# %%
+claims = {letter: attack(case.system, x, y, case.attack(SEED)) for letter, case in cases.items()}
+for letter, case in cases.items():
+    print(f"{letter}: {case.idea}")
+    print(f"   under PGD on the margin at ε = {EPS}: {Share.of(claims[letter].decoded == y)} % correct")
+outcome_stack([(f"{letter}, claimed", outcomes(result.decoded, y)) for letter, result in claims.items()], legend=True)
+
+# %% tags=["check"]
+assert min(claims[letter].accuracy for letter in "AB") > 0.9, "A and B should hardly lose an image."
+assert claims["C"].accuracy > 0.5 and (claims["C"].accuracy < 0.9 or DATA == "mnist"), "On digits, C claims less."
+
+# %% [markdown]
+# All three claims can be reproduced. Here is the code of the two that are not simply trained.
+
+# %%
+print(inspect.getsource(Rounded.forward), inspect.getsource(Bounded.forward), sep="\n")
+
+# %% [markdown]
+# ## 2 · The rules of evidence
+#
+# A verdict needs evidence. That a system *can* be broken is shown by images: each within ε of the original, each with
+# pixels in [0, 1], each misclassified by the system *as it was submitted*. How they were made does not matter: with
+# gradients or without, for this system or for another one. `verified` applies these rules, and says what is left.
+
+# %%
+def verified(system, images):
+    """The accuracy on somebody's images, if they keep to the rules."""
+    assert isinstance(images, torch.Tensor) and images.shape == x.shape, f"one image for each of the {len(x)}, please."
+    assert not images.isnan().any(), "some pixels are not numbers."
+    furthest = float((images - x).abs().max())
+    assert furthest <= EPS + 1e-6, f"some pixel has changed by {furthest:.3f}, and ε is {EPS}."
+    assert images.min() >= 0 and images.max() <= 1, "pixels have to stay in [0, 1]."
+    return float((system.predict(images) == y).float().mean())
+
+# %% tags=["check"]
+assert verified(A, x) > 0.9, "Without an attack, nearly all are classified correctly."
+assert abs(verified(C, claims["C"].images) - claims["C"].accuracy) < 1e-6, "And this is what the authors of C found."
+
+# %% [markdown]
+# ## Exercise 1 · Clues (10 minutes)
+#
+# Before you attack anything: which share of the images that were classified correctly gave the *authors'* attack no
+# gradient at any step? Put the three shares into `clues`, by letter, as numbers from 0 to 1.
+#
+# *Hint.* Notebook 08, exercise 1. The results are in `claims`.
+
+# %% tags=["exercise"]
+clues = {"A": None, "B": None, "C": None}
+
+# %% tags=["solution"]
+clues = {letter: result.share(result.zero_gradient) for letter, result in claims.items()}
+clues
+
+# %% tags=["check"]
+assert isinstance(clues, dict) and set(clues) == {"A", "B", "C"} and None not in clues.values(), (
+    "Exercise 1: `clues` should have one share for each of A, B and C.")
+for letter, result in claims.items():
+    share = result.share(result.zero_gradient)
+    assert abs(clues[letter] - share) < 1e-6, (
+        f"Exercise 1: for {letter} it is not {clues[letter]:.1%}. Count zero gradients, not unmoved images, among the "
+        "images that were classified correctly before the attack.")
+print("a suspicion is not a verdict: go on")
+
+# %% [markdown]
+# ## Exercise 2 · Submission A (20 minutes)
+#
+# Make images that leave A *at most 30 %* correct, and put them into `images_a`.
+#
+# *Hint.* Why does rounding have no gradient? There are at least three ways around it, and each of the notebooks 03
+# (question 3), 06 and 08 has met one.
+
+# %% tags=["exercise"]
+images_a = x  # replace x: attacked images
+
+# %% tags=["solution"]
+images_a = attack(A, x, y, Square(eps=EPS, steps=500, seed=SEED)).images
+verified(A, images_a)
+
+# %% tags=["check"]
+try:
+    left_a = verified(A, images_a)
+except AssertionError as broken_rule:
+    raise AssertionError(f"Exercise 2: {broken_rule}") from None
+assert left_a <= 0.3, f"Exercise 2: A still classifies {left_a:.0%} correctly. Which attack needs no gradient?"
+print(f"A: claimed {claims['A'].accuracy:.0%}, left {left_a:.0%}")
+gallery([*x[:3], *images_a[:3]], ["original"] * 3 + [f"A reads {int(k)}" for k in A.predict(images_a[:3])], columns=3)
+
+# %% [markdown]
+# ## Exercise 3 · Submission B (20 minutes)
+#
+# Make images that leave B *at most 10 %* correct, and put them into `images_b`. What worked for A may not be enough
+# here. Why not?
+#
+# *Hint.* Read the last line of `Bounded.forward`. Which part of it can change an answer, and which cannot?
+
+# %% tags=["exercise"]
+images_b = x  # replace x: attacked images
+
+# %% tags=["solution"]
+unbounded = System(B.network.network, B.task)  # tanh never changes a sign, so the answers are the same without it
+images_b = attack(unbounded, x, y, PGD(eps=EPS, steps=40, objective="margin", keep="last", seed=SEED)).images
+verified(B, images_b)
+
+# %% tags=["check"]
+try:
+    left_b = verified(B, images_b)
+except AssertionError as broken_rule:
+    raise AssertionError(f"Exercise 3: {broken_rule}") from None
+assert left_b <= 0.1, (
+    f"Exercise 3: B still classifies {left_b:.0%} correctly. Where in the network does the gradient get lost? Attack "
+    "what lies in front of that place, or a network that is like it.")
+print(f"B: claimed {claims['B'].accuracy:.0%}, left {left_b:.0%}")
+
+# %% [markdown]
+# ## Exercise 4 · Submission C, and the verdicts (20 minutes)
+#
+# Try to break C as well: make `images_c`, the worst that you can find for each image. Then decide for each submission
+# whether its claim was "masked" (what is left has little to do with it) or "fair" (better attacks take some points
+# away, and no more), and fill in `verdicts`.
+#
+# *Hint.* A worst case is taken image by image, over attacks that differ in what they climb. `torch.where` can choose.
+
+# %% tags=["exercise"]
+images_c = x  # replace x: attacked images
+verdicts = {"A": "", "B": "", "C": ""}  # "masked" or "fair"
+
+# %% tags=["solution"]
+images_c = x
+for objective in ("bits", "margin", "train"):
+    result = attack(C, x, y, PGD(eps=EPS, steps=40, restarts=3, objective=objective, seed=SEED))
+    images_c = torch.where(result.fooled[:, None, None, None], result.images, images_c)
+verdicts = {"A": "masked", "B": "masked", "C": "fair"}
+verified(C, images_c)
+
+# %% tags=["check"]
+try:
+    left_c = verified(C, images_c)
+except AssertionError as broken_rule:
+    raise AssertionError(f"Exercise 4: {broken_rule}") from None
+reference = attack(C, x, y, PGD(eps=EPS, steps=40, restarts=3, objective="bits", seed=SEED)).accuracy
+assert left_c <= reference + 0.03, (
+    f"Exercise 4: {left_c:.0%} are left of C, but one careful attack leaves {reference:.0%}. Which objectives have you "
+    "tried? Keep, for each image, an attack that succeeded.")
+assert set(verdicts) == {"A", "B", "C"} and set(verdicts.values()) <= {"masked", "fair"}, (
+    "Exercise 4: give each submission the verdict 'masked' or 'fair'.")
+fair = {letter for letter, left in (("A", left_a), ("B", left_b), ("C", left_c))
+        if left > claims[letter].accuracy - 0.2}
+assert {letter for letter, verdict in verdicts.items() if verdict == "fair"} == fair, (
+    "Exercise 4: compare, for each submission, the claim with what is left. Which claim is off by a few points only?")
+print(f"left of A {left_a:.0%}, of B {left_b:.0%}, of C {left_c:.0%}")
+
+# %% [markdown]
+# ## Exercise 5 · Open-ended: the review (homework)
+#
+# Write the review that goes to the authors, for *one* submission: what is claimed; what you did; what is left, with
+# n, ε and an interval; why the authors' attack saw something else, or why it did not; and what they should report. Its
+# readers do not trust you, so say how to verify each number. There is no single right answer: the check only makes sure
+# that nothing is missing.
+#
+# *Hint.* `Share.of(system.predict(images) == y)` prints with its interval. Question 4 of notebook 08 lists what readers
+# have to know.
+
+# %% tags=["exercise"]
+review = {"claim": "", "method": "", "result": "", "reason": "", "advice": ""}  # some sentences each
+
+# %% tags=["solution"]
+left = Share.of(A.predict(images_a) == y)
+review = {
+    "claim": f"Submission A is said to keep {claims['A'].accuracy:.0%} of the images under PGD on the margin.",
+    "method": f"Square, which needs no gradient, with ε = {EPS} on the same n = {len(x)} images, on the margin.",
+    "result": f"Accuracy falls to {left} % (with its 95 % interval). The images are attached and can be verified.",
+    "reason": "Rounding is constant almost everywhere, so every gradient of the authors' attack was exactly 0.",
+    "advice": "Report the share of images without a gradient, and attacks that need none or pass it through.",
+}
+
+# %% tags=["check"]
+for part in ("claim", "method", "result", "reason", "advice"):
+    assert len(str(review.get(part, "")).split()) >= 6, f"Exercise 5: write a sentence into review['{part}']."
+assert any(letter.isdigit() for letter in review["result"]), "Exercise 5: the result needs a number."
+assert "ε" in " ".join(review.values()), "Exercise 5: at which ε?"
+print(*review.values(), sep="\n")
+
+# %% [markdown]
+# ## The same in the app
+#
+# The page "Really robust?" runs the checks of notebook 08 on the shipped systems that the submissions are made of.
+
+# %%
+systems = tuple(f"{DATA}-{key}" for key in ("tra", "rbc", "rbc-at-margin"))
+print(Scenario(data=DATA, systems=systems, objectives=("margin",), eps=EPS, n=len(test)).link("robust"))
+
+# %% [markdown]
+# ## Questions (5 minutes)
+#
+# 1. The attack on the margin was the cure in notebook 08. Why is it masked itself in A and B?
+# 2. What does C's share of zero gradients for its *training loss* say about its claim?
+# 3. You have not broken C any further. What may you write, and what not?
+# 4. A submission adds random noise inside the network at each call. Which rule of section 2 would you have to change?
+#
+# <details><summary>Answers</summary>
+#
+# 1. A margin has a gradient only if everything between the pixels and the output has one. Rounding has none, and a
+#    saturated tanh has lost it to rounding in 32-bit numbers.
+# 2. Nothing against it. C is an RBC, so its loss is 0 on fitted images; but its claim rests on the margin, which has a
+#    gradient there.
+# 3. "These attacks leave so many percent of n images": an upper bound. Not "C is robust".
+# 4. The answer to one image is then random. Verify each image with many calls, and attack the average over calls
+#    (expectation over transformation, Athalye et al. 2018).
+# </details>
+#
+# ## Further reading
+#
+# - Carlini, Athalye, Papernot, Brendel, Rauber, Tsipras, Goodfellow, Madry, Kurakin (2019): *On Evaluating Adversarial
+#   Robustness*. arXiv:1902.06705. Written for reviewers.
+# - Athalye, Carlini, Wagner (2018): *Obfuscated Gradients Give a False Sense of Security*. ICML. arXiv:1802.00420.
+#   Passing a gradient through what has none (BPDA), and expectation over transformation (EOT).
+# - Tramèr, Carlini, Brendel, Madry (2020): *On Adaptive Attacks to Adversarial Example Defenses*. NeurIPS.
+#   arXiv:2002.08347.
