@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasklab.cli.common import Bar, check_device, print_json
+from tasklab.cli.common import print_json
+from tasklab.cli.following import View, add_ray, executor_of
 from tasklab.cli.options import whole
 from tasklab.cli.training import RECIPE_SETTINGS, add_settings, add_task, described, task_settings, threads
 from tasklab.console import UsageError, complain, say, usage
@@ -31,23 +32,27 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     add_settings(command)
     command.add_argument("--to", type=Path, default=Path("runs/sweep"), metavar="DIR",
                          help="folder of what is written, with the training runs in DIR/jobs (default: runs/sweep)")
+    add_ray(command)
     command.set_defaults(call=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train what is missing, and write the table and the figure; Ctrl-C leaves a sweep that goes on."""
+    from tasklab.jobs.executing import InTurn
     from tasklab.jobs.sweeping import Sweep
 
     with usage():
         varied = dict(_varied(words) for words in args.vary)
         sweep = Sweep(folder=check_folder(args.to / "jobs"), varied=varied, base=described(args), seeds=args.seeds)
-    check_device(args.device)
+    executor = executor_of(args, threads=args.threads)
     if args.root is not None:
         os.environ["TASKLAB_DATA"] = str(args.root)  # where jobs look for their data
     stopped = False
     with threads(args.threads):
         try:
-            _make(sweep, Bar())
+            assignments = sweep.assignments()
+            view = View.of(assignments, as_json=args.json)
+            view.follow((executor or InTurn()).carry_out(assignments))
         except KeyboardInterrupt:
             stopped = True
     frame = numbers(sweep)
@@ -76,19 +81,6 @@ def _varied(words: str) -> tuple[str, list[Any]]:
         return name, [readers[name](value) for value in values.split(",")]
     except (argparse.ArgumentTypeError, ValueError) as error:
         raise UsageError(f"--vary {name}: {error}") from None
-
-
-def _make(sweep: Sweep, bar: Bar) -> None:
-    total = len(sweep.trainings)
-    begun = None
-    for event in sweep.make():
-        where = f"{event['name']} ({event['place'] + 1}/{total})"
-        if event["name"] != begun:
-            begun = event["name"]
-            bar.say(f"{where}: training")
-        if "message" in event:
-            bar.show(event["place"] + event.get("progress", 0.0), total, f"{where}: {event['message']}")
-    bar.clear()
 
 
 def numbers(sweep: Sweep) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def run(
     stopped: Callable[[], bool] = lambda: False,
     left: Callable[[], bool] = lambda: False,
     pressed: Callable[[], bool] = lambda: False,
+    noted: Mapping[str, Any] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Run or resume a job; everything that happens is written to its folder.
 
@@ -37,6 +38,7 @@ def run(
         stopped: called after each event: whether to end with the outcome "stopped". The stop file has the same effect.
         left: called after each event: whether to end without an outcome, so that the job can be resumed.
         pressed: called after events with a ``step``, where little work is lost: whether to end likewise, for others.
+        noted: further fields of the first event, such as where the job runs.
 
     Yields:
         Each event as logged, with ``at`` in seconds since 1970. The first is ``{"event": "begin"}``; a job that is done
@@ -57,7 +59,7 @@ def run(
         (job.folder / "outcome.json").unlink(missing_ok=True)
         sweep(job.folder, older=0)  # nobody else writes here
         job.rewind()
-        begin = _logged(job, {"event": "begin"})
+        begin = _logged(job, {"event": "begin"} | dict(noted or {}))
         (job.folder / "queued").unlink(missing_ok=True)
         yield begin
         yield from _events(job, stopped, left, pressed)

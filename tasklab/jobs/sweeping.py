@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tasklab.checkpoint import read_card
 from tasklab.evaluation.statistics import Mean, Share
+from tasklab.jobs.executing import Assignment
 from tasklab.jobs.folder import Job
-from tasklab.jobs.running import run
 from tasklab.jobs.training import RESULT
 from tasklab.jobs.training_settings import Training
 
@@ -105,25 +105,13 @@ class Sweep:
                 reasons[training.name] = outcome.message if outcome else state
         return reasons
 
-    def make(self) -> Iterator[dict[str, Any]]:
-        """Run what is not done, one after another; a run that fails is left out, and the others go on.
-
-        To stop is to stop consuming; the same call goes on from there.
-
-        Yields:
-            The events of `tasklab.jobs.run`, with ``name`` and ``place`` of the training run among all of them.
+    def assignments(self) -> list[Assignment]:
+        """A job for each training run, made where there is none, for an `Executor` to carry out.
 
         Raises:
             ValueError: the folder holds other jobs under the same names.
-            Busy: another process runs one of them.
         """
-        jobs = [self._job(training) for training in self.trainings]
-        for index, job in enumerate(jobs):
-            if job.state == "done":
-                continue
-            job.resume()
-            for event in run(job):
-                yield event | {"name": job.settings["name"], "place": index}
+        return [Assignment(job=self._job(training)) for training in self.trainings]
 
     def points(self) -> list[Point]:
         """Every combination with what is known of it so far."""

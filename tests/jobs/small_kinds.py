@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -36,12 +38,20 @@ def run(settings: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
     begin = int(kept.read_text(encoding="utf-8")) if kept.exists() else 0
     for number in range(begin + 1, settings["to"] + 1):
         if number == settings["fail_at"]:
+            if settings["how"] == "killed":
+                logging.getLogger("count").warning("no memory for %d", number)
+                os.kill(os.getpid(), signal.SIGKILL)
             raise FAILURES[settings["how"]]
         time.sleep(settings["seconds"])
         if number % 2 == 0:
             kept.write_text(str(number), encoding="utf-8")
         yield {"event": "number", "step": number, "progress": number / settings["to"], "message": f"counted {number}",
                "odd": float("nan")}
+
+
+def register() -> None:
+    """Let this process know the kinds of this file."""
+    KINDS.update(KINDS_HERE)
 
 
 @contextlib.contextmanager
@@ -78,4 +88,4 @@ def numbers(events: list[dict[str, Any]]) -> list[int]:
     return [event["step"] for event in events if event["event"] == "number"]
 
 
-__all__ = ["KINDS", "KINDS_HERE", "numbers", "process", "until"]
+__all__ = ["KINDS", "KINDS_HERE", "numbers", "process", "register", "until"]

@@ -12,6 +12,7 @@ import pytest
 from tasklab.cli import main
 from tasklab.evaluation.statistics import Mean, Share
 from tasklab.figures.settings import over_setting
+from tasklab.jobs.executing import InTurn
 from tasklab.jobs.sweeping import Quantity, Sweep
 from tasklab.jobs.training_settings import Training
 from tasklab.training import Recipe
@@ -52,15 +53,15 @@ def test_what_cannot_be_varied_is_refused_before_anything_runs(
 def test_stopped_it_goes_on_and_makes_nothing_twice(tmp_path: Path) -> None:
     made = sweep(tmp_path, seeds=2, S=(1.0, 10.0))
     names = [t.name for t in made.trainings]
-    events = made.make()
+    events = InTurn().carry_out(made.assignments())
     for event in events:
         if event["event"] == "step" and event["place"] == 1:
             break
     events.close()  # type: ignore[attr-defined]
     assert list(made.missing) == names[1:] and [point.seeds for point in made.points()] == [(0,), ()]
     assert isinstance(made.points()[0].measured[CLEAN], Share)
-    begun = [event["name"] for event in made.make() if event["event"] == "begin"]
-    assert begun == names[1:] and made.missing == {} and list(made.make()) == []
+    begun = [event["name"] for event in InTurn().carry_out(made.assignments()) if event["event"] == "begin"]
+    assert begun == names[1:] and made.missing == {} and list(InTurn().carry_out(made.assignments())) == []
     share = made.points()[1].measured[CLEAN]
     assert isinstance(share, Mean) and share.n == 2
     assert list(sweep(tmp_path, seeds=1, S=(1.0, 10.0)).missing) == [], "a part of it is made, too"
@@ -77,7 +78,7 @@ def test_a_run_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: pytest.
         return real(training, **more)
 
     monkeypatch.setattr(Training, "begin", begin)
-    for _event in made.make():
+    for _event in InTurn().carry_out(made.assignments()):
         pass
     assert made.missing == {first: "expected luck, got none."}
     assert [point.seeds for point in made.points()] == [(), (0,)]
@@ -85,10 +86,10 @@ def test_a_run_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: pytest.
 
 def test_jobs_of_another_sweep_are_not_taken_for_its_own(tmp_path: Path) -> None:
     other = Sweep(folder=tmp_path, varied={"S": (1.0,)}, base=dataclasses.replace(BASE, attacked=20))
-    for _event in other.make():
+    for _event in InTurn().carry_out(other.assignments()):
         pass
     with pytest.raises(ValueError, match="with other settings; try another folder"):
-        list(sweep(tmp_path, S=(1.0,)).make())
+        sweep(tmp_path, S=(1.0,)).assignments()
 
 
 def test_the_command_writes_one_table_and_one_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +100,7 @@ def test_the_command_writes_one_table_and_one_figure(tmp_path: Path, capsys: pyt
     assert header.startswith("| S | parametrisation | seeds | clean | pgd on train, ε = 0.1 |")
     assert [row.split(" | ")[:2] for row in rows] == [
         ["| 1", "scaled"], ["| 1", "paper"], ["| 100", "scaled"], ["| 100", "paper"]]
-    assert err.count(": training") == 4 and "written: " in err
+    assert err.count(": begun\n") == 4 and "written: " in err
     content = json.loads((tmp_path / "sweep.json").read_text(encoding="utf-8"))
     assert content["not_made"] == {} and len(content["jobs"]) == 4
     assert {value["n"] for value in content["values"] if value["quantity"] != "clean"} == {10}

@@ -1,0 +1,93 @@
+"""Executors: what carries out jobs. A job is plain settings in and a run folder out, wherever it is carried out.
+
+`InTurn` runs jobs in this process, one after another; `tasklab.jobs.cluster.OnRay` hands them to a Ray cluster. Whoever
+has jobs made, such as a sweep, consumes the same events from either, and reads the same folders afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tasklab.jobs.folder import Job
+from tasklab.jobs.running import run
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """A job to carry out.
+
+    Attributes:
+        job: which; the name of its folder is its own among all assignments.
+        after: names of assignments that have to be done before; where one of them fails, this job is left out.
+        weight: about how long it takes, in any unit that all assignments share.
+    """
+
+    job: Job
+    after: tuple[str, ...] = ()
+    weight: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """Of the job among all assignments."""
+        return self.job.folder.name
+
+
+class Executor(Protocol):
+    """What carries out jobs."""
+
+    def carry_out(self, assignments: Sequence[Assignment]) -> Iterator[Event]:
+        """Carry out the jobs that are not done; one that fails leaves the others.
+
+        To stop is to stop consuming; the same call goes on from there.
+
+        Args:
+            assignments: each after those that it needs.
+
+        Yields:
+            The events of `tasklab.jobs.run`, with ``name`` of the assignment and ``place`` among all of them, and
+            ``where`` in the first one if another machine may have it. After the last one of a job comes
+            ``{"event": "ended", "state": …, "message": …}``; it is all that comes of a job that is left out.
+
+        Raises:
+            Busy: another process runs one of the jobs.
+        """
+
+
+class InTurn:
+    """Carries out jobs in this process, one after another."""
+
+    def carry_out(self, assignments: Sequence[Assignment]) -> Iterator[Event]:
+        """See `Executor.carry_out`."""
+        for place, each in enumerate(assignments):
+            if each.job.state == "done":
+                continue
+            if reason := left_out(each, assignments):
+                yield ended(each, place, reason)
+                continue
+            each.job.resume()
+            for event in run(each.job):
+                yield event | {"name": each.name, "place": place}
+            yield ended(each, place)
+
+
+def left_out(assignment: Assignment, assignments: Sequence[Assignment]) -> str:
+    """Why a job cannot be carried out, as one that it needs has ended otherwise; empty where it can."""
+    needed = [each for each in assignments if each.name in assignment.after and each.job.state != "done"]
+    return f"Left out, as {needed[0].name} was not made." if needed else ""
+
+
+def ended(assignment: Assignment, place: int, left_out: str = "") -> Event:
+    """The event that ends a job's.
+
+    Args:
+        assignment: of the job.
+        place: among all assignments.
+        left_out: why it was never begun; empty where it was.
+    """
+    state, outcome = "left out" if left_out else assignment.job.state, assignment.job.outcome
+    message = left_out or ("" if outcome is None else outcome.message)
+    return {"event": "ended", "state": state, "message": message, "name": assignment.name, "place": place}

@@ -1,0 +1,153 @@
+"""Jobs on a Ray cluster of two nodes on this machine: what dies is made all the same, once, with the same numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_kinds import KINDS, KINDS_HERE, numbers, until
+
+from tasklab.cli import main
+from tasklab.jobs import Job
+from tasklab.jobs.executing import Assignment, InTurn
+from tasklab.jobs.sweeping import Sweep
+from tasklab.jobs.training import RESULT
+from tasklab.jobs.training_settings import Training
+from tasklab.system import System
+from tasklab.training import Recipe
+
+ray = pytest.importorskip("ray", reason="needs Ray, the extra “cluster”, which has no wheel for every platform")
+from ray.cluster_utils import Cluster  # noqa: E402
+
+from tasklab.jobs.cluster import TRIES, OnRay  # noqa: E402
+
+NODE = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80 * 2**20}
+BASE = Training(n=200, width=4, attacked=10, eps=(0.1,), recipe=Recipe(epochs=3, batch_size=40))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two nodes with a processor each; their workers know the kinds of jobs of these tests."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, [Path(__file__).parent, Path(__file__).parents[2]]))
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+    try:
+        made.add_node(**NODE)
+        ray.init(address=made.address, log_to_driver=False,
+                 runtime_env={"worker_process_setup_hook": "small_kinds.register"})
+        yield made
+    finally:
+        ray.shutdown()
+        made.shutdown()
+        os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+
+
+@pytest.fixture(autouse=True)
+def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, module in KINDS_HERE.items():
+        monkeypatch.setitem(KINDS, name, module)
+
+
+def counts(folder: Path, *settings: dict[str, Any]) -> list[Assignment]:
+    return [Assignment(job=Job.create(folder / f"count{index}", "count", each)) for index, each in enumerate(settings)]
+
+
+def begun(job: Job) -> int:
+    return sum(event["event"] == "begin" for event in job.events())
+
+
+def test_what_kills_its_worker_is_tried_three_times_and_the_rest_goes_on(tmp_path: Path, cluster: Any) -> None:
+    jobs = counts(tmp_path, {"fail_at": 4, "how": "killed"}, {"to": 3}, {"fail_at": 2}, {"to": 2}, {"to": 1})
+    jobs[3], jobs[4] = (dataclasses.replace(jobs[at], after=(jobs[need].name,)) for at, need in ((3, 0), (4, 1)))
+    events = list(OnRay(cluster.address).carry_out(jobs))
+    ends = {event["name"]: event["state"] for event in events if event["event"] == "ended"}
+    assert ends == {"count0": "failed", "count1": "done", "count2": "failed", "count3": "left out", "count4": "done"}
+    killed, counted, failed = (each.job for each in jobs[:3])
+    assert begun(killed) == TRIES and numbers(killed.events()) == [1, 2, 3], "each time from what was kept"
+    assert killed.outcome is not None and failed.outcome is not None
+    assert killed.outcome.message.startswith("Its worker died 3 times; the end of its log: ")
+    assert killed.outcome.message.endswith("no memory for 4")
+    assert failed.outcome.message == "expected a number that counts, got none; try 3." and begun(failed) == 1
+    assert [event["step"] for event in events if event["name"] == "count1" and event["event"] == "number"] == [1, 2, 3]
+    assert numbers(counted.events()) == [1, 2, 3]
+    assert all(event["where"] for event in events if event["event"] == "begin")
+
+
+def test_who_stops_consuming_leaves_jobs_that_go_on_even_without_ray(tmp_path: Path, cluster: Any) -> None:
+    jobs = counts(tmp_path, {"to": 40, "seconds": 0.05})
+    events = OnRay(cluster.address).carry_out(jobs)
+    for event in events:
+        if event.get("step") == 5:
+            break
+    events.close()  # type: ignore[attr-defined]
+    assert jobs[0].job.state == "interrupted"
+    for _event in InTurn().carry_out(jobs):
+        pass
+    assert jobs[0].job.state == "done" and numbers(jobs[0].job.events()) == list(range(1, 41))
+
+
+def test_a_task_can_be_asked_to_give_way_to_stop_and_be_killed(tmp_path: Path, cluster: Any) -> None:
+    """What the app asks of the processes of its jobs."""
+    jobs = [each.job for each in counts(tmp_path, *[{"to": 4000, "seconds": 0.05}] * 2)]
+    tasks = [OnRay(cluster.address).hand_over(job) for job in jobs]
+    until(lambda: all(numbers(job.events()) for job in jobs))
+    assert [task.poll() for task in tasks] == [None, None]
+    tasks[0].give_way()
+    jobs[1].stop()
+    assert [task.wait(60) for task in tasks] == [4, 3]
+    assert [job.state for job in jobs] == ["interrupted", "stopped"]
+    jobs[0].resume()
+    task = OnRay(cluster.address).hand_over(jobs[0])
+    until(lambda: begun(jobs[0]) == 2)
+    task.kill()
+    assert task.wait(60) is not None and task.returncode != 0
+
+
+def test_a_node_is_killed_half_way_and_every_number_is_that_of_a_run_without_ray(
+    tmp_path: Path, cluster: Any
+) -> None:
+    """The command goes on; nothing that was done is made again, and what the dead node had is made from there."""
+    sweeps = [Sweep(folder=tmp_path / name, varied={"S": (1.0, 10.0)}, base=BASE, seeds=2) for name in ("one", "ray")]
+    plain, made = (sweep.assignments() for sweep in sweeps)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for _event in InTurn().carry_out(plain):
+            pass
+    finally:
+        torch.set_num_threads(before)
+    node = cluster.worker_nodes.copy().pop()
+    ends, doomed, deserted = [], set(), ""
+    for event in OnRay(cluster.address).carry_out(made):
+        if event["event"] == "ended":
+            ends.append((event["name"], event["state"]))
+        elif event["event"] == "begin" and event["node"] == node.node_id:
+            doomed.add(event["name"])
+        elif event["event"] == "epoch" and event["name"] in doomed and not deserted:
+            deserted = event["name"]
+            cluster.remove_node(node, allow_graceful=False)
+    assert sorted(ends) == [(each.name, "done") for each in made]
+    (again,) = [each.job for each in made if each.name == deserted]
+    assert begun(again) == 2 and [each["epoch"] for each in again.events() if each["event"] == "epoch"] == [1, 2, 3]
+    assert sum(begun(each.job) for each in made) == len(made) + 1
+    for here, there in zip(plain, made, strict=True):
+        systems = [System.load(each.job.folder / RESULT) for each in (here, there)]
+        states = [each.network.state_dict() for each in systems]
+        assert states[0].keys() == states[1].keys()
+        assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+        rows = [[{**row, "seconds": 0} for row in each.card["metrics"]] for each in systems]
+        assert rows[0] == rows[1]
+
+
+def test_a_cluster_that_is_not_there_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if ray.is_initialized():
+        ray.shutdown()
+    words = ["sweep", "--vary", "S=1", "--to", str(tmp_path), "--ray", "127.0.0.1:9"]
+    assert main(words) == 1
+    assert capsys.readouterr().err.startswith("tasklab: expected a Ray cluster at 127.0.0.1:9, got no answer")
