@@ -16,7 +16,7 @@ from lab_ui.basics.words import aimed, title
 from lab_ui.parts import live
 from lab_ui.results import growing, lesson_facts, picture_attacks
 from lab_ui.results.picture_attacks import Sweeps
-from lab_ui.shell import controls, frame
+from lab_ui.shell import controls, frame, menus
 from lab_ui.visitor import catalogue
 from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
@@ -133,10 +133,9 @@ def _price(scenario: Scenario, finer: Sequence[float]) -> str:
 
 def _ground_system(lab: Lab, scenario: Scenario) -> str:
     """The control for the system whose ground is drawn."""
-    names = list(scenario.systems)
-    name: str = st.selectbox("System", names, index=len(names) - 1, key="attack_lab_ground_system", width=240,
-                             format_func=lambda name: title(lab.key(name)), label_visibility="collapsed")
-    return name
+    names = [lab.key(name) for name in scenario.systems]
+    return lab.systems[menus.one(st.selectbox, "System", menus.named(names), names[-1], key="attack_lab_ground_system",
+                                 width=320, label_visibility="collapsed")]
 
 
 def _ground(lab: Lab, scenario: Scenario, name: str) -> None:
@@ -190,12 +189,12 @@ def _player(lab: Lab, scenario: Scenario, pairs: list[tuple[str, str]]) -> tuple
     if scenario.kind not in PLAYED:
         st.caption(f"{scenario.attack} does not climb as PGD does. Choose PGD or FGSM to see its steps.")
         return None
-    names, aims = list(dict.fromkeys(n for n, _ in pairs)), list(dict.fromkeys(a for _, a in pairs))
+    keys = [lab.key(name) for name in dict.fromkeys(name for name, _ in pairs)]
+    aims = {aim: aimed(scenario, aim)[0] for _, aim in pairs}
     with st.container(horizontal=True):
-        name = st.selectbox("System", names, index=len(names) - 1, key="attack_lab_walk_system", width=240,
-                            format_func=lambda name: title(lab.key(name)))
-        aim = st.selectbox("Aimed at", aims, index=len(aims) - 1, key="attack_lab_walk_aim", width=240,
-                           format_func=lambda aim: aimed(scenario, aim)[0])
+        name = lab.systems[menus.one(st.selectbox, "System", menus.named(keys), keys[-1], key="attack_lab_walk_system",
+                                     width=320)]
+        aim = menus.one(st.selectbox, "Aimed at", aims, list(aims)[-1], key="attack_lab_walk_aim", width=240)
     try:
         steps = picture_attacks.trajectory(scenario, name, lab.key(name), aim)
     except ValueError as error:

@@ -11,7 +11,7 @@ from lab_ui.basics.words import title
 from lab_ui.panels import map_panels
 from lab_ui.panels.map_panels import View
 from lab_ui.results import feature_maps
-from lab_ui.shell import controls, frame
+from lab_ui.shell import controls, frame, menus
 from tasklab.embedding import PCA, TSNE
 from tasklab.text import in_markdown
 
@@ -72,11 +72,9 @@ def _still_forming(lab: Lab, view: View) -> None:
 def _choose(lab: Lab) -> tuple[str, str]:
     """Draw the controls of system and projection, both URL parameters; name and kind."""
     keys = [lab.key(name) for name in lab.chosen]
-    if st.session_state.get("feature_map_system", keys[0]) not in keys:
-        del st.session_state["feature_map_system"]
     with st.container(horizontal=True, gap="medium"):
-        key = st.segmented_control("System", keys, default="rbc" if "rbc" in keys else keys[0], required=True,
-                                   key="feature_map_system", bind="query-params")
+        key = menus.one(st.segmented_control, "System", menus.named(keys), "rbc" if "rbc" in keys else keys[0],
+                        key="feature_map_system", required=True, wrap=True)
         kind = st.segmented_control("Map", PROJECTIONS, default=PROJECTIONS[0], required=True, key="feature_map_kind",
                                     bind="query-params", help="t-SNE and PCA draw the features, the numbers just "
                                     "before the last layer. Outputs are what the decision is made of.")

@@ -10,7 +10,8 @@ from lab_ui.basics.words import SYSTEMS
 from lab_ui.panels import paper_views
 from lab_ui.results import paper_tables, paper_words
 from lab_ui.results.paper_tables import TABLES, Table
-from lab_ui.shell import frame
+from lab_ui.shell import frame, menus
+from tasklab.data import DATASETS
 from tasklab.paper.grid import ROWS
 from tasklab.paper.published import COLUMNS
 from tasklab.text import in_markdown
@@ -42,10 +43,9 @@ def page() -> None:
             "Table", list(TABLES), default="Table 1", required=True, key="paper_table", bind=URL,
             help="Table 1: four systems. Table 2: systems trained again with attacked or noisy images.",
         )
-        data = st.segmented_control(
-            "Data set", datasets, default=datasets[0], required=True, key="paper_data", bind=URL,
-            help="Those with a record come first.",
-        )
+        titles = {each: DATASETS[each].title for each in datasets}
+        data = menus.one(st.segmented_control, "Data set", titles, datasets[0], key="paper_data", required=True,
+                         help="Those with a record come first.")
         network = _select("Network", paper_tables.networks(data), "paper_network", width=200)
         seeds = [str(seed) for seed in paper_tables.seeds(data, network)]
         if len(seeds) > 1:

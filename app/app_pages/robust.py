@@ -14,7 +14,7 @@ from lab_ui.basics.words import title
 from lab_ui.parts.charts import plot
 from lab_ui.results import lesson_facts, reports
 from lab_ui.results.reports import CURVE_NOTES, CURVES
-from lab_ui.shell import controls, frame
+from lab_ui.shell import controls, frame, menus
 from lab_ui.visitor import catalogue, identity, jobs, own_systems
 from tasklab import figures
 from tasklab.data import DATASETS
@@ -102,10 +102,7 @@ def _system(lab: Lab) -> str:
     own = own_systems.files(lab.data)
     came_with = [key for key in st.session_state.get("systems") or () if lab.systems.get(key) in own]
     usual = came_with[0] if came_with else "rbc" if "rbc" in keys else keys[0]
-    if st.session_state.get("robust_system", usual) not in keys:
-        del st.session_state["robust_system"]
-    key: str = st.selectbox("System", keys, keys.index(usual), key="robust_system", bind=URL, width=260)
-    return key
+    return menus.one(st.selectbox, "System", menus.named(keys), usual, key="robust_system", width=320)
 
 
 def _lead(key: str, report: Report, shown: bool) -> str:
@@ -207,10 +204,7 @@ def _pictures(lab: Lab, key: str, report: Report, asked: Sequence[jobs.JobView])
     other_key = None
     if others:
         usual = next((other for other in ("tra-at", "tra") if other in others), next(iter(others)))
-        if st.session_state.get("robust_with", usual) not in others:
-            del st.session_state["robust_with"]
-        other_key = st.selectbox("Beside", list(others), list(others).index(usual), key="robust_with", bind=URL,
-                                 width=260)
+        other_key = menus.one(st.selectbox, "Beside", menus.named(others), usual, key="robust_with", width=320)
         stairs[title(other_key)] = others[other_key].distances
     figure = figures.distance_curves(stairs, most=DATASETS[lab.data].radii.most)
     fine = DATASETS[lab.data].radii.per > 100

@@ -10,11 +10,12 @@ from functools import partial
 
 import streamlit as st
 
+from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import HELP, aimed, linked, title
 from lab_ui.parts.transfer_grid import counted, percent, transfer_grid
 from lab_ui.results import growing, lesson_facts, transfers
 from lab_ui.results.transfers import Matrix
-from lab_ui.shell import address, controls, frame
+from lab_ui.shell import address, controls, frame, menus
 from tasklab import figures
 from tasklab.attacks.registry import import_lines
 from tasklab.data import DATASETS, ImageSet
@@ -31,6 +32,9 @@ MOST = 6
 
 SHOWN = 18
 """Largest number of images shown of one cell."""
+
+SHORT = 20
+"""Largest number of letters of a name that fits a menu of half the column's width."""
 
 KEPT: dict[str, Filter] = {"both classified correctly": "both", "the attacked system reads correctly (paper)": "threat"}
 SHOW = ("that fool it", "that do not")
@@ -65,13 +69,13 @@ def page() -> None:
     head = st.container()
     left, right = st.columns([11, 9], gap="medium")
     with right:
-        cell = _choose(scenario, shown, names)
+        cell = _choose(lab, scenario, shown)
     results: dict[str, TransferResult] = {}
     with left:
         images = _kept()
         seen, matrices = transfers.start(scenario, shown)
         growing.show("transfer", seen)
-        _matrix(scenario, objectives[0], matrices, images, names, cell, results)
+        _matrix(lab, scenario, objectives[0], matrices, images, names, cell, results)
         asked, guess = None, frame.Guess(shown=True)
         if results and objectives[1:]:
             asked = threat, victim = _asked(results, names)
@@ -79,7 +83,7 @@ def page() -> None:
             guess = frame.predict("transfer", f"Now the same attacks aim at {aim}. Of the images found against "
                                   f"{names[threat]}, how many will fool {names[victim]}?", GUESSES)
         for objective in objectives[1:] if guess.shown else ():
-            _matrix(scenario, objective, matrices, images, names, cell, results)
+            _matrix(lab, scenario, objective, matrices, images, names, cell, results)
         if asked and objectives[1] in results:
             _judge(guess, results[objectives[1]], images, *asked)
     if not results:
@@ -120,25 +124,16 @@ def _kept() -> Filter:
     return KEPT[chosen]
 
 
-def _choose(scenario: Scenario, objectives: tuple[str, ...], names: dict[str, str]) -> Cell:
+def _choose(lab: Lab, scenario: Scenario, objectives: tuple[str, ...]) -> Cell:
     """Draw the controls of the cell, which are URL parameters; a click on a matrix sets them, too."""
-    called, threats, victims = WORDS | names, list(names), list(names)
-    if len(threats) > 2:
-        threats.append(OTHERS)
-    for key, options in (("transfer_aim", objectives), ("transfer_threat", threats), ("transfer_victim", victims)):
-        if st.session_state.get(key, options[0]) not in options:
-            del st.session_state[key]
-
-    def name(key: str) -> str:
-        return called.get(key, key)
-
-    parts = st.columns([10, 13, 12], gap="small")
-    aim = parts[0].selectbox("Aimed at", objectives, key="transfer_aim", bind="query-params",
-                             format_func=lambda aim: aimed(scenario, aim)[0] if scenario.kind.fixed_aim else aim)
-    threat = parts[1].selectbox("Found against", threats, key="transfer_threat", bind="query-params", format_func=name)
-    victim = parts[2].selectbox("Shown to", victims, len(victims) - 1, key="transfer_victim", bind="query-params",
-                                format_func=name)
-    return Cell(aim=aim, threat=threat, victim=victim)
+    victims = menus.named(lab.key(name) for name in scenario.systems)
+    threats = victims | ({OTHERS: WORDS[OTHERS]} if len(victims) > 2 else {})
+    aims = {aim: aimed(scenario, aim)[0] for aim in objectives}
+    aim = menus.one(st.selectbox, "Aimed at", aims, objectives[0], key="transfer_aim")
+    with st.container(horizontal=max(map(len, threats.values())) <= SHORT):
+        threat = menus.one(st.selectbox, "Found against", threats, next(iter(threats)), key="transfer_threat")
+        victim = menus.one(st.selectbox, "Shown to", victims, list(victims)[-1], key="transfer_victim")
+    return Cell(aim=aim, threat=lab.systems.get(threat, threat), victim=lab.systems[victim])
 
 
 def _asked(results: dict[str, TransferResult], names: dict[str, str]) -> tuple[str, str]:
@@ -159,8 +154,8 @@ def _heading(scenario: Scenario, objective: str) -> str:
 
 
 def _matrix(
-    scenario: Scenario, objective: str, matrices: dict[str, Matrix], images: Filter, names: dict[str, str], cell: Cell,
-    results: dict[str, TransferResult],
+    lab: Lab, scenario: Scenario, objective: str, matrices: dict[str, Matrix], images: Filter, names: dict[str, str],
+    cell: Cell, results: dict[str, TransferResult],
 ) -> None:
     """Draw one matrix with its heading and its conditions; its result is added to ``results``."""
     aim = _heading(scenario, objective)
@@ -177,7 +172,7 @@ def _matrix(
     transfer_grid(
         result, images, names=names, caption=f"{aim}. {describe_transfer(result, images, names=names)}",
         selected=(cell.threat, cell.victim) if cell.aim == objective else None, key=f"transfer_grid_{objective}",
-        on_pick=_pick(objective),
+        on_pick=_pick(lab, objective),
     )
     masked = [names[name] for name, threat in result.threats.items() if threat.masked]
     frame.badge(n=len(next(iter(result.threats.values())).images), aim=aimed(scenario, objective)[0],
@@ -218,11 +213,12 @@ def _linked(name: str, called: dict[str, str]) -> str:
     return html.escape(called[name]) if name in WORDS else linked(name, called[name])
 
 
-def _pick(objective: str) -> Callable[[str, str], None]:
+def _pick(lab: Lab, objective: str) -> Callable[[str, str], None]:
     """The callback for a click on a matrix, which chooses the cell."""
 
     def pick(threat: str, victim: str) -> None:
-        st.session_state.update({"transfer_aim": objective, "transfer_threat": threat, "transfer_victim": victim})
+        st.session_state.update({"transfer_aim": objective, "transfer_threat": lab.key(threat),
+                                 "transfer_victim": lab.key(victim)})
 
     return pick
 

@@ -150,7 +150,7 @@ def test_the_widest_gap_is_between_what_is_printed_and_what_all_attacks_leave(ow
     for key, left in (("tra", 1), ("int", 20), ("rbc", 4)):
         written(own, cell(key, "mnist", LARGE), kinds(worst=range(left)), zero=50)
     at = visit("paper")
-    assert at.segmented_control(key="paper_data").options[0] == "mnist", "sets with a record come first"
+    assert at.segmented_control(key="paper_data").options[0] == "MNIST", "sets with a record come first"
     assert lead(at).startswith("18 numbers under attack: 18 masked.")
     assert lead(at).endswith("The paper prints 99.27 % for RBC under FGSM II, and all attacks together leave 4.0 %.")
     written(own, cell("rbc", "mnist", LARGE), kinds())

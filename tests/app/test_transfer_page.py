@@ -100,13 +100,13 @@ def test_the_snippet_gives_the_numbers_of_the_page(query: dict[str, str | list[s
 def test_any_cell_can_be_opened() -> None:
     at = start()
     assert grids(at)[0]["selected"] == ["digits-tra", "digits-rbc"]
-    clean(at.selectbox(key="transfer_threat").set_value("digits-int").run())
+    clean(at.selectbox(key="transfer_threat").set_value("int").run())
     assert grids(at)[0]["selected"] == ["digits-int", "digits-rbc"]
     assert "INT → RBC" in bodies(at)
     assert any("No image here" in s for s in sentences(at))
     clean(at.segmented_control(key="transfer_which").set_value("that do not").run())
     assert bodies(at).count("unchanged</span>") >= 15
-    clean(at.selectbox(key="transfer_victim").set_value("digits-int").run())
+    clean(at.selectbox(key="transfer_victim").set_value("int").run())
     assert "its own attack" in bodies(at)
     clean(at.selectbox(key="transfer_threat").set_value("all others").run())
     assert "all others together → INT" in bodies(at)
@@ -122,16 +122,16 @@ def test_the_filter_changes_how_many_count() -> None:
 
 
 def test_a_link_opens_what_the_guess_would_hide() -> None:
-    at = start(transfer_aim="margin", transfer_threat="RBC", transfer_victim="TRA")
+    at = start(transfer_aim="margin", transfer_threat="rbc", transfer_victim="tra")
     assert len(grids(at)) == 2
     assert [grid["selected"] for grid in grids(at)] == [[], ["digits-rbc", "digits-tra"]]
     assert "RBC → TRA" in bodies(at)
 
 
 def test_values_that_mean_nothing_are_forgotten() -> None:
-    at = start(transfer_aim="nonsense", transfer_threat="digits-none", transfer_kept="all", transfer_victim="x")
+    at = start(transfer_aim="nonsense", transfer_threat="none", transfer_kept="all", transfer_victim="x")
     assert grids(at)[0]["selected"] == ["digits-tra", "digits-rbc"]
-    clean(at.selectbox(key="transfer_threat").set_value("digits-deepbe").run())
+    clean(at.selectbox(key="transfer_threat").set_value("deepbe").run())
     clean(at.multiselect(key="systems").set_value(["tra", "rbc"]).run())
     assert grids(at)[0]["selected"] == ["digits-tra", "digits-rbc"], "the system of the open cell is gone"
 

@@ -48,6 +48,9 @@ STYLE = """
 .stElementContainer:is([class*="_scene"], [class*="_ground"])[data-stale="true"] {
   opacity: 1 !important; transition: none !important; }
 [data-tag] * { color: light-dark(#ffffff, #0b1117) !important; }
+[data-tag] { height: auto !important; padding-block: 0.2rem; }
+[data-tag] > span { white-space: normal !important; line-height: 1.25; }
+[data-testid="stMultiSelectTagsContainer"] { max-height: none !important; }
 @media (max-width: 640px) {
   .lab-top { align-items: flex-start; gap: 1rem; }
   .lab-top figure { flex-basis: 5.5rem; }

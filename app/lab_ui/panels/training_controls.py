@@ -8,6 +8,7 @@ import streamlit as st
 
 from lab_ui.basics.words import SYSTEMS
 from lab_ui.panels import task_controls
+from lab_ui.shell import menus
 from lab_ui.visitor import catalogue
 from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
@@ -17,7 +18,8 @@ from tasklab.tasks import TASKS, Task, make_task
 from tasklab.training import Adversarial, Defence, GaussianNoise, Recipe, UniformNoise, Watch
 
 URL = "query-params"
-
+FRESH = "fresh weights"
+"""The option of the control “Start from” that is no system."""
 
 SIZES = {"digits": (200, 500, 1097), "mnist": (1000, 2000, 5000, 10_000, 20_000, 55_000),
          "cifar10": (1000, 2000, 5000, 10_000, 20_000, 45_000), "cifar100": (5000, 10_000, 20_000, 45_000)}
@@ -206,10 +208,10 @@ def _defence(dataset: str) -> Defence | None:
 
 
 def _start(dataset: str) -> str | None:
-    """Draw the choice of a fitted system to start from; its name, None for fresh weights."""
+    """Draw the choice of a fitted system to start from; its name, None for `FRESH`."""
     keys, _ = catalogue.systems(dataset)
-    key: str = st.selectbox("Start from", ["fresh weights", *keys], key=f"train_start_{dataset}", bind=URL,
-                            help=HELP["start"])
+    key = menus.one(st.selectbox, "Start from", {FRESH: FRESH} | menus.named(keys), FRESH, key=f"train_start_{dataset}",
+                    help=HELP["start"])
     return keys.get(key)
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import AIM_NOTES, AIMS, HELP, aim_words, linked, title
-from lab_ui.shell import address
+from lab_ui.shell import address, menus
 from lab_ui.visitor import catalogue
 from tasklab.attacks.registry import ATTACKS, choices, fields_of
 from tasklab.data import DATASETS, ImageSet
@@ -39,14 +39,9 @@ def dataset(*, every: bool = False) -> str:
     Args:
         every: whether to offer all data sets, not only those for which there is a trained system.
     """
-    options = catalogue.DATASETS if every else catalogue.offered()
-    if st.session_state.get("data", "digits") not in options:
-        del st.session_state["data"]
-    name: str = st.segmented_control(
-        "Data set", options, default="digits", required=True, key="data", bind=URL, help=HELP["dataset"],
-        on_change=_open_dataset,
-    )
-    return name
+    options = {each: DATASETS[each].title for each in (catalogue.DATASETS if every else catalogue.offered())}
+    return menus.one(st.segmented_control, "Data set", options, "digits", key="data", required=True, wrap=True,
+                     help=HELP["dataset"], on_change=_open_dataset)
 
 
 def asked_for() -> str:
@@ -81,13 +76,8 @@ def systems(available: dict[str, str]) -> tuple[str, ...]:
     Args:
         available: short name (key) to full name.
     """
-    kept = st.session_state.get("systems")
-    if kept and not set(kept) & set(available):
-        st.session_state["systems"] = list(available)[:4]
-    keys = st.multiselect(
-        "Systems side by side", list(available), default=list(available)[:4], key="systems", bind=URL,
-        help=HELP["systems"], placeholder="Pick a system",
-    )
+    keys = menus.several("Systems side by side", menus.named(available), list(available)[:4], key="systems",
+                         help=HELP["systems"], placeholder="Pick a system")
     about(tuple(available[key] for key in keys), available)
     return tuple(available[key] for key in keys)
 
@@ -120,8 +110,7 @@ def many(images: ImageSet) -> int:
 
 def objective(default: str = "margin") -> str:
     """The control “The attack aims at”: one objective, by the library's name."""
-    name: str = st.selectbox("The attack aims at", list(AIMS), list(AIMS).index(default), key="objective", bind=URL,
-                              format_func=lambda option: option, help=HELP["aims"])
+    name = menus.one(st.selectbox, "The attack aims at", AIMS, default, key="objective", help=HELP["aims"])
     attack, target = (st.session_state.get(key, "") for key in ("attack", "target"))
     st.caption(aim_words(attack, name, targeted=target not in ("", ANY_OTHER))[1])
     return name
@@ -229,9 +218,8 @@ def _eps(usual: Radii) -> float:
     range is another widget, which would start from the ε in the URL and leave it there. So the URL parameter is read
     and written here.
     """
-    if address.is_new("eps"):
-        in_url = address.text("eps")
-        st.session_state["eps"] = usual.usual if in_url is None else _number(in_url)
+    if (in_address := address.opening("eps")) is not None:
+        st.session_state["eps"] = _number(in_address[0]) if in_address else usual.usual
     if not 0 <= st.session_state.get("eps", usual.usual) <= usual.most:
         st.session_state["eps"] = usual.usual
     st.session_state["eps_radii"] = usual

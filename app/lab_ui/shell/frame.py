@@ -95,7 +95,7 @@ def open_page(
 
 def _say_what_is_missing(slug: str, systems: Mapping[str, str]) -> None:
     """Say which systems a link names that are not here, such as those of somebody else."""
-    named = address.once("systems") + address.once(f"{slug}_system")
+    named = [key for name in ("systems", f"{slug}_system") for key in address.opening(name) or () if key]
     if missing := [key for key in dict.fromkeys(named) if key not in systems]:
         st.session_state["link_missing"] = missing
     for key in st.session_state.get("link_missing", ()):
