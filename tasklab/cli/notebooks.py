@@ -30,7 +30,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     build.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write to")
     build.add_argument("--execute", action="store_true", help="run them first, so that they show their figures")
     build.add_argument("--fast", action="store_true", help="set FAST = True: fewer images, seconds instead of minutes")
-    build.add_argument("--data", choices=("digits", "mnist"), help="set DATA (default: digits)")
+    build.add_argument("--data", choices=("digits", "mnist"), help="set DATA (default: as each notebook has it)")
     build.add_argument("--seed", type=seed, help="set SEED (default: 0)")
     build.set_defaults(call=_build, audience="student")
 

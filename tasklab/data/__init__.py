@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .augmentation import augment
 from .downloading import DownloadEvent, download
+from .drawn import drawn_digits
 from .errors import DataDamaged, DataMissing, DownloadError, PictureError
 from .files import available, data_root
 from .imageset import ImageSet
@@ -28,6 +29,7 @@ __all__ = [
     "digit_strokes",
     "download",
     "draw_strokes",
+    "drawn_digits",
     "load",
     "read_picture",
 ]

@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 from lab_ui.basics import glossary
 from lab_ui.results import start_record
 from tasklab import data
-from tasklab.course import PAGES
+from tasklab.course import PAGES, words
 from tasklab.experiments.scenario import Scenario
 from tasklab.tasks import TASKS
 from tests.app.live_parts import snippet
@@ -121,7 +121,7 @@ def test_the_browser_has_every_stop_and_the_names_are_spelled_out() -> None:
 
 
 def test_the_glossary_spells_every_task_as_the_library_does() -> None:
-    assert {name: full_name for name, (full_name, _) in glossary.TASKS.items()} == {
+    assert {name: full_name for name, (full_name, _) in words.TASKS.items()} == {
         kind.title: kind.long_name for kind in TASKS.values()}
     assert glossary.CITED.count(glossary.PAPER) == 1
 

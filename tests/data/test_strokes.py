@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from tasklab import zoo
-from tasklab.data import digit_strokes, draw_strokes, read_picture
+from tasklab.data import digit_strokes, draw_strokes, drawn_digits, read_picture
+from tasklab.data.drawn import by_hand
 
 
 @pytest.mark.parametrize("digit", range(10))
@@ -47,3 +49,26 @@ def test_what_leaves_nothing_to_see_is_refused() -> None:
         draw_strokes([], side=7)
     with pytest.raises(ValueError, match="expected brush above 0"):
         draw_strokes([], brush=0)
+
+
+def test_the_drawn_sample_is_many_hands_and_the_mnist_systems_read_it() -> None:
+    sample = drawn_digits(60)
+    assert sample.shape == (1, 28, 28) and sample.labels.tolist() == 6 * list(range(10))
+    assert torch.equal(drawn_digits(30).images, sample.images[:30]), "a longer sample begins like a shorter one"
+    assert not torch.equal(drawn_digits(10, seed=1).images, sample.images[:10])
+    assert len({image.numpy().tobytes() for image in sample.images}) == 60, "no two are the same"
+    blank = torch.zeros(60, 1, 28, 28)
+    for task in ("tra", "deepbe", "int", "rbc"):
+        system = zoo.load(f"mnist-{task}")
+        assert (system.predict(sample.x()) == sample.labels).float().mean() > 0.93
+        assert (system.predict(blank) == sample.labels).float().mean() <= 0.1, "the control: there is something to read"
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_every_hand_stays_on_the_page(digit: int) -> None:
+    for seed in range(20):
+        strokes, brush = by_hand(digit, seed)
+        points = np.array([point for stroke in strokes for point in stroke])
+        assert points.min() >= 0 and points.max() <= 1 and 0.06 <= brush <= 0.11
+    with pytest.raises(ValueError, match="expected n"):
+        drawn_digits(0)

@@ -11,9 +11,7 @@ WRONG: dict[str, list[list[tuple[str, str]]]] = {
         [("smallest = 0.2", "smaller ε"), ("smallest = 0.01", "larger ε"), ("smallest = 0.07", "one of the radii")],
         [
             ("read_as = -1", "alarm"), ("read_as = label", "still the correct digit"),
-            ("attempt = Scenario(data=DATA, image=IMAGE, systems=(f'{DATA}-int',), objectives=('margin',), eps=0.4,\n"
-             "                   criterion='evaded')\n"
-             "answer = int(next(iter(attempt.run().values())).decoded)\n"
+            ("answer = int(attacked('INT', 'margin', eps=0.4, criterion='evaded').decoded)\n"
              "read_as = next(digit for digit in range(10) if digit not in (label, answer))", "another digit than"),
         ],
     ],
