@@ -131,7 +131,7 @@ def build(name: str, audience: Audience = "student", *, parameters: Mapping[str,
 
 
 def show_figures() -> None:
-    """Make sure that plotly draws figures in the notebook that calls this.
+    """Make sure that plotly draws figures in the notebook that calls this, and that each says below what it shows.
 
     plotly relies on an extension of JupyterLab that it installs. Where JupyterLab is not installed in the same
     environment, that extension may be missing, so the figures include plotly's script. Their text gets a colour that
@@ -139,9 +139,12 @@ def show_figures() -> None:
     """
     import plotly.io
 
+    from tasklab.figures.words import show_words
+
     plotly.io.templates["plotly"].layout.font.color = INK
     if plotly.io.renderers.default == "plotly_mimetype" and importlib.util.find_spec("jupyterlab") is None:
         plotly.io.renderers.default = "plotly_mimetype+notebook"
+    show_words()
 
 
 def set_parameters(notebook: Notebook, parameters: Mapping[str, object]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasklab.evaluation.statistics import Share
 from tasklab.figures.style import BLUE, GREY, ORANGE, faded, frame, label
+from tasklab.figures.words import in_words
 from tasklab.text import in_html
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def comparison(
     layout = frame(height or 90 + ROW * len(rows), legend=True, xaxis=across, yaxis=down)
     layout["legend"] |= {"y": 1 + 40 / (ROW * len(rows)), "traceorder": "normal"}
     layout["margin"] |= {"t": 70}
-    return go.Figure({"data": traces, "layout": layout | {"bargap": 0}})
+    figure = go.Figure({"data": traces, "layout": layout | {"bargap": 0}})
+    return in_words(figure, describe_comparison(rows, columns))
 
 
 def _lines(name: str) -> str:

@@ -13,6 +13,7 @@ from tasklab.experiments.plane import CrossSection
 from tasklab.figures.outputs import HATCH
 from tasklab.figures.regions import CLASS_COLOURS, INK
 from tasklab.figures.style import BLUE, GREY, ORANGE, faded, frame
+from tasklab.figures.words import in_words
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -60,7 +61,7 @@ def cut(section: CrossSection, *, classes: Sequence[str] = "ABCD", reach: float 
                              "line": {"color": GREY, "width": 2, "dash": "dot"}}]
     import plotly.graph_objects as go
 
-    return go.Figure({"data": traces, "layout": layout})
+    return in_words(go.Figure({"data": traces, "layout": layout}), describe_cut(section, classes))
 
 
 def describe_cut(section: CrossSection, classes: Sequence[str] = "ABCD") -> str:

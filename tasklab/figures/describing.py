@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
 from tasklab.codecs import ABNORMAL
-from tasklab.figures.outputs import Outputs
 from tasklab.tasks import Task
+
+if TYPE_CHECKING:
+    from tasklab.figures.outputs import Outputs
 
 
 def describe_outputs(task: Task, clean: Outputs, attacked: Outputs | None = None, *, label: int) -> str:

@@ -11,6 +11,7 @@ from tasklab.experiments.plane import PlaneTrajectory
 from tasklab.figures.describing import with_article
 from tasklab.figures.regions import climbed, name_of, plane, shares_in_words
 from tasklab.figures.style import GREY
+from tasklab.figures.words import in_words
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -32,7 +33,7 @@ def ground_figure(seen: Ground, *, classes: Sequence[str] = (), height: int = 52
                    picks=min(seen.side, 25), height=height)
     corners = " L ".join(f"{x:.4f} {y:.4f}" for x, y in seen.outline.tolist())
     figure.add_shape(type="path", name="eps", path=f"M {corners} Z", line={"color": GREY, "width": 2, "dash": "dot"})
-    return figure
+    return in_words(figure, describe_ground("Ground", seen, classes))
 
 
 def what_attacks_do(seen: Ground, classes: Sequence[str] = ()) -> list[str]:

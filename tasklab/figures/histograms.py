@@ -11,6 +11,7 @@ import numpy as np
 from tasklab.evaluation.counts import Outcomes
 from tasklab.figures.decisions import Numbers, Reading
 from tasklab.figures.style import BLUE, GREY, LOOKS, faded, frame, label
+from tasklab.figures.words import in_words
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -60,7 +61,8 @@ def decision_histogram(
             "line": {"color": GREY, "width": 2.5},
         })
     top = 1.12 * max(float(np.max(t)) for t in tops) or 1.0
-    return _figure(traces, _layout(reading, (float(edges[0]), float(edges[-1])), top, height, legend))
+    layout = _layout(reading, (float(edges[0]), float(edges[-1])), top, height, legend)
+    return in_words(_figure(traces, layout), describe_decisions("Histogram", reading))
 
 
 def outcome_stack(rows: Sequence[tuple[str, Outcomes]], *, height: int | None = None, legend: bool = False) -> Figure:
@@ -96,7 +98,7 @@ def outcome_stack(rows: Sequence[tuple[str, Outcomes]], *, height: int | None = 
     across = {"range": [0, 1], "visible": False}
     up = {"autorange": "reversed", "tickfont": {"size": 15}}
     layout = frame(height or 40 * len(rows) + 34 * legend, legend=legend, xaxis=across, yaxis=up)
-    return _figure(traces, layout | {"barmode": "stack", "bargap": 0.25})
+    return in_words(_figure(traces, layout | {"barmode": "stack", "bargap": 0.25}), describe_outcomes(rows))
 
 
 def describe_decisions(name: str, reading: Reading) -> str:
@@ -112,6 +114,17 @@ def describe_decisions(name: str, reading: Reading) -> str:
         parts.append("Rails at " + " and ".join(f"{rail:g}" for rail in sorted(reading.rails)) + ".")
     parts.append(", ".join(f"{reading.kinds.count(kind)} {LOOKS[kind].word}" for kind in LOOKS) + ".")
     return " ".join(parts)
+
+
+def describe_outcomes(rows: Sequence[tuple[str, Outcomes]]) -> str:
+    """What `outcome_stack` shows, in words: a sentence for each bar.
+
+    >>> describe_outcomes([("TRA", Outcomes(correct=3, wrong=1, abnormal=0))])
+    'TRA, 4 images: 75 % correct, 25 % wrong, 0 % None.'
+    """
+    return " ".join(
+        f"{name}, {o.n} images: {100 * o.accuracy.value:.0f} % {LOOKS['correct'].word}, {100 * o.error.value:.0f} % "
+        f"{LOOKS['wrong'].word}, {100 * o.alarm.value:.0f} % {LOOKS['abnormal'].word}." for name, o in rows)
 
 
 def _edges(low: float, high: float, origin: float) -> Numbers:

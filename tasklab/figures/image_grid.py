@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tasklab.figures.pictures import Pixels, picture, to_png
 from tasklab.figures.style import Look
+from tasklab.figures.words import in_words
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -71,7 +72,20 @@ def gallery(
     }
     import plotly.graph_objects as go
 
-    return go.Figure({"data": [{"type": "scatter", "x": [], "y": [], "hoverinfo": "skip"}], "layout": layout})
+    figure = go.Figure({"data": [{"type": "scatter", "x": [], "y": [], "hoverinfo": "skip"}], "layout": layout})
+    return in_words(figure, describe_gallery(n, captions, looks))
+
+
+def describe_gallery(n: int, captions: Sequence[str] = (), looks: Sequence[Look | None] = ()) -> str:
+    """What `gallery` shows, in words: how many images, with their captions and outcomes.
+
+    >>> describe_gallery(2, ["before", "after<br>PGD"])
+    '2 images: before; after, PGD.'
+    """
+    words = [caption.replace("<br>", ", ") for caption in captions]
+    outcomes = [f" ({look.word})" if look else "" for look in looks] or [""] * len(words)
+    listed = "; ".join(word + outcome for word, outcome in zip(words, outcomes, strict=True))
+    return f"{n} image{'s' * (n > 1)}{': ' + listed if listed else ''}."
 
 
 def _caption(text: str, look: Look | None, x: float, y: float) -> dict[str, object]:

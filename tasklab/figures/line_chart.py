@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tasklab.figures.style import BLUE, GREY, ORANGE, frame, label
+from tasklab.figures.words import in_words
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -114,7 +115,21 @@ def lines(
     }
     import plotly.graph_objects as go
 
-    return go.Figure({"data": traces, "layout": layout})
+    return in_words(go.Figure({"data": traces, "layout": layout}), describe_lines(curves, x=x, y=y))
+
+
+def describe_lines(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, x: str, y: str) -> str:
+    """What `lines` shows, in words: where each curve begins and ends, and between which values it runs.
+
+    >>> describe_lines({"loss": ([0, 1, 2], [4, 1, 0])}, x="output", y="loss")
+    'Across: output. Up: loss. loss: 4 at 0, 0 at 2; between 0 and 4.'
+    """
+    sentences = [f"Across: {x}. Up: {y}."]
+    for name, (across, up) in curves.items():
+        if len(up):
+            sentences.append(f"{name}: {up[0]:.4g} at {across[0]:.4g}, {up[-1]:.4g} at {across[-1]:.4g}; between "
+                             f"{min(up):.4g} and {max(up):.4g}.")
+    return " ".join(sentences)
 
 
 def _labels(values: Sequence[float]) -> dict[str, Any]:

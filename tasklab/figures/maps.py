@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tasklab.figures.describing import with_article
 from tasklab.figures.style import GREY, LOOKS, Outcome, faded, frame, look_of, outcome_of
+from tasklab.figures.words import in_words
 from tasklab.tasks import Line, Task
 
 if TYPE_CHECKING:
@@ -157,7 +158,9 @@ def feature_map(
         traces.append(_names(home, y, classes))
     if stops is not None:
         traces += _attack(stops, window, classes)
-    return _figure(traces, _layout(_reach(traces, line is not None), height, line, window, classes, legend))
+    figure = _figure(traces, _layout(_reach(traces, line is not None), height, line, window, classes, legend))
+    words = describe_map(f"Map of {len(points)} images", y, classes, landed=landed, stops=stops)
+    return in_words(figure, words)
 
 
 def map_window(positions: ArrayLike, line: Task | None = None) -> Window:

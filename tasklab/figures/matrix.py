@@ -10,6 +10,7 @@ from tasklab.evaluation.statistics import Share
 from tasklab.evaluation.transfer_result import NOISE, OTHERS, Filter, Line, TransferResult
 from tasklab.figures.outputs import HATCH
 from tasklab.figures.style import GREY, ORANGE, faded, frame, label
+from tasklab.figures.words import in_words
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -37,7 +38,8 @@ def transfer_figure(
         names: name of a system to the name that is shown.
         height: in pixels; by default it grows with the number of rows.
     """
-    return rates_figure(result.lines(images), result.victims, names=names, height=height)
+    figure = rates_figure(result.lines(images), result.victims, names=names, height=height)
+    return in_words(figure, describe_transfer(result, images, names=names))
 
 
 def rates_figure(

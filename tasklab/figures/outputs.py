@@ -11,7 +11,9 @@ from torch import Tensor
 
 from tasklab.checks import as_whole
 from tasklab.codecs import ABNORMAL
+from tasklab.figures.describing import describe_outputs
 from tasklab.figures.style import BLUE, GREY, LOOKS, faded, frame, look_of
+from tasklab.figures.words import in_words
 from tasklab.tasks import Line, Task
 
 if TYPE_CHECKING:
@@ -44,11 +46,9 @@ def outputs_figure(
     >>> outputs_figure(make_task("int"), [24.0], [37.5], label=1).layout.height
     230
     """
-    if task.line is not None:
-        return number_line(task, clean, attacked, label=label, height=height, legend=legend)
-    if task.gauges is not None:
-        return bit_gauges(task, clean, attacked, label=label, height=height, legend=legend)
-    return output_bars(task, clean, attacked, label=label, height=height, legend=legend)
+    draw = number_line if task.line is not None else bit_gauges if task.gauges is not None else output_bars
+    figure = draw(task, clean, attacked, label=label, height=height, legend=legend)
+    return in_words(figure, describe_outputs(task, clean, attacked, label=label))
 
 
 def output_bars(

@@ -20,6 +20,7 @@ from tasklab.codecs import ABNORMAL
 from tasklab.experiments.plane import PlaneTrajectory, Regions
 from tasklab.figures.pictures import Pixels, to_png
 from tasklab.figures.style import GREY, frame, look_of
+from tasklab.figures.words import in_words
 from tasklab.text import in_html
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def plane(
     layout["annotations"] = _words(regions, classes, trajectories)
     import plotly.graph_objects as go
 
-    return go.Figure({"data": traces, "layout": layout})
+    figure = go.Figure({"data": traces, "layout": layout})
+    return in_words(figure, describe_regions("Decision regions", regions, trajectories, classes))
 
 
 def region_pixels(regions: Regions, side: int = PIXELS) -> Pixels:
@@ -174,12 +176,12 @@ def describe_regions(
         "of what is read as a class."
     ]
     for trajectory in trajectories:
-        label, aim = classes[trajectory.label], climbed(trajectory.objective)
+        label, aim = name_of(classes, trajectory.label), climbed(trajectory.objective)
         start = f"An attack on a point of class {label} that maximises the {aim}"
         if trajectory.zero_gradient:
             sentences.append(f"{start} finds no gradient and stays.")
         else:
-            end = "None" if trajectory.end == ABNORMAL else classes[trajectory.end]
+            end = "None" if trajectory.end == ABNORMAL else name_of(classes, trajectory.end)
             sentences.append(f"{start} ends after {len(trajectory.points) - 1} steps, read as {end}.")
     return " ".join(sentences)
 

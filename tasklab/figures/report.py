@@ -14,6 +14,7 @@ from tasklab.evaluation.honesty import Assessment, Check, Level
 from tasklab.evaluation.statistics import Share
 from tasklab.figures.line_chart import PENS
 from tasklab.figures.style import BLUE, GREY, ORANGE, faded, frame, label
+from tasklab.figures.words import in_words
 from tasklab.text import in_html
 
 if TYPE_CHECKING:
@@ -120,11 +121,11 @@ def accuracy_curves(
         layout["yaxis2"] = layout["yaxis"] | {
             "domain": [0, 0.2], "range": [-8, 108], "tickvals": [0, 50, 100], "title": {"text": "gradient 0, %"},
         }
-    return _figure(traces, layout)
+    return in_words(_figure(traces, layout), describe_curves(curves, names=names, up=up.removesuffix(", %")))
 
 
 def describe_curves(
-    curves: Mapping[str, Mapping[float, Share]], *, names: Mapping[str, str] | None = None
+    curves: Mapping[str, Mapping[float, Share]], *, names: Mapping[str, str] | None = None, up: str = "withstood"
 ) -> str:
     """The curves in words, a sentence for each.
 
@@ -136,7 +137,7 @@ def describe_curves(
     for key, points in curves.items():
         parts = ", ".join(f"{100 * share.value:.0f} % at ε = {eps_said(eps)}" for eps, share in sorted(points.items()))
         sentences.append(f"{called.get(key, key)}: {parts}.")
-    return " ".join(["Share that withstood.", *sentences])
+    return " ".join([f"Share that {up}." if up == "withstood" else f"Share of the images, {up}.", *sentences])
 
 
 def distance_curves(
@@ -177,11 +178,13 @@ def distance_curves(
             "hovertemplate": "nothing within ε = %{x:.3g} for %{y:.0f} %<extra>" + name + "</extra>",
         })
     shown = {"showgrid": True, "gridcolor": "rgba(138,138,138,0.25)"}
-    return _figure(traces, frame(
+    return in_words(_figure(traces, frame(
         height, legend=len(by_system) > 1,
         xaxis=shown | _levels(end) | {"title": {"text": "the smallest ε that fools"}, "range": [0, end]},
         yaxis=shown | {"title": {"text": "nothing found, %"}, "range": [-3, 103], "tickvals": [0, 25, 50, 75, 100]},
-    ))
+    )), "The smallest ε that fools. " + " ".join(
+        f"{key}, {len(values)} images: median {values[(len(values) - 1) // 2]:.3g}, largest {values[-1]:.3g}."
+        for key, values in by_system.items()))
 
 
 def check_lights(assessment: Assessment, *, height: int | None = None) -> Figure:
@@ -210,7 +213,9 @@ def check_lights(assessment: Assessment, *, height: int | None = None) -> Figure
                   "font": {"size": 14}, "line": {"width": 1, "color": faded(GREY, 0.3)}},
     }
     layout = frame(height or 60 + 58 * len(checks), legend=False, xaxis={}, yaxis={})
-    return _figure([table], layout)
+    return in_words(_figure([table], layout), " ".join(
+        f"{QUESTIONS.get(check.name, check.name)}: {light.word}. {check.sentence}"
+        for check, light in zip(checks, lights, strict=True)))
 
 
 def value_of(check: Check) -> str:

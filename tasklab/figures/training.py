@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasklab.figures.line_chart import PENS, lines
 from tasklab.figures.style import GREY, faded, frame
+from tasklab.figures.words import in_words
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -73,7 +74,7 @@ def training_figure(
     layout["margin"] = layout["margin"] | {"t": 62 if legend else 6}
     import plotly.graph_objects as go
 
-    return go.Figure({"data": traces, "layout": layout})
+    return in_words(go.Figure({"data": traces, "layout": layout}), describe_training(epochs))
 
 
 def describe_training(epochs: Rows) -> str:
@@ -112,7 +113,7 @@ def sweep_figure(points: Mapping[float, Mapping[str, float]]) -> Figure:
         if known:
             curves[name] = ([row["S"] for row in known], [100 * row[field] for row in known])
     figure = lines(curves, x="S", y="images, %", log_x=True, y_range=(-2, 103), height=360)
-    return go.Figure([*_zero(rows, over="S"), *figure.data], figure.layout)
+    return in_words(go.Figure([*_zero(rows, over="S"), *figure.data], figure.layout), describe_sweep(points))
 
 
 def describe_sweep(points: Mapping[float, Mapping[str, float]]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tasklab.course import notebooks
+from tasklab.figures.words import words_of
 
 
 def run(
@@ -65,3 +66,5 @@ def _run(source: str, space: dict[str, Any]) -> None:
         for draw in ("_repr_html_", "_repr_png_"):
             if hasattr(value, draw):
                 getattr(value, draw)()
+        if hasattr(value, "to_plotly_json"):
+            assert words_of(value), f"expected a figure that says in words what it shows, got none from {source}"

@@ -123,6 +123,11 @@ def test_built_files_run_in_a_kernel_and_show_figures(tmp_path: Path) -> None:
     copy = nbformat.read(files[0], as_version=4)  # type: ignore[no-untyped-call]
     shown = {kind for cell in copy.cells for output in cell.get("outputs", ()) for kind in output.get("data", {})}
     assert "application/vnd.plotly.v1+json" in shown, "JupyterLab and VS Code draw this; Colab brings its own renderer"
+    for cell in copy.cells:
+        bundles = [output.get("data", {}) for output in cell.get("outputs", ())]
+        if any("application/vnd.plotly.v1+json" in bundle for bundle in bundles):
+            texts = [str(bundle.get("text/html", "")) for bundle in bundles]
+            assert sum("This figure in words" in text for text in texts) == 1, cell.source
 
 
 @pytest.mark.parametrize("spoiled", ["no such kernel", "a kernel whose Python is gone", "a kernel that dies"])
