@@ -91,6 +91,8 @@ def add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=whole(1, 256),
                          help="of the computation; the last digits of the weights may depend on them (default: "
                          "PyTorch's)")
+    command.add_argument("--devices", type=whole(), default=1, help="train on so many of the machine's GPUs, or in so "
+                         "many processes on the CPU; takes Lightning Fabric (default: 1)")
     add_common(command)
 
 
@@ -221,7 +223,7 @@ def described(args: argparse.Namespace) -> Training:
     watch = None if args.watch is None else Watch(eps=args.watch, steps=args.watch_steps, images=args.watch_images)
     return Training(
         name=f"{args.data}-{task.name}" if args.name is None else args.name, data=args.data, n=args.n, task=task,
-        recipe=_recipe(args), start=args.start, device=args.device, watch=watch,
+        recipe=_recipe(args), start=args.start, device=args.device, watch=watch, devices=args.devices,
         eps=tuple(info.radii.measured if args.eps is None else args.eps), attacked=args.attacked, seeds=args.seeds,
         store=args.store, **_network(args),
     )

@@ -133,7 +133,8 @@ def _train_seed(
     recipe = dataclasses.replace(training.recipe, seed=seed)
     folder = Run(seed_folder(runs, seed, training))
     log = _TrainingLog(training, seed, len(images))
-    events = fit(system, images, recipe, validation=validation, run=folder.folder, watch=training.watch)
+    events = fit(system, images, recipe, validation=validation, run=folder.folder, watch=training.watch,
+                 devices=training.devices)
     with contextlib.closing(events):
         if logged is not None and seed == training.recipe.seed:
             for row in folder.events():

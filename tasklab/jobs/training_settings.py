@@ -37,6 +37,7 @@ class Training:
             weights. The network must be that system's: see `tasklab.training.start_from`.
         start_file: where its file lies, if the name does not lead to it; the command does not say it.
         device: ``"cpu"`` or ``"cuda"``.
+        devices: number of devices that train it together; see `tasklab.training.fit`.
         watch: what is measured after each epoch, None for nothing but the clean accuracy.
         eps: radii measured for the card.
         attacked: test images attacked for the card.
@@ -56,6 +57,7 @@ class Training:
     start: str | None = None
     start_file: str | None = None
     device: str = "cpu"
+    devices: int = 1
     watch: Watch | None = None
     eps: tuple[float, ...] = (0.1, 0.2, 0.3)
     attacked: int = 200
@@ -69,7 +71,7 @@ class Training:
         info = info_of(self.data)
         if self.task.num_classes != info.num_classes:
             raise ValueError(f"expected a task with num_classes={info.num_classes}, got {self.task.num_classes}")
-        for name, low in (("n", self.recipe.batch_size), ("attacked", 1), ("seeds", 1)):
+        for name, low in (("n", self.recipe.batch_size), ("attacked", 1), ("seeds", 1), ("devices", 1)):
             value = getattr(self, name)
             if value is not None or name != "n":
                 keep(self, **{name: check_whole(name, value, low=low)})

@@ -52,6 +52,7 @@ def as_code(training: Training) -> str:
     settings = _arguments(training.task, type(training.task)(num_classes=classes))
     settings |= {"num_classes": classes} if classes != Task.num_classes else {}
     watch = f", watch=Watch({_written(dataclasses.asdict(training.watch))})" if training.watch else ""
+    devices = f", devices={training.devices}" if training.devices > 1 else ""
     imported = [type(training.task).__name__, "Recipe", "fit", "load_data"]
     imported += ["new_system"] if training.start is None else ["System" if _is_file(training.start) else "load"]
     imported += [type(recipe.defence).__name__] if recipe.defence else []
@@ -68,7 +69,7 @@ def as_code(training: Training) -> str:
         f"recipe = Recipe({_written(_arguments(recipe, Recipe()))})",
         "",
         "epochs = []",
-        f"for event in fit(system, train, recipe, validation=validation{watch}):",
+        f"for event in fit(system, train, recipe, validation=validation{watch}{devices}):",
         "    if isinstance(event, EpochEvent):",
         "        epochs.append(event)",
         "        print(event.epoch, event.accuracy, event.own_loss_accuracy, event.robust_accuracy)",

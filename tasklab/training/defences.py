@@ -20,6 +20,9 @@ PlanName = Literal["plain", "folded", "bfloat16"]
 PLANS: dict[PlanName, Plan] = {"plain": CANDIDATES[0], "folded": CANDIDATES[1], "bfloat16": CANDIDATES[2]}
 """How the inner attack may compute, by name: see `tasklab.models.fast`."""
 
+ALL = slice(None)
+"""Every image of a batch."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Defence(ABC):
@@ -29,9 +32,9 @@ class Defence(ABC):
 
     @abstractmethod
     def apply(
-        self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan
+        self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan, share: slice = ALL
     ) -> tuple[Tensor, dict[str, float]]:
-        """The images ``(N, C, H, W)`` to train on, and what to log about them."""
+        """The images ``(N, C, H, W)`` to train on, those of ``share`` alone, and what to log about them."""
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict that `defence_from_dict` reads."""
@@ -80,11 +83,12 @@ class Adversarial(Defence):
         )
 
     def apply(
-        self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan
+        self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan, share: slice = ALL
     ) -> tuple[Tensor, dict[str, float]]:
         """PGD on the current network."""
         seed = int(torch.randint(2**31, (1,), generator=generator, device="cpu"))
-        result = attack(system, x, y, self.inner(seed, plan), batch_size=len(x))
+        result = attack(system, x[share], y[share], self.inner(seed, plan), indices=torch.arange(len(x))[share],
+                        batch_size=len(x))
         return result.images, {
             "zero_gradient_share": float(result.zero_gradient.float().mean()),
             "unmoved_share": float(result.unmoved.float().mean()),
@@ -102,11 +106,11 @@ class GaussianNoise(Defence):
         keep(self, sigma=_radius("sigma", self.sigma))
 
     def apply(
-        self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan
+        self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan, share: slice = ALL
     ) -> tuple[Tensor, dict[str, float]]:
         """``clamp(x + sigma·n)``."""
         noise = torch.randn(x.shape, generator=generator, dtype=torch.float32, device="cpu").to(x.device)
-        return (x + self.sigma * noise).clamp(0, 1), {}
+        return (x + self.sigma * noise).clamp(0, 1)[share], {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +124,11 @@ class UniformNoise(Defence):
         keep(self, eps=_radius("eps", self.eps))
 
     def apply(
-        self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan
+        self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan, share: slice = ALL
     ) -> tuple[Tensor, dict[str, float]]:
         """``clamp(x + eps·u)``."""
         noise = torch.rand(x.shape, generator=generator, dtype=torch.float32, device="cpu").to(x.device) * 2 - 1
-        return (x + self.eps * noise).clamp(0, 1), {}
+        return (x + self.eps * noise).clamp(0, 1)[share], {}
 
 
 DEFENCES: dict[str, type[Defence]] = {kind.name: kind for kind in (Adversarial, GaussianNoise, UniformNoise)}

@@ -47,8 +47,8 @@ class EpochEvent:
     train_accuracy: float
     accuracy: float
     abnormal: float
-    robust_accuracy: float | None
-    own_loss_accuracy: float | None
+    robust_accuracy: float | None = None
+    own_loss_accuracy: float | None = None
     zero_gradient_share: float | None
     unmoved_share: float | None
     best: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Generator
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from tasklab.attacks import attack
+from tasklab.checks import check_whole
 from tasklab.data import ImageSet, augment
 from tasklab.models.fast import PLAIN, Plan, probe
 from tasklab.models.network import seeded
@@ -21,11 +23,13 @@ from tasklab.models.sharing import exclusively
 from tasklab.modes import own_modes, own_steps
 from tasklab.system import System
 from tasklab.training.defences import PLANS, Adversarial
+from tasklab.training.devices import Devices
 from tasklab.training.events import EpochEvent, StepEvent, TrainingDiverged, TrainingEvent, Watch
 from tasklab.training.learning import optimizer, outputs, still, to_learn
 from tasklab.training.precision import Precision, is_large, lay_out, quicker_precision
 from tasklab.training.recipe import Recipe
 from tasklab.training.run import Run, RunError, flatten, unflatten
+from tasklab.training.spreading import spread
 
 CHECKPOINT_SECONDS = 60.0
 """Within long epochs, a checkpoint is written about this often."""
@@ -39,6 +43,7 @@ def fit(
     validation: ImageSet | None = None,
     run: str | Path | None = None,
     watch: Watch | None = None,
+    devices: int = 1,
 ) -> Generator[TrainingEvent, None, None]:
     """Train the system's network in place; at the end it holds the weights of the best epoch.
 
@@ -57,24 +62,42 @@ def fit(
             frozen, by a digest of all images and labels, and by that of the system to start from, if the card has one.
         watch: measure this after each epoch; by default only adversarial training is watched, at its own ε, and it
             alone chooses its best epoch by what is seen.
+        devices: of the kind that the system is on, each with a process of its own, which learns from its share of each
+            batch; gradients and the statistics of BatchNorm are those of the whole batch, so that the run is the one of
+            a single device up to rounding, save for what a network draws itself, such as dropout. It takes Lightning
+            Fabric, and a script that calls it guards its main part by ``if __name__ == "__main__":``.
 
     Yields:
         A `StepEvent` after each step and an `EpochEvent` after each epoch.
 
     Raises:
         ValueError: settings that do not fit the task or the data, a network in which nothing learns or that is not of
-            float32 weights on one device, or a folder that holds another run.
+            float32 weights on one device, a folder that holds another run, or devices that are not there.
         TrainingDiverged: the loss or a weight became NaN or infinite; an epoch's checkpoint is from before.
     """
-    trainer = _Trainer(system, train, recipe, validation, Run(run) if run is not None else None, watch)
-    return own_steps(trainer.events())
+    stream = functools.partial(_stream, train=train, recipe=recipe, validation=validation, run=run, watch=watch)
+    if check_whole("devices", devices, low=1) == 1:
+        return stream(system, Devices())
+    if recipe.batch_size % devices:
+        raise ValueError(f"expected a batch_size that {devices} devices can share equally, got {recipe.batch_size}; "
+                         f"try {-(-recipe.batch_size // devices) * devices}")
+    return spread(system, stream, devices)
+
+
+def _stream(
+    system: System, devices: Devices, *, train: ImageSet, recipe: Recipe, validation: ImageSet | None,
+    run: str | Path | None, watch: Watch | None,
+) -> Generator[TrainingEvent, None, None]:
+    """The events of `fit` on one of the devices; the first one keeps the run's folder."""
+    folder = Run(run) if run is not None and devices.rank == 0 else None
+    return own_steps(_Trainer(system, train, recipe, validation, folder, watch, devices).events())
 
 
 class _Trainer:
     @own_modes()
     def __init__(
         self, system: System, train: ImageSet, recipe: Recipe, validation: ImageSet | None, run: Run | None,
-        watch: Watch | None,
+        watch: Watch | None, devices: Devices,
     ) -> None:
         if recipe.inset and not system.task.has_inset:
             raise ValueError(f"expected inset=0 for task {system.task.name}, got {recipe.inset}; it is for intervals")
@@ -87,7 +110,7 @@ class _Trainer:
         if len(train) < recipe.batch_size:
             raise ValueError(f"expected at least one batch of {recipe.batch_size} images, got {len(train)}; "
                              "try a smaller batch_size")
-        self.system, self.recipe, self.run, self.asked = system, recipe, run, watch
+        self.system, self.recipe, self.run, self.asked, self.devices = system, recipe, run, watch, devices
         self.network = system.network
         self.learning, self.still = to_learn(self.network), still(self.network)
         self.hardened = isinstance(recipe.defence, Adversarial)
@@ -105,15 +128,19 @@ class _Trainer:
         self.best_weights: dict[str, Tensor] = {}
         self.plan = PLAIN
         self.precision: Precision = "float32" if recipe.precision == "auto" else recipe.precision
-        if run is not None and (checkpoint := run.begin(self._settings())) is not None:
+        checkpoint = devices.agreed(None if run is None else run.begin(self._settings()))
+        if checkpoint is not None:
             try:
                 self._restore(*checkpoint)
             except (KeyError, ValueError, TypeError, RuntimeError) as error:
+                if run is None:  # the first device says what is wrong
+                    raise
                 run.close()
                 raise RunError(
                     f"expected a checkpoint of this run in {run.folder}, got one that does not fit ({error!r}); "
                     "try a new folder"
                 ) from None
+        self.wrapped = devices.wrapped(self.network)
 
     @property
     def result(self) -> System:
@@ -152,11 +179,11 @@ class _Trainer:
 
     def _choose(self) -> None:
         """Time once what the recipe leaves open, and keep it: a resumed run must not choose otherwise."""
-        first = self._images(self.train, slice(0, self.recipe.batch_size))
+        first = self._images(self.train, self.devices.share(self.recipe.batch_size))
         if self.recipe.precision == "auto":
-            self.precision = quicker_precision(self.network, first)
+            self.precision = self.devices.agreed(quicker_precision(self.network, first))
         if isinstance(defence := self.recipe.defence, Adversarial):
-            self.plan = PLANS[defence.plan] if defence.plan else probe(self.network, first)
+            self.plan = self.devices.agreed(PLANS[defence.plan] if defence.plan else probe(self.network, first))
         if self.large or isinstance(defence, Adversarial):
             self._save()
 
@@ -184,8 +211,12 @@ class _Trainer:
         if recipe.flip or recipe.crop:
             x = augment(x, flip=recipe.flip, crop=recipe.crop, generator=generator)
         noted: dict[str, float] = {}
+        share = self.devices.share(len(x))
         if recipe.defence is not None:
-            x, noted = recipe.defence.apply(self.system, x, y, generator, self.plan)
+            x, noted = recipe.defence.apply(self.system, x, y, generator, self.plan, share)
+        else:
+            x = x[share]
+        y = y[share]
         lr = recipe.lr_at(self.step, self.total)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
@@ -193,40 +224,48 @@ class _Trainer:
             x = x.contiguous(memory_format=torch.channels_last)
         with exclusively(self.network):
             z, value = self._learn(x, y)
-        correct = float((task.codec.decode(z.detach()) == y).float().mean())
-        for name, number in (noted | {"loss": value, "accuracy": correct}).items():
+        noted["accuracy"] = float((task.codec.decode(z.detach()) == y).float().mean())
+        noted = self.devices.means(noted, x.device) | {"loss": value}
+        for name, number in noted.items():
             self.sums[name] = self.sums.get(name, 0.0) + number
         self.step += 1
         self.seconds += time.perf_counter() - started
-        return StepEvent(epoch=epoch + 1, step=self.step, steps=self.total, loss=value, accuracy=correct, lr=lr,
-                         seconds=self.seconds)
+        return StepEvent(epoch=epoch + 1, step=self.step, steps=self.total, loss=value, accuracy=noted["accuracy"],
+                         lr=lr, seconds=self.seconds)
 
     def _learn(self, x: Tensor, y: Tensor) -> tuple[Tensor, float]:
         """One step of the optimizer on a batch, with the network in training mode: its outputs and its loss."""
-        recipe, task = self.recipe, self.system.task
+        task = self.system.task
         self.network.train()
         for module in self.still:
             module.training = False
         try:
             with (
-                seeded(recipe.seed * 1_000_003 + self.step, x.device),  # what a network draws itself, such as dropout
+                seeded(self._drawn, x.device),  # what a network draws itself, such as dropout
+                self.devices.whole_batches(self.network),
                 torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"),
             ):
-                z = outputs(self.network, x, task)
+                z = outputs(self.wrapped, x, task)
             loss = self._loss(z, y).mean() / task.unit**2
             if not loss.requires_grad:
                 raise ValueError("expected outputs that depend on the weights to learn, got some without a gradient; "
                                  "try freezing less of the network")
-            if not math.isfinite(value := loss.item()):
+            value = self.devices.means({"loss": loss.item()}, x.device)["loss"]
+            if not math.isfinite(value):
                 raise self._diverged(f"a finite loss, got {value} at step {self.step + 1}")
             self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            self.devices.backward(loss)
             self.optimizer.step()
             torch.clear_autocast_cache()  # under an autocast of the caller's, casts of the weights outlive a step
             self._follow()
         finally:
             self.network.eval()
         return z, value
+
+    @property
+    def _drawn(self) -> int:
+        """The seed of what the network draws in this step; each device has its own."""
+        return self.recipe.seed * 1_000_003 + self.step + self.devices.rank * 700_000_001
 
     def _diverged(self, what: str) -> TrainingDiverged:
         kept = self.run is not None and self.run.last_file.exists()
@@ -260,20 +299,8 @@ class _Trainer:
         if not all(bool(value.isfinite().all()) for value in self.network.state_dict().values()):
             raise self._diverged(f"finite weights, got others at step {self.step}")
         epoch, count, result = self.step // self.per_epoch, self.per_epoch, self.result
-        robust = own = masked = None
-        accuracy = abnormal = math.nan
-        if self.validation is not None:
-            decoded = result.predict(self._images(self.validation, slice(None)))
-            accuracy = float((decoded == self.validation.labels.to(decoded.device)).float().mean())
-            abnormal = float((decoded < 0).float().mean())
-            if self.watch is not None:
-                few = self.validation.subset(min(self.watch.images, len(self.validation)))
-                on_margin, on_loss = (
-                    attack(result, self._images(few, slice(None)), few.labels, self.watch.attack(objective, self.plan))
-                    for objective in ("margin", "train")
-                )
-                robust, own, masked = on_margin.accuracy, on_loss.accuracy, on_loss.share(on_loss.zero_gradient)
-        score = (robust or 0.0 if self.hardened else 0.0, accuracy)
+        seen = self.devices.agreed(self._validate(result) if self.devices.rank == 0 else {})
+        score = (seen.get("robust_accuracy", 0.0) if self.hardened else 0.0, seen["accuracy"])
         best = self.validation is None or score > self.best
         if best:
             self.best = score
@@ -283,10 +310,26 @@ class _Trainer:
         self.seconds += time.perf_counter() - started
         return EpochEvent(
             epoch=epoch, epochs=self.recipe.epochs, loss=means["loss"], train_accuracy=means["accuracy"],
-            accuracy=accuracy, abnormal=abnormal, robust_accuracy=robust, own_loss_accuracy=own,
             zero_gradient_share=means.get("zero_gradient_share"), unmoved_share=means.get("unmoved_share"),
-            best=best, seconds=self.seconds, own_loss_zero_gradient=masked,
+            best=best, seconds=self.seconds, **seen,
         )
+
+    def _validate(self, result: System) -> dict[str, float]:
+        """What the validation images show: those of an `EpochEvent`'s fields that are there."""
+        if self.validation is None:
+            return {"accuracy": math.nan, "abnormal": math.nan}
+        decoded = result.predict(self._images(self.validation, slice(None)))
+        seen = {"accuracy": float((decoded == self.validation.labels.to(decoded.device)).float().mean()),
+                "abnormal": float((decoded < 0).float().mean())}
+        if self.watch is not None:
+            few = self.validation.subset(min(self.watch.images, len(self.validation)))
+            on_margin, on_loss = (
+                attack(result, self._images(few, slice(None)), few.labels, self.watch.attack(objective, self.plan))
+                for objective in ("margin", "train")
+            )
+            seen |= {"robust_accuracy": on_margin.accuracy, "own_loss_accuracy": on_loss.accuracy,
+                     "own_loss_zero_gradient": on_loss.share(on_loss.zero_gradient)}
+        return seen
 
     def _settings(self) -> dict[str, Any]:
         spec = getattr(self.network, "spec", None)
