@@ -88,7 +88,7 @@ def _stream(
         parts = parts.to(images.device)
     runner = Runner(system, objective, settings, batch_size, images, n * per_example)
     started = time.perf_counter()
-    size = max(1, GROUP_ROWS // per_example)
+    size = group_size(per_example)
     fooled = torch.zeros(n, dtype=torch.bool, device=images.device)
     results = []
     for low in range(0, n, size):
@@ -162,6 +162,15 @@ def attack(
             return result
         if progress is not None:
             progress(event)
+
+
+def group_size(rows: int) -> int:
+    """How many images are attacked together.
+
+    Args:
+        rows: how many candidates attack an image.
+    """
+    return max(1, GROUP_ROWS // rows)
 
 
 def _read_again(runner: Runner, candidates: Candidates) -> None:

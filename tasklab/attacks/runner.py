@@ -61,7 +61,7 @@ class Runner:
         self.criterion = settings.criterion
         self.task, self.codec, self.parts = system.task, system.task.codec, objective.parts(system.task)
         self.depth = max(1, sum(parameter.ndim > 1 for parameter in system.network.parameters()))
-        self.plan = _plan(system.network, settings, batch_size, images, rows)
+        self.plan = chosen_plan(system, settings, batch_size, images, rows)
         self.network: Callable[[Tensor], Tensor] = system.outputs
         if self.plan != PLAIN:
             try:
@@ -208,15 +208,19 @@ class Runner:
         return result
 
 
-def _plan(network: nn.Module, settings: Settings, batch_size: int, images: Tensor, rows: int) -> Plan:
-    """The plan in the settings or, for ``"auto"``, the fastest one for so many rows."""
+def chosen_plan(system: System, settings: Settings, batch_size: int, images: Tensor, rows: int) -> Plan:
+    """How the network is run: the plan in the settings or, for ``"auto"``, the fastest one for so many rows.
+
+    Args:
+        system, settings, batch_size, images, rows: as of `Runner`.
+    """
     if settings.plan != "auto":
         return settings.plan
     if rows * settings.steps < PROBE_WORK:
         return PLAIN
     few = images[:batch_size]
     copies = math.ceil(min(rows, MIN_ROWS) / max(len(few), 1)) or 1  # so that the probe sees as many rows
-    return probe(network, few.repeat(copies, *[1] * (few.ndim - 1)), gradients=settings.uses_gradients)
+    return probe(system.network, few.repeat(copies, *[1] * (few.ndim - 1)), gradients=settings.uses_gradients)
 
 
 def _copied(network: nn.Module) -> Callable[[Tensor], Tensor]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tasklab.cli.common import (
     OBJECTIVE_HELP,
@@ -18,7 +20,15 @@ from tasklab.cli.common import (
     print_table,
     test_images,
 )
+from tasklab.cli.following import add_ray, device_here, sharded
 from tasklab.console import UsageError, usage
+from tasklab.files import check_folder
+
+if TYPE_CHECKING:
+    from tasklab.attacks import Settings
+    from tasklab.data import ImageSet
+    from tasklab.evaluation.robustness import Row
+    from tasklab.system import System
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -37,55 +47,88 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
                          help="with --full: systems whose adversarial images are shown to the others")
     command.add_argument("--csv", action="store_true", help="print CSV")
     add_common(command)
+    command.add_argument("--run", type=Path, dest="folder",
+                         help="with --ray: folder to go on from after an interruption (default: runs/evaluate)")
+    add_ray(command)
     command.set_defaults(call=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate each system, print one table."""
+    if args.folder is not None:
+        if args.ray is None:
+            raise UsageError("expected --run together with --ray, got it alone; try --ray local")
+        with usage():
+            check_folder(args.folder)
     if args.full:
         return _full(args)
     if args.sources:
         raise UsageError("expected --sources together with --full, got them alone; try tasklab transfer")
-    from tasklab.evaluation.robustness import evaluate
     from tasklab.evaluation.tables import frame, table
 
-    bar, rows = Bar(), {}
+    asked = {}
     for name in args.systems:
-        system = load_system(name, args.device)
-        attacks = [
+        system = load_system(name, device_here(args))
+        asked[name] = system, test_images(system, args), [
             attack_settings(args, eps=eps, objective=objective, **({"keep": "last"} if objective == "train" else {}))
             for eps in eps_asked(args, system)
             for objective in args.objectives
         ]
-        rows[name] = evaluate(system, test_images(system, args), attacks, progress=bar.evaluation)
-        bar.say(f"{name}: done")
+    rows = _evaluated(args, asked, Bar())
     print_table(table(rows), frame(rows), "json" if args.json else "csv" if args.csv else "markdown")
-    return 0
+    return 0 if rows.keys() == asked.keys() else 1
 
 
 def _full(args: argparse.Namespace) -> int:
     """The full table: everything beside its honest counterpart."""
     from tasklab.attacks.presets import full_table_attacks, transfer_attack
-    from tasklab.evaluation.robustness import evaluate
     from tasklab.evaluation.summary import full_frame, full_table
     from tasklab.evaluation.transfer_matrix import find_threat, transfer_row
 
-    bar, rows, threats = Bar(), {}, {}
+    bar, asked, threats = Bar(), {}, {}
     for name in args.systems:
-        system = load_system(name, args.device)
-        images, radii = test_images(system, args), eps_asked(args, system)
+        system = load_system(name, device_here(args))
         with usage():
-            attacks = [settings for eps in radii for settings in full_table_attacks(eps, seed=args.seed)]
-        rows[name] = evaluate(system, images, attacks, progress=bar.evaluation)
+            attacks = [settings for eps in eps_asked(args, system)
+                       for settings in full_table_attacks(eps, seed=args.seed)]
+        asked[name] = system, test_images(system, args), attacks
+    rows = _evaluated(args, asked, bar)
+    for name, (system, images, _) in ((name, asked[name]) for name in rows):
+        radii = eps_asked(args, system)
         for source in (each for each in args.sources if each != name):
             for eps in radii:
                 if (source, eps) not in threats:
                     threats[source, eps] = find_threat(
-                        source, load_system(source, args.device), images.x(), images.labels,
+                        source, load_system(source, device_here(args)), images.x(), images.labels,
                         transfer_attack(eps, steps=40, seed=args.seed), progress=bar.evaluation,
                     )
                 rows[name].append(transfer_row(system, images, threats[source, eps]))
-        bar.say(f"{name}: done")
+    bar.clear()
     form = "json" if args.json else "csv" if args.csv else "markdown"
     print_table(full_table(rows), full_frame(rows), form)
-    return 0
+    return 0 if rows.keys() == asked.keys() else 1
+
+
+def _evaluated(
+    args: argparse.Namespace, asked: Mapping[str, tuple[System, ImageSet, Sequence[Settings]]], bar: Bar
+) -> dict[str, list[Row]]:
+    """The rows of each system; with ``--ray`` all attacks on all systems are carried out together."""
+    from tasklab.attacks import attack
+    from tasklab.evaluation.robustness import evaluate
+    from tasklab.evaluation.shards import NotMade
+
+    shards, rows = sharded(args, (args.folder or Path("runs/evaluate")) / "shards"), {}
+    if shards is not None:
+        shards.make_all([(system, images.x(), images.labels, attacks) for system, images, attacks in asked.values()])
+    for name, (system, images, attacks) in asked.items():
+        try:
+            rows[name] = evaluate(system, images, attacks, progress=bar.evaluation, attacking=shards or attack)
+        except NotMade as error:
+            bar.say(f"not made: {name}: {error}")
+        else:
+            bar.say(f"{name}: done")
+    if not rows:
+        raise NotMade("expected rows of at least one system, got none; the sentences above say why")
+    if shards is not None and rows.keys() == asked.keys():
+        shards.clear()
+    return rows

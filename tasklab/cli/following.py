@@ -14,9 +14,11 @@ from tasklab import strict_json
 from tasklab.cli.common import Bar, check_device
 from tasklab.cli.options import number, whole
 from tasklab.console import UsageError, complain, shows_all
+from tasklab.files import check_folder
 from tasklab.text import duration
 
 if TYPE_CHECKING:
+    from tasklab.jobs.attacking import Sharded
     from tasklab.jobs.executing import Assignment, Event, Executor
 
 ADDRESS = re.compile(r"local|auto|[\w.-]+:\d{1,5}")
@@ -69,6 +71,39 @@ def executor_of(args: argparse.Namespace, *, threads: int | None = None) -> Exec
                  data=None if args.root is None else Path(args.root).resolve())
 
 
+def device_here(args: argparse.Namespace) -> str:
+    """The device that this process computes on: with ``--ray`` it need not have the one that the jobs use.
+
+    Args:
+        args: the parsed options.
+    """
+    try:
+        check_device(args.device)
+    except ValueError:
+        if args.ray is None:
+            raise
+        return "cpu"
+    return str(args.device)
+
+
+def sharded(args: argparse.Namespace, folder: Path) -> Sharded | None:
+    """What runs the attacks of a command in shards of images on a cluster; None without ``--ray``.
+
+    Args:
+        args: the parsed options.
+        folder: of the shards, which every machine of the cluster sees.
+    """
+    executor = executor_of(args)
+    if executor is None:
+        return None
+    from tasklab.jobs.attacking import Sharded
+
+    def follow(assignments: Sequence[Assignment], events: Iterable[Event]) -> None:
+        View.of(assignments, as_json=args.json, brief=True).follow(events)
+
+    return Sharded(executor, check_folder(folder).resolve(), device=args.device, follow=follow)
+
+
 class View:
     """What runs where, how far all jobs are and how long they take: a line of progress, or JSON for machines.
 
@@ -76,10 +111,11 @@ class View:
         weights: name of each job to about how long it takes, in any unit.
         as_json: whether to write lines of JSON to standard error: ``job``, ``place``, ``state``, ``where``,
             ``progress`` (0 to 1, of the job), ``message``, ``done`` (0 to 1, of all jobs) and ``seconds_left``.
+        brief: whether a line stays only of jobs that were not made.
     """
 
-    def __init__(self, weights: Mapping[str, float], *, as_json: bool = False) -> None:
-        self.bar, self.as_json, self.weights = Bar(), as_json, dict(weights)
+    def __init__(self, weights: Mapping[str, float], *, as_json: bool = False, brief: bool = False) -> None:
+        self.bar, self.as_json, self.brief, self.weights = Bar(), as_json, brief, dict(weights)
         self.total = sum(self.weights.values()) or 1.0
         self.progress: dict[str, float] = {}
         self.where: dict[str, str] = {}
@@ -89,9 +125,9 @@ class View:
         self.first: dict[str, float] = {}
 
     @classmethod
-    def of(cls, assignments: Sequence[Assignment], *, as_json: bool = False) -> View:
+    def of(cls, assignments: Sequence[Assignment], *, as_json: bool = False, brief: bool = False) -> View:
         """The view of some assignments; those that are done already count as such."""
-        view = cls({each.name: each.weight for each in assignments}, as_json=as_json)
+        view = cls({each.name: each.weight for each in assignments}, as_json=as_json, brief=brief)
         for each in assignments:
             if each.job.state == "done":
                 view.over[each.name] = "done"
@@ -155,7 +191,8 @@ class View:
     def _say(self, event: Event, state: str, words: str) -> None:
         self.written = time.monotonic()
         if not self.as_json:
-            self.bar.say(words)
+            if not self.brief or state not in ("running", "done"):
+                self.bar.say(words)
             return
         line: dict[str, Any] = {
             "job": event["name"], "place": event["place"], "state": state, "where": self.where.get(event["name"], ""),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasklab.cli.common import Bar, add_common, add_eps, eps_asked, load_system, print_json, test_images
+from tasklab.cli.following import add_ray, device_here, sharded
 from tasklab.cli.options import whole
 from tasklab.console import UsageError, say, usage
 from tasklab.files import check_folder
+
+if TYPE_CHECKING:
+    from tasklab.evaluation.shards import Attacking
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -26,33 +30,47 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--criterion", choices=("misclassified", "evaded"), default="misclassified",
                          help="misclassified: another label or None; evaded: another class")
     command.add_argument("--n", type=whole(), default=200, help="the first N test images (default: 200)")
-    command.add_argument("--run", type=Path, dest="folder", help="folder to go on from after an interruption")
+    command.add_argument("--run", type=Path, dest="folder", help="folder to go on from after an interruption "
+                         "(default: none; with --ray runs/worst)")
     add_common(command)
+    add_ray(command)
     command.set_defaults(call=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run each stage on the survivors of the last, print what is left."""
+    from tasklab.attacks import attack
     from tasklab.attacks.presets import PRESETS
 
     with usage():
         if args.preset not in PRESETS:
             raise ValueError(f"expected --preset among {', '.join(PRESETS)}, got {args.preset!r}")
+        if args.folder is None and args.ray is not None:
+            args.folder = Path("runs/worst")
         if args.folder is not None:
             check_folder(args.folder)
-    if args.table or len(args.systems) * len(args.eps or [None]) > 1:
-        return _table(args)
+    several = args.table or len(args.systems) * len(args.eps or [None]) > 1
+    if several and args.sources:
+        raise UsageError("expected no --sources in a table, got some; try one system and one ε")
+    shards = sharded(args, (args.folder or Path()) / "shards")
+    code = _table(args, shards or attack) if several else _one(args, shards or attack)
+    if shards is not None and code == 0:
+        shards.clear()
+    return code
+
+
+def _one(args: argparse.Namespace, attacking: Attacking) -> int:
     from tasklab.data.radii import eps_said
     from tasklab.evaluation.ensemble import stream_worst_case
 
     name = args.systems[0]
-    system = load_system(name, args.device)
+    system = load_system(name, device_here(args))
     (eps,) = eps_asked(args, system)
     bar = Bar()
     for stage, so_far in stream_worst_case(
         system, test_images(system, args), eps, preset=args.preset, folder=args.folder, seed=args.seed,
-        sources={source: load_system(source, args.device) for source in args.sources}, criterion=args.criterion,
-        progress=bar.evaluation,
+        sources={source: load_system(source, device_here(args)) for source in args.sources}, criterion=args.criterion,
+        progress=bar.evaluation, attacking=attacking,
     ):
         bar.say(f"{stage.name}: {stage.broken} of {stage.tried} fell, {100 * stage.standing:.1f} % stand "
                 f"({stage.seconds:.1f} s)")
@@ -71,19 +89,25 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _table(args: argparse.Namespace) -> int:
+def _table(args: argparse.Namespace, attacking: Attacking) -> int:
     from tasklab.data.radii import eps_said
+    from tasklab.evaluation.shards import NotMade
     from tasklab.evaluation.worst_table import stream_worst_rows, worst_markdown
 
-    if args.sources:
-        raise UsageError("expected no --sources in a table, got some; try one system and one ε")
-    bar, rows = Bar(), []
+    bar, rows, failed = Bar(), [], False
     for name in args.systems:
-        system = load_system(name, args.device)
-        for row in stream_worst_rows(
-            {Path(name).stem: system}, test_images(system, args), eps_asked(args, system), preset=args.preset,
-            criterion=args.criterion, seed=args.seed, folder=args.folder, progress=bar.evaluation,
-        ):
+        system = load_system(name, device_here(args))
+        images = test_images(system, args)
+        for eps in eps_asked(args, system):
+            try:
+                (row,) = stream_worst_rows(
+                    {Path(name).stem: system}, images, [eps], preset=args.preset, criterion=args.criterion,
+                    seed=args.seed, folder=args.folder, progress=bar.evaluation, attacking=attacking,
+                )
+            except NotMade as error:
+                failed = True
+                bar.say(f"not made: {name}, ε = {eps_said(eps)}: {error}")
+                continue
             bar.say(f"{row.system}, ε = {eps_said(row.eps)}: {row.worst.accuracy.percent()} % stand "
                     f"({row.seconds:.1f} s)")
             rows.append(row)
@@ -91,4 +115,4 @@ def _table(args: argparse.Namespace) -> int:
         print_json([row.to_dict() for row in rows])
     else:
         say(worst_markdown(rows))
-    return 0
+    return 1 if failed else 0

@@ -28,6 +28,7 @@ from tasklab.checks import check_number, check_whole
 from tasklab.codecs import ABNORMAL
 from tasklab.evaluation.counts import Outcomes, outcomes
 from tasklab.evaluation.robustness import Data, Progress, read_data, watch
+from tasklab.evaluation.shards import Attacking
 from tasklab.system import System
 
 ALREADY, STANDING = -2, -1
@@ -95,6 +96,7 @@ def stream_worst_case(
     folder: str | Path | None = None,
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
+    attacking: Attacking = attack,
 ) -> Iterator[tuple[Stage, WorstCase]]:
     """Each stage as it ends, with the worst case so far; the last one is the whole.
 
@@ -109,6 +111,7 @@ def stream_worst_case(
         folder: where each finished stage is kept, so that the same call goes on after an interruption.
         batch_size: rows run through the network at once.
         progress: called at each step of each attack.
+        attacking: what runs the attacks.
 
     Raises:
         ValueError: attacks of another ε or criterion, or a folder that holds another worst case.
@@ -149,7 +152,7 @@ def stream_worst_case(
         name, attacked, entry = plans[index]
         started, busy = time.perf_counter(), time.process_time()
         left = _nearest(closeness, broken_by == STANDING, entry.share)
-        result = attack(
+        result = attacking(
             attacked, images[left], labels[left], entry.settings, indices=left, batch_size=batch_size,
             progress=watch(progress, name, index, len(plans), entry.settings),
         )

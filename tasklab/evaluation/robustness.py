@@ -16,6 +16,7 @@ from tasklab.attacks.criteria import Criterion
 from tasklab.attacks.objectives import as_objective
 from tasklab.data import ImageSet
 from tasklab.evaluation.counts import Outcomes, outcomes
+from tasklab.evaluation.shards import Attacking
 from tasklab.evaluation.statistics import Share
 from tasklab.inputs import described
 from tasklab.system import System
@@ -123,13 +124,14 @@ def stream_rows(
     *,
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
+    attacking: Attacking = attack,
 ) -> Iterator[Row]:
     """Evaluate row by row: yield each row of `evaluate` as soon as it is known, the clean images first.
 
     To stop, stop consuming.
 
     Args:
-        system, data, attacks, batch_size, progress: as in `evaluate`.
+        system, data, attacks, batch_size, progress, attacking: as in `evaluate`.
     """
     images, labels = read_data(data, system)
     started = time.perf_counter()
@@ -147,7 +149,7 @@ def stream_rows(
     )
     for index, settings in enumerate(attacks):
         report_step = watch(progress, settings.name, index, len(attacks), settings)
-        result = attack(system, images, labels, settings, batch_size=batch_size, progress=report_step)
+        result = attacking(system, images, labels, settings, batch_size=batch_size, progress=report_step)
         correct = result.clean_decoded == result.labels
         yield Row(
             attack=settings.name,
@@ -178,6 +180,7 @@ def evaluate(
     *,
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
+    attacking: Attacking = attack,
 ) -> list[Row]:
     """A system's outcomes on clean images and under each attack.
 
@@ -188,6 +191,7 @@ def evaluate(
         attacks: settings, untargeted.
         batch_size: rows run through the network at once.
         progress: called at each step of each attack.
+        attacking: what runs the attacks.
 
     Returns:
         One row for the clean images, then one for each attack.
@@ -200,7 +204,8 @@ def evaluate(
     >>> [row.attack for row in rows]
     ['clean', 'pgd']
     """
-    return list(stream_rows(system, data, attacks, batch_size=batch_size, progress=progress))
+    return list(stream_rows(
+        system, data, attacks, batch_size=batch_size, progress=progress, attacking=attacking))
 
 
 def curve(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasklab import files, strict_json
+from tasklab.attacks import attack
 from tasklab.attacks.criteria import Criterion
 from tasklab.attacks.presets import Entry, Preset, paper_pgd, worst_case_attacks
 from tasklab.checks import check_number, check_whole
@@ -21,6 +22,7 @@ from tasklab.data.radii import eps_said
 from tasklab.evaluation.counts import Outcomes
 from tasklab.evaluation.ensemble import digest, stream_worst_case
 from tasklab.evaluation.robustness import Data, Progress, evaluate, read_data
+from tasklab.evaluation.shards import Attacking
 from tasklab.evaluation.statistics import Share
 from tasklab.evaluation.tables import to_markdown
 from tasklab.system import System
@@ -87,6 +89,7 @@ def stream_worst_rows(
     folder: str | Path | None = None,
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
+    attacking: Attacking = attack,
 ) -> Iterator[WorstRow]:
     """Each cell of the table as soon as it is known, system by system.
 
@@ -94,7 +97,7 @@ def stream_worst_rows(
         systems: by name.
         data: an image set, or images and labels.
         eps: radii in pixel units, Linf.
-        preset, criterion, seed, batch_size, progress: as in `stream_worst_case`.
+        preset, criterion, seed, batch_size, progress, attacking: as in `stream_worst_case`.
         folder: where finished cells and the stages of an interrupted one are kept.
 
     >>> import torch
@@ -116,10 +119,11 @@ def stream_worst_rows(
             if kept is not None and kept.exists():
                 yield _read(kept.read_text(encoding="utf-8"), name)
                 continue
-            clean, row = evaluate(system, (images, labels), [own], batch_size=batch_size, progress=progress)
+            clean, row = evaluate(
+                system, (images, labels), [own], batch_size=batch_size, progress=progress, attacking=attacking)
             for _, so_far in stream_worst_case(
                 system, (images, labels), r, preset=attacks, criterion=criterion, folder=cell, batch_size=batch_size,
-                progress=progress,
+                progress=progress, attacking=attacking,
             ):
                 worst = so_far
             assert row.zero_gradient is not None and row.unmoved is not None

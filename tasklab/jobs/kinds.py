@@ -18,6 +18,7 @@ KINDS = {
     "train": "tasklab.jobs.training",
     "download": "tasklab.jobs.downloading",
     "report": "tasklab.jobs.reporting",
+    "attack": "tasklab.jobs.attacking",
 }
 """Kind to its module, which is imported on first use."""
 

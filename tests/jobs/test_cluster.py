@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,24 @@ def test_a_task_can_be_asked_to_give_way_to_stop_and_be_killed(tmp_path: Path, c
     until(lambda: begun(jobs[0]) == 2)
     task.kill()
     assert task.wait(60) is not None and task.returncode != 0
+
+
+def test_a_worst_case_in_shards_is_that_of_one_process(
+    tmp_path: Path, cluster: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As commands, one of them with a view for machines; `tests/evaluation/test_shards.py` compares image by image."""
+    words = ["worst", "digits-rbc", "--n", "20", "--eps", "0.1", "--json"]
+    outs = []
+    for more in (["--run", str(tmp_path / "one")], ["--run", str(tmp_path / "ray"), "--ray", cluster.address]):
+        assert main([*words, *more]) == 0
+        out, err = capsys.readouterr()
+        outs.append(json.loads(out))
+    lines = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
+    assert {line["state"] for line in lines} >= {"running", "done"} and all(line["where"] for line in lines)
+    for out in outs:
+        for stage in out["stages"]:
+            del stage["seconds"], stage["cpu"]
+    assert outs[0] == outs[1] and not (tmp_path / "ray" / "shards").exists()
 
 
 def test_a_node_is_killed_half_way_and_every_number_is_that_of_a_run_without_ray(
