@@ -1,4 +1,4 @@
-"""``tasklab notebooks``: the course's notebooks, listed, or built for students, teachers and instructors."""
+"""``tasklab notebooks``: the course's notebooks, listed, or built as copies or slides."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(call=_list)
     build = actions.add_parser("build", help="write .ipynb files")
-    build.add_argument("names", nargs="*", metavar="NOTEBOOK", help="such as 03; none builds the whole course")
+    build.add_argument("names", nargs="*", metavar="NOTEBOOK",
+                       help="such as 03; none builds the whole course; slides: the sessions that work on it")
     who = build.add_mutually_exclusive_group()
     who.add_argument("--student", dest="audience", action="store_const", const="student",
                      help="without the solutions (default)")
     who.add_argument("--teacher", dest="audience", action="store_const", const="teacher", help="with the solutions")
     who.add_argument("--instructor", dest="audience", action="store_const", const="instructor",
                      help="with the solutions, a plan of sessions, misconceptions, questions and rubrics")
+    who.add_argument("--slides", dest="audience", action="store_const", const="slides",
+                     help="the sessions of the plan as reveal.js, run first and shown without a network")
     build.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write to")
     build.add_argument("--execute", action="store_true", help="run them first, so that they show their figures")
     build.add_argument("--fast", action="store_true", help="set FAST = True: fewer images, seconds instead of minutes")
@@ -55,8 +58,12 @@ def _build(args: argparse.Namespace) -> int:
     chosen = [notebooks.find(name) for name in args.names]
     with usage():
         check_folder(args.to)
-    for file in notebooks.write(
-        args.to, args.audience, only=chosen, parameters=parameters, execute=args.execute
-    ):
+    if args.audience == "slides":
+        from tasklab.course.slides import write_slides
+
+        written = write_slides(args.to, only=chosen, parameters=parameters)
+    else:
+        written = notebooks.write(args.to, args.audience, only=chosen, parameters=parameters, execute=args.execute)
+    for file in written:
         say(str(file))
     return 0

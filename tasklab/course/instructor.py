@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tasklab.course.plan import name_of, places_of, table, unit_of
+from tasklab.course.plan import name_of, names_of, places_of, table, unit_of
 from tasklab.course.rubric import points
 
 TAG = "instructor"
@@ -80,7 +80,7 @@ def guide(folder: Path) -> str:
 def _planned(name: str) -> str:
     """In which sessions the notebook is worked on, and how long."""
     lines = [f"Session {number}, “{session.title}”: {work.minutes} minutes for "
-             f"{', '.join(name_of(unit) for unit in work.core)}." for number, session, work in places_of(name)]
+             f"{names_of(work.core)}." for number, session, work in places_of(name)]
     return " ".join([*lines, "What else it holds is optional: for whoever is done early, or for home."])
 
 

@@ -210,6 +210,31 @@ def name_of(unit: str) -> str:
     return f"exercise {unit[1:]}" if unit.startswith("E") else f"section {unit}"
 
 
+def names_of(core: tuple[str, ...]) -> str:
+    """What a step works on, in a few words.
+
+    >>> names_of(("1", "2", "3", "5", "E1", "Q"))
+    'sections 1 to 3 and 5, exercise 1, the questions'
+    """
+    kinds = {"section": [int(unit) for unit in core if unit.isdigit()],
+             "exercise": [int(unit[1:]) for unit in core if unit.startswith("E")]}
+    phrases = [f"{kind}{'s' if len(numbers) > 1 else ''} {_ranges(numbers)}"
+               for kind, numbers in kinds.items() if numbers]
+    return ", ".join(phrases + ["the questions"] * ("Q" in core))
+
+
+def _ranges(numbers: list[int]) -> str:
+    """The numbers 1, 2, 3, 5 as "1 to 3 and 5"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    words = [f"{run[0]} to {run[-1]}" if len(run) > 2 else " and ".join(map(str, run)) for run in runs]
+    return " and ".join(words)
+
+
 def table() -> str:
     """The whole plan in Markdown: one table for each session, with the clock running from 0:00."""
     blocks = []
@@ -228,4 +253,4 @@ def table() -> str:
 def _words(step: Work | Talk) -> str:
     if isinstance(step, Talk):
         return f"*{step.what}*" if step.rest else step.what
-    return f"Notebook {step.notebook}, {step.part.title}: {', '.join(name_of(unit) for unit in step.core)}"
+    return f"Notebook {step.notebook}, {step.part.title}: {names_of(step.core)}"
