@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from lab_ui.panels import map_panels
+from lab_ui.parts.thumbnails import sheet
 from lab_ui.results import feature_maps
 from tasklab import data, zoo
 from tasklab.embedding import PCA, embed, read_features
@@ -60,6 +62,19 @@ def living(at: AppTest) -> dict[str, Any]:
 
 def places(packed: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(packed), "<i2").reshape(-1, 2) / 10000
+
+
+@pytest.mark.parametrize(("shape", "kind", "most"), [((7, 1, 8, 8), "png", 1), ((5, 3, 32, 32), "jpeg", 2)])
+def test_a_sheet_has_every_image_in_its_place(shape: tuple[int, ...], kind: str, most: int) -> None:
+    images = torch.linspace(0, 1, shape[0])[:, None, None, None].expand(shape)
+    made = sheet(images)
+    head, _, data = made.source.partition(",")
+    assert head == f"data:image/{kind};base64"
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))).astype(int)
+    for index, each in enumerate(images):
+        top, left = index // made.columns * made.height, index % made.columns * made.width
+        cut = pixels[top : top + made.height, left : left + made.width]
+        assert np.abs(cut - 255 * each.permute(1, 2, 0).squeeze(-1).numpy()).max() <= most, index
 
 
 def bodies(at: AppTest) -> str:

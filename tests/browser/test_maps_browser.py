@@ -102,6 +102,70 @@ def test_a_click_on_a_point_opens_the_attack_lab_with_that_picture(visit: Any) -
     assert tab.errors == []
 
 
+THUMB = """(() => {
+    const { width, height } = live.thumb.getBoundingClientRect(), style = live.thumb.style;
+    const [x, y] = style.backgroundPosition.split(' ').map(parseFloat);
+    return [Math.round(-x / width), Math.round(-y / height), width > 40 && style.backgroundImage];
+})()"""
+"""Column and row of the image that is shown beside a point, and from which sheet it is."""
+
+
+def shown(tab: Visit) -> int:
+    """The row of the point whose image is shown, checked against the words beside it."""
+    tab.page.wait_for_function(f"() => (live => !live.asked && !live.thumb.hidden && !live.tip.hidden)({MAP}.live)")
+    (column, line, source), columns = seen(tab, THUMB), seen(tab, "window.tasklabSheets.get(live.data.sheet).columns")
+    row = int(line * columns + column)
+    label, decoded = seen(tab, f"[live.data.labels[{row}], live.data.decoded[{row}]]")
+    words = tab.page.locator(".tip").inner_text()
+    assert words.startswith(f"image {row}, a") and f" {label}\n" in words and f"read as {decoded}" in words
+    assert source.startswith('url("data:image/png;base64,')
+    return row
+
+
+def test_a_point_shows_its_image_to_a_mouse_and_to_keys(visit: Any) -> None:
+    tab = visit("feature_map?systems=rbc&feature_map_kind=PCA")
+    still(tab)
+    row = seen(tab, "live.data.rows.find(r => live.nearest(...live.spot(live.now[2 * r], live.now[2 * r + 1])) === r)")
+    tab.page.mouse.move(*seen(tab, f"live.pixels({row})"))
+    assert shown(tab) == row
+    tab.page.mouse.move(2, 2)
+    tab.page.locator(".tip").wait_for(state="hidden")
+    tab.page.get_by_role("combobox", name="Pick a class").focus()
+    tab.page.keyboard.press("Tab")
+    seen_rows = [shown(tab)]
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "Shift+ArrowRight"):
+        tab.page.keyboard.press(key)
+        tab.page.wait_for_function(f"before => {MAP}.live.at !== before", arg=seen_rows[-1])
+        seen_rows.append(shown(tab))
+    across = [seen(tab, f"live.pixels({each})") for each in seen_rows]
+    assert across[1][0] > across[0][0] and across[2][1] > across[1][1] and across[3][0] < across[2][0]
+    assert seen_rows[4] == seen_rows[3] + 1, "from image to image"
+    assert seen(tab, "map.querySelector('.heard').textContent") == seen(tab, "live.words(live.at)"), "it is said, too"
+    assert tab.page.locator(".lab-lesson").first.inner_text().startswith("A lesson in"), "the lesson has other arrows"
+    assert tab.violations() == []
+    tab.page.keyboard.press("Escape")
+    tab.page.locator(".tip").wait_for(state="hidden")
+    tab.page.keyboard.press("ArrowUp")
+    row = shown(tab)
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_url(f"**/attack_lab**image={row}*")
+    assert tab.errors == []
+
+
+def test_a_first_tap_shows_the_image_and_a_second_opens_it(visit: Any) -> None:
+    tab = visit("feature_map?systems=rbc&feature_map_kind=PCA", viewport={"width": 390, "height": 844}, has_touch=True)
+    still(tab)
+    row = seen(tab, "live.data.rows.find(r => live.nearest(...live.spot(live.now[2 * r], live.now[2 * r + 1])) === r)")
+    seen(tab, "live.canvas.scrollIntoView({ block: 'center' })")
+    for _ in range(2):
+        assert "/feature_map" in tab.page.url
+        tab.page.touchscreen.tap(*seen(tab, f"live.pixels({row})"))
+        if "/feature_map" in tab.page.url:
+            assert shown(tab) == row
+    tab.page.wait_for_url(f"**/attack_lab**image={row}*")
+    assert tab.errors == []
+
+
 def test_the_keyboard_moves_many_pictures_through_the_attack(visit: Any) -> None:
     tab = visit("feature_map?systems=rbc&feature_map_kind=PCA&n=50")
     still(tab)

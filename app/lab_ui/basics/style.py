@@ -43,6 +43,7 @@ STYLE = """
     z-index: 6; background: var(--st-background-color, light-dark(#ffffff, #0f151c)); padding: 0.4rem 0;
     box-shadow: 0 1px 0 #8a8a8a66; }
 }
+.st-key-feature_map_sheet { display: none; }
 .st-key-data button { padding-inline: 0.5rem; }
 .stButton button[kind="primary"] * { color: light-dark(#ffffff, #0b1117) !important; }
 .stElementContainer:is([class*="_scene"], [class*="_ground"])[data-stale="true"] {

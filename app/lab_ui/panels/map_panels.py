@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import HELP, aimed
-from lab_ui.parts.live_map import Moves, living_map
-from lab_ui.parts.thumbnails import chip, image_tag
+from lab_ui.parts.live_map import Moves, living_map, sheet_of_images
+from lab_ui.parts.thumbnails import Sheet, chip, image_tag, sheet
 from lab_ui.results import batch_attacks, feature_maps, lesson_facts
 from lab_ui.results.batch_attacks import Batch
 from lab_ui.results.feature_maps import Forming, Points
@@ -24,7 +24,7 @@ from lab_ui.shell import frame, take_away
 from lab_ui.visitor import catalogue
 from tasklab import figures
 from tasklab.attacks.registry import import_lines
-from tasklab.data import DATASETS
+from tasklab.data import DATASETS, ImageSet
 from tasklab.data.radii import eps_said
 from tasklab.embedding import PCA, TSNE, Map
 from tasklab.evaluation.counts import outcomes
@@ -141,12 +141,19 @@ def draw(lab: Lab, view: View) -> None:
     if view.map is not None:
         alt = describe_map(alt, points.labels, classes, landed=_landed(moves), stops=stops,
                                    accuracy=forming.accuracy)
+    shown = sheet_of_images(_images(lab.data, n, lab.pictures), key="feature_map_sheet")
     living_map(
         positions, points.labels, classes, points.decoded, key="feature_map_living", alt=alt, caption=caption,
-        name=view.key, frames=forming.frames if view.map is not None and isinstance(forming.settings, TSNE) else (),
-        forming=None if view.map is not None else max(0, len(forming.frames) - 1), moves=moves, stops=stops,
-        line=view.line, height=760 if lab.lecture else 540, on_pick=_keep, on_open=_open,
+        name=view.key, sheet=shown, moves=moves, stops=stops,
+        frames=forming.frames if view.map is not None and isinstance(forming.settings, TSNE) else (),
+        forming=None if view.map is not None else max(0, len(forming.frames) - 1), line=view.line,
+        height=760 if lab.lecture else 540, on_pick=_keep, on_open=_open,
     )
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _images(dataset: str, n: int, _test: ImageSet) -> Sheet:
+    return sheet(_test.subset(n).x())
 
 
 def quality(view: View) -> None:
@@ -232,7 +239,8 @@ def picked(lab: Lab, scenario: Scenario, view: View) -> None:
     kept = st.session_state.get("feature_map_picked", ())
     rows = [row for row in kept if row < len(view.points.labels)]
     if not rows:
-        st.caption("Draw around some points to see their images. Click on a point to attack that image.")
+        st.caption("Move to a point to see its image, draw around several to see all of theirs, or click on one "
+                   "to attack it.")
         return
     points, many, classes = view.points, view.many, lab.pictures.classes
     index = {row: i for i, row in enumerate(many.rows)} if many is not None else {}

@@ -14,7 +14,8 @@ KEYS = (
     ("P", "play or pause what moves on the page"),
     ("A, V", "in a room of a class: attack all drawings; show the guesses"),
     ("Tab, Enter", "go to the next control, and press it"),
-    ("← → in a slider", "move it; likewise a marker, a cell of a table, or the pen of the drawing pad"),
+    ("← → in a slider", "move it; likewise a marker, a cell of a table, the pen of the drawing pad, or on a map from "
+     "point to point"),
     ("?", "this list"),
 )
 """Keys, and what they do, for the sheet that “?” opens."""

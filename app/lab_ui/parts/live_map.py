@@ -14,6 +14,7 @@ import streamlit as st
 from numpy.typing import ArrayLike, NDArray
 
 from lab_ui.parts.events import sent_value
+from lab_ui.parts.thumbnails import Sheet
 from tasklab.figures.maps import COLOURS, NAMED, REACHES, SYMBOLS, Stops, Window, map_window, merged_stops
 from tasklab.figures.style import LOOKS
 from tasklab.tasks import Task
@@ -33,8 +34,11 @@ HTML = """
     <select class="choose" aria-label="Pick a class"></select>
   </div>
   <p class="said"></p>
-  <canvas role="img"></canvas>
-  <div class="tip" hidden></div>
+  <canvas tabindex="0" role="application" aria-describedby="map-keys"></canvas>
+  <p class="keys" id="map-keys">The arrow keys go from point to point, together with Shift from image to image; Enter
+    opens the image in the attack lab.</p>
+  <div class="tip" hidden><span class="thumb" hidden></span><span class="words"></span></div>
+  <p class="heard" role="status"></p>
 </div>
 """
 
@@ -42,6 +46,8 @@ _map = st.components.v2.component(
     "tasklab_map", html=HTML, css=(WEB / "living_map.css").read_text(encoding="utf-8"),
     js=(WEB / "living_map.js").read_text(encoding="utf-8"),
 )
+
+_sheet = st.components.v2.component("tasklab_sheet", js=(WEB / "sheet.js").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,11 +67,26 @@ class Moves:
     numbers: Sequence[int]
 
 
+def sheet_of_images(sheet: Sheet, *, key: str) -> str:
+    """Send the images of a map's points to the browser, once for all maps of the same images.
+
+    Args:
+        sheet: the images, in the order of the map's points.
+        key: of the component, which draws nothing.
+
+    Returns:
+        The name by which `living_map` finds them.
+    """
+    name = hashlib.sha256(sheet.source.encode()).hexdigest()[:16]
+    _sheet(key=key, data={"name": name} | asdict(sheet))
+    return name
+
+
 def living_map(
     positions: NDArray[np.float64], labels: ArrayLike, classes: Sequence[str], decoded: ArrayLike, *, key: str,
-    alt: str, caption: str, name: str, frames: Sequence[NDArray[np.float64]] = (), forming: int | None = None,
-    moves: Moves | None = None, stops: Stops | None = None, line: Task | None = None, height: int = 600,
-    on_pick: Callable[[list[int], int], None], on_open: Callable[[int], None],
+    alt: str, caption: str, name: str, sheet: str, frames: Sequence[NDArray[np.float64]] = (),
+    forming: int | None = None, moves: Moves | None = None, stops: Stops | None = None, line: Task | None = None,
+    height: int = 600, on_pick: Callable[[list[int], int], None], on_open: Callable[[int], None],
 ) -> None:
     """Draw a map. Points that another map of the same images has shown before move to their new positions.
 
@@ -78,6 +99,7 @@ def living_map(
         alt: description of the map for those who do not see it.
         caption: a line under the map.
         name: tells the map from others, so that the browser knows when it is another one.
+        sheet: name of the points' images, from `sheet_of_images`.
         frames: positions while the map formed, to be played again.
         forming: number of the frame, for a map that is still forming; else None.
         moves: images that an attack moves; they add a slider for the step.
@@ -90,7 +112,8 @@ def living_map(
     window = map_window(positions, line)
     shared: list[NDArray[np.float64]] = [window(positions)]
     data: dict[str, Any] = {
-        "map": name, "rows": list(range(len(positions))), "labels": _ints(labels), "decoded": _ints(decoded),
+        "map": name, "sheet": sheet, "rows": list(range(len(positions))),
+        "labels": _ints(labels), "decoded": _ints(decoded),
         "classes": list(classes), "names": len(classes) <= NAMED and line is None, "alt": alt, "said": caption,
         "colours": [COLOURS[k % len(COLOURS)] for k in range(len(classes))], "forming": forming is not None,
         "frame": forming, "height": height,

@@ -22,6 +22,8 @@ class LivingMap {
     this.canvas = root.querySelector("canvas");
     this.pen = this.canvas.getContext("2d");
     this.tip = root.querySelector(".tip");
+    this.thumb = root.querySelector(".thumb");
+    this.at = null;  // index of the point that is pointed at, or that the keys have reached
     this.play = root.querySelector(".play");
     this.slider = root.querySelector(".steps input");
     this.calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -41,6 +43,11 @@ class LivingMap {
     for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel", "pointerleave"]) {
       this.canvas.addEventListener(name, (event) => this[name](event));
     }
+    this.canvas.onkeydown = (event) => this.keydown(event);
+    this.canvas.onfocus = () => {
+      if (this.canvas.matches(":focus-visible") && this.ready) this.pointAt(this.at ?? this.middle(), true);
+    };
+    this.canvas.onblur = () => this.pointAt(null);
     new ResizeObserver(() => this.ask()).observe(root);
   }
 
@@ -57,6 +64,7 @@ class LivingMap {
     if (!old || old.stepsId !== data.stepsId) this.step = Math.max(0, last);
     this.step = Math.min(this.step, Math.max(0, last));
     if (!same) this.picked = new Set();
+    if (!same) this.at = null;
     if (JSON.stringify(old?.classes) !== JSON.stringify(data.classes)) {
       this.choice.replaceChildren(...["pick a class …", ...data.classes].map((word, k) => {
         const option = document.createElement("option");
@@ -238,6 +246,7 @@ class LivingMap {
     if (data.names) this.names(away && this.animation?.kind !== "replay" ? this.home : this.now);
     if (this.stops && this.animation?.kind !== "replay" && !data.forming) this.way();
     if (this.lasso) this.loop();
+    this.show();
   }
 
   bands(h) {
@@ -393,16 +402,105 @@ class LivingMap {
     pen.setLineDash([]);
   }
 
-  /** The point nearest to (x, y), if it is near. */
-  nearest(x, y) {
-    let best = null, least = 14 ** 2;
+  /** Whether points can be pointed at. */
+  get ready() {
+    return Boolean(this.now) && !this.data.forming;
+  }
+
+  /** The indices of the points that are drawn as such: under an attack, those that it moves. */
+  drawn() {
     const attacked = this.steps.length > 1 && this.step > 0 ? new Set(this.data.steps.rows) : null;
-    this.data.rows.forEach((row, i) => {
-      if (attacked && !attacked.has(row)) return;
+    return [...this.data.rows.keys()].filter((i) => !attacked || attacked.has(this.data.rows[i]));
+  }
+
+  /** The point nearest to (x, y), if it is within reach. */
+  nearest(x, y, reach = 14) {
+    let best = null, least = reach ** 2;
+    for (const i of this.drawn()) {
       const [px, py] = this.spot(this.now[2 * i], this.now[2 * i + 1]), far = (px - x) ** 2 + (py - y) ** 2;
       if (far < least) { least = far; best = i; }
-    });
+    }
     return best;
+  }
+
+  /** The point in the middle of the map, where the keys begin. */
+  middle() {
+    return this.nearest(this.canvas.clientWidth / 2, this.canvas.clientHeight / 2, Infinity);
+  }
+
+  /** The next point from point i in a direction: near, and rather ahead than aside. */
+  towards(i, [dx, dy]) {
+    const [x, y] = this.spot(this.now[2 * i], this.now[2 * i + 1]);
+    let best = i, least = Infinity;
+    for (const k of this.drawn()) {
+      const [px, py] = this.spot(this.now[2 * k], this.now[2 * k + 1]);
+      const ahead = (px - x) * dx + (py - y) * dy, aside = Math.abs((px - x) * dy) + Math.abs((py - y) * dx);
+      if (k !== i && ahead > 0 && aside <= ahead && ahead + 2 * aside < least) { least = ahead + 2 * aside; best = k; }
+    }
+    return best;
+  }
+
+  /** The next drawn point from point i in the order of the images. */
+  following(i, direction) {
+    const order = this.drawn(), k = order.indexOf(i);
+    return order[k < 0 ? 0 : (k + direction + order.length) % order.length];
+  }
+
+  keydown(event) {
+    const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (!this.ready || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (arrow) {
+      const from = this.at ?? this.middle();
+      if (from === null) return;
+      this.pointAt(event.shiftKey ? this.following(from, arrow[0] + arrow[1]) : this.towards(from, arrow), true);
+    } else if (event.key === "Enter" && this.at !== null) this.onOpen(this.data.rows[this.at]);
+    else if (event.key === "Escape" && this.at !== null) this.pointAt(null);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();  // the lesson has the arrows, too
+  }
+
+  /** Show what point i is, or with null nothing; aloud for those who came to it by keys. */
+  pointAt(i, aloud = false) {
+    const changed = i !== this.at;
+    this.at = i;
+    if (aloud && i !== null) this.root.querySelector(".heard").textContent = this.words(i);
+    if (changed) this.ask();
+    else this.show();
+  }
+
+  words(i) {
+    const { data } = this, heard = this.read(i), name = data.classes[data.labels[i]];
+    const look = data.looks[this.kind(heard, data.labels[i])], steps = this.step > 0 ? data.steps?.numbers[this.step] : 0;
+    const after = steps ? ` after ${steps} step${steps === 1 ? "" : "s"}; shown as it was before` : "";
+    return `image ${data.rows[i]}, ${/^[aeio8]/.test(name) ? "an" : "a"} ${name}\n${look.sign} read as ${heard < 0 ? "None" : data.classes[heard]}${after}`;
+  }
+
+  /** The image and the words of the point that is pointed at, beside it, and a ring around it. */
+  show() {
+    const i = this.ready && !this.lasso ? this.at : null, { tip, thumb, pen, data, big } = this;
+    if ((tip.hidden = i === null)) return;
+    const [x, y] = this.spot(this.now[2 * i], this.now[2 * i + 1]), sheet = window.tasklabSheets?.get(data.sheet);
+    pen.strokeStyle = this.ink;
+    pen.lineWidth = 2;
+    pen.beginPath();
+    pen.arc(x, y, 11 * big, 0, 7);
+    pen.stroke();
+    tip.querySelector(".words").textContent = this.words(i) + (i === this.tapped ? "\nTap again to attack it." : "");
+    thumb.hidden = !sheet;
+    if (sheet) {
+      const across = i % sheet.columns, down = Math.floor(i / sheet.columns), wide = 4.5 * 16 * big;
+      Object.assign(thumb.style, {
+        aspectRatio: `${sheet.width} / ${sheet.height}`, backgroundSize: `${wide * sheet.columns}px auto`,
+        backgroundPosition: `${-across * wide}px ${-down * wide * sheet.height / sheet.width}px`,
+      });
+      const source = `url(${sheet.source})`;
+      if (this.source !== source) thumb.style.backgroundImage = this.source = source;
+    }
+    const { clientWidth: w, clientHeight: h } = this.canvas, below = y + 16 * big + tip.offsetHeight <= h;
+    const left = Math.max(4, Math.min(x + 14 * big, w - tip.offsetWidth - 4));
+    const top = this.canvas.offsetTop + (below ? y + 16 * big : Math.max(4, y - 16 * big - tip.offsetHeight));
+    Object.assign(tip.style, { left: `${left}px`, top: `${top}px` });
   }
 
   pointerdown(event) {
@@ -414,18 +512,12 @@ class LivingMap {
   pointermove(event) {
     if (this.lasso) {
       this.lasso.push([event.offsetX, event.offsetY]);
-      this.tip.hidden = true;
       this.ask();
       return;
     }
-    const i = this.now && !this.data.forming ? this.nearest(event.offsetX, event.offsetY) : null;
-    this.tip.hidden = i === null;
+    const i = this.ready ? this.nearest(event.offsetX, event.offsetY) : null;
     this.canvas.style.cursor = i === null ? "crosshair" : "pointer";
-    if (i === null) return;
-    const { data } = this, heard = this.read(i), name = data.classes[data.labels[i]];
-    this.tip.textContent = `image ${data.rows[i]}, ${/^[aeio8]/.test(name) ? "an" : "a"} ${name}, read as ${heard < 0 ? "None" : data.classes[heard]}`;
-    const left = Math.min(event.offsetX + 14, this.canvas.clientWidth - this.tip.offsetWidth - 4);
-    Object.assign(this.tip.style, { left: `${Math.max(4, left)}px`, top: `${this.canvas.offsetTop + event.offsetY + 16}px` });
+    this.pointAt(i);
   }
 
   pointerup(event) {
@@ -434,14 +526,15 @@ class LivingMap {
     if (!lasso) return;
     const far = Math.max(...lasso.map(([x, y]) => Math.hypot(x - lasso[0][0], y - lasso[0][1])));
     if (far < 6) {
-      const i = this.nearest(event.offsetX, event.offsetY);
-      if (i !== null) this.onOpen(this.data.rows[i]);
-      else this.pick([]);
+      const touched = event.pointerType === "touch", i = this.nearest(event.offsetX, event.offsetY, touched ? 24 : 14);
+      if (i === null) this.pick([]);
+      else if (!touched || i === this.tapped) this.onOpen(this.data.rows[i]);
+      this.tapped = touched ? i : null;  // a finger cannot point without touching: the first tap shows, the second opens
+      this.pointAt(i);
       return;
     }
-    const attacked = this.steps.length > 1 && this.step > 0 ? new Set(this.data.steps.rows) : null;
-    this.pick(this.data.rows.filter((row, i) => (!attacked || attacked.has(row)) &&
-      this.inside(this.spot(this.now[2 * i], this.now[2 * i + 1]), lasso)));
+    this.pick(this.drawn().filter((i) => this.inside(this.spot(this.now[2 * i], this.now[2 * i + 1]), lasso))
+      .map((i) => this.data.rows[i]));
   }
 
   pointercancel() {
@@ -449,8 +542,8 @@ class LivingMap {
     this.ask();
   }
 
-  pointerleave() {
-    this.tip.hidden = true;
+  pointerleave(event) {
+    if (event.pointerType !== "touch") this.pointAt(null);
   }
 
   inside([x, y], path) {
