@@ -28,6 +28,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     who.add_argument("--teacher", dest="audience", action="store_const", const="teacher", help="with the solutions")
     who.add_argument("--instructor", dest="audience", action="store_const", const="instructor",
                      help="with the solutions, a plan of sessions, misconceptions, questions and rubrics")
+    who.add_argument("--nbgrader", dest="audience", action="store_const", const="nbgrader",
+                     help="as the source of nbgrader's assignments, with hidden tests and points")
     who.add_argument("--slides", dest="audience", action="store_const", const="slides",
                      help="the sessions of the plan as reveal.js, run first and shown without a network")
     build.add_argument("--to", type=Path, required=True, metavar="DIR", help="folder to write to")
@@ -58,7 +60,11 @@ def _build(args: argparse.Namespace) -> int:
     chosen = [notebooks.find(name) for name in args.names]
     with usage():
         check_folder(args.to)
-    if args.audience == "slides":
+    if args.audience == "nbgrader":
+        from tasklab.course.grading import write_assignments
+
+        written = write_assignments(args.to, only=chosen, parameters=parameters)
+    elif args.audience == "slides":
         from tasklab.course.slides import write_slides
 
         written = write_slides(args.to, only=chosen, parameters=parameters)
