@@ -25,7 +25,8 @@
 #
 # **How to work.** Each section asks a question, lets you *predict* the answer, and then runs. Type your guess before
 # you run the next cell. "What you should see" is folded: open it after you have seen the figure. A cell with `assert`
-# checks what the text says. Exercises have a hint, a place to write, and a check that tells you when you are done.
+# checks what the text says: a claim that ends with a mark such as [✓1] is backed by the assertion with the same mark.
+# Exercises have a hint, a place to write, and a check that tells you when you are done.
 # "Runs in" counts seconds of processor time for all cells together; a busy computer takes longer.
 
 # %% tags=["parameters"]
@@ -89,7 +90,8 @@ outputs_figure(systems["INT"].task, systems["INT"].outputs(x), label=label)
 # %% tags=["check"]
 answers = {key: int(system.predict(x)) for key, system in systems.items()}
 print(answers)
-assert set(answers.values()) == {label}, f"All four should read {label}, but they read {answers}."
+assert set(answers.values()) == {label}, f"All four should read {label}, but they read {answers}."  # ✓1
+assert 2**systems["RBC"].task.width - len(test.classes) == 6, "Six patterns of bits belong to no class."  # ✓1
 
 # %% [markdown]
 # **Predict.** RBC has 4 bits, so there are 16 patterns. Ten of them are classes. What does the system answer if the
@@ -97,7 +99,7 @@ assert set(answers.values()) == {label}, f"All four should read {label}, but the
 #
 # <details><summary>What happens</summary>
 #
-# *None* again. RBC can refuse to answer, as INT can. TRA cannot: one of ten scores is always the largest.
+# *None* again. RBC can refuse to answer, as INT can [✓1]. TRA cannot: one of ten scores is always the largest.
 # </details>
 
 # %% [markdown]
@@ -105,8 +107,8 @@ assert set(answers.values()) == {label}, f"All four should read {label}, but the
 #
 # **A real case.** In 2018, Eykholt and others stuck a few black and white stickers on a stop sign. To people it looked
 # like a stop sign with stickers. The classifier that they had chosen read it as a speed limit of 45 in every image
-# taken in the laboratory, and in 84.8 % of the frames of a video from a moving car. The stickers were not random: an
-# attack had computed them.
+# taken in the laboratory, and in more than four of five frames of a video from a moving car. The stickers were not
+# random: an attack had computed them.
 #
 # **The threat model.** Before you ask *whether* a system withstands an attack, say which attacker you mean:
 #
@@ -140,12 +142,12 @@ gallery([r.images[0] for r in own.values()], captions, looks=[look_of(int(r.deco
 # %% tags=["check"]
 standing = [key for key, r in own.items() if int(r.decoded) == label]
 print(f"you said {guess}, still correct: {standing}")
-assert standing == ["INT", "RBC"], "Only INT and RBC should still be correct. Have you changed DATA or IMAGE?"
+assert standing == ["INT", "RBC"], "Only INT and RBC should still be correct. Have you changed DATA or IMAGE?"  # ✓2
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# TRA and DeepBE read another digit, INT and RBC do not. *You* read all four images without effort. (With `DATA =
+# TRA and DeepBE read another digit, INT and RBC do not [✓2]. *You* read all four images without effort. (With `DATA =
 # "digits"`, 8×8 pixels and ε = 0.2, that is not so easy: the fewer pixels there are, the more each of them has to
 # change.) So task-aware systems are robust? Look at their images again before you believe it.
 # </details>
@@ -163,15 +165,17 @@ gallery(changes, list(own))
 # %% tags=["check"]
 for key, r in own.items():
     print(f"{key:7} unmoved: {bool(r.unmoved)}   gradient exactly 0 at every step: {bool(r.zero_gradient)}")
-assert all(bool(own[key].unmoved) and bool(own[key].zero_gradient) for key in ("INT", "RBC"))
+assert all(bool(own[key].unmoved) and bool(own[key].zero_gradient) for key in ("INT", "RBC"))  # ✓3 ✓4
 assert not any(bool(own[key].zero_gradient) for key in ("TRA", "DeepBE"))
+losses = {key: float(s.task.loss(s.read(x), test.labels[IMAGE : IMAGE + 1])) for key, s in systems.items()}
+assert losses["INT"] == losses["RBC"] == 0 < min(losses["TRA"], losses["DeepBE"])  # ✓4
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# For INT and RBC the attack returned the very image it was given, bit for bit. Nothing was attacked!
-# On this image their training loss is exactly 0, and so is its gradient. An attack that climbs has nothing to climb.
-# This is called *gradient masking*. A high accuracy under such an attack tells you how often the attack failed.
+# For INT and RBC the attack returned the very image it was given, bit for bit [✓3]. Nothing was attacked! On this image
+# their training loss is exactly 0, and so is its gradient [✓4]. An attack that climbs has nothing to climb. This is
+# called *gradient masking*. A high accuracy under such an attack tells you how often the attack failed.
 # </details>
 #
 # ## 5 · The same attack, aimed at something else
@@ -193,7 +197,7 @@ gallery([r.images[0] for r in aimed.values()], captions, looks=[look_of(int(r.de
 # %% tags=["check"]
 standing = [key for key, r in aimed.items() if int(r.decoded) == label]
 print(f"you said {guess}, still correct: {len(standing)}")
-assert standing == [], f"No system should be correct any more, but {standing} is."
+assert standing == [], f"No system should be correct any more, but {standing} is."  # ✓5
 
 # %% [markdown]
 # This is what happened to RBC's bits. Circles show the outputs before the attack, filled markers those after it.
@@ -210,7 +214,7 @@ outputs_figure(systems["INT"].task, systems["INT"].outputs(x), systems["INT"].ou
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# RBC: one or more bits were pushed across 0, in spite of a margin of hundreds. INT: the number left its interval.
+# RBC: one or more bits were pushed across 0, in spite of a margin of hundreds. INT: the number left its interval [✓5].
 # A margin in the *outputs* is not a distance in the *image*: small changes of pixels can be enough to cross it.
 #
 # One image proves nothing about a system. It shows what can happen. Notebook 08 does this with many images.

@@ -75,12 +75,12 @@ print(rbc.codec.decode(z).tolist())
 outputs_figure(rbc, z[1], label=9)
 
 # %% tags=["check"]
-assert rbc.codec.decode(z).tolist() == [9, ABNORMAL], "1001 is 9; 1101 is 13, and there is no class 13."
+assert rbc.codec.decode(z).tolist() == [9, ABNORMAL], "1001 is 9; 1101 is 13, and there is no class 13."  # ✓1
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# `1001` is 9. `1101` would be 13, which is not a class, so the answer is `ABNORMAL`, the paper's *None*.
+# `1001` is 9. `1101` would be 13, which is not a class, so the answer is `ABNORMAL`, the paper's *None* [✓1].
 # Note that the third and fourth outputs, −3 and 7, are tiny compared with a margin of 350. Only their sign counts.
 # </details>
 #
@@ -163,25 +163,26 @@ z = torch.tensor([[500.0, -20.0, -3.0, 7.0]])
 print("margins of the classes 0 to 9:", rbc.codec.margins(z)[0].tolist())
 
 # %% tags=["check"]
-assert float(rbc.codec.margins(z)[0, 9]) == 3.0, "The worst bit decides: the third one, with −3 on the side of 0."
+assert float(rbc.codec.margins(z)[0, 9]) == 3.0, "The worst bit decides: the third one, with −3 on the side of 0."  # ✓2
 for task in (TRA(), rbc, DeepBE(), INT()):
     z = 200 * torch.randn(10_000, task.width, generator=generator)
     margins, decoded = task.codec.margins(z), task.codec.decode(z)
     for k in range(10):
-        assert torch.equal(margins[:, k] > 0, decoded == k), "The promise must hold for every output and class."
+        assert torch.equal(margins[:, k] > 0, decoded == k), "The promise must hold for every output and class."  # ✓3
 end = torch.tensor([[12.0]])  # the lower end of the interval of class 3, of the INT of section 3
-assert int(interval.codec.decode(end)) == 3 and 0 < float(interval.codec.margins(end)[0, 3]) < 1e-30
+assert int(interval.codec.decode(end)) == 3 and 0 < float(interval.codec.margins(end)[0, 3]) < 1e-30  # ✓4
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# 3: the worst bit decides. That the first bit is at 500 does not help. The check tested the promise on 10,000 random
-# outputs of each task. So an attacker who wants to *break* an answer has to bring its margin down to 0, and no further.
+# 3: the worst bit decides [✓2]. That the first bit is at 500 does not help. The check tested the promise on 10,000
+# random outputs of each task [✓3]. So an attacker who wants to *break* an answer has to bring its margin down to 0, and
+# no further.
 #
 # What about exactly 0? By the table, z = 12.0 has margin 0 for class 3, since it lies on the end of [12, 15]. But an
-# interval contains its ends, so 12.0 decodes to 3. To keep its promise, tasklab counts such an end as the smallest
-# positive margin there is (about 1e-38) rather than 0. Where a bit is exactly 0, the bit is 0, as in equation 2 of the
-# paper.
+# interval contains its ends, so 12.0 decodes to 3 [✓4]. To keep its promise, tasklab counts such an end as the smallest
+# positive margin there is (about 1e-38) rather than 0 [✓4]. Where a bit is exactly 0, the bit is 0, as in equation 2 of
+# the paper.
 # </details>
 #
 # ## 5 · Losses: what training asks for
@@ -208,16 +209,18 @@ lines({name: (t.tolist(), loss.tolist()) for name, loss in curves.items()}, x="z
 
 # %% tags=["check"]
 flat, hinge, square = curves.values()
-assert bool((flat[t >= 1.001] == 0).all() and (flat[t < 0.999] > 0).all()), "RBC: exactly 0 from S on."
-assert bool((hinge[t > 0.501] == 0).all()), "DeepBE's hinge: exactly 0 as soon as the bit is correct."
-assert float(square[-1]) > float(square[t.sub(1.5).abs().argmin()]) > 0, "The squared error grows beyond 1, too."
+assert bool((flat[t >= 1.001] == 0).all() and (flat[t < 0.999] > 0).all()), "RBC: exactly 0 from S on."  # ✓5
+assert bool((hinge[t > 0.501] == 0).all()), "DeepBE's hinge: exactly 0 as soon as the bit is correct."  # ✓5
+assert float(square[-1]) > float(square[t.sub(1.5).abs().argmin()]) > 0, (  # ✓5 ✓6
+    "The squared error grows beyond 1, too.")
+assert int((square < 1e-9).sum()) == 1, "The squared error: 0 at 1 alone."  # ✓5
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# RBC's loss is 0 from S on, DeepBE's hinge from 0.5 on, the squared error at a single point. Where a curve is flat at
-# 0, training has reached its goal, and an attack that climbs the loss has nothing to climb. The squared error is odd
-# in another way: at z = 3 the bit is correct by a wide margin, and yet the loss is large.
+# RBC's loss is 0 from S on, DeepBE's hinge from 0.5 on, the squared error at a single point [✓5]. Where a curve is flat
+# at 0, training has reached its goal, and an attack that climbs the loss has nothing to climb. The squared error is odd
+# in another way: at z = 3 the bit is correct by a wide margin, and yet the loss is large [✓6].
 # </details>
 #
 # ## 6 · Where is there no gradient?
@@ -249,15 +252,15 @@ steepest
 # %% tags=["check"]
 flat = [name for name, slope in steepest.items() if slope == 0]
 print("you said", guess, "and it is exactly 0 for", flat)
-assert flat == ["RBC", "DeepBE hinge", "INT"]
+assert flat == ["RBC", "DeepBE hinge", "INT"]  # ✓7
 assert all(int(task.codec.decode(z)) == 5 for task, z in right.values()), "All these outputs are read as 5."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# For RBC, DeepBE's hinge and INT the gradient is *exactly* 0. TRA's is tiny, but its sign still points uphill, and
-# FGSM and PGD use nothing but the sign. (In 32-bit numbers the gradient of cross-entropy vanishes as well, but only
-# near a margin of 104.) Remember this table for notebook 08.
+# For RBC, DeepBE's hinge and INT the gradient is *exactly* 0 [✓7]. TRA's is tiny, but its sign still points uphill, and
+# FGSM and PGD use nothing but the sign [✓7]. (In 32-bit numbers the gradient of cross-entropy vanishes as well, but
+# only near a margin of 104.) Remember this table for notebook 08.
 # </details>
 
 # %% [markdown]

@@ -81,16 +81,18 @@ training_figure(rbc_epochs)
 # %% tags=["check"]
 first, last = rbc_epochs[0], rbc_epochs[-1]
 assert last["accuracy"] > 0.8, "It should have learned."
-assert last["own_loss_accuracy"] > first["own_loss_accuracy"] + 0.2, "The own-loss curve should rise with training."
-assert last["robust_accuracy"] < last["own_loss_accuracy"] - 0.2, "The margin curve should stay far below."
-assert abs(last["own_loss_accuracy"] - last["own_loss_zero_gradient"] * last["accuracy"]) < 0.15
+assert last["own_loss_accuracy"] > first["own_loss_accuracy"] + 0.2, (  # ✓1
+    "The own-loss curve should rise with training.")
+assert last["robust_accuracy"] < last["own_loss_accuracy"] - 0.2, "The margin curve should stay far below."  # ✓3
+assert abs(last["own_loss_accuracy"] - last["own_loss_zero_gradient"] * last["accuracy"]) < 0.15  # ✓2
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The curve of the attack on the training loss *rises* with training. Does training make RBC robust? The grey area
+# The curve of the attack on the training loss *rises* with training [✓1]. Does training make RBC robust? The grey area
 # gives the explanation: it is the share of images on which the loss has become exactly 0, so that this attack has
-# nothing to climb. The curve of the attack on the decision does not rise like that. Notebook 08 takes this apart.
+# nothing to climb [✓2]. The curve of the attack on the decision does not rise like that [✓3]. Notebook 08 takes this
+# apart.
 # </details>
 #
 # ## 2 · The same for TRA
@@ -107,14 +109,16 @@ training_figure(tra_epochs)
 last = tra_epochs[-1]
 print(f"after {EPOCHS} epochs: TRA {last['accuracy']:.1%}, RBC {rbc_epochs[-1]['accuracy']:.1%} on validation images")
 assert last["accuracy"] > 0.85
-assert abs(last["own_loss_accuracy"] - last["robust_accuracy"]) < 0.15, "For TRA both attacks tell the same story."
-assert last["own_loss_zero_gradient"] == 0, "Cross-entropy always has a gradient here."
+assert abs(last["own_loss_accuracy"] - last["robust_accuracy"]) < 0.15, (  # ✓4
+    "For TRA both attacks tell the same story.")
+assert last["own_loss_zero_gradient"] == 0, "Cross-entropy always has a gradient here."  # ✓4 ✓5
+assert last["accuracy"] > rbc_epochs[-1]["accuracy"] - 0.03, "TRA learns as fast as RBC does."  # ✓5
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The two curves coincide, and every image has a gradient. TRA learns at least as fast here. "The same recipe" is not a
-# fair comparison, though: a learning rate that suits one loss may not suit another. See exercise 1.
+# The two curves coincide, and every image has a gradient [✓4]. TRA learns at least as fast here [✓5]. "The same recipe"
+# is not a fair comparison, though: a learning rate that suits one loss may not suit another. See exercise 1.
 # </details>
 #
 # ## 3 · Where do the outputs go?
@@ -153,14 +157,14 @@ outcome_stack(rows, legend=True)
 # %% tags=["check"]
 alarm = [outcome.alarm.value for _, outcome in rows]
 wrong = [outcome.error.value for _, outcome in rows]
-assert alarm[0] < 0.05 and alarm[-1] > alarm[1] + 0.2, "None should grow with the gap."
-assert wrong[-1] < wrong[0], "And with wide gaps fewer images are silently wrong."
+assert alarm[0] < 0.05 and alarm[-1] > alarm[1] + 0.2, "None should grow with the gap."  # ✓6
+assert wrong[-1] < wrong[0], "And with wide gaps fewer images are silently wrong."  # ✓6
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Wide gaps turn wrong answers into alarms, and many correct ones, too. With α = 0 there are no gaps at all, and INT
-# cannot say None between two classes. To choose α is to choose between two kinds of failure.
+# Wide gaps turn wrong answers into alarms, and many correct ones, too [✓6]. With α = 0 there are no gaps at all, and
+# INT cannot say None between two classes. To choose α is to choose between two kinds of failure.
 #
 # INT learns slowly: one number has to separate ten classes, in their order along the line. The shipped INT systems do
 # not start with fresh weights. They continue from a fitted TRA, whose features separate the classes already

@@ -17,6 +17,7 @@
 #
 # - write FGSM and PGD yourself, and explain every line;
 # - name the choices that make an attack weak: too few steps, steps too short, the wrong thing to climb;
+# - look for the smallest change that fools, which needs no ε and no probabilities;
 # - aim an attack at a class of your choice.
 #
 # | time | you need | runs in |
@@ -34,8 +35,9 @@ DATA = "digits"  # or "mnist", once `tasklab data mnist` has downloaded it
 import torch
 
 from tasklab import FGSM, PGD, attack, load, load_data, stream
+from tasklab.attacks import CW
 from tasklab.experiments.scenario import Scenario
-from tasklab.figures import gallery, look_of
+from tasklab.figures import distance_curves, gallery, look_of
 from tasklab.models.fast import PLAIN
 
 IMAGE = {"digits": 54, "mnist": 22}[DATA]
@@ -62,12 +64,14 @@ scaled = 0.5 + 0.5 * gradient[0] / gradient.abs().max()
 gallery([leaf.detach()[0], scaled, 0.5 + 0.5 * gradient[0].sign()], ["image", "gradient", "only its sign"])
 
 # %% tags=["check"]
-assert gradient.shape == (1, *test.shape), "One number for each pixel of the one image."
+assert gradient.shape == (1, *test.shape), "One number for each pixel of the one image."  # ✓1
+raised = tra.task.loss(tra.outputs(leaf.detach() + 0.01 * gradient.sign()), y[IMAGE : IMAGE + 1])
+assert float(raised) > float(loss), "A small step along the sign raises the loss."  # ✓1
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# To increase the loss, make a pixel brighter where the gradient is bright, and darker where it is dark. The sign
+# To increase the loss, make a pixel brighter where the gradient is bright, and darker where it is dark [✓1]. The sign
 # discards how much each pixel matters. It keeps the direction, and lets *every* pixel use its whole allowance.
 # </details>
 #
@@ -148,14 +152,14 @@ left = {"clean": percent_correct(tra, x), "fgsm": percent_correct(tra, fgsm(tra,
 print("you said", guess, "and it is", {name: round(share) for name, share in left.items()})
 
 # %% tags=["check"]
-assert left["pgd"] <= left["fgsm"] < left["clean"], "A stronger attack leaves fewer images correct."
+assert left["pgd"] <= left["fgsm"] < left["clean"], "A stronger attack leaves fewer images correct."  # ✓2
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# PGD leaves no more images correct than FGSM does. This order is a health check: where PGD leaves *more* than FGSM,
-# the attack is faulty, and nothing is shown about the system. (The paper's Table 1 has such a case: RBC, EfficientNet,
-# CIFAR-10, ε = I.)
+# PGD leaves no more images correct than FGSM does [✓2]. This order is a health check: where PGD leaves *more* than
+# FGSM, the attack is faulty, and nothing is shown about the system. (The paper's Table 1 has such a case: RBC,
+# EfficientNet, CIFAR-10, ε = I.)
 # </details>
 #
 # ## 4 · Watch it climb
@@ -190,14 +194,14 @@ print("furthest pixel:", round(float((short - x).abs().max()) / EPS, 3), "ε")
 print("short steps leave", round(percent_correct(tra, short)), "% correct, the usual ones", round(left["pgd"]), "%")
 
 # %% tags=["check"]
-assert float((short - x).abs().max()) < 0.51 * EPS, "Ten steps of 0.05·ε reach 0.5·ε at most."
+assert float((short - x).abs().max()) < 0.51 * EPS, "Ten steps of 0.05·ε reach 0.5·ε at most."  # ✓3
 assert percent_correct(tra, short) > left["pgd"] + 10, "Short steps should leave many more images correct."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Half of the ball is never used. A table would still call this "PGD, ε = 0.1". So a table has to give the number of
-# steps and their size, too.
+# Half of the ball is never used [✓3]. A table would still call this "PGD, ε = 0.1". So a table has to give the number
+# of steps and their size, too.
 # </details>
 #
 # ## 6 · What to climb
@@ -228,17 +232,71 @@ for name, images in found.items():
           f"{100 * float(same.float().mean()):3.0f} % of the images did not change at all")
 
 # %% tags=["check"]
-assert percent_correct(rbc, found["own loss"]) > percent_correct(rbc, found["margin"]) + 40
+assert percent_correct(rbc, found["own loss"]) > percent_correct(rbc, found["margin"]) + 40  # ✓6
 stuck = (found["own loss"] == x).flatten(1).all(dim=1)
-assert stuck.float().mean() > 0.4, "Many images should come back exactly as they were."
-assert bool((rbc.task.loss(rbc.outputs(x[stuck]), y[stuck]) == 0).all()), "All of those have a loss of exactly 0."
+assert stuck.float().mean() > 0.4, "Many images should come back exactly as they were."  # ✓4
+assert bool((rbc.task.loss(rbc.outputs(x[stuck]), y[stuck]) == 0).all()), "All of those have a loss of exactly 0."  # ✓5
+assert percent_correct(rbc, found["margin"]) < 5, "Aimed at the margin, the attack leaves almost none."  # ✓6
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Most images "withstand" the attack on the own loss because they never moved. RBC's loss is exactly 0 as soon as every
-# bit has its margin S, so `gradient.sign()` is 0 everywhere. The margin has a gradient, and almost no image is left.
-# You changed the function that is climbed, and nothing about the strength of the attack.
+# Most images "withstand" the attack on the own loss because they never moved [✓4]. RBC's loss is exactly 0 as soon as
+# every bit has its margin S, so `gradient.sign()` is 0 everywhere [✓5]. The margin has a gradient, and almost no image
+# is left [✓6]. You changed the function that is climbed, and nothing about the strength of the attack.
+# </details>
+#
+# ## 7 · The smallest change that fools
+#
+# FGSM and PGD are given an ε. Another family of attacks looks for the *shortest* change that fools, here by its L2
+# length. CW (Carlini & Wagner 2017) minimises the length and a margin together. DeepFool (Moosavi-Dezfooli et al.
+# 2016) pretends that the margin is linear, and walks to where it would be 0. The paper uses neither: both "can not
+# attack the binary-label classification", since the attacker "can not directly get the probability that the input
+# belongs to a specific category".
+#
+# **Predict.** Look for the probability in `deepfool` below. On how many of 50 images will it fool RBC? And whose
+# shortest changes will be longer, TRA's or RBC's?
+
+# %%
+guess = {"fooled": None, "longer": ""}
+
+# %%
+def deepfool(system, x, y, steps=50):
+    now = x
+    for _ in range(steps):
+        leaf = now.clone().requires_grad_()
+        value = margin(system.task, system.outputs(leaf), y)  # negative while the image is classified correctly
+        (gradient,) = torch.autograd.grad(value.sum(), leaf)
+        stride = 1.02 * (-value).relu() / gradient.flatten(1).square().sum(dim=1)
+        now = (now + stride.nan_to_num()[:, None, None, None] * gradient).clamp(0, 1)
+    return now.detach()
+
+
+# %%
+few, fooled, nearest = slice(0, 50), {}, {}
+for name, system in (("TRA", tra), ("RBC", rbc)):
+    fooled[name] = int((system.predict(deepfool(system, x[few], y[few])) != y[few]).sum())
+    result = attack(system, x[few], y[few], CW(steps=120))
+    nearest[name] = result.distance  # infinite where nothing was found
+    print(f"{name}: DeepFool fools {fooled[name]} of 50 images, CW fools {int(result.fooled.sum())}; "
+          f"median length {float(result.distance.median()):.2f}")
+distance_curves(nearest)
+
+# %% tags=["check"]
+assert fooled["RBC"] > 42, "DeepFool needs a margin and its gradient, and a code has both."  # ✓7
+assert bool(nearest["RBC"].isfinite().all()), "CW fools RBC on every image, …"  # ✓8
+assert nearest["RBC"].median() < 1.05 * nearest["TRA"].median(), "… and its changes are no longer than TRA's."  # ✓8 ✓9
+assert bool((nearest["TRA"][tra.predict(x[few]) == y[few]] > 0).all()), "TRA has its thresholds, too."  # ✓9
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# Neither attack asks for a probability. It needs a number that says how far the answer is from changing, and every
+# decoder has one [✓7]. CW fools RBC on all 50 images, and the changes are no longer than those that TRA needs [✓8].
+#
+# The curves also answer another sentence of the paper: that only codes have a "specific threshold" below which an
+# attack changes nothing. Each image has such a threshold in TRA as well: it is the length at which its curve drops
+# [✓9].
 # </details>
 
 # %% [markdown]
@@ -370,5 +428,7 @@ print(Scenario(data=DATA, image=IMAGE, systems=systems, eps=0.2, steps=10, keep=
 # - Kurakin, Goodfellow, Bengio (2017): *Adversarial Machine Learning at Scale*. ICLR. arXiv:1611.01236.
 # - Madry, Makelov, Schmidt, Tsipras, Vladu (2018): *Towards Deep Learning Models Resistant to Adversarial Attacks*.
 #   ICLR. arXiv:1706.06083. PGD as it is used today.
+# - Moosavi-Dezfooli, Fawzi, Frossard (2016): *DeepFool: a simple and accurate method to fool deep neural networks*.
+#   CVPR. arXiv:1511.04599.
 # - Carlini, Wagner (2017): *Towards Evaluating the Robustness of Neural Networks*. IEEE Symposium on Security and
 #   Privacy. arXiv:1608.04644. Why one should not climb the training loss.

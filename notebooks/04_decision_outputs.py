@@ -61,14 +61,14 @@ reading = read_decisions(rbc.task, clean, None, y)
 decision_histogram(reading)
 
 # %% tags=["check"]
-assert (reading.before > 0).mean() > 0.9, "Most images are classified correctly: their margin is positive."
-assert (reading.before > 350).mean() > 0.3, "For many of them, training has nothing left to push: the loss is 0."
+assert (reading.before > 0).mean() > 0.9, "Most images are classified correctly: their margin is positive."  # ✓1
+assert (reading.before > 350).mean() > 0.3, "For many of them, training has nothing left to push: the loss is 0."  # ✓1
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # Nearly everything lies to the right of 0, and much of it beyond the dotted line at S, where the training loss is
-# exactly 0.
+# exactly 0 [✓1].
 # </details>
 #
 # ## 2 · An attack on the loss, an attack on the margin
@@ -88,14 +88,15 @@ rows = [("clean", rbc.predict(x)), ("own loss", own.decoded), ("margin", aimed.d
 outcome_stack([(name, outcomes(decoded, y)) for name, decoded in rows])
 
 # %% tags=["check"]
-assert aimed.accuracy < own.accuracy - 0.3, "The attack on the margin leaves far fewer images correct."
-assert own.share(own.zero_gradient) > 0.3 > aimed.share(aimed.zero_gradient), "Only the loss is flat."
+assert aimed.accuracy < own.accuracy - 0.3, "The attack on the margin leaves far fewer images correct."  # ✓3
+assert own.share(own.zero_gradient) > 0.3 > aimed.share(aimed.zero_gradient), "Only the loss is flat."  # ✓2
+assert aimed.accuracy < 0.05, "Aimed at the margin, next to no image stays on the right side of 0."  # ✓3
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # Under the attack on the loss, the bars beyond the dotted line coincide with the grey line: those images have not
-# moved. Under the attack on the margin, the whole histogram moves to the left of 0.
+# moved [✓2]. Under the attack on the margin, the whole histogram moves to the left of 0 [✓3].
 # </details>
 #
 # ## 3 · INT: a point on a line
@@ -115,21 +116,22 @@ decision_histogram(read_decisions(interval.task, interval.read(x), interval.read
 # %% tags=["check"]
 shares = outcomes(fell.decoded, y)
 print(f"of all images: correct {shares.accuracy} %, None {shares.alarm} %, wrong {shares.error} %")
-assert shares.wrong > 10 * shares.abnormal, "Nearly all images end in another interval, hardly any in a gap."
+assert shares.wrong > 10 * shares.abnormal, "Nearly all images end in another interval, hardly any in a gap."  # ✓4
+assert shares.alarm.value <= 0.06, "None raises an alarm for one image in twenty, or a few more."  # ✓4
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # Far along the line, across several classes. A step that leads out of an interval rarely ends in the gap beside it:
 # all gaps together take up less than a fifth of the line between the first interval and the last. So None raises an
-# alarm for one image in twenty at most, and nearly all others are silently read as another digit.
+# alarm for one image in twenty at most, and nearly all others are silently read as another digit [✓4].
 # </details>
 #
 # ## 4 · What S does
 #
 # Three systems, trained by one recipe, with S = 10, 100 and 350. At ε = 0.2 all three are at 0 %, and where nothing is
-# left nothing can be compared. So take a smaller ε, at which there is something left to lose, and a stronger attack,
-# which climbs each bit in turn.
+# left nothing can be compared [✓8]. So take a smaller ε, at which there is something left to lose, and a stronger
+# attack, which climbs each bit in turn.
 #
 # **Predict.** How does the histogram change with S? And the accuracy under attack?
 
@@ -147,20 +149,25 @@ p = {(a, b): mcnemar(left[a], left[b]) for a, b in ((10, 100), (10, 350), (100, 
 print("McNemar's test on the same images:", {f"{a:g} against {b:g}": round(value, 3) for (a, b), value in p.items()})
 
 # %% tags=["check"]
-assert reach[350] > 20 * reach[10], "The whole histogram scales with S."
-assert all(0.05 < correct.float().mean() < 0.95 for correct in left.values()), "There is room for a difference, …"
+assert reach[350] > 20 * reach[10], "The whole histogram scales with S."  # ✓5
+assert all(0.05 < correct.float().mean() < 0.95 for correct in left.values()), "There is room for a difference, …"  # ✓8
 same_epoch = [value for (a, b), value in p.items() if epoch[a] == epoch[b]]
-assert same_epoch and min(same_epoch) > 0.05, "… and no difference that chance would not explain."
+assert same_epoch and min(same_epoch) > 0.05, "… and no difference that chance would not explain."  # ✓6 ✓7
+if DATA == "digits":
+    assert all(0.7 < correct.float().mean() < 0.9 for correct in left.values()), "About 80 % for all three."  # ✓6
+if DATA == "mnist":
+    assert left[10].float().mean() < left[350].float().mean() - 0.1, "On MNIST, S = 10 is behind."  # ✓7
+assert all(attacked(load(f"{DATA}-{key}"), "bits").accuracy < 0.01 for key in ("rbc-s10", "rbc-s100", "rbc"))  # ✓8
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Margins grow with S, since S is their unit. The accuracy under attack does not: it is about 80 % for all three on
-# digits, and McNemar's test, which compares systems on the same images (notebook 08), finds no difference. Only *where
-# the sign of a bit changes* matters to an attack on the decision.
+# Margins grow with S, since S is their unit [✓5]. The accuracy under attack does not: it is about 80 % for all three on
+# digits, and McNemar's test, which compares systems on the same images (notebook 08), finds no difference [✓6]. Only
+# *where the sign of a bit changes* matters to an attack on the decision.
 #
-# (On MNIST, S = 10 *is* behind, at about 55 % against 76 %. Look at `epoch` before you call that an effect of S: of
-# each system the best epoch on validation images was kept, and for this one that was the sixth of eight, for the
+# (On MNIST, S = 10 *is* behind, at about 55 % against 76 % [✓7]. Look at `epoch` before you call that an effect of S:
+# of each system the best epoch on validation images was kept, and for this one that was the sixth of eight, for the
 # others the last. One system of each kind is not enough to tell. Notebook 07 looks at several, proves why S does
 # nothing here, and shows how a network can be trained so that S seems to do something.)
 # </details>

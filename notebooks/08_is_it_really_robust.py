@@ -37,6 +37,7 @@ from torch import nn
 
 from tasklab import PGD, TRA, System, attack, evaluate, load, load_data
 from tasklab.attacks import Noise, Square
+from tasklab.course.words import reading
 from tasklab.evaluation import Share, mcnemar, stream_assessment
 from tasklab.experiments.scenario import Scenario
 from tasklab.figures import accuracy_curves, check_lights, decision_histogram, outcome_stack, read_decisions
@@ -91,14 +92,15 @@ accuracy_curves(curves, up="classified correctly, %")
 # %% tags=["check"]
 print("you said", guess, "and RBC keeps", round(100 * swept["RBC"][-1].accuracy), "% when every image is allowed")
 assert swept["TRA"][-1].accuracy < 0.05
-assert swept["RBC"][-1].accuracy > 0.6, "RBC should still seem untouched at ε = 1."
-assert swept["RBC"][2].accuracy - swept["RBC"][-1].accuracy < 0.02, "RBC's curve should be flat from 0.1 on."
+assert swept["RBC"][-1].accuracy > 0.6, "RBC should still seem untouched at ε = 1."  # ✓2
+assert swept["RBC"][2].accuracy - swept["RBC"][-1].accuracy < 0.02, "RBC's curve should be flat from 0.1 on."  # ✓1
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The bands are 95 % intervals. RBC's curve is flat. With *every* image allowed, most images are still classified
-# correctly. That cannot be: an image of another digit is within reach. The attack is broken, whatever the system is.
+# The bands are 95 % intervals. RBC's curve is flat [✓1]. With *every* image allowed, most images are still classified
+# correctly [✓2]. That cannot be: an image of another digit is within reach. The attack is broken, whatever the system
+# is.
 #
 # Compare the paper's Table 1: RBC, ResNet-18, CIFAR-10, FGSM with growing ε: 90.92, 90.91, 90.94.
 # </details>
@@ -135,16 +137,18 @@ decision_histogram(read_decisions(rbc.task, clean, None, y), legend=True)
 # %% tags=["check"]
 margins = rbc.task.codec.margins(clean).gather(1, y[:, None]).squeeze(1)
 loss = rbc.task.loss(clean, y)
-assert torch.equal(loss == 0, margins >= rbc.task.S), "The loss is 0 exactly where every bit has its margin S."
-assert torch.equal(result.zero_gradient, loss == 0), "And exactly there the attack found no gradient."
+assert torch.equal(loss == 0, margins >= rbc.task.S), "The loss is 0 exactly where every bit has its margin S."  # ✓3
+assert torch.equal(result.zero_gradient, loss == 0), "And exactly there the attack found no gradient."  # ✓4
 print(f"{float((margins >= rbc.task.S).float().mean()):.1%} of the images have a margin ≥ S")
+assert float((margins >= rbc.task.S).float().mean()) > 0.5  # ✓3
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Most images lie to the right of S. There the loss is $\mathrm{relu}(S - z s)^2 = 0$, its gradient is 0, `sign(0)` is
-# 0, and the "adversarial" image is the clean image. The accuracy under this attack is the share of *well-fitted*
-# images, and little else. This is *gradient masking*. Nobody cheated: the loss does just what training needs.
+# Most images lie to the right of S [✓3]. There the loss is $\mathrm{relu}(S - z s)^2 = 0$, its gradient is 0, `sign(0)`
+# is 0, and the "adversarial" image is the clean image [✓4]. The accuracy under this attack is the share of
+# *well-fitted* images, and little else. This is *gradient masking*. Nobody cheated: the loss does just what training
+# needs.
 # </details>
 #
 # ## 5 · Without a gradient
@@ -164,13 +168,14 @@ outcome_stack([(name, row.outcomes) for name, row in rows.items()], legend=True)
 
 # %% tags=["check"]
 left = {name: row.outcomes.accuracy.value for name, row in rows.items()}
-assert left["square"] < 0.2 < left["PGD, own loss"], "Blind search should beat the attack that uses gradients."
+assert left["square"] < 0.2 < left["PGD, own loss"], "Blind search should beat the attack that uses gradients."  # ✓5
 assert left["noise"] < left["PGD, own loss"] + 0.02, "Even noise should do about as well as PGD."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# An attack that sees *less* breaks *more*. Whenever that happens, something is wrong with the attack that sees more.
+# An attack that sees *less* breaks *more* [✓5]. Whenever that happens, something is wrong with the attack that sees
+# more.
 # </details>
 #
 # ## 6 · Ask the right question
@@ -191,14 +196,17 @@ outcome_stack([(name, row.outcomes) for name, row in rows], legend=True)
 
 # %% tags=["check"]
 print("you said", guess, "and it is", aimed["RBC"].outcomes.accuracy, "%")
-assert aimed["RBC"].outcomes.accuracy.value < 0.05, "Aimed at the margin, the same PGD should leave next to nothing."
-assert aimed["RBC"].zero_gradient.value == 0 and claims["RBC"].zero_gradient.value > 0.5
+assert aimed["RBC"].outcomes.accuracy.value < 0.05, (  # ✓6
+    "Aimed at the margin, the same PGD should leave next to nothing.")
+assert aimed["RBC"].zero_gradient.value == 0 and claims["RBC"].zero_gradient.value > 0.5  # ✓7
+assert abs(aimed["TRA"].outcomes.accuracy.value - claims["TRA"].outcomes.accuracy.value) < 0.05  # ✓7
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Next to nothing. For TRA both objectives give the same result, since its loss has a gradient everywhere. That is the
-# *positive control*: this code can attack. RBC only seemed to differ from TRA because the question suited TRA.
+# Next to nothing [✓6]. For TRA both objectives give the same result, since its loss has a gradient everywhere [✓7].
+# That is the *positive control*: this code can attack. RBC only seemed to differ from TRA because the question suited
+# TRA.
 # </details>
 #
 # ## 7 · A fair comparison
@@ -221,18 +229,57 @@ print(f"only TRA is correct on {only['TRA']} images, only RBC on {only['RBC']}: 
       round(mcnemar(worst["TRA"], worst["RBC"]), 4))
 
 # %% tags=["check"]
-assert worst["RBC"].float().mean() < worst["TRA"].float().mean() + 0.08, "RBC should not be clearly ahead of TRA."
+assert worst["RBC"].float().mean() < worst["TRA"].float().mean() + 0.08, "RBC should not be clearly ahead of TRA."  # ✓8
 assert worst["RBC"].float().mean() < claims["RBC"].outcomes.accuracy.value, "Not even at a quarter of the ε."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# RBC keeps no more than TRA. What does p say? *If* the two were equally good on images like these, a split of the coin
-# tosses at least as uneven as this one would turn up with probability p. It is not the probability that the difference
-# is chance, and a large p does not show that the systems are equal: there may be too few images to tell. Nor does it
-# speak of other RBCs: these are two training runs (notebook 07, section 6).
+# RBC keeps no more than TRA [✓8]. What does p say? *If* the two were equally good on images like these, a split of the
+# coin tosses at least as uneven as this one would turn up with probability p. It is not the probability that the
+# difference is chance, and a large p does not show that the systems are equal: there may be too few images to tell. Nor
+# does it speak of other RBCs: these are two training runs (notebook 07, section 6).
 #
 # Both numbers are worst cases over three attacks, and still only *upper bounds*: a better attack may come.
+# </details>
+#
+# ### The explanation on offer
+#
+# Your colleague has read why it should be so. Scores are compared with each other, so TRA "depends on the relative
+# magnitude" of its outputs. Codes depend "on the actual magnitude", so that an attack changes nothing until its
+# "intensity exceeds a specific threshold".
+#
+# **Predict.** Multiply all outputs by 1,000: whose answers change? And how much of *TRA's* accuracy is lost at
+# ε = 0.01, if the attack on the margin is the best one you have?
+
+# %%
+guess = {"change": [], "TRA loses": None}  # names; in percentage points
+
+# %%
+same, kept = {}, {}
+for name, system in (("TRA", tra), ("RBC", rbc)):
+    z = system.read(x)
+    same[name] = torch.equal(system.task.codec.decode(1000 * z), system.task.codec.decode(z))
+    weak = attack(system, x, y, published(0.01, "margin"))
+    kept[name] = int((weak.decoded == y).sum()) / int((weak.clean_decoded == y).sum())
+    print(f"{name}: answers unchanged by × 1,000: {same[name]}; still correct at ε = 0.01: {kept[name]:.1%} of the "
+          "images that were classified correctly")
+
+# %% tags=["check"]
+assert all(same.values()), "Neither depends on actual magnitudes."  # ✓9
+assert min(kept.values()) > 0.95, "Both have a threshold."  # ✓11
+z = tra.read(x)
+ahead = z.gather(1, y[:, None]) - z  # by how much the label's score leads each score
+ahead[torch.arange(len(y)), y] = torch.inf
+assert torch.equal((ahead > 0).all(dim=1), tra.predict(x) == y), "TRA is correct where nine signs are right."  # ✓10
+
+# %% [markdown]
+# <details><summary>What you should see</summary>
+#
+# RBC depends on signs, not on magnitudes: multiplied by 1,000, its outputs mean the same [✓9]. TRA depends on signs as
+# well, those of the nine differences between the label's score and the others [✓10]. And a threshold is nothing
+# special: each image has a distance to the boundary, in every system, and below it no attack changes the answer [✓11].
+# The question is how *large* that distance is, and section 7 has measured it: RBC's is not larger.
 # </details>
 #
 # ## 8 · All clues at once
@@ -249,18 +296,18 @@ check_lights(assessment)
 # %% tags=["check"]
 verdicts = {check.name: check.level for check in assessment.checks}
 print(assessment.sentence)
-assert assessment.verdict == "fail"
+assert assessment.verdict == "fail"  # ✓12
 assert all(verdicts[name] == "fail" for name in ("zero gradient", "unbounded", "adaptive")), verdicts
-assert len(assessment.checks) == 9 and verdicts["black box"] == "pass", verdicts
+assert len(assessment.checks) == 9 and verdicts["black box"] == "pass", verdicts  # ✓13
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The verdict is "fail". But the check "black box" passes, although section 5 has just shown that a black-box attack
-# breaks what the published one leaves! There is no contradiction. The check asks another question: does an attack
-# *without* gradients break an image that *every* attack with gradients leaves correct? The assessment also ran PGD on
-# the margin, and that breaks everything that Square breaks. So a "pass" here clears the strongest attacks that were
-# run, not your colleague's. The check "adaptive" is the one that compares your colleague's attack with them.
+# The verdict is "fail" [✓12]. But the check "black box" passes, although section 5 has just shown that a black-box
+# attack breaks what the published one leaves [✓13]! There is no contradiction. The check asks another question: does an
+# attack *without* gradients break an image that *every* attack with gradients leaves correct? The assessment also ran
+# PGD on the margin, and that breaks everything that Square breaks. So a "pass" here clears the strongest attacks that
+# were run, not your colleague's. The check "adaptive" is the one that compares your colleague's attack with them.
 # </details>
 
 # %% [markdown]
@@ -381,6 +428,8 @@ print(Scenario(data=DATA, systems=systems, eps=0.2, steps=10, keep="last", n=len
 #
 # ## Further reading
 #
+# AutoAttack, RobustBench, BPDA, EOT, certificates: the cell below says what the names stand for, with references.
+#
 # - Athalye, Carlini, Wagner (2018): *Obfuscated Gradients Give a False Sense of Security: Circumventing Defenses to
 #   Adversarial Examples*. ICML. arXiv:1802.00420. Section 3.1 lists behaviours that give masking away.
 # - Carlini, Athalye, Papernot, Brendel, Rauber, Tsipras, Goodfellow, Madry, Kurakin (2019): *On Evaluating Adversarial
@@ -391,3 +440,6 @@ print(Scenario(data=DATA, systems=systems, eps=0.2, steps=10, keep="last", n=len
 #   random search*. ECCV. arXiv:1912.00049.
 # - McNemar (1947): *Note on the sampling error of the difference between correlated proportions or percentages*.
 #   Psychometrika 12, 153–157.
+
+# %%
+reading()

@@ -95,13 +95,13 @@ plane(seen["int"], points=x, labels=y, height=420)
 
 # %% tags=["check"]
 assert seen["tra"].none_share == 0, "One of four scores is always the largest."
-assert seen["int"].none_share > 0.05, "INT should leave part of the square without a class."
+assert seen["int"].none_share > 0.05, "INT should leave part of the square without a class."  # ✓1
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Stripes, in the order A, B, C, D, with a hatched strip of None between neighbours. In the strips the output passes
-# through a gap of the line. There are no arrows for INT at all: we come back to that.
+# Stripes, in the order A, B, C, D, with a hatched strip of None between neighbours [✓1]. In the strips the output
+# passes through a gap of the line. There are no arrows for INT at all: we come back to that.
 # </details>
 #
 # ## 2 · Why stripes?
@@ -127,16 +127,16 @@ for name, section in walks.items():
 cut(walks["int"])
 
 # %% tags=["check"]
-assert set(walks["int"].decoded.tolist()) == {ABNORMAL, 0, 1, 2, 3}, "INT has to pass every class, and None."
+assert set(walks["int"].decoded.tolist()) == {ABNORMAL, 0, 1, 2, 3}, "INT has to pass every class, and None."  # ✓2
 classes = order(walks["int"]).split("·")  # what is read between one None and the next
-assert all(len(each.split()) == 1 for each in classes), "Between any two classes of INT there is a gap."
+assert all(len(each.split()) == 1 for each in classes), "Between any two classes of INT there is a gap."  # ✓3
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # `A · B · C · D`, where a dot is None: a continuous number that goes from the first interval to the fourth takes
-# *every* value between them. That is the intermediate value theorem, and no training gets around it. A borders only on
-# None, and behind that lies B. TRA and RBC may pass through B and C, but need not.
+# *every* value between them [✓2]. That is the intermediate value theorem, and no training gets around it. A borders
+# only on None, and behind that lies B [✓3]. TRA and RBC may pass through B and C, but need not.
 # </details>
 #
 # ## 3 · Where the loss is flat
@@ -156,15 +156,15 @@ for name, system in systems.items():
 plane(seen["rbc"], points=x, labels=y, height=420)
 
 # %% tags=["check"]
-assert seen["tra"].flat_share < 0.01 and seen["int"].flat_share == 1 and seen["rbc"].flat_share > 0.5
-assert all(regions(s, side=50, objective="margin").flat_share < 0.05 for s in systems.values())
+assert seen["tra"].flat_share < 0.01 and seen["int"].flat_share == 1 and seen["rbc"].flat_share > 0.5  # ✓4
+assert all(regions(s, side=50, objective="margin").flat_share < 0.05 for s in systems.values())  # ✓5
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# TRA: nothing. RBC: most of it. Only a pale seam along the boundaries has a gradient: there, some bit has not reached
-# S. INT: *all* of it, by definition. Its loss is 0 as soon as the output is in the interval, and being in the interval
-# is what "read as that class" means. The margin has a gradient nearly everywhere, for all three.
+# TRA: nothing [✓4]. RBC: most of it [✓4]. Only a pale seam along the boundaries has a gradient: there, some bit has not
+# reached S. INT: *all* of it, by definition. Its loss is 0 as soon as the output is in the interval, and being in the
+# interval is what "read as that class" means. The margin has a gradient nearly everywhere, for all three [✓5].
 # </details>
 #
 # ## 4 · Two attacks on one point
@@ -206,13 +206,14 @@ cut(section, reach=float((end - start).norm()))
 assert bool(section.flat[0]), "The attack on the training loss starts where the loss is flat."
 assert section.edge is not None, "The label should be lost on the way."
 flat_until = float(section.distance[section.flat.logical_not()][0])
-assert flat_until < section.edge, "The loss begins to rise before the label is lost, but not where the attack starts."
+assert flat_until < section.edge, (  # ✓6
+    "The loss begins to rise before the label is lost, but not where the attack starts.")
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The thick part of the loss is exactly flat. A few steps further on, the loss would show the way very well. The margin
-# falls all along. An attack that climbs the loss starts on a plain and has no reason to take its first step.
+# The thick part of the loss is exactly flat. A few steps further on, the loss would show the way very well [✓6]. The
+# margin falls all along. An attack that climbs the loss starts on a plain and has no reason to take its first step.
 # </details>
 #
 # ## 5 · All points
@@ -230,17 +231,19 @@ outcome_stack([(f"{name}, {o}", outcomes(result.decoded, y)) for (name, o), resu
 # %% tags=["check"]
 for name in ("int", "rbc"):
     assert found[name, "train"].accuracy > 0.9, "Nothing happens to points where the loss is flat."
-    assert found[name, "margin"].accuracy < 0.5, "And yet most of them are within reach of another answer."
-assert abs(found["tra", "train"].accuracy - found["tra", "margin"].accuracy) < 0.15, "For TRA both objectives work."
+    assert found[name, "margin"].accuracy < 0.5, "And yet most of them are within reach of another answer."  # ✓7
+assert abs(found["tra", "train"].accuracy - found["tra", "margin"].accuracy) < 0.15, (  # ✓7
+    "For TRA both objectives work.")
 counts = outcomes(found["int", "margin"].decoded, y)
-assert counts.abnormal > 2 * counts.wrong, "What INT loses, it mostly loses to None."
+assert counts.abnormal > 2 * counts.wrong, "What INT loses, it mostly loses to None."  # ✓8
+assert found["tra", "margin"].accuracy < 0.5  # ✓7
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Three systems, about equally fragile: for each of them, most points are within 0.3 of a boundary. Two of them *look*
-# as if nothing could be done to them. INT's points end as None because the gap comes first, and this attack stops at
-# its first success.
+# Three systems, about equally fragile: for each of them, most points are within 0.3 of a boundary [✓7]. Two of them
+# *look* as if nothing could be done to them. INT's points end as None because the gap comes first, and this attack
+# stops at its first success [✓8].
 # </details>
 #
 # Is None at least a defence? Suppose that an attack only succeeds if another *class* is read: `criterion="evaded"`.
@@ -254,13 +257,13 @@ outcome_stack([("any wrong answer", counts), ("another class", outcomes(through.
 # %% tags=["check"]
 beyond = outcomes(through.decoded, y)
 assert beyond.wrong > 0.4 * len(y), "Most points should be led through the gap into the next stripe."
-assert beyond.wrong > 5 * counts.wrong, "Far more than by an attack that stops in the gap."
+assert beyond.wrong > 5 * counts.wrong, "Far more than by an attack that stops in the gap."  # ✓9
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The gap is a narrow strip, and nothing makes an attack stop in it. It raises an alarm only for points that happen to
-# end there.
+# The gap is a narrow strip, and nothing makes an attack stop in it [✓9]. It raises an alarm only for points that happen
+# to end there.
 # </details>
 #
 # ## 6 · Back to images

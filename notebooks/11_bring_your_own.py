@@ -103,13 +103,14 @@ none = {key: float((system.predict(noise) == ABNORMAL).float().mean()) for key, 
 {key: f"{share:.1%}" for key, share in none.items()}
 
 # %% tags=["check"]
-assert none["TRA"] == 0, "TRA always names a digit."
+assert none["TRA"] == 0, "TRA always names a digit."  # ✓1 ✓2
+assert max(none.values()) < 0.5, "The others mostly do not say it either."  # ✓2
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# TRA never says None. The others *can*, and mostly do not: being able to say None does not mean that a system notices
-# what it has never seen. Six of RBC's 16 patterns are None, but the network was never trained to use them.
+# TRA never says None [✓1]. The others *can*, and mostly do not: being able to say None does not mean that a system
+# notices what it has never seen [✓2]. Six of RBC's 16 patterns are None, but the network was never trained to use them.
 # </details>
 #
 # ## 3 · A code of your own
@@ -168,15 +169,16 @@ outcome_stack(rows, legend=True)
 
 # %% tags=["check"]
 short_code, long_code = (outcome for _, outcome in rows)
-assert long_code.accuracy.value < 0.4, "The long code does not keep its accuracy either."
-assert long_code.alarm.value > short_code.alarm.value + 0.2, "But its answer is mostly None."
+assert long_code.accuracy.value < 0.4, "The long code does not keep its accuracy either."  # ✓3
+assert long_code.alarm.value > short_code.alarm.value + 0.2, "But its answer is mostly None."  # ✓4
+assert short_code.accuracy.value < 0.4, "Nor does the short one."  # ✓3
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Both lose most of their accuracy: a single flipped bit is enough for that. But the long code mostly answers *None*.
-# It raises an alarm where the short code reads another digit and nobody notices. It *detects* the attack; it does not
-# *withstand* it.
+# Both lose most of their accuracy: a single flipped bit is enough for that [✓3]. But the long code mostly answers
+# *None* [✓4]. It raises an alarm where the short code reads another digit and nobody notices. It *detects* the attack;
+# it does not *withstand* it.
 # </details>
 #
 # ## 4 · Ask the right question, again
@@ -200,14 +202,14 @@ outcome_stack([(f"15 bits, {objective}", outcome) for objective, outcome in sile
 
 # %% tags=["check"]
 got = {objective: outcome.error.value for objective, outcome in silent.items()}
-assert got["towards_code"] > 0.8, "Aimed at a class, the attack should succeed on most images."
+assert got["towards_code"] > 0.8, "Aimed at a class, the attack should succeed on most images."  # ✓5
 assert got["towards_code"] > got["margin"] + 0.1, "It should do clearly better than 'margin'."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Eight bits at once are no obstacle either, if the attack is *aimed* at them. The bits are not independent locks: one
-# network computes them all, from one image. (The same was found for published error-correcting defences.)
+# Eight bits at once are no obstacle either, if the attack is *aimed* at them [✓5]. The bits are not independent locks:
+# one network computes them all, from one image. (The same was found for published error-correcting defences.)
 # </details>
 #
 # ### The claim, audited
@@ -236,15 +238,17 @@ outcome_stack([(f"{name}, ε = {eps}", outcome) for (name, eps), outcome in kept
 # %% tags=["check"]
 right = {key: outcome.accuracy.value for key, outcome in kept.items()}
 gain = right["nearest codeword", 0.1] - right["all bits", 0.1]
-assert gain > 0.08 if DATA == "digits" else gain >= 0, "Correction helps where the strict decoder loses images."
-assert right["nearest codeword", 0.2] < 0.15, "And it hardly helps where the change is larger."
+assert gain > 0.08 if DATA == "digits" else gain >= 0, "Correction helps where the strict decoder loses images."  # ✓6
+assert right["nearest codeword", 0.2] < 0.15, "And it hardly helps where the change is larger."  # ✓7
+if DATA == "digits" and not FAST:
+    assert 0.12 < gain < 0.28  # ✓6
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # On digits, at ε = 0.1, correction keeps an accuracy that is 16 to 24 points higher than that of the strict decoder
-# (`SEED` 0, 1, 2; 200 images). On MNIST, nothing is left with either decoder. At ε = 0.2 hardly anything is left
-# anywhere: the attack climbs the difference between two codewords, which moves all their bits together. Correction
+# (`SEED` 0, 1, 2; 200 images) [✓6]. On MNIST, nothing is left with either decoder. At ε = 0.2 hardly anything is left
+# anywhere: the attack climbs the difference between two codewords, which moves all their bits together [✓7]. Correction
 # shifts the curve; it does not change where it ends. Here `bits` aims at each rival codeword in turn, so it is the
 # adaptive attack again.
 # </details>

@@ -38,6 +38,12 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     build.add_argument("--data", choices=("digits", "mnist"), help="set DATA (default: as each notebook has it)")
     build.add_argument("--seed", type=seed, help="set SEED (default: 0)")
     build.set_defaults(call=_build, audience="student")
+    claims = actions.add_parser("claims", help="the sentences that claim something, each with the assertions behind it")
+    claims.add_argument("names", nargs="*", metavar="NOTEBOOK", help="such as 03; none takes the whole course")
+    claims.add_argument("--json", action="store_true", help="print JSON")
+    claims.set_defaults(call=_claims)
+    words = actions.add_parser("words", help="the glossary, and names from the literature with references, as Markdown")
+    words.set_defaults(call=_words)
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -72,4 +78,27 @@ def _build(args: argparse.Namespace) -> int:
         written = notebooks.write(args.to, args.audience, only=chosen, parameters=parameters, execute=args.execute)
     for file in written:
         say(str(file))
+    return 0
+
+
+def _claims(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from tasklab.course import claims, notebooks
+
+    chosen = tuple(notebooks.find(name) for name in args.names) or notebooks.names()
+    if args.json:
+        print_json([asdict(each) for name in chosen for each in claims.claims(name)])
+    else:
+        say(claims.markdown(chosen))
+    missing = [f"{name}: {line}" for name in chosen for line in claims.gaps(name)]
+    if missing:
+        raise ValueError("expected an assertion for every claim, got " + "; ".join(missing))
+    return 0
+
+
+def _words(args: argparse.Namespace) -> int:
+    from tasklab.course.words import glossary, reading
+
+    say(f"# Glossary\n\n{glossary()}\n\n# Names and references\n\n{reading()}")
     return 0

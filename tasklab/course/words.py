@@ -78,8 +78,8 @@ NAMES = {
                       "the training loss is flat is the same idea.", sources=("athalye2018",)),
     "EOT": Name(says="Expectation over transformation: where a defence is random, or the world is, climb the mean over "
                      "many draws.", sources=("athalye2018eot",)),
-    "adaptive attack": Name(says="See above. Thirteen published defences fell to attacks that were designed for each "
-                                 "of them.", sources=("tramer2020", "carlini2019")),
+    "adaptive attack": Name(says="An attack that is designed against one defence. Thirteen published defences fell to "
+                                 "attacks of their own.", sources=("tramer2020", "carlini2019")),
     "certified robustness": Name(says="A proof instead of a search: no image of the ball is misclassified. A "
                                       "certificate is a *lower* bound, and an attack gives an *upper* bound; the truth "
                                       "lies between them. No system of this course has a certificate.",

@@ -53,6 +53,8 @@ def small(system: str, folder: Path) -> dict[str, list[str]]:
         "show": [system],
         "list": [],
         "notebooks list": [],
+        "notebooks claims": ["13"],
+        "notebooks words": [],
         "notebooks build": ["03", "--to", str(folder / "notebooks")],
         "paper": ["table1", "--quick", "--show", "--to", str(folder / "paper")],
     }

@@ -22,7 +22,8 @@ def test_the_notebooks_cite_as_the_list_does() -> None:
     by_number = {reference.arxiv: reference for reference in REFERENCES.values()}
     both = 0
     for name in notebooks.names():
-        text = notebooks.read(name).cells[-1].source.replace("\n  ", " ")
+        last = [cell for cell in notebooks.read(name).cells if cell.cell_type == "markdown"][-1]
+        text = last.source.replace("\n  ", " ")
         for entry in re.findall(r"^- .+", text, re.MULTILINE):
             number = re.search(r"arXiv:(\d+\.\d+)", entry)
             if number and (known := by_number.get(number.group(1))):
