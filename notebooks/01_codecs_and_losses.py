@@ -137,8 +137,8 @@ assert torch.equal(strict[strict != ABNORMAL], alone[strict != ABNORMAL]), "Insi
 assert int(floor.codec.decode(torch.tensor([[15.4]]))) == 3, "The formula alone reads 15.4 as class 3."
 
 # %% [markdown]
-# A number about INT means little unless you say which decoder produced it: the share of None is one thing under the
-# strict decoder, and nearly 0 under the formula alone.
+# A number about INT means little unless you say which decoder produced it: the same system may say None often under the
+# strict decoder, and hardly ever under the formula alone.
 
 # %% [markdown]
 # ## 4 · Margins: one number for "how far from another answer"
@@ -175,7 +175,7 @@ assert int(interval.codec.decode(end)) == 3 and 0 < float(interval.codec.margins
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# 3: the worst bit decides [✓2]. That the first bit is at 500 does not help. The check tested the promise on 10,000
+# 3: the worst bit decides [✓2]. It does not help that the first bit is at 500. The check tested the promise on 10,000
 # random outputs of each task [✓3]. So an attacker who wants to *break* an answer has to bring its margin down to 0, and
 # no further.
 #
@@ -191,7 +191,7 @@ assert int(interval.codec.decode(end)) == 3 and 0 < float(interval.codec.margins
 #
 # - RBC: $\mathrm{relu}(S - z)^2$. "Be at least S." Drawn here divided by $S^2$.
 # - DeepBE as the paper writes it: $\mathrm{relu}(0.5 - z)^2$. "Be above 0.5."
-# - DeepBE as it was first made: $(z - 1)^2$. "Be 1."
+# - DeepBE as it was first published: $(z - 1)^2$. "Be 1."
 #
 # **Predict.** For which z is each loss exactly 0? Sketch the three curves on paper first.
 
@@ -288,7 +288,7 @@ mine, theirs = rbc_loss(z, rbc.codec.encode(labels), S=350), rbc.loss(z, labels)
 assert mine.shape == (50,), f"Exercise 1: one loss for each example, (50,), please; yours has {tuple(mine.shape)}."
 assert not mine.isnan().any(), "Exercise 1: replace the line that returns nan."
 assert torch.allclose(mine, theirs, rtol=1e-4), (
-    "Exercise 1: these are not the values of equation 3 yet. Which sign has z at a bit that should be 0? And is the "
+    "Exercise 1: these are not the values of equation 3 yet. Which sign should z have at a bit that is 0? And is the "
     "norm squared?")
 
 # %% [markdown]

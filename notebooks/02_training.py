@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 2 · Training: at the S, α and β of your choice
+# # 2 · Training with an S, α and β of your choice
 #
 # **After this notebook you can**
 #
@@ -164,7 +164,7 @@ assert wrong[-1] < wrong[0], "And with wide gaps fewer images are silently wrong
 # <details><summary>What you should see</summary>
 #
 # Wide gaps turn wrong answers into alarms, and many correct ones, too [✓6]. With α = 0 there are no gaps at all, and
-# INT cannot say None between two classes. To choose α is to choose between two kinds of failure.
+# INT cannot say None between two classes. Choosing α means choosing between two kinds of failure.
 #
 # INT learns slowly: one number has to separate ten classes, in their order along the line. The shipped INT systems do
 # not start with fresh weights. They continue from a fitted TRA, whose features separate the classes already
@@ -272,7 +272,7 @@ print(Scenario(data=DATA, systems=(f"{DATA}-tra", f"{DATA}-rbc"), eps=0.1).link(
 # ## Questions (5 minutes)
 #
 # 1. RBC's accuracy under own-loss PGD rises during training. Give the cause in one sentence.
-# 2. Why does INT with a wide gap have fewer wrong answers? What does it pay?
+# 2. Why does INT with a wide gap have fewer wrong answers? What is the price?
 # 3. You compare TRA and INT with learning rate 0.0001 for both. What is unfair about it?
 # 4. Which images may choose the epoch that is kept, and which may not?
 #

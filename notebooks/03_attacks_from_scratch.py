@@ -66,7 +66,7 @@ gallery([leaf.detach()[0], scaled, 0.5 + 0.5 * gradient[0].sign()], ["image", "g
 # %% tags=["check"]
 assert gradient.shape == (1, *test.shape), "One number for each pixel of the one image."  # ✓1
 raised = tra.task.loss(tra.outputs(leaf.detach() + 0.01 * gradient.sign()), y[IMAGE : IMAGE + 1])
-assert float(raised) > float(loss), "A small step along the sign raises the loss."  # ✓1
+assert raised.item() > loss.item(), "A small step along the sign raises the loss."  # ✓1
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
@@ -183,7 +183,7 @@ assert int(tra.task.codec.decode(step.outputs)) != int(y[IMAGE]), "At the end TR
 # %% [markdown]
 # ## 5 · The step size
 #
-# With 10 steps of 0.25·ε PGD can walk 2.5·ε: to the edge of the ball, and on along it. Now make each step only
+# With 10 steps of 0.25·ε PGD can walk 2.5·ε: to the edge of the ball, and then along it. Now make each step only
 # 0.05·ε, still ten of them.
 #
 # **Predict.** How far from the image can it get at most? Will it fool the system on more images, or on fewer?

@@ -130,7 +130,7 @@ assert shares.alarm.value <= 0.06, "None raises an alarm for one image in twenty
 # ## 4 · What S does
 #
 # Three systems, trained by one recipe, with S = 10, 100 and 350. At ε = 0.2 all three are at 0 %, and where nothing is
-# left nothing can be compared [✓8]. So take a smaller ε, at which there is something left to lose, and a stronger
+# left, nothing can be compared [✓8]. So take a smaller ε, at which there is something left to lose, and a stronger
 # attack, which climbs each bit in turn.
 #
 # **Predict.** How does the histogram change with S? And the accuracy under attack?

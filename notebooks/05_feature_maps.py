@@ -15,7 +15,7 @@
 #
 # **After this notebook you can**
 #
-# - draw the features of many images as a map, with t-SNE and with PCA, and measure how far to believe it;
+# - draw the features of many images as a map, with t-SNE and with PCA, and measure how far you can trust it;
 # - place attacked images on a finished map, and follow one image during an attack;
 # - say which conclusions such a map allows, and why "far apart on the map, therefore robust" is none of them.
 #
@@ -96,8 +96,8 @@ assert neighbour_accuracy(of_pixels.positions, y.numpy()) > 0.75, "The pixels al
 # <details><summary>What you should see</summary>
 #
 # An island for each digit [✓1]. But look at the pixels: their neighbourhoods already separate most of the classes [✓2].
-# A beautiful map is a weak compliment for a network. Trustworthiness asks whether points that are close on the map are
-# close among the features as well: it is 1 if they always are. It says nothing about points that are *far* apart.
+# So a beautiful map says little in favour of a network. Trustworthiness asks whether points that are close on the map
+# are close among the features as well: it is 1 if they always are. It says nothing about points that are *far* apart.
 # </details>
 #
 # ## 3 · How far is far?
@@ -224,7 +224,7 @@ feature_map(maps["deepbe"].positions, y, test.classes, landed=ended["deepbe", "l
 own, other = ({key: values[i] for key, values in ended.items()} for i in (1, 2))
 assert all((end[0].decoded != y).float().mean() > 0.85 for end in ended.values()), "Nearly all are misclassified."  # ✓9
 for name in ("tra", "deepbe", "rbc"):
-    assert own[name, "first"] >= own[name, "last"], "An attack that goes on leaves fewer images at home."
+    assert own[name, "first"] >= own[name, "last"], "An attack that goes on leaves fewer images among their own class."
     assert other[name, "last"] > 0.45 > own[name, "last"], "All steps taken, most have moved to the other class."  # ✓8
 assert own["deepbe", "first"] > own["deepbe", "last"] + 0.25, "For DeepBE, when the attack stops decides."  # ✓6 ✓7
 if DATA == "digits" and not FAST:
@@ -240,10 +240,10 @@ if DATA == "digits" and not FAST:
 # they are classified as [✓8]. Other seeds of t-SNE, and neighbours among the features themselves, give the same shares
 # within a few points.
 #
-# In both cases nearly all images are misclassified [✓9]. So an attacked image in the middle of its own island tells
-# that the boundary runs through, or close to, that island. The map cannot show it, since it never sees the last layer.
-# Why DeepBE's boundary lies closer to home than TRA's, one system of each cannot tell. Exercise 4 is for you to
-# explore.
+# In both cases nearly all images are misclassified [✓9]. So if an attacked image lies in the middle of its own island,
+# the boundary runs through that island, or close to it. The map cannot show it, since it never sees the last layer. Why
+# DeepBE's boundary lies closer to its own images than TRA's does, one system of each kind cannot tell us. Exercise 4 is
+# for you to explore.
 # </details>
 #
 # ## 6 · Where the decision is made
@@ -355,7 +355,7 @@ assert min(kept) > 0.9999, "Exercise 3: some points have new neighbours."
 print("axes, directions and the size of a map mean nothing")
 
 # %% [markdown]
-# ## Exercise 4 · Open-ended: what brings an image home? (homework)
+# ## Exercise 4 · Open-ended: what decides where an image ends up? (homework)
 #
 # Section 5 left a question open: what decides whether a misclassified image lies among its own class? Change *one*
 # thing (ε, the number of steps, the objective, the system, another seed of t-SNE, neighbours among the features
@@ -379,7 +379,7 @@ report = {
     "changed": "Neighbours among DeepBE's features instead of its map.",
     "predicted": "If t-SNE has made the difference between first and last, it should vanish here.",
     "measured": measured,
-    "concluded": "It does not vanish: the features themselves stay close to home when the attack stops early.",
+    "concluded": "It does not vanish: the features themselves stay among their own class when the attack stops early.",
 }
 
 # %% tags=["check"]

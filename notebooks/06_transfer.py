@@ -75,8 +75,8 @@ assert max(rate["rbc", victim] for victim in ("tra", "deepbe", "int")) < 0.25, "
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Each row is a threat, each column a victim. TRA's and DeepBE's images transfer [✓1]. INT's do not at all, and RBC's
-# hardly [✓2]. The last column says which share of the images the attack returned unchanged.
+# Each row is a threat, each column a victim. TRA's and DeepBE's images transfer [✓1]. INT's do not transfer at all, and
+# RBC's hardly do [✓2]. The last column says which share of the images the attack returned unchanged.
 # </details>
 #
 # ## 2 · Look at what was shown
@@ -90,7 +90,7 @@ moved = own.threats["int"].images
 changed = (moved != x).flatten(1).any(dim=1)
 right = systems["int"].predict(x) == y  # before any attack
 print(f"images that INT's attack changed: {int(changed.sum())} of {len(y)}; "
-      f"of those that INT reads correctly: {int((changed & right).sum())}")
+      f"of those that INT classifies correctly: {int((changed & right).sum())}")
 gallery([x[0], moved[0], x[1], moved[1]], ["clean", "INT's attack", "clean", "INT's attack"])
 
 # %% tags=["check"]
@@ -125,6 +125,8 @@ if DATA == "digits":
     related = [aimed.cells[pair].rate().value for pair in (("tra", "int"), ("int", "tra"))]
     assert min(related) > 0.95 > aimed.cells["rbc", "tra"].rate().value + 0.2, (  # ✓6
         "Related networks share weaknesses.")
+
+# %% tags=["check"]
 if DATA == "digits" and not FAST:
     rates = {a: [aimed.cells[a, b].rate().value for b in keys if b != a] for a in keys}
     said = {"rbc": (0.61, 0.86), "tra": (0.83, 1.0), "int": (0.83, 0.99), "deepbe": (0.49, 0.79)}
@@ -133,9 +135,9 @@ if DATA == "digits" and not FAST:
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Both rows fill [✓3]. On digits, RBC's images fool the others in 61 to 86 % of the cases, depending on the victim [✓4].
-# That is less often than TRA's (83 to 100 %) and INT's (83 to 99 %), and more often than DeepBE's (49 to 79 %) [✓4]. So
-# codes do not keep images from transferring: what looked like a defence was the missing gradient.
+# Both rows fill up [✓3]. On digits, RBC's images fool the others in 61 to 86 % of the cases, depending on the victim
+# [✓4]. That is less often than TRA's (83 to 100 %) and INT's (83 to 99 %), and more often than DeepBE's (49 to 79 %)
+# [✓4]. So codes do not keep images from transferring: what looked like a defence was the missing gradient.
 #
 # Why do TRA and INT fool each other nearly always? The shipped INT did not start with fresh weights: its card says that
 # it was trained from the shipped TRA [✓5]. Networks that are related share their weaknesses [✓6]. So a transfer rate
@@ -211,9 +213,9 @@ assert abs(everybody - aimed.union("rbc").rate().value) < 1e-9, "Exercise 2: `ev
 assert abs(single - best) < 1e-9, "Exercise 2: `single` is the largest rate of *one* other threat, not RBC itself."
 
 # %% [markdown]
-# ## One that fell
+# ## One image, four answers
 #
-# An image made for TRA alone, and what the others read in it.
+# Here is an image that was made for TRA alone, and what each of the systems reads in it.
 
 # %%
 made = aimed.threats["tra"].images

@@ -111,8 +111,8 @@ assert all(float((s.predict(x) == y).float().mean()) > 0.7 for s in twins.values
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Exactly 16 times as large, in every digit of every number: it is *the same network* with larger numbers written on
-# it [✓1]. Its margins are 16 times as large, too. It changes its answer at exactly the same images.
+# Exactly 16 times as large, in every digit of every number: it is *the same network*, with larger numbers [✓1]. Its
+# margins are 16 times as large, too. It changes its answer at exactly the same images.
 # </details>
 #
 # ## 3 · Attack the twins
@@ -150,8 +150,9 @@ for objective in ("train", "margin"):
 #
 # ## 4 · And yet there is an effect of S
 #
-# It appears when nobody rescales. With `parametrisation="paper"` the output layer starts as it comes, with outputs near
-# 0, and has to grow until the bits reach ±S. Everything else stays the same: recipe, number of epochs, seed.
+# It appears when nobody rescales. With `parametrisation="paper"` the output layer starts as it is initialised, with
+# outputs near 0, and has to grow until the bits reach ±S. Everything else stays the same: recipe, number of epochs,
+# seed.
 #
 # **Predict.** For S = 1, 16, 64 and 256: does each of these accuracies rise or fall with S? Without attack, under an
 # attack on the own loss, and under an attack on the margin.
@@ -257,7 +258,7 @@ assert torch.equal(unscaled.read(x), 16 * slow_head.read(x)), "The same network 
 
 # %% [markdown]
 # It is the same network again. So the rise in section 4 is an effect of *how the head starts and how fast it learns*.
-# You can have all of it with S = 1, and nothing of it with S = 16 (section 2). Which of the two matters? Here are four
+# You can have all of it with S = 1, and none of it with S = 16 (section 2). Which of the two matters? Here are four
 # seeds, all with S = 1:
 
 # %%
@@ -280,11 +281,11 @@ assert (min(together), max(together)) == (6, 13)  # ✓9
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Starting small gains a few points at most, learning slowly nothing; both together gain the most on every seed [✓7].
-# What they do together is to leave the system further from being fitted when training ends: no image has a loss of 0
-# then, against two in three otherwise [✓8]. Why such a system is a little harder to attack, these numbers do not say.
-# But it is a story about optimisation. Nothing in it needs a larger margin, and nobody would call it a defence at 6 to
-# 13 % [✓9].
+# A small start alone gains a few points at most, and slow learning alone gains nothing; both together gain the most on
+# every seed [✓7]. What they do together is to leave the system further from being fitted when training ends: no image
+# has a loss of 0 then, against two in three otherwise [✓8]. Why such a system is a little harder to attack, these
+# numbers do not say. But it is a story about optimisation. Nothing in it needs a larger margin, and nobody would call
+# it a defence at 6 to 13 % [✓9].
 # </details>
 #
 # ## 6 · The shipped systems
@@ -318,9 +319,9 @@ if DATA == "digits":
 # %% [markdown]
 # Overlapping intervals do *not* show that two systems agree. All systems saw the same images, so the test must be
 # paired (McNemar's; notebook 08 explains it), and on 300 digits it finds S = 100 ahead of both others under `margin`,
-# with p below 0.02. Under the stronger attack `bits` nothing is left of that. But suppose that something were. Would
-# it be an effect of S? Compare three systems that *all* have S = 350 and differ in nothing but the seed of their
-# training run.
+# with p below 0.02. Under the stronger attack `bits` that difference disappears. But suppose that it had not. Would it
+# be an effect of S? Compare three systems that *all* have S = 350 and differ in nothing but the seed of their training
+# run.
 
 # %%
 same_S = [read_record(Path("runs/paper/cells"), cell) for seed in (0, 1, 2)

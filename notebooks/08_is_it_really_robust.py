@@ -347,8 +347,8 @@ assert strong_system.accuracy > 0.7 and not suspicious(strong_system), (
 # Masking is not a privilege of binary codes. Wrap TRA's network so that it classifies every image as before, but keeps
 # an accuracy above 80 % under the published attack at ε = 0.2. No training!
 #
-# *Hint.* In notebook 01 you saw that cross-entropy has no gradient left (in 32-bit numbers) if the largest score is
-# more than about 104 ahead. What can you do to the scores without changing which is the largest?
+# *Hint.* Notebook 01 says when cross-entropy has no gradient left in 32-bit numbers: if the largest score leads by more
+# than about 104. What can you do to the scores without changing which is the largest?
 
 # %% tags=["exercise"]
 class Disguise(nn.Module):

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 10 · Decision regions: seeing all of a system
+# # 10 · Decision regions: seeing the whole of a system
 #
 # **After this notebook you can**
 #
@@ -389,7 +389,7 @@ print(Scenario().link("regions") + "?" + shown)
 # ## Questions (5 minutes)
 #
 # 1. Why can INT never have A and C as neighbours? Does a deeper network help?
-# 2. RBC's pale seam lies along its boundaries. What would it look like if training had stopped after one epoch?
+# 2. RBC's pale seam lies along its boundaries. How would it look if training had stopped after one epoch?
 # 3. A random start moves each point by up to ε before the first step. What does that change for RBC, and for INT?
 # 4. Two attacks, one point. One stays, the other leaves. Which of them says something about the system?
 #

@@ -256,7 +256,7 @@ if DATA == "digits" and not FAST:
 # ## 5 · A network of your own
 #
 # Any `nn.Module` that maps images to `task.width` outputs will do, trained in any way. Normalisation, if there is any,
-# must be part of the network: attacks work on pixels in [0, 1]. Here is a plain network with a training run loop of its
+# must be part of the network: attacks work on pixels in [0, 1]. Here is a plain network with a training loop of its
 # own.
 
 # %%

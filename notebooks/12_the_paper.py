@@ -90,8 +90,8 @@ assert round(published("mnist", "efficientnet_b0", "TRA")["PGD III"]) == 3  # �
 # <details><summary>What you should see</summary>
 #
 # INT and RBC are flat in ε: three times the radius, and nothing happens [✓1]. At ε = 0.3 an attacker may turn white
-# pixels light grey and black ones dark grey, all over the image. Either a classifier that does not care at all is a
-# sensation, or the attack on it did not try.
+# pixels light grey and black ones dark grey, all over the image. Either a classifier that does not even notice is a
+# sensation, or the attack on it hardly tried.
 #
 # TRA falls, but look closely: at ε = 0.3, PGD still leaves 3 % [✓2]. A careful attack on an undefended network leaves
 # nothing. The paper does not give PGD's step size and number of steps.
@@ -189,7 +189,9 @@ assert all([round(100 * c.adaptive.value, 1) for c in cells] == [0.7, 0, 0] for 
 # be tried.)
 #
 # TRA has a gradient everywhere, and yet the paper reports 38.36 % for it where the same kind of attack leaves nothing
-# here [✓7]. So the published PGD was weak even where nothing was masked (notebook 03 shows how to make it so).
+# here [✓7]. So the published PGD was weak even where nothing was masked. Notebook 03 names ways to make it so; the
+# likeliest is ε in units of the normalised images, with which a shipped EfficientNet comes close to its published row
+# (`pretrained/paper_settings.md`).
 # </details>
 #
 # Do not take a file's word for it. Two EfficientNets for CIFAR-10 come with their weights. If `tasklab data cifar10`

@@ -41,7 +41,7 @@ def prose(path: Path) -> list[tuple[int, str]]:
 
 def wrong(path: Path) -> list[str]:
     """Where a file has words of the left column; “a training loss” and the like are longer terms."""
-    words = [rf"{each}(?! (?:loss|point|run|step|curve|set|image|split))" if each == "a training" else each
+    words = [rf"{each}(?! (?:loss|loop|point|run|step|curve|set|image|split))" if each == "a training" else each
              for each in banned()]
     pattern = re.compile(rf"(?<![\w./-])(?:{'|'.join(words)})(?![\w(=-]|[./]\w)", re.IGNORECASE)
     return [f"{line}: {match.group()!r} in {text.strip()[:90]}" for line, text in prose(path)

@@ -36,9 +36,10 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     add_attack(command)
     command.add_argument("--objective", help=OBJECTIVE_HELP + " (default: the attack's own, mostly margin)")
     command.add_argument("--keep", choices=("first", "best", "last"),
-                         help="first: leave when fooled; best: all steps, nearest iterate; last: as published")
+                         help="first: stop when fooled; best: of all steps the best iterate; last: as published")
     command.add_argument("--target", type=whole(0), help="the class to reach")
-    command.add_argument("--pictures", type=Path, metavar="DIR", help="save clean, attacked and difference as PNG")
+    command.add_argument("--pictures", type=Path, metavar="DIR",
+                         help="save the clean images, the attacked ones and their differences as PNG files")
     add_common(command)
     command.set_defaults(call=run)
 

@@ -40,7 +40,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     add_attack(test)
     test.add_argument("--objective", help=OBJECTIVE_HELP + " (default: the attack's own, mostly margin)")
     test.add_argument("--inner", type=whole(), default=999,
-                      help="points known to be no adversarial ones (default: 999)")
+                      help="points that are known not to be adversarial (default: 999)")
     test.add_argument("--draws", type=whole(), default=200, help="of the random search (default: 200)")
     test.add_argument("--closeness", type=number(0, 1), default=0.5,
                       help="0 to 1: the larger, the fewer adversarial examples there are (default: 0.5)")

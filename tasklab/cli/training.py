@@ -37,6 +37,20 @@ RECIPE_SETTINGS: dict[str, Callable[[str], Any]] = {
     "weight_decay": number(0), "crop": whole(0), "average": number(0, 1), "inset": number(0, 0.5), "precision": str,
 }
 
+RECIPE_WORDS = {
+    "epochs": "passes over the training images (default: 4)",
+    "batch_size": "images in each step (default: 128)",
+    "optimizer": "adamw or sgd (default: adamw)",
+    "lr": "the peak of the learning rate, which rises and then falls to 0 (default: 0.003)",
+    "warmup": "the share of all steps in which the learning rate rises (default: 0.25)",
+    "weight_decay": "how strongly weights are drawn towards 0 (default: 0.01)",
+    "crop": "pad images by so many pixels and crop at random (default: 0)",
+    "average": "decay of a moving average of the weights, which then is the result; 0 for none (default: 0.0)",
+    "inset": "for intervals: aim so far inside their ends, as a share of β (default: 0.0)",
+    "precision": "of the training passes: float32, bfloat16, or auto for the quicker one (default: auto)",
+}
+"""What each setting of the recipe is, with its default; to import the recipe for it would take torch."""
+
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
@@ -64,9 +78,10 @@ def add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--contrast", type=number(), nargs=2, metavar=("LOW", "HIGH"),
                          help="stretch grey values between these (default: leave them)")
     for name, kind in RECIPE_SETTINGS.items():
-        command.add_argument(_flag(name), dest=name, type=kind, help="of the recipe")
-    command.add_argument("--flip", action="store_true", help="mirror half of the images")
-    command.add_argument("--defence", choices=("none", "adversarial", "gaussian", "uniform"), default="none")
+        command.add_argument(_flag(name), dest=name, type=kind, help=RECIPE_WORDS[name])
+    command.add_argument("--flip", action="store_true", help="mirror half of the training images")
+    command.add_argument("--defence", choices=("none", "adversarial", "gaussian", "uniform"), default="none",
+                         help="train on images that were attacked, or on images with noise (default: none)")
     command.add_argument("--defence-eps", type=number(0), default=0.1,
                          help="ε of adversarial or uniform (default: 0.1)")
     command.add_argument("--defence-steps", type=whole(), default=7, help="inner steps of adversarial (default: 7)")
@@ -75,7 +90,7 @@ def add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--defence-plan", choices=("plain", "folded", "bfloat16"),
                          help="copy of the network that the inner attack runs on (default: the quickest)")
     command.add_argument("--sigma", type=number(0), default=0.1, help="of gaussian, in pixel units (default: 0.1)")
-    command.add_argument("--n", type=whole(), help="train on so many images only")
+    command.add_argument("--n", type=whole(), help="train on the first N images only (default: all)")
     command.add_argument("--eps", type=number(0), nargs="*",
                          help="radii measured for the card (default: "
                          "the data set's, such as 0.1 0.2 0.3 of MNIST)")
@@ -96,6 +111,10 @@ def add_settings(command: argparse.ArgumentParser) -> None:
     add_common(command)
 
 
+PARAMETRISATION = ("scaled: the output layer is scaled by S or by the length of the line, and the loss is divided by "
+                   "the square of that; paper: neither (default: scaled)")
+
+
 def add_task(command: argparse.ArgumentParser) -> None:
     """The task and its settings, those of every registered task; to know them takes torch."""
     from tasklab.tasks import TASKS
@@ -103,7 +122,12 @@ def add_task(command: argparse.ArgumentParser) -> None:
     names = ", ".join(f"{name} ({kind.long_name})" for name, kind in TASKS.items())
     command.add_argument("--task", default="rbc", help=f"{names} (default: rbc)")
     for name, kind in task_settings().items():
-        command.add_argument(_flag(name), dest=name, type=kind, help="of the task (default: the paper's)")
+        owners: dict[str, list[str]] = {}
+        for key, task in TASKS.items():
+            if name in task.asked():
+                owners.setdefault(task.asked()[name].help, []).append(key)
+        words = " ".join(f"of {', '.join(keys)}. {help_}" for help_, keys in owners.items()) or PARAMETRISATION
+        command.add_argument(_flag(name), dest=name, type=kind, help=words.replace("%", "%%"))
 
 
 def task_settings() -> dict[str, Callable[[str], Any]]:

@@ -152,7 +152,7 @@ PLAN = (
         title="The paper, and a choice",
         outcome="Measurements can be repeated while their conclusion is wrong.",
         steps=(
-            Work(notebook="12", core=("1", "2", "4", "5", "E1"), minutes=45), PAUSE,
+            Work(notebook="12", core=("1", "2", "3", "4", "5"), minutes=45), PAUSE,
             Work(notebook="13", core=("1", "2", "E2"), minutes=25),
             Talk(what="Discussion: what should the authors be told, and in which tone?", minutes=10),
         ),

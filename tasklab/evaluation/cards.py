@@ -99,9 +99,10 @@ def card_markdown(card: dict[str, Any]) -> str:
         lines += [
             "",
             "Clean: all test images. Attacked: the first test images, Linf; shares in %, with 95 % Wilson intervals. "
-            "*zero gradient* and *unmoved* are shares of the correct images for which the attack never saw a gradient "
-            "other than 0, and which it gave back as they were: where they are large, the accuracy beside them is the "
-            "attack's failure.",
+            "*zero gradient* and *unmoved* are shares of the images that are classified correctly without an attack: "
+            "those for which the attack never saw a gradient other than 0, and those which it returned unchanged. "
+            "Where they are large, the accuracy beside them shows that the attack failed, not that the system "
+            "withstood it.",
             "",
             to_markdown(pd.DataFrame([_reading(row) for row in metrics])),
         ]

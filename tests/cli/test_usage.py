@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tasklab.cli import main
+from tasklab.cli.training import RECIPE_SETTINGS, RECIPE_WORDS
+from tasklab.training import Recipe
 from tests.cli.commands import commands, small
 
 NOT_A_NUMBER = ("nonsense", "", "nan", "1/0", "1e999", "-inf", "9" * 5000, "１/٠", "0x10")
@@ -113,3 +115,10 @@ def test_a_radius_beyond_a_pixels_range_gets_a_word(capsys: pytest.CaptureFixtur
     assert main(["attack", "digits-tra", "--n", "2", "--steps", "2", "--eps", "8"]) == 0
     assert capsys.readouterr().err == ("tasklab: warning: eps=8 is more than a pixel's whole range, [0, 1]; "
                                        "try 8/255 for 8 of 255 levels\n")
+
+
+def test_help_names_the_defaults_of_the_recipe() -> None:
+    assert set(RECIPE_WORDS) == set(RECIPE_SETTINGS)
+    for name, words in RECIPE_WORDS.items():
+        default = words.rpartition("(default: ")[2].rstrip(")")
+        assert default == str(getattr(Recipe(), name)), name
