@@ -37,6 +37,9 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     build.add_argument("--fast", action="store_true", help="set FAST = True: fewer images, seconds instead of minutes")
     build.add_argument("--data", choices=("digits", "mnist"), help="set DATA (default: as each notebook has it)")
     build.add_argument("--seed", type=seed, help="set SEED (default: 0)")
+    build.add_argument("--install", default="", metavar="SOURCE",
+                       help="what the first cell of each copy installs by pip where tasklab is missing, as on Colab: "
+                            "the address of a wheel, or git+ and that of a repository")
     build.set_defaults(call=_build, audience="student")
     claims = actions.add_parser("claims", help="the sentences that claim something, each with the assertions behind it")
     claims.add_argument("names", nargs="*", metavar="NOTEBOOK", help="such as 03; none takes the whole course")
@@ -69,13 +72,15 @@ def _build(args: argparse.Namespace) -> int:
     if args.audience == "nbgrader":
         from tasklab.course.grading import write_assignments
 
-        written = write_assignments(args.to, only=chosen, parameters=parameters)
+        written = write_assignments(args.to, only=chosen, parameters=parameters, source=args.install)
     elif args.audience == "slides":
         from tasklab.course.slides import write_slides
 
         written = write_slides(args.to, only=chosen, parameters=parameters)
     else:
-        written = notebooks.write(args.to, args.audience, only=chosen, parameters=parameters, execute=args.execute)
+        written = notebooks.write(
+            args.to, args.audience, only=chosen, parameters=parameters, source=args.install, execute=args.execute
+        )
     for file in written:
         say(str(file))
     return 0

@@ -32,14 +32,14 @@ Cell = Any  # nbformat's NotebookNode, a dict whose keys are attributes
 
 
 def write_assignments(
-    to: str | Path, *, only: Sequence[str] = (), parameters: Mapping[str, object] | None = None
+    to: str | Path, *, only: Sequence[str] = (), parameters: Mapping[str, object] | None = None, source: str = ""
 ) -> Iterator[Path]:
     """Write each notebook as the source of an assignment of its own, and yield each file as it is there.
 
     Args:
         to: the folder of the course. Settings of nbgrader that are there already are left as they are.
         only: these notebooks, by name or number; by default the whole course.
-        parameters: as in `tasklab.course.notebooks.build`.
+        parameters, source: as in `tasklab.course.notebooks.build`.
 
     Raises:
         ValueError: no such notebook or parameter.
@@ -53,17 +53,17 @@ def write_assignments(
         yield config
     for name in chosen:
         file = Path(to) / "source" / name / f"{name}.ipynb"
-        notebook = assignment(name, parameters=parameters)
+        notebook = assignment(name, parameters=parameters, source=source)
         files.write_text(file, str(nbformat.writes(notebook)))  # type: ignore[no-untyped-call]
         yield file
 
 
-def assignment(name: str, *, parameters: Mapping[str, object] | None = None) -> Any:
+def assignment(name: str, *, parameters: Mapping[str, object] | None = None, source: str = "") -> Any:
     """A notebook as nbgrader's source, with solutions, hidden tests and points.
 
     Args:
         name: the notebook, or its number.
-        parameters: as in `tasklab.course.notebooks.build`.
+        parameters, source: as in `tasklab.course.notebooks.build`.
 
     Returns:
         An nbformat notebook.
@@ -75,7 +75,7 @@ def assignment(name: str, *, parameters: Mapping[str, object] | None = None) -> 
     >>> sum(cell.get("points", 0) for cell in cells)
     16
     """
-    notebook = notebooks.build(name, "teacher", parameters=parameters)
+    notebook = notebooks.build(name, "teacher", parameters=parameters, source=source)
     cells: list[Cell] = []
     exercise: Cell | None = None
     heading = ""

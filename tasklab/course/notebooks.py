@@ -6,7 +6,7 @@ A notebook is a Python file in jupytext's percent format. The tags of its cells 
 - ``check``: asserts what the reader should see, or the answer to the exercise above it;
 - ``exercise``: where the reader writes; ``solution``: an answer, code or text, that students' copies leave out.
 
-Copies begin with one more cell, folded away: `show_figures`.
+Copies begin with one more cell, folded away, which installs tasklab where it is missing and calls `show_figures`.
 """
 
 from __future__ import annotations
@@ -35,10 +35,22 @@ KERNEL = "python3"
 INK = "#757575"
 """Colour of text in figures, with a contrast of 4.5 to white and to black."""
 
-FIGURES = """\
+OPENING = """\
+import importlib.util
+import subprocess
+import sys
+
+SOURCE = {source!r}  # from where to install tasklab where it is missing
+if importlib.util.find_spec("tasklab") is None:
+    if not SOURCE:
+        raise ModuleNotFoundError("expected tasklab to be installed; try SOURCE = the address of its wheel, above")
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", SOURCE], check=True)
+    importlib.invalidate_caches()
+
 from tasklab.course.notebooks import show_figures
 
 show_figures()  # in JupyterLab wherever it is installed, VS Code and Colab"""
+"""The first cell of each copy."""
 
 
 def folder() -> Path:
@@ -88,7 +100,9 @@ def tags(cell: Notebook) -> set[str]:
     return set(cell.metadata.get("tags", ()))
 
 
-def build(name: str, audience: Audience = "student", *, parameters: Mapping[str, object] | None = None) -> Notebook:
+def build(
+    name: str, audience: Audience = "student", *, parameters: Mapping[str, object] | None = None, source: str = ""
+) -> Notebook:
     """A copy of a notebook, without outputs.
 
     Args:
@@ -97,6 +111,8 @@ def build(name: str, audience: Audience = "student", *, parameters: Mapping[str,
             so that "run all" goes on behind them; ``"teacher"``: with both; ``"instructor"``: a teacher's copy with
             the notes of `tasklab.course.instructor`.
         parameters: values for names of the ``parameters`` cell, such as ``{"FAST": True}``.
+        source: what pip installs where tasklab is missing, such as the address of a wheel; by default nothing, and the
+            first cell says so.
 
     Returns:
         An nbformat notebook.
@@ -124,7 +140,7 @@ def build(name: str, audience: Audience = "student", *, parameters: Mapping[str,
     if audience == "instructor":
         instructor.annotate(notebook, find(name), folder())
     notebook.metadata.pop("jupytext", None)
-    notebook.cells.insert(0, _folded(FIGURES))
+    notebook.cells.insert(0, _folded(OPENING.format(source=source)))
     for index, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{index}"  # the same in every copy
     return notebook
@@ -167,6 +183,7 @@ def write(
     *,
     only: Sequence[str] = (),
     parameters: Mapping[str, object] | None = None,
+    source: str = "",
     execute: bool = False,
 ) -> Iterator[Path]:
     """Write copies as ``.ipynb`` files, one after the other, and yield each file as it is there.
@@ -175,7 +192,7 @@ def write(
 
     Args:
         to: the folder; made if it is not there. Files of the same names in it are replaced.
-        audience, parameters: as in `build`.
+        audience, parameters, source: as in `build`.
         only: these notebooks, by name or number; by default the whole course.
         execute: run each before it is written, so that it shows its figures.
 
@@ -192,7 +209,7 @@ def write(
         files.write_text(target / instructor.GUIDE, instructor.guide(folder()))
         yield target / instructor.GUIDE
     for name in chosen:
-        notebook = build(name, audience, parameters=parameters)
+        notebook = build(name, audience, parameters=parameters, source=source)
         if execute:
             run(notebook, name)
         file = target / f"{name}.ipynb"

@@ -190,6 +190,8 @@ def _of_code(cell: Cell) -> Iterator[Cell]:
         return
     yield code
     for output in cell.get("outputs", ()):
+        if str(output.get("data", {}).get("text/html", "")).startswith("<details>"):
+            continue  # a figure's description, which a slide's figure has as its label
         shown: Cell = nbformat.v4.new_code_cell("")  # type: ignore[no-untyped-call]
         shown.metadata["tags"] = ["output"]
         large = PLOTLY in output.get("data", {})
@@ -208,9 +210,10 @@ def _drawn(output: Any) -> Any:
     layout["width"], layout["height"] = (layout.get(name) or size
                                          for name, size in zip(("width", "height"), FIGURE_SIZE, strict=True))
     text = json.dumps({"data": figure.get("data", []), "layout": layout}).replace("</", "<\\/")
-    words = (f'<div class="figure" style="width: {layout["width"]}px"><div></div>'
+    label = html.escape(str((layout.get("meta") or {}).get("words", "")))
+    place = (f'<div class="figure" role="img" aria-label="{label}" style="width: {layout["width"]}px"><div></div>'
              f'<script type="application/json">{text}</script></div>')
-    return nbformat.v4.new_output("display_data", {"text/html": words})  # type: ignore[no-untyped-call]
+    return nbformat.v4.new_output("display_data", {"text/html": place})  # type: ignore[no-untyped-call]
 
 
 def _text(source: str, kind: str, tag: str = "") -> Cell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,9 @@ from tasklab.checks import as_number, as_whole, check_switch, keep
 from tasklab.data.info import info_of, radii_of
 from tasklab.data.radii import Radii, eps_said
 from tasklab.tasks import Task
+
+HERE = "http://localhost:8501"
+"""Where the app answers if it was started on this machine, with no other port."""
 
 __all__ = ["ATTACKS", "KEYS", "PLAIN", "Scenario"]
 
@@ -203,8 +207,15 @@ class Scenario:
         )
         return Scenario(**values)
 
-    def link(self, page: str = "attack_lab", base: str = "http://localhost:8501") -> str:
-        """The address of a page of a running app that shows this scenario."""
+    def link(self, page: str = "attack_lab", base: str | None = None) -> str:
+        """The address of a page of a running app that shows this scenario.
+
+        Args:
+            page: slug of the page.
+            base: where the app is; by default the address in the environment variable ``TASKLAB_APP``, or else this
+                machine.
+        """
+        base = (os.environ.get("TASKLAB_APP") or HERE).rstrip("/") if base is None else base
         query = urlencode(self.to_query(), doseq=True)
         return f"{base}/{'' if page == 'start' else page}{'?' if query else ''}{query}"
 

@@ -1,7 +1,8 @@
-"""The app of an installed wheel: built, put into an environment of its own, started by `tasklab app` for a room."""
+"""An installed wheel, in an environment of its own: the app, started for a room, and the course's copies and slides."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -91,6 +92,42 @@ def test_it_holds_the_whole_app_and_what_the_app_reads(command: Path) -> None:
         for file in (ROOT / folder).rglob("*"):
             if file.is_file() and "__pycache__" not in file.parts and file.name != "attack_lab.png":
                 assert (inside / name / file.relative_to(ROOT / folder)).read_bytes() == file.read_bytes(), file
+
+
+def test_it_builds_every_kind_of_copy_of_the_course(command: Path, tmp_path: Path) -> None:
+    world = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | OFFLINE
+    world["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")  # nbconvert's own templates
+    expected = {
+        "student": {"13_which_system.ipynb"}, "teacher": {"13_which_system.ipynb"},
+        "instructor": {"instructor.md", "13_which_system.ipynb"},
+        "nbgrader": {"nbgrader_config.py", "13_which_system.ipynb"}, "slides": {"session_03.slides.html"},
+    }
+    for kind, names in expected.items():
+        words = [str(command), "notebooks", "build", "03" if kind == "slides" else "13", f"--{kind}", "--fast"]
+        done = subprocess.run([*words, "--to", str(tmp_path / kind)], capture_output=True, encoding="utf-8", env=world,
+                              cwd=tmp_path, check=False)
+        assert done.returncode == 0, done.stderr
+        assert {Path(line).name for line in done.stdout.splitlines()} == names
+    assert "class=\"figure\"" in (tmp_path / "slides" / "session_03.slides.html").read_text(encoding="utf-8")
+    assert (tmp_path / "slides" / "assets" / "reveal.js").is_file()
+
+
+def test_the_first_cell_of_a_copy_installs_the_wheel(command: Path, tmp_path: Path) -> None:
+    """In an environment that has pip and nothing else; what the wheel depends on is left out: there is no network."""
+    (wheel,) = command.parents[2].glob("*.whl")
+    venv.create(tmp_path / "bare", with_pip=True)
+    python = tmp_path / "bare" / command.parent.name / "python"
+    words = [str(command), "notebooks", "build", "13", "--install", str(wheel), "--to", str(tmp_path)]
+    subprocess.run(words, check=True, capture_output=True)
+    copy = json.loads((tmp_path / "13_which_system.ipynb").read_text(encoding="utf-8"))
+    installing, figures = "".join(copy["cells"][0]["source"]).split("\nfrom tasklab", 1)
+    assert "show_figures()" in figures, "which needs plotly"
+    world = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    code = f"{installing}\nfrom tasklab.course import notebooks\nprint(notebooks.names()[0], notebooks.__file__)"
+    done = subprocess.run([str(python), "-c", code], capture_output=True, encoding="utf-8", check=False, cwd=tmp_path,
+                          env=world | OFFLINE | {"PIP_NO_DEPS": "1"})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith(f"00_tour {tmp_path / 'bare'}")
 
 
 def test_it_opens_for_the_room_and_its_jobs_run(room: str, browser: Any) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from tasklab.course import notebooks, slides
 
-FIGURE = {"data": [{"type": "scatter", "x": [0, 1], "y": [1, 0]}], "layout": {"title": {"text": "</script> & <b>"}}}
+FIGURE = {"data": [{"type": "scatter", "x": [0, 1], "y": [1, 0]}], "layout": {
+    "title": {"text": "</script> & <b>"}, "meta": {"words": "It falls."}}}
 
 
 def pretend(notebook: Any, name: str) -> None:
@@ -19,7 +20,8 @@ def pretend(notebook: Any, name: str) -> None:
         if cell.cell_type == "code":
             printed = nbformat.v4.new_output("stream", name="stdout", text=f"printed by {name}\n")  # type: ignore
             drawn = nbformat.v4.new_output("display_data", {slides.PLOTLY: FIGURE})  # type: ignore
-            cell.outputs = [printed, drawn]
+            described = nbformat.v4.new_output("display_data", {"text/html": "<details>words</details>"})  # type: ignore
+            cell.outputs = [printed, drawn, described]
 
 
 def write(folder: Path, patch: pytest.MonkeyPatch, only: tuple[str, ...]) -> list[Path]:

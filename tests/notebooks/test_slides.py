@@ -44,4 +44,5 @@ def test_a_file_loads_nothing_from_elsewhere(tmp_path: Path, monkeypatch: pytest
     assert not re.search(r"@import|url\(\s*['\"]?https?:", text)
     assert {"LICENSE", "plotly.min.js"} <= {each.name for each in (tmp_path / ASSETS).iterdir()}
     assert "<msub>" in text and "\\mathrm" not in text.replace("\\\\", "\\"), "formulas are drawn by the browser itself"
+    assert 'aria-label="It falls."' in text and "<details>" not in text
     assert text.count('<aside class="notes">') > 5 and "<title>Session 3" in text
