@@ -37,10 +37,10 @@ def add_ray(command: argparse.ArgumentParser) -> None:
                          "the one that runs on this machine, local a new one of all its processors (needs the extra "
                          "cluster; default: this process, one after another)")
     command.add_argument("--job-cpus", type=whole(1, 4096),
-                         help="with --ray: processors for each job (default: 1)")
+                         help="with --ray: processors for each job (default: 1, or --devices)")
     command.add_argument("--job-gpus", type=number(0, 1024),
-                         help="with --ray: GPUs for each job, or a part of one such as 0.25 (default: 1 with a "
-                         "--device other than cpu, else 0)")
+                         help="with --ray: GPUs for each job, or a part of one such as 0.25 (default: 1, or "
+                         "--devices, with a --device other than cpu, else 0)")
 
 
 def executor_of(args: argparse.Namespace, *, threads: int | None = None) -> Executor | None:
@@ -66,8 +66,10 @@ def executor_of(args: argparse.Namespace, *, threads: int | None = None) -> Exec
         check_ray()
     except ValueError as error:
         raise UsageError(str(error)) from None
-    gpus = args.job_gpus if args.job_gpus is not None else float(on != "cpu")
-    return OnRay(args.ray, cpus=args.job_cpus or 1, gpus=gpus, threads=threads,
+    devices = getattr(args, "devices", 1)
+    cpus = args.job_cpus or (devices if on == "cpu" else 1)
+    gpus = args.job_gpus if args.job_gpus is not None else devices * float(on != "cpu")
+    return OnRay(args.ray, cpus=cpus, gpus=gpus, threads=threads,
                  data=None if args.root is None else Path(args.root).resolve())
 
 

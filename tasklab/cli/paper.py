@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasklab.cli.common import Bar, check_device, print_json
+from tasklab.cli.common import Bar, print_json
+from tasklab.cli.following import View, add_ray, executor_of
 from tasklab.cli.options import device, number, seed, whole
 from tasklab.console import complain, say, usage
 from tasklab.files import check_folder
@@ -15,6 +18,7 @@ from tasklab.text import duration
 
 if TYPE_CHECKING:
     from tasklab.evaluation.robustness import Progress
+    from tasklab.jobs.executing import Executor
     from tasklab.paper.cells import Workshop
     from tasklab.paper.documents import Document
     from tasklab.paper.figure import PaperFigure
@@ -62,6 +66,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
                          "on (default: 1; in figures that compare seeds 3, with --quick 2)")
     command.add_argument("--root", type=Path, help="folder of the sets (default: $TASKLAB_DATA or the user's cache)")
     command.add_argument("--json", action="store_true", help="print JSON")
+    add_ray(command)
     command.set_defaults(call=run)
 
 
@@ -73,10 +78,11 @@ def run(args: argparse.Namespace) -> int:
         cells_folder = check_folder(args.to / "cells")
         args.data, args.arch = ([*dict.fromkeys(each)] if each else None for each in (args.data, args.arch))
         document = _figure(args, cells_folder) if args.what in FIGURES else _document(args, cells_folder)
-    check_device(args.device)
-    bar, done = Bar(), True
+    code = 0
     if not args.show:
-        done = _make(document, Workshop(folder=cells_folder, root=args.root, device=args.device), bar)
+        executor = executor_of(args)
+        workshop = Workshop(folder=cells_folder.resolve(), root=args.root, device=args.device)
+        code = _make(document, workshop, Bar(), None if executor is None else partial(_hand_over, args, executor))
     written = document.write(args.to)
     if args.json:
         print_json(document.to_dict())
@@ -85,15 +91,13 @@ def run(args: argparse.Namespace) -> int:
     for name in document.missing:
         complain(f"not made: {name}")
     complain(f"written: {', '.join(str(file) for file in written)}")
-    if not done:
+    if code == 130:
         complain("stopped; the same command goes on from there")
-    return 0 if done else 130
+    return code
 
 
 def _figure(args: argparse.Namespace, folder: Path) -> PaperFigure:
     """The figure that the options describe."""
-    import dataclasses
-
     from tasklab.paper import grid
     from tasklab.paper.convergence import Convergence
     from tasklab.paper.features import Features
@@ -117,8 +121,6 @@ def _figure(args: argparse.Namespace, folder: Path) -> PaperFigure:
 
 def _document(args: argparse.Namespace, folder: Path) -> Document:
     """The table that the options describe."""
-    import dataclasses
-
     from tasklab.paper import grid
     from tasklab.paper.documents import Document
     from tasklab.paper.protocol import PaperProtocol
@@ -135,18 +137,26 @@ def _document(args: argparse.Namespace, folder: Path) -> Document:
     return Document(table=args.what, cells=cells, folder=folder, protocol=protocol, asked=args.protocol or "both")
 
 
-def _make(document: Document | PaperFigure, workshop: Workshop, bar: Bar) -> bool:
-    """Make what is missing; whether nothing interrupted it."""
+def _make(
+    document: Document | PaperFigure, workshop: Workshop, bar: Bar,
+    hand_over: Callable[[Workshop, Sequence[Step], Sequence[Work], Pace], bool] | None,
+) -> int:
+    """Make what is missing, here or by handing it over to a cluster.
+
+    Returns:
+        0; 1 where something could not be made; 130 where it was interrupted.
+    """
     from tasklab.paper.plan import Pace
 
     steps = document.plan(workshop)
     works = [work for work in document.works() if work.read(workshop.folder) is None]
     if not steps and not works:
         complain("every cell is made already")
-        return True
+        return 0
     try:
         bar.say("timing the networks …")
-        pace = Pace(workshop, [step.cell for step in steps] + [cell for work in works for cell in work.cells])
+        probed = workshop if hand_over is None else dataclasses.replace(workshop, device="cpu")
+        pace = Pace(probed, [step.cell for step in steps] + [cell for work in works for cell in work.cells])
         for step in steps:
             made = ["trained"] * step.train + [f"{len(step.asked)} evaluations"] * bool(step.asked)
             bar.say(f"  {step.cell.name}: {', '.join(made or ['read'])}, about {duration(pace.whole(step))}")
@@ -154,16 +164,34 @@ def _make(document: Document | PaperFigure, workshop: Workshop, bar: Bar) -> boo
             bar.say(f"  {work.name}: about {duration(work.seconds(pace))}")
         later = sum(work.seconds(pace) for work in works)
         counts = [f"{len(steps)} cells"] * bool(steps) + [f"{len(works)} computations"] * bool(works)
-        bar.say(f"{' and '.join(counts)} to make, in about {duration(sum(map(pace.whole, steps)) + later)}")
+        bar.say(f"{' and '.join(counts)} to make, in about {duration(sum(map(pace.whole, steps)) + later)}"
+                + " if this machine made them" * (hand_over is not None))
+        if hand_over is not None:
+            return 0 if hand_over(workshop, steps, works, pace) else 1
         for index in range(len(steps)):
             _Maker(workshop, steps[index:], pace, bar, f"({index + 1}/{len(steps)})", later).make()
         for index in range(len(works)):
             _compute(workshop, works[index:], pace, bar, f"({index + 1}/{len(works)})")
     except KeyboardInterrupt:
         bar.clear()
-        return False
+        return 130
     bar.clear()
-    return True
+    return 0
+
+
+def _hand_over(
+    args: argparse.Namespace, executor: Executor, workshop: Workshop, steps: Sequence[Step], works: Sequence[Work],
+    pace: Pace,
+) -> bool:
+    """Have a cluster make all of it, as many cells at once as it has room for; whether everything was made."""
+    from tasklab.paper.cell_jobs import assignments
+
+    jobs = assignments(workshop, steps, works, pace)
+    View.of(jobs, as_json=args.json).follow(executor.carry_out(jobs))
+    made = [each.job for each in jobs if each.job.state == "done"]
+    for job in made:
+        job.delete()
+    return len(made) == len(jobs)
 
 
 def _compute(workshop: Workshop, works: Sequence[Work], pace: Pace, bar: Bar, place: str) -> None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasklab.cli.common import Bar
+from tasklab.cli.following import View, add_ray, executor_of
 from tasklab.cli.options import number, seed, whole
 from tasklab.console import say, usage
 from tasklab.files import check_folder
+
+if TYPE_CHECKING:
+    from tasklab.evaluation.report import Report
+    from tasklab.jobs.executing import Executor
 
 SOURCES = ("tra", "deepbe")
 """The systems of each data set whose images are tried on all others: both have gradients to follow."""
@@ -30,6 +37,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--queries", type=whole(), default=500, help="of the score-based attack (default: 500)")
     command.add_argument("--seed", type=seed, default=0, help="of everything random (default: 0)")
     command.add_argument("--root", type=Path, help="folder of the sets (default: $TASKLAB_DATA or the user's cache)")
+    add_ray(command)
     command.set_defaults(call=run)
 
 
@@ -44,6 +52,9 @@ def run(args: argparse.Namespace) -> int:
     with usage():
         for folder in {args.to} if args.to else {zoo.path(name).parent for name in names}:
             read_reports(check_folder(folder))  # now, rather than after the work
+    executor = executor_of(args)
+    if executor is not None:
+        return _on_cluster(args, names, executor)
     for name in names:
         of = zoo.dataset_of(name)
         if of not in sources_of:
@@ -59,6 +70,37 @@ def run(args: argparse.Namespace) -> int:
         bar.clear()
         assert event.report is not None
         path = keep_reports({name: event.report}, args.to or zoo.path(name).parent)
-        verdicts = "; ".join(f"{curve}: {claim.verdict}" for curve, claim in event.report.assessments.items())
-        say(f"{name}: {verdicts} ({event.report.seconds:.0f} s) → {path}")
+        _say(name, event.report, path)
     return 0
+
+
+def _on_cluster(args: argparse.Namespace, names: Sequence[str], executor: Executor) -> int:
+    """Make each report as a job of its own; keep those that were made."""
+    from tasklab import zoo
+    from tasklab.evaluation.report_file import digest, keep_reports, read_report
+    from tasklab.jobs.executing import Assignment, job_in
+    from tasklab.jobs.reporting import RESULT
+
+    assignments = {}
+    with usage():
+        for name in names:
+            of, file = zoo.dataset_of(name), zoo.path(name).resolve()
+            settings = {
+                "system": name, "file": str(file), "data": of, "n": args.n, "eps": args.eps, "claim_eps": args.claim,
+                "queries": args.queries, "seed": args.seed,
+                "sources": sorted({f"{of}-{key}" for key in SOURCES} & set(zoo.names(of))),
+            }
+            folder = check_folder("runs/report").resolve() / f"{name}-{digest(file)[:12]}"
+            assignments[name] = Assignment(job=job_in(folder, "report", settings))
+    View.of(list(assignments.values())).follow(executor.carry_out(list(assignments.values())))
+    made = {name: each.job.folder for name, each in assignments.items() if each.job.state == "done"}
+    for name, folder in made.items():
+        report = read_report(folder / RESULT)
+        _say(name, report, keep_reports({name: report}, args.to or zoo.path(name).parent))
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0 if made.keys() == assignments.keys() else 1
+
+
+def _say(name: str, report: Report, path: Path) -> None:
+    verdicts = "; ".join(f"{curve}: {claim.verdict}" for curve, claim in report.assessments.items())
+    say(f"{name}: {verdicts} ({report.seconds:.0f} s) → {path}")

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from tasklab import files
 from tasklab.cli.common import Bar, add_common, print_json
+from tasklab.cli.following import View, add_ray, executor_of
 from tasklab.cli.options import number, whole
-from tasklab.console import interrupt, say, usage
+from tasklab.console import complain, interrupt, say, usage
 from tasklab.files import check_file, check_folder
 from tasklab.leftovers import sweep
 
 if TYPE_CHECKING:
+    from tasklab.jobs.executing import Executor
     from tasklab.jobs.training import Training
     from tasklab.tasks import Task
     from tasklab.training import Defence, Recipe
@@ -61,6 +63,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--to", type=Path, default=Path(), help="folder of NAME.safetensors and NAME.md (default: .)")
     command.add_argument("--run", type=Path, dest="folder", help="folder of the run, to go on after a stop "
                          "(default: runs/NAME)")
+    add_ray(command)
     command.set_defaults(call=run)
 
 
@@ -148,17 +151,16 @@ def task_settings() -> dict[str, Callable[[str], Any]]:
 
 def run(args: argparse.Namespace) -> int:
     """Train each seed, measure the first, write file and card; Ctrl-C leaves a run that goes on."""
-    from tasklab.checkpoint import read_card
-    from tasklab.cli.common import check_device
-    from tasklab.evaluation.cards import card_markdown
     from tasklab.jobs.training import train
 
     with usage():  # now, rather than after the work
         training = described(args)
         file = check_file(args.to, training.name, ".safetensors", ".md")
         runs = check_folder(args.folder or Path("runs") / training.name)
-    check_device(args.device)
+    executor = executor_of(args, threads=args.threads)
     sweep(args.to, [file.name, file.with_suffix(".md").name])
+    if executor is not None:
+        return _on_cluster(args, training, executor, runs.resolve() / "jobs", file)
     bar = Bar()
     with threads(args.threads):
         events = train(training, runs=runs, file=file, root=args.root, progress=bar.evaluation)
@@ -166,14 +168,42 @@ def run(args: argparse.Namespace) -> int:
     if stopped is not None:
         bar.say(f"stopped; the same command goes on from {stopped}")
         return 130
+    _write_card(args, file)
+    return 0
+
+
+def _on_cluster(args: argparse.Namespace, training: Training, executor: Executor, folder: Path, file: Path) -> int:
+    """Train each seed as a job of its own; write the file and the card."""
+    from tasklab.jobs.seeding import train_seeds
+    from tasklab.jobs.training import RESULT
+
+    names = [f"{training.name}-seed{seed}" for seed in training.all_seeds] + [training.name]
+    view = View(dict.fromkeys(names, 1.0), as_json=args.json)
+    try:
+        states = view.follow(train_seeds(training, folder, executor))
+    except KeyboardInterrupt:
+        complain("stopped; the same command goes on from there")
+        return 130
+    if states.get(training.name) != "done":
+        raise RuntimeError(f"expected {training.name}, got none, as a training run was not made; the same command "
+                           "tries it again")
+    files.write_bytes(file, (folder / training.name / RESULT).read_bytes())
+    _write_card(args, file)
+    return 0
+
+
+def _write_card(args: argparse.Namespace, file: Path) -> None:
+    """Write the card of a finished system beside it, and print it."""
+    from tasklab.checkpoint import read_card
+    from tasklab.evaluation.cards import card_markdown
+
     card = read_card(file)
     page = card_markdown(card)
-    files.write_text(args.to / f"{training.name}.md", page)
+    files.write_text(file.with_suffix(".md"), page)
     if args.json:
         print_json(card)
     else:
         say(page)
-    return 0
 
 
 def _show(events: Generator[dict[str, Any], None, None], training: Training, runs: Path, bar: Bar) -> Path | None:

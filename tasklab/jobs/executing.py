@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
+from tasklab import strict_json
 from tasklab.jobs.folder import Job
+from tasklab.jobs.kinds import check
 from tasklab.jobs.running import run
 
 Event = dict[str, Any]
@@ -72,6 +75,21 @@ class InTurn:
             for event in run(each.job):
                 yield event | {"name": each.name, "place": place}
             yield ended(each, place)
+
+
+def job_in(folder: Path, kind: str, settings: dict[str, Any]) -> Job:
+    """The job of these settings in a folder, made where there is none.
+
+    Raises:
+        ValueError: the folder holds a job with other settings, or the settings are not valid.
+    """
+    if not (folder / "job.json").is_file():
+        return Job.create(folder, kind, settings)
+    job = Job(folder)
+    if job.kind != kind or strict_json.plain(check(kind, job.settings)) != strict_json.plain(check(kind, settings)):
+        raise ValueError(f"expected the jobs of this command in {folder.parent}, got {folder.name} with other "
+                         "settings; try another folder")
+    return job
 
 
 def left_out(assignment: Assignment, assignments: Sequence[Assignment]) -> str:

@@ -16,9 +16,12 @@ from typing import Any
 
 KINDS = {
     "train": "tasklab.jobs.training",
+    "seed": "tasklab.jobs.seeding",
     "download": "tasklab.jobs.downloading",
     "report": "tasklab.jobs.reporting",
     "attack": "tasklab.jobs.attacking",
+    "cell": "tasklab.paper.cell_jobs",
+    "work": "tasklab.paper.cell_jobs",
 }
 """Kind to its module, which is imported on first use."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tasklab.checkpoint import read_card
 from tasklab.evaluation.statistics import Mean, Share
-from tasklab.jobs.executing import Assignment
+from tasklab.jobs.executing import Assignment, job_in
 from tasklab.jobs.folder import Job
 from tasklab.jobs.training import RESULT
 from tasklab.jobs.training_settings import Training
@@ -111,7 +111,8 @@ class Sweep:
         Raises:
             ValueError: the folder holds other jobs under the same names.
         """
-        return [Assignment(job=self._job(training)) for training in self.trainings]
+        return [Assignment(job=job_in(self.folder / training.name, "train", training.to_dict()))
+                for training in self.trainings]
 
     def points(self) -> list[Point]:
         """Every combination with what is known of it so far."""
@@ -136,16 +137,6 @@ class Sweep:
             recipe=dataclasses.replace(
                 recipe, seed=seed, **{name: each for name, each in settings.items() if name in of_recipe}),
         )
-
-    def _job(self, training: Training) -> Job:
-        path = self.folder / training.name
-        if not (path / "job.json").is_file():
-            return Job.create(path, "train", training.to_dict())
-        job = Job(path)
-        if job.settings != training.to_dict():
-            raise ValueError(f"expected the jobs of this sweep in {self.folder}, got {training.name} with other "
-                             "settings; try another folder")
-        return job
 
     def _point(self, settings: Mapping[str, Any]) -> Point:
         rows: dict[Quantity, list[dict[str, Any]]] = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Generator, Iterator
@@ -27,7 +28,7 @@ from tasklab.system import System
 from tasklab.training import Adversarial, EpochEvent, Run, StepEvent, fit
 from tasklab.training.defences import PLANS
 
-__all__ = ["RESULT", "Training", "check", "run", "seed_folder", "train"]
+__all__ = ["RESULT", "Training", "check", "run", "seed_folder", "train", "train_seed"]
 
 RESULT = "system.safetensors"
 STEPS = 200
@@ -94,8 +95,11 @@ def train(
     test = data.load(training.data, "test", root=root)
     accuracies: dict[str, float] = {}
     kept: tuple[System, ImageSet, list[Event]] | None = None
+    asked = training
     for seed in training.all_seeds:
-        system, images, rows = yield from _train_seed(training, seed, runs, root, logged)
+        folder = seed_folder(runs, seed, training)
+        begun = asked if _is_begun(asked, seed, folder) else training
+        system, images, rows = yield from train_seed(begun, seed, folder, root=root, logged=logged)
         share = _share_of_training(training, len(images))
         if seed == training.all_seeds[-1]:
             message = f"{training.name} reads the {len(test)} test images"
@@ -125,24 +129,33 @@ def seed_folder(runs: Path, seed: int, training: Training) -> Path:
     return runs if seed == training.recipe.seed else runs.with_name(f"{runs.name}-seed{seed}")
 
 
-def _train_seed(
-    training: Training, seed: int, runs: Path, root: Path | None, logged: Collection[int] | None
+def train_seed(
+    training: Training, seed: int, folder: Path, *, root: Path | None = None, logged: Collection[int] | None = None
 ) -> Generator[Event, None, tuple[System, ImageSet, list[Event]]]:
-    """Train with one seed; the system, its training images and its epochs are returned."""
+    """Train with one seed alone.
+
+    Args:
+        training, root, logged: as in `train`.
+        seed: one of the training's.
+        folder: of the run.
+
+    Returns:
+        The system, its training images and the run's epochs.
+    """
     system, images, validation = training.begin(seed=seed, root=root)
     recipe = dataclasses.replace(training.recipe, seed=seed)
-    folder = Run(seed_folder(runs, seed, training))
+    kept = Run(folder)
     log = _TrainingLog(training, seed, len(images))
-    events = fit(system, images, recipe, validation=validation, run=folder.folder, watch=training.watch,
+    events = fit(system, images, recipe, validation=validation, run=folder, watch=training.watch,
                  devices=training.devices)
     with contextlib.closing(events):
         if logged is not None and seed == training.recipe.seed:
-            for row in folder.events():
+            for row in kept.events():
                 if row["epoch"] not in logged:  # killed between the checkpoint and the log
                     yield log.epoch(row)
         for event in events:
             yield log.epoch(dataclasses.asdict(event)) if isinstance(event, EpochEvent) else log.step(event)
-    return system, images, folder.events()
+    return system, images, kept.events()
 
 
 @dataclass(frozen=True)
@@ -187,6 +200,15 @@ def _as_it_was(training: Training, run: Run) -> Training:
         plan = next(name for name, each in PLANS.items() if each == Plan(**state["plan"]))
         recipe = dataclasses.replace(recipe, defence=dataclasses.replace(recipe.defence, plan=plan))
     return dataclasses.replace(training, recipe=recipe)
+
+
+def _is_begun(training: Training, seed: int, folder: Path) -> bool:
+    """Whether a run was begun with these settings as they are, such as by itself on another machine."""
+    try:
+        settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+        return bool(settings["recipe"] == dataclasses.replace(training.recipe, seed=seed).to_dict())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _is_logged(step: Event) -> bool:

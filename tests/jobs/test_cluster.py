@@ -19,6 +19,7 @@ from tasklab.jobs.executing import Assignment, InTurn
 from tasklab.jobs.sweeping import Sweep
 from tasklab.jobs.training import RESULT
 from tasklab.jobs.training_settings import Training
+from tasklab.paper import grid
 from tasklab.system import System
 from tasklab.training import Recipe
 
@@ -126,6 +127,22 @@ def test_a_worst_case_in_shards_is_that_of_one_process(
         for stage in out["stages"]:
             del stage["seconds"], stage["cpu"]
     assert outs[0] == outs[1] and not (tmp_path / "ray" / "shards").exists()
+
+
+def test_cells_of_a_paper_s_table_are_those_of_one_process(
+    tmp_path: Path, cluster: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of these cells start from a third."""
+    monkeypatch.setattr(
+        grid, "QUICK", grid.Scale(suffix="-quick", share=0.05, train=200, width=4, attacked=8, preset="quick"))
+    words, tables = ["paper", "table1", "--quick", "--protocol", "paper", "--json"], []
+    for more in (["--to", str(tmp_path / "one")], ["--to", str(tmp_path / "ray"), "--ray", cluster.address]):
+        assert main([*words, *more]) == 0
+        cells = json.loads(capsys.readouterr().out)["cells"]
+        tables.append({name: (cell["weights"], cell["start"], [each["standing"] for each in cell["findings"]])
+                       for name, cell in cells.items()})
+    assert len(tables[0]) == 4 and tables[0] == tables[1]
+    assert not list((tmp_path / "ray" / "cells").glob("*.job"))
 
 
 def test_a_node_is_killed_half_way_and_every_number_is_that_of_a_run_without_ray(
