@@ -163,7 +163,7 @@ def as_recorded(system, column):
     worst = next(row for row in cell["worst"] if round(255 * row["eps"]) == LEVELS[column])
     return Compared(
         published=published("cifar10", "resnet18", system)[column], measured=Share(own["correct"], own["n"]),
-        adaptive=Share(worst["worst"]["correct"], worst["n"]), word=f"no gradient: {own['zero_gradient']:.0%}")
+        adaptive=Share(worst["worst"]["correct"], worst["n"]), word=f"no gradient: {100 * own['zero_gradient']:.0f} %")
 
 
 photographs = {system: [as_recorded(system, column) for column in LEVELS] for system in ("TRA", "RBC")}
