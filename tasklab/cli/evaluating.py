@@ -49,7 +49,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     add_common(command)
     command.add_argument("--run", type=Path, dest="folder",
                          help="with --ray: folder to go on from after an interruption (default: runs/evaluate)")
-    add_ray(command)
+    add_ray(command, storage=True)
     command.set_defaults(call=run)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tasklab import strict_json
 from tasklab.cli.common import Bar, check_device
 from tasklab.cli.options import number, whole
-from tasklab.console import UsageError, complain, shows_all
+from tasklab.console import UsageError, complain, shows_all, usage
 from tasklab.files import check_folder
 from tasklab.text import duration
 
@@ -26,11 +26,12 @@ EVERY = 1.0
 """Seconds between two lines of progress in JSON."""
 
 
-def add_ray(command: argparse.ArgumentParser) -> None:
+def add_ray(command: argparse.ArgumentParser, *, storage: bool = False) -> None:
     """Add ``--ray``, ``--job-cpus`` and ``--job-gpus``.
 
     Args:
         command: that gets the options.
+        storage: whether its jobs can be carried to and from shared storage, by ``--storage``.
     """
     command.add_argument("--ray", type=_address, metavar="ADDRESS",
                          help="hand the work to a Ray cluster, HOST:PORT, whose machines see the same folders: auto is "
@@ -41,6 +42,10 @@ def add_ray(command: argparse.ArgumentParser) -> None:
     command.add_argument("--job-gpus", type=number(0, 1024),
                          help="with --ray: GPUs for each job, or a part of one such as 0.25 (default: 1, or "
                          "--devices, with a --device other than cpu, else 0)")
+    command.set_defaults(storage=None)
+    if storage:
+        command.add_argument("--storage", metavar="URL", help="with --ray: shared storage for machines that do not see "
+                             "the same disk, such as s3://bucket/jobs, as fsspec reads it")
 
 
 def executor_of(args: argparse.Namespace, *, threads: int | None = None) -> Executor | None:
@@ -56,21 +61,26 @@ def executor_of(args: argparse.Namespace, *, threads: int | None = None) -> Exec
     """
     on = getattr(args, "device", "cpu")
     if args.ray is None:
-        if args.job_cpus is not None or args.job_gpus is not None:
-            raise UsageError("expected --job-cpus and --job-gpus together with --ray, got them alone; try --ray local")
+        if any(each is not None for each in (args.job_cpus, args.job_gpus, args.storage)):
+            raise UsageError("expected --job-cpus, --job-gpus and --storage together with --ray, got them alone; try "
+                             "--ray local")
         check_device(on)
         return None
     from tasklab.jobs.cluster import OnRay, check_ray
+    from tasklab.jobs.storing import Store
+    from tasklab.zoo import SUFFIX
 
-    try:
+    with usage():
         check_ray()
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+        store = None if args.storage is None else Store(args.storage)
+        if store is not None and str(getattr(args, "start", None)).endswith(SUFFIX):
+            raise ValueError("expected a system by its name for --from with --storage, got a file, which the other "
+                             "machines do not have")
     devices = getattr(args, "devices", 1)
     cpus = args.job_cpus or (devices if on == "cpu" else 1)
     gpus = args.job_gpus if args.job_gpus is not None else devices * float(on != "cpu")
     return OnRay(args.ray, cpus=cpus, gpus=gpus, threads=threads,
-                 data=None if args.root is None else Path(args.root).resolve())
+                 data=None if args.root is None else Path(args.root).resolve(), store=store)
 
 
 def device_here(args: argparse.Namespace) -> str:

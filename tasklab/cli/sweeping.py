@@ -32,7 +32,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     add_settings(command)
     command.add_argument("--to", type=Path, default=Path("runs/sweep"), metavar="DIR",
                          help="folder of what is written, with the training runs in DIR/jobs (default: runs/sweep)")
-    add_ray(command)
+    add_ray(command, storage=True)
     command.set_defaults(call=run)
 
 

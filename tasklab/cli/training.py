@@ -63,7 +63,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--to", type=Path, default=Path(), help="folder of NAME.safetensors and NAME.md (default: .)")
     command.add_argument("--run", type=Path, dest="folder", help="folder of the run, to go on after a stop "
                          "(default: runs/NAME)")
-    add_ray(command)
+    add_ray(command, storage=True)
     command.set_defaults(call=run)
 
 

@@ -34,7 +34,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--run", type=Path, dest="folder", help="folder to go on from after an interruption "
                          "(default: none; with --ray runs/worst)")
     add_common(command)
-    add_ray(command)
+    add_ray(command, storage=True)
     command.set_defaults(call=run)
 
 

@@ -30,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--attended", action="store_true",
                         help="leave, resumable, when standard input closes: whoever started this has gone; a line "
                         "there asks to give way to others")
+    parser.add_argument("--ray", metavar="ADDRESS", help="have a Ray cluster run it, and watch it from here")
     args = parser.parse_args(arguments)
     os.environ["OMP_NUM_THREADS"] = str(args.threads)  # before torch is imported
     prepare_streams()
@@ -47,12 +48,21 @@ def main(arguments: list[str] | None = None) -> int:
         job = Job(args.folder)
         if not args.attended and job.state != "running" and job.state != "done":
             job.resume()
+        if args.ray is not None:
+            from tasklab.jobs.cluster import watch
+
+            return watch(job, args.ray, stopped=asked.is_set, left=gone.is_set, pressed=pressed.is_set,
+                         threads=args.threads)
         for event in run(job, stopped=asked.is_set, left=gone.is_set, pressed=pressed.is_set):
             if "message" in event:
                 say(event["message"])
     except JobError as error:
         complain(str(error))
         return 2
+    except ValueError as error:  # there is no such cluster
+        job.end("failed", str(error))
+        complain(str(error))
+        return 1
     except OSError as error:  # such as a full disk before the job has begun
         complain(sentence(error))
         return 2

@@ -183,7 +183,7 @@ class Sharded:
         settings = self._decided(call)
         file = self._system_file(call.system)
         jobs = [self._job(call, settings, part, file) for part in shards(len(call.labels), settings, call.system)]
-        return [Assignment(job=job, weight=float(max(1, part.stop - part.start)) * settings.steps)
+        return [Assignment(job=job, carried=(file.name,), weight=float(max(1, part.stop - part.start)) * settings.steps)
                 for job, part in zip(jobs, shards(len(call.labels), settings, call.system), strict=True)]
 
     def _decided(self, call: _Call) -> Settings:

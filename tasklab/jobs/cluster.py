@@ -1,43 +1,47 @@
 """Jobs on a Ray cluster: each is a task of Ray, which runs it again where a worker dies; needs the extra "cluster".
 
-Every machine of the cluster sees the folders of the jobs under the same path, as on a shared disk. Progress is read
-from the folders, so nothing of a job is lost with the process that handed it over.
+Every machine of the cluster sees the folders of the jobs under the same path, as on a shared disk, or else carries them
+to and from shared storage (`tasklab.jobs.storing`). Progress is read from the folders, so nothing of a job is lost with
+the process that handed it over.
 """
 
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import importlib.util
 import itertools
 import logging
 import os
-import platform
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tasklab import strict_json
+from tasklab.console import complain, say
 from tasklab.jobs.executing import Assignment, Event, ended, left_out
-from tasklab.jobs.folder import Busy, Job, JobError
-from tasklab.jobs.running import run, sentence
-
-TRIES = 3
-"""How often a job is begun whose worker dies, before it counts as failed."""
-
-GIVE_WAY = "give_way"
-"""Name of a file in a job's folder that asks the job to end at its next step, for others."""
-
-PATIENCE = 60.0
-"""Seconds to wait for a dead worker's lock, which the operating system releases once its process has ended."""
+from tasklab.jobs.folder import Job
+from tasklab.jobs.running import sentence
+from tasklab.jobs.storing import Store
+from tasklab.jobs.worker import (
+    GIVE_WAY,
+    LOG_END,
+    PATIENCE,
+    TRIES,
+    carry_out,
+    carry_out_stored,
+    log_end,
+    spelt,
+    times_begun,
+)
 
 POLL = 0.25
 """Seconds between two looks at the folders of running jobs."""
 
-LOG_END = 500
-"""Largest number of characters of a log's end in a message."""
+GPU_SHARE = 0.25
+"""The part of a GPU that a job of `watch` asks for: small networks leave room for others on it."""
 
 
 def check_ray() -> None:
@@ -91,13 +95,15 @@ class OnRay:
         gpus: how many GPUs, or which part of one.
         threads: of the computation, if other than ``cpus``.
         data: folder of the data sets on the machines of the cluster; None for the usual one.
+        store: where folders are exchanged; None where all machines see the same disk.
 
     Raises:
         ValueError: Ray is not installed, no cluster answers, or no machine of it has so much.
     """
 
     def __init__(
-        self, address: str, *, cpus: int = 1, gpus: float = 0.0, threads: int | None = None, data: Path | None = None
+        self, address: str, *, cpus: int = 1, gpus: float = 0.0, threads: int | None = None, data: Path | None = None,
+        store: Store | None = None,
     ) -> None:
         connect(address)
         import ray
@@ -107,10 +113,12 @@ class OnRay:
             raise ValueError(f"expected a machine in the cluster with {cpus} CPU and {gpus:g} GPU for each job, got "
                              "none with as much; try smaller shares")
         self.cpus, self.gpus, self.threads, self.data = cpus, gpus, threads or cpus, data
+        self.store = store
 
-    def hand_over(self, job: Job) -> RayTask:
-        """Hand a queued job to the cluster."""
-        return RayTask(job, cpus=self.cpus, gpus=self.gpus, threads=self.threads, data=self.data)
+    def hand_over(self, job: Job, carried: Sequence[str] = ()) -> RayTask:
+        """Hand a queued job to the cluster, with files beside its folder that it reads."""
+        return RayTask(job, cpus=self.cpus, gpus=self.gpus, threads=self.threads, data=self.data, store=self.store,
+                       carried=carried)
 
     def carry_out(self, assignments: Sequence[Assignment]) -> Iterator[Event]:
         """See `tasklab.jobs.executing.Executor.carry_out`; the events of several jobs are mixed."""
@@ -128,7 +136,7 @@ class OnRay:
                         yield ended(each, place, reason)
                         continue
                     each.job.resume()
-                    running[place] = _Followed(each, self.hand_over(each.job))
+                    running[place] = _Followed(each, self.hand_over(each.job, each.carried))
                 for place, followed in list(running.items()):
                     over = followed.task.poll() is not None
                     for event in followed.new_events():
@@ -143,6 +151,9 @@ class OnRay:
                 followed.task.terminate()
             for followed in running.values():
                 followed.task.wait(PATIENCE)
+            if self.store is not None:
+                for name in {name for each in assignments for name in each.carried}:
+                    self.store.remove(name)
 
 
 class _Followed:
@@ -154,6 +165,7 @@ class _Followed:
 
     def new_events(self) -> Iterator[Event]:
         """The events since the last look; a job that goes on from a checkpoint repeats some."""
+        self.task.fetch()
         if (size := _size(self.assignment.job)) == self._size:
             return
         events, before = self.assignment.job.events(), self._seen
@@ -174,21 +186,34 @@ class RayTask:
 
     Args:
         job: queued.
-        cpus, gpus, threads, data: see `OnRay`.
+        cpus, gpus, threads, data, store: see `OnRay`.
+        carried: names of files beside the job's folder that it reads.
 
     Attributes:
         returncode: None as long as it is under way; then as of ``python -m tasklab.jobs``.
     """
 
-    def __init__(self, job: Job, *, cpus: int, gpus: float, threads: int, data: Path | None) -> None:
+    def __init__(
+        self, job: Job, *, cpus: int, gpus: float, threads: int, data: Path | None, store: Store | None = None,
+        carried: Sequence[str] = (),
+    ) -> None:
         import ray
 
-        self.job = job
+        self.job, self.store, self._fetched = job, store, time.monotonic()
         self.returncode: int | None = None
-        self._begun = _begun(job)
+        if store is not None:
+            self._take_up(store)
+        self._begun = times_begun(job)
         (job.folder / GIVE_WAY).unlink(missing_ok=True)
         task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=TRIES - 1)
-        self._ref = task(carry_out).remote(str(job.folder), self._begun, threads, data and str(data))
+        given = self._begun, threads, data and str(data)
+        if store is None:
+            self._ref = task(carry_out).remote(str(job.folder), *given)
+            return
+        store.push(job.folder, job.folder.name)
+        for name in carried:
+            store.copy_in(job.folder.parent / name, name)
+        self._ref = task(carry_out_stored).remote(store.url, job.folder.name, tuple(carried), *given)
 
     def poll(self) -> int | None:
         """The return code, once the job has ended; a job whose workers died is failed by then."""
@@ -197,6 +222,7 @@ class RayTask:
         if self.returncode is None:
             ready, _ = ray.wait([self._ref], timeout=0)
             if ready:
+                self.fetch(every=0.0)
                 try:
                     self.returncode = ray.get(self._ref)
                 except ray.exceptions.TaskCancelledError:
@@ -204,10 +230,26 @@ class RayTask:
                 except ray.exceptions.RayTaskError as error:
                     self.returncode = self._fail(sentence(error.cause))
                 except ray.exceptions.RayError as error:
-                    times = _times(max(_begun(self.job) - self._begun, 1))
+                    times = spelt(max(times_begun(self.job) - self._begun, 1))
                     log = log_end(self.job) or str(error)[:LOG_END]
                     self.returncode = self._fail(f"Its worker died {times}; the end of its log: {log}")
+                if self.store is not None:
+                    self.store.remove(self.job.folder.name)
         return self.returncode
+
+    def _take_up(self, store: Store) -> None:
+        """Take what the storage still has of the job, if whoever handed it over before was killed."""
+        store.pull(self.job.folder, self.job.folder.name)
+        self.job.resume()
+
+    def fetch(self, *, every: float = 1.0) -> None:
+        """Carry what the job has made so far from the shared storage, if it is there, and a request to stop to it."""
+        if self.store is None or time.monotonic() - self._fetched < every:
+            return
+        if self.job.stopping:
+            self.store.copy_in(self.job.folder / "stop", f"{self.job.folder.name}/stop")
+        self.store.pull(self.job.folder, self.job.folder.name)
+        self._fetched = time.monotonic()
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Wait until it has ended, or for so many seconds."""
@@ -242,73 +284,56 @@ class RayTask:
         return 1
 
 
-def carry_out(folder: str, begun: int, threads: int, data: str | None = None) -> int:
-    """Run or resume a job on the machine where this is called: the task that Ray runs.
+def watch(
+    job: Job, address: str, *, stopped: Callable[[], bool], left: Callable[[], bool], pressed: Callable[[], bool],
+    threads: int = 1,
+) -> int:
+    """Hand a queued job to a cluster, and wait until it has ended; what happens is in its folder.
 
     Args:
-        folder: of the job.
-        begun: how often it had been begun when it was handed over.
-        threads: of the computation.
-        data: folder of the data sets; None for the usual one.
+        job: which. One with a device other than the CPU gets `GPU_SHARE` of a GPU.
+        address: see `connect`.
+        stopped, left, pressed: as in `tasklab.jobs.run`.
+        threads: of the computation; as many processors are asked for.
 
     Returns:
-        The code of ``python -m tasklab.jobs``: 0 done, 1 failed, 2 no job, 3 stopped, 4 left unfinished.
+        The code of ``python -m tasklab.jobs``.
+
+    Raises:
+        ValueError: no cluster answers.
     """
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # for a process that has not imported torch
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
-    if data is not None:
-        os.environ["TASKLAB_DATA"] = data
+    connect(address)
+    gpus = GPU_SHARE if job.settings.get("device", "cpu") != "cpu" else 0.0
+    task = RayTask(job, cpus=threads, gpus=gpus, threads=threads, data=None)
+    asked = False
+    while (code := task.poll()) is None:
+        if left():
+            task.terminate()
+            task.wait(PATIENCE)
+            return 4
+        if stopped() and not job.stopping:
+            job.stop()
+        if pressed() and not asked:
+            asked = True
+            task.give_way()
+        time.sleep(POLL)
+    return code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m tasklab.jobs.cluster ADDRESS``: print how much room a cluster has, as JSON."""
+    (address,) = sys.argv[1:] if arguments is None else arguments
     try:
-        job = Job(folder)
-    except JobError:
-        return 2
-    with (job.folder / "log.txt").open("a", encoding="utf-8") as log:
-        handler = logging.StreamHandler(log)
-        logging.getLogger().addHandler(handler)
-        faulthandler.enable(log)
-        try:
-            if _begun(job) - begun >= TRIES:  # such as one that needs more memory than there is, which Ray repeats
-                job.end("failed", f"Its worker died {_times(TRIES)}; the end of its log: {log_end(job)}")
-                return 1
-            _run(job, time.monotonic() + PATIENCE)
-        finally:
-            faulthandler.disable()
-            logging.getLogger().removeHandler(handler)
-    outcome = job.outcome
-    return 4 if outcome is None else {"done": 0, "failed": 1, "stopped": 3}[outcome.state]
-
-
-def _run(job: Job, until: float) -> None:
-    """Run the job, once the worker that had it before has let go of it."""
+        connect(address)
+    except ValueError as error:
+        complain(str(error))
+        return 1
     import ray
 
-    place = {"where": platform.node(), "node": ray.get_runtime_context().get_node_id()}
-    while True:
-        try:
-            for _ in run(job, pressed=(job.folder / GIVE_WAY).exists, noted=place):
-                pass
-            return
-        except Busy:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.1)
+    room = ray.cluster_resources()
+    say(strict_json.dumps({"cpus": int(room.get("CPU", 0)), "gpus": int(room.get("GPU", 0))}))
+    return 0
 
 
-def log_end(job: Job) -> str:
-    """The last lines of a job's log, on one line; of a job that logged none, what its last event was."""
-    try:
-        lines = (job.folder / "log.txt").read_text(encoding="utf-8", errors="replace").split("\n")
-    except OSError:
-        lines = []
-    words = " / ".join(line.strip() for line in lines if line.strip())[-LOG_END:]
-    messages = [str(event["message"]) for event in job.events() if "message" in event]
-    return words or (messages[-1] if messages else "")
-
-
-def _times(number: int) -> str:
-    return {1: "once", 2: "twice"}.get(number, f"{number} times")
-
-
-def _begun(job: Job) -> int:
-    return sum(event["event"] == "begin" for event in job.events())
+if __name__ == "__main__":
+    raise SystemExit(main())

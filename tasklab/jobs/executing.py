@@ -26,11 +26,13 @@ class Assignment:
     Attributes:
         job: which; the name of its folder is its own among all assignments.
         after: names of assignments that have to be done before; where one of them fails, this job is left out.
+        carried: names of files beside the job's folder that it reads and that do not change.
         weight: about how long it takes, in any unit that all assignments share.
     """
 
     job: Job
     after: tuple[str, ...] = ()
+    carried: tuple[str, ...] = ()
     weight: float = 1.0
 
     @property

@@ -26,7 +26,7 @@ WORKS: dict[str, type[Work]] = {kind.kind: kind for kind in (MapWork, TransferWo
 
 
 def assignments(workshop: Workshop, steps: Sequence[Step], works: Sequence[Work], pace: Pace) -> list[Assignment]:
-    """What is to be made as jobs: cells after those that they start from, works after all cells that they need.
+    """What is to be made as jobs: each after what it starts from, works after all cells that they need.
 
     Args:
         workshop: where.
@@ -36,19 +36,33 @@ def assignments(workshop: Workshop, steps: Sequence[Step], works: Sequence[Work]
     Raises:
         Busy: another process makes one of them as a job.
     """
-    made, names = [], {step.cell: f"{step.cell.name}.job" for step in steps}
-    for step in steps:
-        whole = pace.whole(step)
-        settings = {"cell": cell_to_dict(step.cell), "asked": [question_to_dict(each) for each in step.asked],
-                    "device": workshop.device, "training": round(pace.training(step) / whole, 4) if whole else 0.0}
-        after = tuple(names[cell] for cell in [step.cell.start] if cell in names)
-        made.append(_anew(workshop.folder / names[step.cell], "cell", settings, after, whole))
+    made = list[Assignment]()
+    trained = {step.cell: f"{step.cell.name}.trained.job" for step in steps if step.train}
+    for step in steps:  # in two jobs, so that a cell that starts from another need not wait for the attacks on it
+        training = pace.training(step)
+        if step.train:
+            after = tuple(trained[cell] for cell in [step.cell.start] if cell in trained)
+            made.append(_of_cell(workshop, step.cell, (), trained[step.cell], after, training))
+        if step.asked or not step.train:
+            after = (trained[step.cell],) if step.train else ()
+            made.append(_of_cell(workshop, step.cell, step.asked, f"{step.cell.name}.job", after,
+                                 pace.whole(step) - training))
+    names = [each.name for each in made]
     for work in works:
         settings = {"work": work.kind, "cells": [cell_to_dict(cell) for cell in work.cells], "n": work.n,
                     "device": workshop.device}
-        after = tuple(names[cell] for cell in work.cells if cell in names)
+        after = tuple(f"{cell.name}{end}" for cell in work.cells for end in (".trained.job", ".job"))
+        after = tuple(name for name in after if name in names)
         made.append(_anew(workshop.folder / f"{work.name}.job", "work", settings, after, work.seconds(pace)))
     return made
+
+
+def _of_cell(
+    workshop: Workshop, cell: Cell, asked: Sequence[Question], name: str, after: tuple[str, ...], weight: float
+) -> Assignment:
+    settings = {"cell": cell_to_dict(cell), "asked": [question_to_dict(each) for each in asked],
+                "device": workshop.device}
+    return _anew(workshop.folder / name, "cell", settings, after, weight)
 
 
 def check(settings: dict[str, Any]) -> dict[str, Any]:
@@ -77,16 +91,16 @@ def run(settings: dict[str, Any], folder: Path) -> Iterator[Event]:
         yield {"event": "result", "progress": 1.0, "message": f"{work.name} is made"}
         return
     cell, asked = cell_of(settings["cell"]), [question_of(each) for each in settings["asked"]]
-    share, answered = settings["training"], 0
+    answered = 0
     for event in make(workshop, cell, asked):
         if event["event"] == "found":
             answered += 1
             question, finding = event["question"], event["finding"]
-            yield {"event": "answered", "progress": round(share + (1 - share) * answered / len(asked), 4),
+            yield {"event": "answered", "progress": round(answered / len(asked), 4),
                    "message": f"{question.kind} {question.intensity}".strip() + ", "
                    f"{finding.outcomes.accuracy.percent()} % correct ({finding.seconds:.1f} s)"}
         elif event["event"] != "step" or event["step"] % max(1, event["steps"] // 50) == 0:
-            yield event | {"progress": round(share * event.get("progress", 0.0), 4)}
+            yield event
 
 
 def cell_to_dict(cell: Cell) -> dict[str, Any]:

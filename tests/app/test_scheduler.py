@@ -17,6 +17,7 @@ from visitors import scheduling, until
 
 from lab_ui.basics.refusal import Refused
 from lab_ui.visitor import scheduler as module
+from lab_ui.visitor.places import ray_words
 from lab_ui.visitor.scheduler import Scheduler
 from tasklab.jobs import KINDS, Job, JobError
 from tasklab.lock import Lock
@@ -372,3 +373,17 @@ def test_the_cap_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("TASKLAB_JOBS_AT_ONCE", "7")
     with scheduling(tmp_path) as queue:
         assert queue.at_once == 7
+
+
+def test_a_cluster_that_does_not_answer_fails_the_job_in_a_sentence(
+    tmp_path: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether Ray is installed or not; a download, which this machine needs, is not handed over."""
+    monkeypatch.setenv("TASKLAB_RAY", "127.0.0.1:9")
+    assert [ray_words(kind) for kind in ("train", "download")] == [("--ray", "127.0.0.1:9"), ()]
+    monkeypatch.setenv("TASKLAB_JOBS_AT_ONCE", "1")
+    with scheduling(tmp_path, command=command) as queue:
+        job = queue.submit("ann", "count", {})
+        until(lambda: queue.state(job) == "failed")
+        assert job.outcome is not None and job.outcome.message.startswith("expected ")
+        assert queue.at_once == 1 and queue.gpus == 0

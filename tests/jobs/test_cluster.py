@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import torch
 from small_kinds import KINDS, KINDS_HERE, numbers, until
 
+from lab_ui.visitor.scheduler import Scheduler
 from tasklab.cli import main
 from tasklab.jobs import Job
 from tasklab.jobs.executing import Assignment, InTurn
@@ -26,7 +28,8 @@ from tasklab.training import Recipe
 ray = pytest.importorskip("ray", reason="needs Ray, the extra “cluster”, which has no wheel for every platform")
 from ray.cluster_utils import Cluster  # noqa: E402
 
-from tasklab.jobs.cluster import TRIES, OnRay  # noqa: E402
+from tasklab.jobs.cluster import OnRay  # noqa: E402
+from tasklab.jobs.worker import TRIES  # noqa: E402
 
 NODE = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80 * 2**20}
 BASE = Training(n=200, width=4, attacked=10, eps=(0.1,), recipe=Recipe(epochs=3, batch_size=40))
@@ -111,13 +114,45 @@ def test_a_task_can_be_asked_to_give_way_to_stop_and_be_killed(tmp_path: Path, c
     assert task.wait(60) is not None and task.returncode != 0
 
 
+def test_the_app_s_queue_hands_its_jobs_over_and_none_of_it_changes(
+    tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Progress and stop; a job gives way to another visitor's and goes on; nothing is computed on the server."""
+    code = ("import sys; from small_kinds import register; register(); from tasklab.jobs.__main__ import main; "
+            "import tasklab.jobs.cluster as it; it.connect = lambda address: __import__('ray').init(address, "
+            "log_to_driver=False, runtime_env={'worker_process_setup_hook': 'small_kinds.register'}); "
+            "raise SystemExit(main(sys.argv[1:]))")
+    monkeypatch.setenv("TASKLAB_RAY", cluster.address)
+    queue = Scheduler(tmp_path, at_once=1, command=(sys.executable, "-c", code))
+    queue.turns.turn = 0.1
+    try:
+        first = queue.submit("ann", "count", {"to": 4000, "seconds": 0.05})
+        until(lambda: len(numbers(first.events())) > 3)
+        other = queue.submit("bob", "count", {"to": 3})
+        until(lambda: queue.state(other) == "running")
+        queue.turns.turn = 60.0
+        until(lambda: queue.state(other) == "done")
+        until(lambda: begun(first) >= 2 and not first.waits)
+        queue.stop(first)
+        until(lambda: queue.state(first) == "stopped")
+        assert numbers(first.events()) == list(range(1, len(numbers(first.events())) + 1)), "it went on where it was"
+    finally:
+        queue.close()
+    assert all(event["where"] for event in first.events() if event["event"] == "begin")
+
+
 def test_a_worst_case_in_shards_is_that_of_one_process(
     tmp_path: Path, cluster: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As commands, one of them with a view for machines; `tests/evaluation/test_shards.py` compares image by image."""
+    """As commands, one of them with shared storage and a view for machines.
+
+    `tests/evaluation/test_shards.py` compares image by image.
+    """
+    store = tmp_path / "store"
     words = ["worst", "digits-rbc", "--n", "20", "--eps", "0.1", "--json"]
     outs = []
-    for more in (["--run", str(tmp_path / "one")], ["--run", str(tmp_path / "ray"), "--ray", cluster.address]):
+    on_ray = ["--run", str(tmp_path / "ray"), "--ray", cluster.address, "--storage", store.as_uri()]
+    for more in (["--run", str(tmp_path / "one")], on_ray):
         assert main([*words, *more]) == 0
         out, err = capsys.readouterr()
         outs.append(json.loads(out))
@@ -127,6 +162,7 @@ def test_a_worst_case_in_shards_is_that_of_one_process(
         for stage in out["stages"]:
             del stage["seconds"], stage["cpu"]
     assert outs[0] == outs[1] and not (tmp_path / "ray" / "shards").exists()
+    assert not list(store.iterdir()), "what was carried is removed"
 
 
 def test_cells_of_a_paper_s_table_are_those_of_one_process(

@@ -43,12 +43,14 @@ def test_jobs_make_what_make_makes_and_bases_come_first(tmp_path: Path) -> None:
     steps = plan(there, wanted, PROTOCOL, kinds)
     work = MapWork(cells=(wanted[0],), n=60)
     jobs = assignments(there, steps, [work], Pace(there, wanted))
+    rbc, gn = "digits-small-rbc-quick", "digits-small-rbc-gn-quick"
     assert [(each.name, each.after) for each in jobs] == [
-        ("digits-small-rbc-quick.job", ()), ("digits-small-rbc-gn-quick.job", ("digits-small-rbc-quick.job",)),
-        (f"{work.name}.job", ("digits-small-rbc-gn-quick.job",))]
+        (f"{rbc}.trained.job", ()), (f"{rbc}.job", (f"{rbc}.trained.job",)),
+        (f"{gn}.trained.job", (f"{rbc}.trained.job",)), (f"{gn}.job", (f"{gn}.trained.job",)),
+        (f"{work.name}.job", (f"{gn}.trained.job", f"{gn}.job"))]
     ends = [event["state"] for event in InTurn().carry_out(jobs) if event["event"] == "ended"]
-    assert ends == ["done"] * 3 and work.read(there.folder) is not None
-    shown = [event["progress"] for event in jobs[1].job.events() if "progress" in event]
+    assert ends == ["done"] * 5 and work.read(there.folder) is not None
+    shown = [event["progress"] for event in jobs[3].job.events() if "progress" in event]
     assert shown == sorted(shown) and shown[-1] == 1.0
     for step in steps:
         records = [read_record(workshop.folder, step.cell) for workshop in (here, there)]

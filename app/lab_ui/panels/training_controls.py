@@ -9,7 +9,8 @@ import streamlit as st
 from lab_ui.basics.words import SYSTEMS
 from lab_ui.panels import task_controls
 from lab_ui.shell import menus
-from lab_ui.visitor import catalogue
+from lab_ui.visitor import catalogue, jobs
+from lab_ui.visitor.places import ray_address
 from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
 from tasklab.jobs.training import Training
@@ -216,13 +217,17 @@ def _start(dataset: str) -> str | None:
 
 
 def _device() -> str:
-    """The device to train on; asked only where there is a GPU."""
+    """The device to train on; asked only where the jobs have a GPU."""
     import torch
 
-    if not torch.cuda.is_available():
+    if ray_address():
+        name = "graphics processor of the cluster" if jobs.scheduler().gpus else ""
+    else:
+        name = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    if not name:
         return "cpu"
     device: str = st.selectbox("Device", ("cpu", "cuda"), key="train_device",
-                              format_func={"cpu": "processor", "cuda": torch.cuda.get_device_name()}.__getitem__)
+                              format_func={"cpu": "processor", "cuda": name}.__getitem__)
     return device
 
 

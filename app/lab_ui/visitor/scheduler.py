@@ -25,6 +25,7 @@ from typing import Any
 from lab_ui.basics.refusal import Refused
 from lab_ui.visitor.disk import expire, trouble
 from lab_ui.visitor.limits import MAX_KEPT, MAX_SECONDS, MAX_TOGETHER, MAX_WAITING
+from lab_ui.visitor.places import ray_address, ray_words, room
 from lab_ui.visitor.turns import Turns
 from tasklab.jobs import Job, JobError
 from tasklab.leftovers import sweep
@@ -78,7 +79,7 @@ class Scheduler:
 
     Args:
         root: the folder of all visitors.
-        at_once: by default ``TASKLAB_JOBS_AT_ONCE`` from the environment, else the number of processor cores.
+        at_once: by default what `lab_ui.visitor.places.room` says; nothing runs before a cluster has said it.
         command: program and arguments, to which a job's folder is added.
         clock: a monotonic clock, in seconds.
     """
@@ -88,7 +89,7 @@ class Scheduler:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.root, self.command, self.clock = root, tuple(command), clock
-        self.at_once = at_once or _whole(os.environ.get("TASKLAB_JOBS_AT_ONCE")) or os.cpu_count() or 1
+        self.at_once, self.gpus = at_once or (0 if ray_address() else room().at_once), 0
         self.turns = Turns()
         self._lock = threading.RLock()
         self._wake = threading.Event()
@@ -277,6 +278,9 @@ class Scheduler:
         return [each.owner for each in self._running.values()]
 
     def _loop(self) -> None:
+        if not self.at_once and ray_address():
+            place = room()
+            self.at_once, self.gpus = place.at_once, place.gpus
         while not self._closed:
             busy = True
             try:
@@ -370,8 +374,9 @@ class Scheduler:
         """Start the process of a job."""
         try:
             with (job.folder / "log.txt").open("ab") as log:
+                command = [*self.command, *ray_words(job.kind), str(job.folder), "--attended"]
                 process = subprocess.Popen(
-                    [*self.command, str(job.folder), "--attended"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                    command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                     stderr=log, start_new_session=os.name == "posix",
                 )
         except OSError as error:
@@ -388,7 +393,3 @@ def _release(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(OSError):
             process.stdin.close()
 
-
-def _whole(text: str | None) -> int:
-    """A whole number from the environment; 0 where it is none."""
-    return int(text) if text and text.isdigit() else 0
