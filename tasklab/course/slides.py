@@ -37,6 +37,9 @@ LINKS = ("## The same in the app", "## In the app", "## Further reading")
 LEFT_OUT = {"solution", "check", "parameters"}
 """Tags of cells that are run but not shown."""
 
+LONGEST = 750
+"""Largest number of letters of a text on one slide; a longer text goes on after a paragraph."""
+
 BESIDE_CODE = 4
 """Largest number of lines of code that share a slide with their output."""
 
@@ -170,13 +173,23 @@ def _pieces(source: str) -> Iterator[str]:
     """A text as slides: what is folded in the notebook gets one of its own, and answers none."""
     end = 0
     for match in DETAILS.finditer(source):
-        if before := source[end:match.start()].strip():
-            yield before
+        yield from _paragraphs(source[end:match.start()])
         if match["title"] != "Answers":
-            yield f"### {match['title']}\n\n{match['text'].strip()}"
+            yield from _paragraphs(f"### {match['title']}\n\n{match['text'].strip()}")
         end = match.end()
-    if rest := source[end:].strip():
-        yield rest
+    yield from _paragraphs(source[end:])
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """A text in pieces of whole paragraphs that a slide can hold; nothing if it is empty."""
+    piece = ""
+    for paragraph in re.split(r"\n{2,}", text.strip()):
+        if piece and len(piece) + len(paragraph) > LONGEST:
+            yield piece
+            piece = ""
+        piece = f"{piece}\n\n{paragraph}".strip()
+    if piece:
+        yield piece
 
 
 def _of_code(cell: Cell) -> Iterator[Cell]:
@@ -190,11 +203,14 @@ def _of_code(cell: Cell) -> Iterator[Cell]:
         return
     yield code
     for output in cell.get("outputs", ()):
-        if str(output.get("data", {}).get("text/html", "")).startswith("<details>"):
+        data = output.get("data", {})
+        if str(data.get("text/html", "")).startswith("<details>"):
             continue  # a figure's description, which a slide's figure has as its label
+        if len(data.get("text/markdown", "")) > LONGEST:
+            continue  # a list to look things up in, which the notebook has
         shown: Cell = nbformat.v4.new_code_cell("")  # type: ignore[no-untyped-call]
         shown.metadata["tags"] = ["output"]
-        large = PLOTLY in output.get("data", {})
+        large = PLOTLY in data
         apart = large and len(lines) > BESIDE_CODE
         shown.metadata["slideshow"] = {"slide_type": "subslide" if apart else "-"}
         shown.outputs = [_drawn(output) if large else output]

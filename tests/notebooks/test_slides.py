@@ -10,7 +10,7 @@ import pytest
 from tasklab.course import notebooks
 from tasklab.course.instructor import notes
 from tasklab.course.plan import PLAN, Session
-from tasklab.course.slides import ASSETS, PLOTLY, deck
+from tasklab.course.slides import ASSETS, LONGEST, PLOTLY, deck
 from tests.notebooks.decks import pretend, write
 
 
@@ -32,6 +32,9 @@ def test_a_deck_follows_the_plan(number: int, session: Session) -> None:
             if notebooks.tags(cell) & {"solution", "check"} and len(cell.source) > 60:
                 assert cell.source not in shown, "solutions and checks are not shown"
     assert "<summary>Answers" not in shown and "Further reading" not in shown
+    texts = [cell.source for cell in cells if cell.cell_type == "markdown" and "<math" not in cell.source
+             and cell.metadata["slideshow"]["slide_type"] != "notes"]
+    assert max(map(len, texts)) < 1.6 * LONGEST, "a slide holds no more"
     assert sum("class=\"break\"" in cell.source for cell in cells) == 1
     assert not [output for cell in cells for output in cell.get("outputs", ()) if PLOTLY in output.get("data", {})]
 
