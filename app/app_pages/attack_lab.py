@@ -62,6 +62,7 @@ def page() -> None:
     if not attacked:
         if not seen.finished:
             live.former_scene("attack_lab_scene")
+            frame.close_page(lab)
             return
         for sentence in dict.fromkeys(cell for cell in sweeps.values() if isinstance(cell, str)):
             st.info(in_markdown(sentence))
@@ -72,8 +73,9 @@ def page() -> None:
                way=lambda: lesson_facts.way(named, lab.pictures.classes),
                evaded=lambda: lesson_facts.evaded(named, scenario.eps))
     _scene(lab, scenario, sweeps, slow=slow, fine=fine)
-    if not seen.finished:
-        return  # what follows belongs to the steps of the result
+    if not seen.finished:  # what follows belongs to the steps of the result
+        frame.close_page(lab)
+        return
     scenario = growing.as_far_as(scenario, seen)
     with st.container(key="attack_lab_steps", gap="small"):
         played = _player(lab, scenario, list(attacked))

@@ -77,6 +77,7 @@ def page() -> None:
     growing.show(lab.slug, seen)
     if not seen.finished and not any(isinstance(cell, Sweep) for cell in cells.values()):
         live.former_scene("draw_scene")
+        frame.close_page(lab)
         return
     _attacked(lab, growing.as_far_as(scenario, seen), own, label, cells, keys, whole=seen.finished)
 
@@ -222,6 +223,7 @@ def _attacked(
     live.scene(scene_data(**words, eps=scenario.eps, title="Your image, attacked") | {"finer": None, "ask": ""},
                key="draw_scene", on_eps=_keep_eps)
     if not whole:
+        frame.close_page(lab)
         return
     heading = f"My own image under attack, in the format of {DATASETS[lab.data].title}"
     frame.close_page(

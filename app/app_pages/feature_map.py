@@ -57,6 +57,8 @@ def page() -> None:
             st.fragment(_still_forming, run_every=PULSE)(lab, view)
         else:
             map_panels.draw(lab, view)
+    if not formed and not forming.trouble:
+        frame.close_page(lab)
     if formed:
         frame.close_page(lab, code=map_panels.code(lab, scenario, view), tables={"map": map_panels.table(view)},
                          files={"map.html": (map_panels.MapFile(lab, scenario, view), "map (HTML figure)")})

@@ -100,6 +100,7 @@ def page() -> None:
     with head:
         frame.headline("Decision outputs", _lead(lab, scenario, panels, whole=seen.finished))
     if not seen.finished:
+        frame.close_page(lab)
         return
     _tell(lab, panels)
     st.caption("What is still right after an attack is an upper bound: another attack may break more.")

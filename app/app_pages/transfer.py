@@ -87,6 +87,8 @@ def page() -> None:
         if asked and objectives[1] in results:
             _judge(guess, results[objectives[1]], images, *asked)
     if not results:
+        if not seen.finished:
+            frame.close_page(lab)
         return
     with head:
         frame.headline("Transfer", _lead(scenario, results, images, names))
@@ -100,6 +102,7 @@ def page() -> None:
     with right, st.container(key="transfer_cell", gap="small"):
         _opened(scenario, lab.pictures, chosen, cell, images, names)
     if not seen.finished:
+        frame.close_page(lab)
         return
     scenario = growing.as_far_as(scenario, seen)
     frame.close_page(

@@ -20,11 +20,8 @@ def test_every_page(slug: str, address: str, browser: Any) -> None:
         assert tab.page.get_by_test_id("stException").count() == 0
         assert tab.page.get_by_role("button", name="Glossary").count() == 1
         if (bar := tab.page.get_by_text("Code, link, files")).count():
-            notebook = tab.page.get_by_text("The notebook of this page is")
-            while not notebook.count():  # a click just before results arrive is lost
-                if not tab.page.locator("details[open]", has=bar).count():
-                    bar.click()
-                tab.page.wait_for_timeout(2000)
+            bar.click()
+            tab.page.get_by_text("The notebook of this page is").wait_for()
             tab.still()
         assert tab.violations() == [], "light"
         tab.page.emulate_media(color_scheme="dark")

@@ -239,16 +239,18 @@ def predict(key: str, question: str, options: Sequence[str]) -> Guess:
 def close_page(
     lab: Lab,
     *,
-    code: str,
+    code: str | None = None,
     tables: Mapping[str, DataFrame | Callable[[], DataFrame]] | None = None,
     figures: Mapping[str, tuple[Figure | Callable[[], Figure], str]] | None = None,
     files: Mapping[str, tuple[Callable[[], str], str]] | None = None,
 ) -> None:
     """End a page with its code, a link and downloads; not in lecture mode.
 
+    A page whose results are still on their way ends with the same bar, so that it neither goes nor loses a click.
+
     Args:
         lab: values of the scenario bar.
-        code: Python that computes the numbers of the page with the library alone.
+        code: Python that computes the numbers of the page with the library alone; None while there are none yet.
         tables: name to a table, or to a function that makes it on request; offered as CSV.
         figures: name to a figure, or to a function that makes it on request, and its title, which says of which
             system, data set, number of images, attack and ε it is; offered as interactive HTML that needs no network.

@@ -19,7 +19,7 @@ IMPORT_TORCH = "import torch\n\n"
 
 @st.fragment
 def draw(
-    slug: str, code: str, tables: Mapping[str, DataFrame | Callable[[], DataFrame]],
+    slug: str, code: str | None, tables: Mapping[str, DataFrame | Callable[[], DataFrame]],
     figures: Mapping[str, tuple[Figure | Callable[[], Figure], str]],
     files: Mapping[str, tuple[Callable[[], str], str]],
 ) -> None:
@@ -33,6 +33,9 @@ def draw(
     if not bar.open:
         return
     with bar:
+        if code is None:
+            st.markdown("The code and the files come with the results.")
+            return
         st.markdown("The numbers of this page, with the library alone. Its address is a link to this very view.")
         # a box that scrolls sideways cannot be reached by keyboard
         st.code(on_one_thread(code), language="python", wrap_lines=True)
