@@ -82,7 +82,7 @@ training_figure(rbc_epochs)
 first, last = rbc_epochs[0], rbc_epochs[-1]
 assert last["accuracy"] > 0.8, "It should have learned."
 assert last["own_loss_accuracy"] > first["own_loss_accuracy"] + 0.2, (  # ✓1
-    "The own-loss curve should rise with training.")
+    "The accuracy under PGD should rise with training.")
 assert last["robust_accuracy"] < last["own_loss_accuracy"] - 0.2, "The margin curve should stay far below."  # ✓3
 assert abs(last["own_loss_accuracy"] - last["own_loss_zero_gradient"] * last["accuracy"]) < 0.15  # ✓2
 
@@ -271,7 +271,7 @@ print(Scenario(data=DATA, systems=(f"{DATA}-tra", f"{DATA}-rbc"), eps=0.1).link(
 # %% [markdown]
 # ## Questions (5 minutes)
 #
-# 1. RBC's accuracy under own-loss PGD rises during training. Give the cause in one sentence.
+# 1. RBC's accuracy under PGD on the training loss rises during training. Give the cause in one sentence.
 # 2. Why does INT with a wide gap have fewer wrong answers? What is the price?
 # 3. You compare TRA and INT with learning rate 0.0001 for both. What is unfair about it?
 # 4. Which images may choose the epoch that is kept, and which may not?

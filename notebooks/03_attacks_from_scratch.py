@@ -222,18 +222,18 @@ assert torch.allclose(pgd(rbc, x, y, EPS, 10, margin), aimed.images, atol=1e-6),
 # loss, and how many if it climbs minus the margin?
 
 # %%
-guess = {"own loss": None, "margin": None}  # in percent
+guess = {"training loss": None, "margin": None}  # in percent
 
 # %%
-found = {"own loss": pgd(rbc, x, y, 0.2, 10, own_loss), "margin": pgd(rbc, x, y, 0.2, 10, margin)}
+found = {"training loss": pgd(rbc, x, y, 0.2, 10, own_loss), "margin": pgd(rbc, x, y, 0.2, 10, margin)}
 for name, images in found.items():
     same = (images == x).flatten(1).all(dim=1)  # bit for bit
     print(f"{name:9} leaves {percent_correct(rbc, images):3.0f} % correct; "
           f"{100 * float(same.float().mean()):3.0f} % of the images did not change at all")
 
 # %% tags=["check"]
-assert percent_correct(rbc, found["own loss"]) > percent_correct(rbc, found["margin"]) + 40  # ✓6
-stuck = (found["own loss"] == x).flatten(1).all(dim=1)
+assert percent_correct(rbc, found["training loss"]) > percent_correct(rbc, found["margin"]) + 40  # ✓6
+stuck = (found["training loss"] == x).flatten(1).all(dim=1)
 assert stuck.float().mean() > 0.4, "Many images should come back exactly as they were."  # ✓4
 assert bool((rbc.task.loss(rbc.outputs(x[stuck]), y[stuck]) == 0).all()), "All of those have a loss of exactly 0."  # ✓5
 assert percent_correct(rbc, found["margin"]) < 5, "Aimed at the margin, the attack leaves almost none."  # ✓6
@@ -241,9 +241,9 @@ assert percent_correct(rbc, found["margin"]) < 5, "Aimed at the margin, the atta
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Most images "withstand" the attack on the own loss because they never moved [✓4]. RBC's loss is exactly 0 as soon as
-# every bit has its margin S, so `gradient.sign()` is 0 everywhere [✓5]. The margin has a gradient, and almost no image
-# is left [✓6]. You changed the function that is climbed, and nothing about the strength of the attack.
+# Most images "withstand" the attack on the training loss because they never moved [✓4]. RBC's loss is exactly 0 as soon
+# as every bit has its margin S, so `gradient.sign()` is 0 everywhere [✓5]. The margin has a gradient, and almost no
+# image is left [✓6]. You changed the function that is climbed, and nothing about the strength of the attack.
 # </details>
 #
 # ## 7 · The smallest change that fools

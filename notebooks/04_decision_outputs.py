@@ -84,7 +84,7 @@ decision_histogram(read_decisions(rbc.task, clean, rbc.read(own.images), y), leg
 decision_histogram(read_decisions(rbc.task, clean, rbc.read(aimed.images), y), legend=True)
 
 # %%
-rows = [("clean", rbc.predict(x)), ("own loss", own.decoded), ("margin", aimed.decoded)]
+rows = [("clean", rbc.predict(x)), ("training loss", own.decoded), ("margin", aimed.decoded)]
 outcome_stack([(name, outcomes(decoded, y)) for name, decoded in rows])
 
 # %% tags=["check"]

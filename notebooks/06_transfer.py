@@ -115,11 +115,11 @@ transfer_figure(aimed, names=NAMES)
 # %% tags=["check"]
 assert all(aimed.threats[key].unmoved.value < 0.05 for key in keys), "Now every attack moves its images."
 mean = {matrix: {a: sum(cells[a, b].rate().value for b in keys if b != a) / 3 for a in keys}
-        for matrix, cells in (("own loss", own.cells), ("margin", aimed.cells))}
+        for matrix, cells in (("training loss", own.cells), ("margin", aimed.cells))}
 for matrix, means in mean.items():
     print(f"{matrix:8} mean rate over the three other systems:", {a: f"{share:.0%}" for a, share in means.items()})
-assert mean["margin"]["rbc"] > mean["own loss"]["rbc"] + 0.2, "RBC's images do transfer."  # ✓3
-assert mean["margin"]["int"] > mean["own loss"]["int"] + 0.2, "So do INT's."  # ✓3
+assert mean["margin"]["rbc"] > mean["training loss"]["rbc"] + 0.2, "RBC's images do transfer."  # ✓3
+assert mean["margin"]["int"] > mean["training loss"]["int"] + 0.2, "So do INT's."  # ✓3
 assert systems["int"].card["start"]["name"] == f"{DATA}-tra", "INT was trained from TRA."  # ✓4 ✓5
 if DATA == "digits":
     related = [aimed.cells[pair].rate().value for pair in (("tra", "int"), ("int", "tra"))]

@@ -117,10 +117,11 @@ assert all(float((s.predict(x) == y).float().mean()) > 0.7 for s in twins.values
 #
 # ## 3 · Attack the twins
 #
-# **Predict.** PGD, ε = 0.1: which of the two keeps the higher accuracy? Answer for the own loss, and for the margin.
+# **Predict.** PGD, ε = 0.1: which of the two keeps the higher accuracy? Answer for the training loss, and for the
+# margin.
 
 # %%
-guess = {"own loss": "", "margin": ""}  # "16", "256" or "both alike"
+guess = {"training loss": "", "margin": ""}  # "16", "256" or "both alike"
 
 # %%
 def under_attack(system, objective, eps=0.1):
@@ -144,7 +145,7 @@ for objective in ("train", "margin"):
 # <details><summary>What you should see</summary>
 #
 # No difference at all [✓2]. PGD takes the *sign* of the gradient, so a factor in front of the loss does not matter.
-# The own loss is 0 on the same images, and the margin changes its sign at the same pixel values.
+# The training loss is 0 on the same images, and the margin changes its sign at the same pixel values.
 # As part of the *code*, S does nothing.
 # </details>
 #
@@ -155,10 +156,10 @@ for objective in ("train", "margin"):
 # seed.
 #
 # **Predict.** For S = 1, 16, 64 and 256: does each of these accuracies rise or fall with S? Without attack, under an
-# attack on the own loss, and under an attack on the margin.
+# attack on the training loss, and under an attack on the margin.
 
 # %%
-guess = {"clean": "", "own loss": "", "margin": ""}  # "rises", "falls", "stays"
+guess = {"clean": "", "training loss": "", "margin": ""}  # "rises", "falls", "stays"
 
 # %%
 points = {}
@@ -181,7 +182,7 @@ assert large["accuracy"] < small["accuracy"] + 0.05, "A larger S has not bought 
 # %% [markdown]
 # The curve of the attack on the margin goes the *other* way. One training run could be chance, so here are four seeds
 # of each, on digits (made by `python -m tests.benchmarks.course_seeds` in a clone of tasklab). *Worst case* is what is
-# left by the attacks on the margin, on each bit in turn, and on the own loss together.
+# left by the attacks on the margin, on each bit in turn, and on the training loss together.
 
 # %%
 sweep = {(row["variant"], row["seed"]): row for row in record["S"]}
@@ -210,8 +211,9 @@ assert max(sweep[256, seed]["clean"] for seed in SEEDS) < 0.81  # ✓5
 #
 # Two effects, in opposite directions, on all four seeds:
 #
-# - the accuracy under the attack on the *own loss* falls from about 75 to 30 % [✓3]. It follows the share of images
-#   that are fitted to a loss of exactly 0: in 8 epochs a large S is not reached, so the attack finds a gradient again;
+# - the accuracy under the attack on the *training loss* falls from about 75 to 30 % [✓3]. It follows the share of
+#   images that are fitted to a loss of exactly 0: in 8 epochs a large S is not reached, so the attack finds a gradient
+#   again;
 # - the accuracy under attacks on the *decision* rises, from 1–6 % at S = 1 to 13–21 % at S = 64 [✓4]. At S = 256 the
 #   network is hardly trained: its clean accuracy is below 81 %, and the rise comes to an end [✓5].
 #
@@ -422,7 +424,8 @@ print(Scenario(data=DATA, systems=systems).link("attack_lab"))
 # ## Questions (5 minutes)
 #
 # 1. Multiply all outputs of an RBC system by 1,000. What happens to its margins, its answers, and its training loss?
-# 2. Two curves over S look alike: accuracy under own-loss PGD, and the share of images with zero gradient. Explain.
+# 2. Two curves over S look alike: accuracy under PGD on the training loss, and the share of images with zero gradient.
+#    Explain.
 # 3. INT has α and β. Which part of the argument of this notebook carries over, and which does not?
 # 4. How would you compare S = 10 and S = 350 fairly?
 #

@@ -156,20 +156,20 @@ assert float((margins >= rbc.task.S).float().mean()) > 0.5  # ✓3
 # If only the gradient is missing, attacks that need none should do better. `Noise` tries random changes of up to ε.
 # `Square` also searches at random, but keeps what helps; it only looks at the *value* of the margin.
 #
-# **Predict.** Rank three attacks by RBC's accuracy under them: PGD on the own loss, noise, Square.
+# **Predict.** Rank three attacks by RBC's accuracy under them: PGD on the training loss, noise, Square.
 
 # %%
 guess = []  # from the highest accuracy to the lowest
 
 # %%
 blind = [Noise(eps=0.2, steps=20, seed=SEED), Square(eps=0.2, steps=200 if FAST else 500, seed=SEED)]
-rows = {"PGD, own loss": claims["RBC"]} | {row.attack: row for row in evaluate(rbc, test, blind)[1:]}
+rows = {"PGD, training loss": claims["RBC"]} | {row.attack: row for row in evaluate(rbc, test, blind)[1:]}
 outcome_stack([(name, row.outcomes) for name, row in rows.items()], legend=True)
 
 # %% tags=["check"]
 left = {name: row.outcomes.accuracy.value for name, row in rows.items()}
-assert left["square"] < 0.2 < left["PGD, own loss"], "Blind search should beat the attack that uses gradients."  # ✓5
-assert left["noise"] < left["PGD, own loss"] + 0.02, "Even noise should do about as well as PGD."
+assert left["square"] < 0.2 < left["PGD, training loss"], "Blind search should beat the attack that uses gradients."  # ✓5
+assert left["noise"] < left["PGD, training loss"] + 0.02, "Even noise should do about as well as PGD."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
@@ -190,7 +190,7 @@ guess = None  # in percent
 
 # %%
 aimed = {name: evaluate(system, test, [published(0.2, "margin")])[1] for name, system in (("TRA", tra), ("RBC", rbc))}
-rows = [("RBC, own loss", claims["RBC"]), ("RBC, margin", aimed["RBC"]), ("TRA, own loss", claims["TRA"]),
+rows = [("RBC, training loss", claims["RBC"]), ("RBC, margin", aimed["RBC"]), ("TRA, training loss", claims["TRA"]),
         ("TRA, margin", aimed["TRA"])]
 outcome_stack([(name, row.outcomes) for name, row in rows], legend=True)
 
@@ -372,7 +372,7 @@ disguised = attack(masked_tra, x, y, published(0.2)).accuracy
 assert disguised > 0.8, f"Exercise 2: its accuracy is only {disguised:.0%}. Make the leading score lead by more."
 exposed = attack(masked_tra, x, y, published(0.2, "margin")).accuracy
 assert exposed < 0.05, "Exercise 2: the margin attack should see through it."
-print(f"accuracy under attack: own loss {disguised:.0%}, margin {exposed:.0%}; and it is the same network")
+print(f"accuracy under attack: training loss {disguised:.0%}, margin {exposed:.0%}; and it is the same network")
 
 # %% [markdown]
 # ## Exercise 3 · INT's weak spot (10 minutes)

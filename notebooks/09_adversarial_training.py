@@ -137,12 +137,12 @@ assert bool((losses["attack on the loss"][~which] == 0).float().mean() > 0.95)
 #
 # ## 2 · Retraining a fitted RBC
 #
-# Retrain the shipped RBC three times with one recipe: on Gaussian noise, on attacks on its own loss (as published), and
-# on attacks on the margin. `start_from` copies the fitted system.
+# Retrain the shipped RBC three times with one recipe: on Gaussian noise, on attacks on its training loss (as
+# published), and on attacks on the margin. `start_from` copies the fitted system.
 
 # %%
 DEFENCES = {
-    "noise": GaussianNoise(sigma=EPS), "own loss": Adversarial(eps=EPS, steps=INNER, objective="train"),
+    "noise": GaussianNoise(sigma=EPS), "training loss": Adversarial(eps=EPS, steps=INNER, objective="train"),
     "margin": Adversarial(eps=EPS, steps=INNER, objective="margin"),
 }
 systems, epochs = {"nothing": rbc}, {}
@@ -181,8 +181,8 @@ outcome_stack([(name, row.outcomes) for name, row in paper.items()], legend=True
 # %% tags=["check"]
 kept = {name: row.outcomes.accuracy.value for name, row in paper.items()}
 print({name: f"{kept[name]:.0%} correct, no gradient on {row.zero_gradient.value:.0%}" for name, row in paper.items()})
-assert kept["noise"] > kept["own loss"], "By the published number, noise is the better defence."  # ✓5
-assert paper["own loss"].zero_gradient.value < paper["noise"].zero_gradient.value, "Look at who has a gradient."  # ✓4
+assert kept["noise"] > kept["training loss"], "By the published number, noise is the better defence."  # ✓5
+assert paper["training loss"].zero_gradient.value < paper["noise"].zero_gradient.value, "Look at who has a gradient."  # ✓4
 
 # %% [markdown]
 # ### As an attacker measures
@@ -203,20 +203,20 @@ outcome_stack([(name, row.outcomes) for name, row in worst.items()], legend=True
 # %% tags=["check"]
 left = {name: row.outcomes.accuracy.value for name, row in worst.items()}
 print({name: row.outcomes.accuracy.percent(0) for name, row in worst.items()})
-assert min(left["own loss"], left["margin"]) > max(left["noise"], left["nothing"]), "The ranking is reversed."  # ✓3
+assert min(left["training loss"], left["margin"]) > max(left["noise"], left["nothing"]), "The ranking is reversed."  # ✓3
 standing = {name: row.decoded == row.labels for name, row in worst.items()}
-p = mcnemar(standing["own loss"], standing["noise"])
-print(f"own loss against noise, on the same images: p = {p:.1e}")
+p = mcnemar(standing["training loss"], standing["noise"])
+print(f"training loss against noise, on the same images: p = {p:.1e}")
 assert p < 0.05, "More than chance."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The ranking is reversed [✓3]. Retraining on attacks on its own loss is a *good* defence for RBC, although that attack
-# moves only a minority of the images at first. The published number falls because the system loses its mask: under
-# attack, fewer images reach a loss of exactly 0, so that the published attack finds a gradient on more of them [✓4].
-# Noise does the opposite: it fits more images to a loss of 0, which raises the published number, and adds much less
-# resistance [✓5].
+# The ranking is reversed [✓3]. Retraining on attacks on its training loss is a *good* defence for RBC, although that
+# attack moves only a minority of the images at first. The published number falls because the system loses its mask:
+# under attack, fewer images reach a loss of exactly 0, so that the published attack finds a gradient on more of them
+# [✓4]. Noise does the opposite: it fits more images to a loss of 0, which raises the published number, and adds much
+# less resistance [✓5].
 # </details>
 #
 # ### Three seeds
@@ -225,7 +225,7 @@ assert p < 0.05, "More than chance."
 # recipe, its own base systems and more attacks, for three seeds (`--seed 0`, `1` and `2`). The results are shipped.
 
 # %%
-METHODS = {"RBC": "nothing", "RBC+GN": "noise", "RBC+AT": "own loss", "RBC+AT (margin)": "margin"}
+METHODS = {"RBC": "nothing", "RBC+GN": "noise", "RBC+AT": "training loss", "RBC+AT (margin)": "margin"}
 shipped = {name: [] for name in METHODS.values()}
 for seed in (0, 1, 2):
     for table in ("table1", "table2"):
@@ -246,7 +246,7 @@ for before, noise_v, loss_v, margin_v in zip(*shipped.values(), strict=True):
         "Worst case: both up, the loss more.")
     assert 0.095 < margin_v.adaptive.value - loss_v.adaptive.value < 0.135, (  # ✓7
         "For a fitted system the margin is the better inner attack.")
-assert all(v.arrows == ("↓", "↑") for v in shipped["own loss"]), "McNemar's test agrees, seed by seed."  # ✓6
+assert all(v.arrows == ("↓", "↑") for v in shipped["training loss"]), "McNemar's test agrees, seed by seed."  # ✓6
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
@@ -376,15 +376,15 @@ assert not any(torch.equal(on_uniform.read(x), system.read(x)) for system in sys
 expected = combined(evaluate(on_uniform, test, strong)[1:]).outcomes.accuracy.value
 assert abs(uniform - expected) < 1e-6, (
     f"Exercise 2: all attacks of `strong` together leave another accuracy than {uniform:.1%}. Did you combine them?")
-assert uniform < min(left["own loss"], left["margin"]), (
+assert uniform < min(left["training loss"], left["margin"]), (
     "Exercise 2: this is more than noise can do. What have you trained on?")
-print(f"uniform {uniform:.0%}, Gaussian {left['noise']:.0%}, attacks on the own loss {left['own loss']:.0%}")
+print(f"uniform {uniform:.0%}, Gaussian {left['noise']:.0%}, attacks on the training loss {left['training loss']:.0%}")
 
 # %% [markdown]
 # ## Exercise 3 · Watch the mask come off (8 minutes)
 #
-# Retrain the RBC once more, on attacks on its own loss, for 2 epochs, *watched* at ε = 0.1 on 60 validation images, and
-# put the list of its epoch events into `watched`. The check draws them: look at the grey area.
+# Retrain the RBC once more, on attacks on its training loss, for 2 epochs, *watched* at ε = 0.1 on 60 validation
+# images, and put the list of its epoch events into `watched`. The check draws them: look at the grey area.
 #
 # *Hint.* `fit` takes `validation=` (a set of images, such as the first 100 of the split "validation") and
 # `watch=Watch(eps=..., steps=5, images=...)`. Of its events, only some are an `EpochEvent`.
@@ -395,7 +395,7 @@ watched = []  # two EpochEvents
 # %% tags=["solution"]
 system = start_from(rbc, rbc.task, train)
 system.network.requires_grad_(True)
-recipe = Recipe(epochs=2, batch_size=32, lr=1e-3, defence=DEFENCES["own loss"], seed=SEED)
+recipe = Recipe(epochs=2, batch_size=32, lr=1e-3, defence=DEFENCES["training loss"], seed=SEED)
 events = fit(system, train, recipe, validation=load_data(DATA, "validation").subset(100),
              watch=Watch(eps=0.1, steps=5, images=60))
 watched = [event for event in events if isinstance(event, EpochEvent)]
@@ -422,7 +422,7 @@ print(Scenario(data=DATA, systems=tuple(f"{DATA}-{key}" for key in keys), eps=0.
 #
 # 1. The inner attack on a fitted RBC's loss returns most images as noise. Why is retraining on them more than training
 #    on noise?
-# 2. A defence lowers the accuracy under own-loss PGD from 84 % to 71 %. Is it bad?
+# 2. A defence lowers the accuracy under PGD on the training loss from 84 % to 71 %. Is it bad?
 # 3. R is near 1 for a system. Name two ways to get there, one of them worthless.
 # 4. What would you report about an adversarially trained RBC, besides its accuracy under attack?
 #

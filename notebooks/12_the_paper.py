@@ -120,7 +120,7 @@ guess = []
 zero = {v.cell.method.name: v.zero_gradient.value for v in first if str(v.column) == "PGD I"}
 gap = {v.cell.method.name: v.accuracy.value - v.adaptive.value for v in first if str(v.column) == "PGD II"}
 for system in zero:
-    print(f"{system:7} without a gradient at ε = 0.1: {zero[system]:6.1%};  own loss above adaptive at ε = 0.2: "
+    print(f"{system:7} without a gradient at ε = 0.1: {zero[system]:6.1%};  training loss above adaptive at ε = 0.2: "
           f"{100 * gap[system]:5.1f} points")
 
 # %% tags=["check"]
@@ -227,16 +227,16 @@ if broken:
 # Notebook 09 looked into this with a few steps. Now reproduce it with the published attack itself. `start_from` copies
 # the shipped RBC: its trunk and, since the task is the same, its head.
 #
-# **Predict.** Three retrained systems: on noise, on attacks on the own loss, on attacks on the margin. For each: will
-# the number as published (PGD on the own loss) rise or fall? And the number under an attack on the margin?
+# **Predict.** Three retrained systems: on noise, on attacks on the training loss, on attacks on the margin. For each:
+# will the number as published (PGD on the training loss) rise or fall? And the number under an attack on the margin?
 
 # %%
-guess = {"noise": ("", ""), "own loss": ("", ""), "margin": ("", "")}  # such as ("rises", "falls")
+guess = {"noise": ("", ""), "training loss": ("", ""), "margin": ("", "")}  # such as ("rises", "falls")
 
 # %%
 train, test = load_data(DATA, "train").subset(1000), load_data(DATA, "test").subset(100 if FAST else 400)
 x, y, EPS, base = test.x(), test.labels, 0.1, load(f"{DATA}-rbc")
-defences = {"noise": GaussianNoise(sigma=EPS), "own loss": Adversarial(eps=EPS, objective="train", plan="plain"),
+defences = {"noise": GaussianNoise(sigma=EPS), "training loss": Adversarial(eps=EPS, objective="train", plan="plain"),
             "margin": Adversarial(eps=EPS, objective="margin", plan="plain")}
 systems = {"nothing": base}
 for name, defence in defences.items():
@@ -257,18 +257,18 @@ for name, results in found.items():
 
 # %% tags=["check"]
 accuracy = {name: {how: result.accuracy for how, result in results.items()} for name, results in found.items()}
-before, on_loss, on_noise = (accuracy[name] for name in ("nothing", "own loss", "noise"))
+before, on_loss, on_noise = (accuracy[name] for name in ("nothing", "training loss", "noise"))
 assert on_loss["as published"] < on_noise["as published"], "By the published number, noise is the better defence."  # ✓8
 assert on_loss["margin"] > on_noise["margin"] + 0.05, "By the attack on the decision, it is the other way round."  # ✓8
-assert on_loss["margin"] > before["margin"] + 0.1, "Retraining on the own loss made the system more robust."  # ✓9
+assert on_loss["margin"] > before["margin"] + 0.1, "Retraining on the training loss made the system more robust."  # ✓9
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # The published number ranks the two defences the wrong way round [✓8]. Noise fits more images to a loss of exactly 0:
-# more masking, a higher number, and only a little more robustness. Attacks on the own loss move those images that still
-# have a gradient; the network learns from them, becomes more robust, and its loss is 0 on fewer images. The mask comes
-# off, and the published number *falls* while the system gets *better* [✓9].
+# more masking, a higher number, and only a little more robustness. Attacks on the training loss move those images that
+# still have a gradient; the network learns from them, becomes more robust, and its loss is 0 on fewer images. The mask
+# comes off, and the published number *falls* while the system gets *better* [✓9].
 # </details>
 #
 # ## 5 · Once is an anecdote
@@ -276,7 +276,7 @@ assert on_loss["margin"] > before["margin"] + 0.1, "Retraining on the own loss m
 # The same was done with tasklab's command for three seeds, with the full recipe and more attacks (notebook 09 prints
 # the numbers, seed by seed). From such tables the paper draws conclusions: who is more accurate, who is more robust,
 # which retraining helps. Here each of them is judged over all three seeds, by McNemar's test on the same images: once
-# as published, by PGD on the own loss, and once by what all attacks of that strength leave together.
+# as published, by PGD on the training loss, and once by what all attacks of that strength leave together.
 #
 # **Predict.** How many of these seven conclusions about attacks hold as published? And how many after all attacks?
 
@@ -380,8 +380,8 @@ print(f"{worst[0]} at {worst[1]}: {100 * judged[worst]:.1f} points above what al
 # %% [markdown]
 # ## Exercise 2 · Is the difference more than chance? (10 minutes)
 #
-# In section 4, is the system that was retrained on attacks on its own loss more robust on the margin than the one that
-# was retrained on noise? Compute the p-value of McNemar's test on the same images.
+# In section 4, is the system that was retrained on attacks on its training loss more robust on the margin than the one
+# that was retrained on noise? Compute the p-value of McNemar's test on the same images.
 #
 # *Hint.* `mcnemar` takes two tensors of truth values: which images does each of the two systems classify correctly?
 
@@ -389,11 +389,11 @@ print(f"{worst[0]} at {worst[1]}: {100 * judged[worst]:.1f} points above what al
 p = None  # replace None
 
 # %% tags=["solution"]
-p = mcnemar(found["own loss"]["margin"].decoded == y, found["noise"]["margin"].decoded == y)
+p = mcnemar(found["training loss"]["margin"].decoded == y, found["noise"]["margin"].decoded == y)
 p
 
 # %% tags=["check"]
-a, b = (found[name]["margin"].decoded == y for name in ("own loss", "noise"))
+a, b = (found[name]["margin"].decoded == y for name in ("training loss", "noise"))
 assert isinstance(p, float), "Exercise 2: replace None by the p-value, a number."
 assert abs(float(p) - float(mcnemar(a, b))) < 1e-12, (
     "Exercise 2: this is another p-value. Compare the same images, and the attack on the margin, for the two systems.")

@@ -209,7 +209,7 @@ def test_readme_has_two_commands_and_python_that_runs() -> None:
     assert first
     printed = run_python(first.group(1))
     (_, own, zero), (_, margin, none) = (line.split() for line in printed.splitlines())
-    assert float(own) > float(margin) + 0.2, "the README says that the own loss leaves what the margin breaks"
+    assert float(own) > float(margin) + 0.2, "the README says that the training loss leaves what the margin breaks"
     assert float(zero) > 0.1
     assert float(none) == 0
 

@@ -15,7 +15,7 @@ URL = "query-params"
 KEPT, KNOWN = "codecs_outputs", "codecs_known"
 GAPS = {"None": "abnormal", "class below": "floor"}
 HELP = {
-    "label": "The true class: what the losses want to be read.",
+    "label": "The true class, which is what the losses ask for.",
     "S": "How far beyond 0 RBC's loss wants every bit. The paper uses 350.",
     "code": "Which bits mean which class: its number in binary, Gray's code, rows of a Hadamard matrix (15 bits), "
     "or the best of many random draws.",
@@ -35,7 +35,7 @@ def page() -> None:
     label, settings = _controls()
     tasks = codec_panels.tasks(**settings)
     signs = " · ".join(f"{look.sign} {look.word}" for look in LOOKS.values())
-    frame.headline("Codecs", "One label, four ways to answer. <b>Drag an output</b> and read what it means, what it "
+    frame.headline("Codecs", "One label, four ways to answer. <b>Drag an output</b> and see what it means, what it "
                    "costs, and which way the loss pulls.")
     panels = [codec_panels.panel(key, task, label) for key, task in tasks.items()]
     outputs = _outputs(panels)

@@ -250,11 +250,11 @@ def _lead(
     if label == ABNORMAL:
         return (f"<b>{len(every) - none} of {len(every)}</b> systems name a class where there is none; {none} "
                 f"{'answers' if none == 1 else 'answer'} <b>None</b>.")
-    parts = [f"{len(every) - right - none} read something else"] if len(every) - right - none else []
-    parts += [f"{none} read None" if none > 1 else "1 reads None"] if none else []
+    parts = [f"{len(every) - right - none} read it as something else"] if len(every) - right - none else []
+    parts += [f"{none} answer None" if none > 1 else "1 answers None"] if none else []
     rest = f"; {' and '.join(parts)}" if parts else ""
     article, name = with_article(info.classes[label]).split(" ", 1)
-    return (f"<b>{right} of {len(every)}</b> systems read {article} <b>{name}</b>{rest}. "
+    return (f"<b>{right} of {len(every)}</b> systems read it as {article} <b>{name}</b>{rest}. "
             + (f"If it shows something else, or {NO_CLASS}, say so under “It shows”." if guessed
                else "Below, they are attacked."))
 

@@ -125,8 +125,8 @@ def _choose(lab: Lab) -> tuple[int | None, int | None]:
     with st.container(horizontal=True):
         bit = st.selectbox("Drawn", (WHOLE, *(f"bit {i + 1}" for i in range(bits))), key="outputs_bit",
                            bind="query-params", width=220,
-                           help="What the decision hangs on: the margin, or INT's number. Or one bit, where there are "
-                           "bits.")
+                           help="What the decision depends on: the margin, or INT's number. Where there are bits, "
+                           "it can also be one of them.")
         label = st.selectbox("Images of", (ALL, *classes), key="outputs_class", bind="query-params", width=220,
                              help="All of them, or one class alone.")
     return (None if bit == WHOLE else int(bit.split()[1]) - 1), (None if label == ALL else classes.index(label))
@@ -298,7 +298,7 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
     guess.verdict(GUESSES[1 if abs(gain) <= ALIKE else 0 if gain > 0 else 2],
                   f"{kept['margin']} for S = {', '.join(f'{size[key]:g}' for key in keys)}")
     st.markdown(
-        f"S moves the whole image, and the attack moves with it. From S = {min(size.values()):g} to "
+        f"S moves the whole histogram, and the attack moves with it. From S = {min(size.values()):g} to "
         f"{max(size.values()):g}, still correct: **{kept['train']}** with the attack on the training loss, "
         f"**{kept['margin']}** with the one on the margin, as far as this attack gets."
     )

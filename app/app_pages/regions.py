@@ -228,8 +228,8 @@ def _square(each: Plane, field: str, point: int, eps: float, shown: bool) -> dic
     if shown:
         st.html(plane_views.verdict(trajectories, classes))
     if line is not None and followed is not None and followed.section is not None:
-        st.caption("A cut, from the point the way that the attack on the margin goes. The training loss is thick where "
-                   "its gradient is exactly 0.")
+        st.caption("A cut, from the point in the direction of the attack on the margin. The training loss is thick "
+                   "where its gradient is exactly 0.")
         plot(line, key=f"regions_cut_{each.task.name}", alt=f"{name}. {describe_cut(followed.section, classes)}")
         charts[f"{each.task.name} cut"] = line
     return charts

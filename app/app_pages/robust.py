@@ -108,8 +108,9 @@ def _system(lab: Lab) -> str:
 def _lead(key: str, report: Report, shown: bool) -> str:
     """The claim and, once shown, the worst case found; HTML."""
     clean, kept = (100 * row.accuracy.value for row in (report.clean, report.claim("train")))
-    words = (f"{html.escape(title(key))} reads <b>{clean:.0f} %</b> of the images correctly. With the attack used in "
-             f"the paper, ε = {eps_said(report.claim_eps)}, it still reads <b>{kept:.0f} %</b>.")
+    eps = eps_said(report.claim_eps)
+    words = (f"{html.escape(title(key))} classifies <b>{clean:.0f} %</b> of the images correctly. Under the attack "
+             f"used in the paper, at ε = {eps}, it still classifies <b>{kept:.0f} %</b> correctly.")
     if shown:
         words += f" In the worst case found, <b>{100 * report.worst.accuracy.value:.0f} %</b>."
     return words

@@ -56,7 +56,7 @@ TOUR = (
          page="regions", invite="Walk around in the plane",
          values={"regions_set": "spirals", "regions_tasks": ["TRA", "RBC"], "regions_noise": 0.015, "regions_point": 5,
                  "regions_field": "training loss", "regions_revealed": True}),
-    Stop(view="margin", title="One line changed.",
+    Stop(view="margin", title="Only one line is different.",
          words="Aim at the decision instead: {against} reads {broken}. The attack was computed on {against} alone, yet "
                "it changes other answers, too.",
          page="attack_lab", invite="Change that line",

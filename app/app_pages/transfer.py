@@ -36,7 +36,8 @@ SHOWN = 18
 SHORT = 20
 """Largest number of letters of a name that fits a menu of half the column's width."""
 
-KEPT: dict[str, Filter] = {"both classified correctly": "both", "the attacked system reads correctly (paper)": "threat"}
+KEPT: dict[str, Filter] = {"both classified correctly": "both",
+                           "the attacked system classifies correctly (paper)": "threat"}
 SHOW = ("that fool it", "that do not")
 GUESSES = ("hardly any", "about a third", "more than half")
 

@@ -43,7 +43,7 @@ def paper_pgd(eps: float, *, criterion: Criterion = "misclassified", seed: int =
 
 
 def card_attacks(eps: Iterable[float], *, seed: int = 0) -> list[PGD]:
-    """The attacks of every card, at each ε: PGD-20 on the own loss as published, PGD-40 on the margin and on its terms.
+    """The attacks of every card, at each ε: PGD-20 on the training loss as published, PGD-40 on margin and terms.
 
     The terms (``bits``) are maximised one by one: an interval's two ends pull in opposite directions, and their minimum
     alone turns back halfway.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tasklab.evaluation.robustness import Progress
     from tasklab.system import System
 
-OBJECTIVE_HELP = "what the attack maximises: train (the own loss, the paper's protocol), margin, bits, …"
+OBJECTIVE_HELP = "what the attack maximises: train (the training loss, the paper's protocol), margin, bits, …"
 
 
 def add_common(command: argparse.ArgumentParser) -> None:

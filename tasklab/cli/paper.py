@@ -44,8 +44,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--arch", nargs="+", choices=NETWORKS, help="networks (default: the paper's; with --quick "
                          "small_cnn)")
     command.add_argument("--protocol", choices=("paper", "adaptive", "both"),
-                         help="of the tables; paper: FGSM and PGD on the own loss; adaptive: attacks on the decision "
-                         "(default: both)")
+                         help="of the tables; paper: FGSM and PGD on the training loss; adaptive: attacks on the "
+                         "decision (default: both)")
     command.add_argument("--quick", action="store_true", help="a first look: fewer epochs, 100 images, fewer attacks; "
                          "minutes on two cores, without any data set")
     command.add_argument("--show", action="store_true", help="write it from finished cells alone")

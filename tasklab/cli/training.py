@@ -329,7 +329,7 @@ def _line(event: dict[str, Any]) -> str:
              f"validation {100 * event['accuracy']:.2f} %")
     if event["robust_accuracy"] is not None:
         words += (f", PGD on margin {100 * event['robust_accuracy']:.1f} %, "
-                  f"on own loss {100 * event['own_loss_accuracy']:.1f} %")
+                  f"on training loss {100 * event['own_loss_accuracy']:.1f} %")
     if event["zero_gradient_share"] is not None:
         words += f", inner gradient zero {100 * event['zero_gradient_share']:.1f} %"
     return words + f" ({event['seconds']:.0f} s)" + (" *" if event["best"] else "")

@@ -253,6 +253,6 @@ def _line(card: dict[str, Any]) -> dict[str, str]:
         value = f"{100 * row['accuracy']:.1f}"
         own = row["objective"] == "train"
         masked = "" if row["zero_gradient"] is None else f" ({100 * row['zero_gradient']:.0f})"
-        aim = "own loss" if own else in_markdown(row["objective"] or row["attack"], 40)
+        aim = "training loss" if own else in_markdown(row["objective"] or row["attack"], 40)
         line[f"{aim} {eps_said(row['eps'])}"] = value + masked * own
     return line

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GROUPS = ("paper FGSM", "paper PGD", "white-box adaptive", "black box", "transfer", "worst case")
-"""What was asked: the own loss as published; anything else that uses gradients; what uses none; what was found
+"""What was asked: the training loss as published; anything else that uses gradients; what uses none; what was found
 against others; and all of it together, image by image."""
 
 

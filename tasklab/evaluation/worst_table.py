@@ -1,4 +1,4 @@
-"""Worst cases of several systems and radii as one table, each beside the accuracy on the system's own loss; resumable.
+"""Worst cases of several systems and radii as one resumable table, each beside the accuracy under PGD as published.
 
 A finished cell is a folder whose name holds a digest of the weights, the task, the images and the attacks: asked for
 again it is read, not run, and a system that has changed gets a new one.
@@ -42,7 +42,7 @@ class WorstRow:
         own: outcomes under PGD-20 on the system's own training loss, last iterate, the protocol as published.
         zero_gradient, unmoved: among the correct images, those on which that PGD never saw a gradient other than
             exactly 0, and those it gave back bit for bit.
-        flags: why the own-loss accuracy may mislead, as `Row.flags`.
+        flags: why the accuracy under PGD on the training loss may mislead, as `Row.flags`.
         worst: outcomes in the worst case found, an upper bound on what the system withstands.
         stages: each attack of the ensemble: its name, on how many survivors it was run, how many of them fell.
         seconds, cpu: of the ensemble, by the clock and of the processor.
@@ -167,7 +167,7 @@ def worst_frame(rows: Sequence[WorstRow]) -> pd.DataFrame:
             "system": row.system,
             "ε": eps_said(row.eps),
             "clean %": f"{100 * row.clean.accuracy.value:.1f}",
-            "own loss, PGD-20 %": f"{100 * row.own.accuracy.value:.1f}",
+            "training loss, PGD-20 %": f"{100 * row.own.accuracy.value:.1f}",
             "zero gradient %": f"{100 * row.zero_gradient.value:.1f}",
             "flags": ", ".join(row.flags) or "–",
             "worst case found %": row.worst.accuracy.percent(),

@@ -36,7 +36,7 @@ PGD5 = PaperProtocol(steps=5)
 """The paper's PGD-5."""
 
 ASKED: dict[Kind, str] = {
-    "clean": "clean", "fgsm": "FGSM, own loss", "pgd": "PGD-5, own loss", "margin": "PGD-40, margin",
+    "clean": "clean", "fgsm": "FGSM, training loss", "pgd": "PGD-5, training loss", "margin": "PGD-40, margin",
 }
 """What every cell is asked, at the third radius."""
 
@@ -148,11 +148,12 @@ class Margins(PaperFigure):
             f"output layer of the size S and the loss divided by S². In the second form the loss is the same function "
             f"of the network for every S, so that only what S does to the optimiser tells the two apart. Accuracies "
             f"under attack are on the first {cells[0].scale.attacked} test images at ε = {radii}: FGSM and PGD-5 on "
-            f"the system's own loss, as in the paper, and PGD-40 on the margin, which decides. *Zero gradient* is the "
-            f"share of the images classified correctly that gave PGD-5 no gradient; *unmoved* the share that it gave "
-            f"back bit for bit. Intervals are Wilson's, of 95 %. Where seeds count together, every image counts once "
-            f"for each seed, as if they were independent; so do the comparisons, by McNemar's exact test on the same "
-            f"images. A claim *holds* where p < 0.05, *does not hold* where the difference is surely below one point. "
+            f"the system's training loss, as in the paper, and PGD-40 on the margin, which decides. *Zero gradient* is "
+            f"the share of the images classified correctly that gave PGD-5 no gradient; *unmoved* the share that it "
+            f"gave back bit for bit. Intervals are Wilson's, of 95 %. Where seeds count together, every image counts "
+            f"once for each seed, as if they were independent; so do the comparisons, by McNemar's exact test on the "
+            f"same images. A claim *holds* where p < 0.05, *does not hold* where the difference is surely below one "
+            f"point. "
             f"*{EPOCHS.capitalize()}*: the first epoch with {100 * REACHED:g} % of the last validation accuracy, by "
             f"Student's interval over seeds; a system that was made elsewhere may come without its epochs."
         )

@@ -18,7 +18,7 @@ from tasklab.paper.published import INTENSITIES
 Kind = Literal["clean", "fgsm", "pgd", "margin", "bits", "worst"]
 PUBLISHED_KINDS: tuple[Kind, ...] = ("fgsm", "pgd")
 ADAPTIVE_KINDS: tuple[Kind, ...] = ("margin", "bits", "worst")
-"""The attacks as published, on the system's own loss; and those on what decides."""
+"""The attacks as published, on the system's training loss; and those on what decides."""
 
 ProtocolName = Literal["paper", "adaptive", "both"]
 KINDS: dict[ProtocolName, tuple[Kind, ...]] = {

@@ -200,11 +200,12 @@ class Transferring(PaperFigure):
         cells = list(self.asked())
         radii = " or ".join(dict.fromkeys(eps_said(cell.radii[2]) for cell in cells))
         return (
-            f"PGD-5 on each system's own loss at ε = {radii}, as in the paper, on the first {cells[0].scale.attacked} "
-            f"test images, and what other systems make of its last iterates. *Fooled*: the share of images that the "
-            f"victim does not read as their label; images that the attacked system misclassifies are left out, as in "
-            f"the paper, but images that the victim misclassifies anyway are not. Where a system is shown its own "
-            f"examples, that is the success of the attack itself. *Zero gradient*: images for which the attack never "
+            f"PGD-5 on each system's training loss at ε = {radii}, as in the paper, on the first "
+            f"{cells[0].scale.attacked} test images, and what other systems make of its last iterates. *Fooled*: the "
+            f"share of images that the victim does not read as their label; images that the attacked system "
+            f"misclassifies are left out, as in the paper, but images that the victim misclassifies anyway are not. "
+            f"Where a system is shown its own examples, that is the success of the attack itself. *Zero gradient*: "
+            f"images for which the attack never "
             f"had a gradient; it returns them as noise, and what does not transfer from them says nothing of the "
             f"systems. *Of those with a gradient* leaves them out. *Fooled by noise*: the same images under uniform "
             f"noise of the same ε. *Unmoved*: given back bit for bit. Intervals are Wilson's, of 95 %, over images; "

@@ -91,7 +91,7 @@ def test_the_first_view_reads_and_attacks_an_example(dataset: str) -> None:
     """Also where MNIST is not on the machine: its systems are."""
     at = start(data=dataset, steps="10")
     every = len(zoo.names("digits")) + len(zoo.names("mnist"))
-    assert f"<b>{every} of {every}</b> systems read a <b>2</b>" in bodies(at)
+    assert f"<b>{every} of {every}</b> systems read it as a <b>2</b>" in bodies(at)
     assert bodies(at).count('<figure><img src="data:image/png') == 2, "as either data set has it"
     result = verdicts(at)
     assert result["train"][2:] == [2, 2], "INT and RBC have no gradient"
@@ -111,13 +111,13 @@ def test_the_snippet_says_what_the_page_says(query: dict[str, str | list[str]]) 
 def test_what_is_drawn_is_read() -> None:
     at = start()
     at = drawn(at, digit_strokes(0))
-    assert "systems read a <b>0</b>" in bodies(at)
+    assert "systems read it as a <b>0</b>" in bodies(at)
     assert list(execute(at).values()) == [label for row in verdicts(at).values() for label in row]
     at = drawn(at, [])
     assert any("Nothing is drawn yet" in s for s in sentences(at))
     assert shipped(at, "scene") is None
     clean(at.segmented_control(key="draw_example").set_value(3).run())
-    assert "systems read a <b>3</b>" in bodies(at), "what was drawn before belongs to another turn"
+    assert "systems read it as a <b>3</b>" in bodies(at), "what was drawn before belongs to another turn"
     clean(at.segmented_control(key="draw_example").set_value(None).run())
     assert any("Nothing is drawn yet" in s for s in sentences(at))
 
@@ -128,14 +128,14 @@ def test_what_is_drawn_is_read() -> None:
 ])
 def test_a_browser_may_send_anything(text: dict[str, Any]) -> None:
     at = drawn(start(), **{"strokes": digit_strokes(0)} | text)
-    assert "systems read a <b>2</b>" in bodies(at), "it is left aside"
+    assert "systems read it as a <b>2</b>" in bodies(at), "it is left aside"
 
 
 def test_an_upload_is_read_like_a_drawing() -> None:
     page = 255 - draw_strokes(digit_strokes(2))  # ink on paper
     at = upload("my two.png", png(page))
     right = bodies(at)
-    assert "systems read a <b>2</b>" in right
+    assert "systems read it as a <b>2</b>" in right
     assert "read_picture('my two.png', \"digits\")" in snippet(at)
 
 
@@ -156,7 +156,7 @@ def test_what_is_no_picture_gets_one_sentence(name: str) -> None:
     assert len(sentence) < 200 and "Traceback" not in sentence
     assert shipped(at, "scene") is None
     clean(at.segmented_control(key="draw_from").set_value("draw").run())
-    assert "systems read a <b>2</b>" in bodies(at), "and there is a way on"
+    assert "systems read it as a <b>2</b>" in bodies(at), "and there is a way on"
 
 
 def test_without_a_file_it_asks_for_one() -> None:

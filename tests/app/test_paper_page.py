@@ -166,8 +166,8 @@ def test_a_cell_is_opened_by_its_controls_and_says_everything_that_is_known_of_i
     assert grid(at)["selected"] == ["RBC", "PGD III"]
     body = plain(bodies(at))
     assert "Masked: the paper has no number, the same attack leaves 64.0 % here, and all attacks together leave " \
-           "34.0 %, which is 30.0 points less. Of the images that it reads correctly, 61.0 % gave this attack no " \
-           "gradient other than exactly 0." in body
+           "34.0 %, which is 30.0 points less. Of the images that it classifies correctly, 61.0 % gave this attack " \
+           "no gradient other than exactly 0." in body
     for words in ("64.0 %[54.2, 72.7]", "35.0 %[26.4, 44.7]", "1.0 %[0.2, 5.4]", "61.0 %[51.2, 70.0]", "n = 100"):
         assert words in body, words
     assert "Robust binary-label classification (S = 350, bits = 4); Small CNN; 9 epochs on 1,097 images; seed 0; " \

@@ -250,7 +250,7 @@ def test_the_report_has_a_grid_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
     place = keep_reports({"cifar10-rbc": report}, file.parent)
     try:
         at = start("robust", robust_curves=["training loss", "margin"])
-        assert "ε = 8/255, it still reads" in bodies(at)
+        assert "ε = 8/255, it still classifies" in bodies(at)
         assert "curve_attack(aim, 8/255, seed=0)" in snippet(at)
         chart = json.loads(at.get("plotly_chart")[0].proto.spec)
         assert chart["layout"]["xaxis"]["ticktext"][-1] == "16/255"
@@ -300,7 +300,7 @@ def png(side: int) -> bytes:
 
 def test_an_example_is_read_and_attacked() -> None:
     at = start("draw", draw_photograph="frog")
-    assert "systems read a <b>frog</b>" in bodies(at)
+    assert "systems read it as a <b>frog</b>" in bodies(at)
     assert scene(at)["name"] == "frog" and scene(at)["said"][-1] == "16/255"
     place = int((photographs().labels == 6).nonzero()[0])
     assert f'data.load("cifar10", "test").x({place})' in snippet(at)
@@ -314,7 +314,7 @@ def test_an_upload_is_read_by_the_systems_of_photographs_alone(
     at = start("draw", draw_label="airplane", systems=["tra", "rbc"])
     clean(at.file_uploader(key="draw_file").set_value(("photo.png", png(64), "image/png")).run())
     assert scene(at)["name"] == "airplane"
-    assert "of 5</b> systems read an <b>airplane</b>" in bodies(at), "no system of digits is asked"
+    assert "of 5</b> systems read it as an <b>airplane</b>" in bodies(at), "no system of digits is asked"
     assert all(cell["before"]["decoded"] == 0 for _, cell in cells(scene(at)))
     (tmp_path / "photo.png").write_bytes(png(64))
     monkeypatch.chdir(tmp_path)

@@ -66,7 +66,7 @@ def percent(row: ReportRow) -> str:
 def test_the_first_view_shows_the_claim_and_asks() -> None:
     at = visit("robust")
     report = report_of("digits-rbc")
-    assert f"it still reads <b>{percent(report.claim('train'))}</b>" in bodies(at)
+    assert f"it still classifies <b>{percent(report.claim('train'))}</b>" in bodies(at)
     assert traces(at) == [CURVES["train"], CURVES["noise"]]
     assert "worst case" not in bodies(at) and "rob-claim\"" not in bodies(at)
     assert all(chart.alt for chart in charts(at))

@@ -20,7 +20,7 @@ from tests.app.visitors import clean, sentences, visit
 FOUR = ("tra", "deepbe", "int", "rbc")
 
 
-PAPERS = "the attacked system reads correctly (paper)"
+PAPERS = "the attacked system classifies correctly (paper)"
 
 
 pytestmark = pytest.mark.usefixtures("digits_alone")

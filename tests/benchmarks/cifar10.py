@@ -1,4 +1,4 @@
-"""The paper's two networks on CIFAR-10, in all four tasks: what their own loss says of them, and what is true.
+"""The paper's two networks on CIFAR-10, in all four tasks: what their training loss says of them, and what is true.
 
     python -m tests.benchmarks.cifar10 --device cuda [--folder F] [--page P]
 
@@ -86,7 +86,7 @@ def rows(result: dict[str, Any]) -> list[dict[str, str]]:
         row = worst.get(k)
         lines.append({
             "network": card["network"]["arch"], "task": task, "clean %": _percent(clean), "255 ε": str(k),
-            "own loss, PGD-20 %": _percent(own), "zero gradient %": f"{100 * own['zero_gradient']:.0f}",
+            "training loss, PGD-20 %": _percent(own), "zero gradient %": f"{100 * own['zero_gradient']:.0f}",
             "margin, PGD-40 %": _percent(margin), "each term, PGD-40 %": _percent(terms),
             "worst case found %": Share(row["worst"]["correct"], row["n"]).percent() if row else "–",
         })
@@ -106,16 +106,15 @@ def page(cells: Sequence[dict[str, Any]]) -> str:
     return "\n".join([
         "# The paper's networks on CIFAR-10",
         "",
-        f"Accuracies in %, clean on all 10,000 test images, attacked on the first {N:,}, Linf. *Own loss*: PGD-20 on "
-        "the system's training loss, as published, last iterate; beside it the share of the images classified "
-        "correctly on "
-        "which that attack never saw a gradient other than exactly 0. *Margin* and *each term*: PGD-40 on what "
-        "decides. *Worst case found*: the ensemble `standard`, with its 95 % Wilson interval. All are upper bounds. "
-        "Written by `python -m tests.benchmarks.cifar10 --device cuda`; [the same as values](cifar10.json).",
+        f"Accuracies in %, clean on all 10,000 test images, attacked on the first {N:,}, Linf. *Training loss*: PGD-20 "
+        "on the system's training loss, as published, last iterate; beside it the share of the images classified "
+        "correctly on which that attack never saw a gradient other than exactly 0. *Margin* and *each term*: PGD-40 "
+        "on what decides. *Worst case found*: the ensemble `standard`, with its 95 % Wilson interval. All are upper "
+        "bounds. Written by `python -m tests.benchmarks.cifar10 --device cuda`; [the same as values](cifar10.json).",
         "",
         to_markdown(table),
         "",
-        "Under their own loss, as published, RBC and DeepBE keep an accuracy that hardly depends on ε, and RBC "
+        "Under their training loss, as published, RBC and DeepBE keep an accuracy that hardly depends on ε, and RBC "
         "far more of it than softmax scores do. About as many images are left as have a gradient of exactly 0. Aimed "
         "at the margin, the same attack leaves next to nothing of any of them, on either network.",
         "",

@@ -62,10 +62,10 @@ def page(lines: Sequence[dict[str, str]], systems: Sequence[str], n: int) -> str
     return "\n".join([
         "# Settings that the paper leaves open",
         "",
-        f"Accuracies in % of shipped TRA systems under FGSM and PGD on their own loss, on the first {n} test images, "
-        "at the paper's three intensities, beside the published rows of the same network. The paper does not say in "
-        "which unit ε counts: in pixels of [0, 1], or in units of the normalised images, where a pixel moves by ε "
-        "times the standard deviation of the data set. *Mean distance*: to the published row, in points.",
+        f"Accuracies in % of shipped TRA systems under FGSM and PGD on their training loss, on the first {n} test "
+        "images, at the paper's three intensities, beside the published rows of the same network. The paper does not "
+        "say in which unit ε counts: in pixels of [0, 1], or in units of the normalised images, where a pixel moves "
+        "by ε times the standard deviation of the data set. *Mean distance*: to the published row, in points.",
         "",
         f"Written by `python -m tests.benchmarks.paper_settings --systems {' '.join(systems)} --n {n}`.",
         "",

@@ -118,7 +118,7 @@ def blind(system: System, images: Tensor, labels: Tensor) -> dict[str, Share]:
     def margin(x: Tensor) -> Tensor:
         return OBJECTIVES["margin"](system.task, system.outputs(x), y, torch.zeros_like(y))
 
-    values = {"own loss": own, "CE": entropy, "DLR": ratio, "DLR-T": towards, "margin": margin}
+    values = {"training loss": own, "CE": entropy, "DLR": ratio, "DLR-T": towards, "margin": margin}
     return {name: Share.of(_flat(value, x)) for name, value in values.items()}
 
 

@@ -87,7 +87,7 @@ def _worst(results: Results) -> list[str]:
     names = " ".join(dict.fromkeys(row.system for row in rows))
     radii = " ".join(f"{r:g}" for r in sorted({row.eps for row in rows}))
     return [
-        f"n = {results.n}. *Own loss*: PGD-20 on the system's training loss, last iterate, as published, with the "
+        f"n = {results.n}. *Training loss*: PGD-20 on the system's training loss, last iterate, as published, with the "
         "share of correct images on which its gradient was exactly 0 all the way; where that is large, the accuracy "
         "before it says how the attack failed. *Worst case*: an image stands if no attack of the ensemble `standard`"
         " fooled it; None (no codeword) counts as fooled, and its share is given.",
@@ -215,8 +215,8 @@ def _sight(results: Results) -> list[str]:
         line |= {f"after {name}": str(count) for name, count in zip(STAGES, left, strict=True)}
         table.append(line)
     return [
-        "The share of correct images on which what is climbed has a gradient of exactly 0 at the image: the own loss, "
-        "AutoAttack's cross-entropy and its published ratios DLR and DLR towards the runner-up (on the classes' "
+        "The share of correct images on which what is climbed has a gradient of exactly 0 at the image: the training "
+        "loss, AutoAttack's cross-entropy and its published ratios DLR and DLR towards the runner-up (on the classes' "
         "scores), and the margin. The first two scores of a correct image are its margin m and None's 0, and the third "
         "is often the runner-up's −m: there the published DLR is the constant −½. Then how many images AutoAttack's "
         "attacks left, one after the other; an attack with nothing to follow leaves them to the next.",
@@ -236,8 +236,8 @@ def _reports(results: Results) -> list[str]:
             line[check["name"]] = figure if check["level"] in ("pass", "not run") else f"**{figure}** {check['level']}"
         table.append(line)
     return [
-        f"PGD-20 on the system's own loss, last iterate, as a claim, and the eight checks of `tasklab check` on it, in "
-        f"% or points; n = {results.reported}. A check that fires is bold.",
+        f"PGD-20 on the system's training loss, last iterate, as a claim, and the eight checks of `tasklab check` on "
+        f"it, in % or points; n = {results.reported}. A check that fires is bold.",
         "",
         *(f"    tasklab check {row['system']} --eps {row['eps']:g} --n {results.reported}" for row in rows),
         "",

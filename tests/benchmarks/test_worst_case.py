@@ -76,7 +76,7 @@ def test_what_is_flat_is_seen(images: torch.Tensor) -> None:
     system = small(RBC(num_classes=4, S=0.0))
     labels = system.predict(images)
     flat = rivals.blind(system, images, labels)
-    assert flat["own loss"].value == 1.0 and flat["margin"].value == 0.0
+    assert flat["training loss"].value == 1.0 and flat["margin"].value == 0.0
     assert flat["DLR"].value > flat["DLR-T"].value, "the published ratio of m, 0 and −m is a constant"
 
 

@@ -4,8 +4,8 @@
 
 Five tables: the worst case that `tasklab worst --preset standard` finds; the same across the whole test set for systems
 that withstand it; adversarially trained systems in pairs, image by image; the ensemble beside torchattacks' AutoAttack
-and PGD-200 × 10 on the first images, with times; and which honesty check fires on whose own loss. Finished cells are
-kept in the folder and read when asked for again, unless a system, an attack or an image has changed; the page is
+and PGD-200 × 10 on the first images, with times; and which honesty check fires on whose training loss. Finished cells
+are kept in the folder and read when asked for again, unless a system, an attack or an image has changed; the page is
 written anew after each cell.
 """
 
@@ -85,7 +85,7 @@ def comparison(name: str, system: System, test: data.ImageSet, eps: float, folde
 
 
 def report(name: str, system: System, test: data.ImageSet, eps: float, folder: Path) -> dict[str, Any]:
-    """One line of the checks: every check on PGD-20 on the system's own loss, last iterate."""
+    """One line of the checks: every check on PGD-20 on the system's training loss, last iterate."""
     claim = paper_pgd(eps)
     attacks = honesty_attacks(claim)
     key = digest(system, test.x(), test.labels, [(settings.name, Entry(settings)) for settings in attacks])

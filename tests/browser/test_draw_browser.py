@@ -48,12 +48,12 @@ def stroke(tab: Visit, points: list[tuple[float, float]]) -> None:
 
 
 def test_a_stroke_of_the_mouse_is_read_and_attacked(tab: Visit) -> None:
-    assert "systems read a 2" in tab.page.locator(".lab-lead").first.inner_text()
+    assert "systems read it as a 2" in tab.page.locator(".lab-lead").first.inner_text()
     tab.page.locator(".pad .clear").click()
     said(tab, "Nothing is drawn yet")
     for line in digit_strokes(0):
         stroke(tab, list(line))
-    said(tab, "systems read a 0")
+    said(tab, "systems read it as a 0")
     assert tab.page.locator(".read-own .lab-chip", has_text="0").count() > 15
     assert tab.page.get_by_role("heading", name="Your image, attacked").is_visible()
     tab.page.locator(".pad .undo").click()
@@ -66,13 +66,13 @@ def test_a_drawing_survives_a_visit_to_another_page(tab: Visit) -> None:
     said(tab, "Nothing is drawn yet")
     for line in digit_strokes(3):
         stroke(tab, list(line))
-    said(tab, "systems read a 3")
+    said(tab, "systems read it as a 3")
     tab.page.get_by_test_id("stTopNavLink").filter(has_text="Transfer").click()
     tab.page.wait_for_url("**/transfer**")
     settled(tab.page)
     tab.page.go_back()
     tab.page.wait_for_url("**/draw**")
-    said(tab, "systems read a 3")
+    said(tab, "systems read it as a 3")
 
 
 def test_keys_draw_too_and_leave_the_lesson_alone(tab: Visit) -> None:
@@ -86,13 +86,13 @@ def test_keys_draw_too_and_leave_the_lesson_alone(tab: Visit) -> None:
     for _ in range(26):
         tab.page.keyboard.press("ArrowDown")
     tab.page.keyboard.press("Space")
-    said(tab, "systems read a 1")
+    said(tab, "systems read it as a 1")
     assert "A lesson in 4 steps" in tab.page.locator(".lab-lesson").inner_text()
 
 
 def test_examples_are_a_keyboard_s_way_round_the_pad(tab: Visit) -> None:
     tab.page.get_by_text("3", exact=True).first.click()
-    said(tab, "systems read a 3")
+    said(tab, "systems read it as a 3")
     assert tab.page.evaluate("location.search").count("draw_example=3") == 1
 
 
@@ -107,7 +107,7 @@ def test_uploads_good_and_bad(tab: Visit, tmp_path: Path) -> None:
     assert tab.page.get_by_test_id("stException").count() == 0
     assert worse(tab) == []
     tab.page.locator("input[type=file]").set_input_files(str(good))
-    said(tab, "systems read a 2")
+    said(tab, "systems read it as a 2")
     for scheme in ("light", "dark"):
         tab.page.emulate_media(color_scheme=scheme)
         tab.page.wait_for_timeout(1000)

@@ -217,7 +217,7 @@ def test_no_obstacle_once_everything_is_shown(visit: Any, scheme: str) -> None:
     assert tab.violations() == []
     tab = visit("outputs?n=50", color_scheme=scheme)
     tab.page.get_by_role("button", name="Show me").click()
-    tab.page.get_by_text("S moves the whole image").wait_for()
+    tab.page.get_by_text("S moves the whole histogram").wait_for()
     settled(tab.page)
     assert tab.violations() == []
     assert tab.page.locator("[data-testid=stPlotlyChart]").count() > 5  # four systems, and at least two S

@@ -95,7 +95,7 @@ def test_every_preset_looks_with_a_gradient_and_without(task: Task) -> None:
         assert any(isinstance(settings, Noise) for settings in attacks)
         assert preset == "quick" or any(isinstance(settings, Square) for settings in attacks)
         assert "bits" in objectives
-        assert ("train" in objectives) == isinstance(task, TRA), "the own loss, where it is never flat"
+        assert ("train" in objectives) == isinstance(task, TRA), "the training loss, where it is never flat"
 
 
 def test_one_seed_one_result_whatever_the_batch() -> None:

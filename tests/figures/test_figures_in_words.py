@@ -20,8 +20,8 @@ def test_the_words_hold_the_numbers_of_the_figure() -> None:
     stack = outcome_stack([("A", a), ("B", b)])
     assert "A, 10 images: 80 % correct, 10 % wrong, 10 % None." in words_of(stack)
     assert "B, 5 images: 0 % correct, 100 % wrong" in words_of(stack)
-    curves = accuracy_curves({"own": {0.1: Share(3, 4)}}, names={"own": "own loss"}, up="classified correctly, %")
-    assert words_of(curves) == "Share of the images, classified correctly. own loss: 75 % at ε = 0.1."
+    curves = accuracy_curves({"own": {0.1: Share(3, 4)}}, names={"own": "training loss"}, up="classified correctly, %")
+    assert words_of(curves) == "Share of the images, classified correctly. training loss: 75 % at ε = 0.1."
     assert "TRA, 3 images: median 0.2, largest 0.5." in words_of(distance_curves({"TRA": [0.5, 0.1, 0.2]}))
     assert words_of(outputs_figure(make_task("int"), [24.0], label=1)).endswith("Before: 24, read as 1.")
     curve = lines({"loss": ([0, 1], [4, 2])}, x="z", y="loss")

@@ -47,7 +47,7 @@ def test_every_rate_is_drawn_and_written(result: TransferResult) -> None:
     written = dict(zip(zip(text.x, text.y, strict=True), text.text, strict=True))
     assert len(written) == 5 * 3 + 3
     flat = result.threats["flat"].unmoved
-    assert flat.value == 1, "every bit is on its side, so its own loss is 0"
+    assert flat.value == 1, "every bit is on its side, so its training loss is 0"
     assert bars.x[2] == pytest.approx(0.9 * flat.value)
     assert list(bars.x[3:]) == [0, 0]
     assert list(figure.layout.yaxis.ticktext)[-2:] == ["all others together", "noise of the same ε"]

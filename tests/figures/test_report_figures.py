@@ -27,15 +27,15 @@ ZEROS = {"train": {0.1: 0.8}, "margin": {0.1: 0.0}}
 
 
 def test_points_bands_and_zeros_are_the_numbers_given() -> None:
-    figure = accuracy_curves(CURVES, zeros=ZEROS, names={"train": "own loss"}, marks={"here": 0.1})
+    figure = accuracy_curves(CURVES, zeros=ZEROS, names={"train": "training loss"}, marks={"here": 0.1})
     lines = {trace.name: trace for trace in figure.data if trace.yaxis is None and trace.mode == "lines+markers"}
-    assert set(lines) == {"margin", "own loss"}
+    assert set(lines) == {"margin", "training loss"}
     assert list(lines["margin"].x) == [0.0, 0.1] and list(lines["margin"].y) == [99.0, 20.0]
     band = next(trace for trace in figure.data if trace.legendgroup == "margin" and trace.fill == "toself")
     low, high = wilson(20, 100)
     assert band.y[1] == pytest.approx(100 * high) and band.y[2] == pytest.approx(100 * low)
     below = {trace.name: list(trace.y) for trace in figure.data if trace.yaxis == "y2"}
-    assert below == {"margin": [0.0], "own loss": [80.0]}
+    assert below == {"margin": [0.0], "training loss": [80.0]}
     assert "20 of 100" in lines["margin"].customdata[1]
     assert figure.layout.shapes[0].x0 == 0.1
     assert "yaxis2" not in accuracy_curves(CURVES).to_dict()["layout"]
@@ -52,8 +52,8 @@ def test_a_curve_keeps_its_pen_whichever_others_are_there_and_no_two_are_alike()
 
 
 def test_curves_in_words() -> None:
-    words = describe_curves(CURVES, names={"train": "own loss"})
-    assert "own loss: 99 % at ε = 0, 80 % at ε = 0.1." in words
+    words = describe_curves(CURVES, names={"train": "training loss"})
+    assert "training loss: 99 % at ε = 0, 80 % at ε = 0.1." in words
 
 
 def test_nothing_to_draw_is_refused() -> None:

@@ -188,8 +188,9 @@ WRONG: dict[str, list[list[tuple[str, str]]]] = {
              "uniform = evaluate(on_uniform, test, [published])[1].outcomes.accuracy.value", "Did you combine"),
         ],
         [
-            ("watched = epochs['own loss']", "pass validation="), ("watched = ['one', 'two']", "that end an epoch"),
-            ("watched = epochs['own loss'][:1]", "two epochs"),
+            ("watched = epochs['training loss']", "pass validation="),
+            ("watched = ['one', 'two']", "that end an epoch"),
+            ("watched = epochs['training loss'][:1]", "two epochs"),
         ],
     ],
     "10_decision_regions": [
@@ -240,7 +241,8 @@ WRONG: dict[str, list[list[tuple[str, str]]]] = {
          ("worst = ('RBC', 'PGD III')", "further off")],
         [
             ("p = 0.05", "another p-value"), ("p = 'p < 0.05'", "a number"),
-            ("p = mcnemar(found['own loss']['as published'].decoded == y, found['noise']['as published'].decoded == y)",
+            ("p = mcnemar(found['training loss']['as published'].decoded == y, "
+             "found['noise']['as published'].decoded == y)",
              "the attack on the margin"),
         ],
         [

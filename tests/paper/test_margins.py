@@ -39,7 +39,7 @@ def test_the_numbers_are_the_library_s(tmp_path: Path) -> None:
     row = evaluate(System.load(file), data.load("digits", "test").subset(TINY.attacked),
                    [PGD(eps=0.3, steps=5, objective="train", keep="last")])[1]
     results = {number.what: number.value for number in drawn.numbers()}
-    assert results["PGD-5, own loss"] == row.outcomes.accuracy
+    assert results["PGD-5, training loss"] == row.outcomes.accuracy
     assert (results["zero gradient"], results["unmoved"]) == (row.zero_gradient, row.unmoved)
     assert results["clean"].n == 400 and len(drawn.missing) == 7
 
@@ -67,14 +67,15 @@ def written(folder: Path, standing: dict[tuple[float, str], int]) -> Margins:
 def test_a_claim_compares_the_same_images_of_all_seeds(tmp_path: Path) -> None:
     drawn = written(tmp_path, {(350, "pgd"): 300, (350, "fgsm"): 100})
     verdicts = {claim.statement.split(": ")[1].split(" (S =")[0]: claim for claim in drawn.claims()}
-    assert verdicts["a larger S gives a higher accuracy under PGD-5, own loss"].verdict == "holds"
-    assert verdicts["a larger S gives a higher accuracy under FGSM, own loss"].verdict == "does not hold"
+    assert verdicts["a larger S gives a higher accuracy under PGD-5, training loss"].verdict == "holds"
+    assert verdicts["a larger S gives a higher accuracy under FGSM, training loss"].verdict == "does not hold"
     same = verdicts["a larger S gives a higher accuracy under PGD-40, margin"]
     assert same.verdict == "does not hold" and "(n = 1200)" in same.measured
-    assert "without a gradient: 25.0 [" in verdicts["a larger S gives a higher accuracy under PGD-5, own loss"].measured
+    higher = verdicts["a larger S gives a higher accuracy under PGD-5, training loss"]
+    assert "without a gradient: 25.0 [" in higher.measured
     slower = verdicts["a larger S slows convergence down"]
     assert slower.verdict == "holds" and "against 1 [1, 1]" in slower.measured and "over 3 seeds" in slower.measured
-    assert any("PGD-5, own loss 50.0 to 75.0 %" in sentence for sentence in drawn.sentences())
+    assert any("PGD-5, training loss 50.0 to 75.0 %" in sentence for sentence in drawn.sentences())
     assert drawn.missing == [] and "Nothing is missing" in drawn.to_markdown()
 
 

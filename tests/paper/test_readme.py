@@ -10,7 +10,7 @@ from tasklab.paper.protocol import PaperProtocol
 from tasklab.paper.tables import Value, values
 
 ROOT = Path(__file__).parents[2]
-ROWS = {"nothing": "RBC", "Gaussian noise": "RBC+GN", "attacks on its own loss": "RBC+AT",
+ROWS = {"nothing": "RBC", "Gaussian noise": "RBC+GN", "attacks on its training loss": "RBC+AT",
         "attacks on the margin": "RBC+AT (margin)"}
 
 

@@ -69,7 +69,7 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
             "[data-panel=rbc]", {"codecs_S": 50},
         ),
         LessonStep(
-            "DeepBE under squared error: the pull stops nowhere but on the codeword itself. How much ground a loss "
+            "DeepBE with the squared error: the pull stops nowhere but at the codeword itself. How much ground a loss "
             "leaves flat is a choice.",
             "[data-panel=deepbe]", {"codecs_S": 350, "codecs_loss": "mse"},
         ),
@@ -77,31 +77,32 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
     "attack_lab": (
         LessonStep("Drag ε up from 0. The attack climbs the training loss, as in the paper.", SCENE,
                    LAB | {"eps": 0.0, "train": True, "margin": False}, "own_loss"),
-        LessonStep("One line changed: the same attack aims at the decision.", ROWS[1],
+        LessonStep("Only one line is different: the same attack now aims at the decision.", ROWS[1],
                    {"eps": 0.2, "margin": True}, "both"),
         LessonStep("Why? Look at the ground under this image. In full colour the training loss is exactly flat.",
                    ".st-key-attack_lab_ground", {"systems": ["rbc"], "view": "the ground under the image"}, "ground"),
         LessonStep("Drag ε and watch INT's output slide along the number line.", SCENE,
                    {"eps": 0.0, "train": False, "systems": ["int"], "image": 96, "view": "ε to drag"}, "way"),
-        LessonStep("Make the attack count only if another class is read: a None raises an alarm.", ROWS[0],
+        LessonStep("Now the attack counts only where another class is read, because a None raises an alarm.", ROWS[0],
                    {"eps": 0.2, "systems": FOUR, "image": 54, "criterion": "evaded"}, "evaded"),
-        LessonStep("How one step is made: gradient, sign, step, projection. Play it (key P).",
+        LessonStep("How one step is made: gradient, sign, step, projection. Play it with the key P.",
                    ".st-key-attack_lab_steps", {"train": True, "criterion": "misclassified"}),
     ),
     "robust": (
         LessonStep("The paper's attack climbs the training loss. Compare its line with plain noise of the same size.",
                    ".st-key-robust_chart",
                    {"robust_system": "rbc", "robust_curves": ["training loss", "noise"]}, "noise"),
-        LessonStep("Below the curves: for how many images the gradient was exactly 0. There an attack has nothing to "
-                   "follow.",
+        LessonStep("The area behind the curves shows for how many images the gradient was exactly 0. There an attack "
+                   "has nothing to follow.",
                    ".st-key-robust_chart", {"robust_revealed": True, "robust_aim": "training loss"}, "zero"),
-        LessonStep("One word changed: the same attack aims at the decision. Read the lights of both.",
+        LessonStep("Only one word is different: the same attack now aims at the decision. Compare the lights of "
+                   "both.",
                    ".st-key-robust_checks", {"robust_curves": CURVES, "robust_aim": "margin"}, "claims"),
         LessonStep("Is every high number false, then? This one was trained under attack. The number to quote is the "
                    "worst case found.",
                    ".st-key-robust_checks", {"robust_system": "tra-at", "robust_aim": "training loss"}, "worst",
                    frozenset({"tra-at"})),
-        LessonStep("Bits can be trained under attack too. Compare with bits that were not, image by image.",
+        LessonStep("Bits can be trained under attack, too. Compare them, image by image, with bits that were not.",
                    ".st-key-robust_pictures", {"robust_system": "rbc-at-margin", "robust_with": "rbc"}, "worst",
                    frozenset({"rbc-at-margin"})),
     ),
@@ -111,11 +112,11 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
                    ".st-key-outputs_histograms",
                    ATTACK | {"objective": "train", "eps": 0.2, "outputs_bit": "the whole answer",
                              "outputs_class": "all classes"}, "left"),
-        LessonStep("One line changed: the same attack aims at the decision. Look for bars outside the blue background.",
+        LessonStep("Now the same attack aims at the decision. Look for bars outside the blue background.",
                    ".st-key-outputs_histograms", {"objective": "margin"}, "left"),
         LessonStep("One bit alone: training pushed it away from 0, the attack pulls it back.",
                    ".st-key-outputs_histograms", {"outputs_bit": "bit 1"}, "bit"),
-        LessonStep("One class of INT on its line: what leaves its interval lands in a gap, or in another interval.",
+        LessonStep("One class of INT on its line. What leaves its interval lands in a gap or in another interval.",
                    ".st-key-outputs_histograms",
                    {"outputs_bit": "the whole answer", "outputs_class": "3", "systems": ["int"]}, "ends"),
         LessonStep("The rails move out with S. Does that help? Guess, then look.", ".st-key-outputs_sizes",
@@ -130,40 +131,41 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
         LessonStep("The numbered stops are one image under attack. t-SNE keeps neighbours, not distances, so a stop "
                    "may jump; the paper reads distances off such a map.",
                    ".st-key-feature_map_living", {"eps": 0.1}, "way"),
-        LessonStep("PCA keeps straight ways straight, but it draws two directions of many.",
+        LessonStep("PCA keeps straight lines straight, but it shows only two of many directions.",
                    ".st-key-feature_map_living", {"feature_map_kind": "PCA", "eps": 0.2}, "spread"),
-        LessonStep("The outputs decide. INT's are one number: between the coloured intervals lies None.",
+        LessonStep("The outputs decide. INT has only one: between the coloured intervals lies None.",
                    ".st-key-feature_map_living", {"feature_map_kind": "Outputs", "feature_map_system": "int"}, "way"),
-        LessonStep("Now many images under attack. Guess first, then drag the steps.", ".st-key-feature_map_many",
-                   {"feature_map_kind": "t-SNE", "feature_map_system": "rbc"}),
+        LessonStep("Now many images are attacked. Guess first, then drag the slider of the steps.",
+                   ".st-key-feature_map_many", {"feature_map_kind": "t-SNE", "feature_map_system": "rbc"}),
     ),
     "transfer": (
         LessonStep("The paper's attack climbs the training loss. Look at the last column: how many images were "
                    "not changed.",
                    ".st-key-transfer_grid_train", ATTACK | {"train": True, "margin": False, "transfer_aim": "train"},
                    "train"),
-        LessonStep("One line changed: the same attack aims at the decision.", ".st-key-transfer_grid_margin",
+        LessonStep("Now the same attack aims at the decision.", ".st-key-transfer_grid_margin",
                    {"margin": True, "transfer_revealed": True, "transfer_aim": "margin"}, "margin"),
-        LessonStep("The paper counts every image that the attacked system reads correctly, also those that the "
-                   "other system misclassified anyway. Compare with noise, the last row.",
+        LessonStep("The paper counts every image that the attacked system classifies correctly, even those that "
+                   "the other system misclassifies anyway. Compare with noise, the last row.",
                    ".st-key-transfer_grid_margin",
-                   {"transfer_kept": "the attacked system reads correctly (paper)"}, "noise"),
-        LessonStep("Several attacked systems at once: a system is fooled if the images of any of the others fool it.",
+                   {"transfer_kept": "the attacked system classifies correctly (paper)"}, "noise"),
+        LessonStep("Several systems are attacked at once: another one counts as fooled if the image of any of "
+                   "them fools it.",
                    ".st-key-transfer_cell",
                    {"transfer_kept": "both classified correctly", "transfer_threat": "all others"}, "together"),
     ),
     "train": (
         LessonStep("The same images, learned twice: as ten scores (TRA) and as four bits with a margin (RBC).", RUNS,
                    {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"}, "clean"),
-        LessonStep("The grey ground: for so many images the gradient of the training loss is exactly 0. Where there "
-                   "is no gradient, an attack on the loss, the dotted curve, goes nowhere.", RUNS, {}, "zero"),
+        LessonStep("The grey area shows for how many images the gradient of the training loss is exactly 0. Where "
+                   "there is no gradient, an attack on the loss, the dotted curve, goes nowhere.", RUNS, {}, "zero"),
         LessonStep("DeepBE with two losses: squared distances on the left, the paper's hinge on the right. The hinge "
                    "is 0 for every image classified correctly.", RUNS,
                    {"train_left": "digits-deepbe", "train_right": "digits-deepbe-hinge"}, "zero"),
         LessonStep("Training on noise. Compare the dotted curves, and the dashed ones, which are aimed at the "
                    "decision.", RUNS, {"train_left": "digits-rbc", "train_right": "digits-rbc-gn"}, "attacked"),
-        LessonStep("Training on real attacks. Look at the dashed curve: codes can be hardened, the code alone does not "
-                   "do it.", RUNS, {"train_right": "digits-rbc-at-margin"}, "attacked"),
+        LessonStep("Training under real attacks. Look at the dashed curve: codes can be hardened, but the code alone "
+                   "does not do it.", RUNS, {"train_right": "digits-rbc-at-margin"}, "attacked"),
     ),
     "draw": (
         LessonStep("Draw a digit of your own, or take an example. Every system reads it at once, on 8×8 pixels and on "
@@ -209,10 +211,10 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
                    {"regions_set": "blobs", "regions_tasks": ["TRA", "INT"], "regions_field": "training loss",
                     "regions_noise": 0.06, "regions_point": 8, "regions_s": 350, "regions_eps": 0.25, "seed": 0,
                     "regions_form": "scaled"}, "flat"),
-        LessonStep("Arrows climb the training loss. On full colour there are none: RBC's loss is exactly 0 wherever "
-                   "every bit has its margin S. An attack that starts there has no way to go.", PLANES,
+        LessonStep("The arrows climb the training loss. Where the colour is full there are none: RBC's loss is exactly "
+                   "0 wherever every bit has its margin S. An attack that starts there has no way to go.", PLANES,
                    {"regions_tasks": ["TRA", "RBC"], "regions_revealed": True}, "flat"),
-        LessonStep("Now climb the margin instead. Nothing was trained anew; look for the arrows again.", PLANES,
+        LessonStep("Now they climb the margin instead. Nothing was trained anew; look for the arrows again.", PLANES,
                    {"regions_field": "margin"}, "flat"),
         LessonStep("Does a larger S help? In its own scale the loss is the same function for every S.", PLANES,
                    {"regions_s": 1000}, "flat"),

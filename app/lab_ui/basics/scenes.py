@@ -37,7 +37,7 @@ SCENES = (
                 "to the right, and the 8 is lost all the same.",
           values={"systems": ["rbc"], "view": "the ground under the image"}),
     MenuScene(name="S does not matter", page="outputs",
-          words="S = 10, 100 or 350 moves the whole image; what an attack on the decision leaves hardly changes.",
+          words="S = 10, 100 or 350 moves the whole histogram; what an attack on the decision leaves hardly changes.",
           values={"systems": ["rbc-s10", "rbc-s100", "rbc"], "objective": "margin"}),
     MenuScene(name="Black box beats white box", page="attack_lab",
           words="HopSkipJump sees labels alone, and breaks what an attack with every gradient at hand could not.",

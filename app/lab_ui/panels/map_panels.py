@@ -119,10 +119,10 @@ def space(kind: str) -> feature_maps.Space:
 def lead(kind: str) -> str:
     """The sentence to remember about a kind of map; HTML."""
     if kind == "t-SNE":
-        return "What the network finds alike lies together. t-SNE keeps <b>neighbours</b>, not distances."
+        return "What the network finds similar lies together. t-SNE keeps <b>neighbours</b>, not distances."
     if kind == "PCA":
-        return "The two directions in which the features spread most: <b>straight</b> ways stay straight."
-    return "What the decision is made of: it is <b>here</b> that an attack has to get across."
+        return "The two directions in which the features spread most: <b>straight</b> lines stay straight."
+    return "What the decision is made from: <b>here</b> an attack has to cross a border."
 
 
 def draw(lab: Lab, view: View) -> None:
@@ -164,7 +164,7 @@ def quality(view: View) -> None:
     else:
         words = f"<b>{100 * forming.accuracy:.0f} %</b> lie among images of their own class."
         if view.kind == "t-SNE":
-            words += f" Trustworthiness {forming.trust:.2f} of 1: who is near here is near in the network."
+            words += f" Trustworthiness {forming.trust:.2f} of 1: what is near here is near in the network."
         elif view.map.explained is not None and view.map.width > 1:
             words += f" The plane holds {100 * sum(view.map.explained):.0f} % of the spread."
     st.html(f'<p class="lab-lesson">{words}</p>')

@@ -131,8 +131,8 @@ def verdict(value: Value, *, made: bool) -> str:
     if value.column == CLEAN:
         return f"On all {value.accuracy.n:,} clean test images, {counts}.{_retrained(value)}"
     zero = value.zero_gradient
-    flat = "" if zero is None else (f" Of the images that it reads correctly, {one(zero)} gave this attack no gradient "
-                                    "other than exactly 0.")
+    flat = "" if zero is None else (f" Of the images that it classifies correctly, {one(zero)} gave this attack no "
+                                    "gradient other than exactly 0.")
     if value.adaptive is None:
         return f"Not checked: {counts}.{flat}{_retrained(value)}"
     gap = 100 * (value.accuracy.value - value.adaptive.value)
