@@ -168,7 +168,7 @@ outcome_stack([(name, row.outcomes) for name, row in rows.items()], legend=True)
 
 # %% tags=["check"]
 left = {name: row.outcomes.accuracy.value for name, row in rows.items()}
-assert left["square"] < 0.2 < left["PGD, training loss"], "Blind search should beat the attack that uses gradients."  # ✓5
+assert left["square"] < 0.2 < left["PGD, training loss"], "Blind search should beat the attack with gradients."  # ✓5
 assert left["noise"] < left["PGD, training loss"] + 0.02, "Even noise should do about as well as PGD."
 
 # %% [markdown]

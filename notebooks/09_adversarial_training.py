@@ -182,7 +182,7 @@ outcome_stack([(name, row.outcomes) for name, row in paper.items()], legend=True
 kept = {name: row.outcomes.accuracy.value for name, row in paper.items()}
 print({name: f"{kept[name]:.0%} correct, no gradient on {row.zero_gradient.value:.0%}" for name, row in paper.items()})
 assert kept["noise"] > kept["training loss"], "By the published number, noise is the better defence."  # ✓5
-assert paper["training loss"].zero_gradient.value < paper["noise"].zero_gradient.value, "Look at who has a gradient."  # ✓4
+assert paper["training loss"].zero_gradient.value < paper["noise"].zero_gradient.value, "Who has a gradient?"  # ✓4
 
 # %% [markdown]
 # ### As an attacker measures
@@ -203,7 +203,7 @@ outcome_stack([(name, row.outcomes) for name, row in worst.items()], legend=True
 # %% tags=["check"]
 left = {name: row.outcomes.accuracy.value for name, row in worst.items()}
 print({name: row.outcomes.accuracy.percent(0) for name, row in worst.items()})
-assert min(left["training loss"], left["margin"]) > max(left["noise"], left["nothing"]), "The ranking is reversed."  # ✓3
+assert min(left["training loss"], left["margin"]) > max(left["noise"], left["nothing"]), "The order is reversed."  # ✓3
 standing = {name: row.decoded == row.labels for name, row in worst.items()}
 p = mcnemar(standing["training loss"], standing["noise"])
 print(f"training loss against noise, on the same images: p = {p:.1e}")

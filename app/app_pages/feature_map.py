@@ -88,7 +88,7 @@ def _perplexity(lab: Lab) -> int:
     n = min(feature_maps.MOST, len(lab.pictures))
     perplexity: int = st.select_slider("Perplexity", feature_maps.perplexities(n), feature_maps.usual_perplexity(n),
                                   key="feature_map_perplexity", bind="query-params",
-                                  help="About how many neighbours of an image count. The map is drawn anew.")
+                                  help="About how many neighbours of an image count. The map is drawn again.")
     return perplexity
 
 

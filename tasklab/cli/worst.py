@@ -24,8 +24,8 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     add_eps(command, nargs="+")
     command.add_argument("--preset", default="quick", help="quick, standard or full (default: quick)")
     command.add_argument("--table", action="store_true",
-                         help="print a Markdown table, with PGD on the training loss beside the worst case, as for several "
-                         "systems or ε")
+                         help="print a Markdown table, with PGD on the training loss beside the worst case, as for "
+                         "several systems or ε")
     command.add_argument("--sources", nargs="*", default=[], metavar="SYSTEM",
                          help="systems whose images are tried (not in a table)")
     command.add_argument("--criterion", choices=("misclassified", "evaded"), default="misclassified",

@@ -165,7 +165,7 @@ def test_without_a_file_it_asks_for_one() -> None:
 
 def test_the_label_is_the_person_s_to_say() -> None:
     at = start(draw_label="7")
-    assert "<b>0 of" in bodies(at) and "read a <b>7</b>" in bodies(at)
+    assert "<b>0 of" in bodies(at) and "read it as a <b>7</b>" in bodies(at)
     scene = shipped(at, "scene")
     assert scene is not None and scene["label"] == 7
 

@@ -214,7 +214,7 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
         LessonStep("The arrows climb the training loss. Where the colour is full there are none: RBC's loss is exactly "
                    "0 wherever every bit has its margin S. An attack that starts there has no way to go.", PLANES,
                    {"regions_tasks": ["TRA", "RBC"], "regions_revealed": True}, "flat"),
-        LessonStep("Now they climb the margin instead. Nothing was trained anew; look for the arrows again.", PLANES,
+        LessonStep("Now they climb the margin instead. Nothing was retrained; look for the arrows again.", PLANES,
                    {"regions_field": "margin"}, "flat"),
         LessonStep("Does a larger S help? In its own scale the loss is the same function for every S.", PLANES,
                    {"regions_s": 1000}, "flat"),

@@ -34,7 +34,7 @@ SCENES = (
           words="The same attack, aimed at the decision.", values={"systems": ["tra", "rbc"]}),
     MenuScene(name="The ground under an 8", page="attack_lab",
           words="In full colour the training loss is exactly flat: an attack on it stays where it is. Drag the point "
-                "to the right, and the 8 is lost all the same.",
+                "to the right, and the 8 is still lost.",
           values={"systems": ["rbc"], "view": "the ground under the image"}),
     MenuScene(name="S does not matter", page="outputs",
           words="S = 10, 100 or 350 moves the whole histogram; what an attack on the decision leaves hardly changes.",

@@ -74,8 +74,9 @@ HELP = {
     "image": "The image's number in the test set: no system has seen it in training.",
     "only": "The two buttons jump to the next image of this class.",
     "aims": "What the attack tries to bring about. Each aim gets a row; nothing else differs between the rows.",
-    "attack": "How the change is looked for; the line below explains the chosen attack.",
-    "n": "So many images, the first of the test set. More take longer and make the interval narrower.",
+    "attack": "How the change is searched for; the line below explains the chosen attack.",
+    "n": "How many images are attacked: the first ones of the test set. More of them take longer and make the interval "
+    "narrower.",
     "eps": "How much any pixel may change (0 is black, 1 is white). The paper uses 0.1, 0.2 and 0.3 on MNIST, "
     "3/255, 6/255 and 9/255 on CIFAR: one level of the 255 of a photograph is 0.004. In the L2 norm ε is the length "
     "of the whole change, which grows with the number of pixels.",

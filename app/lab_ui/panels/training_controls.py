@@ -36,8 +36,8 @@ WATCHED = 100
 
 HELP = {
     "task": "What the network has to answer. " + " ".join(f"{kind.title}: {kind.summary}" for kind in TASKS.values()),
-    "defence": "What is done to the images before the network learns from them. adversarial: they are attacked, anew "
-    "in every step. gaussian, uniform: random noise.",
+    "defence": "What is done to the images before the network learns from them. adversarial: they are attacked "
+    "again in every step. gaussian, uniform: random noise.",
     "eps": "How much any pixel may change; 8/255 is 0.031.",
     "sigma": "The noise's standard deviation; black is 0, white is 1.",
     "inner": "What the attacks in training climb: the margin, or the training loss, as in the paper.",
@@ -53,8 +53,8 @@ HELP = {
     "paper: it has not, as published, and a large S trains slowly.",
     "average": "Decay of the running average of the weights, which is what is kept. 0 keeps the last weights.",
     "inset": "INT: training aims this far inside the interval (a share of its length).",
-    "flip": "Half of the photographs are mirrored, anew in every epoch: a truck that drives left is a truck.",
-    "crop": "Photographs are shifted by up to so many pixels, anew in every epoch.",
+    "flip": "In every epoch a random half of the photographs is mirrored: a truck that drives left is still a truck.",
+    "crop": "By how many pixels photographs are shifted at most, at random in every epoch.",
     "watch": "After each epoch, the first validation images are attacked with this ε (PGD, 10 steps), once along the "
     "training loss, once along the decision margin.",
 }

@@ -36,15 +36,16 @@ _browser = st.components.v2.component(
 )
 
 
-def browser(*, back: str, forward: str, lecture: bool, scene: str = "", subject: str = "") -> None:
+def browser(*, page: str, back: str, forward: str, lecture: bool, scene: str = "", subject: str = "") -> None:
     """Draw the buttons “Copy link” and “?”, and tell the browser what is shown.
 
     Args:
+        page: slug of the page.
         back: key of the button that goes back one step.
         forward: key of the button that goes forward one step.
         lecture: whether lecture mode is on.
         scene: tells the open step of a lesson from others; empty where none is open.
         subject: CSS selector of what the step is about, which is outlined and scrolled to; empty for nothing.
     """
-    shown = {"back": back, "forward": forward, "lecture": lecture, "scene": scene, "subject": subject}
+    shown = {"page": page, "back": back, "forward": forward, "lecture": lecture, "scene": scene, "subject": subject}
     _browser(key="browser", width="content", data=[shown])

@@ -62,7 +62,7 @@ def own_loss(sweeps: Sweeps, eps: float) -> str:
     if lost:
         sentences.append(f"At ε = {eps_said(size)} it breaks {listed(lost)}.")
     elif len(flat) < len(ends):
-        sentences.append(f"At ε = {eps_said(size)} it breaks none of them all the same.")
+        sentences.append(f"At ε = {eps_said(size)} it still breaks none of them.")
     return " ".join(sentences)
 
 

@@ -319,7 +319,7 @@ def _strip(slug: str, lesson: Sequence[LessonStep], lecture: bool) -> tuple[Less
             glossary()
             st.button("Leave lecture mode" if lecture else "Lecture mode", key="lecture_button",
                       on_click=_toggle_lecture, shortcut="L", help="Large type, no controls")
-            browser(back=f"{slug}_back", forward=f"{slug}_next", lecture=lecture,
+            browser(page=slug, back=f"{slug}_back", forward=f"{slug}_next", lecture=lecture,
                     scene=f"{slug} {step}" if opened else "", subject=opened.subject if opened else "")
         if opened:
             slot = st.empty()

@@ -23,11 +23,18 @@ const PATIENCE = 6000; // milliseconds for which a subject is followed, because 
 class Browser {
   constructor() {
     this.shown = { scene: "" };
+    this.returning = false;  // whether the history has led to a page that is not drawn yet
     const push = history.pushState.bind(history);
     history.pushState = (state, title, url) => { // one page, one entry: the settings of a page are no places to go back to
       const stays = url && new URL(url, location.href).pathname === location.pathname;
-      return stays ? history.replaceState(state, title, url) : push(state, title, url);
+      if (stays) return history.replaceState(state, title, url);
+      // “back” pressed twice: a run of the page in between, which comes late, would push it, and “forward” were lost
+      return this.returning ? undefined : push(state, title, url);
     };
+    addEventListener("popstate", () => { this.returning = true; }, { capture: true });
+    for (const kind of ["pointerdown", "keydown"]) {
+      document.addEventListener(kind, () => { this.returning = false; }, { passive: true, capture: true });
+    }
     document.addEventListener("keydown", (event) => this.keydown(event));
     for (const kind of ["wheel", "touchmove", "pointerdown"]) {
       document.addEventListener(kind, () => { this.until = 0; }, { passive: true, capture: true });
@@ -37,6 +44,8 @@ class Browser {
 
   update(shown, root) {
     this.shown = shown;
+    const path = location.pathname.split("/").pop();
+    if (path === shown.page || (path === "" && shown.page === "start")) this.returning = false;  // its page is drawn
     this.root = root;
   }
 
