@@ -68,6 +68,10 @@ def _build(args: argparse.Namespace) -> int:
     parameters = {name: value for name, value in options.items() if value is not None}
     chosen = [notebooks.find(name) for name in args.names]
     with usage():
+        if args.execute and args.audience == "nbgrader":
+            raise ValueError("expected --nbgrader without --execute, got both: nbgrader runs what students hand in")
+        if args.install and args.audience == "slides":
+            raise ValueError("expected --slides without --install, got both: slides install nothing")
         check_folder(args.to)
     if args.audience == "nbgrader":
         from tasklab.course.grading import write_assignments

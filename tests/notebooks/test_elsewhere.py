@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tasklab.cli import main
 from tasklab.course import notebooks
 from tasklab.experiments.scenario import Scenario
 from tests.notebooks.copies import run
@@ -52,6 +53,12 @@ def test_every_link_of_a_notebook_follows_it(
     monkeypatch.setattr(Scenario, "link", _noted(Scenario.link, links))
     assert run(notebooks.build(name, "teacher", parameters={"FAST": True})) == []
     assert links and all(link.startswith("https://lab.example.edu/") for link in links)
+
+
+@pytest.mark.parametrize("words", [("--nbgrader", "--execute"), ("--slides", "--install", WHEEL)])
+def test_options_that_do_nothing_together_are_refused(words: tuple[str, ...], tmp_path: Path) -> None:
+    assert main(["notebooks", "build", "13", *words, "--to", str(tmp_path / "made")]) == 2
+    assert not (tmp_path / "made").exists()
 
 
 def test_no_notebook_has_an_address_of_its_own() -> None:
