@@ -45,7 +45,7 @@ def page() -> None:
         )
         titles = {each: DATASETS[each].title for each in datasets}
         data = menus.one(st.segmented_control, "Data set", titles, datasets[0], key="paper_data", required=True,
-                         help="Those with a record come first.")
+                         wrap=True, help="Those with a record come first.")
         network = _select("Network", paper_tables.networks(data), "paper_network", width=200)
         seeds = [str(seed) for seed in paper_tables.seeds(data, network)]
         if len(seeds) > 1:

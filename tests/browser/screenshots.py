@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from lab_ui.basics.lessons import LESSONS
 from tests.browser.serving import ROOT, browsing, serving, settled
 
@@ -34,6 +36,7 @@ def main() -> None:
         if given.readme:
             page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light")
             _draw(page, f"{address}/attack_lab", README, until=".st-key-attack_lab_scene")
+            Image.open(README).convert("RGB").quantize(256).save(README, optimize=True)  # a third of the size
             return
         for each in slugs:
             steps = range(1, len(LESSONS.get(each, ())) + 1) if given.lessons else ()
