@@ -27,7 +27,7 @@ RADIUS = number(0, 1, above=True)
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
     command = commands.add_parser("report", help="attack systems in many ways, and keep a report on each beside it")
-    command.add_argument("systems", nargs="*", metavar="SYSTEM", help="names (default: all that there are)")
+    command.add_argument("systems", nargs="*", metavar="SYSTEM", help="names (default: all systems)")
     command.add_argument("--to", type=Path, metavar="DIR", help="folder of reports.json (default: beside the systems)")
     command.add_argument("--n", type=whole(), default=200, help="the first N test images (default: 200)")
     command.add_argument("--eps", type=RADIUS, nargs="+", help="radii of the curves (default: those of the "

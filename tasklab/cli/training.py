@@ -46,9 +46,9 @@ RECIPE_WORDS = {
     "lr": "the peak of the learning rate, which rises and then falls to 0 (default: 0.003)",
     "warmup": "the share of all steps in which the learning rate rises (default: 0.25)",
     "weight_decay": "how strongly weights are drawn towards 0 (default: 0.01)",
-    "crop": "pad images by so many pixels and crop at random (default: 0)",
+    "crop": "pad images by this many pixels and crop at random (default: 0)",
     "average": "decay of a moving average of the weights, which then is the result; 0 for none (default: 0.0)",
-    "inset": "for intervals: aim so far inside their ends, as a share of β (default: 0.0)",
+    "inset": "for intervals: aim this far inside their ends, as a share of β (default: 0.0)",
     "precision": "of the training passes: float32, bfloat16, or auto for the quicker one (default: auto)",
 }
 """What each setting of the recipe is, with its default; to import the recipe for it would take torch."""
@@ -59,7 +59,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser("train", help="train a system, measure it, write it with its card",
                                   late=add_task)
     add_settings(command)
-    command.add_argument("--seeds", type=whole(), default=1, help="train so many seeds; the first is kept (default: 1)")
+    command.add_argument("--seeds", type=whole(), default=1, help="train this many seeds, keep the first (default: 1)")
     command.add_argument("--to", type=Path, default=Path(), help="folder of NAME.safetensors and NAME.md (default: .)")
     command.add_argument("--run", type=Path, dest="folder", help="folder of the run, to go on after a stop "
                          "(default: runs/NAME)")
@@ -109,8 +109,8 @@ def add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=whole(1, 256),
                          help="of the computation; the last digits of the weights may depend on them (default: "
                          "PyTorch's)")
-    command.add_argument("--devices", type=whole(), default=1, help="train on so many of the machine's GPUs, or in so "
-                         "many processes on the CPU; takes Lightning Fabric (default: 1)")
+    command.add_argument("--devices", type=whole(), default=1, help="train on this many of the machine's GPUs, or in "
+                         "this many processes on the CPU; needs Lightning Fabric (default: 1)")
     add_common(command)
 
 

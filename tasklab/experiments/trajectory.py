@@ -60,7 +60,7 @@ def record_trajectory(
 
     Raises:
         TypeError: another attack.
-        ValueError: an image that needs no attack, as it is fooled as it comes; or what `attack` refuses.
+        ValueError: an image that needs no attack, as it is misclassified without one; or what `attack` refuses.
 
     >>> from torch import nn
     >>> from tasklab.tasks import make_task
@@ -82,7 +82,7 @@ def record_trajectory(
 
     result = attack(system, image, label, settings, targets=target, progress=record)
     if not paths:
-        raise ValueError("expected an image that is read as its label, got one that is fooled as it comes")
+        raise ValueError("expected an image that is read as its label, got one that is misclassified before any attack")
     kept = {name: _index_of(result.images[0], path) for name, path in paths.items()}
     name = next((name for name, index in kept.items() if index is not None), next(iter(paths)))
     path = paths[name]

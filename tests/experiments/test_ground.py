@@ -133,7 +133,7 @@ def test_on_shipped_digits_a_plateau_holds_the_attack_on_the_loss_and_not_the_on
     ({"side": 8}, ValueError, "odd number of cells"),
     ({"settings": PGD(eps=0.0)}, ValueError, "ε > 0"),
     ({"settings": APGD(eps=0.1)}, TypeError, "PGD or FGSM"),
-    ({"label": torch.tensor([3]), "settings": PGD(eps=0.1, keep="first")}, ValueError, "fooled as it comes"),
+    ({"label": torch.tensor([3]), "settings": PGD(eps=0.1, keep="first")}, ValueError, "misclassified before"),
 ])
 def test_what_cannot_be_drawn_is_refused_in_a_sentence(wrong: dict[str, Any], error: type, words: str) -> None:
     system, x, y = small(make_task("int"))

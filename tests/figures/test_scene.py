@@ -187,6 +187,6 @@ def test_a_walk_needs_steps_to_show() -> None:
     system, x, y = small(TASKS["rbc"])
     with pytest.raises(TypeError, match="expected PGD or FGSM"):
         record_trajectory(system, x, y, APGD(eps=0.1))
-    with pytest.raises(ValueError, match="fooled as it comes"):
+    with pytest.raises(ValueError, match="misclassified before any attack"):
         record_trajectory(system, x, (y + 1) % 10, PGD(eps=0.1, keep="first"))
     assert "class Player" in trajectory_html(record_trajectory(system, x, y, FGSM(eps=0.1)))
