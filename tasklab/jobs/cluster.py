@@ -81,9 +81,11 @@ def connect(address: str) -> None:
     alone = {"include_dashboard": False, "object_store_memory": 100 * 2**20} if address == "local" else {}
     try:
         ray.init(address=address, **quiet, **alone)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        raise ValueError(f"expected a Ray cluster at {address}, got none ({str(error).splitlines()[0][:200]}); try "
-                         "ray start --head, or local for this machine alone") from None
+    except Exception as error:  # Ray raises bare ones, too
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"expected a Ray cluster at {address}, got none ({reason}); try "
+                         "ray start --head there, RAY_AUTH_MODE=token where the cluster asks for its token, or local "
+                         "for this machine alone") from None
 
 
 class OnRay:

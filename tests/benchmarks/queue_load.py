@@ -25,7 +25,7 @@ from tasklab.training import Recipe
 
 MINUTE = 60.0
 SYSTEMS = ("digits-tra", "digits-deepbe", "digits-int", "digits-rbc")
-TRAINING = Training(n=1000, width=16, attacked=50, eps=(0.1,), recipe=Recipe(epochs=10, batch_size=32))
+TRAINING = Training(n=500, width=8, attacked=20, eps=(0.1,), recipe=Recipe(epochs=5, batch_size=32))
 
 
 def main(visitors: str = "40") -> None:

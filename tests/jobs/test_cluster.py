@@ -35,15 +35,28 @@ NODE = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80 * 2**20}
 BASE = Training(n=200, width=4, attacked=10, eps=(0.1,), recipe=Recipe(epochs=3, batch_size=40))
 
 
+def two_nodes(tries: int = 3) -> Any:
+    """A cluster; Ray gives each node half a minute to begin, which may be too short on a busy machine."""
+    made = Cluster()
+    try:
+        made.add_node(**NODE, include_dashboard=False)
+        made.add_node(**NODE)
+    except Exception:
+        made.shutdown()
+        if tries == 1:
+            raise
+        return two_nodes(tries - 1)
+    return made
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two nodes with a processor each; their workers know the kinds of jobs of these tests."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(map(str, [Path(__file__).parent, Path(__file__).parents[2]]))
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+    made = two_nodes()
     try:
-        made.add_node(**NODE)
         ray.init(address=made.address, log_to_driver=False,
                  runtime_env={"worker_process_setup_hook": "small_kinds.register"})
         yield made
