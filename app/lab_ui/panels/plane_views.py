@@ -28,7 +28,7 @@ STYLE = """
 .lab-live { aspect-ratio: 1; max-width: 100%; margin: 0 auto; outline: 1px solid #8a8a8a; }
 .stElementContainer:has(.lab-live)[data-stale="true"] { opacity: 1 !important; transition: none !important; }
 .lab-live img { width: 100%; height: 100%; display: block; }
-[class*="st-key-regions_square"] { aspect-ratio: 1; max-height: SIDE; }
+[class*="st-key-regions_square_"] { aspect-ratio: 1; max-height: SIDE; }
 .lab-head h2 { font-size: 1.3rem; font-weight: 700; padding: 0; margin: 0; line-height: 1.25; }
 .lab-ways { display: grid; grid-template-columns: 6rem 1fr; gap: 0.3rem 0.8rem; align-items: center;
   margin: 0.4rem 0 0; font-size: 1.05rem; }
