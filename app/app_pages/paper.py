@@ -1,14 +1,18 @@
-"""The page “Paper”: the paper's Tables 1 and 2, each number beside what was measured here and what is left of it."""
+"""The page “Paper”: its tables, each number beside what was measured here and what is left of it; and its figures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
+from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import SYSTEMS
 from lab_ui.panels import paper_views
-from lab_ui.results import paper_tables, paper_words
+from lab_ui.parts import charts
+from lab_ui.results import paper_figures, paper_tables, paper_words
+from lab_ui.results.paper_figures import FIGURES, Shown
 from lab_ui.results.paper_tables import TABLES, Table
 from lab_ui.shell import frame, menus
 from tasklab.data import DATASETS
@@ -40,16 +44,27 @@ def page() -> None:
     head = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.segmented_control(
-            "Table", list(TABLES), default="Table 1", required=True, key="paper_table", bind=URL,
-            help="Table 1: four systems. Table 2: systems trained again with attacked or noisy images.",
+            "Table or figure", [*TABLES, *FIGURES], default="Table 1", required=True, key="paper_table", bind=URL,
+            help="Table 1: four systems. Table 2: systems trained again with attacked or noisy images. Figure 2: "
+            "training curves. Figure 3: maps of features. Figure 4: RBC over S. Figure 5: transfer.",
         )
-        titles = {each: DATASETS[each].title for each in datasets}
-        data = menus.one(st.segmented_control, "Data set", titles, datasets[0], key="paper_data", required=True,
-                         wrap=True, help="Those with a record come first.")
-        network = _select("Network", paper_tables.networks(data), "paper_network", width=200)
-        seeds = [str(seed) for seed in paper_tables.seeds(data, network)]
-        if len(seeds) > 1:
-            seed = _select("Seed", seeds, "paper_seed", width=90)
+        if name in FIGURES:
+            places = paper_figures.places(name)
+            titles = {each: DATASETS[each].title for each in places}
+            data = menus.one(st.segmented_control, "Data set", titles, next(iter(places)), key="paper_figure_data",
+                             required=True, wrap=True)
+            network = _select("Network", places[data], "paper_figure_network", width=200)
+        else:
+            titles = {each: DATASETS[each].title for each in datasets}
+            data = menus.one(st.segmented_control, "Data set", titles, datasets[0], key="paper_data", required=True,
+                             wrap=True, help="Those with a record come first.")
+            network = _select("Network", paper_tables.networks(data), "paper_network", width=200)
+            seeds = [str(seed) for seed in paper_tables.seeds(data, network)]
+            if len(seeds) > 1:
+                seed = _select("Seed", seeds, "paper_seed", width=90)
+    if name in FIGURES:
+        _figure(lab, head, name, data, network)
+        return
     table = paper_tables.read(TABLES[name], data, network, int(seed) if seed in seeds else 0)
     with head:
         frame.headline("Paper", paper_words.lead(table.values))
@@ -72,9 +87,35 @@ def page() -> None:
         paper_views.grid(table, value)
         paper_views.key(table.values)
         st.caption(CITED)
-        paper_views.claims(table)
+        paper_views.claims(table.claims, "table", f"{DATASETS[data].title}, {network}")
     frame.close_page(lab, code=_code(table), tables={table.document.table: table.frame},
                      figures={table.document.table: (table.figure, paper_tables.title(table, name))})
+
+
+def _figure(lab: Lab, head: Any, name: str, data: str, network: str) -> None:
+    """Draw one of the paper's figures, its claims, its numbers, and the downloads."""
+    try:
+        shown = paper_figures.read(name, data, network)
+    except ValueError as error:
+        with head:
+            frame.headline("Paper", f"{name} cannot be shown.")
+        st.warning(in_markdown(error))
+        return
+    with head:
+        frame.headline("Paper", shown.lead)
+    charts.plot(shown.figure, key="paper_figure", alt=shown.words)
+    st.caption(shown.document.explained())
+    paper_views.claims(shown.claims, "figure", f"{DATASETS[data].title}, {network}")
+    for sentence in shown.sentences:
+        st.caption(in_markdown(sentence))
+    with st.expander("Every number, with its interval"):
+        st.dataframe(shown.reading(), hide_index=True)
+    if shown.missing:
+        st.caption(in_markdown(f"Not made: {', '.join(shown.missing)}."))
+    st.caption("What makes all that is missing of this figure, and writes it:")
+    st.code(shown.document.command, language=None, wrap_lines=True)
+    frame.close_page(lab, code=_figure_code(shown), tables={shown.document.name: shown.frame},
+                     figures={shown.document.name: (shown.figure, paper_figures.title(shown))})
 
 
 def _before(key: str, options: Sequence[str]) -> str:
@@ -108,6 +149,25 @@ def _code(table: Table) -> str:
         f'numbers = values(cells, Path("{paper_tables.OWN.as_posix()}"), PaperProtocol())',
         "table = long_frame(numbers)  # every number with its interval",
         "print(wide_frame(numbers).to_string(index=False))",
+    ])
+
+
+def _figure_code(shown: Shown) -> str:
+    """Python that reads the same figure with the library alone."""
+    document = shown.document
+    kind = type(document)
+    return "\n".join([
+        "from pathlib import Path",
+        "",
+        "from tasklab.paper.grid import FULL",
+        f"from {kind.__module__} import {kind.__name__}",
+        "",
+        f'folder = Path("{paper_tables.OWN.as_posix()}")  # what is shipped is read where nothing is there',
+        f"shown = {kind.__name__}(data={document.data!r}, archs={document.archs!r}, folder=folder, scale=FULL,",
+        f"{' ' * len(f'shown = {kind.__name__}(')}seeds={document.seeds!r})",
+        "table = shown.frame()  # every number with its interval",
+        "print(shown.wide())",
+        "# shown.drawn().show()",
     ])
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tasklab import data, files, strict_json
+from tasklab import data, files, strict_json, zoo
 from tasklab.data import ImageSet
 from tasklab.evaluation.robustness import Progress
 from tasklab.paper.cells import Workshop, fingerprint
 from tasklab.paper.grid import Cell
 from tasklab.paper.plan import Pace
-from tasklab.paper.records import read_record
+from tasklab.paper.records import SHIPPED, read_record
 from tasklab.system import System
 
 
@@ -62,12 +62,14 @@ class Work(ABC):
         return f"{self.cells[0].name}.{self.kind}-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]}"
 
     def read(self, folder: Path) -> dict[str, Any] | None:
-        """What was found; None where it was not, or was of other weights.
+        """What was found, in the folder or else in what is shipped; None where it was not, or was of other weights.
 
         Raises:
             ValueError: a file that does not read.
         """
-        file = self._file(folder)
+        file = self.file(folder)
+        if not file.is_file():
+            file = self.file(zoo.folder() / SHIPPED)
         records = [read_record(folder, cell) for cell in self.cells]
         if not file.is_file() or any(record is None for record in records):
             return None
@@ -97,10 +99,11 @@ class Work(ABC):
         """Keep what was found on systems with these fingerprints."""
         plain = strict_json.plain(result)
         content = {"settings": self.settings, "cells": [cell.name for cell in self.cells], "weights": list(weights),
-                "found": plain, "digest": _digest(plain)}
-        files.write_text(self._file(folder), strict_json.dumps(content) + "\n")
+                   "found": plain, "digest": _digest(plain)}
+        files.write_text(self.file(folder), strict_json.dumps(content) + "\n")
 
-    def _file(self, folder: Path) -> Path:
+    def file(self, folder: Path) -> Path:
+        """Where the folder keeps what was found."""
         return folder / f"{self.name}.json"
 
 

@@ -177,16 +177,10 @@ def test_from_one_attack_to_the_next_with_everything_set() -> None:
         assert scene is not None and scene["norm"] in choices(kind, "norm")
 
 
-PAGES = [
-    ("draw", {"attack": "CW", "steps": "3"}), ("draw", {"attack": "Square", "norm": "l2", "steps": "5"}),
+PAGES = [  # beside what test_every_attack_answers opens
     ("draw", {"attack": "FAB", "steps": "2", "criterion": "evaded", "bits": "true"}),
-    ("draw", {"attack": "HopSkipJump", "steps": "1"}), ("draw", {"attack": "Noise", "steps": "2"}),
     ("draw", {"attack": "APGD", "keep": "last", "steps": "2"}),
-    ("outputs", {"attack": "CW", "steps": "1", "n": "50"}), ("outputs", {"attack": "Noise", "steps": "2", "n": "50"}),
-    ("outputs", {"attack": "Square", "norm": "l2", "steps": "2", "n": "50"}),
     ("outputs", {"attack": "FAB", "objective": "bits", "criterion": "evaded", "steps": "1", "n": "50"}),
-    ("transfer", {"attack": "CW", "steps": "1", "n": "50"}), ("transfer", {"attack": "Noise", "steps": "2", "n": "50"}),
-    ("transfer", {"attack": "Square", "norm": "l2", "steps": "2", "n": "50", "target": "3"}),
     ("transfer", {"attack": "HopSkipJump", "steps": "1", "n": "50", "transfer_revealed": "true"}),
 ]
 

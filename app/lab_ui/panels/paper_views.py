@@ -15,7 +15,7 @@ from lab_ui.results.paper_words import SIGNS, one, several
 from lab_ui.shell import controls
 from tasklab.data.radii import eps_said
 from tasklab.experiments.scenario import Scenario
-from tasklab.paper.claims import Verdict
+from tasklab.paper.claims import Claim, Verdict
 from tasklab.paper.published import CLEAN, COLUMNS
 from tasklab.paper.records import Finding
 from tasklab.paper.tables import Value
@@ -86,15 +86,21 @@ def key(values: Sequence[Value]) -> None:
     st.caption(f"Accuracies in %. {meanings}.{arrows} {paper_words.glossary(values)}.")
 
 
-def claims(table: Table) -> None:
-    """Draw what the paper concludes from the table, with what was measured over all seeds."""
+def claims(measured: Sequence[Claim], source: str, place: str) -> None:
+    """Draw what the paper concludes, with what was measured over all seeds.
+
+    Args:
+        measured: the paper's conclusions.
+        source: from what it draws them, such as "table".
+        place: data set and network, which the statements need not repeat.
+    """
     lines = []
-    for claim in table.claims:
+    for claim in measured:
         sign = CLAIM_SIGNS[claim.verdict]
-        statement = claim.statement.partition(": ")[2]
+        statement = claim.statement.removeprefix(place).lstrip(":, ")
         lines.append(f"<tr><th scope='row'>{html.escape(statement[:1].upper() + statement[1:])}</th>"
                      f"<td>{sign} {html.escape(claim.verdict)}</td><td>{html.escape(claim.measured)}</td></tr>")
-    st.html('<div class="lab-page pap-claims"><h2>What the paper concludes from this table</h2><table><thead><tr>'
+    st.html(f'<div class="lab-page pap-claims"><h2>What the paper concludes from this {source}</h2><table><thead><tr>'
             "<th scope='col'>Conclusion</th><th scope='col'>Here</th><th scope='col'>Measured</th></tr></thead>"
             f"<tbody>{''.join(lines)}</tbody></table></div>")
 

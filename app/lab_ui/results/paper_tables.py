@@ -126,8 +126,8 @@ def read(table: str, data: str, network: str, seed: int = 0) -> Table:
     made = [cell.scale for cell in _both(data, arch, seed) if _is_made(cell)]
     scale = FULL if FULL in made or not made else QUICK
     cells = [cell for each in every for cell in cells_of(table, [data], [arch], seed=each, scale=scale)]
-    files = [file for cell in grid.with_bases(cells) for file in _files(cell)]
-    return _read(table, data, arch, seed, every, scale, OWN, _stamp(files))
+    needed = [file for cell in grid.with_bases(cells) for file in files(cell)]
+    return _read(table, data, arch, seed, every, scale, OWN, stamp(needed))
 
 
 @lru_cache(maxsize=64)
@@ -173,19 +173,20 @@ def _both(data: str, arch: str, seed: int = 0) -> list[Cell]:
             for cell in cells_of(table, [data], [arch], seed=seed, scale=scale)]
 
 
-def _files(cell: Cell) -> list[Path]:
+def files(cell: Cell) -> list[Path]:
     """All files on which the numbers of a cell depend."""
     return [record_file(OWN, cell), system_file(OWN, cell), record_file(zoo.folder() / SHIPPED, cell)]
 
 
 def _is_made(cell: Cell) -> bool:
-    own, system, shipped = _files(cell)
+    own, system, shipped = files(cell)
     return own.is_file() or (shipped.is_file() and not system.is_file())
 
 
-def _stamp(files: list[Path]) -> Stamp:
+def stamp(needed: list[Path]) -> Stamp:
+    """By which a change of any of these files is noticed."""
     stamps = []
-    for file in files:
+    for file in needed:
         try:
             status = file.stat()
         except OSError:
