@@ -301,15 +301,15 @@ mean = {name: sum(100 * v.adaptive.value for seed in (0, 1, 2) for v in table(wh
                   if v.cell.method.name == name and str(v.column) == "PGD I") / 3
         for which, name in (("table1", "RBC"), ("table2", "RBC+GN"), ("table2", "RBC+AT"))}
 print("mean over three seeds, after all attacks, in %:", {name: round(share, 1) for name, share in mean.items()})
-assert 5 < mean["RBC+GN"] - mean["RBC"] < 9, "Noise helps a little, …"  # ✓11
-assert 35 < mean["RBC+AT"] - mean["RBC"] < 39, "… and adversarial training helps a lot."  # ✓12
+assert 4 < mean["RBC+GN"] - mean["RBC"] < 6, "Noise helps a little, …"  # ✓11
+assert 37 < mean["RBC+AT"] - mean["RBC"] < 39.5, "… and adversarial training helps a lot."  # ✓12
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # The measurements of the paper can be repeated: as published, all seven conclusions hold, and by far more than chance
-# [✓10]. Asked about the decision, one of the seven is left: noise does help RBC a little, by about 7 points at ε = 0.1
-# [✓11]. Adversarial training, which "suppresses" the published number, helps it by about 37 [✓12].
+# [✓10]. Asked about the decision, one of the seven is left: noise does help RBC a little, by about 5 points at ε = 0.1
+# [✓11]. Adversarial training, which "suppresses" the published number, helps it by about 38 [✓12].
 # </details>
 #
 # ## 6 · Is DeepBE an RBC with S = 0?
