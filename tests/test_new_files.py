@@ -79,7 +79,7 @@ assert any("A page of its own." in html.proto.body for html in at.main.get("html
 def course() -> str:
     """The list of the course with the page and its notebook."""
     text = (ROOT / "tasklab/course/parts.py").read_text(encoding="utf-8")
-    part = '    Part(notebook="12_hello", session=3, minutes=5, page="hello", title="Hello"),\n'
+    part = '    Part(notebook="12_hello", block=3, minutes=5, page="hello", title="Hello"),\n'
     text = text.replace(')\n"""All parts', f'{part})\n"""All parts')
     return text.replace('}\n"""Slug of each page, in', '    "hello": "Say hello.",\n}\n"""Slug of each page, in')
 

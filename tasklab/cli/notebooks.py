@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     build.add_argument("--fast", action="store_true", help="set FAST = True: fewer images, seconds instead of minutes")
     build.add_argument("--data", choices=("digits", "mnist"), help="set DATA (default: as each notebook has it)")
     build.add_argument("--seed", type=seed, help="set SEED (default: 0)")
-    build.add_argument("--install", default="", metavar="SOURCE",
+    build.add_argument("--install", type=_source, metavar="SOURCE",
                        help="what the first cell of each copy installs by pip where tasklab is missing, as on Colab: "
                             "the address of a wheel, or git+ and that of a repository")
     build.set_defaults(call=_build, audience="student")
@@ -47,6 +48,14 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     claims.set_defaults(call=_claims)
     words = actions.add_parser("words", help="the glossary, and names from the literature with references, as Markdown")
     words.set_defaults(call=_words)
+
+
+def _source(text: str) -> str:
+    """What pip can install: an address, or a wheel."""
+    if not re.fullmatch(r"(git\+)?[a-z]+://\S+|.*\.whl", text, re.DOTALL):
+        raise argparse.ArgumentTypeError(f"expected the address of a wheel, or git+ and that of a repository, got "
+                                         f"{text[:80]!r}")
+    return text
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -76,14 +85,14 @@ def _build(args: argparse.Namespace) -> int:
     if args.audience == "nbgrader":
         from tasklab.course.grading import write_assignments
 
-        written = write_assignments(args.to, only=chosen, parameters=parameters, source=args.install)
+        written = write_assignments(args.to, only=chosen, parameters=parameters, source=args.install or "")
     elif args.audience == "slides":
         from tasklab.course.slides import write_slides
 
         written = write_slides(args.to, only=chosen, parameters=parameters)
     else:
         written = notebooks.write(
-            args.to, args.audience, only=chosen, parameters=parameters, source=args.install, execute=args.execute
+            args.to, args.audience, only=chosen, parameters=parameters, source=args.install or "", execute=args.execute
         )
     for file in written:
         say(str(file))

@@ -172,7 +172,7 @@ def test_rows_that_are_there_are_not_made_again(monkeypatch: pytest.MonkeyPatch)
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("no attack may run")
 
-    monkeypatch.setattr("tasklab.evaluation.robustness.attack", refuse)
+    monkeypatch.setattr("tasklab.attacks.engine.stream", refuse)
     *_, known = stream_assessment(system, test, claim, queries=20, known=rows)
     assert known.checks == fresh.checks
     assert known.lowest.count <= fresh.lowest.count, "one more row is evidence too"
