@@ -67,10 +67,10 @@ def test_no_notebook_has_an_address_of_its_own() -> None:
 
 
 def test_the_environment_file_names_what_is_there() -> None:
-    lines = (ROOT / "binder" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / ".binder" / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert "-e .[notebooks]" in lines
     for name in ("postBuild", "start"):
-        file = ROOT / "binder" / name
+        file = ROOT / ".binder" / name
         assert file.stat().st_mode & 0o111, "it is run"
         assert subprocess.run(["bash", "-n", str(file)], check=False).returncode == 0
 
