@@ -103,9 +103,16 @@ def _figure(lab: Lab, head: Any, name: str, data: str, network: str) -> None:
         return
     with head:
         frame.headline("Paper", shown.lead)
-    charts.plot(shown.figure, key="paper_figure", alt=shown.words)
+    place = f"{DATASETS[data].title}, {network}"
+    panels = list(shown.charts.items())
+    for first in range(0, len(panels), 2):
+        for index, column in enumerate(st.columns(2)[: len(panels) - first], first):
+            panel = panels[index][0].replace(f"{place}, ", "").replace(f"{place}: ", "").replace(f", {place}", "")
+            with column:
+                st.markdown(f"**{in_markdown(panel[:1].upper() + panel[1:])}**")
+                charts.plot(panels[index][1], key=f"paper_figure_{index}", alt=f"{panel}. {shown.words}")
     st.caption(shown.document.explained())
-    paper_views.claims(shown.claims, "figure", f"{DATASETS[data].title}, {network}")
+    paper_views.claims(shown.claims, "figure", place)
     for sentence in shown.sentences:
         st.caption(in_markdown(sentence))
     with st.expander("Every number, with its interval"):
@@ -115,7 +122,7 @@ def _figure(lab: Lab, head: Any, name: str, data: str, network: str) -> None:
     st.caption("What makes all that is missing of this figure, and writes it:")
     st.code(shown.document.command, language=None, wrap_lines=True)
     frame.close_page(lab, code=_figure_code(shown), tables={shown.document.name: shown.frame},
-                     figures={shown.document.name: (shown.figure, paper_figures.title(shown))})
+                     figures={shown.document.name: (shown.document.drawn, paper_figures.title(shown))})
 
 
 def _before(key: str, options: Sequence[str]) -> str:

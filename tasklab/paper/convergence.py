@@ -42,6 +42,7 @@ class Convergence(PaperFigure):
 
     name: ClassVar[str] = "fig2"
     title: ClassVar[str] = "Figure 2: convergence of traditional and robust binary-label classification"
+    layout: ClassVar[dict[str, Any]] = {"row": 360}
     usual_data: ClassVar[tuple[str, ...]] = PAPER_DATA
     usual_archs: ClassVar[tuple[str, ...]] = NETWORKS
     usual_seeds: ClassVar[tuple[int, int]] = (3, 2)
@@ -129,13 +130,12 @@ class Convergence(PaperFigure):
             f"highest seed."
         )
 
-    def drawn(self) -> Figure:
+    def charts(self) -> dict[str, Figure]:
         """Loss and validation accuracy by epoch, in two panels for each setting."""
         from tasklab.figures.line_chart import lines
-        from tasklab.figures.panels import panels
         from tasklab.figures.style import blank
 
-        charts = {}
+        charts: dict[str, Figure] = {}
         for data, arch, titles in places(self):
             for setting in self._settings(data, arch):
                 pairs = self._pairs(data, arch, setting)
@@ -150,7 +150,7 @@ class Convergence(PaperFigure):
                         spread[name] = [min(values) for values in epochs], [max(values) for values in epochs]
                     charts[f"{titles['data']}, {titles['network']}, {setting}: {what}"] = (
                         lines(curves, spread=spread, x="epoch", y=f"{words}, %") if pairs else blank("not made"))
-        return panels(charts, row=360)
+        return charts
 
     def _rate(self, data: str, share: float) -> float:
         return RECIPES[data].lr * share

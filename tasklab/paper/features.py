@@ -99,6 +99,7 @@ class Features(PaperFigure):
 
     name: ClassVar[str] = "fig3"
     title: ClassVar[str] = "Figure 3: t-SNE of the penultimate features of four classification systems"
+    layout: ClassVar[dict[str, Any]] = {"row": 460}
     usual_data: ClassVar[tuple[str, ...]] = ("mnist",)
 
     def asked(self) -> dict[Cell, Sequence[Question]]:
@@ -164,13 +165,12 @@ class Features(PaperFigure):
             f"distances between groups and the sizes of groups mean little; what is said of the features counts."
         )
 
-    def drawn(self) -> Figure:
+    def charts(self) -> dict[str, Figure]:
         """A map for each system, in the paper's colours."""
         from tasklab.figures.maps import PAPER_COLOURS, feature_map
-        from tasklab.figures.panels import panels
         from tasklab.figures.style import blank
 
-        charts = {}
+        charts: dict[str, Figure] = {}
         for data, arch, titles in places(self):
             classes = info_of(data).classes
             for method in SYSTEMS:
@@ -178,7 +178,7 @@ class Features(PaperFigure):
                 chart = blank("not made") if result is None else feature_map(
                     result["positions"], result["labels"], classes, inks=PAPER_COLOURS)
                 charts[f"{method.name}, {titles['data']}, {titles['network']}"] = chart
-        return panels(charts, row=460)
+        return charts
 
     def _cell(self, data: str, arch: str, method: Method) -> Cell:
         return Cell(data=data, arch=arch, method=method, seed=self.seeds[0], scale=self.scale)

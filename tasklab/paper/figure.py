@@ -64,6 +64,7 @@ class PaperFigure(ABC):
     Attributes:
         name: ``"fig2"`` to ``"fig5"``.
         title: what it shows.
+        layout: of its panels; see `tasklab.figures.panels.panels`.
         usual_data, usual_archs: those of the paper.
         usual_seeds: how many seeds there are, in full and for a first look.
 
@@ -76,6 +77,7 @@ class PaperFigure(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    layout: ClassVar[dict[str, Any]] = {}
     usual_data: ClassVar[tuple[str, ...]]
     usual_archs: ClassVar[tuple[str, ...]] = ("efficientnet_b0",)
     usual_seeds: ClassVar[tuple[int, int]] = (1, 1)
@@ -116,8 +118,14 @@ class PaperFigure(ABC):
         """What the numbers mean."""
 
     @abstractmethod
+    def charts(self) -> dict[str, Figure]:
+        """What it is made of: the title of each panel, and the panel."""
+
     def drawn(self) -> Figure:
         """The figure."""
+        from tasklab.figures.panels import panels
+
+        return panels(self.charts(), **self.layout)
 
     def plan(self, workshop: Workshop) -> list[Step]:
         """What is still to be made of the cells."""

@@ -158,12 +158,11 @@ class Margins(PaperFigure):
             f"Student's interval over seeds; a system that was made elsewhere may come without its epochs."
         )
 
-    def drawn(self) -> Figure:
+    def charts(self) -> dict[str, Figure]:
         """Accuracies over S: a panel for each parametrisation."""
         from tasklab.figures.line_chart import lines
-        from tasklab.figures.panels import panels
 
-        charts = {}
+        charts: dict[str, Figure] = {}
         for data, arch, titles in places(self):
             for way, words in WAYS.items():
                 curves, spread = {}, {}
@@ -175,7 +174,7 @@ class Margins(PaperFigure):
                     spread[what] = [100 * low for low, _ in ends], [100 * high for _, high in ends]
                 charts[f"{titles['data']}, {titles['network']}: outputs {words}"] = lines(
                     curves, spread=spread, x="S", y="images, %", log_x=True, y_range=(-3, 103))
-        return panels(charts)
+        return charts
 
     def _cell(self, data: str, arch: str, way: Parametrisation, size: float, seed: int) -> Cell:
         return rbc_cell(Cell(data=data, arch=arch, method=METHODS["rbc"], seed=seed, scale=self.scale), size, way)

@@ -122,6 +122,7 @@ class Transferring(PaperFigure):
 
     name: ClassVar[str] = "fig5"
     title: ClassVar[str] = "Figure 5: transfer of adversarial examples among tasks and networks"
+    layout: ClassVar[dict[str, Any]] = {"row": 440, "head": 100, "gap": 0.22}
     usual_data: ClassVar[tuple[str, ...]] = ("cifar100",)
     usual_archs: ClassVar[tuple[str, ...]] = ("efficientnet_b0", "resnet18", "densenet121")
 
@@ -215,13 +216,12 @@ class Transferring(PaperFigure):
             f"the difference is surely below one point."
         )
 
-    def drawn(self) -> Figure:
+    def charts(self) -> dict[str, Figure]:
         """The matrices, with noise as the last row and the share without a gradient as the last column."""
         from tasklab.figures.matrix import rates_figure
-        from tasklab.figures.panels import panels
         from tasklab.figures.style import blank
 
-        charts = {}
+        charts: dict[str, Figure] = {}
         for panel, rows in self._every():
             lines = [
                 Line(name=threat, rates={victim: Share.of(row.fooled[cell.name], row.correct)
@@ -235,7 +235,7 @@ class Transferring(PaperFigure):
                     victim: Share.of(some.noise[cell.name], some.correct) for victim, cell in panel.cells.items()}))
             charts[panel.title] = blank("not made") if not lines else rates_figure(
                 lines, list(panel.cells), last="zero_gradient", names={NOISE: "noise"})
-        return panels(charts, row=440, head=100, gap=0.22)
+        return charts
 
     def _work(self, panel: Panel, threat: str) -> TransferWork:
         first = panel.cells[threat]

@@ -15,6 +15,10 @@ LECTURE = 1.4
 """How much larger a figure is in lecture mode."""
 
 
+INKS = {"light": "#31333f", "dark": "#fafafa"}
+"""Colour of words inside a figure by theme, whose own grey is too faint on coloured ground."""
+
+
 def plot(figure: Figure, *, key: str, alt: str, **settings: Any) -> None:
     """Draw a figure without a bar of tools.
 
@@ -25,4 +29,17 @@ def plot(figure: Figure, *, key: str, alt: str, **settings: Any) -> None:
         settings: further arguments of `st.plotly_chart`.
     """
     shown = enlarged(figure, LECTURE) if st.session_state.get("lecture") else figure
-    st.plotly_chart(shown, key=key, alt=alt, config={"displayModeBar": False}, **settings)
+    ink = INKS.get(str(st.context.theme.type), INKS["light"])
+    st.plotly_chart(_inked(shown, ink), key=key, alt=alt, config={"displayModeBar": False}, **settings)
+
+
+def _inked(figure: Figure, colour: str) -> Figure:
+    """A copy of a figure whose words have a colour, where they had none of their own."""
+    import plotly.graph_objects as go
+
+    copy = go.Figure(figure)
+    words = [trace.textfont for trace in copy.data if trace.type == "scatter" and "text" in (trace.mode or "")]
+    for font in words + [annotation.font for annotation in copy.layout.annotations]:
+        if font.color is None:
+            font.color = colour
+    return copy

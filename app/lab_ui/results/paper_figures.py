@@ -40,14 +40,14 @@ class Shown:
 
     Attributes:
         document: the figure with its cells.
-        figure: as it is drawn.
+        charts: title of each panel to the panel.
         claims: what the paper claims, and what was measured.
         sentences: what the numbers say beyond that.
         missing: names of what was not made.
     """
 
     document: PaperFigure
-    figure: Figure
+    charts: dict[str, Figure]
     claims: tuple[Claim, ...]
     sentences: tuple[str, ...]
     missing: tuple[str, ...]
@@ -121,7 +121,7 @@ def _seeds(document: PaperFigure) -> str:
 @lru_cache(maxsize=32)
 def _read(name: str, data: str, network: str, folder: Path, stamp: Stamp) -> Shown:
     document = _document(name, data, paper_tables.NETWORKS[network])
-    return Shown(document=document, figure=document.drawn(), claims=tuple(document.claims()),
+    return Shown(document=document, charts=document.charts(), claims=tuple(document.claims()),
                  sentences=tuple(document.sentences()), missing=tuple(document.missing))
 
 
