@@ -184,7 +184,7 @@ def _size(job: Job) -> int:
 
 
 class RayTask:
-    """A job in the hands of Ray, to be watched and ended as `subprocess.Popen` is.
+    """A job in the hands of Ray, to be watched and ended as ``subprocess.Popen`` is.
 
     Args:
         job: queued.

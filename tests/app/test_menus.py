@@ -83,3 +83,12 @@ def test_what_an_address_of_the_history_leaves_out_is_the_usual_one(restored: bo
     at = AppTest.from_function(several)
     at.session_state["which"], at.session_state[address.RESTORED] = ["c"], restored
     assert clean(at.run()).session_state["seen"] == expected
+
+
+def test_the_browser_is_told_the_choice_in_every_run() -> None:
+    """The messages of a run that another one interrupts are lost; a choice told only once would be lost with them."""
+    at = visit("robust")
+    for _ in range(2):
+        clean(at.run())
+        menus_of_page = (at.segmented_control(key="data"), at.selectbox(key="robust_system"))
+        assert all(menu.proto.set_value for menu in menus_of_page)

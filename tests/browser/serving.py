@@ -19,19 +19,25 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]
-SETTLED = """() => {
+MOVING = """() => {
     const app = document.querySelector('[data-testid=stApp]');
     const charts = [...document.querySelectorAll('[data-testid=stPlotlyChart]')];
     const head = '.lab-lead, .st-front, [data-testid=stAlert]';
-    return app && app.dataset.testScriptState === 'notRunning'
-        && charts.every(c => c.querySelector('.main-svg'))
-        && !document.querySelector('[data-testid=stSkeleton]')
-        && !document.querySelector('[data-stale=true]')
-        && !document.querySelector('.lab-live')  // a training run in the page
-        && !document.querySelector('[class*=_working]')  // an attack that goes on
-        && (document.querySelector(head)
-            || [...document.querySelectorAll('*')].some(each => each.shadowRoot?.querySelector(head)));
+    const still = {
+        'its script': app && app.dataset.testScriptState === 'notRunning',
+        'a chart': charts.every(c => c.querySelector('.main-svg')),
+        'a place to be filled': !document.querySelector('[data-testid=stSkeleton]'),
+        'something stale': !document.querySelector('[data-stale=true]'),
+        'a training run in the page': !document.querySelector('.lab-live'),
+        'an attack': !document.querySelector('[class*=_working]'),
+        'the lead': document.querySelector(head)
+            || [...document.querySelectorAll('*')].some(each => each.shadowRoot?.querySelector(head)),
+    };
+    return Object.keys(still).filter(part => !still[part]);
 }"""
+"""What a page still waits for."""
+
+SETTLED = f"() => ({MOVING})().length === 0"
 
 
 def chromium() -> str | None:
@@ -87,4 +93,9 @@ def browsing() -> Iterator[Any]:
 
 def settled(page: Any, timeout: float = 240.0) -> None:
     """Wait until the script has run, its charts are drawn, and nothing is stale."""
-    page.wait_for_function(SETTLED, timeout=timeout * 1000)
+    from playwright.sync_api import TimeoutError as Expired
+
+    try:
+        page.wait_for_function(SETTLED, timeout=timeout * 1000)
+    except Expired:
+        raise AssertionError(f"{page.url} still waits for {', '.join(page.evaluate(MOVING))}") from None

@@ -53,9 +53,9 @@ def small(system: str, folder: Path) -> dict[str, list[str]]:
         "show": [system],
         "list": [],
         "notebooks list": [],
+        "notebooks build": ["03", "--to", str(folder / "notebooks")],
         "notebooks claims": ["13"],
         "notebooks words": [],
-        "notebooks build": ["03", "--to", str(folder / "notebooks")],
         "paper": ["table1", "--quick", "--show", "--to", str(folder / "paper")],
     }
 

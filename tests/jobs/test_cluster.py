@@ -98,7 +98,7 @@ def test_what_kills_its_worker_is_tried_three_times_and_the_rest_goes_on(tmp_pat
 
 
 def test_who_stops_consuming_leaves_jobs_that_go_on_even_without_ray(tmp_path: Path, cluster: Any) -> None:
-    jobs = counts(tmp_path, {"to": 40, "seconds": 0.05})
+    jobs = counts(tmp_path, {"to": 200, "seconds": 0.05})
     events = OnRay(cluster.address).carry_out(jobs)
     for event in events:
         if event.get("step") == 5:
@@ -107,7 +107,7 @@ def test_who_stops_consuming_leaves_jobs_that_go_on_even_without_ray(tmp_path: P
     assert jobs[0].job.state == "interrupted"
     for _event in InTurn().carry_out(jobs):
         pass
-    assert jobs[0].job.state == "done" and numbers(jobs[0].job.events()) == list(range(1, 41))
+    assert jobs[0].job.state == "done" and numbers(jobs[0].job.events()) == list(range(1, 201))
 
 
 def test_a_task_can_be_asked_to_give_way_to_stop_and_be_killed(tmp_path: Path, cluster: Any) -> None:

@@ -43,10 +43,10 @@ def one(draw: Callable[..., Any], label: str, options: Mapping[str, str], usual:
         key: of the session state, and name of the parameter.
         look: further arguments of ``draw``.
     """
+    before = st.session_state.get(key)
     if (in_address := address.opening(key)) is not None:
-        st.session_state[key] = next((each for each in in_address if each in options), usual)
-    elif st.session_state.get(key) not in options:
-        st.session_state[key] = usual
+        before = next((each for each in in_address if each in options), usual)
+    st.session_state[key] = before if before in options else usual  # see `several`
     chosen: str = draw(label, list(options), key=key, format_func=lambda option: options.get(option, option),
                        persist_state="session", **look)
     address.write(key, None if chosen == usual else chosen)
@@ -64,12 +64,13 @@ def several(label: str, options: Mapping[str, str], usual: Sequence[str], *, key
         key: of the session state, and name of the parameter.
         look: further arguments of `st.multiselect`.
     """
-    if (in_address := address.opening(key)) is not None:
-        st.session_state[key] = [each for each in in_address if each] if in_address else list(usual)
     before = st.session_state.get(key, usual)
+    if (in_address := address.opening(key)) is not None:
+        before = [each for each in in_address if each] if in_address else usual
     kept = list(dict.fromkeys(each for each in before if each in options))
-    if key not in st.session_state or kept != before:
-        st.session_state[key] = kept or list(usual)
+    # In every run, as Streamlit tells the browser a value only in the run in which it is set; the messages of that run
+    # are lost if another one interrupts it, and the browser would begin with nothing chosen.
+    st.session_state[key] = kept if kept or not before else list(usual)
     chosen: list[str] = st.multiselect(label, list(options), key=key, persist_state="session",
                                        format_func=lambda option: options.get(option, option), **look)
     address.write(key, None if chosen == list(usual) else chosen or [""])
