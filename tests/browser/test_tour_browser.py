@@ -94,7 +94,7 @@ def test_lecture_mode_hides_the_controls_and_comes_back_by_key(address: str, bro
         tab.page.get_by_role("button", name="Leave lecture mode").wait_for()
         settled(tab.page)
         assert not tab.page.get_by_test_id("stSidebar").is_visible()
-        for _ in range(60):  # charts are drawn anew a moment after their page has got its size
+        for _ in range(300):  # charts are drawn anew a moment after their page has got its size
             larger = [large > 1.5 * small > 0 for large, small in zip(chart_size(tab), usual, strict=True)]
             if larger == [True, True]:
                 break
