@@ -308,12 +308,8 @@ glossary()
 #
 # ## Further reading
 #
-# - Han, Li, Long, Ge (2020): *Learning Task-aware Robust Deep Learning Systems*. arXiv:2010.05125.
-#   The paper that this course takes apart.
-# - Eykholt, Evtimov, Fernandes, Li, Rahmati, Xiao, Prakash, Kohno, Song (2018): *Robust Physical-World Attacks on Deep
-#   Learning Visual Classification*. CVPR. arXiv:1707.08945. The stop sign.
-# - Szegedy, Zaremba, Sutskever, Bruna, Erhan, Goodfellow, Fergus (2014): *Intriguing properties of neural networks*.
-#   ICLR. arXiv:1312.6199. Where it began.
-# - Goodfellow, Shlens, Szegedy (2015): *Explaining and Harnessing Adversarial Examples*. ICLR. arXiv:1412.6572. FGSM.
-# - Athalye, Carlini, Wagner (2018): *Obfuscated Gradients Give a False Sense of Security*. ICML. arXiv:1802.00420.
-#   Why attacks that find no gradient prove nothing.
+# - [@han2020] The paper that this course takes apart.
+# - [@eykholt2018] The stop sign.
+# - [@szegedy2014] Where it began.
+# - [@goodfellow2015] FGSM.
+# - [@athalye2018] Why attacks that find no gradient prove nothing.

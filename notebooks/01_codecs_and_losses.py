@@ -366,9 +366,6 @@ print(Scenario(data=DATA).link("codecs"))
 #
 # ## Further reading
 #
-# - Han, Li, Long, Ge (2020): *Learning Task-aware Robust Deep Learning Systems*. arXiv:2010.05125.
-#   Equations 1 to 3 and the section on RBC.
-# - Dietterich, Bakiri (1995): *Solving Multiclass Learning Problems via Error-Correcting Output Codes*. Journal of
-#   Artificial Intelligence Research 2, 263–286.
-# - Li, Kang, Ge, Song, Lu, Cheng (2016): *DeepBE: Learning Deep Binary Encoding for Multi-label Classification*.
-#   CVPR Workshops.
+# - [@han2020] Equations 1 to 3 and the section on RBC.
+# - [@dietterich1995]
+# - [@li2016]

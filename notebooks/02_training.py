@@ -286,8 +286,6 @@ print(Scenario(data=DATA, systems=(f"{DATA}-tra", f"{DATA}-rbc"), eps=0.1).link(
 #
 # ## Further reading
 #
-# - Han, Li, Long, Ge (2020): *Learning Task-aware Robust Deep Learning Systems*. arXiv:2010.05125.
-#   Equation 1, and Figure 2 on convergence.
-# - Loshchilov, Hutter (2019): *Decoupled Weight Decay Regularization*. ICLR. arXiv:1711.05101. The optimiser used here.
-# - Smith, Topin (2019): *Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates*.
-#   arXiv:1708.07120. The one-cycle schedule.
+# - [@han2020] Equation 1, and Figure 2 on convergence.
+# - [@loshchilov2019] The optimiser used here.
+# - [@smith2019] The one-cycle schedule.

@@ -424,11 +424,8 @@ print(Scenario(data=DATA, image=IMAGE, systems=systems, eps=0.2, steps=10, keep=
 #
 # ## Further reading
 #
-# - Goodfellow, Shlens, Szegedy (2015): *Explaining and Harnessing Adversarial Examples*. ICLR. arXiv:1412.6572. FGSM.
-# - Kurakin, Goodfellow, Bengio (2017): *Adversarial Machine Learning at Scale*. ICLR. arXiv:1611.01236.
-# - Madry, Makelov, Schmidt, Tsipras, Vladu (2018): *Towards Deep Learning Models Resistant to Adversarial Attacks*.
-#   ICLR. arXiv:1706.06083. PGD as it is used today.
-# - Moosavi-Dezfooli, Fawzi, Frossard (2016): *DeepFool: a simple and accurate method to fool deep neural networks*.
-#   CVPR. arXiv:1511.04599.
-# - Carlini, Wagner (2017): *Towards Evaluating the Robustness of Neural Networks*. IEEE Symposium on Security and
-#   Privacy. arXiv:1608.04644. Why one should not climb the training loss.
+# - [@goodfellow2015] FGSM.
+# - [@kurakin2017]
+# - [@madry2018] PGD as it is used today.
+# - [@moosavi2016]
+# - [@carlini2017] Why one should not climb the training loss.

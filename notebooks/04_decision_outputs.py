@@ -247,6 +247,5 @@ print(Scenario(data=DATA, systems=systems, eps=EPS, n=len(test)).link("outputs")
 #
 # ## Further reading
 #
-# - Athalye, Carlini, Wagner (2018): *Obfuscated Gradients Give a False Sense of Security*. ICML. arXiv:1802.00420.
-# - Dietterich, Bakiri (1995): *Solving Multiclass Learning Problems via Error-Correcting Output Codes*. JAIR 2,
-#   263–286.
+# - [@athalye2018]
+# - [@dietterich1995]

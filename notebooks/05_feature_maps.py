@@ -420,12 +420,8 @@ for key in ("tra", "deepbe"):
 #
 # ## Further reading
 #
-# - van der Maaten, Hinton (2008): *Visualizing Data using t-SNE*. Journal of Machine Learning Research 9, 2579–2605.
-# - Wattenberg, Viégas, Johnson (2016): *How to Use t-SNE Effectively*. Distill.
-#   doi:10.23915/distill.00002. Interactive.
-# - Venna, Kaski (2001): *Neighborhood Preservation in Nonlinear Projection Methods: An Experimental Study*. ICANN.
-#   Trustworthiness.
-# - Poličar, Stražar, Zupan (2024): *openTSNE: A Modular Python Library for t-SNE Dimensionality Reduction and
-#   Embedding*. Journal of Statistical Software 109(3). How new points are placed.
-# - Han, Li, Long, Ge (2020): *Learning Task-aware Robust Deep Learning Systems*. arXiv:2010.05125.
-#   Figure 3 and the text around it.
+# - [@maaten2008]
+# - [@wattenberg2016] Interactive.
+# - [@venna2001] Trustworthiness.
+# - [@policar2024] How new points are placed.
+# - [@han2020] Figure 3 and the text around it.

@@ -248,6 +248,5 @@ print(Scenario(data=DATA, systems=tuple(f"{DATA}-{key}" for key in keys), eps=EP
 #
 # ## Further reading
 #
-# - Papernot, McDaniel, Goodfellow (2016): *Transferability in Machine Learning: from Phenomena to Black-Box Attacks
-#   using Adversarial Samples*. arXiv:1605.07277.
-# - Athalye, Carlini, Wagner (2018): *Obfuscated Gradients Give a False Sense of Security*. ICML. arXiv:1802.00420.
+# - [@papernot2016]
+# - [@athalye2018]

@@ -440,11 +440,7 @@ print(Scenario(data=DATA, systems=systems).link("attack_lab"))
 #
 # ## Further reading
 #
-# - Han, Li, Long, Ge (2020): *Learning Task-aware Robust Deep Learning Systems*. arXiv:2010.05125.
-#   The section "Impact of S" and Figure 4.
-# - Tsipras, Santurkar, Engstrom, Turner, Madry (2019): *Robustness May Be at Odds with Accuracy*. ICLR.
-#   arXiv:1805.12152. The claim that the paper sets out to answer.
-# - Moosavi-Dezfooli, Fawzi, Frossard (2016): *DeepFool: a simple and accurate method to fool deep neural networks*.
-#   CVPR. arXiv:1511.04599. Distances to decision boundaries.
-# - Croce, Hein (2020): *Minimally distorted Adversarial Examples with a Fast Adaptive Boundary Attack*. ICML.
-#   arXiv:1907.02044. FAB.
+# - [@han2020] The section "Impact of S" and Figure 4.
+# - [@tsipras2019] The claim that the paper sets out to answer.
+# - [@moosavi2016] Distances to decision boundaries.
+# - [@croce2020fab] FAB.

@@ -430,16 +430,11 @@ print(Scenario(data=DATA, systems=systems, eps=0.2, steps=10, keep="last", n=len
 #
 # AutoAttack, RobustBench, BPDA, EOT, certificates: the cell below says what the names stand for, with references.
 #
-# - Athalye, Carlini, Wagner (2018): *Obfuscated Gradients Give a False Sense of Security: Circumventing Defenses to
-#   Adversarial Examples*. ICML. arXiv:1802.00420. Section 3.1 lists behaviours that give masking away.
-# - Carlini, Athalye, Papernot, Brendel, Rauber, Tsipras, Goodfellow, Madry, Kurakin (2019): *On Evaluating Adversarial
-#   Robustness*. arXiv:1902.06705. The checklist behind section 8.
-# - Tramèr, Carlini, Brendel, Madry (2020): *On Adaptive Attacks to Adversarial Example Defenses*. NeurIPS.
-#   arXiv:2002.08347. Thirteen defences, thirteen questions.
-# - Andriushchenko, Croce, Flammarion, Hein (2020): *Square Attack: a query-efficient black-box adversarial attack via
-#   random search*. ECCV. arXiv:1912.00049.
-# - McNemar (1947): *Note on the sampling error of the difference between correlated proportions or percentages*.
-#   Psychometrika 12, 153–157.
+# - [@athalye2018] Section 3.1 lists behaviours that give masking away.
+# - [@carlini2019] The checklist behind section 8.
+# - [@tramer2020] Thirteen defences, thirteen questions.
+# - [@andriushchenko2020]
+# - [@mcnemar1947]
 
 # %%
 reading()

@@ -437,11 +437,7 @@ print(Scenario(data=DATA, systems=tuple(f"{DATA}-{key}" for key in keys), eps=0.
 #
 # ## Further reading
 #
-# - Madry, Makelov, Schmidt, Tsipras, Vladu (2018): *Towards Deep Learning Models Resistant to Adversarial Attacks*.
-#   ICLR. arXiv:1706.06083. The game of section 1.
-# - Tramèr, Kurakin, Papernot, Goodfellow, Boneh, McDaniel (2018): *Ensemble Adversarial Training: Attacks and
-#   Defenses*. ICLR. arXiv:1705.07204. How adversarial training can learn to mask.
-# - Zhang, Yu, Jiao, Xing, El Ghaoui, Jordan (2019): *Theoretically Principled Trade-off between Robustness and
-#   Accuracy*. ICML. arXiv:1901.08573. TRADES.
-# - Rice, Wong, Kolter (2020): *Overfitting in adversarially robust deep learning*. ICML. arXiv:2002.11569. Why the last
-#   epoch is not the best.
+# - [@madry2018] The game of section 1.
+# - [@tramer2018] How adversarial training can learn to mask.
+# - [@zhang2019] TRADES.
+# - [@rice2020] Why the last epoch is not the best.

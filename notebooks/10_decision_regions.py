@@ -406,10 +406,7 @@ print(Scenario().link("regions") + "?" + shown)
 #
 # ## Further reading
 #
-# - Han, Li, Long, Ge (2020): *Learning Task-aware Robust Deep Learning Systems*. arXiv:2010.05125.
-#   Equation 1: the intervals.
-# - Goodfellow, Shlens, Szegedy (2015): *Explaining and Harnessing Adversarial Examples*. ICLR. arXiv:1412.6572.
-# - Athalye, Carlini, Wagner (2018): *Obfuscated Gradients Give a False Sense of Security: Circumventing Defenses to
-#   Adversarial Examples*. ICML. arXiv:1802.00420.
-# - Chow (1970): *On Optimum Recognition Error and Reject Tradeoff*. IEEE Transactions on Information Theory 16(1),
-#   41–46. What it costs to say None.
+# - [@han2020] Equation 1: the intervals.
+# - [@goodfellow2015]
+# - [@athalye2018]
+# - [@chow1970] What it costs to say None.

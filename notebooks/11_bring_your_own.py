@@ -399,11 +399,7 @@ print(Scenario(data=DATA, systems=tuple(f"{DATA}-{key.lower()}" for key in syste
 #
 # ## Further reading
 #
-# - Dietterich, Bakiri (1995): *Solving Multiclass Learning Problems via Error-Correcting Output Codes*. Journal of
-#   Artificial Intelligence Research 2, 263–286.
-# - Verma, Swami (2019): *Error Correcting Output Codes Improve Probability Estimation and Adversarial Robustness of
-#   Deep Neural Networks*. NeurIPS.
-# - Zhang, Tondi, Lv, Barni (2020): *Challenging the Adversarial Robustness of DNNs Based on Error-Correcting Output
-#   Codes*. Security and Communication Networks, article 8882494. arXiv:2003.11855.
-# - Tramèr, Carlini, Brendel, Madry (2020): *On Adaptive Attacks to Adversarial Example Defenses*. NeurIPS.
-#   arXiv:2002.08347. Among the thirteen defences is the one by Verma and Swami.
+# - [@dietterich1995]
+# - [@verma2019]
+# - [@zhang2020]
+# - [@tramer2020] Among the thirteen defences is the one by Verma and Swami.

@@ -462,9 +462,7 @@ print(Scenario(data=DATA, systems=(f"{DATA}-tra", f"{DATA}-rbc"), eps=EPS).link(
 #
 # ## Further reading
 #
-# - Han, Li, Long, Ge: *Learning Task-aware Robust Deep Learning Systems*. The paper.
-# - Madry, Makelov, Schmidt, Tsipras, Vladu (2018): *Towards Deep Learning Models Resistant to Adversarial Attacks*.
-#   ICLR. arXiv:1706.06083. Adversarial training as the paper uses it.
-# - Athalye, Carlini, Wagner (2018): *Obfuscated Gradients Give a False Sense of Security*. ICML. arXiv:1802.00420.
-# - Tramèr, Carlini, Brendel, Madry (2020): *On Adaptive Attacks to Adversarial Example Defenses*. NeurIPS.
-#   arXiv:2002.08347.
+# - [@han2020] The paper.
+# - [@madry2018] Adversarial training as the paper uses it.
+# - [@athalye2018]
+# - [@tramer2020]

@@ -272,9 +272,6 @@ print(Scenario(data=DATA, systems=systems, objectives=("margin",), eps=EPS, n=le
 #
 # ## Further reading
 #
-# - Carlini, Athalye, Papernot, Brendel, Rauber, Tsipras, Goodfellow, Madry, Kurakin (2019): *On Evaluating Adversarial
-#   Robustness*. arXiv:1902.06705. Written for reviewers.
-# - Athalye, Carlini, Wagner (2018): *Obfuscated Gradients Give a False Sense of Security*. ICML. arXiv:1802.00420.
-#   Passing a gradient through what has none (BPDA), and expectation over transformation (EOT).
-# - Tramèr, Carlini, Brendel, Madry (2020): *On Adaptive Attacks to Adversarial Example Defenses*. NeurIPS.
-#   arXiv:2002.08347.
+# - [@carlini2019] Written for reviewers.
+# - [@athalye2018] Passing a gradient through what has none (BPDA), and expectation over transformation (EOT).
+# - [@tramer2020]

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from tasklab import files
 from tasklab.course import COURSE, instructor
+from tasklab.course.references import expanded
 
 Audience = Literal["student", "teacher", "instructor"]
 AUDIENCES: tuple[Audience, ...] = ("student", "teacher", "instructor")
@@ -85,14 +86,18 @@ def find(name: str) -> str:
 
 
 def read(name: str) -> Notebook:
-    """A notebook as it was written, with solutions and without outputs.
+    """A notebook as it was written, with solutions and without outputs; each citation is the whole entry.
 
     Raises:
         ValueError: there is no such notebook.
     """
     import jupytext
 
-    return jupytext.read(folder() / f"{find(name)}.py")
+    notebook = jupytext.read(folder() / f"{find(name)}.py")
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = expanded(cell.source)
+    return notebook
 
 
 def tags(cell: Notebook) -> set[str]:

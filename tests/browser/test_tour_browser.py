@@ -77,10 +77,11 @@ def test_what_a_step_of_a_lesson_is_about_is_in_view_with_its_sentence(slug: str
 
 
 def chart_size(tab: Visit) -> list[float]:
-    """The heights of the first live chart and of a word in it, in pixels: zeros while it is being drawn anew."""
+    """The heights of the first live chart and of a word in it, in pixels, once it is drawn."""
     heights = "svg => [svg, svg.querySelector('text')].map(part => part ? part.getBoundingClientRect().height : 0)"
-    measured: list[float] = tab.page.locator(".tl-chart svg").first.evaluate(heights)
-    return measured
+    while not all(measured := tab.page.locator(".tl-chart svg").first.evaluate(heights)):
+        tab.page.wait_for_timeout(200)
+    return list(measured)
 
 
 def test_lecture_mode_hides_the_controls_and_comes_back_by_key(address: str, browser: Any) -> None:
@@ -94,8 +95,8 @@ def test_lecture_mode_hides_the_controls_and_comes_back_by_key(address: str, bro
         tab.page.get_by_role("button", name="Leave lecture mode").wait_for()
         settled(tab.page)
         assert not tab.page.get_by_test_id("stSidebar").is_visible()
-        for _ in range(300):  # charts are drawn anew a moment after their page has got its size
-            larger = [large > 1.5 * small > 0 for large, small in zip(chart_size(tab), usual, strict=True)]
+        for _ in range(120):  # charts are drawn anew a moment after their page has got its size
+            larger = [large > 1.5 * small for large, small in zip(chart_size(tab), usual, strict=True)]
             if larger == [True, True]:
                 break
             tab.page.wait_for_timeout(500)
