@@ -115,8 +115,8 @@ def reading(sweep: Sweep) -> str:
                                 for name, value in point.settings.items()}
         line["seeds"] = ", ".join(map(str, point.seeds)) or "–"
         for quantity, share in point.measured.items():
-            percent = Mean(tuple(100 * value for value in share.values)) if isinstance(share, Mean) else share
-            line[str(quantity)] = str(percent)
+            in_percent = tuple(100 * value for value in share.values) if isinstance(share, Mean) else ()
+            line[str(quantity)] = str(Mean(in_percent, within=(0, 100)) if in_percent else share)
         lines.append(line)
     return to_markdown(pd.DataFrame(lines).fillna("–"))
 

@@ -283,5 +283,6 @@ def _plotly() -> str:
 
 def _missing() -> RuntimeError:
     return RuntimeError(
-        "expected nbconvert and latex2mathml to make slides, got neither or one; try pip install 'tasklab[notebooks]'"
+        "expected nbconvert and latex2mathml to make slides, got an environment that lacks one of them; "
+        "try pip install 'tasklab[notebooks]'"
     )

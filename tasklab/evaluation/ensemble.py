@@ -45,7 +45,8 @@ class Stage:
         tried, broken: on how many survivors it was run, and how many fell.
         standing: the share of all images that no attack has fooled yet.
         seconds: of this attack, by the clock.
-        cpu: seconds of processor time, of all threads; on a busy machine the fairer figure.
+        cpu: seconds of processor time of this process, all threads; on a busy machine the fairer figure. What another
+            process computes, as where shards of the attack run on a cluster, is not in it.
     """
 
     index: int

@@ -168,13 +168,18 @@ class Mean:
 
     Args:
         values: finite numbers, at least one.
+        within: the smallest and the largest number that the mean can be, such as 0 and 1 of shares; the interval ends
+            there.
 
     >>> mean = Mean((1.0, 2.0, 3.0))
     >>> mean.value, str(mean)
     (2.0, '2 [-0.484, 4.48]')
+    >>> str(Mean((0.9, 1.0), within=(0, 1)))
+    '0.95 [0.315, 1]'
     """
 
     values: tuple[float, ...]
+    within: tuple[float, float] = (-math.inf, math.inf)
 
     def __post_init__(self) -> None:
         if not self.values or not all(math.isfinite(value) for value in self.values):
@@ -198,7 +203,8 @@ class Mean:
         middle = self.value
         variance = math.fsum((value - middle) ** 2 for value in self.values) / (self.n - 1)
         half = student(self.n - 1) * math.sqrt(variance / self.n)
-        return middle - half, middle + half
+        low, high = self.within
+        return max(low, middle - half), min(high, middle + half)
 
     def __str__(self) -> str:
         low, high = self.interval

@@ -45,7 +45,7 @@ class WorstRow:
         flags: why the accuracy under PGD on the training loss may mislead, as `Row.flags`.
         worst: outcomes in the worst case found, an upper bound on what the system withstands.
         stages: each attack of the ensemble: its name, on how many survivors it was run, how many of them fell.
-        seconds, cpu: of the ensemble, by the clock and of the processor.
+        seconds, cpu: of the ensemble, by the clock and of this process's processor time; see `Stage`.
         digest: of the weights, the task, the images and the attacks.
     """
 

@@ -150,7 +150,7 @@ class Sweep:
                 rows.setdefault(Quantity(row["attack"], row["objective"], row["eps"]), []).append(row)
         return Point(settings=settings, seeds=tuple(seeds), measured={
             quantity: Share(each[0]["correct"], each[0]["n"]) if len(each) == 1
-            else Mean(tuple(row["accuracy"] for row in each))
+            else Mean(tuple(row["accuracy"] for row in each), within=(0, 1))
             for quantity, each in rows.items()
         })
 

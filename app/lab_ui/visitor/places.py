@@ -24,7 +24,7 @@ PATIENCE = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Room:
+class Capacity:
     """How many jobs may run at a time.
 
     Attributes:
@@ -51,7 +51,7 @@ def ray_words(kind: str) -> tuple[str, ...]:
     return ("--ray", address) if address and kind not in HERE else ()
 
 
-def room() -> Room:
+def capacity() -> Capacity:
     """How many jobs may run at a time; asks the cluster, if there is one.
 
     ``TASKLAB_JOBS_AT_ONCE`` from the environment goes first; otherwise it is the number of processors.
@@ -66,7 +66,7 @@ def room() -> Room:
             cpus, gpus = max(1, int(answer["cpus"])), int(answer["gpus"])
         except (OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError) as error:
             _log.warning("the cluster at %s did not say how many jobs it has room for: %s", address, error)
-    return Room(at_once=chosen or cpus, gpus=gpus)
+    return Capacity(at_once=chosen or cpus, gpus=gpus)
 
 
 def _whole(text: str | None) -> int:

@@ -25,7 +25,7 @@ from typing import Any
 from lab_ui.basics.refusal import Refused
 from lab_ui.visitor.disk import expire, trouble
 from lab_ui.visitor.limits import MAX_KEPT, MAX_SECONDS, MAX_TOGETHER, MAX_WAITING
-from lab_ui.visitor.places import ray_address, ray_words, room
+from lab_ui.visitor.places import capacity, ray_address, ray_words
 from lab_ui.visitor.turns import Turns
 from tasklab.jobs import Job, JobError
 from tasklab.leftovers import sweep
@@ -79,7 +79,7 @@ class Scheduler:
 
     Args:
         root: the folder of all visitors.
-        at_once: by default what `lab_ui.visitor.places.room` says; nothing runs before a cluster has said it.
+        at_once: by default what `lab_ui.visitor.places.capacity` says; nothing runs before a cluster has said it.
         command: program and arguments, to which a job's folder is added.
         clock: a monotonic clock, in seconds.
     """
@@ -89,7 +89,7 @@ class Scheduler:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.root, self.command, self.clock = root, tuple(command), clock
-        self.at_once, self.gpus = at_once or (0 if ray_address() else room().at_once), 0
+        self.at_once, self.gpus = at_once or (0 if ray_address() else capacity().at_once), 0
         self.turns = Turns()
         self._lock = threading.RLock()
         self._wake = threading.Event()
@@ -279,8 +279,8 @@ class Scheduler:
 
     def _loop(self) -> None:
         if not self.at_once and ray_address():
-            place = room()
-            self.at_once, self.gpus = place.at_once, place.gpus
+            of_cluster = capacity()
+            self.at_once, self.gpus = of_cluster.at_once, of_cluster.gpus
         while not self._closed:
             busy = True
             try:
