@@ -1,6 +1,6 @@
 """The page “Attack lab”: one image, several systems, one attack with several objectives, and ε to drag.
 
-A second view shows the ground under the image: the plane that two attacks span, with a point to drag.
+A second view shows the plane around the image that two attacks span, with a point to drag.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tasklab.figures.live.sweep import scene_data, scene_html
 from tasklab.figures.live.trajectory import trajectory_data, trajectory_html
 from tasklab.text import in_markdown
 
-GROUND = "the ground under the image"
+GROUND = "the plane around the image"
 VIEWS = ("ε to drag", GROUND)
 """The two ways in which the page shows an attack."""
 
@@ -120,7 +120,8 @@ def _scene(lab: Lab, scenario: Scenario, sweeps: Sweeps, *, slow: bool, fine: bo
         return
     with st.container(horizontal=True):
         st.button("Pin this as A", on_click=_pin, args=(picture_attacks.pin(scenario, sweeps, lab),),
-                  key="attack_lab_pin", help="Keep what is read now, and compare it with whatever you change")
+                  key="attack_lab_pin", help="Keeps the present answers as A, to compare them with the answers after "
+                                             "you change something.")
         if pinned:
             st.button("Unpin A", on_click=_pin, args=(None,), key="attack_lab_unpin")
 
@@ -134,17 +135,17 @@ def _price(scenario: Scenario, finer: Sequence[float]) -> str:
 
 
 def _ground_system(lab: Lab, scenario: Scenario) -> str:
-    """The control for the system whose ground is drawn."""
+    """The control for the system whose plane is drawn."""
     names = [lab.key(name) for name in scenario.systems]
     return lab.systems[menus.one(st.selectbox, "System", menus.named(names), names[-1], key="attack_lab_ground_system",
                                  width=320, label_visibility="collapsed")]
 
 
 def _ground(lab: Lab, scenario: Scenario, name: str) -> None:
-    """Draw the plane under the image for one system, and its downloads."""
+    """Draw the plane around the image for one system, and its downloads."""
     if scenario.kind not in PLAYED:
-        st.info(f"The ground is spanned by attacks that climb step by step, as PGD and FGSM do; {scenario.attack} does "
-                f"not. Choose one of the two {lab.controls}.")
+        st.info("The plane is spanned by the paths of attacks that climb step by step, as PGD and FGSM do. "
+                f"{scenario.attack} does not; choose one of these two {lab.controls}.")
         return
     if scenario.eps == 0:
         st.info("With ε = 0 no attack can leave the image, so there is no plane to span. Choose a larger ε.")
@@ -158,11 +159,11 @@ def _ground(lab: Lab, scenario: Scenario, name: str) -> None:
     frame.tell(lab, ground=lambda: lesson_facts.ground(coarse.paths, title(lab.key(name)), lab.pictures.classes))
     _plane(lab, scenario, name)
     system, side = catalogue.system(name), picture_attacks.fine_side(lab.pictures)
-    heading = f"The ground under {DATASETS[lab.data].title}, image {lab.image} · ε = {eps_said(scenario.eps)}"
+    heading = f"The plane around {DATASETS[lab.data].title}, image {lab.image} · ε = {eps_said(scenario.eps)}"
     words = _ground_words(lab, name) | {"heading": heading}
     frame.close_page(lab, code=picture_attacks.ground_code(scenario, name, side=side), files={
         "ground.html": (lambda: ground_html(finer_ground(system, coarse, side=side), **words),
-                        "The ground, with a point to drag (one HTML file)")})
+                        "The plane, with a point to drag (one HTML file)")})
 
 
 @st.fragment  # as for the figure with ε to drag
@@ -178,7 +179,7 @@ def _plane(lab: Lab, scenario: Scenario, name: str) -> None:
 
 
 def _ground_words(lab: Lab, name: str) -> dict[str, Any]:
-    return {"heading": "The ground under one image", "title": title(lab.key(name)), "classes": lab.pictures.classes}
+    return {"heading": "The plane around one image", "title": title(lab.key(name)), "classes": lab.pictures.classes}
 
 
 def _player(lab: Lab, scenario: Scenario, pairs: list[tuple[str, str]]) -> tuple[Any, dict[str, Any]] | None:
@@ -189,7 +190,7 @@ def _player(lab: Lab, scenario: Scenario, pairs: list[tuple[str, str]]) -> tuple
     """
     st.subheader("Step by step", anchor=False)
     if scenario.kind not in PLAYED:
-        st.caption(f"{scenario.attack} does not climb as PGD does. Choose PGD or FGSM to see its steps.")
+        st.caption(f"{scenario.attack} does not climb step by step. Choose PGD or FGSM to see the steps of an attack.")
         return None
     keys = [lab.key(name) for name in dict.fromkeys(name for name, _ in pairs)]
     aims = {aim: aimed(scenario, aim)[0] for _, aim in pairs}

@@ -174,7 +174,7 @@ def test_the_snippet_says_what_the_page_says(query: dict[str, str | list[str]]) 
     assert verdicts(at) == list(execute(at).values())
 
 
-GROUND = {"view": "the ground under the image", "steps": "10"}
+GROUND = {"view": "the plane around the image", "steps": "10"}
 
 
 def test_the_ground_comes_in_few_places_at_once_and_in_more_when_it_asks() -> None:
@@ -206,7 +206,7 @@ def test_the_ground_of_every_task_is_what_its_snippet_says(key: str, query: dict
     assert {path["objective"]: path["end"] for path in ground["paths"]} == space["ends"]
     assert ground["lead"][-1] in printed.getvalue()
     assert [button.proto.label for button in at.main.get("download_button")] == [
-        "The ground, with a point to drag (one HTML file)"]
+        "The plane, with a point to drag (one HTML file)"]
 
 
 @pytest.mark.parametrize(("query", "words"), [

@@ -16,7 +16,7 @@ from lab_ui.parts.charts import LECTURE
 APP = Path(__file__).parents[2] / "app"
 REFUSED = [
     ("attack_lab", {"train": "false", "margin": "false"}),
-    ("attack_lab", {"attack": "CW", "view": "the ground under the image"}),
+    ("attack_lab", {"attack": "CW", "view": "the plane around the image"}),
     ("transfer", {"systems": "tra"}),
     ("transfer", {"train": "false", "margin": "false"}),
     ("draw", {"train": "false", "margin": "false"}),

@@ -64,8 +64,8 @@ def test_one_level_is_enough_for_a_photograph() -> None:
     assert all(result[key, "margin"][1] != deer for key in keys)
 
 
-def test_the_ground_under_the_8_is_flat_and_the_8_is_lost_all_the_same() -> None:
-    values = BEGINNING | scene("The ground under an 8").values
+def test_the_plane_around_the_8_is_flat_and_the_8_is_lost_all_the_same() -> None:
+    values = BEGINNING | scene("The plane around an 8").values
     test = data.load(values["data"], "test")
     x, y = test.x(values["image"]), test.labels[values["image"] : values["image"] + 1]
     settings = PGD(eps=values["eps"], steps=values["steps"], random_start=False, keep=values["keep"])

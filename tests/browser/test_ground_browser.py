@@ -30,7 +30,7 @@ def visit(browser: Any, address: str) -> Iterator[Any]:
     visits = []
 
     def go(**settings: Any) -> Visit:
-        query = urlencode(small_zoo().query | {"view": "the ground under the image"}, doseq=True)
+        query = urlencode(small_zoo().query | {"view": "the plane around the image"}, doseq=True)
         visits.append(Visit(browser, f"{address}/attack_lab?{query}", **settings))
         visits[-1].page.locator(f"{POINT}[aria-valuemax='{SIDE - 1}']").wait_for()  # the many places it asks for
         settled(visits[-1].page)
@@ -128,7 +128,7 @@ def test_no_obstacle_and_nobody_else_asked(visit: Any, scheme: str) -> None:
 def test_the_file_taken_away_moves_without_a_server(visit: Any, browser: Any, tmp_path: Path) -> None:
     tab = visit()
     tab.page.get_by_text("Code, link, files").click()
-    button = tab.page.get_by_role("button", name="The ground, with a point to drag (one HTML file)")
+    button = tab.page.get_by_role("button", name="The plane, with a point to drag (one HTML file)")
     button.wait_for()
     settled(tab.page)
     tab.still()

@@ -15,9 +15,9 @@ CITED = REFERENCES[KEY].markdown
 """The paper whose systems these are."""
 
 DIFFERENT = (
-    "Pages may show different accuracies of one system under “the same” attack, and all of them are right: they differ "
-    "in how many images were attacked (n), in steps and random starts, and in which step counts. Each page says so "
-    "beside its number, and the page on a system lists them next to each other."
+    "Pages may show different accuracies for one system under “the same” attack, and all of them are right: the "
+    "attacks differ in the number of images (n), in the number of steps and random starts, and in which of the steps "
+    "counts. Each page says so beside its numbers, and the page on a system lists them next to each other."
 )
 
 
@@ -26,6 +26,6 @@ def glossary() -> None:
     with st.popover("Glossary", key="glossary"):
         st.markdown(tasks_markdown())
         st.markdown(words_markdown())
-        with st.expander("Names that you meet elsewhere"):
+        with st.expander("Names used elsewhere"):
             st.markdown(names_markdown())
         st.markdown(f"{DIFFERENT}\n\n{CITED}")

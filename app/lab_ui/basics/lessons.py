@@ -1,7 +1,7 @@
-"""The lessons: for each page, steps that set a scene and say what to look at.
+"""The lessons: for each page, steps that set its controls and say what to look at.
 
-A step's own words hold on every data set. What a scene shows on the present one is a fact: the page computes it from
-the very numbers that it draws, and `lab_ui.shell.frame.tell` adds it to the words.
+A step's own words hold on every data set. What the page shows on the present data set is a fact: the page computes it
+from exactly the numbers that it draws, and `lab_ui.shell.frame.tell` adds it to the words.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ class LessonStep:
 
     Attributes:
         words: what to look at.
-        subject: CSS selector of what the words are about; it is outlined, and scrolled to.
-        values: widget key to value, set when the step is opened, on top of those of all steps before; they are written
-            for the data set “digits”.
-        fact: name of the sentence that the page computes and adds; empty where there is none.
-        needs: short names of systems without which the step is left out.
+        subject: CSS selector of what the words are about. The page outlines it and scrolls to it.
+        values: widget key to value, set when the step is opened, together with the values of all steps before it. They
+            are written for the data set “digits”.
+        fact: name of the sentence that the page computes and adds; empty if there is none.
+        needs: short names of systems; the step is left out unless all of them are there.
     """
 
     words: str
@@ -49,186 +49,207 @@ ROWS = ("[data-part=badge0] + .tl-row", "[data-part=badge1] + .tl-row")
 LESSONS: dict[str, tuple[LessonStep, ...]] = {
     "codecs": (
         LessonStep(
-            "Drag INT's marker along the line. Between two intervals the answer is None: no class at all.",
+            "Drag INT's marker along the line. Between two intervals the answer is None, which means no class at all.",
             "[data-panel=int]",
             {"codecs_label": "3", "codecs_gap": "None", "codecs_alpha": 4.0, "codecs_beta": 16.0, "codecs_s0": 0.0,
              "codecs_S": 350, "codecs_code": "binary", "codecs_bits": 4, "codecs_loss": "hinge", "codecs_outputs": {}},
         ),
         LessonStep(
-            "Now the marker is inside the label's interval. There INT's loss is exactly 0, and so is its gradient: an "
-            "attack that climbs it has nothing to follow.",
+            "Now the marker is inside the label's interval. Here INT's loss is exactly 0, and so is its gradient: an "
+            "attack that climbs this loss has nothing to follow.",
             "[data-panel=int]", {"codecs_outputs": {"int": [68.0]}},
         ),
         LessonStep(
-            "RBC reads a bit by its sign, but the training loss asks for S. Drag the last bit up to its rail: there "
-            "the pull vanishes.",
+            "RBC decodes a bit by its sign alone, but its training loss wants each bit to be at least S away from 0. "
+            "Drag the last bit up to its rail, the dotted line: there the loss stops pulling.",
             "[data-panel=rbc]", {"codecs_outputs": {}},
         ),
         LessonStep(
-            "A smaller S moves the rails, not the sign. Where the answer changes stays where it was: at 0.",
+            "A smaller S moves the rails closer to 0. It does not move the place where the answer changes, which is "
+            "still at 0.",
             "[data-panel=rbc]", {"codecs_S": 50},
         ),
         LessonStep(
-            "DeepBE with the squared error: the pull stops nowhere but at the codeword itself. How much ground a loss "
-            "leaves flat is a choice.",
+            "DeepBE is now trained with the squared error, which stops pulling only at the codeword itself. How large "
+            "the region without a gradient is depends on the choice of the loss.",
             "[data-panel=deepbe]", {"codecs_S": 350, "codecs_loss": "mse"},
         ),
     ),
     "attack_lab": (
         LessonStep("Drag ε up from 0. The attack climbs the training loss, as in the paper.", SCENE,
                    LAB | {"eps": 0.0, "train": True, "margin": False}, "own_loss"),
-        LessonStep("Only one line is different: the same attack now aims at the decision.", ROWS[1],
+        LessonStep("In the second row the same attack aims at the decision. Nothing else is different.", ROWS[1],
                    {"eps": 0.2, "margin": True}, "both"),
-        LessonStep("Why? Look at the ground under this image. In full colour the training loss is exactly flat.",
-                   ".st-key-attack_lab_ground", {"systems": ["rbc"], "view": "the ground under the image"}, "ground"),
+        LessonStep("To see why, look at the plane around this image. Where the colour is full, the training loss is "
+                   "exactly flat.",
+                   ".st-key-attack_lab_ground", {"systems": ["rbc"], "view": "the plane around the image"}, "ground"),
         LessonStep("Drag ε and watch INT's output slide along the number line.", SCENE,
                    {"eps": 0.0, "train": False, "systems": ["int"], "image": 96, "view": "ε to drag"}, "way"),
-        LessonStep("Now the attack counts only where another class is read, because a None raises an alarm.", ROWS[0],
+        LessonStep("Now an attack succeeds only if the system names another class, because None raises an "
+                   "alarm.", ROWS[0],
                    {"eps": 0.2, "systems": FOUR, "image": 54, "criterion": "evaded"}, "evaded"),
-        LessonStep("How one step is made: gradient, sign, step, projection. Play it with the key P.",
+        LessonStep("This is how the attack makes each step: gradient, sign, step, projection. Press P to play the "
+                   "steps.",
                    ".st-key-attack_lab_steps", {"train": True, "criterion": "misclassified"}),
     ),
     "robust": (
-        LessonStep("The paper's attack climbs the training loss. Compare its line with plain noise of the same size.",
+        LessonStep("The paper's attack climbs the training loss. Compare its curve with that of noise of the same "
+                   "size.",
                    ".st-key-robust_chart",
                    {"robust_system": "rbc", "robust_curves": ["training loss", "noise"]}, "noise"),
-        LessonStep("The area behind the curves shows for how many images the gradient was exactly 0. There an attack "
-                   "has nothing to follow.",
+        LessonStep("The area below the curves shows for how many images the gradient was exactly 0. For these images, "
+                   "an attack has nothing to follow.",
                    ".st-key-robust_chart", {"robust_revealed": True, "robust_aim": "training loss"}, "zero"),
-        LessonStep("Only one word is different: the same attack now aims at the decision. Compare the lights of "
-                   "both.",
+        LessonStep("Now the same attack aims at the decision, and nothing else is different. Compare the checks on "
+                   "both attacks.",
                    ".st-key-robust_checks", {"robust_curves": CURVES, "robust_aim": "margin"}, "claims"),
-        LessonStep("Is every high number false, then? This one was trained under attack. The number to quote is the "
-                   "worst case found.",
+        LessonStep("Is every high accuracy under attack false, then? This system was trained under attack. The number "
+                   "to quote is the worst case found.",
                    ".st-key-robust_checks", {"robust_system": "tra-at", "robust_aim": "training loss"}, "worst",
                    frozenset({"tra-at"})),
-        LessonStep("Bits can be trained under attack, too. Compare them, image by image, with bits that were not.",
+        LessonStep("A system that answers in bits can be trained under attack, too. Compare it, image by image, with "
+                   "one that was not.",
                    ".st-key-robust_pictures", {"robust_system": "rbc-at-margin", "robust_with": "rbc"}, "worst",
                    frozenset({"rbc-at-margin"})),
     ),
     "outputs": (
-        LessonStep("The paper's attack climbs the training loss. The line is drawn before the attack, the bars after "
-                   "it.",
+        LessonStep("The paper's attack climbs the training loss. The grey line shows the outputs before the attack, "
+                   "the bars show them after it.",
                    ".st-key-outputs_histograms",
                    ATTACK | {"objective": "train", "eps": 0.2, "outputs_bit": "the whole answer",
                              "outputs_class": "all classes"}, "left"),
         LessonStep("Now the same attack aims at the decision. Look for bars outside the blue background.",
                    ".st-key-outputs_histograms", {"objective": "margin"}, "left"),
-        LessonStep("One bit alone: training pushed it away from 0, the attack pulls it back.",
+        LessonStep("These are the values of a single bit. Training pushed it away from 0, and the attack pulls it "
+                   "back.",
                    ".st-key-outputs_histograms", {"outputs_bit": "bit 1"}, "bit"),
-        LessonStep("One class of INT on its line. What leaves its interval lands in a gap or in another interval.",
+        LessonStep("These are images of one class on INT's line. Those that leave the interval of their class land in "
+                   "a gap or in another interval.",
                    ".st-key-outputs_histograms",
                    {"outputs_bit": "the whole answer", "outputs_class": "3", "systems": ["int"]}, "ends"),
-        LessonStep("The rails move out with S. Does that help? Guess, then look.", ".st-key-outputs_sizes",
+        LessonStep("With a larger S the rails are further out. Does that help against an attack? Make a guess, then "
+                   "look.",
+                   ".st-key-outputs_sizes",
                    {"outputs_class": "all classes", "systems": FOUR}, "", frozenset({"rbc-s10"})),
     ),
     "feature_map": (
-        LessonStep("Each image is a point: the numbers just before the last layer, drawn on a plane. No label was "
-                   "used to place it. Watch it form (key P).",
+        LessonStep("Each image is a point, placed by its features, the numbers just before the last layer; its label "
+                   "was not used. Press P to watch the map form.",
                    ".st-key-feature_map_living",
                    ATTACK | {"feature_map_kind": "t-SNE", "feature_map_system": "rbc", "objective": "margin",
                              "image": 54}),
-        LessonStep("The numbered stops are one image under attack. t-SNE keeps neighbours, not distances, so a stop "
-                   "may jump; the paper reads distances off such a map.",
+        LessonStep("The numbers mark the path of one image under attack. t-SNE preserves neighbours but not distances, "
+                   "so the path may jump; yet the paper reads distances off such a map.",
                    ".st-key-feature_map_living", {"eps": 0.1}, "way"),
         LessonStep("PCA keeps straight lines straight, but it shows only two of many directions.",
                    ".st-key-feature_map_living", {"feature_map_kind": "PCA", "eps": 0.2}, "spread"),
-        LessonStep("The outputs decide. INT has only one: between the coloured intervals lies None.",
+        LessonStep("This map shows the outputs, from which the decision is made. INT has only one output, and between "
+                   "the coloured intervals it means None.",
                    ".st-key-feature_map_living", {"feature_map_kind": "Outputs", "feature_map_system": "int"}, "way"),
-        LessonStep("Now many images are attacked. Guess first, then drag the slider of the steps.",
+        LessonStep("Now many images are attacked. Make a guess first, then drag the slider to follow the attack step "
+                   "by step.",
                    ".st-key-feature_map_many", {"feature_map_kind": "t-SNE", "feature_map_system": "rbc"}),
     ),
     "transfer": (
-        LessonStep("The paper's attack climbs the training loss. Look at the last column: how many images were "
-                   "not changed.",
+        LessonStep("The paper's attack climbs the training loss. The last column shows how many images it did not "
+                   "change at all.",
                    ".st-key-transfer_grid_train", ATTACK | {"train": True, "margin": False, "transfer_aim": "train"},
                    "train"),
         LessonStep("Now the same attack aims at the decision.", ".st-key-transfer_grid_margin",
                    {"margin": True, "transfer_revealed": True, "transfer_aim": "margin"}, "margin"),
         LessonStep("The paper counts every image that the attacked system classifies correctly, even those that "
-                   "the other system misclassifies anyway. Compare with noise, the last row.",
+                   "the other system misclassifies anyway. Compare the rates with those of noise in the last row.",
                    ".st-key-transfer_grid_margin",
                    {"transfer_kept": "the attacked system classifies correctly (paper)"}, "noise"),
-        LessonStep("Several systems are attacked at once: another one counts as fooled if the image of any of "
-                   "them fools it.",
+        LessonStep("Here the images found against all other systems are tried together: a system counts as fooled if "
+                   "any of them fools it.",
                    ".st-key-transfer_cell",
                    {"transfer_kept": "both classified correctly", "transfer_threat": "all others"}, "together"),
     ),
     "train": (
-        LessonStep("The same images, learned twice: as ten scores (TRA) and as four bits with a margin (RBC).", RUNS,
+        LessonStep("Two networks learn the same images. One answers with ten scores (TRA), the other with four bits "
+                   "that have a margin (RBC).", RUNS,
                    {"data": "digits", "train_left": "digits-tra", "train_right": "digits-rbc"}, "clean"),
         LessonStep("The grey area shows for how many images the gradient of the training loss is exactly 0. Where "
-                   "there is no gradient, an attack on the loss, the dotted curve, goes nowhere.", RUNS, {}, "zero"),
-        LessonStep("DeepBE with two losses: squared distances on the left, the paper's hinge on the right. The hinge "
-                   "is 0 for every image classified correctly.", RUNS,
+                   "there is no gradient, an attack on that loss changes nothing; the dotted curve shows what it "
+                   "leaves.",
+                   RUNS, {}, "zero"),
+        LessonStep("DeepBE is trained with two losses: the squared error on the left, the paper's hinge loss on the "
+                   "right. The hinge loss is 0 for every image that is classified correctly.", RUNS,
                    {"train_left": "digits-deepbe", "train_right": "digits-deepbe-hinge"}, "zero"),
-        LessonStep("Training on noise. Compare the dotted curves, and the dashed ones, which are aimed at the "
-                   "decision.", RUNS, {"train_left": "digits-rbc", "train_right": "digits-rbc-gn"}, "attacked"),
-        LessonStep("Training under real attacks. Look at the dashed curve: codes can be hardened, but the code alone "
-                   "does not do it.", RUNS, {"train_right": "digits-rbc-at-margin"}, "attacked"),
+        LessonStep("The system on the right was trained on noisy images. Compare the dotted curves of attacks on the "
+                   "training loss, and the dashed curves of attacks on the decision.", RUNS,
+                   {"train_left": "digits-rbc", "train_right": "digits-rbc-gn"}, "attacked"),
+        LessonStep("The system on the right was trained under attacks on its margin. Its dashed curve shows that "
+                   "training can make a code withstand such attacks; the code alone does not.", RUNS,
+                   {"train_right": "digits-rbc-at-margin"}, "attacked"),
     ),
     "draw": (
-        LessonStep("Draw a digit of your own, or take an example. Every system reads it at once, on 8×8 pixels and on "
-                   "28×28.",
+        LessonStep("Draw a digit of your own, or choose an example. Every system reads it at once, some from 8×8 "
+                   "pixels and some from 28×28.",
                    ".st-key-draw_own", {"draw_from": "draw", "draw_example": 2, "eps": 0.0,
                                         "draw_label": "as most systems read it"}),
         LessonStep("Now attack it, aimed at the training loss.", ROWS[0],
                    {"eps": 0.2, "train": True, "margin": False}, "own_loss"),
-        LessonStep("The same attack, aimed at the decision.", ROWS[1], {"margin": True}, "both"),
-        LessonStep("This is no digit; draw another one, if you like. TRA always names a digit; bits and intervals can "
-                   "say None.",
+        LessonStep("In the second row the same attack aims at the decision.", ROWS[1], {"margin": True}, "both"),
+        LessonStep("This is not a digit; draw something else if you like. TRA always names a digit, whereas systems "
+                   "with bits or intervals can answer None.",
                    ".st-key-draw_read", {"eps": 0.0, "draw_example": NO_DIGIT}, "none"),
     ),
     "draw_photographs": (
-        LessonStep("Take an example, or upload a photograph of your own. Every system reads it at once, on 32×32 "
+        LessonStep("Choose an example, or upload a photograph of your own. Every system reads it at once, from 32×32 "
                    "pixels.",
                    ".st-key-draw_own", {"eps": 0.0, "draw_label": "as most systems read it"}),
         LessonStep("Now attack it, aimed at the training loss. The change is far smaller than on digits: a few of the "
                    "255 levels of a pixel.",
                    ".st-key-draw_scene", {"eps": 0.2, "train": True, "margin": False}, "own_loss"),
-        LessonStep("The same attack, aimed at the decision. Drag ε down: how little is enough?", ".st-key-draw_scene",
-                   {"margin": True}, "both"),
-        LessonStep("Upload something that is none of the classes. TRA always names one; bits and intervals can say "
-                   "None.",
+        LessonStep("In the second row the same attack aims at the decision. Drag ε down to see how small a change is "
+                   "enough.", ".st-key-draw_scene", {"margin": True}, "both"),
+        LessonStep("Upload a photograph that shows none of the classes. TRA always names a class, whereas systems with "
+                   "bits or intervals can answer None.",
                    ".st-key-draw_own", {"eps": 0.0}),
     ),
     "paper": tuple(
         LessonStep(words, ".st-key-paper_cell",
                    {"paper_table": table, "paper_system": system, "paper_column": column}, "cell")
         for words, table, system, column in (
-            ("Each cell has the paper's number, the same attack here, and what all attacks together leave.",
+            ("Each cell shows the paper's number, what the same attack leaves here, and what all attacks together "
+             "leave.",
              "Table 1", "TRA", "PGD III"),
-            ("The same attack, another task.", "Table 1", "RBC", "PGD III"),
-            ("One step instead of twenty, at the smallest ε.", "Table 1", "RBC", "FGSM I"),
-            ("A number on a line can also answer None.", "Table 1", "INT", "PGD III"),
-            ("Trained again, under attacks on the training loss.", "Table 2", "RBC+AT", "PGD III"),
-            ("Trained again, under attacks on the margin.", "Table 2", "RBC+AT (margin)", "PGD III"),
+            ("This is the same attack on another task.", "Table 1", "RBC", "PGD III"),
+            ("This attack takes one step instead of twenty, at the smallest ε.", "Table 1", "RBC", "FGSM I"),
+            ("A system that answers with a number on a line can also answer None.", "Table 1", "INT", "PGD III"),
+            ("This system was trained again, under attacks on its training loss.", "Table 2", "RBC+AT", "PGD III"),
+            ("This system was trained again, under attacks on its margin.", "Table 2", "RBC+AT (margin)", "PGD III"),
         )
     ),
     "regions": (
-        LessonStep("TRA has a score for each class, and cuts the square into pieces. INT has one number and lays its "
-                   "classes on a line; what lies between two of them is None.", PLANES,
+        LessonStep("TRA computes a score for each class and divides the square into pieces. INT computes a single "
+                   "number and places its classes along a line; between two classes the answer is None.", PLANES,
                    {"regions_set": "blobs", "regions_tasks": ["TRA", "INT"], "regions_field": "training loss",
                     "regions_noise": 0.06, "regions_point": 8, "regions_s": 350, "regions_eps": 0.25, "seed": 0,
                     "regions_form": "scaled"}, "flat"),
-        LessonStep("The arrows climb the training loss. Where the colour is full there are none: RBC's loss is exactly "
-                   "0 wherever every bit has its margin S. An attack that starts there has no way to go.", PLANES,
+        LessonStep("The arrows climb the training loss. Where the colour is full there are no arrows: RBC's loss is "
+                   "exactly 0 wherever every bit has reached its margin S. An attack that starts there cannot "
+                   "move.", PLANES,
                    {"regions_tasks": ["TRA", "RBC"], "regions_revealed": True}, "flat"),
-        LessonStep("Now they climb the margin instead. Nothing was retrained; look for the arrows again.", PLANES,
+        LessonStep("Now the arrows follow an attack on the margin instead. The systems are the same; look for places "
+                   "without arrows again.", PLANES,
                    {"regions_field": "margin"}, "flat"),
-        LessonStep("Does a larger S help? In its own scale the loss is the same function for every S.", PLANES,
+        LessonStep("Does a larger S help? Measured in units of S, the loss is the same function for every S.", PLANES,
                    {"regions_s": 1000}, "flat"),
-        LessonStep("Spirals: four ways of answering, one and the same network.", PLANES,
+        LessonStep("These points form spirals. All four systems have the same network and differ in how they answer.",
+                   PLANES,
                    {"regions_set": "spirals", "regions_tasks": ["TRA", "DeepBE", "INT", "RBC"],
                     "regions_noise": 0.015, "regions_field": "training loss", "regions_point": 5, "regions_s": 350},
                    "flat"),
     ),
 }
-"""Slug of a page to the steps of its lesson; the page “Draw” has another one for photographs."""
+"""Slug of a page to the steps of its lesson; the page “Draw” has a second lesson for photographs."""
 
 
 def values_of(lesson: Sequence[LessonStep], step: int) -> dict[str, Any]:
-    """The values of all widgets that a step sets, together with the steps before it."""
+    """The values of all widgets that a step and the steps before it set."""
     values: dict[str, Any] = {}
     for each in lesson[: step + 1]:
         values |= each.values

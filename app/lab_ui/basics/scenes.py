@@ -1,4 +1,4 @@
-"""The scenes of the menu “Scenes”: named views of a page that are worth showing."""
+"""The scenes of the menu “Scenes”: named views of pages that are worth showing."""
 
 from __future__ import annotations
 
@@ -25,26 +25,28 @@ class MenuScene:
 
 SCENES = (
     MenuScene(name="The invisible 9 → 8", page="attack_lab",
-          words="No pixel changes by more than 3 % of the way from black to white, and a 9 is read as an 8.",
+          words="No pixel changes by more than 3 % of the way from black to white, yet the 9 is read as an 8.",
           values={"image": 356, "eps": 0.03, "target": "8"}),
     MenuScene(name="RBC looks unbreakable", page="attack_lab",
-          words="The paper's attack climbs the training loss, and the gradient is exactly zero.",
+          words="The paper's attack climbs the training loss, but for RBC the gradient of that loss is exactly 0 here.",
           values={"margin": False, "systems": ["tra", "rbc"]}),
     MenuScene(name="… until you ask the right question", page="attack_lab",
-          words="The same attack, aimed at the decision.", values={"systems": ["tra", "rbc"]}),
-    MenuScene(name="The ground under an 8", page="attack_lab",
-          words="In full colour the training loss is exactly flat: an attack on it stays where it is. Drag the point "
-                "to the right, and the 8 is still lost.",
-          values={"systems": ["rbc"], "view": "the ground under the image"}),
+          words="In the second row the same attack aims at the decision.", values={"systems": ["tra", "rbc"]}),
+    MenuScene(name="The plane around an 8", page="attack_lab",
+          words="Where the colour is full, the training loss is exactly flat, and an attack on it stays where it is. "
+                "Drag the point to the right, and the image is no longer read as an 8.",
+          values={"systems": ["rbc"], "view": "the plane around the image"}),
     MenuScene(name="S does not matter", page="outputs",
-          words="S = 10, 100 or 350 moves the whole histogram; what an attack on the decision leaves hardly changes.",
+          words="A larger S (10, 100, 350) moves the whole histogram, but an attack on the decision leaves almost the "
+                "same accuracy.",
           values={"systems": ["rbc-s10", "rbc-s100", "rbc"], "objective": "margin"}),
     MenuScene(name="Black box beats white box", page="attack_lab",
-          words="HopSkipJump sees labels alone, and breaks what an attack with every gradient at hand could not.",
+          words="HopSkipJump sees only the labels, yet it fools systems that an attack with access to every gradient "
+                "could not.",
           values={"attack": "HopSkipJump", "steps": 10, "margin": False}),
     MenuScene(name="One level of 255", page="attack_lab",
-          words="No colour of any pixel in this photograph changes by more than 1 of 255 levels. On their training "
-                "loss two systems have no gradient; aimed at the decision, none of the four reads a deer.",
+          words="No colour of any pixel in this photograph changes by more than 1 of 255 levels. The training loss of "
+                "two systems has no gradient here; under the attack on the decision, none of the four reads a deer.",
           values={"data": "cifar10", "image": 94, "eps": 1 / 255, "n": 50}),
 )
 """All scenes, in the order of the menu."""

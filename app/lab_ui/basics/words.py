@@ -40,63 +40,84 @@ AIMS = {
 """Objective to its name in a sentence, to be read after “aimed at”."""
 
 AIM_NOTES = {
-    "train": "The system's own training loss, as in the paper. The attack makes it larger, whatever the decision says.",
-    "margin": "The adaptive question: shrink the distance to where the label changes, whatever the training loss says.",
-    "bits": "One attack per bit (TRA: per rival class, INT: per end of the interval); the best one counts.",
-    "soft_margin": "The margin with its corners rounded off, so that a plateau between two bits is no obstacle.",
-    "sum_bits": "All bits together: the sum of their distances instead of the smallest one.",
-    "towards_code": "Towards every other class in turn; the best one counts. It lands on a class, not on None.",
-    "up": "Push INT's single output to larger numbers: a number always has a gradient.",
-    "down": "Push INT's single output to smaller numbers: a number always has a gradient.",
-    "unclipped": "RBC's training loss with ten times the S, so that it is not yet zero on a well-fitted image.",
-    "dlr": "AutoAttack's difference of scores over their spread, None counted as a class: free of any scale.",
+    "train": "The loss that the system was trained with, as in the paper. The attack makes it larger, whether or not "
+    "that changes the decision.",
+    "margin": "The distance of the outputs from where the label changes. The attack makes it smaller, whatever the "
+    "training loss is; an attack that is fitted to the decision in this way is called adaptive.",
+    "bits": "One attack for each bit (for TRA, for each rival class; for INT, for each end of the interval). The most "
+    "successful one counts.",
+    "soft_margin": "The margin with its corners rounded off, so that the attack is not held up where two bits are "
+    "equally close to changing.",
+    "sum_bits": "All bits at once: the sum of their distances instead of the smallest one.",
+    "towards_code": "The attack moves towards each other class in turn, and the most successful attempt counts. It "
+    "ends at a class, not at None.",
+    "up": "Makes INT's single output larger. Unlike the training loss, the output itself always has a gradient.",
+    "down": "Makes INT's single output smaller. Unlike the training loss, the output itself always has a gradient.",
+    "unclipped": "RBC's training loss with S ten times as large, so that it is not 0 even for an image that the system "
+    "has learned well.",
+    "dlr": "The difference between two scores, divided by the spread of all scores, where None counts as a class. It "
+    "does not depend on the scale of the outputs.",
 }
 
 TARGETED = {
     "train": ("the training loss of the target",
-              "The training loss that the system would have if the target were the label; it is made smaller."),
+              "The training loss that the system would have if the target were the label. The attack makes it "
+              "smaller."),
     "margin": ("the margin of the target",
-               "How far the outputs are from being read as the target; positive once they are."),
+               "How far the outputs are from being read as the target. It is positive once they are."),
     "soft_margin": ("the softened margin of the target", "The margin of the target with its corners rounded off."),
     "sum_bits": ("all bits of the target",
-                 "All bits together, towards the target's codeword: the sum of their distances."),
+                 "All bits at once, towards the target's codeword: the sum of their distances."),
     "unclipped": ("the un-clipped loss of the target",
                   "RBC's loss with ten times the S, as if the target were the label. The attack makes it smaller."),
     "dlr": ("AutoAttack's ratio for the target",
-            "How far the target's score lies above all others, over their spread."),
+            "How far the target's score lies above all others, divided by the spread of the scores."),
 }
 """Objective to its name and a sentence about it, for attacks that aim at a target class."""
 
 HELP = {
-    "dataset": "Digits (8×8 pixels) come with the library. MNIST (28×28), CIFAR-10 and CIFAR-100 "
-    "(photographs in 10 and in 100 classes, 32×32 in colour) are downloaded once, if you ask for them.",
-    "systems": "The same kind of network, trained for four kinds of answer. Pick any number; each gets a column.",
-    "image": "The image's number in the test set: no system has seen it in training.",
-    "only": "The two buttons jump to the next image of this class.",
-    "aims": "What the attack tries to bring about. Each aim gets a row; nothing else differs between the rows.",
-    "attack": "How the change is searched for; the line below explains the chosen attack.",
-    "n": "How many images are attacked: the first ones of the test set. More of them take longer and make the interval "
-    "narrower.",
-    "eps": "How much any pixel may change (0 is black, 1 is white). The paper uses 0.1, 0.2 and 0.3 on MNIST, "
-    "3/255, 6/255 and 9/255 on CIFAR: one level of the 255 of a photograph is 0.004. In the L2 norm ε is the length "
-    "of the whole change, which grows with the number of pixels.",
-    "steps": "How many steps the attack takes, or how many changes it tries if it searches at random.",
-    "step": "How far one step goes. Empty: 2.5·ε/steps, enough to cross the ball and turn around.",
-    "norm": "What ε measures: the largest change of a pixel (linf), or the length of the whole change (l2).",
-    "start": "Begin at a random point of the ball. Off: begin at the image, as in the paper's PGD.",
-    "restarts": "How many random starts; the best result counts.",
-    "criterion": "misclassified: any other answer is a success, None included. evaded: only another class is "
-    "(None raises an alarm, so the attack is noticed).",
-    "target": "“any other” accepts every wrong answer; a class makes the attack aim at exactly that one.",
-    "keep": "Which image the attack returns: the best of all steps, the last one (as published), or the first "
-    "that succeeds.",
-    "seed": "Fixes the random starts: the same seed gives the same image.",
-    "margin": "The margin is the distance, in units of the outputs, to where the answer would stop being the label: "
-    "positive while the label is read, negative once it is lost. It is the smallest of the system's conditions "
-    "(its worst bit, its nearer interval end, its closest rival).",
-    "badge": "What stands behind this row: how many images, how many steps from how many starts, and for how many "
-    "systems the gradient was exactly 0 at every step, so that the attack had nothing to follow. One image proves "
-    "nothing about a system; it shows what can happen.",
+    "dataset": "The images that this page is about. The digits (8×8 pixels) come with the library; MNIST (28×28 "
+    "pixels), CIFAR-10 and CIFAR-100 (colour photographs of 32×32 pixels in 10 and in 100 classes) are downloaded "
+    "once, when you ask for them. Choose another data set to see whether the same holds for other images.",
+    "systems": "The trained systems to compare; add and remove as many as you like. They differ in the kind of answer "
+    "that they give and in how they were trained.",
+    "image": "The number of the image in the test set, which no system has seen in training. Choose another image to "
+    "see whether the same happens to it.",
+    "only": "Choose a class, and the two buttons go to the previous and the next image of that class.",
+    "aims": "What the attack tries to change. Compare several aims: nothing else about the attack differs, and one aim "
+    "may succeed where another has no gradient to follow.",
+    "attack": "The method that searches for a change of the image that fools the system. The line below explains the "
+    "one that is chosen. Try others, since one attack may succeed where another fails.",
+    "n": "How many images are attacked, counted from the beginning of the test set. With more images the attack takes "
+    "longer, but the intervals become narrower.",
+    "eps": "The most that the attack may change any pixel (0 is black, 1 is white). A larger ε makes the attack "
+    "stronger, but the change easier to see. The paper uses 0.1, 0.2 and 0.3 on MNIST and 3/255, 6/255 and 9/255 on "
+    "CIFAR; one of the 255 levels of a photograph is 0.004. In the L2 norm, ε is the length of the whole change, which "
+    "grows with the number of pixels.",
+    "steps": "How many steps the attack takes or, if it searches at random, how many changes it tries. More steps make "
+    "it stronger and slower.",
+    "step": "How far the attack moves in one step. If the field is empty, that is 2.5·ε/steps, enough to go from one "
+    "end of what ε allows to the other and to turn around. Smaller steps are finer but may not get as far.",
+    "norm": "How ε is measured: as the largest change of any pixel (linf) or as the length of the whole change (l2). "
+    "With l2, an attack can change a few pixels a lot.",
+    "start": "If this is on, the attack begins at a random point within ε of the image, which helps where the gradient "
+    "at the image itself leads nowhere. If it is off, the attack begins at the image, as in the paper's PGD.",
+    "restarts": "How many random starts the attack makes. The best result counts, so more of them make the attack "
+    "stronger and slower.",
+    "criterion": "When the attack has succeeded. misclassified: when the system gives any other answer, None included. "
+    "evaded: only when it names another class, because None raises an alarm and the attack is noticed.",
+    "target": "The answer that the attack is after. With “any other”, every wrong answer counts as a success; choose a "
+    "class to make the attack aim at exactly that class, which is harder.",
+    "keep": "Which image the attack returns: that of its best step, that of its last step (as published), or that of "
+    "the first step that succeeds. The best step makes the attack strongest.",
+    "seed": "Fixes all random numbers, so that the same seed gives the same result. Change it to see how much a result "
+    "depends on chance.",
+    "margin": "The margin says how far the outputs are, in their own units, from where the answer would no longer be "
+    "the label. It is positive while the answer is the label and negative once it is not. It is the smallest of the "
+    "system's conditions: its worst bit, the nearer end of its interval, or its closest rival.",
+    "badge": "How the numbers here were measured: how many images were attacked, with how many steps from how many "
+    "starts, and how often the gradient was exactly 0 at every step, so that the attack had nothing to follow. One "
+    "image proves nothing about a system; it only shows what can happen.",
 }
 
 

@@ -55,14 +55,15 @@ def own_loss(sweeps: Sweeps, eps: float) -> str:
     lost = [name for name, (sweep, k) in ends.items() if sweep.fooled[k] and name not in flat]
     sentences = []
     if flat:
-        sentences.append(f"For {listed(flat)} its gradient is exactly 0 here, and nothing happens.")
+        sentences.append(f"For {listed(flat)} the gradient of this loss is exactly 0 here, so the attack changes "
+                         "nothing.")
     else:
-        sentences.append("Here its gradient is exactly 0 for none of them.")
+        sentences.append("Here the gradient of this loss is exactly 0 for none of the systems.")
     size = max(sweep.stops[k] for sweep, k in ends.values())
     if lost:
-        sentences.append(f"At ε = {eps_said(size)} it breaks {listed(lost)}.")
+        sentences.append(f"At ε = {eps_said(size)} the attack breaks {listed(lost)}.")
     elif len(flat) < len(ends):
-        sentences.append(f"At ε = {eps_said(size)} it still breaks none of them.")
+        sentences.append(f"At ε = {eps_said(size)} the attack still breaks none of the systems.")
     return " ".join(sentences)
 
 
@@ -72,8 +73,8 @@ def both(sweeps: Sweeps, eps: float) -> str:
               for aim in ("train", "margin")}
     if not all(counts.values()):
         return ""
-    parts = [f"aimed at {AIMS[aim]} it breaks {sum(fooled)} of {len(fooled)}" for aim, fooled in counts.items()]
-    return f"At ε = {eps_said(eps)}, {', '.join(parts)}."
+    parts = [f"{sum(fooled)} of {len(fooled)} when it aims at {AIMS[aim]}" for aim, fooled in counts.items()]
+    return f"At ε = {eps_said(eps)}, the attack breaks {' and '.join(parts)}."
 
 
 def way(sweeps: Sweeps, names: Sequence[str]) -> str:
@@ -81,7 +82,7 @@ def way(sweeps: Sweeps, names: Sequence[str]) -> str:
     for (name, aim), sweep in sweeps.items():
         if aim == "margin":
             labels = path(sweep.decoded.tolist(), names)
-            return f"{name} reads {labels} on the way up to ε = {eps_said(sweep.stops[-1])}."
+            return f"As ε grows from 0 to {eps_said(sweep.stops[-1])}, {name} reads {labels}."
     return ""
 
 
@@ -96,22 +97,23 @@ def path(decoded: Sequence[int], names: Sequence[str]) -> str:
 
 
 def evaded(sweeps: Sweeps, eps: float) -> str:
-    """How many systems read another class, and how many answer None."""
+    """How many systems name another class, and how many answer None."""
     ends = [(sweep.label, int(sweep.decoded[sweep.at(eps)])) for (_, aim), sweep in sweeps.items() if aim == "margin"]
     if not ends:
         return ""
     wrong = sum(decoded not in (label, ABNORMAL) for label, decoded in ends)
     none = sum(decoded == ABNORMAL for _, decoded in ends)
-    return (f"At ε = {eps_said(eps)}, {wrong} of {len(ends)} read another class, {none} None, and "
-            f"{len(ends) - wrong - none} still the right one.")
+    right = len(ends) - wrong - none
+    return (f"Of the {len(ends)} systems, at ε = {eps_said(eps)}, {wrong} name{'s' * (wrong == 1)} another class, "
+            f"{none} answer{'s' * (none == 1)} None, and {right} still name{'s' * (right == 1)} the right class.")
 
 
 def ground(paths: Sequence[PlaneTrajectory], name: str, names: Sequence[str]) -> str:
     """Where two attacks on one image of a system end: one on the training loss, one on the margin."""
     parts = [f"the one on {AIMS[path.objective]} "
-             + ("has no gradient, and stays where it is" if path.zero_gradient else f"ends at {read(path.end, names)}")
+             + ("has no gradient and stays where it is" if path.zero_gradient else f"ends at {read(path.end, names)}")
              for path in sorted(paths, key=lambda path: path.objective, reverse=True)]
-    return f"Two attacks on {name}: {', '.join(parts)}."
+    return f"Two attacks on {name} are drawn: {listed(parts)}."
 
 
 def noise(report: Report) -> str:
@@ -122,7 +124,7 @@ def noise(report: Report) -> str:
         return ""
     attacked, noisy = (rows[curve][eps].accuracy.value for curve in ("train", "noise"))
     verdict = ("noise does more harm than the attack" if noisy < attacked - 0.02
-               else "the attack does more harm" if attacked < noisy - 0.02 else "they do the same harm")
+               else "the attack does more harm" if attacked < noisy - 0.02 else "both do about the same harm")
     return (f"At ε = {eps_said(eps)}, the attack leaves {percent(attacked)} and noise leaves {percent(noisy)}: "
             f"{verdict}.")
 
@@ -133,26 +135,27 @@ def zero(report: Report) -> str:
     if row.zero_gradient is None:
         return ""
     left, flat = row.outcomes.correct, row.zero_gradient
-    words = (f"At ε = {eps_said(report.claim_eps)}, it was 0 for {flat} of the {row.n} images, and the attack leaves "
-             f"{left} of them.")
+    words = (f"At ε = {eps_said(report.claim_eps)}, the gradient was 0 for {flat} of the {row.n} images, and the "
+             f"attack leaves {left} of the {row.n} classified correctly.")
     if not flat:
-        return f"{words} So it is no lack of a gradient that holds the attack up."
+        return f"{words} So what it leaves is not explained by a missing gradient."
     if abs(left - flat) <= 0.05 * row.n:
-        return f"{words} It left just those that gave it nothing to follow."
+        return f"{words} It leaves about as many images as gave it nothing to follow."
     return words
 
 
 def claims(report: Report) -> str:
     """What both attacks leave."""
     own, margin = (report.claim(curve).accuracy.value for curve in ("train", "margin"))
-    return f"At ε = {eps_said(report.claim_eps)}, it leaves {percent(margin)} instead of {percent(own)}."
+    return (f"At ε = {eps_said(report.claim_eps)}, it leaves {percent(margin)} of the images classified correctly "
+            f"instead of {percent(own)}.")
 
 
 def worst(report: Report) -> str:
     """What the attack on the training loss leaves beside the worst case found."""
     own, least = report.claim("train").accuracy.value, report.worst.accuracy.value
-    return (f"The attack on the training loss leaves {percent(own)}, the worst case found {percent(least)}"
-            f"{': other attacks find more' if least < own else ''}.")
+    return (f"The attack on the training loss leaves {percent(own)} of the images classified correctly, and the worst "
+            f"case found is {percent(least)}{': other attacks break more' if least < own else ''}.")
 
 
 def left(rows: Mapping[str, tuple[Outcomes, Outcomes, float]]) -> str:
@@ -166,20 +169,24 @@ def left(rows: Mapping[str, tuple[Outcomes, Outcomes, float]]) -> str:
              for name, (before, after, _) in rows.items()]
     flat = [f"{name} {percent(share)}" for name, (_, _, share) in rows.items() if share]
     words = f"Classified correctly: {', '.join(parts)}."
-    return words + (f" Without any gradient, of those classified correctly before: {', '.join(flat)}." if flat
-                    else " The gradient was exactly 0 for none.")
+    return words + (f" Share of the images classified correctly before whose gradient was exactly 0: {', '.join(flat)}."
+                    if flat else " The gradient was exactly 0 for none of the images.")
 
 
 def bit(rows: Mapping[str, tuple[int, int]]) -> str:
-    """For how many images the attack changes one bit, as heading of a system to that number and to all."""
-    return f"It changes this bit for {', '.join(f'{count} of {n} ({name})' for name, (count, n) in rows.items())}." \
-        if rows else ""
+    """For how many images an attack changes one bit.
+
+    Args:
+        rows: heading of a system to that number, and to the number of all images.
+    """
+    counts = ", ".join(f"{count} of {n} images of {name}" for name, (count, n) in rows.items())
+    return f"The attack changes this bit for {counts}." if rows else ""
 
 
 def ends(after: Outcomes) -> str:
     """Where the images of one class end."""
-    return (f"Of {after.n} such images {after.correct} stay inside, {after.abnormal} land in a gap (None) and "
-            f"{after.wrong} in another interval.")
+    return (f"Of the {after.n} images, {after.correct} end in the interval of their class, {after.abnormal} in a gap "
+            f"(None), and {after.wrong} in another interval.")
 
 
 def transferred(result: TransferResult, images: Filter, names: Mapping[str, str]) -> str:
@@ -190,15 +197,15 @@ def transferred(result: TransferResult, images: Filter, names: Mapping[str, str]
     most = max((rate.value for rate in rates if rate.n), default=None)
     if most is None:
         return ""
-    return (f"{names[least]}'s attack changed the fewest images: {percent(still[least])} of its images were not "
-            f"changed, and they fool another system at most {percent(most)} of the time.")
+    return (f"The attack on {names[least]} changed the fewest images: it left {percent(still[least])} of them "
+            f"unchanged, and its images fool another system at most {percent(most)} of the time.")
 
 
 def beside_noise(cell: Cell, images: Filter, names: Mapping[str, str]) -> str:
     """How often the images of one cell fool the victim, with noise beside it."""
     rate = cell.rate(images)
-    return (f"{names[cell.threat]} → {names[cell.victim]}: {percent(rate.value)} of {rate.n}; noise alone "
-            f"{percent(cell.noise(images).value)}.") if rate.n else ""
+    return (f"{names[cell.threat]} → {names[cell.victim]}: {percent(rate.value)} of {rate.n} images fool it, and with "
+            f"noise alone {percent(cell.noise(images).value)}.") if rate.n else ""
 
 
 def together(result: TransferResult, victim: str, images: Filter, names: Mapping[str, str]) -> str:
@@ -208,8 +215,8 @@ def together(result: TransferResult, victim: str, images: Filter, names: Mapping
     cell = result.union(victim) if others else None
     if cell is None:
         return ""
-    return (f"Shown to {names[victim]}: {percent(cell.rate(images).value)} together, {percent(max(others))} by the "
-            "best alone.")
+    return (f"Shown to {names[victim]}, the images of all others together fool it {percent(cell.rate(images).value)} "
+            f"of the time, and those of the best one alone {percent(max(others))} of the time.")
 
 
 def trained(runs: Sequence[tuple[str, Mapping[str, float | None]]], fields: Mapping[str, str]) -> str:
@@ -228,12 +235,17 @@ def trained(runs: Sequence[tuple[str, Mapping[str, float | None]]], fields: Mapp
 
 
 def flat(shares: Mapping[str, float], field: str) -> str:
-    """On how much of the square a function has no slope, as heading of a system to that share."""
+    """On how much of the square a function has no slope.
+
+    Args:
+        shares: heading of a system to that share, 0 to 1.
+        field: the function in words.
+    """
     parts = ", ".join(f"{name} {percent(share)}" for name, share in shares.items())
-    return f"Ground on which the {field} has no slope: {parts}."
+    return f"Share of the square on which the {field} has no slope: {parts}."
 
 
 def no_class(labels: Mapping[str, int]) -> str:
-    """How many systems answer None to a image that shows none of the classes, and how many name a class."""
+    """How many systems answer None to an image that shows none of the classes, and how many name a class."""
     none = sum(label == ABNORMAL for label in labels.values())
     return f"{none} of {len(labels)} systems answer None to this image; {len(labels) - none} name a class."

@@ -34,7 +34,7 @@ def ground_html(seen: Ground, *, heading: str = "", title: str = "", classes: Se
     The arguments are those of `ground_data`.
     """
     data = ground_data(seen, heading=heading, title=title, classes=classes)
-    return live_page("Ground", data, title=heading or "The ground under one image")
+    return live_page("Ground", data, title=heading or "The plane around one image")
 
 
 def ground_data(seen: Ground, *, heading: str = "", title: str = "", classes: Sequence[str] = ()) -> dict[str, Any]:
