@@ -5,6 +5,7 @@ A second view shows the plane around the image that two attacks span, with a poi
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -56,8 +57,10 @@ def page() -> None:
     fine = _fine(scenario)
     slow = picture_attacks.is_slow(scenario)
     seen, sweeps = picture_attacks.start_sweeps(
-        scenario, lab, _stops(scenario, slow=slow), _finer(scenario) if fine else ())
+        scenario, lab, _stops(scenario, slow=slow, fine=fine), _finer(scenario) if fine else ())
     growing.show(lab.slug, seen)
+    if fine and seen.whole:
+        st.session_state["attack_lab_made"] = _made_key(scenario)
     attacked = {pair: cell for pair, cell in sweeps.items() if isinstance(cell, Sweep)}
     if not attacked:
         if not seen.finished:
@@ -93,8 +96,15 @@ def _fine(scenario: Scenario) -> bool:
     return bool(st.session_state.get("attack_lab_fine") == picture_attacks.fine_key(scenario))
 
 
-def _stops(scenario: Scenario, *, slow: bool) -> tuple[float, ...]:
-    """The values of ε that are shown first, beside the scenario's own."""
+def _made_key(scenario: Scenario) -> str:
+    """A key for all values of ε of one attack; they are in the cache once they have been made."""
+    return repr(dataclasses.replace(scenario, eps=0.0))
+
+
+def _stops(scenario: Scenario, *, slow: bool, fine: bool) -> tuple[float, ...] | None:
+    """The values of ε that are shown first, beside the scenario's own; None where all of them are there already."""
+    if fine and not slow and st.session_state.get("attack_lab_made") == _made_key(scenario):
+        return None
     at_once = slow or scenario.eps == 0  # no others follow by themselves, or there is nothing to drag yet
     return scenario.radii.few if scenario.kind.takes_eps_per_example and at_once else ()
 

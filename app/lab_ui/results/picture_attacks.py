@@ -64,14 +64,14 @@ HASH: Any = _ByRepr()
 
 
 def start_sweeps(
-    scenario: Scenario, lab: Lab, stops: Sequence[float], finer: Sequence[float] = ()
+    scenario: Scenario, lab: Lab, stops: Sequence[float] | None, finer: Sequence[float] = ()
 ) -> tuple[Seen, Sweeps]:
     """Attack the scenario's image: each system under each objective at each ε.
 
     Args:
         scenario: image, systems, attack, objectives and ε.
         lab: values of the scenario bar.
-        stops: further ε, beside 0 and the scenario's own.
+        stops: the ε that are made first, beside 0 and the scenario's own; with None, all are made at once.
         finer: all ε that are made at the end.
 
     Returns:
@@ -79,7 +79,8 @@ def start_sweeps(
     """
     return for_each_pair(
         lab.slug, scenario, lambda name, aim: _check(scenario, name, lab.key(name), aim),
-        lambda name, aims: _sweep_job(scenario, name, aims), stops=(tuple(stops), tuple(finer)),
+        lambda name, aims: _sweep_job(scenario, name, aims),
+        stops=(None if stops is None else tuple(stops), tuple(finer)),
         key=str(scenario.image),
     )
 
@@ -87,7 +88,7 @@ def start_sweeps(
 def for_each_pair(
     slug: str, scenario: Scenario, check: Callable[[str, str], object],
     prepare: Callable[[str, Sequence[str]], Callable[[Stage, Progress], Sequence[Sweep]]], *,
-    stops: tuple[tuple[float, ...], tuple[float, ...]], key: str,
+    stops: tuple[tuple[float, ...] | None, tuple[float, ...]], key: str,
 ) -> tuple[Seen, Sweeps]:
     """A sweep for each system and objective, for several objectives in one batch where the attack can do so.
 
@@ -97,7 +98,7 @@ def for_each_pair(
         check: called with a system and an objective; raises an error where they do not go together.
         prepare: called with a system and objectives; returns a function that makes a sweep for each of them at a stage.
             That function runs on another thread, so it must not use the page.
-        stops: values of ε that are made first, and all of them.
+        stops: values of ε that are made first, or None where nothing is to be made before the whole; and all of them.
         key: identifies the image.
 
     Returns:
@@ -132,7 +133,9 @@ def for_each_pair(
     def attacks_at(values: Sequence[float]) -> int:
         return len({*values, scenario.eps} - {0.0}) or 1
 
-    plan = stages(scenario, slow=begins_with_few(scenario), attacks=1 if together else attacks_at(few), stops=few)
+    plan: tuple[Stage, ...] = ()
+    if few is not None:
+        plan = stages(scenario, slow=begins_with_few(scenario), attacks=1 if together else attacks_at(few), stops=few)
     if many:
         plan += (Stage(steps=steps_of(scenario), attacks=1 if together else attacks_at(many), stops=many),)
     identity = repr((dataclasses.replace(scenario, image=0), key, stops, stamps))
@@ -304,7 +307,8 @@ def _sweep_job(scenario: Scenario, name: str, aims: Sequence[str]) -> Callable[[
     x, y = images.x(scenario.image), images.labels[scenario.image : scenario.image + 1]
 
     def make(stage: Stage, progress: Progress) -> list[Sweep]:
-        missing = tuple(stop for stop in (0.0, scenario.eps) if stop not in stage.stops)
+        own = tuple(sorted({0.0, scenario.eps}))  # the same in every stage, so that the cache has it in the later ones
+        missing = () if set(own) <= set(stage.stops) else own
         parts = [_sweeps(name, stamp, scenario.data, scenario.image, at_stage(settings, stage), tuple(aims),
                          scenario.target, part, system, x, y, progress) for part in (stage.stops, missing) if part]
         return [reduce(joined, sweeps) for sweeps in zip(*parts, strict=True)]
