@@ -19,17 +19,18 @@ def run(
 
     Args:
         copy: a student's copy or a teacher's.
-        attempts: for each exercise of a student's copy, answers as code; its check is run after each of them.
+        attempts: for each exercise of a student's copy, answers as code; its check is run after each of them. The last
+            one is the solution, and the next exercises may build on it.
         refusals: filled with a list for each exercise: what its check raised after each answer.
     """
     space: dict[str, Any] = {"__name__": "__main__"}
     failures: list[tuple[int, Exception]] = []
-    left = iter(attempts)
+    left, solved = iter(attempts), dict[str, Any]()
     for place, cell in enumerate(copy.cells):
         if cell.cell_type == "code":
             may_fail = "raises-exception" in notebooks.tags(cell)
             if may_fail and refusals is not None:
-                refusals.append(list(_refused(next(left, ()), cell.source, space)))
+                refusals.append(list(_refused(next(left, ()), cell.source, space, solved)))
             error = _error(cell.source, space)
             if error is not None:
                 failures.append((place, error))
@@ -38,13 +39,26 @@ def run(
     return failures
 
 
-def _refused(answers: Sequence[str], check: str, space: dict[str, Any]) -> Iterator[Exception | None]:
-    """What the check raises after each answer, each of them in a copy of the namespace."""
-    for answer in answers:
-        trial = dict(space)
+def _refused(
+    answers: Sequence[str], check: str, space: dict[str, Any], solved: dict[str, Any]
+) -> Iterator[Exception | None]:
+    """What the check raises after each answer, each of them in a copy of the namespace; what the last defines is kept.
+
+    Args:
+        answers: code.
+        check: the code of the cell that follows.
+        space: the namespace of the copy, with the empty exercises.
+        solved: what the solutions and their checks have defined so far.
+    """
+    for number, answer in enumerate(answers, 1):
+        trial = space | solved
+        before = dict(trial)
         if (error := _error(answer, trial)) is not None:
             raise AssertionError(f"expected an answer that runs, got {error!r} from {answer}") from error
-        yield _error(check, trial)
+        refusal = _error(check, trial)
+        if number == len(answers):
+            solved |= {name: value for name, value in trial.items() if before.get(name) is not value}
+        yield refusal
 
 
 def _error(source: str, space: dict[str, Any]) -> Exception | None:

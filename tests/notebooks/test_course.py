@@ -65,34 +65,45 @@ def test_its_form(name: str) -> None:
     ], "jupytext's round trip"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_teachers_copy_runs_to_its_end(name: str) -> None:
-    assert run(notebooks.build(name, "teacher", parameters=QUICK)) == []
-
-
 @pytest.mark.data
 @pytest.mark.parametrize("name", NAMES)
-def test_it_runs_on_mnist_too(name: str) -> None:
+def test_a_teachers_copy_runs_to_its_end_on_mnist_too(name: str) -> None:
     if not os.environ.get("TASKLAB_DATA") or not available("mnist"):
         pytest.skip("needs mnist under TASKLAB_DATA")
     assert run(notebooks.build(name, "teacher", parameters=QUICK | {"DATA": "mnist"})) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_students_copy_refuses_what_is_wrong_and_says_why(name: str) -> None:
+def test_a_students_copy_refuses_what_is_wrong_says_why_and_takes_the_solution(name: str) -> None:
     """Each check refuses the empty exercise and every wrong answer, with a message that belongs to the mistake."""
     copy = notebooks.build(name, "student", parameters=QUICK)
     checks = [place for place, cell in enumerate(copy.cells) if "raises-exception" in notebooks.tags(cell)]
     wrong = WRONG[name]
     refusals: list[list[Exception | None]] = []
-    failures = run(copy, [[answer for answer, _ in answers] for answers in wrong], refusals)
+    right = _solutions(name)
+    assert len(right) == len(wrong)
+    attempts = [[*(answer for answer, _ in answers), solution] for answers, solution in zip(wrong, right, strict=True)]
+    failures = run(copy, attempts, refusals)
     assert checks and [place for place, _ in failures] == checks
     assert len(wrong) == len(checks) and all(len(answers) >= 3 for answers in wrong), "three for each exercise"
     for number, (answers, errors, (_, empty)) in enumerate(zip(wrong, refusals, failures, strict=True), 1):
         assert isinstance(empty, AssertionError) and str(empty).startswith(f"Exercise {number}: ")
-        for (answer, words), error in zip(answers, errors, strict=True):
+        assert errors[-1] is None, f"exercise {number} refuses its solution: {errors[-1]!r}"
+        for (answer, words), error in zip(answers, errors[:-1], strict=True):
             assert isinstance(error, AssertionError), f"exercise {number}, {answer}: {error!r}"
             assert str(error).startswith(f"Exercise {number}: ") and words in str(error), f"{answer}: {error}"
+
+
+def _solutions(name: str) -> list[str]:
+    """The code of each exercise's solution, as far as a check follows it."""
+    result, waiting = [], ""
+    for cell in notebooks.read(name).cells:
+        if "solution" in notebooks.tags(cell) and cell.cell_type == "code":
+            waiting += cell.source + "\n"
+        elif waiting and "check" in notebooks.tags(cell):
+            result.append(waiting)
+            waiting = ""
+    return result
 
 
 @pytest.mark.parametrize("name", NAMES)
