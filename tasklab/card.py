@@ -1,8 +1,8 @@
 """The schema of a card: the description of a system in its file, with types, ranges and limits.
 
-A card is rebuilt by this schema whenever it is read. A known part is kept if its types and ranges are right, an unknown
-one if it is plain and small; all others are left out, with a line in the log. Measurements are kept all together or not
-at all. Every part is optional.
+A card is rebuilt by this schema whenever it is read. A known part is kept if its types and ranges are right, and an
+unknown one if it is plain and small; all others are left out, with a line in the log. Measurements are kept either all
+together or not at all. Every part is optional.
 """
 
 from __future__ import annotations

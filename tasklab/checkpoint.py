@@ -1,4 +1,4 @@
-"""One file per system: weights as safetensors, the whole card as its metadata, a digest over both. No pickle."""
+"""One file per system: the weights as safetensors, the card as metadata, and a digest over both; never a pickle."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FORMAT = 1
 """The version of the file's layout."""
 
 STORED = {torch.float16: "float16", torch.float32: "float32"}
-"""How weights may be stored, and what a card says of it."""
+"""The types in which weights may be stored, and their names in a card."""
 
 
 def save(
@@ -36,7 +36,7 @@ def save(
 ) -> None:
     """Write a system whole or not at all.
 
-    Numbers of the card that JSON does not have become null; see `tasklab.card` for what passes when it is read.
+    Numbers of the card that JSON does not have become null; `tasklab.card` decides which parts are kept on reading.
 
     Args:
         network: a tasklab `Network`.
@@ -46,9 +46,9 @@ def save(
         dtype: how weights are stored. float16 halves the file; BatchNorm statistics and biases stay float32.
 
     Raises:
-        TypeError: the network is not a tasklab `Network`, so a file could not say how to build it; or a card with
-            other values than JSON's.
-        ValueError: another dtype, weights that float16 cannot hold, or a card that no file has room for.
+        TypeError: the network is not a tasklab `Network`, so a file could not say how to build it; or the card has
+            values that JSON does not have.
+        ValueError: another dtype, weights that float16 cannot hold, or a card that is too large for a file.
     """
     if not isinstance(network, Network):
         raise TypeError(
@@ -101,7 +101,7 @@ def read_card(path: str | Path, *, whole: bool = True) -> dict[str, Any]:
 
     Args:
         path: a file that `save` wrote.
-        whole: look at the weights as well, whether they fit the card and the digest.
+        whole: also check that the weights fit the card and the digest.
 
     Raises:
         FileNotFoundError: no such file.
@@ -114,7 +114,7 @@ def read_card(path: str | Path, *, whole: bool = True) -> dict[str, Any]:
 
 
 def digest_of(path: str | Path) -> str:
-    """The digest that stands in a system's file, which tells it from any other; the weights are not read.
+    """The digest in a system's file, which identifies the system; the weights are not read.
 
     Raises:
         FileNotFoundError: no such file.
@@ -125,7 +125,7 @@ def digest_of(path: str | Path) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Described:
-    """What the header of a system's file says, the card rebuilt."""
+    """The contents of the header of a system's file, with the card rebuilt."""
 
     header: Header
     card: dict[str, Any]
@@ -155,7 +155,7 @@ def _described(path: Path) -> _Described:
         raise CheckpointError(f"{name}: expected a card that tasklab can build, got: {_short(error)}") from None
     if spec.outputs != task.width:
         raise CheckpointError(
-            f"{name}: expected a network with outputs as its task has, {task.width}, got {spec.outputs}; "
+            f"{name}: expected a network with as many outputs as its task, {task.width}, got {spec.outputs}; "
             "try another copy"
         )
     half = any(dtype == torch.float16 for dtype, _ in header.tensors.values())
@@ -166,7 +166,7 @@ def _described(path: Path) -> _Described:
 
 
 def _sorted(table: dict[str, Any]) -> dict[str, Any]:
-    """As it stands in the file."""
+    """The table in the order of the file."""
     return dict(sorted(table.items()))
 
 
@@ -174,7 +174,7 @@ def _fits(
     name: str, expected: Mapping[str, tuple[torch.dtype, torch.Size]],
     there: Mapping[str, tuple[torch.dtype, tuple[int, ...]]],
 ) -> bool:
-    """Whether a tensor is both in the network and in the file, with one shape and a type that stands for the other."""
+    """Whether a tensor is both in the network and in the file, with the same shape and a matching type."""
     if name not in expected or name not in there:
         return False
     (dtype, shape), (stored_dtype, size) = expected[name], there[name]
@@ -182,7 +182,7 @@ def _fits(
 
 
 def _whole(path: Path, described: _Described) -> dict[str, Tensor]:
-    """The weights of a system's file, if they fit its network, which is seen before they are read, and the digest."""
+    """The weights of a system's file, once the header shows that they fit the network; the digest is compared, too."""
     name, there = one_line(path.name, 80), described.header.tensors
     try:
         with torch.device("meta"):
@@ -217,7 +217,7 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[s
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors and the metadata of a file that `write_tensors` wrote.
 
-    Where the metadata are one text alone, an earlier version wrote the file: it had no digest, and none is asked for.
+    A file whose metadata are a single text was written by an earlier version without a digest, so none is compared.
 
     Raises:
         FileNotFoundError: no such file.
@@ -240,19 +240,19 @@ def _altered(path: Path) -> CheckpointError:
 
 
 def _tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Everything in a file whose header has been looked at."""
+    """The tensors and metadata of a file whose header has been checked."""
     try:
         with safetensors.safe_open(str(path), framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     except (safetensors.SafetensorError, OSError, ValueError, RuntimeError, KeyError, MemoryError) as error:
         raise CheckpointError(
-            f"{one_line(path.name, 80)}: expected a whole safetensors file, got one that does not read "
+            f"{one_line(path.name, 80)}: expected a whole safetensors file, got one that cannot be read "
             f"({_short(error)}); try another copy"
         ) from None
 
 
 def _short(error: BaseException) -> str:
-    """An error's first line, its kind too where that says more."""
+    """The first line of an error, with the error's type where the line alone says too little."""
     text = one_line((str(error).splitlines() or [""])[0], 200)
     return f"{type(error).__name__} {text}" if isinstance(error, KeyError) or not text else text
 

@@ -25,7 +25,7 @@ def recorded(*, where: Path | None = None) -> dict[str, dict[str, Any]]:
     Returns:
         For each: ``settings`` (of `tasklab.jobs.training.Training`), ``epochs`` (a list of dicts with the fields
         `KEPT`; accuracies are of the validation set), ``metrics`` (as in a card, of the test set), ``epoch`` (the one
-        kept) and ``versions``. Nothing where nothing was recorded.
+        kept) and ``versions``. Empty where nothing was recorded.
     """
     return copy.deepcopy(_recorded(str((where or zoo.folder()) / FILE)))
 

@@ -23,7 +23,7 @@ DTYPES = {
     "I16": torch.int16, "I8": torch.int8, "U64": torch.uint64, "U32": torch.uint32, "U16": torch.uint16,
     "U8": torch.uint8, "BOOL": torch.bool,
 }
-"""Name of a number type in a header to the type."""
+"""The types of numbers by their names in a header."""
 
 MAX_DIMS = 8
 
@@ -88,12 +88,12 @@ def read_header(path: Path, limits: Limits) -> Header:
             if length > size - 8:
                 raise ValueError("its header is longer than the file")
             if length > limits.header:
-                raise ValueError(f"its header has {length:,} bytes, of up to {limits.header:,}")
+                raise ValueError(f"its header has {length:,} bytes, and {limits.header:,} are allowed")
             content = read_json(file.read(length).decode(), depth=3)
         return _header(content, size - 8 - length, limits)
     except (OSError, ValueError, struct.error) as error:
         raise CheckpointError(
-            f"{name}: expected a whole safetensors file, got one that does not read "
+            f"{name}: expected a whole safetensors file, got one that cannot be read "
             f"({one_line(error, 150)}); try another copy"
         ) from None
 
@@ -102,18 +102,18 @@ def read_json(text: str, *, depth: int) -> Any:
     """Parse a JSON text that is nested at most ``depth`` deep.
 
     Raises:
-        ValueError: one sentence: it is not JSON, or nested too deep.
+        ValueError: it is not JSON, or is nested too deeply; the message is one sentence.
     """
     level = 0
     for match in re.finditer(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', text, re.DOTALL):
         mark = match[0]
         level += (mark in ("[", "{")) - (mark in ("]", "}"))
         if level > depth:
-            raise ValueError(f"it is nested more than {depth} deep")
+            raise ValueError(f"it is nested more than {depth} levels deep")
     try:
         return json.loads(text)
     except RecursionError:  # the caller is deep in a recursion already
-        raise ValueError("it is nested too deep") from None
+        raise ValueError("it is nested too deeply") from None
 
 
 def digest(tensors: Mapping[str, Tensor], text: str) -> str:
@@ -130,9 +130,9 @@ def _header(content: Any, room: int, limits: Limits) -> Header:
         raise ValueError("its header is not a table of tensors")
     metadata = content.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        raise ValueError("its metadata are not texts")
+        raise ValueError("its metadata are not text")
     if len(content) > limits.tensors:
-        raise ValueError(f"it has {len(content):,} tensors, of up to {limits.tensors:,}")
+        raise ValueError(f"it has {len(content):,} tensors, and {limits.tensors:,} are allowed")
     tensors, end = {}, 0
     for name, entry in content.items():
         tensors[name], last = _tensor(name, entry, room)
@@ -149,7 +149,7 @@ def _tensor(name: str, entry: Any, room: int) -> tuple[tuple[torch.dtype, tuple[
     dtype = DTYPES.get(str(entry.get("dtype")))
     shape, ends = _counts(entry.get("shape")), _counts(entry.get("data_offsets"))
     if dtype is None or shape is None or len(shape) > MAX_DIMS or ends is None or len(ends) != 2:
-        raise ValueError(f"{subject} has no known type, no shape or no place")
+        raise ValueError(f"{subject} has an unknown type, or no shape or place")
     begin, end = ends
     if not 0 <= begin <= end <= room or math.prod(shape) * dtype.itemsize != end - begin:
         raise ValueError(f"{subject} has another size than its shape")

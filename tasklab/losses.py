@@ -1,4 +1,4 @@
-"""What training minimises, per example: ``loss(outputs, codewords) -> (N,)``, never reduced inside."""
+"""The losses that training minimises, one value per example: ``loss(outputs, codewords) -> (N,)``, never averaged."""
 
 from __future__ import annotations
 
@@ -39,17 +39,34 @@ def bit_hinge(z: Tensor, bits: Tensor, *, margin: float = 0.0, threshold: float 
 
 
 def bit_squared_error(z: Tensor, bits: Tensor) -> Tensor:
-    """``‖z − b‖²``: DeepBE's bits fitted by regression (Li et al. 2016)."""
+    """``‖z − b‖²``: DeepBE's bits fitted by regression (Li et al. 2016).
+
+    Args:
+        z: outputs ``(N, B)``.
+        bits: codewords b ``(N, B)`` of 0 and 1.
+
+    Returns:
+        ``(N,)`` in squared units of z.
+    """
     return (z.float() - bits).square().sum(dim=1)
 
 
 def bit_cross_entropy(z: Tensor, bits: Tensor, *, threshold: float = 0.5) -> Tensor:
-    """Binary cross-entropy summed over the bits, with ``z − threshold`` as each bit's logit, in nats."""
+    """Binary cross-entropy summed over the bits, with ``z − threshold`` as each bit's logit.
+
+    Args:
+        z: outputs ``(N, B)``.
+        bits: codewords ``(N, B)`` of 0 and 1.
+        threshold: the output at which 0 and 1 are equally likely.
+
+    Returns:
+        ``(N,)`` in nats.
+    """
     return F.binary_cross_entropy_with_logits(z.float() - threshold, bits, reduction="none").sum(dim=1)
 
 
 def interval_hinge(z: Tensor, ends: Tensor) -> Tensor:
-    """``relu(L − z)² + relu(z − U)²``: the interval loss, exactly 0 anywhere inside.
+    """``relu(L − z)² + relu(z − U)²``: the loss of INT, exactly 0 anywhere inside the interval.
 
     Args:
         z: outputs ``(N, 1)``.

@@ -59,11 +59,11 @@ class System:
 
     @property
     def device(self) -> torch.device:
-        """Where the network's first parameter lives; images go there too."""
+        """The device of the network's first parameter; images have to be on it, too."""
         return next(self.network.parameters(), torch.empty(0, device="cpu")).device
 
     def outputs(self, x: Tensor) -> Tensor:
-        """The network's answer in evaluation mode, differentiable.
+        """The outputs of the network in evaluation mode; differentiable.
 
         The network works on a copy of ``x``, outside the caller's autocast; threads may share it.
 
@@ -74,14 +74,14 @@ class System:
             float32 ``(N, K)``. Every submodule's training flag is as it was.
 
         Raises:
-            TypeError: no tensor of floating-point numbers, or one of another type or device than the network's.
+            TypeError: ``x`` is not a tensor of floating-point numbers, or not of the network's type and device.
             ValueError: the network's outputs are not ``(N, K)``.
         """
         with evaluating(self.network), explaining(self.network, check_images(x)):
             return check_outputs(on_a_copy(self.network, x), len(x), self.task)
 
     def predict(self, x: Tensor, *, batch_size: int = 512) -> Tensor:
-        """The decoded labels int64 ``(N,)``, `ABNORMAL` included, read batch by batch without gradients."""
+        """The decoded labels int64 ``(N,)``, `ABNORMAL` included, computed batch by batch without gradients."""
         return self.task.codec.decode(self.read(x, batch_size=batch_size))
 
     def read(self, x: Tensor, *, batch_size: int = 512) -> Tensor:
@@ -92,7 +92,7 @@ class System:
             return torch.cat(parts) if parts else torch.zeros(0, self.task.width, dtype=torch.float32, device=x.device)
 
     def margins(self, x: Tensor) -> Tensor:
-        """float32 ``(N, num_classes)``, differentiable; positive exactly for the decoded class."""
+        """The margin of each class, float32 ``(N, num_classes)``; differentiable, and positive iff it is decoded."""
         return self.task.codec.margins(self.outputs(x))
 
     def class_scores(self, x: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ class System:
 
     @property
     def has_features(self) -> bool:
-        """Whether `features` can be asked for."""
+        """Whether `features` can be computed."""
         return self._given_features is not None or hasattr(self.network, "forward_features")
 
     def features(self, x: Tensor) -> Tensor:
@@ -124,7 +124,7 @@ class System:
         return _Logits(self)
 
     def to(self, device: torch.device | str) -> System:
-        """A copy of this system on another device; a ``features`` of one's own comes along as it is."""
+        """A copy of this system on another device; a function given as ``features`` is passed on unchanged."""
         with exclusively(self.network), own_modes():
             network = copy.deepcopy(self.network)
         network.to(device)
@@ -156,7 +156,7 @@ def new_system(
         task: its ``num_classes`` must be the set's.
         data: the training split.
         arch: a name of `tasklab.models.ARCHITECTURES`.
-        width: of ``small_cnn`` and ``mlp``; the others have one of their own.
+        width: of ``small_cnn`` and ``mlp``; that of the others is fixed.
         contrast: (low, high), grey values to stretch the images between; by default they stay as they are.
         seed: of the initial weights.
 
@@ -183,7 +183,7 @@ class _Logits(nn.Module):
         self.training = False
 
     def train(self, mode: bool = True) -> _Logits:
-        """Nothing: the scores are read in evaluation mode, and the network's flags are its owner's."""
+        """Do nothing: scores are computed in evaluation mode, and the network's training flags belong to its owner."""
         return self
 
     def forward(self, x: Tensor) -> Tensor:

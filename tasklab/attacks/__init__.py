@@ -1,6 +1,6 @@
 """Attacks on any task: what to maximise, when it has succeeded, and the loop that maximises.
 
-A new attack is one file of this folder that registers itself; see `tasklab.attacks.registry`.
+A new attack is one file in this folder that registers itself; see `tasklab.attacks.registry`.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ MOMENTUM, ENOUGH = 0.75, 0.75
 @register
 @dataclass(frozen=True, kw_only=True)
 class APGD(Settings):
-    """Auto-PGD (Croce & Hein 2020, algorithm 1): PGD with momentum, whose step size halves itself.
+    """Auto-PGD (Croce & Hein 2020, algorithm 1): PGD with momentum and a step size that is halved as needed.
 
     Beginning with a step size of 2ε, ``z = Π(x_k + η·g)`` and ``x_{k+1} = Π(x_k + ¾(z − x_k) + ¼(x_k − x_{k−1}))``.
     At each of the `checkpoints`, η halves and the candidate goes back to its best point if fewer than ¾ of the steps
@@ -47,7 +47,7 @@ class APGD(Settings):
     'apgd'
     """
 
-    note: ClassVar[str] = "Auto-PGD: its step size adapts by itself, and its momentum carries it over dents."
+    note: ClassVar[str] = "Auto-PGD: its step size adapts by itself, and its momentum carries it across small dips."
     rank: ClassVar[int] = 2
     keeps: ClassVar[tuple[Keep, ...]] = ("first", "best")
     steps: int = 100

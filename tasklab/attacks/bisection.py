@@ -1,4 +1,4 @@
-"""Bisection between a clean image and an adversarial one, for the nearest point that still fools."""
+"""Bisection between a clean image and an adversarial one, for the nearest point that still fools the network."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def to_boundary(
     images: Tensor, adversarial: Tensor, fools: Callable[[Tensor], Tensor], halvings: int, *,
     between: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
-    """Move adversarial images towards the clean ones as far as they still fool.
+    """Move adversarial images towards the clean ones for as long as they still fool the network.
 
     Args:
         images: the clean images, float32 ``(rows, C, H, W)``.
-        adversarial: images that fool, of the same shape.
-        fools: says of images ``(rows, C, H, W)`` which of them fool, bool ``(rows,)``.
+        adversarial: images that fool the network, of the same shape.
+        fools: tells which of the images ``(rows, C, H, W)`` fool the network, bool ``(rows,)``.
         halvings: how often the segment between the two is halved.
         between: maps a share ``(rows,)``, 0 at the clean image and 1 at the adversarial one, to a point between them;
             by default on the straight line.

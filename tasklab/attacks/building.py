@@ -1,8 +1,8 @@
-"""Settings of an attack from any set of wishes; contradictions are settled here, and each is reported in a sentence.
+"""Settings of an attack from any set of requested values; each value that cannot be met is reported in a sentence.
 
 A page, a link and the command line hold one set of values for every attack: a norm, a number of steps, an objective.
-`build` keeps the values that the chosen attack has, replaces those that it cannot have by the nearest that it can, and
-says so to whoever asked.
+`build` keeps the values that the chosen attack can have, replaces the others by the nearest that it can have, and
+returns a sentence about each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WORDS = {
     "steps": "steps", "step_size": "step size", "restarts": "restarts", "random_start": "random start", "keep": "keep",
     "objective": "objective", "norm": "norm", "criterion": "criterion", "targeted": "target", "seed": "seed",
 }
-"""What sentences call a setting."""
+"""The name of each setting in a sentence."""
 
 IDLE: dict[str, tuple[object, ...]] = {"random_start": (False,), "restarts": (1,), "targeted": (False,)}
 """Values that make no difference to an attack without the setting."""
@@ -29,11 +29,11 @@ IDLE: dict[str, tuple[object, ...]] = {"random_start": (False,), "restarts": (1,
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """An attack's settings, and which wishes they do not fulfil.
+    """An attack's settings, and which of the requested values they do not have.
 
     Attributes:
         settings: of the attack.
-        sentences: one for each wish that was left out or replaced.
+        sentences: one for each requested value that was left out or replaced.
     """
 
     settings: Settings
@@ -50,10 +50,10 @@ def build(attack: str | type[Settings], wanted: Mapping[str, Any], *, task: Task
         task: of the system to be attacked; if it is given, it is checked that it has the objective.
 
     Returns:
-        The settings, and a sentence for each wish that they do not fulfil.
+        The settings, and a sentence for each requested value that was left out or replaced.
 
     Raises:
-        ValueError, TypeError: a value out of range, or a contradiction that cannot be settled, in one sentence.
+        ValueError, TypeError: a value out of range, or a contradiction that cannot be resolved, in one sentence.
 
     >>> build("Square", {"eps": 0.1, "norm": "l2", "steps": 50}).sentences
     ('Square measures ε in linf alone, so the norm is linf and not l2.',)
@@ -77,7 +77,7 @@ def build(attack: str | type[Settings], wanted: Mapping[str, Any], *, task: Task
 
 
 def changed(settings: Settings, **changes: Any) -> Settings:
-    """Settings with other values, as ``dataclasses.replace`` makes them, but settled as `build` settles them.
+    """Settings with some values changed, as by ``dataclasses.replace``, and contradictions resolved as by `build`.
 
     >>> from tasklab.attacks import Noise
     >>> changed(Noise(eps=0.1), objective="train", eps=0.2).eps
@@ -88,7 +88,7 @@ def changed(settings: Settings, **changes: Any) -> Settings:
 
 
 def _makes_no_difference(kind: type[Settings], name: str, value: Any) -> bool:
-    """Whether an attack without a setting does what this value of it asks for anyway."""
+    """Whether an attack that lacks the setting does anyway what this value asks for."""
     if value is None or any(value is idle or value == idle for idle in IDLE.get(name, ())):
         return True
     return name != "objective" and bool(default_of(kind, name) == value)

@@ -32,7 +32,7 @@ UNREAD = -2
 
 @dataclass(frozen=True, eq=False)
 class AttackStep:
-    """The candidates that are still attacked, as the network has just read them.
+    """The candidates that are still attacked, just after the network was run on them.
 
     Attributes:
         index: 0 at the start, ``steps`` after the last step.

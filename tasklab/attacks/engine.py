@@ -46,7 +46,7 @@ def stream(
     parts: Tensor | None = None,
     batch_size: int = 256,
 ) -> Generator[AttackStep, None, AttackResult]:
-    """Attack step by step; the generator's return value is the result. To stop, stop consuming.
+    """Attack step by step; the generator's return value is the result. To stop the attack early, stop iterating.
 
     Args:
         system: what is attacked; its flags, gradients and weights are left as they are.
@@ -141,7 +141,7 @@ def attack(
         progress: called with each `AttackStep`; the rest as in `stream`.
 
     Returns:
-        The adversarial images, re-checked in float32, with the attack's own health.
+        The adversarial images, re-checked in float32, and signs of whether the attack itself worked.
 
     >>> from torch import nn
     >>> from tasklab.attacks import PGD
@@ -242,7 +242,7 @@ def _check(
         if len(given) != len(images):
             raise ValueError(f"expected one label for each of {len(images)} images, got {len(given)}")
     if len(images) and mismatch(system.network, images) is not None:
-        system.read(images[:1])  # a network may see to it by itself; if it does not, this says what is wrong
+        system.read(images[:1])  # a network may convert images itself; if it does not, this raises a clear error
     on_device = [given.to(images.device) for given in checked]
     if targets is None:
         return on_device[0], None

@@ -36,10 +36,10 @@ def _label(task: Task, z: Tensor, y: Tensor, part: Tensor) -> Tensor:
 class HopSkipJump(MinimumNorm):
     """HopSkipJump (Chen et al. 2020, algorithm 2): walk along the decision boundary by labels alone.
 
-    It starts from a random image that fools. Each step returns to the boundary by bisection, estimates the normal
-    there from the labels φ(x + δ·u_b) ∈ {−1, 1} of ``samples·√t`` random points at distance
-    ``δ = ‖x − image‖/pixels`` (``Σ (φ_b − φ̄)·u_b``, equation 16), and moves ``‖x − image‖/√t`` along it, a length that
-    is halved until the result fools. Plateaus of a loss, masked gradients and rounded outputs do not affect it.
+    It starts from a random image that fools the network. Each step returns to the boundary by bisection, estimates the
+    normal there from the labels φ(x + δ·u_b) ∈ {−1, 1} of ``samples·√t`` random points at distance ``δ = ‖x −
+    image‖/pixels`` (``Σ (φ_b − φ̄)·u_b``, equation 16), and moves ``‖x − image‖/√t`` along it, a length that is halved
+    until the result fools. Plateaus of a loss, masked gradients and rounded outputs do not affect it.
 
     Args:
         steps: estimates of the normal.
@@ -110,7 +110,7 @@ def _walk(settings: HopSkipJump, runner: Runner, group: Group, fooled: Tensor) -
 
 
 def _fools(candidates: Candidates, x: Tensor, which: slice = slice(None), times: int = 1) -> Tensor:
-    """Whether images fool by more than rounding, the only thing that this attack asks of the network.
+    """Which images fool the network by more than rounding; this is all that the attack learns about the network.
 
     Args:
         candidates: those that the images belong to.
@@ -126,7 +126,7 @@ def _fools(candidates: Candidates, x: Tensor, which: slice = slice(None), times:
 
 
 def _start(candidates: Candidates, draws: Draws, tries: int) -> tuple[Tensor, Tensor]:
-    """A random image that fools, for each row that finds one: noise, black-and-white noise, or blocks of it."""
+    """A random image that fools the network, where one is found: noise, black-and-white noise, or blocks of it."""
     x, started = candidates.origin, torch.zeros_like(candidates.example, dtype=torch.bool)
     for attempt in range(tries if len(candidates) else 0):
         drawn = draws.uniform(*x.shape[1:])
@@ -143,7 +143,7 @@ def _start(candidates: Candidates, draws: Draws, tries: int) -> tuple[Tensor, Te
 
 
 def _to_boundary(candidates: Candidates, x: Tensor, halvings: int, norm: Norm) -> Tensor:
-    """The point between the clean image and ``x``, which fools, that is nearest to the image and still fools."""
+    """Move ``x``, which fools the network, towards the clean image for as long as it still does."""
     image = candidates.origin
     if norm == "l2":
         return to_boundary(image, x, lambda nearer: _fools(candidates, nearer), halvings)

@@ -22,8 +22,8 @@ class MinimumNorm(Settings):
     """Settings of attacks that look for the nearest image that fools; its distance is the result's ``distance``.
 
     Args:
-        eps: up to which distance a success counts; by default any. An image whose nearest success is farther away is
-            returned cut to the ball, and counts as not fooled.
+        eps: the distance up to which a success counts; by default any. An image whose nearest success is farther away
+            is returned projected onto the ball, and counts as not fooled.
         halvings: how often the segment between the clean and the adversarial image is halved at the end, to find the
             boundary on it.
 
@@ -45,7 +45,7 @@ class MinimumNorm(Settings):
 
 
 def finish(candidates: Candidates, settings: MinimumNorm) -> Candidates:
-    """Move each success back to the boundary by bisection, and cut to the ball what lies outside it."""
+    """Move each success back to the boundary by bisection, and project images outside the ball onto it."""
     group, runner = candidates.group, candidates.runner
     fooled = ((candidates.best_margin > 0) & candidates.attacked).nonzero().squeeze(1)
     clean, adversarial = group.images[fooled], candidates.best_images[fooled]
@@ -63,5 +63,5 @@ def finish(candidates: Candidates, settings: MinimumNorm) -> Candidates:
 
 
 def within(x: Tensor, origin: Tensor, eps: float, norm: str) -> Tensor:
-    """``x`` cut to the ball around ``origin``."""
+    """``x`` projected onto the ball around ``origin``."""
     return torch.clamp(x, origin - eps, origin + eps) if norm == "linf" else project_l2(x, origin, eps)

@@ -36,12 +36,12 @@ class Noise(Settings):
     """
 
     note: ClassVar[str] = (
-        "No attack at all: random noise of size ε, the best of so many tries. The floor for every other number."
+        "Not an attack: random noise of size ε, the best of many tries. Every attack has to do better than this."
     )
     rank: ClassVar[int] = 7
     quick_steps: ClassVar[int] = 100
     fixed_aim: ClassVar[tuple[str, str]] = (
-        "nothing", "Random changes, of which the one that takes away most of the margin is kept.",
+        "nothing", "The changes are random, and the one that lowers the margin most is kept.",
     )
     uses_gradients: ClassVar[bool] = False
     steps: int = 100

@@ -112,7 +112,7 @@ def _stops_at_a_margin(task: Task) -> None:
 
 
 def _those_with(name: str) -> str:
-    """The tasks that have an attribute of their own."""
+    """The names of the tasks that define this attribute themselves."""
     return " or ".join(kind.name for kind in TASKS.values() if getattr(kind, name) is not getattr(Task, name))
 
 
@@ -159,7 +159,7 @@ def as_objective(objective: str | Objective | Callable[[Task, Tensor, Tensor], T
 
 
 def name_of(objective: object) -> str:
-    """What sentences call an objective; what is no objective is written as it is.
+    """The name of an objective in a sentence; anything that is not an objective is written as it is.
 
     >>> name_of("margin"), name_of("nonsense")
     ('margin', 'nonsense')

@@ -27,8 +27,8 @@ class PGD(Settings):
         steps: gradient steps; under ``norm="l2"`` the gradient is divided by its L2 norm.
         step_size: by default ``2.5·eps/steps``.
         random_start: begin at a uniform point of the ball instead of the image.
-        keep: ``"first"``: an example leaves as soon as it is fooled, the strongest and fastest; ``"best"``: all steps,
-            the best iterate; ``"last"``: all steps, the last iterate, as published.
+        keep: ``"first"``: an example leaves as soon as it is fooled, which is strongest and fastest; ``"best"``: all
+            steps, the best iterate; ``"last"``: all steps, the last iterate, as published.
 
     The rest is as in `Settings`.
     """

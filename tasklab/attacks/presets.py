@@ -19,7 +19,7 @@ from tasklab.tasks import Task
 
 Preset = Literal["quick", "standard", "full"]
 PRESETS: tuple[Preset, ...] = ("quick", "standard", "full")
-"""``"quick"`` is for a first look, ``"standard"`` for a number to quote, ``"full"`` to claim a worst case."""
+"""``"quick"`` is for a first look, ``"standard"`` for a number to quote, ``"full"`` for the claim of a worst case."""
 
 NEAREST = 0.25
 """The share of the images on which the standard preset runs its costliest attacks."""
@@ -115,7 +115,7 @@ def honesty_attacks(claim: PGD, *, queries: int = 1000) -> list[Settings]:
 
     Args:
         claim: the attack whose accuracy is claimed.
-        queries: of the score-based attack.
+        queries: how many the score-based attack makes for each image.
     """
     aimed = PGD(eps=claim.eps, steps=max(claim.steps, 40), norm=claim.norm, criterion=claim.criterion, seed=claim.seed)
     shared = {"eps": claim.eps, "norm": claim.norm, "criterion": claim.criterion, "seed": claim.seed}
@@ -157,7 +157,7 @@ class Entry:
 
     Attributes:
         settings: the attack.
-        share: of all images, how many survivors it is run on at most: those that came nearest to falling so far.
+        share: it is run on at most this share of all images: of those not fooled yet, the ones that came nearest to it.
     """
 
     settings: Settings
@@ -175,9 +175,9 @@ def worst_case_attacks(
 ) -> list[Entry]:
     """The attacks of a preset, the cheapest first.
 
-    Gradients maximise the margin, each term of it (bits, interval ends, or rivals), and the training loss if that is a
-    cross-entropy, AutoAttack's ratio where it is not; where None is no success, or the preset is full, the margin of
-    each other class too. Noise and random search need no gradient.
+    Attacks with gradients maximise −margin, each of its terms (bits, interval ends, or rivals), and the training loss
+    if that is a cross-entropy, otherwise AutoAttack's ratio. Where None does not count as a success, or the preset is
+    full, they maximise the margin of each other class, too. Noise and random search need no gradient.
 
     Raises:
         ValueError: no such preset.

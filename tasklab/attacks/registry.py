@@ -1,8 +1,8 @@
-"""Which attacks there are, by name, and which settings each of them can be given.
+"""The registered attacks by name, and the settings that each of them can be given.
 
 A new attack is one file. Its settings are a frozen dataclass under `Settings`, decorated with `register`; its loop is a
-generator, decorated with ``@loop.register`` (see `tasklab.attacks.candidates`). A file of this folder is found by
-itself; a file elsewhere only has to be imported. Menus, the command line and scenarios list what is registered here.
+generator, decorated with ``@loop.register`` (see `tasklab.attacks.candidates`). A file in this folder is imported
+automatically; a file elsewhere has to be imported. Menus, the command line and scenarios list what is registered here.
 """
 
 from __future__ import annotations

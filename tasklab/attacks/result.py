@@ -1,4 +1,4 @@
-"""What an attack hands back: images, what they decode to, and the attack's own health."""
+"""The result of an attack: images, what they decode to, and signs of whether the attack itself worked."""
 
 from __future__ import annotations
 

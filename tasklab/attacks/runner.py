@@ -209,10 +209,10 @@ class Runner:
 
 
 def chosen_plan(system: System, settings: Settings, batch_size: int, images: Tensor, rows: int) -> Plan:
-    """How the network is run: the plan in the settings or, for ``"auto"``, the fastest one for so many rows.
+    """How the network is run: the plan in the settings or, for ``"auto"``, the fastest one for that many rows.
 
     Args:
-        system, settings, batch_size, images, rows: as of `Runner`.
+        system, settings, batch_size, images, rows: as for `Runner`.
     """
     if settings.plan != "auto":
         return settings.plan
@@ -224,5 +224,5 @@ def chosen_plan(system: System, settings: Settings, batch_size: int, images: Ten
 
 
 def _copied(network: nn.Module) -> Callable[[Tensor], Tensor]:
-    """A faster copy, which may work in place on what it is given."""
+    """The outputs of a faster copy, which may overwrite its input."""
     return lambda x: on_a_copy(network, x)

@@ -26,7 +26,7 @@ MAX_RESTARTS, MAX_SEED = 2**20, 2**63 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What every attack has; each kind of attack adds its own settings.
+    """The settings that every attack has; each kind of attack adds its own.
 
     Args:
         eps: ε ≥ 0, the radius of the ball, in pixel units of [0, 1].
@@ -42,7 +42,7 @@ class Settings:
 
     Attributes:
         note: one sentence about the attack for people; each registered attack has its own.
-        rank: attacks are listed in this order.
+        rank: attacks are listed in the order of their ranks.
         quick_steps: the number of steps that a page begins with.
         fixed_aim: for an attack whose objective cannot be chosen: what it is aimed at, to be read after “aimed at”, and
             a sentence about it.
@@ -113,7 +113,7 @@ class Settings:
 
     @property
     def name(self) -> str:
-        """What tables call the attack."""
+        """The name of the attack in tables."""
         return type(self).__name__.lower()
 
     @property
@@ -134,12 +134,12 @@ class Settings:
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Refuse what is not among ``choices``."""
+    """Raise a ValueError if the value is not among ``choices``."""
     if value not in choices:
         raise ValueError(f"expected {name} among {', '.join(choices)}, got {value!r}")
 
 
 def check_starts(restarts: int, random_start: bool) -> None:
-    """Refuse restarts that would all be the same."""
+    """Raise a ValueError for several restarts without a random start, which would all be the same."""
     if restarts > 1 and not random_start:
         raise ValueError(f"expected restarts=1 without random_start, got {restarts}; all would be the same")

@@ -1,4 +1,4 @@
-"""Argmax: the traditional code, one score per class, the largest wins."""
+"""Argmax: the traditional code, with one score per class, of which the largest wins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every codec is: encode labels, measure margins, decode by them."""
+"""The base class of codecs, which encode labels, measure margins and decode by them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ TINY = torch.finfo(torch.float32).tiny
 
 
 MAX_CLASSES = 2**15
-"""Classes of a task: each is a row of its code, and a margin of every image that is read."""
+"""The most classes of a task: each takes a row of the code and, for every image that is decoded, a margin."""
 
 MAX_BITS = 1024
-"""Bits of a codeword; ten classes need four, and error-correcting codes a few more than there are classes."""
+"""The most bits of a codeword: ten classes need four, and error-correcting codes a few more than there are classes."""
 
 MAX_CODE = 2**17
-"""Classes × bits of a task: so many numbers are worked out for every image that is read."""
+"""The most classes × bits of a task: that many numbers are computed for every image that is decoded."""
 
 
 class Codec(ABC):
@@ -81,7 +81,7 @@ class Codec(ABC):
         return torch.where(finite, self._margins(torch.where(finite, z, 0.0)), -torch.inf)
 
     def decode(self, z: Tensor) -> Tensor:
-        """The labels that outputs mean.
+        """The labels that outputs stand for.
 
         Args:
             z: outputs ``(N, K)``.
@@ -89,16 +89,19 @@ class Codec(ABC):
         Returns:
             int64 ``(N,)`` in ``0..num_classes-1``, or `ABNORMAL` where no class has a positive margin
             (outputs that are infinite or not numbers included).
+
+        Raises:
+            TypeError, ValueError: outputs of another type or width.
         """
         return self.read(self.margins(z))
 
     def read(self, margins: Tensor) -> Tensor:
-        """The labels that margins ``(N, num_classes)`` mean, for callers that have measured them already."""
+        """The labels, int64 ``(N,)``, by margins ``(N, num_classes)`` that the caller has already computed."""
         best, label = margins.max(dim=1)
         return torch.where(best > 0, label, ABNORMAL)
 
     def terms(self, z: Tensor, y: Tensor) -> Tensor:
-        """The conditions that make up the margin of ``y``, all of which must hold: its bits, ends or rivals.
+        """The conditions that all must hold for ``y`` to be decoded: one for each of its bits, ends or rivals.
 
         Each is a hyperplane in the space of outputs, and their minimum is ``margins(z)[y]`` (ties aside).
 
@@ -149,7 +152,7 @@ class Codec(ABC):
 
 
 class Constants:
-    """A codec's tensors, made once, kept once per device, and fit for gradients in whatever mode they are first needed.
+    """A tensor of a codec, made once and kept for each device; gradients work even if it is made in inference mode.
 
     Args:
         make: makes the tensor on the CPU.

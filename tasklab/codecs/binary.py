@@ -1,4 +1,4 @@
-"""Binary codes: one output per bit, a sign decides each, all of them must agree with a class."""
+"""Binary codes: one output per bit, whose sign decides the bit; all bits must agree with the codeword of a class."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tasklab.modes import CPU
 class Binary(Codec):
     """Bits on either side of a threshold; margin of class k: ``min_i s_ki · (z_i − threshold)``, ``s = 2·bit − 1``.
 
-    A bit is 1 iff its output is *above* the threshold (equation 2), so an output on the threshold reads 0.
+    A bit is 1 iff its output is *above* the threshold (equation 2), so an output on the threshold means 0.
     A pattern of bits that belongs to no class decodes to `ABNORMAL`: with 4 bits and 10 classes, six of the 16.
 
     Args:
@@ -84,7 +84,7 @@ class Binary(Codec):
 
     def _margins(self, z: Tensor) -> Tensor:
         side = z - self.threshold
-        side = side - (side == 0).float() * TINY  # on the threshold a bit reads 0
+        side = side - (side == 0).float() * TINY  # on the threshold a bit is 0
         return (self._signs.on(z.device) * side[:, None, :]).amin(dim=2)  # (N, classes, bits) -> (N, classes)
 
     def _terms(self, z: Tensor, y: Tensor) -> Tensor:

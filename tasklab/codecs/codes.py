@@ -35,7 +35,7 @@ def gray_code(num_classes: int, bits: int) -> Rows:
 
 
 def hadamard_code(num_classes: int) -> Rows:
-    """Rows of Sylvester's Hadamard matrix less its constant column: any two rows differ in half of the bits or more.
+    """Rows of Sylvester's Hadamard matrix without its constant column: any two differ in half of the bits or more.
 
     The number of bits is one less than the next power of two at or above ``num_classes``.
 
@@ -60,10 +60,10 @@ def row_distance(rows: Rows) -> int:
 
 
 def random_code(num_classes: int, bits: int, seed: int = 0) -> Rows:
-    """The random error-correcting output code (Dietterich & Bakiri 1995) of 200 draws with the largest row distance.
+    """An error-correcting output code (Dietterich & Bakiri 1995): of `DRAWS` random ones, that of largest row distance.
 
     Raises:
-        ValueError: no draw had distinct rows; a number that is no integer, or too small.
+        ValueError: no draw had distinct rows, or an argument is not an integer or is too small.
     """
     num_classes, bits = check_whole("num_classes", num_classes, low=2), check_whole("bits", bits, low=1)
     generator = torch.Generator().manual_seed(check_whole("seed", seed, low=0))

@@ -32,7 +32,7 @@ class Interval(Codec):
         s0: the lower end of the first interval.
         alpha: α ≥ 0, the length of the gap between two intervals.
         beta: β > 0, the length of an interval.
-        gap: whose the gaps are.
+        gap: the rule for outputs in a gap, as above.
 
     >>> import torch
     >>> codec = Interval(s0=0, alpha=1, beta=3)
@@ -84,7 +84,7 @@ class Interval(Codec):
 
     @cached_property
     def _reach(self) -> Constants:
-        """What decodes to each class: up to U, or up to the next L."""
+        """The range of outputs that decode to each class: from L to U, or from L to the next L."""
         return Constants(self._make_reach)
 
     def _make_reach(self) -> Tensor:

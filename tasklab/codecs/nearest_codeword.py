@@ -15,10 +15,10 @@ from tasklab.codecs.codes import Rows, hadamard_code, random_code, row_distance
 from tasklab.modes import CPU
 
 MOST_CLASSES = 4096
-"""Each class is compared with each other one."""
+"""The most classes of such a code, since each class is compared with every other."""
 
 MOST_RANDOM = 256
-"""Classes of a random code made by name: hundreds of codes are drawn, and the best is kept."""
+"""The most classes for ``code="random"``, which draws hundreds of codes and keeps the best."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +29,12 @@ class NearestCodeword(Codec):
     codewords differ. The divisor gives margins the size of an output: at the codeword itself, ``z = S·s_k``, the
     margin is S where the nearest rival is d bits away, and more where it is further. As all ``s_k`` have one length,
     the largest inner product is the smallest Euclidean distance, and on outputs of equal size the smallest Hamming
-    distance: up to ⌊(d − 1)/2⌋ wrong bits are corrected. Some codeword is always nearest, so nothing is ever `ABNORMAL`
-    but outputs that are infinite or not numbers; a tie goes to the lowest tied class.
+    distance: up to ⌊(d − 1)/2⌋ wrong bits are corrected. Some codeword is always the nearest, so only outputs that are
+    infinite or not numbers decode to `ABNORMAL`; a tie goes to the lowest tied class.
 
     Args:
         num_classes: C, from 2 to `MOST_CLASSES`.
-        bits: B; by default as many as a Hadamard code of so many classes has.
+        bits: B; by default as many as a Hadamard code for that many classes has.
         code: ``"hadamard"``, ``"random"`` (the best of many random ones), ``"binary"``, ``"gray"``, or any 0/1 rows,
             one per class, all different.
 
@@ -58,7 +58,7 @@ class NearestCodeword(Codec):
         keep(self, num_classes=check_num_classes(self.num_classes))
         if self.num_classes > MOST_CLASSES:
             raise ValueError(f"expected num_classes up to {MOST_CLASSES:,} for nearest codewords, got "
-                             f"{self.num_classes}; try a task of bits")
+                             f"{self.num_classes}; try a binary code")
         binary = self._binary
         keep(self, bits=binary.bits)
         if not isinstance(self.code, str):
@@ -109,7 +109,7 @@ class NearestCodeword(Codec):
         return (self._signs.on(y.device)[y] + 1) / 2
 
     def _scores(self, z: Tensor) -> Tensor:
-        """``⟨s_k, z⟩`` of each class over a power of two: nothing overflows, and what was tied stays tied."""
+        """``⟨s_k, z⟩`` of each class divided by a power of two, so that nothing overflows and ties remain ties."""
         return (self._signs.on(z.device) * (z / self._shrink)[:, None, :]).sum(dim=2)  # (N, classes, bits) summed
 
     @property
@@ -119,7 +119,7 @@ class NearestCodeword(Codec):
 
     @property
     def _factor(self) -> float:
-        """From a difference of scores to a margin."""
+        """The factor that turns a difference of scores into a margin."""
         return self._shrink / (2 * self.distance)
 
     def _margins(self, z: Tensor) -> Tensor:

@@ -21,16 +21,16 @@ def augment(
     Args:
         x: ``(N, C, H, W)``, any type (uint8 or float).
         flip: mirror each image left to right with probability 1/2.
-        crop: pad by so many pixels on all four sides and cut ``(H, W)`` out at random, which shifts each image by
+        crop: pad by this many pixels on all four sides and cut ``(H, W)`` out at random, which shifts each image by
             -crop..crop pixels in each direction.
-        padding: what comes in at the edge: the image mirrored about its outermost pixels, or zeros.
-        generator: where the randomness comes from, on any device.
+        padding: what fills the edge: the image mirrored about its outermost pixels, or zeros.
+        generator: the source of randomness, on any device.
 
     Returns:
         ``(N, C, H, W)``, a new tensor of the same type on the same device.
 
     Raises:
-        ValueError: if x is no batch of images, or crop does not fit the images.
+        ValueError: x is not a batch of images, crop does not fit the images, or padding is unknown.
 
     >>> x = torch.arange(4.0).reshape(1, 1, 1, 4)
     >>> augment(x, flip=True, generator=torch.Generator().manual_seed(1)).flatten().tolist()

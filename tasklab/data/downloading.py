@@ -1,7 +1,8 @@
-"""Fetching data sets, only when asked: into a temporary folder, checked, then moved into place.
+"""Downloading data sets, only on request: into a temporary folder, where they are checked and then moved into place.
 
-The addresses, checksums and unpacking are torchvision's; the bytes are fetched here, so that a break can be resumed,
-a silent server times out, progress is a stream of events, and to stop is to stop consuming them.
+The addresses, checksums and unpacking are torchvision's. The bytes are fetched here, so that an interrupted download
+can be resumed, a silent server times out, and progress is a stream of events, which a caller may stop consuming at any
+time to stop the download.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ _STALE = 24 * 3600.0  # seconds after which a temporary folder is taken for aban
 
 @dataclass(frozen=True, kw_only=True)
 class DownloadEvent:
-    """How far a download is.
+    """The progress of a download.
 
     Args:
         name: the data set.
-        done, total: bytes fetched and to be fetched; equal only in the last event.
+        done, total: bytes fetched so far and in all; equal only in the last event.
         message: one sentence for a person.
     """
 
@@ -62,10 +63,10 @@ class _Archive:
 
 
 def download(name: str, root: str | os.PathLike[str] | None = None, *, force: bool = False) -> Iterator[DownloadEvent]:
-    """Fetch a data set; nothing happens until the events are consumed, and to stop consuming is to stop.
+    """Download a data set, for as long as the events are consumed.
 
-    Until the files are whole and checked they live in a temporary folder inside root, so two processes may fetch
-    the same set at once, and a break leaves nothing behind.
+    Until the files are complete and checked they are in a temporary folder inside root, so two processes may download
+    the same set at once, and an interrupted download leaves nothing behind.
 
     Args:
         name: a key of `DATASETS`; sets that need no download give a single event.
@@ -76,8 +77,8 @@ def download(name: str, root: str | os.PathLike[str] | None = None, *, force: bo
         an iterator over events; after the last one, ``available(name, root)`` is True.
 
     Raises:
-        DownloadError: in one sentence, if the set did not arrive whole; it can be tried again.
-        ValueError: if there is no data set of this name.
+        DownloadError: the set did not arrive complete, as one sentence says; it can be tried again.
+        ValueError: there is no data set of this name.
 
     >>> [event.message for event in download("digits")]
     ['Digits (8×8) needs no download']
@@ -117,7 +118,7 @@ def _download(info: DataInfo, root: Path, force: bool) -> Iterator[DownloadEvent
 
 
 def _archives(name: str) -> list[_Archive]:
-    """What to fetch, as torchvision knows it."""
+    """The files to fetch, with torchvision's addresses and checksums."""
     from torchvision import datasets
 
     if name == "mnist":
@@ -145,7 +146,7 @@ def _fetch_all(info: DataInfo, folder: Path) -> Iterator[DownloadEvent]:
                         done = min(before + have, total - 1)
                         yield DownloadEvent(name=info.name, done=done, total=total, message=message)
                 except (http.client.HTTPException, TimeoutError, ConnectionError, ssl.SSLError) as error:
-                    reasons[host] = _reason(error)  # broken midway: go on from there
+                    reasons[host] = _reason(error)  # broken off midway: resume from there
                     _log.warning("%s: %s", url, reasons[host])
                     continue
                 except urllib.error.URLError as error:
@@ -166,13 +167,13 @@ def _fetch_all(info: DataInfo, folder: Path) -> Iterator[DownloadEvent]:
 
 
 def _fetch(url: str, target: Path, limit: int) -> Iterator[int]:
-    """Fetch one file, going on where an earlier try broke off if the server can; yields the bytes had so far."""
+    """Fetch one file, resuming an earlier try if the server allows it; yields the number of bytes fetched so far."""
     have = target.stat().st_size if target.exists() else 0
     headers = {"User-Agent": "tasklab"} | ({"Range": f"bytes={have}-"} if have else {})
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT) as response:
         resumed = response.status == http.client.PARTIAL_CONTENT
         have = have if resumed else 0
-        length = response.length  # what the server says is still to come, or None
+        length = response.length  # the number of bytes still to come, as the server says, or None
         expected = None if length is None else have + length
         with open(target, "ab" if resumed else "wb") as stream:
             while chunk := response.read(_CHUNK):
@@ -186,7 +187,7 @@ def _fetch(url: str, target: Path, limit: int) -> Iterator[int]:
 
 
 def _unpack(info: DataInfo, folder: Path) -> None:
-    """Unpack every archive as torchvision lays it out, and check every file that came out."""
+    """Unpack every archive into torchvision's folders, and check every unpacked file."""
     from torchvision.datasets.utils import extract_archive
 
     inside = Path(FILES[info.name][0].path).parent if info.name == "mnist" else Path()
@@ -204,7 +205,7 @@ def _unpack(info: DataInfo, folder: Path) -> None:
 
 
 def _move(name: str, folder: Path, root: Path) -> None:
-    """Move a whole set into place: its folder in one step, or, where there is one already, file by file."""
+    """Move a complete set into place: its folder in one step or, where the folder exists already, file by file."""
     top = Path(FILES[name][0].path).parts[0]
     try:
         os.rename(folder / top, root / top)

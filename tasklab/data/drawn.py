@@ -1,4 +1,4 @@
-"""A sample of digits at 28×28 that needs no download: the strokes of the drawing pad, each time by another hand."""
+"""Sample digits of 28×28 that need no download: drawn with the strokes of the drawing pad, in many handwritings."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from tasklab.data.strokes import Stroke, digit_strokes, draw_strokes
 from tasklab.modes import own_modes
 
 TURN = 12.0
-"""How far a hand turns a digit at most, in degrees."""
+"""The largest angle by which a digit is turned, in degrees."""
 SLANT, STRETCH = 0.25, 0.2
-"""How far it slants a digit and stretches its width at most, as shares of the height and of the width."""
+"""How far a digit is slanted and how much its width is stretched at most, as shares of its height and its width."""
 WOBBLE = 0.03
-"""How far it strays from the line at most, in sides of the page, in each of two waves."""
+"""How far each of two waves bends the strokes at most, as a share of the side of the page."""
 BRUSH = (0.06, 0.11)
-"""The thinnest pen and the thickest, in sides of the page."""
+"""The widths of the thinnest and the thickest pen, as shares of the side of the page."""
 
 
 def by_hand(digit: int, seed: int) -> tuple[tuple[Stroke, ...], float]:
-    """The strokes of a digit as one hand writes them, and the width of its pen.
+    """The strokes of a digit in one handwriting, and the width of its pen.
 
     Args:
         digit: 0 to 9.
-        seed: of the hand; the strokes are turned, slanted, stretched and bent a little by it.
+        seed: of the handwriting, which turns, slants, stretches and bends the strokes a little.
 
     Returns:
-        Lines of points in [0, 1], and the width of the pen in sides of the page.
+        Lines of points in [0, 1], and the width of the pen as a share of the side of the page.
 
     Raises:
         ValueError: it is not a digit.
@@ -53,14 +53,14 @@ def by_hand(digit: int, seed: int) -> tuple[tuple[Stroke, ...], float]:
 
 @own_modes()
 def drawn_digits(n: int = 300, *, seed: int = 0) -> ImageSet:
-    """Digits of our own making in MNIST's format, which the shipped MNIST systems read: no file, no download.
+    """Drawn digits in MNIST's format, which the shipped MNIST systems can classify, without any file or download.
 
-    Each is drawn with the strokes of `digit_strokes`, by another hand (see `by_hand`), and converted as every drawing
-    is. They are neater than people's handwriting, and no measure of how well a system reads that.
+    Each is drawn with the strokes of `digit_strokes` in a handwriting of `by_hand`, and converted as every drawing is.
+    They are neater than real handwriting, so accuracy on them does not show how well a system classifies that.
 
     Args:
         n: number of images; their labels are 0, 1, …, 9, 0, 1, and so on.
-        seed: of the hands.
+        seed: of the handwritings.
 
     Returns:
         An `ImageSet` of shape ``(1, 28, 28)``, named "mnist" after its format, split "drawn".

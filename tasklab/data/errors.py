@@ -1,4 +1,4 @@
-"""Errors of data sets and images; the message of each is one sentence that says what to do."""
+"""Errors about data sets and images; the message of each is one sentence that says what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the data sets lie on disk, as torchvision lays them out, and whether they are whole."""
+"""Where the data sets are on disk, in torchvision's folders, and whether they are complete."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ FILES: dict[str, tuple[DataFile, ...]] = {
 
 
 def data_root(root: str | os.PathLike[str] | None = None) -> Path:
-    """The folder the data sets lie in.
+    """The folder that holds the data sets.
 
     Args:
         root: a folder, or None for ``TASKLAB_DATA`` from the environment, else ``tasklab/data`` in the user's cache
@@ -74,7 +74,7 @@ def data_root(root: str | os.PathLike[str] | None = None) -> Path:
 
 
 def available(name: str, root: str | os.PathLike[str] | None = None) -> bool:
-    """Whether a data set can be loaded here, seen by its files' names and sizes.
+    """Whether a data set can be loaded here, judged by the names and sizes of its files.
 
     Args:
         name: a key of `DATASETS`.
@@ -94,14 +94,14 @@ def check_files(name: str, root: Path) -> None:
     """Raise DataMissing if files are absent, DataDamaged if a size or md5 is not the official one."""
     title = info_of(name).title
     if all(not (root / file.path).is_file() for file in FILES[name]):
-        raise DataMissing(f"{title} is not in {root}; bring it with `tasklab data {name}`")
+        raise DataMissing(f"{title} is not in {root}; download it with `tasklab data {name}`")
     bad = _incomplete(name, root) or [file for file in FILES[name] if md5_of(root / file.path) != file.md5]
     if bad:
         raise damaged(name, root / bad[0].path)
 
 
 def damaged(name: str, path: Path) -> DataDamaged:
-    """The sentence that says which file of a set is not the official one."""
+    """The error for a file of a set that is not the official one."""
     title = info_of(name).title
     fault = f"{title} is damaged: {path} is not the official file"
     return DataDamaged(f"{fault}; replace it with `tasklab data {name} --force`")

@@ -1,4 +1,4 @@
-"""Images (or points) with their labels, held whole in memory."""
+"""Images (or points) with their labels, held in memory as a whole."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tasklab.inputs import described, to_bytes, to_labels
 _log = logging.getLogger(__name__)
 
 Index = int | slice | Sequence[int] | Tensor
-"""What selects examples; NumPy's integers count as int, and its arrays as sequences."""
+"""The types that select examples; NumPy's integers count as int, and its arrays as sequences."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageSet:
-    """One split of a data set, its tensors read-only by agreement because they are shared within the process.
+    """One split of a data set; its tensors must not be changed, because the whole process shares them.
 
     Args:
         name: the data set, such as "mnist".
@@ -139,8 +139,8 @@ class ImageSet:
         """The set on a device, if it fits there.
 
         Args:
-            device: where to; on a CUDA device with less free memory than twice the set's size, the set stays where
-                it is, and a warning is logged.
+            device: the device; if it is a CUDA device with less free memory than twice the set's size, the set stays
+                where it is, and a warning is logged.
 
         Returns:
             a set that shares its tensors with this one if nothing had to move.

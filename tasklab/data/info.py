@@ -1,4 +1,4 @@
-"""What is known of each data set before it is loaded."""
+"""What is known about each data set before it is loaded."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _DIGITS = tuple("0123456789")
 
 @dataclass(frozen=True, kw_only=True)
 class DataInfo:
-    """One data set: what it holds and what it costs.
+    """One data set: its contents and its size.
 
     Args:
-        name: the word to load it by.
+        name: the name by which it is loaded.
         title: its name for people.
         shape: of one example, ``(C, H, W)``, or ``(2,)`` for points.
         classes: the name of each class (torchvision's own for CIFAR).
         mean, std: per channel (per coordinate for points) over the training split, on the [0, 1] scale; for points
             over a large draw with the set's own noise.
-        sizes: how many examples train, validation and test hold (for points: unless told otherwise).
-        download_bytes: what has to be fetched; 0 for a set that is always there.
-        disk_bytes: what it takes on disk afterwards.
-        radii: how much attacks customarily change a pixel.
-        lengths: the customary length (L2) of the whole change.
+        sizes: how many examples train, validation and test hold (for points: by default).
+        download_bytes: bytes to download; 0 for a set that is always there.
+        disk_bytes: bytes on disk afterwards.
+        radii: the usual ε in the Linf norm, the largest change of a pixel.
+        lengths: the usual ε in the L2 norm, the length of the whole change.
     """
 
     name: str
@@ -145,7 +145,7 @@ def info_of(name: str) -> DataInfo:
 
 
 def radii_of(name: str, norm: str = "linf") -> Radii:
-    """The ε that are customary on a data set: in a norm of single pixels, or of the length of the whole change.
+    """The usual ε on a data set: the largest change of a pixel (``"linf"``) or the length of the change (``"l2"``).
 
     >>> radii_of("mnist").usual, radii_of("cifar10").usual == 8 / 255
     (0.2, True)

@@ -13,7 +13,7 @@ from tasklab.checks import as_number, as_whole
 Array = NDArray[np.float64]
 
 SPREAD = {"moons": 0.03, "circles": 0.03, "blobs": 0.06, "spirals": 0.015}
-"""The noise each set has unless told otherwise: a standard deviation, in units of the square's side."""
+"""The default noise of each set: a standard deviation, in units of the square's side."""
 
 
 def _moons(label: NDArray[np.int64], t: Array) -> Array:
@@ -60,12 +60,13 @@ def draw_points(
     Args:
         name: "moons" (2 classes), "circles" (2), "blobs" (4) or "spirals" (3).
         split: any word; each has its own random stream.
-        n: how many points, classes as equal in size as can be.
+        n: how many points; the classes are as equal in size as possible.
         noise: standard deviation of the Gaussian noise, in units of the square's side; None for the set's own.
         seed: any integer ≥ 0.
 
     Returns:
-        points, float32 ``(n, 2)`` in [0, 1] (what the noise throws out is put on the edge), and labels, int64 ``(n,)``.
+        points, float32 ``(n, 2)`` in [0, 1] (those that noise moves out of the square are put on its edge), and labels,
+        int64 ``(n,)``.
 
     Raises:
         ValueError: if a setting is out of range.

@@ -15,10 +15,10 @@ class Radii:
 
     Args:
         usual: the ε to begin with, at which claims are checked.
-        few: stops of a slider, from 0 to the largest ε, where results must come quickly or each of them takes long.
+        few: stops of a slider, from 0 to the largest ε, where results must come quickly or each result takes long.
         some: more stops, where all results are computed before the slider is shown.
         many: all stops, where results may follow after the slider is shown.
-        per: a control of ε has steps of 1/per.
+        per: the steps of a control of ε are 1/per.
         paper: the ε of the paper's tables, ascending; empty in a norm that it does not use.
         curve: the ε at which accuracy is measured, ascending.
     """
@@ -54,7 +54,7 @@ class Radii:
         return 0 <= eps <= self.most and abs(self.nearest(eps) - eps) * self.per < 1e-3
 
     def like(self, eps: float, other: Radii) -> float:
-        """The ε that has the same ratio to these radii' usual ε as ``eps`` has to that of others.
+        """The ε that has the same ratio to the usual ε of these radii as ``eps`` has to the usual ε of ``other``.
 
         >>> eps_said(IN_LEVELS.like(0.2, IN_HUNDREDTHS)), eps_said(IN_LEVELS.like(0.03, IN_HUNDREDTHS))
         ('8/255', '1/255')
@@ -80,7 +80,7 @@ IN_LEVELS = Radii(
 
 
 def _lengths(usual: float, most: float, few: int, some: int, many: int) -> Radii:
-    """Radii in the L2 norm: so many intervals of equal length from 0 to the largest ε."""
+    """Radii in the L2 norm: few, some or many intervals of equal length from 0 to the largest ε."""
     few_stops, some_stops, many_stops = (tuple(most * k / count for k in range(count + 1))
                                          for count in (few, some, many))
     return Radii(usual=usual, few=few_stops, some=some_stops, many=many_stops, per=20)

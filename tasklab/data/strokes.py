@@ -15,7 +15,7 @@ Stroke = tuple[tuple[float, float], ...]
 
 
 def digit_strokes(digit: int) -> tuple[Stroke, ...]:
-    """How a person would write a digit.
+    """The strokes with which a person would write a digit.
 
     Raises:
         ValueError: it is not a digit, 0 to 9.
@@ -30,18 +30,18 @@ def digit_strokes(digit: int) -> tuple[Stroke, ...]:
 
 
 def draw_strokes(strokes: Sequence[Stroke], *, side: int = 280, brush: float = 0.1) -> NDArray[np.uint8]:
-    """Strokes in light ink on a black square, as a drawing pad has them; `read_picture` takes it from there.
+    """Draw strokes in light ink on a black square, as on a drawing pad; `read_picture` converts the result.
 
     Args:
         strokes: lines of points in [0, 1].
-        side: of the square, in pixels, up to 2,048.
-        brush: width of the pen, in sides.
+        side: of the square, in pixels, from 8 to 2,048.
+        brush: width of the pen, as a share of the side.
 
     Returns:
         uint8 ``(side, side)``.
 
     Raises:
-        ValueError: a side or a brush that leaves nothing to see.
+        ValueError: side or brush is out of range.
 
     >>> from tasklab.data import read_picture
     >>> read_picture(draw_strokes(digit_strokes(7)), "digits").shape

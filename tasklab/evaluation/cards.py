@@ -1,4 +1,4 @@
-"""Cards: what was measured of a system, kept with it, and the same as a page to read."""
+"""Cards: the measurements that are kept with a system, and the same as a page to read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def stream_measure(
         progress: as in `evaluate`.
 
     Yields:
-        One dict for each row as soon as it is known, shares with their 95 % Wilson intervals. To stop, stop consuming.
+        One dict for each row as soon as it is known, shares with their 95 % Wilson intervals.
     """
     for row in stream_rows(system, test):
         yield _figures(row)
@@ -70,7 +70,7 @@ def figure(card: dict[str, Any], attack: str, objective: str | None = None, eps:
 
     Args:
         card: of a system, as `tasklab.card` rebuilds it.
-        attack, objective: as the row names them; the objective is None on clean images.
+        attack, objective: the names in the row; the objective is None on clean images.
         eps: radius in pixel units; it is compared as it is printed, to four decimal places.
 
     Returns:
@@ -83,10 +83,10 @@ def figure(card: dict[str, Any], attack: str, objective: str | None = None, eps:
 
 
 def card_markdown(card: dict[str, Any]) -> str:
-    """A card as a page: what it is, how it was made, what was measured; a part that the card lacks is left out.
+    """A card as a page in Markdown: what the system is, how it was made and what was measured, as far as it is known.
 
     Args:
-        card: of a system, whoever wrote it; `tasklab.card` says what of it is shown.
+        card: of a system, whoever wrote it; `tasklab.card` decides which parts are shown.
     """
     import pandas as pd
 
@@ -123,7 +123,7 @@ def card_markdown(card: dict[str, Any]) -> str:
 
 
 def _made_of(card: dict[str, Any]) -> list[str]:
-    """Task, network and data, a line each."""
+    """One line each about task, network and data."""
     lines = []
     if "task" in card:
         settings = {k: v for k, v in card["task"].items() if k not in ("task", "code") or isinstance(v, str)}
@@ -143,7 +143,7 @@ def _made_of(card: dict[str, Any]) -> list[str]:
 
 
 def _made_how(card: dict[str, Any]) -> list[str]:
-    """Recipe, epoch and circumstances, a line each."""
+    """One line each about the start, the recipe, the defence, the epoch and the circumstances."""
     lines, defence = [], None
     if "name" in card.get("start", {}):
         lines.append(f"- started from: {in_markdown(card['start']['name'])}")
@@ -200,7 +200,7 @@ def _reading(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _listed(settings: dict[str, Any]) -> str:
-    """Settings one after the other; those that are tables or long have no place here."""
+    """Settings one after the other, without tables and long values."""
     return ", ".join(
         f"{in_markdown(key)} {_escaped(value)}"
         for key, value in settings.items()
@@ -209,7 +209,7 @@ def _listed(settings: dict[str, Any]) -> str:
 
 
 def _escaped(value: Any) -> str:
-    """Numbers as they are, all else escaped."""
+    """Numbers as they are, everything else escaped."""
     numbers = all(isinstance(each, int | float) for each in (value if isinstance(value, list) else [value]))
     return str(value) if numbers else in_markdown(value, 80)
 

@@ -1,4 +1,4 @@
-"""Three numbers, never one: what became of the examples of a set."""
+"""The outcomes of a set of examples, always as three numbers: correct, wrong and abnormal."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Outcomes:
 
     @property
     def error(self) -> Share:
-        """The share of examples that decoded to another class, silently."""
+        """The share of examples that decoded to another class, without any alarm."""
         return Share(self.wrong, self.n)
 
     @property
@@ -55,7 +55,7 @@ class Outcomes:
 
 
 def outcomes(decoded: Tensor, labels: Tensor) -> Outcomes:
-    """Count what decoded labels mean.
+    """Count how many decoded labels are correct, wrong or abnormal.
 
     Args:
         decoded: int64 ``(N,)``, `ABNORMAL` included.

@@ -1,4 +1,4 @@
-"""The smallest ε that fools, image by image: what no single ε can say."""
+"""The smallest ε found that fools a system, image by image, which says more than the accuracy at a single ε."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 
 ROUNDING = 1e-6
-"""An image at distance ε, computed in float32, counts as within ε."""
+"""Tolerance with which an image at distance ε, computed in float32, counts as within ε."""
 
 HALVINGS = 8
-"""Of the segment between an image and what was found, on which the boundary is sought."""
+"""How often the segment between an image and its adversarial image is halved to find the boundary."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Distances:
-    """For each image the distance of the nearest image found that fools: an upper bound on the smallest ε that does.
+    """For each image the distance of the nearest adversarial image found: an upper bound on the smallest ε that fools.
 
     Attributes:
         values: float32 ``(N,)``: 0 where the image itself is misclassified, infinite where nothing was found.
         norm, criterion: of the attacks.
-        attacks: what looked for them.
-        found_by: int64 ``(N,)``, which of those found the nearest; −1 for none.
+        attacks: the attacks that were run.
+        found_by: int64 ``(N,)``, the index of the attack that found the nearest adversarial image; −1 for none.
     """
 
     values: Tensor
@@ -57,7 +57,7 @@ class Distances:
         return Share.of(self.values > eps + ROUNDING)
 
     def quantile(self, share: float) -> float:
-        """The smallest ε within which a given share of all images is fooled.
+        """The smallest ε found within which the system is fooled on a given share of all images.
 
         Args:
             share: above 0, up to 1.
@@ -83,7 +83,7 @@ def smallest(
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
 ) -> Distances:
-    """The smallest perturbation found for each image by any of some attacks, drawn back to the boundary.
+    """The smallest perturbation that any of the attacks finds for each image, moved back to the boundary.
 
     Args:
         system, data: what is attacked.
@@ -156,7 +156,7 @@ def distance_table(by_system: Mapping[str, Distances]) -> pd.DataFrame:
 
 
 def _kind(settings: Settings) -> str:
-    """All of an attack's settings but its ε, and what follows from it."""
+    """All of an attack's settings except its ε and the step size, which follows from it."""
     return repr(sorted((name, str(value)) for name, value in settings.to_dict().items()
                        if name not in ("eps", "step_size")))
 
@@ -165,7 +165,7 @@ def _draw_back(
     system: System, images: Tensor, adversarial: Tensor, labels: Tensor, norm: Norm, criterion: Criterion,
     batch_size: int,
 ) -> Tensor:
-    """The distance of the nearest point that fools on the way back from adversarial images, float32 ``(N,)``."""
+    """The distance of the nearest point that still fools on the segment to each clean image, float32 ``(N,)``."""
 
     def fools(x: Tensor) -> Tensor:
         return succeeded(criterion, system.predict(x, batch_size=batch_size), labels)

@@ -1,8 +1,8 @@
-"""The worst case found: an ensemble of attacks, the cheapest first, each next one on the survivors alone.
+"""The worst case found: an ensemble of attacks, the cheapest first, each run only on the images that still stand.
 
-The last and costliest ones are run on those survivors alone that came nearest to falling, as their margins tell. What
-such a share costs in strength is measured: `tests/benchmarks/worst_case.py` holds the ensemble against AutoAttack and
-against PGD with many steps and restarts.
+The last and costliest attacks are run only on those survivors that came nearest to being misclassified, judged by their
+margins. `tests/benchmarks/worst_case.py` measures how much strength this costs: it compares the ensemble with
+AutoAttack and with PGD with many steps and restarts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tasklab.evaluation.shards import Attacking
 from tasklab.system import System
 
 ALREADY, STANDING = -2, -1
-"""In ``broken_by``: fooled before any attack, and not fooled by any."""
+"""Values in ``broken_by`` for images misclassified before any attack, and for images that withstood all attacks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +41,12 @@ class Stage:
 
     Attributes:
         index, total: its place, from 0, and how many there are.
-        name: the attack and what it maximised, or the system that lent its images.
-        tried, broken: on how many survivors it was run, and how many fell.
+        name: the attack and its objective, or the system whose adversarial images were tried.
+        tried, broken: how many survivors it was run on, and on how many it succeeded.
         standing: the share of all images that no attack has fooled yet.
         seconds: of this attack, by the clock.
-        cpu: seconds of processor time of this process, all threads; on a busy machine the fairer figure. What another
-            process computes, as where shards of the attack run on a cluster, is not in it.
+        cpu: seconds of processor time of this process, all threads, which is the fairer figure on a busy machine. Time
+            in other processes, such as shards of the attack that run on a cluster, is not included.
     """
 
     index: int
@@ -61,13 +61,13 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WorstCase:
-    """What is left after every attack.
+    """The outcome of all attacks together.
 
     Attributes:
         stages: the attacks, in their order.
-        images: float32 ``(N, C, H, W)``, the first image that fooled the system, or the clean one.
-        labels, decoded: int64 ``(N,)``; ``decoded`` is of ``images``.
-        broken_by: int64 ``(N,)``, the stage that fooled it, `ALREADY` or `STANDING`.
+        images: float32 ``(N, C, H, W)``, the first adversarial image found for each image, or the clean one.
+        labels, decoded: int64 ``(N,)``, the labels, and what ``images`` decode to.
+        broken_by: int64 ``(N,)``, the index of the stage that succeeded on the image, `ALREADY` or `STANDING`.
         eps, criterion: of all attacks.
     """
 
@@ -99,20 +99,20 @@ def stream_worst_case(
     progress: Callable[[Progress], object] | None = None,
     attacking: Attacking = attack,
 ) -> Iterator[tuple[Stage, WorstCase]]:
-    """Each stage as it ends, with the worst case so far; the last one is the whole.
+    """Run the ensemble, and yield each stage as it ends, with the worst case so far; the last one is complete.
 
     Args:
         system: what is attacked.
         data: an image set, or images and labels.
         eps: radius in pixel units, Linf.
-        preset: a name of `PRESETS`, or attacks of one's own with this ε and criterion.
-        sources: other systems by name, whose own adversarial images are tried before any other attack.
+        preset: a name of `PRESETS`, or other attacks with this ε and criterion.
+        sources: other systems by name, whose adversarial images are tried before any other attack.
         criterion: when an attack has succeeded.
         seed: of all attacks; each draw depends on (seed, image, restart) alone.
-        folder: where each finished stage is kept, so that the same call goes on after an interruption.
+        folder: where each finished stage is kept, so that the same call resumes after an interruption.
         batch_size: rows run through the network at once.
         progress: called at each step of each attack.
-        attacking: what runs the attacks.
+        attacking: the function that runs an attack.
 
     Raises:
         ValueError: attacks of another ε or criterion, or a folder that holds another worst case.
@@ -137,7 +137,7 @@ def stream_worst_case(
     adversarial, stages = images.clone(), list[Stage]()
     decoded, broken_by = torch.full_like(labels, ABNORMAL), torch.full_like(labels, STANDING)
     closeness = torch.full_like(labels, -torch.inf, dtype=torch.float32)
-    if not plans or plans[0][1] is not system or plans[0][2].share < 1:  # else the first attack reads them all
+    if not plans or plans[0][1] is not system or plans[0][2].share < 1:  # otherwise the first attack decodes them all
         margins = _margins(system, images, batch_size)
         decoded, closeness = read(margins), success_margin(criterion, margins, labels)
         broken_by = torch.where(succeeded(criterion, decoded, labels), ALREADY, STANDING)
@@ -185,7 +185,7 @@ def stream_worst_case(
 
 
 def worst_case(system: System, data: Data, eps: float, **settings: Any) -> WorstCase:
-    """The whole worst case: run `stream_worst_case` to its end.
+    """Run `stream_worst_case` to its end, and return the complete worst case.
 
     Args:
         system, data, eps: what is attacked, within which radius.
@@ -208,7 +208,7 @@ def _margins(system: System, images: Tensor, batch_size: int) -> Tensor:
 
 
 def _nearest(closeness: Tensor, standing: Tensor, share: float) -> Tensor:
-    """The places of at most ``share`` of all images, those still standing that came nearest to falling, in order."""
+    """The indices, in order, of the surviving images that came nearest to success, at most ``share`` of all images."""
     left = standing.nonzero().squeeze(1)
     most = math.ceil(share * len(closeness))
     if most < len(left):
@@ -225,7 +225,7 @@ def _name(settings: Settings) -> str:
 
 
 def digest(system: System, images: Tensor, labels: Tensor, plans: Sequence[tuple[str, Entry]]) -> str:
-    """A key that tells one worst case from another.
+    """A key that identifies a worst case.
 
     Args:
         system: its weights and task are part of the key.
@@ -244,7 +244,7 @@ def digest(system: System, images: Tensor, labels: Tensor, plans: Sequence[tuple
 
 
 class _Kept:
-    """One file: the finished stages, and whose they are."""
+    """A file with the finished stages and the key of the worst case that they belong to."""
 
     def __init__(self, folder: Path, key: str) -> None:
         self.file, self.key = folder / "worst_case.safetensors", key

@@ -1,7 +1,7 @@
-"""What a robust accuracy means: checks on the attack that made it, each with its figure and one sentence.
+"""What an accuracy under attack means: checks on the attack that left it, each with a figure and one sentence.
 
-A small accuracy under attack is a fact; a large one is a claim that nothing better was found. The checks ask whether
-the attack tried, and whether another attack says otherwise (Carlini et al. 2019; Athalye, Carlini & Wagner 2018).
+A small accuracy under attack is a fact; a large one is a claim that no better attack exists. The checks ask whether the
+attack really tried, and whether another attack refutes the claim (Carlini et al. 2019; Athalye, Carlini & Wagner 2018).
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ LEVELS: tuple[Level, ...] = ("pass", "not run", "warn", "fail")
 """From best to worst."""
 
 ADAPTIVE = 0.05
-"""By how much an attack on the decision may do better than one on the training loss."""
+"""By how much an attack on the decision may do better than one on the training loss without a failed check."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One question to an attack's result.
+    """One check of an attack's result.
 
     Attributes:
         name: of the check.
-        level: ``"pass"``, ``"warn"``, ``"fail"``, or ``"not run"`` where the results it needs are not there.
-        figure: what was looked at, a share or a difference of shares; None where not run.
-        threshold: from where the level changes, in words.
-        sentence: what it means, in plain words.
+        level: ``"pass"``, ``"warn"``, ``"fail"``, or ``"not run"`` where the results that it needs are missing.
+        figure: the share, or difference of shares, that was checked; None if the check was not run.
+        threshold: where the level changes, in words.
+        sentence: what the result means, in plain words.
     """
 
     name: str
@@ -69,8 +69,8 @@ class Assessment:
 
     Attributes:
         attack, objective, eps, steps, restarts: of the attack whose result is claimed.
-        accuracy: what is claimed.
-        lowest: the lowest accuracy that any attack of the claim's ε found, image by image over all of them.
+        accuracy: the accuracy that is claimed.
+        lowest: the accuracy in the worst case over all attacks at the claim's ε, image by image.
         checks: all of them, in a fixed order.
     """
 
@@ -94,10 +94,10 @@ class Assessment:
         """The verdict in plain words."""
         claimed, lowest = self.accuracy.percent(), self.lowest.percent()
         if self.verdict == "fail":
-            return (f"{claimed} % says how the attack failed, not how the system withstood it; "
+            return (f"{claimed} % shows that the attack failed, not that the system withstood it; "
                     f"the worst case found is {lowest} %.")
         if self.verdict == "warn":
-            return f"{claimed} % is to be read with care; the worst case found is {lowest} %."
+            return f"Read {claimed} % with care; the worst case found is {lowest} %."
         return f"Nothing speaks against {claimed} % as an upper bound; the worst case found is {lowest} %."
 
     def to_dict(self) -> dict[str, Any]:
@@ -130,7 +130,7 @@ class Assessment:
         return read
 
     def to_markdown(self) -> str:
-        """The assessment as a page."""
+        """The assessment as a page in Markdown."""
         lines = [
             f"**{self.verdict.upper()}** · {self.attack} on {self.objective}, ε = {eps_said(self.eps)}, "
             f"{self.steps} steps × {self.restarts}, n = {self.accuracy.n}",
@@ -147,7 +147,7 @@ class Assessment:
 
 
 def _share(claim: Fields, key: str, n: int) -> Share:
-    """A share of ``n`` images that was written as its value."""
+    """A share of ``n`` images that was stored as its value."""
     value = claim.number(key, low=0, high=1)
     count = round(value * n)
     if not n or abs(value - count / n) > 1e-9:
@@ -171,8 +171,8 @@ def stream_assessment(
     Args:
         system, data: what is attacked.
         claim: the attack whose accuracy is claimed.
-        queries: of the score-based attack.
-        threats: what was found against other systems on the same images with the claim's ε; each is shown to this one.
+        queries: how many the score-based attack makes for each image.
+        threats: adversarial images found against other systems on the same images with the claim's ε, to try on this.
         known: rows that `evaluate` made of this system and data; their attacks are not run again.
         batch_size: rows run through the network at once.
         progress: called at each step of each attack.
@@ -199,15 +199,15 @@ def stream_assessment(
 
 
 def assess(claim: Row, evidence: Sequence[Row], *, num_classes: int) -> Assessment:
-    """Every check on a claimed row, from results already there.
+    """Run every check on a claimed row, from results that are already known.
 
     Args:
         claim: the row of an attack.
         evidence: other attacks' rows on the same images.
-        num_classes: chance is one in so many.
+        num_classes: C; the accuracy by chance is 1/C.
 
     Raises:
-        ValueError: the claim is no attack, or evidence on other images.
+        ValueError: the claim is not an attack, or there is evidence on other images.
     """
     if claim.attack == "clean":
         raise ValueError("expected the row of an attack as the claim, got the clean images")
@@ -235,25 +235,26 @@ def assess(claim: Row, evidence: Sequence[Row], *, num_classes: int) -> Assessme
 def _zero_gradient(claim: Row) -> Check:
     share = claim.zero_gradient.value if claim.zero_gradient is not None and claim.zero_gradient.n else None
     return _graded("zero gradient", share, warn=0.01, fail=0.10, good="The objective had a gradient on every image "
-                   "that mattered.", bad="On so many correct images the objective had no gradient at all: there the "
-                   "attack had nothing to follow.")
+                   "that mattered.", bad="On this many of the correct images the objective had no gradient at all, so "
+                   "the attack had nothing to follow.")
 
 
 def _nonfinite_gradient(claim: Row) -> Check:
     known = claim.nonfinite_gradient
     return _graded("not a number", known.value if known is not None and known.n else None, warn=0.01, fail=0.10,
-                   good="Every gradient was a finite number.", bad="On so many correct images a gradient was not a "
-                   "finite number: the network overflows there, and the attack could not follow it.")
+                   good="Every gradient was a finite number.", bad="On this many of the correct images a gradient was "
+                   "not a finite number: the network overflows there, and the attack could not follow it.")
 
 
 def _unmoved(claim: Row) -> Check:
     share = claim.unmoved.value if claim.unmoved is not None and claim.unmoved.n else None
     return _graded("unmoved", share, warn=0.01, fail=None, good="The attack changed the images.",
-                   bad="So many correct images came back bit for bit: they were not attacked.")
+                   bad="This many of the correct images came back unchanged, bit for bit: they were not attacked.")
 
 
 def _flat(claim: Row, kin: Sequence[Row], chance: float) -> Check:
-    threshold = "fail: at three times the ε within the interval and above chance; warn: so, but it works at ε = 1"
+    threshold = ("fail: at three times the ε, accuracy is within the interval and above chance; warn: the same, but "
+                 "the attack works at ε = 1")
     same = [row for row in kin if (row.attack, row.steps) == (claim.attack, claim.steps) and row.eps < UNBOUNDED]
     pairs = [(low, high) for low in [claim, *same] for high in [claim, *same] if high.eps >= 2.99 * low.eps > 0]
     if not pairs:
@@ -262,16 +263,16 @@ def _flat(claim: Row, kin: Sequence[Row], chance: float) -> Check:
     fall = low.outcomes.accuracy.value - high.outcomes.accuracy.value
     inside = high.outcomes.accuracy.value >= low.outcomes.accuracy.interval[0]
     level: Level = "fail" if inside and high.outcomes.accuracy.interval[0] > chance else "pass"
-    sentence = f"From ε = {eps_said(low.eps)} to {eps_said(high.eps)} accuracy falls by so much"
+    sentence = f"From ε = {eps_said(low.eps)} to {eps_said(high.eps)} accuracy falls by this much"
     if level == "fail" and _works(claim, kin, chance):
         level, sentence = "warn", sentence + ": too little to tell; the attack works at ε = 1, so try a larger ε."
     else:
-        sentence += ": a real attack gains from a larger ball." if level == "fail" else "."
+        sentence += ": an attack that works gains from a larger ball." if level == "fail" else "."
     return Check(name="flat", level=level, figure=fall, threshold=threshold, sentence=sentence)
 
 
 def _works(claim: Row, kin: Sequence[Row], chance: float) -> bool:
-    """Whether the attack had gradients, and breaks everything where everything is allowed."""
+    """Whether the attack had gradients, and breaks every image when the whole image may change."""
     blind = claim.zero_gradient is None or not claim.zero_gradient.n or claim.zero_gradient.value > 0.01
     return not blind and any(row.eps >= UNBOUNDED and row.outcomes.accuracy.interval[0] <= chance for row in kin)
 
@@ -292,7 +293,7 @@ def _order(claim: Row, rows: Sequence[Row]) -> Check:
     bad = strong.outcomes.accuracy.value > weak.outcomes.accuracy.interval[1]
     return Check(
         name="order", level="fail" if bad else "pass", figure=gap, threshold=threshold,
-        sentence=f"{strong.attack}-{strong.steps} leaves so much more than {weak.attack}-{weak.steps}: the stronger "
+        sentence=f"{strong.attack}-{strong.steps} leaves this much more than {weak.attack}-{weak.steps}: the stronger "
         "attack does not work." if bad
         else f"{strong.attack}-{strong.steps} leaves no more than {weak.attack}-{weak.steps}, within the interval.",
     )
@@ -320,8 +321,8 @@ def _black_box(claim: Row, here: Sequence[Row]) -> Check:
     which = ", ".join(str(index) for index in broken.nonzero().squeeze(1)[:8].tolist())
     return Check(
         name="black box", level="warn" if share > 0.002 else "pass", figure=share, threshold=threshold,
-        sentence=f"Without any gradient so many more images fall (such as {which})." if which
-        else "No image falls without a gradient that stood with one.",
+        sentence=f"Attacks without a gradient break this many more images (such as {which})." if which
+        else "Attacks without a gradient break no image that withstood those with one.",
     )
 
 
@@ -334,7 +335,8 @@ def _unbounded(kin: Sequence[Row], chance: float) -> Check:
     bad = left.interval[0] > chance
     return Check(
         name="unbounded", level="fail" if bad else "pass", figure=left.value, threshold=threshold,
-        sentence="With every image allowed, so many still stand" + (": the attack is broken." if bad else "."),
+        sentence="With ε = 1, where any image is allowed, this many still stand"
+        + (": the attack does not work." if bad else "."),
     )
 
 
@@ -348,12 +350,13 @@ def _adaptive(claim: Row, here: Sequence[Row]) -> Check:
     masked, most = (claim.outcomes.accuracy.value - min(row.outcomes.accuracy.value for row in rows)
                     for rows in (margin, aimed))
     level: Level = "pass"
-    figure, sentence = most, f"Aimed at {least.objective}, an attack breaks no more than so many more."
+    figure, sentence = most, f"An attack aimed at {least.objective} breaks no more than this many more images."
     if claim.objective == "train" and masked > ADAPTIVE:
         level, figure, sentence = "fail", masked, ("Aimed at the decision instead of the training loss, the attack "
-                                                   "breaks so many more: the loss masks them.")
+                                                   "breaks this many more images: the training loss masks them.")
     elif most > ADAPTIVE:
-        level, sentence = "warn", f"Aimed at {least.objective}, an attack breaks so many more: quote that one."
+        level, sentence = "warn", (f"An attack aimed at {least.objective} breaks this many more images: quote the "
+                                   "accuracy under that one.")
     return Check(name="adaptive", level=level, figure=figure, threshold=threshold, sentence=sentence)
 
 
@@ -369,7 +372,7 @@ def _converged(claim: Row, kin: Sequence[Row]) -> Check:
     return Check(
         name="converged", level="warn" if bad else "pass", figure=claim.outcomes.accuracy.value - least,
         threshold=threshold,
-        sentence="With twice the steps accuracy falls by so much" + (": more steps are needed." if bad else "."),
+        sentence="With twice the steps, accuracy falls by this much" + (": more steps are needed." if bad else "."),
     )
 
 
@@ -383,6 +386,6 @@ def _graded(name: str, share: float | None, *, warn: float, fail: float | None, 
 
 def _absent(name: str, threshold: str) -> Check:
     return Check(name=name, level="not run", figure=None, threshold=threshold,
-                 sentence="The results that this check compares are not there.")
+                 sentence="The results that this check compares are missing.")
 
 

@@ -1,9 +1,9 @@
-"""A test of the attack itself: a readout with an adversarial example that is known to be there; does it find one?
+"""A test of the attack itself: does it find an adversarial example that is known to exist?
 
-The binarisation test of Zimmermann, Brendel, Tramèr & Carlini (2022), "Increasing Confidence in Adversarial Robustness
-Evaluations", carried over to every task: the features stay, and for each image the head becomes a linear readout that
-answers class 0 at the image and at points well inside its ball, and class 1 at one point on the ball's surface. An
-attack that cannot find what is known to be there has shown nothing where it finds nothing.
+This is the binarisation test of Zimmermann, Brendel, Tramèr & Carlini (2022), "Increasing Confidence in Adversarial
+Robustness Evaluations", for every task. The features stay the same, and for each image the head becomes a linear
+readout that answers class 0 at the image and at points well inside its ball, and class 1 at one point on the ball's
+surface. If an attack cannot find an example that is known to exist, then finding none elsewhere shows nothing.
 """
 
 from __future__ import annotations
@@ -29,19 +29,16 @@ from tasklab.system import System
 from tasklab.tasks import Task
 
 INSIDE = 0.95
-"""The inner points' ball, as a share of ε: the gap that the readout has to see."""
+"""The radius of the inner points' ball, as a share of ε; the readout has to separate it from the surface."""
 
 RIDGE = 1.0
 """Added to the features' covariance, in units of their mean variance: the smoother the readout, the fairer the test."""
 
 FOUND, LUCK = 0.95, 0.5
-"""From this share of known examples found an attack passes; from this share found by chance the test is too easy."""
+"""An attack that finds this share of the known examples passes; if chance finds this share, the test is too easy."""
 
 TRIES = 5
-"""Surface points tried for each image, until a linear readout tells one from all inner points."""
-
-LONG = 100.0
-"""INT: how much longer the two intervals are than the task's own, so that their outer ends stay out of the way."""
+"""Surface points tried for each image, until a linear readout separates one from all inner points."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +47,12 @@ class AttackTest:
 
     Attributes:
         settings: the attack.
-        found: images of those tested for which it found one.
+        found: for how many of the tested images it found one.
         random: the same for ``draws`` random points, half of them in the ball and half at its corners.
-        zero_gradient: images of those tested on which it never saw a gradient.
+        zero_gradient: on how many of the tested images it never saw a gradient.
         draws: of the random search.
-        left_out: images without a test: misclassified from the start, or no readout tells a surface point apart.
+        left_out: images without a test: misclassified from the start, or without a readout that separates a surface
+            point from the inner ones.
     """
 
     settings: Settings
@@ -66,10 +64,10 @@ class AttackTest:
 
     @property
     def verdict(self) -> Literal["pass", "warn", "fail", "not run"]:
-        """Whether the attack finds what is there.
+        """Whether the attack finds the examples that exist.
 
-        ``"fail"`` where it misses over 5 % of the examples, ``"warn"`` where random search finds over half of them,
-        so that passing says little, and ``"not run"`` where no image could be tested.
+        ``"fail"`` if it misses over 5 % of the examples, ``"warn"`` if random search finds over half of them, so that
+        passing says little, and ``"not run"`` if no image could be tested.
         """
         if not self.found.n:
             return "not run"
@@ -81,14 +79,15 @@ class AttackTest:
     def sentence(self) -> str:
         """The verdict in plain words."""
         if self.verdict == "not run":
-            return "No image could be tested: each was misclassified, or no readout tells a point of the surface apart."
+            return ("No image could be tested: each was misclassified, or no readout separates a point on the surface "
+                    "from those inside.")
         hits = f"found {self.found.count} of {self.found.n} adversarial examples that are known to exist"
         chance = f"random search found {self.random.count}"
         if self.verdict == "fail":
             blind = f", and saw no gradient on {self.zero_gradient.count}" if self.zero_gradient.count else ""
             return f"The attack {hits}{blind} ({chance}): an accuracy that it leaves is no evidence of robustness."
         if self.verdict == "warn":
-            return f"The attack {hits}, but {chance}: the test is too easy here to speak for the attack."
+            return f"The attack {hits}, but {chance}: the test is too easy here to say anything about the attack."
         return f"The attack {hits}; {chance}."
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,7 +109,7 @@ class AttackTest:
         test = Fields(values, "a test of an attack", ("attack", *settings, "n", "left_out", "found", "random", "draws",
                                                       "zero_gradient", "verdict", "sentence"))
         test.choice("attack", ["pgd"])
-        test.table("plan")  # of no interest: this test runs the network as it is
+        test.table("plan")  # not used: this test runs the network as it is
         test.choice("targeted", [False])
         n = test.count("n")
         read = AttackTest(
@@ -151,10 +150,10 @@ def stream_check_attack(
         system: its network must have features.
         data: images and labels; those that the system misclassifies are left out.
         settings: the attack, untargeted, with an ε and an objective on outputs.
-        inner: points inside the ball, half of them in the corners of the smaller ball, the image beside them.
-        draws: of the random search.
+        inner: number of points inside the ball, half of them in the corners of the smaller ball, besides the image.
+        draws: number of points of the random search.
         closeness: where between the outermost inner point (0) and the surface point (1) the readout changes its
-            answer: the larger, the smaller the region of adversarial examples.
+            answer; the larger it is, the smaller is the region of adversarial examples.
         batch_size: rows run through the network at once.
         progress: called before each image.
 
@@ -206,7 +205,7 @@ def stream_check_attack(
 
 
 def check_attack(system: System, data: Data, settings: Settings, **more: Any) -> AttackTest:
-    """The whole test: run `stream_check_attack` to its end.
+    """Run `stream_check_attack` to its end, and return the complete test.
 
     Args:
         system, data, settings: as in `stream_check_attack`.
@@ -245,7 +244,7 @@ def _readout(
     system: System, x: Tensor, margin: float, settings: Settings, index: int, inner: int, closeness: float,
     batch_size: int,
 ) -> System | None:
-    """The image's own system of two classes, or None where no surface point could be told apart."""
+    """The image's own system of two classes, or None where no surface point could be separated."""
     eps, generator = settings.eps, torch.Generator().manual_seed((settings.seed * 1_000_003 + index) % 2**63)
     inside = [_points(x, INSIDE * eps, settings, generator, count, corner=corner)
               for corner, count in ((False, inner - inner // 2), (True, inner // 2))]
@@ -278,7 +277,7 @@ def _readout(
 def _points(
     x: Tensor, radius: float, settings: Settings, generator: torch.Generator, count: int, *, corner: bool
 ) -> Tensor:
-    """Random points of the ball around ``x (1, …)``, or of its corners (L2: of its sphere), cut to [0, 1]."""
+    """Random points of the ball around ``x (1, …)``, or of its corners (L2: of its sphere), clamped to [0, 1]."""
     shape = (count, *x.shape[1:])
     kind: dict[str, Any] = {"dtype": torch.float32, "device": generator.device}
     if settings.norm == "linf":

@@ -1,6 +1,6 @@
-"""A report on the robustness of one system: what became of its images under many attacks, and checks on two claims.
+"""A report on the robustness of one system: the outcomes under many attacks, and checks on two claims.
 
-`tasklab.evaluation.reporting` makes one, `tasklab.evaluation.report_file` keeps those of the shipped systems.
+`tasklab.evaluation.reporting` makes reports, and `tasklab.evaluation.report_file` keeps those of the shipped systems.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CLAIMS = ("train", "margin")
 """The curves whose accuracy at one ε is a claim, which is checked."""
 
 SEARCH = "square"
-"""The name under which the score-based attack stands beside the curves; it is run at the ε of the claims alone."""
+"""The name of the score-based attack beside the curves; it is run only at the ε of the claims."""
 
 _ROW = ("curve", "attack", "objective", "criterion", "eps", "steps", "restarts", "n", "correct", "wrong", "abnormal",
         "clean", "zero_gradient", "unmoved")
@@ -42,7 +42,7 @@ _REPORT = ("format", "name", "data", "n", "eps", "claim_eps", "seed", "sources",
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRow:
-    """What one attack left: a point of a curve, or the clean images.
+    """The outcomes under one attack, which are a point of a curve, or those of the clean images.
 
     Attributes:
         curve: one of `CURVES`, `SEARCH`, or ``"clean"``.
@@ -93,7 +93,7 @@ class ReportRow:
 
     @property
     def withstood(self) -> Share:
-        """The share that withstood: the accuracy, and also None where only another class counts as a success."""
+        """The share that withstood: the correct images, and also None if only another class counts as a success."""
         return _withstood(self.outcomes, self.criterion)
 
     @property
@@ -149,7 +149,7 @@ class ReportRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything that was measured of one system on one set of images.
+    """Everything that was measured for one system on one set of images.
 
     Attributes:
         name: of the system.
@@ -164,9 +164,9 @@ class Report:
         assessments: for each of `CLAIMS`, the checks on the accuracy at ``claim_eps``.
         tests: for each of `CLAIMS`, whether the attack finds adversarial examples that are known to exist; empty for a
             system without features.
-        distances: for each image, the smallest ε that was found to fool; infinite where none was.
+        distances: for each image, the smallest ε at which an adversarial image was found; infinite where none was.
         seconds: wall time.
-        file: digest of the checkpoint, which tells whether it is still the same; empty where there was no file.
+        file: digest of the checkpoint, by which a changed checkpoint is noticed; empty where there was no file.
     """
 
     name: str
@@ -192,7 +192,7 @@ class Report:
             eps: one of ``eps``.
 
         Returns:
-            Its row; None where that was not measured.
+            Its row; None if it was not measured.
         """
         return next((row for row in self.rows if (row.curve, row.eps) == (curve, eps)), None)
 
@@ -271,7 +271,7 @@ class Report:
         return report
 
     def _check_parts(self) -> None:
-        """Check that the parts belong together, so that what reads the report need not ask."""
+        """Check that the parts belong together, so that readers of the report can rely on it."""
         counts = [self.clean.n, len(self.distances), *(row.n for row in self.rows),
                   *(assessment.accuracy.n for assessment in self.assessments.values())]
         if not self.n or set(counts) != {self.n}:
@@ -285,7 +285,7 @@ class Report:
 
 
 def _distance(fields: Fields, key: str) -> float:
-    """A distance; null, which JSON has in place of the infinite one, is infinite."""
+    """A distance; null, which stands for infinity in JSON, is infinite."""
     distance = fields.maybe(key, partial(fields.number, low=0))
     return math.inf if distance is None else distance
 

@@ -1,4 +1,4 @@
-"""The reports of a folder's systems, in one file beside them: measured once, shown at once."""
+"""The reports on a folder's systems, in one file beside them, so that they are measured once and shown immediately."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from tasklab.evaluation.report import Report
 from tasklab.text import one_line
 
 FILE = "reports.json"
-"""Reports by the system's name, a line for each."""
+"""The file of reports by the system's name, with a line for each."""
 
-ANEW = "try tasklab report, which makes it anew, after removing the file"
+ANEW = "try tasklab report, which makes it again, after removing the file"
 
 
 def kept_report(name: str, *, file: Path | None = None) -> Report | None:
-    """The report of a system, or None where there is none of this very checkpoint.
+    """The report on a system, or None if there is none on exactly this checkpoint.
 
     Args:
         name: of a system in the zoo.
         file: its checkpoint; by default the one that the zoo finds.
 
     Returns:
-        The report; None also where what the folder's file holds of the system does not fit.
+        The report; None also if the entry in the folder's file does not fit.
 
     Raises:
         ValueError: no such system.
@@ -41,7 +41,7 @@ def kept_report(name: str, *, file: Path | None = None) -> Report | None:
 
 
 def read_reports(folder: Path) -> dict[str, Report]:
-    """The reports of a folder by the system's name; none where it has no file of them.
+    """The reports in a folder by the system's name; an empty dict if the folder has no such file.
 
     Raises:
         ValueError: the file does not fit; the message names it and says why.
@@ -53,7 +53,7 @@ def read_reports(folder: Path) -> dict[str, Report]:
 
 
 def keep_reports(reports: Mapping[str, Report], folder: Path) -> Path:
-    """Add reports to a folder's file, in place of those that it held of the same systems.
+    """Add reports to a folder's file; they replace earlier ones on the same systems.
 
     Args:
         reports: by the system's name.
@@ -89,7 +89,7 @@ def write_report(report: Report, path: Path) -> None:
 
 
 def digest(file: Path) -> str:
-    """A key that tells one checkpoint from another.
+    """A key that identifies a checkpoint.
 
     Args:
         file: the checkpoint.

@@ -35,12 +35,12 @@ TESTED = 20
 
 @dataclass(frozen=True, kw_only=True)
 class ReportProgress:
-    """How far a report is.
+    """The progress of a report.
 
     Attributes:
         progress: share of the attacks that are done, 0 to 1.
         message: what was done last.
-        report: the report, once all is done; None before.
+        report: the report, once everything is done; None before.
     """
 
     progress: float
@@ -49,7 +49,7 @@ class ReportProgress:
 
 
 class TransferSources:
-    """Other systems' adversarial images of the same images, found once for each ε.
+    """Adversarial images of other systems for the same images, found once for each ε.
 
     Args:
         sources: systems by name.
@@ -95,14 +95,13 @@ def stream_report(
     Args:
         system: what is attacked.
         images: the images, all of them used.
-        name: of the system, which is not its own source.
-        eps: the radii of the curves; ``claim_eps`` joins them where it is missing. By default those customary on
-            the images' data set; so is ``claim_eps``.
-        claim_eps: where the checks are run.
+        name: of the system, which is left out of ``sources``.
+        eps: the radii of the curves, to which ``claim_eps`` is added; by default the usual ones of the data set.
+        claim_eps: the radius at which the checks are run; by default the usual one of the data set.
         sources: other systems whose adversarial images are tried as well; None for no transfer.
-        queries: of the score-based attack.
+        queries: how many the score-based attack makes for each image.
         seed: of everything random.
-        folder: where finished rows are kept, so that the same call goes on after an interruption.
+        folder: where finished rows are kept, so that the same call resumes after an interruption.
         file: digest of the system's checkpoint, which the report names.
 
     Raises:
@@ -163,7 +162,7 @@ def stream_report(
         tests=tests, distances=tuple(round(distance, 5) for distance in distances),
         seconds=round(time.perf_counter() - started, 1), file=file,
     )
-    yield ReportProgress(progress=1.0, message=f"Asked everything of {len(images)} images.", report=report)
+    yield ReportProgress(progress=1.0, message=f"All attacks on {len(images)} images are done.", report=report)
 
 
 def _progress(done: int, total: int, message: str) -> ReportProgress:

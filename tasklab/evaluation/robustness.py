@@ -1,4 +1,4 @@
-"""A system's outcomes, clean and under attacks, each beside the health of the attack that made it."""
+"""A system's outcomes, clean and under attacks, each with signs of whether the attack itself worked."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ Data = ImageSet | tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a long evaluation stands.
+    """The progress of a long evaluation.
 
     Attributes:
-        what: the attack, or the threat, at work.
+        what: the attack, or the threat, that is running.
         index, total: its place among them, from 0, and how many there are.
-        step, steps: where it stands; an attack on many images goes through its steps group after group.
+        step, steps: its current step and number of steps; with many images, each group goes through all the steps.
         fooled, n: how many of its images are fooled so far, of how many.
     """
 
@@ -128,8 +128,6 @@ def stream_rows(
 ) -> Iterator[Row]:
     """Evaluate row by row: yield each row of `evaluate` as soon as it is known, the clean images first.
 
-    To stop, stop consuming.
-
     Args:
         system, data, attacks, batch_size, progress, attacking: as in `evaluate`.
     """
@@ -191,10 +189,13 @@ def evaluate(
         attacks: settings, untargeted.
         batch_size: rows run through the network at once.
         progress: called at each step of each attack.
-        attacking: what runs the attacks.
+        attacking: the function that runs an attack.
 
     Returns:
         One row for the clean images, then one for each attack.
+
+    Raises:
+        TypeError, ValueError: data or attacks that do not fit the system.
 
     >>> from torch import nn
     >>> from tasklab.attacks import PGD
@@ -240,8 +241,8 @@ def combined(rows: Sequence[Row]) -> Row:
         rows: attacks on the same images with one ε, norm and criterion.
 
     Returns:
-        A row with the attacks' objectives joined, restarts and costs added up; an image had no gradient, or was
-        unmoved, only as often as in the attack with the fewest of them.
+        A row with the attacks' objectives joined and their restarts and costs added up. Its counts of images without a
+        gradient, or unmoved, are those of the attack with the fewest of them.
 
     Raises:
         ValueError: no attacks, or attacks that do not belong together.
@@ -300,7 +301,7 @@ def read_data(data: Data, system: System) -> tuple[Tensor, Tensor]:
         Images float32 ``(N, C, H, W)`` and labels int64 ``(N,)``.
 
     Raises:
-        TypeError, ValueError: the data are no image set and no pair of tensors, or the labels do not fit.
+        TypeError, ValueError: the data are neither an image set nor a pair of tensors, or the labels do not fit.
     """
     if isinstance(data, ImageSet):
         images, labels = data.x(), data.labels

@@ -22,8 +22,8 @@ class RowStore:
     """One line of JSON for each finished attack, under a key of system, images and settings.
 
     Args:
-        folder: holds, or gets, ``rows.jsonl``; lines that do not read are as if they were not there.
-        system, images: what the rows belong to; rows of others are left alone.
+        folder: the folder of ``rows.jsonl``; lines in it that cannot be read are ignored.
+        system, images: the system and images that the rows belong to; rows of others are left as they are.
     """
 
     def __init__(self, folder: Path, system: System, images: ImageSet) -> None:

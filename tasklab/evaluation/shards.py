@@ -1,4 +1,4 @@
-"""An attack in shards of images: each can be run by itself, anywhere, and together they are the whole, bit for bit.
+"""An attack in shards of images, each of which can run anywhere; together they give the same result bit for bit.
 
 `tasklab.attacks.attack` works through its images in groups, and the randomness of an image depends on the seed and on
 its index alone. So a shard that is one of these groups, with the indices of its images, has the same batches as in the
@@ -21,11 +21,11 @@ from tasklab.system import System
 
 
 class NotMade(RuntimeError):
-    """A shard of an attack could not be made."""
+    """A shard of an attack could not be computed."""
 
 
 class Attacking(Protocol):
-    """What runs an attack, as `tasklab.attacks.attack` does: at once or in shards, here or elsewhere."""
+    """A function that runs an attack, as `tasklab.attacks.attack` does: at once or in shards, here or elsewhere."""
 
     def __call__(
         self, system: System, images: Tensor, labels: Tensor, settings: Settings, *, indices: Tensor | None = None,
@@ -35,15 +35,15 @@ class Attacking(Protocol):
 
         Args:
             system, images, labels, settings, indices, batch_size: as in `tasklab.attacks.stream`.
-            progress: called with some of the attack's steps, if it can be.
+            progress: called with some of the attack's steps, where that is possible.
 
         Raises:
-            NotMade: a shard could not be made.
+            NotMade: a shard could not be computed.
         """
 
 
 def shards(n: int, settings: Settings, system: System) -> list[slice]:
-    """Which of so many images make a shard each; a single empty one for no images.
+    """The slices of n images that make a shard each; a single empty one for no images.
 
     Args:
         n: how many images.

@@ -1,6 +1,6 @@
-"""What is on record about a system: accuracies from its card, its report and the tables of worst cases, side by side.
+"""The recorded accuracies of a system, from its card, its report and the tables of worst cases, side by side.
 
-Nothing is measured here. Where a number is not on record it is None, and whoever shows it says which command makes it.
+Nothing is measured here. A number that is not on record is None.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WORST_CASES = ("robustness.json", "cifar10.json")
 """Files beside the shipped systems with the worst cases that the ensembles of `tasklab worst` found."""
 
 SAME = 5e-5
-"""Two radii that differ by less are printed alike."""
+"""Two radii that differ by less than this count as equal, since they are printed alike."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Measured:
     Attributes:
         source: where it is recorded: the system's card, its report, or a table of ensembles.
         attack: ``"clean"``, ``"pgd"``, ``"worst case"``, …
-        objective: what the attack climbed; None on clean images and for a worst case over several attacks.
+        objective: what the attack maximised; None on clean images and for a worst case over several attacks.
         eps: radius in pixel units.
         steps, restarts: of the attack; 0 where there was none, or several.
         accuracy: the share of images that are classified correctly.
@@ -56,7 +56,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A system among others: three accuracies, each the best evidence that is on record, and whether to trust them.
+    """A system to compare with others: three accuracies, each from the best evidence on record, and a verdict on them.
 
     Attributes:
         name: of the system.
@@ -84,7 +84,7 @@ class Standing:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """What it is ranked by: the worst case found, then the clean accuracy; −1 for what is not on record."""
+        """The numbers to rank it by: the worst case found, then the clean accuracy; −1 for those not on record."""
         worst, clean = (-1.0 if each is None else each.accuracy.value for each in (self.worst, self.clean))
         return worst, clean
 
@@ -124,7 +124,7 @@ def standing(
 
 
 def ranked(standings: Iterable[Standing]) -> list[Standing]:
-    """Systems with the best worst case first; those of which none is on record come last.
+    """Systems with the best worst case first; those without one on record come last.
 
     Args:
         standings: of the systems; where they belong to different data sets, each keeps its own ε.
@@ -185,13 +185,13 @@ def _of_ensembles(rows: Iterable[Mapping[str, Any]], eps: float) -> list[Measure
 
 
 def _counted(row: Mapping[str, Any]) -> Share:
-    """The accuracy of a card's row; a row without counts has them from its share."""
+    """The accuracy in a card's row; where the row has no counts, they are computed from the share."""
     correct = row["correct"]
     return Share(round(row["accuracy"] * row["n"]) if correct is None else correct, row["n"])
 
 
 def _largest(records: Iterable[Measured]) -> Measured | None:
-    """The record on most images; the first of several, and None where there is none."""
+    """The record on the most images; the first of several, and None if there is none."""
     listed: Sequence[Measured] = list(records)
     return max(listed, key=lambda record: record.accuracy.n if math.isfinite(record.accuracy.value) else 0,
                default=None)

@@ -1,4 +1,4 @@
-"""How sure a share or a mean is, and whether two systems differ."""
+"""How certain a share or a mean is, and whether two systems differ."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
 
 
 def mcnemar(a_correct: Tensor, b_correct: Tensor) -> float:
-    """McNemar's exact paired test that two systems are right equally often on the same images.
+    """McNemar's exact paired test of the hypothesis that two systems are right equally often on the same images.
 
-    Only images on which exactly one of them is right count; under the hypothesis each is a fair coin.
+    Only images on which exactly one of them is right count; under the hypothesis, each of these is a fair coin toss.
 
     Args:
         a_correct, b_correct: bool ``(N,)``, in the same order of images.
@@ -197,7 +197,7 @@ class Mean:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Both ends; nan for a single value, which says nothing of how far it could be off."""
+        """Both ends; nan for a single value, which says nothing about its own error."""
         if self.n == 1:
             return math.nan, math.nan
         middle = self.value

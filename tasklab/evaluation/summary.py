@@ -1,4 +1,4 @@
-"""One line for each system and ε, everything beside its honest counterpart: the full table, and who does better."""
+"""The full table: for each system and ε, the paper's numbers beside adaptive ones; and comparisons of two systems."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GROUPS = ("paper FGSM", "paper PGD", "white-box adaptive", "black box", "transfer", "worst case")
-"""What was asked: the training loss as published; anything else that uses gradients; what uses none; what was found
-against others; and all of it together, image by image."""
+"""The groups of attacks: on the training loss as published, one step and many; all others that use gradients; those
+that use none; adversarial images of other systems; and all of them together, image by image."""
 
 
 def grouped(rows: Sequence[Row], eps: float) -> dict[str, Row]:
@@ -70,9 +70,9 @@ def full_frame(rows: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
 
 
 def full_table(rows: Mapping[str, Sequence[Row]]) -> pd.DataFrame:
-    """The full table to read: percentages, the worst case with its 95 % Wilson interval, both R beside their flags.
+    """The full table to read: percentages, the worst case with its 95 % Wilson interval, and both R with their flags.
 
-    R = attacked / clean accuracy; that of the paper's protocol means something only where no flag says otherwise.
+    R = attacked / clean accuracy; the R of the paper's protocol is only meaningful where no flag says otherwise.
 
     Args:
         rows: of each system by name.
@@ -124,7 +124,7 @@ class Comparison:
 
     @property
     def shares(self) -> tuple[Share, Share]:
-        """What each of them reads correctly."""
+        """The share of images that each of them classifies correctly."""
         return Share(self.both + self.only_first, self.n), Share(self.both + self.only_second, self.n)
 
     @property
@@ -136,7 +136,7 @@ class Comparison:
                    else f"{leads} does better, perhaps by chance" if self.p < 0.05
                    else "no difference beyond chance")
         return (f"{self.what}: {self.names[0]} {first.percent()} %, {self.names[1]} {second.percent()} %; "
-                f"{self.only_first} images speak for the first alone, {self.only_second} for the second alone "
+                f"only the first is right on {self.only_first} images, only the second on {self.only_second} "
                 f"(McNemar p = {self.p:.2g}): {verdict}.")
 
     def to_dict(self) -> dict[str, Any]:
@@ -149,14 +149,14 @@ class Comparison:
 
 
 def compare(first: Row, second: Row, names: tuple[str, str] = ("first", "second")) -> Comparison:
-    """The same question to two systems, image by image.
+    """Compare two systems under the same attack, image by image.
 
     Args:
         first, second: rows of two systems on the same images with one ε and norm; `combined` rows are compared as such.
         names: of the systems.
 
     Raises:
-        ValueError: rows on other images, or of another question.
+        ValueError: rows on other images, or of another ε, norm or criterion.
     """
     asked = [(row.eps, row.norm, row.criterion, row.attack == "clean") for row in (first, second)]
     if asked[0] != asked[1] or not torch.equal(first.labels.cpu(), second.labels.cpu()):
@@ -172,13 +172,13 @@ def compare(first: Row, second: Row, names: tuple[str, str] = ("first", "second"
 
 
 def _radii(rows: Sequence[Row]) -> list[tuple[float, dict[str, Row]]]:
-    """Each ε that was asked about, ascending, with its groups."""
+    """Each ε that was attacked, ascending, with its groups."""
     radii = sorted({row.eps for row in rows if row.attack != "clean" and row.criterion == "misclassified"})
     return [(eps, grouped(rows, eps)) for eps in radii]
 
 
 def _flags(groups: Mapping[str, Row]) -> list[str]:
-    """Why the paper's numbers of a line may mislead, and what the worst case lacks."""
+    """Why the paper's numbers in a line may mislead, and which groups are missing from the worst case."""
     flags = []
     for group in ("paper FGSM", "paper PGD"):
         flags += [f"{group} {flag}" for flag in groups[group].flags] if group in groups else []

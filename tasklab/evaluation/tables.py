@@ -1,4 +1,4 @@
-"""Evaluations as tables: numbers for machines, percentages with intervals for readers."""
+"""Evaluations as tables: numbers for programs, percentages with intervals for people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMULA = ("=", "+", "-", "@", "\t", "\n", "＝", "＋", "－", "＠")
-"""What a cell begins with that a spreadsheet takes for a formula."""
+"""Characters that a spreadsheet takes for the beginning of a formula."""
 
 Rows = Sequence[Row] | Mapping[str, Sequence[Row]]
 """The rows of one system, or of several by name."""
@@ -35,7 +35,7 @@ def frame(rows: Rows) -> pd.DataFrame:
 
 
 def table(rows: Rows) -> pd.DataFrame:
-    """An evaluation to read: percentages with Wilson intervals as ``97.3 [96.1, 98.1]``, R beside its flags.
+    """An evaluation to read: percentages with Wilson intervals such as ``97.3 [96.1, 98.1]``, and R with its flags.
 
     Args:
         rows: of one system, or of several by name.
@@ -64,7 +64,7 @@ def to_markdown(table: pd.DataFrame) -> str:
 def to_csv(table: pd.DataFrame) -> str:
     """A table as CSV with full precision; missing values are empty.
 
-    A word that a spreadsheet would take for a formula gets an apostrophe before it; numbers stay as they are.
+    Text that a spreadsheet would take for a formula is preceded by an apostrophe; numbers stay as they are.
 
     >>> import pandas as pd
     >>> print(to_csv(pd.DataFrame({"system": ["=1+1", "rbc"], "change": [-0.5, 2]})), end="")

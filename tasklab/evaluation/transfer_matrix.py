@@ -1,4 +1,4 @@
-"""Transfer: the examples found against one system, or against several, shown to another."""
+"""Transfer: the adversarial examples found against one system, or against several, are shown to another."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def find_threat(
     """Attack one system, so that the result can be shown to any number of victims later.
 
     Args:
-        name: what the system is called.
-        system: what is attacked.
+        name: of the system.
+        system: the system that is attacked.
         images, labels, settings, batch_size, progress: as in `transfer`.
         position: the index of this threat and how many there are, for ``progress``.
 
@@ -49,7 +49,7 @@ def find_threat(
 
 
 def transfer_row(system: System, data: Data, threat: Threat, *, batch_size: int = 256) -> Row:
-    """A row of an evaluation: what was found against another system, shown to this one.
+    """A row of an evaluation with the adversarial images of another system, shown to this one.
 
     Args:
         system: the victim.
@@ -58,8 +58,11 @@ def transfer_row(system: System, data: Data, threat: Threat, *, batch_size: int 
         batch_size: rows run through the network at once.
 
     Returns:
-        A row of attack ``"transfer"`` that used no gradient of this system; unmoved are the images that the threat's
-        own attack gave back bit for bit, and which could not transfer for that reason.
+        A row of attack ``"transfer"`` that used no gradient of this system. Its unmoved images are those that the
+        threat's own attack returned unchanged, bit for bit, and which could not transfer for that reason.
+
+    Raises:
+        ValueError: the threat was found on other images.
     """
     images, labels = read_data(data, system)
     settings = threat.result.settings
@@ -94,7 +97,7 @@ def transfer(
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
 ) -> TransferResult:
-    """Attack each threat, and show what was found to each victim.
+    """Attack each threat, and show its adversarial images to each victim.
 
     ``settings.keep`` matters: ``"first"`` stops just beyond the threat's own boundary, which transfers least;
     ``"last"`` is the published attack.

@@ -1,4 +1,4 @@
-"""What became of examples found against some systems and shown to others: rates, intervals, tables."""
+"""The results of adversarial examples found against some systems and shown to others: rates, intervals, tables."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Filter = Literal["threat", "both"]
 """Which images count: those the threat decodes correctly (the paper's), or those that threat and victim both do."""
 
 OTHERS, NOISE = "all others", "noise"
-"""What the rows of tables are called that belong to no single threat."""
+"""The names of the rows of tables that belong to no single threat."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Threat:
-    """One system's own attack, and how far it got.
+    """The attack on one system, and its success.
 
     Attributes:
         name: the system.
@@ -48,17 +48,17 @@ class Threat:
 
     @property
     def fooled(self) -> Share:
-        """The share that its own attack fooled, among the images decoded correctly before."""
+        """The share on which its own attack succeeded, among the images decoded correctly before."""
         return Share.of(self.result.fooled, self.correct)
 
     @property
     def unmoved(self) -> Share:
-        """Among the same, those that came back bit for bit."""
+        """The share of the same images that came back unchanged, bit for bit."""
         return Share.of(self.result.unmoved, self.correct)
 
     @property
     def zero_gradient(self) -> Share:
-        """Among the same, those that never had a gradient."""
+        """The share of the same images that never had a gradient."""
         return Share.of(self.result.zero_gradient, self.correct)
 
     @property
@@ -73,12 +73,12 @@ class Cell:
 
     Attributes:
         threat, victim: the systems' names.
-        images: float32 ``(N, C, H, W)``, what the victim is shown.
-        before, decoded: int64 ``(N,)``, what the victim reads in the clean image and in the one it is shown.
-        fooled: bool ``(N,)``, where it falls for that.
-        noise_fooled: bool ``(N,)``, where it falls for uniform noise of the same ε.
-        threat_correct, victim_correct: bool ``(N,)``, who decodes the clean image correctly.
-        unmoved: bool ``(N,)``, where the image shown is the clean one, bit for bit.
+        images: float32 ``(N, C, H, W)``, the images that the victim is shown.
+        before, decoded: int64 ``(N,)``, the victim's decoded labels of the clean images and of those it is shown.
+        fooled: bool ``(N,)``, which of the images fool the victim.
+        noise_fooled: bool ``(N,)``, on which of them uniform noise of the same ε fools the victim.
+        threat_correct, victim_correct: bool ``(N,)``, which clean images threat and victim decode correctly.
+        unmoved: bool ``(N,)``, which images shown are the clean ones, bit for bit.
     """
 
     threat: str
@@ -125,7 +125,7 @@ class Cell:
         return Share.of(self.noise_fooled, self.kept(images))
 
     def still(self, images: Filter = "both") -> Share:
-        """The share of the same images that the threat's attack gave back bit for bit.
+        """The share of the same images that the threat's attack returned unchanged, bit for bit.
 
         Args:
             images: as in `kept`.
@@ -176,8 +176,8 @@ class TransferResult:
     def union(self, victim: str, sources: Sequence[str] | None = None) -> Cell:
         """Several threats as one: the victim is fooled if the example of any of them fools it.
 
-        The images that count are those that every source decodes correctly. Where no example fools, the first that
-        moved is shown.
+        The images that count are those that every source decodes correctly. Where no example fools the victim, the
+        first that differs from the clean image is shown.
 
         Args:
             victim: a name.
@@ -221,9 +221,9 @@ class TransferResult:
         return Share.of(cell.noise_fooled, cell.victim_correct if images == "both" else None)
 
     def frame(self) -> pd.DataFrame:
-        """One row for each threat and victim: rates, intervals, noise and the threat's own health, in 0..1.
+        """One row for each threat and victim: rates, intervals, noise, and whether the threat's attack worked, in 0..1.
 
-        From three threats on, the victims' rows for `union` come last; a threat's own figures are missing there.
+        With three or more threats, the victims' rows for `union` come last; these have no figures of a threat.
         """
         import pandas as pd
 
@@ -276,7 +276,7 @@ class TransferResult:
         return [*lines, Line(name=NOISE, rates={v: self.noise(v, images) for v in self.victims})]
 
     def table(self, images: Filter = "both") -> pd.DataFrame:
-        """The `lines` as a table to read: percentages with Wilson intervals, and the health of each threat's attack.
+        """The `lines` as a table to read: percentages with Wilson intervals, and whether each threat's attack worked.
 
         Args:
             images: the filter, as in `Cell.kept`.

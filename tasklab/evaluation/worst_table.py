@@ -1,7 +1,7 @@
 """Worst cases of several systems and radii as one resumable table, each beside the accuracy under PGD as published.
 
-A finished cell is a folder whose name holds a digest of the weights, the task, the images and the attacks: asked for
-again it is read, not run, and a system that has changed gets a new one.
+A finished cell is a folder whose name contains a digest of the weights, the task, the images and the attacks. The same
+cell is later read instead of computed again, and a system that has changed gets a new cell.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class WorstRow:
         clean: outcomes before any attack.
         own: outcomes under PGD-20 on the system's own training loss, last iterate, the protocol as published.
         zero_gradient, unmoved: among the correct images, those on which that PGD never saw a gradient other than
-            exactly 0, and those it gave back bit for bit.
+            exactly 0, and those that it returned unchanged, bit for bit.
         flags: why the accuracy under PGD on the training loss may mislead, as `Row.flags`.
         worst: outcomes in the worst case found, an upper bound on what the system withstands.
-        stages: each attack of the ensemble: its name, on how many survivors it was run, how many of them fell.
+        stages: for each attack of the ensemble: its name, how many survivors it was run on, and how many it fooled.
         seconds, cpu: of the ensemble, by the clock and of this process's processor time; see `Stage`.
         digest: of the weights, the task, the images and the attacks.
     """
@@ -91,7 +91,7 @@ def stream_worst_rows(
     progress: Callable[[Progress], object] | None = None,
     attacking: Attacking = attack,
 ) -> Iterator[WorstRow]:
-    """Each cell of the table as soon as it is known, system by system.
+    """Yield each cell of the table as soon as it is known, system by system.
 
     Args:
         systems: by name.
@@ -146,7 +146,7 @@ def cell_folder(folder: str | Path, name: str, eps: float, key: str) -> Path:
         folder: of the table.
         name: of the system.
         eps: radius in pixel units.
-        key: what `digest` says of the cell.
+        key: the `digest` of the cell.
     """
     return Path(folder) / f"{name}-{eps_said(eps).replace('/', '_')}-{key[:12]}"
 

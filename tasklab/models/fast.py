@@ -1,7 +1,7 @@
 """Faster copies of a network for gradients with respect to its input, and measuring which copy is worth using.
 
-An attack never needs the weights' gradients, and asks for the direction of the input's gradient rather than for its
-last digits. So BatchNorm can be folded into the convolutions, the maps laid out channels-last and the trunk run in
+An attack never needs gradients of the weights, and needs the direction of the input's gradient rather than its last
+digits. So BatchNorm can be folded into the convolutions, the maps laid out channels-last and the trunk run in
 bfloat16, while the head stays in float32. The results of an attack must be re-checked on the original network.
 """
 
@@ -62,7 +62,7 @@ CANDIDATES = (
 
 MIN_ROWS, LIGHT_ROWS, LIGHT_SECONDS = 16, 32, 0.1
 WORTH = 2 / 3
-"""Largest share of the plain copy's time that another may take, so that noise does not decide."""
+"""Largest share of the plain copy's time that another copy may take, so that noise does not decide the choice."""
 
 _chosen: dict[Hashable, Plan] = {}
 
@@ -158,12 +158,13 @@ class _Whole(nn.Module):
 def probe(network: nn.Module, x: Tensor, *, gradients: bool = True) -> Plan:
     """Choose a plan by measuring a forward and an input gradient on a few rows of x, on x's device.
 
-    The candidates are the plain copy, the folded channels-last copy, and the same in bfloat16. The folded one must give
-    the plain outputs (to 1e-3 of the largest; bfloat16 to 0.2), or the choice is PLAIN; another must take at most two
-    thirds of PLAIN's time, as what attacks end on differs a little from plan to plan, and must not hang on noise.
-    Fewer than 16 rows, or a network without convolutions, are not worth it: PLAIN. So is a network that cannot be
-    copied or measured, whatever the reason; a line in the log names it. The choice is remembered for this process by
-    the network's structure, the image shape, the device, the number of threads and ``gradients``.
+    The candidates are the plain copy, the folded channels-last copy, and the same in bfloat16. If the folded one does
+    not give the plain outputs (to 1e-3 of the largest; bfloat16 to 0.2), the choice is PLAIN. Another plan is chosen
+    only if it takes at most two thirds of PLAIN's time: the results of attacks differ slightly from plan to plan, so
+    the choice should not depend on noise in the measurement. PLAIN is also the choice for fewer than 16 rows, for a
+    network without convolutions, and for one that cannot be copied or measured; the log then names the reason. The
+    choice is remembered for this process by the network's structure, the image shape, the device, the number of
+    threads and ``gradients``.
 
     Args:
         network: the network; neither it nor the random state is touched.

@@ -1,8 +1,8 @@
 """Rewriting a frozen network in eval mode so that it costs less, with the same outputs and input gradients.
 
 Each rewrite uses torch.fx only to find out which layer feeds which, and then changes the layers in place, so that the
-network's own Python code, layer names and children are kept. Where a module cannot be traced (control flow that depends
-on the data), its children are tried one by one; what cannot be traced at all is not changed.
+network's own Python code, layer names and children are kept. Where a module cannot be traced (because its control flow
+depends on the data), its children are tried one by one; modules that cannot be traced at all are not changed.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _can_fold(layer: nn.Module, norm: nn.Module) -> bool:
 
 
 def _fold(layer: nn.Module, norm: nn.Module) -> None:
-    """Give layer new weights that include norm; the tensors it had are not written to, since others may hold them."""
+    """Give the layer new weights that include norm; its old tensors may be in use elsewhere and are not changed."""
     weight, bias, mean, var = layer.weight, layer.bias, norm.running_mean, norm.running_var
     assert isinstance(weight, Tensor)
     assert isinstance(mean, Tensor)

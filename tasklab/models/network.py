@@ -44,11 +44,11 @@ class Normalise(nn.Module):
 
 
 class ContrastStretch(nn.Module):
-    """Stretch grey values: from low to high they climb from all but black to all but white, beyond hardly at all.
+    """Stretch the contrast: grey values from low to high are spread from nearly black to nearly white.
 
-    Where ink and paper are further apart than twice an attack's ε, as in MNIST, what the attack does to a black or a
-    white pixel is all but undone. Beyond low and high the curve keeps `SLOPE`, a fiftieth of a straight line's: it is
-    nowhere flat, so an attack's gradient is nowhere 0 and has the sign that it would have without the curve.
+    Where ink and paper are further apart than twice an attack's ε, as in MNIST, this nearly undoes the attack on black
+    and white pixels. Below low and above high the slope of the curve is `SLOPE`, a fiftieth of that of the identity.
+    The curve is nowhere flat, so the gradient of an attack is nowhere 0 and has the sign that it would have without it.
 
     >>> ContrastStretch(0.3, 0.7)(torch.tensor([0.0, 0.3, 0.5, 0.7, 1.0]))
     tensor([0.0000, 0.0060, 0.5000, 0.9940, 1.0000])
@@ -69,10 +69,11 @@ class ContrastStretch(nn.Module):
 class Head(nn.Module):
     """The output layer: ``z = scale * linear(f) + centre``, in float32 whatever the trunk's precision.
 
-    bfloat16's spacing at 350 is 2, too coarse for margins, so the layer leaves autocast and casts its input. At the
-    start the linear part gives outputs of the order of one unit or below, and its bias is 0.
+    The spacing of bfloat16 at 350 is 2, too coarse for margins, so the layer leaves autocast and casts its input.
+    Before training, the linear part gives outputs of the order of one unit or below, and its bias is 0.
 
-    With ``levels`` the linear part gives each of them a score, and the layer their average, weighted by softmax.
+    With ``levels`` the linear part gives a score to each level, and h is the average of the levels, weighted by the
+    softmax of these scores.
     """
 
     scale: Tensor

@@ -51,7 +51,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         Architecture(
             name="small_cnn",
             title="Small CNN",
-            description="Four 3×3 convolutions of up to `width` channels, 128 features: seconds an epoch on a CPU.",
+            description="Four 3×3 convolutions of up to `width` channels, 128 features: seconds per epoch on a CPU.",
             input_dims=3,
             has_width=True,
             build=small.small_cnn,

@@ -1,8 +1,9 @@
 """Calling a network that several threads share, in evaluation mode for readers, and one step at a time for a trainer.
 
-Training flags belong to a module, not to a thread. So whoever needs a mode claims the modules for the length of one
-call. Claims for evaluation share; a claim to change the network excludes all others. Claims are served in the order in
-which they came, so that neither readers nor a trainer starve; but a reader waits for a waiting trainer only so long.
+Training flags belong to a module, not to a thread. So a thread that needs a mode claims the modules for the length of
+one call. Several claims for evaluation may be active together; a claim to change the network excludes all others.
+Claims are served in the order in which they came, so that neither readers nor a trainer wait for ever; but a reader
+waits for a trainer whose turn has not come for at most `PATIENCE` seconds.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class _Claim:
 
 
 PATIENCE = 0.5
-"""Seconds after which a reader passes a thread that waits to change the network: what is active may wait for it."""
+"""Seconds after which a reader overtakes a thread that waits to change the network, since that thread may be waiting
+for a reader that is itself waiting for this one."""
 
 _changed = threading.Condition()
 _claims: list[_Claim] = []  # in the order in which they came
@@ -103,7 +105,7 @@ def _begin(claim: _Claim) -> None:
 
 
 def _ahead_of(claim: _Claim, passes: bool) -> list[_Claim]:
-    """Who goes first: all that are active, and those that came earlier, unless the claim passes them."""
+    """The claims that go first: all active ones, and those that came earlier unless this claim overtakes them."""
     earlier = [] if passes else _claims[: _claims.index(claim)]
     return earlier + [other for other in _claims if other.active]
 

@@ -41,7 +41,7 @@ def mlp_count(in_shape: tuple[int, ...], width: int) -> tuple[int, int]:
 
 
 def small_cnn(in_shape: tuple[int, ...], width: int) -> tuple[nn.Module, int]:
-    """Build a convolutional network for images of 8×8 to 32×32 that trains on MNIST in seconds an epoch on a CPU.
+    """Build a convolutional network for images of 8×8 to 32×32; an epoch on MNIST takes seconds on a CPU.
 
     3×3 convolutions with BatchNorm and ReLU, of width/2, width, width and width channels, a 2×2 max-pool after the
     first and the third; then a hidden layer of 128 features with BatchNorm and ReLU.

@@ -20,7 +20,7 @@ MAX_WEIGHTS = 50_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
-    """All that defines a network except its weights: architecture, input, outputs, normalisation, output scale.
+    """Everything that defines a network except its weights: architecture, input, outputs, normalisation, output scale.
 
     Args:
         arch: a key of `ARCHITECTURES`.
@@ -30,12 +30,12 @@ class NetworkSpec:
         std: standard deviation, likewise; above 0.
         scale: the outputs are `scale * linear(features) + centre` (a task's natural unit).
         centre: see `scale`.
-        width: channels of `small_cnn`, hidden units of `mlp`; leave it out for the others, their width is fixed.
+        width: channels of `small_cnn`, hidden units of `mlp`; leave it out for the others, whose width is fixed.
             The network as a whole may have up to `MAX_WEIGHTS` weights.
-        levels: values in the output layer's unit, one per class, whose average is the single output: each counts as
-            much as the softmax of that class's score says. Empty for a linear head.
-        contrast: (low, high) in pixel units, 0 <= low < high <= 1: grey values are stretched so that low becomes all
-            but black and high all but white (see `tasklab.models.network.ContrastStretch`); None for as they are.
+        levels: values in the output layer's unit, one per class, whose average is the single output; they are weighted
+            by the softmax of the classes' scores. Empty for a linear head.
+        contrast: (low, high) in pixel units, 0 <= low < high <= 1: grey values are stretched so that low becomes nearly
+            black and high nearly white (see `tasklab.models.network.ContrastStretch`); None leaves them as they are.
 
     Raises:
         ValueError: a value is out of range.

@@ -1,6 +1,6 @@
 """Tasks: what a network is asked to answer, one file each.
 
-A file of this folder that registers a task is all it takes: it is found by itself.
+To add a task, put a file that registers it into this folder; every file here is imported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every task is: a codec, a loss, their settings, and what the rest of the house has to know of them."""
+"""The base class of tasks: a codec, a loss, their settings, and what the rest of the library has to know about them."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ class Task(ABC):
     divides the loss by ``unit²``: the RBC loss over S² is the same function of h for every S, so one learning rate
     serves them all. ``"paper"`` leaves z and the loss as they are.
 
-    A task of one's own is a frozen dataclass in one file, under `register`: it needs a `name`, a `codec` and a
-    `_loss`. Everything else has a value that serves any task; a task overrides what does not fit it.
+    A new task is a frozen dataclass in a file of its own, decorated with `register`. It needs a `name`, a `codec` and
+    a `_loss`. Everything else has a default that serves any task; a task overrides what does not fit it.
 
     Attributes:
-        name: in lower case, by which `make_task` and the command line find it.
-        title: the same for people, in a word; by default the name in capitals.
-        long_name: the same in full; by default the title.
-        summary: one sentence: what the network answers; by default the first line of the class's docstring.
-        rank: tasks are listed in this order.
-        typical: what a training run opens with.
-        opposing_terms: whether the terms of the margin pull in opposite directions, as the two ends of an interval.
+        name: the name in lower case by which `make_task` and the command line find it.
+        title: a short name for people; by default the name in capitals.
+        long_name: the name in full; by default the title.
+        summary: one sentence that says what the network answers; by default the first line of the class's docstring.
+        rank: tasks are listed in the order of their ranks.
+        typical: the settings that a page proposes for a training run.
+        opposing_terms: whether the terms of the margin pull in opposite directions, as the two ends of an interval do.
         never_flat: whether the loss has a gradient at every output, so that an attack may maximise it.
         has_inset: whether training can aim further inside than the loss does (`inset_loss`).
-        margin_name: what the number is called that decides whether the label is read.
+        margin_name: what people call the margin that decides whether an image is classified correctly.
     """
 
     name: ClassVar[str]
@@ -88,12 +88,12 @@ class Task(ABC):
 
     @property
     def unit(self) -> float:
-        """The size of one unit of the output layer: S for RBC, the line's span for INT; 1 as in the paper."""
+        """The size of one unit of the output layer: S for RBC, the span of the line for INT; 1 if not scaled."""
         return self._natural[0] if self.parametrisation == "scaled" else 1.0
 
     @property
     def centre(self) -> float:
-        """The output of a layer that says 0."""
+        """The output z where the last layer gives h = 0."""
         return self._natural[1] if self.parametrisation == "scaled" else 0.0
 
     def loss(self, z: Tensor, y: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ class Task(ABC):
     def targets(self, y: Tensor) -> Tensor | None:
         """Outputs ``(N, K)`` that training aims at for labels ``(N,)``; None where no single point stands for a label.
 
-        A new head on a fitted trunk is solved for with them; see `tasklab.training.start_from`.
+        `tasklab.training.start_from` fits a new head on a trained trunk to them.
         """
         return None
 
@@ -127,16 +127,17 @@ class Task(ABC):
         return f"{self.width} output{'s' * (self.width > 1)}, {self.num_classes} classes"
 
     def two_class(self) -> Task:
-        """The same kind of task with two classes and a single way from class 0 into class 1."""
+        """The same kind of task with two classes, and a single boundary at which class 0 turns into class 1."""
         return dataclasses.replace(self, num_classes=2)
 
     def two_class_outputs(self, u: Tensor) -> Tensor:
         """Outputs ``(N, K)`` at which the margin of class 0 is ``−u``, for u ``(N,)``, of a task made by `two_class`.
 
         Raises:
-            TypeError: the task cannot say; attacks are then not tested on examples that are known to exist.
+            TypeError: the task does not define it. Attacks on the task can then not be tested on adversarial examples
+                that are known to exist.
         """
-        raise TypeError(f"expected a task that knows the outputs of a margin, got {self.name}; try two_class_outputs")
+        raise TypeError(f"expected a task that defines two_class_outputs, got {self.name}; try adding that method")
 
     @cached_property
     def gauges(self) -> Gauges | None:
@@ -149,11 +150,11 @@ class Task(ABC):
         return None
 
     def scores(self, z: Tensor) -> Tensor:
-        """What is drawn as one bar per class, the largest wins: float32 ``(N, classes)``, by default the margins."""
+        """Scores to draw as one bar per class, of which the largest wins: ``(N, classes)``, by default the margins."""
         return self.codec.margins(z)
 
     def drawn(self, z: Tensor) -> Tensor:
-        """The numbers that a figure shows: the outputs on gauges or a line, `scores` as bars."""
+        """The numbers that a figure shows: the outputs if it has gauges or a line, otherwise `scores` as bars."""
         return z if self.gauges or self.line else self.scores(z)
 
     @cached_property
@@ -163,20 +164,20 @@ class Task(ABC):
 
     @property
     def unclipped(self) -> Task | None:
-        """The task whose loss stops at ten times the margin, where the loss stops at a margin at all."""
+        """The task with ten times the margin; None where the loss does not stop at a margin."""
         return None
 
     def inset_loss(self, z: Tensor, y: Tensor, inset: float) -> Tensor:
-        """The loss ``(N,)``, aimed a share ``inset`` further inside, where there is an inside.
+        """The loss ``(N,)`` with each interval shortened at both ends by the share ``inset`` of its length.
 
         Raises:
-            ValueError: the task has none.
+            ValueError: the task has no intervals.
         """
-        raise ValueError(f"expected inset=0 for task {self.name}, got {inset}; it is for intervals")
+        raise ValueError(f"expected inset=0 for task {self.name}, got {inset}; only tasks with intervals have an inset")
 
     @classmethod
     def asked(cls) -> dict[str, Asked]:
-        """How its settings are asked for, in order."""
+        """How people are asked for each setting, by its name and in the order of the controls."""
         fields = {f.name: f.metadata["asked"] for f in dataclasses.fields(cls) if "asked" in f.metadata}
         return dict(sorted(fields.items(), key=lambda item: item[1].place))
 

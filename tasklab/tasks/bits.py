@@ -33,13 +33,13 @@ class Bits(Task):
 
     @cached_property
     def codec(self) -> Binary:
-        """Bits."""
+        """The binary code, decided at the task's threshold."""
         return Binary(num_classes=self.num_classes, bits=self.bits, code=self.code, threshold=self.threshold)
 
     @property
     @abstractmethod
     def rail(self) -> float:
-        """How far from the threshold training wants a bit; 0 for as far as its own side of it."""
+        """How far from the threshold training pushes each bit; 0 where being on the right side is enough."""
 
     def targets(self, y: Tensor) -> Tensor:
         """Each bit at its rail, or at one unit from the threshold where there is no rail."""
@@ -50,5 +50,5 @@ class Bits(Task):
         return dataclasses.replace(self, num_classes=2, bits=1, code="binary")
 
     def two_class_outputs(self, u: Tensor) -> Tensor:
-        """So far above the threshold."""
+        """The one bit at u above the threshold."""
         return (self.threshold + u)[:, None]

@@ -55,12 +55,12 @@ class DeepBE(Bits):
 
     @property
     def rail(self) -> float:
-        """Half of the way between 0 and 1."""
+        """Half the distance between 0 and 1."""
         return 0.5
 
     @property
     def answers(self) -> str:
-        """Bits."""
+        """The number of bits."""
         return f"{self.width} bits around 0.5"
 
     @cached_property

@@ -1,4 +1,4 @@
-"""How a decision is drawn: as gauges, one per bit, or as a line of intervals; what has neither is drawn as bars."""
+"""How a decision is drawn: as gauges, one per bit, or as a line of intervals; other tasks are drawn as bars."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Gauges:
     """One gauge per output: a threshold in the middle, rails on either side, and the side that each class needs.
 
     Attributes:
-        threshold: an output above it reads 1.
+        threshold: an output above it means that the bit is 1.
         rail: how far from the threshold the rails stand; 0 for none.
         rows: bits of each class.
         margin: the margin S that the loss asks of every bit, or None where it asks for none.
@@ -40,7 +40,7 @@ class Line:
         lower, upper: ends of the classes' intervals, in order.
         alpha: the length of the gap between two intervals.
         beta: the length of an interval.
-        floor: whether a gap is read as the class below it, rather than as None.
+        floor: whether a gap belongs to the class below it; otherwise it means None.
     """
 
     start: float

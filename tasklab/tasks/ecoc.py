@@ -24,7 +24,7 @@ from tasklab.tasks.settings import BITS, CODE, MARGIN, Asked
 class ECOC(Task):
     """Error-correcting output codes (Dietterich & Bakiri 1995): more bits than needed, the nearest codeword wins.
 
-    A system never answers None. Training pushes every bit to its side of 0, by ``loss_form``:
+    A system with this task never answers None. Training pushes every bit to its side of 0 with the loss ``loss_form``:
 
     - ``"hinge"``: ``‖relu(S − s·z)‖²``, the loss of RBC;
     - ``"logistic"``: ``S²·Σ log(1 + exp(−s_i z_i / S))``, logistic regression of each bit, in units of S.
@@ -41,13 +41,13 @@ class ECOC(Task):
     code: str | Rows = field(default="hadamard", metadata={"asked": dataclasses.replace(
         CODE, choices=("hadamard", "random", "binary", "gray"), key="codewords",
         help="Which codeword stands for which class. hadamard: any two differ in half of the bits. random: the best of "
-        "many random ones. binary, gray: no more bits than needed, which corrects nothing.",
+        "many random codes. binary, gray: no more bits than needed, so no wrong bit is corrected.",
     )})
     S: float = field(default=350.0, metadata={"asked": MARGIN})
     loss_form: Literal["hinge", "logistic"] = field(default="hinge", metadata={"asked": Asked(
         title="Loss", kind="text", choices=("hinge", "logistic"), half=True, place=4, key="bit_loss",
-        help="How the bits are fitted. hinge: until each has the margin S, as RBC's. logistic: each by logistic "
-        "regression, which never quite lets go.",
+        help="How the bits are fitted. hinge: until each has the margin S, as in RBC. logistic: each by logistic "
+        "regression, whose loss never reaches 0.",
     )})
 
     def __post_init__(self) -> None:
@@ -62,7 +62,7 @@ class ECOC(Task):
 
     @cached_property
     def codec(self) -> NearestCodeword:
-        """Bits, and the codeword that is nearest to them."""
+        """Codewords of bits, of which the nearest one wins."""
         return NearestCodeword(num_classes=self.num_classes, bits=self.bits, code=self.code)
 
     @property
@@ -80,7 +80,7 @@ class ECOC(Task):
 
     @property
     def answers(self) -> str:
-        """Bits, how far apart their codewords are, and their margin."""
+        """The number of bits, how far apart the codewords are, and the margin."""
         return f"{self.width} bits, codewords {self.codec.distance} apart, S = {self.S:g}"
 
     @cached_property
@@ -98,5 +98,5 @@ class ECOC(Task):
         return dataclasses.replace(self, num_classes=2, bits=1, code="hadamard")
 
     def two_class_outputs(self, u: Tensor) -> Tensor:
-        """So far above 0."""
+        """The one bit at u."""
         return u[:, None]

@@ -18,7 +18,7 @@ from tasklab.tasks.drawing import Line
 from tasklab.tasks.settings import Asked, Typical
 
 LONG = 100.0
-"""Intervals of a task of two classes, in lengths of the task's own."""
+"""How many times longer the intervals of `INT.two_class` are than those of the task itself."""
 
 
 @register
@@ -57,7 +57,7 @@ class INT(Task):
 
     @cached_property
     def codec(self) -> Interval:
-        """Intervals."""
+        """The intervals on the line, one per class."""
         return Interval(num_classes=self.num_classes, s0=self.s0, alpha=self.alpha, beta=self.beta, gap=self.gap)
 
     @property
@@ -69,12 +69,12 @@ class INT(Task):
 
     @property
     def answers(self) -> str:
-        """A number."""
+        """One number, and the number of intervals."""
         return f"1 number, {self.num_classes} intervals"
 
     @cached_property
     def line(self) -> Line:
-        """The intervals."""
+        """The line with the interval of each class."""
         return Line(
             start=self.s0, lower=tuple(self.codec.lower.tolist()), upper=tuple(self.codec.upper.tolist()),
             alpha=self.alpha, beta=self.beta, floor=self.gap == "floor",
@@ -82,7 +82,7 @@ class INT(Task):
 
     @cached_property
     def levels(self) -> tuple[float, ...]:
-        """The middle of each interval: a linear head hardly learns a line from features that tell classes apart."""
+        """The middle of each interval; a linear head alone hardly learns a line from features that separate classes."""
         middles = (self.codec.lower.double() + self.codec.upper.double()) / 2
         return tuple(((middles - self.centre) / self.unit).tolist())
 
@@ -92,9 +92,9 @@ class INT(Task):
         return losses.interval_hinge(z, self.codec.encode(y) + inward)
 
     def two_class(self) -> INT:
-        """Two intervals that touch, so long that the one way out of class 0 within reach leads into class 1."""
+        """Two intervals that touch, so long that only the end of class 0 that borders on class 1 is within reach."""
         return dataclasses.replace(self, num_classes=2, s0=0.0, alpha=0.0, beta=LONG * self.beta)
 
     def two_class_outputs(self, u: Tensor) -> Tensor:
-        """So far above the end that the two intervals share."""
+        """The output at u above the end that the two intervals share."""
         return (self.codec.upper[0].to(u) + u)[:, None]

@@ -51,7 +51,7 @@ class RBC(Bits):
 
     @property
     def answers(self) -> str:
-        """Bits and their margin."""
+        """The number of bits, and their margin."""
         return f"{self.width} bits, margin S = {self.S:g}"
 
     @cached_property

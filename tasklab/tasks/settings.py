@@ -1,4 +1,4 @@
-"""What pages and the command line must know of a task's settings, to ask for them."""
+"""What pages and the command line have to know about a task's settings to ask people for them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """How a setting is asked for; a field of a task holds it as ``field(default=…, metadata={"asked": Asked(…)})``.
+    """How people are asked for a setting: ``field(default=…, metadata={"asked": Asked(…)})`` in the task's class.
 
     Attributes:
-        title: above its control, such as ``"Margin S"``.
-        help: one or two sentences for a person.
+        title: the words above its control, such as ``"Margin S"``.
+        help: one or two sentences that explain it.
         kind: ``"number"``, ``"whole"`` or ``"text"``.
         low: the least number that the task takes, if there is one.
         above: whether a number has to be larger than ``low``.
         offered: the least and the largest number on a page, in steps of 1, where no ``choices`` are named.
-        limits: the same for whole numbers, by the number of classes; the least is where the control opens.
-        choices: words or numbers to choose from on a page; of words, the first is where the control opens.
+        limits: the same for whole numbers, by the number of classes; the control starts at the least.
+        choices: words or numbers to choose from on a page; with words, the control starts at the first.
         half: whether its control shares a row with another one.
         place: controls of a task come in this order.
         apart: a format that tells systems apart, such as ``"S = {:g}"``; empty where the setting is not named.
@@ -44,7 +44,7 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Typical:
-    """What a training run of a task opens with on a page: as the shipped system of that task was trained."""
+    """The settings that a page proposes for a training run of a task; its shipped system was trained with them."""
 
     epochs: int = 20
     lr: float = 0.003
@@ -53,13 +53,13 @@ class Typical:
 
 MARGIN = Asked(
     title="Margin S", low=0, offered=(0.0, 10_000.0), apart="S = {:g}",
-    help="How far each bit has to be on its side of 0 before the loss lets go of it. The paper uses 350.",
+    help="How far each bit has to be on its side of 0 before its loss is 0. The paper uses 350.",
 )
 BITS = Asked(
     title="Bits", kind="whole", low=1, half=True, place=2,
     limits=lambda classes: ((classes - 1).bit_length(), 2 * (classes - 1).bit_length()),
-    help="How many bits an answer has. Four are enough for ten classes, seven for a hundred; more leave more codewords "
-    "that mean None.",
+    help="How many bits an answer has. Four are enough for ten classes, seven for a hundred; with more bits, more of "
+    "their patterns mean None.",
 )
 CODE = Asked(
     title="Code", kind="text", choices=("binary", "gray"), half=True, place=3,

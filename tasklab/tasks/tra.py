@@ -29,7 +29,7 @@ class TRA(Task):
 
     @cached_property
     def codec(self) -> Argmax:
-        """One-hot."""
+        """One-hot codewords, decoded by argmax."""
         return Argmax(num_classes=self.num_classes)
 
     def _loss(self, z: Tensor, codewords: Tensor) -> Tensor:
@@ -37,17 +37,17 @@ class TRA(Task):
 
     @property
     def answers(self) -> str:
-        """Scores."""
+        """The number of scores."""
         return f"{self.num_classes} scores, the largest wins"
 
     def two_class(self) -> TRA:
-        """Two scores."""
+        """The task with two scores."""
         return dataclasses.replace(self, num_classes=2)
 
     def two_class_outputs(self, u: Tensor) -> Tensor:
-        """Scores of opposite sign."""
+        """Scores −u/2 and u/2."""
         return torch.stack([-u / 2, u / 2], dim=1)
 
     def scores(self, z: Tensor) -> Tensor:
-        """The outputs."""
+        """The outputs themselves."""
         return z

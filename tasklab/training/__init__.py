@@ -1,4 +1,4 @@
-"""Training as a stream of events: recipes, defences, runs that stop and resume."""
+"""Training as a stream of events: recipes, defences, and runs that can be stopped and resumed."""
 
 from __future__ import annotations
 

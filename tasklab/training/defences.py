@@ -1,4 +1,4 @@
-"""What training does to its images before it learns from them."""
+"""Defences: what is done to the training images before the network learns from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasklab.system import System
 
 PlanName = Literal["plain", "folded", "bfloat16"]
 PLANS: dict[PlanName, Plan] = {"plain": CANDIDATES[0], "folded": CANDIDATES[1], "bfloat16": CANDIDATES[2]}
-"""How the inner attack may compute, by name: see `tasklab.models.fast`."""
+"""The copies of the network that the inner attack may run on, by name; see `tasklab.models.fast`."""
 
 ALL = slice(None)
 """Every image of a batch."""
@@ -26,7 +26,7 @@ ALL = slice(None)
 
 @dataclass(frozen=True, kw_only=True)
 class Defence(ABC):
-    """Images in, images to learn from out."""
+    """A defence: it turns the images of a batch into those that the network learns from."""
 
     name: ClassVar[str]
 
@@ -34,7 +34,18 @@ class Defence(ABC):
     def apply(
         self, system: System, x: Tensor, y: Tensor, generator: torch.Generator, plan: Plan, share: slice = ALL
     ) -> tuple[Tensor, dict[str, float]]:
-        """The images ``(N, C, H, W)`` to train on, those of ``share`` alone, and what to log about them."""
+        """The images to train on, and what to log about them.
+
+        Args:
+            system: the system in training.
+            x, y: the whole batch: images ``(N, C, H, W)`` in [0, 1] and labels ``(N,)``.
+            generator: the source of randomness, which is the same for every share.
+            plan: how an inner attack runs the network.
+            share: the part of the batch that is returned.
+
+        Returns:
+            Images ``(n, C, H, W)`` for the n examples of ``share``, and numbers by name.
+        """
 
     def to_dict(self) -> dict[str, Any]:
         """A plain dict that `defence_from_dict` reads."""
@@ -43,15 +54,15 @@ class Defence(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Adversarial(Defence):
-    """Madry adversarial training: learn from the images that the inner attack ends on.
+    """Adversarial training (Madry et al. 2018): learn from the images that the inner attack returns.
 
     Args:
         eps: ε of the ball, in pixel units.
         steps: inner steps.
         step_size: by default ``2.5·eps/steps``.
         objective: what the inner attack maximises: ``"train"`` is the paper's, ``"margin"`` a real inner maximisation.
-        plan: which copy of the network it runs on, a name of `PLANS`; the weights depend on it a little. By default
-            the quickest, timed once at the start.
+        plan: the copy of the network that it runs on, a name of `PLANS`; the weights depend on it a little. By default
+            the fastest copy, which is timed once at the start.
 
     The attack runs in evaluation mode from a random start; BatchNorm's statistics see the images once, in training.
     """
@@ -72,7 +83,7 @@ class Adversarial(Defence):
             keep(self, step_size=inner.step_size)
 
     def to_dict(self) -> dict[str, Any]:
-        """A plain dict that `defence_from_dict` reads; a plan that is left open is left out."""
+        """A plain dict that `defence_from_dict` reads; without a plan if none was chosen."""
         return {key: value for key, value in super().to_dict().items() if key != "plan" or value is not None}
 
     def inner(self, seed: int, plan: Plan | None = None) -> PGD:
@@ -135,7 +146,11 @@ DEFENCES: dict[str, type[Defence]] = {kind.name: kind for kind in (Adversarial, 
 
 
 def defence_from_dict(settings: dict[str, Any]) -> Defence:
-    """The defence that ``to_dict`` described; a ValueError names what is wrong."""
+    """The defence that ``to_dict`` described.
+
+    Raises:
+        ValueError: no such defence, or settings that it does not have or refuses.
+    """
     rest = dict(settings)
     name = rest.pop("defence", None)
     if name not in DEFENCES:

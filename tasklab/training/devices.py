@@ -1,7 +1,7 @@
 """The devices that one training run is spread over: each process learns from its share of every batch.
 
 Lightning Fabric starts the processes, and torch's DistributedDataParallel averages their gradients. BatchNorm takes its
-statistics from the whole batch, so that the run is the one of a single device up to rounding.
+statistics from the whole batch, so that the run is the same as on a single device up to rounding.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ T = TypeVar("T")
 
 
 class Devices:
-    """One process's view of the devices.
+    """The devices as one of the processes sees them.
 
     Args:
         fabric: launched, with the strategy DDP; None for a single device.
 
     Attributes:
         count: number of devices.
-        rank: number of this process's device; 0 for the one that measures and writes.
+        rank: number of this process's device; device 0 validates and writes.
     """
 
     def __init__(self, fabric: Fabric | None = None) -> None:
@@ -48,7 +48,7 @@ class Devices:
         return slice(self.rank * each, (self.rank + 1) * each)
 
     def wrapped(self, network: nn.Module) -> nn.Module:
-        """The network as it is called in training, so that gradients are averaged over all devices."""
+        """The network to call in training, wrapped so that gradients are averaged over all devices."""
         return network if self._fabric is None else self._fabric.setup_module(network, move_to_device=False)
 
     def backward(self, loss: Tensor) -> None:
@@ -59,7 +59,7 @@ class Devices:
             self._fabric.backward(loss)
 
     def means(self, values: dict[str, float], device: torch.device) -> dict[str, float]:
-        """Each value's mean over all devices; the values travel in a tensor on ``device``."""
+        """Each value's mean over all devices; the values are exchanged in a tensor on ``device``."""
         if self._fabric is None:
             return values
         summed = torch.tensor(list(values.values()), dtype=torch.float64, device=device)
@@ -84,7 +84,7 @@ class Devices:
 
 
 def _normalised(layer: _BatchNorm, x: Tensor) -> Tensor:
-    """What ``layer`` makes of ``x`` (N, C, …), with the mean and the variance of all devices' batches."""
+    """The output of ``layer`` for ``x`` (N, C, …), with the mean and the variance of all devices' batches."""
     if not layer.training:
         return type(layer).forward(layer, x)
     axes = [axis for axis in range(x.ndim) if axis != 1]
@@ -122,7 +122,7 @@ class _Sum(torch.autograd.Function):
 
 
 def _keep(layer: Any, mean: Tensor, variance: Tensor) -> None:
-    """Move a layer's running statistics, as torch's own BatchNorm does."""
+    """Update a layer's running statistics, as torch's own BatchNorm does."""
     layer.num_batches_tracked.add_(1)
     momentum = 1 / int(layer.num_batches_tracked) if layer.momentum is None else layer.momentum
     layer.running_mean.lerp_(mean, momentum)

@@ -1,4 +1,4 @@
-"""What a training run tells: its steps, its epochs, and what is measured under attack after each."""
+"""The events of a training run: its steps and its epochs, and what is measured under attack after each epoch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class EpochEvent:
         accuracy, abnormal: shares of the validation set decoded correctly, and to None.
         robust_accuracy: under PGD on the margin, on the first validation images (see `Watch`), or None.
         own_loss_accuracy: the same with PGD on the training loss.
-        own_loss_zero_gradient: for how many correctly classified images that attack saw no gradient other than 0.
+        own_loss_zero_gradient: the share of the correctly classified images for which that attack saw no gradient other
+            than 0.
         zero_gradient_share, unmoved_share: of the inner attack over the epoch; None without one.
         best: whether this is the best epoch so far, by (robust accuracy, accuracy).
         seconds: since the start, earlier parts of a resumed run included.

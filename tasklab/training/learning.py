@@ -1,4 +1,4 @@
-"""What of a network learns, and what stays as it is: only a parameter that requires a gradient is trained."""
+"""Which parts of a network learn, and which stay as they are: only parameters that require a gradient are trained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def to_learn(network: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters that require a gradient, by name.
 
     Raises:
-        ValueError: there is none, or one that cannot be trained where or as it is.
+        ValueError: there is none, or one of a type or on a device on which it cannot be trained.
     """
     parameters = {name: each for name, each in network.named_parameters() if each.requires_grad}
     if not parameters:
@@ -41,9 +41,9 @@ def to_learn(network: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def still(network: nn.Module) -> list[nn.Module]:
-    """The modules whose own buffers stay as they are, since nothing in them learns: above all frozen BatchNorms.
+    """The modules whose own buffers stay as they are, since nothing in them learns; most are frozen BatchNorms.
 
-    A module without parameters, such as a BatchNorm without an affine map, goes with the module around it.
+    A module without parameters, such as a BatchNorm without an affine map, is treated like the module around it.
     """
     return list(_still(network, frozen=False))
 
@@ -58,7 +58,7 @@ def _still(module: nn.Module, *, frozen: bool) -> Iterator[nn.Module]:
 
 
 def optimizer(weights: dict[str, nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimizer, of these weights alone."""
+    """The recipe's optimizer for these weights only."""
     chosen = list(weights.values())
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(chosen, lr=recipe.lr, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay)
@@ -69,8 +69,8 @@ def outputs(network: nn.Module, x: Tensor, task: Task) -> Tensor:
     """The outputs float32 ``(N, K)`` of a network that is being trained.
 
     Raises:
-        ValueError: outputs of another shape, or a network that cannot read ``x`` since a frozen weight or a buffer is
-            of another type or elsewhere.
+        ValueError: outputs of another shape, or a network that cannot take ``x`` because a frozen weight or a buffer
+            has another type or is on another device.
     """
     try:
         return check_outputs(network(x), len(x), task)

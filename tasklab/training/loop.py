@@ -1,4 +1,4 @@
-"""The training loop, as a stream of events. Stopping is to stop consuming; resuming is to start again."""
+"""The training loop, as a stream of events: to stop a run, stop iterating; to resume it, start it again."""
 
 from __future__ import annotations
 
@@ -47,33 +47,36 @@ def fit(
 ) -> Generator[TrainingEvent, None, None]:
     """Train the system's network in place; at the end it holds the weights of the best epoch.
 
-    Only parameters that require a gradient when this is called learn; no flag is changed. A frozen parameter stays bit
-    for bit, and so do the statistics of a BatchNorm, or other buffers of a module, none of whose parameters learns: it
-    runs in evaluation mode. `tasklab.zoo.load` freezes what it reads: ``system.network.requires_grad_(True)`` trains it
-    further, and the same call on a layer, such as ``system.network.head``, trains that layer alone.
+    Only parameters that require a gradient when this is called learn; no flag is changed. A frozen parameter stays the
+    same bit for bit. If none of a module's parameters learns, it runs in evaluation mode, and its buffers, such as the
+    statistics of a BatchNorm, stay the same as well. `tasklab.zoo.load` freezes the networks that it loads: call
+    ``system.network.requires_grad_(True)`` to train such a network further, or the same on one layer, such as
+    ``system.network.head``, to train that layer alone.
 
     Args:
-        system: what is trained, on the device it is on.
+        system: the system to train, on the device it is on.
         train: training images.
-        recipe: how.
-        validation: images that choose the best epoch; without them the last one is the best.
-        run: a folder. A run that was stopped there, by whatever means, goes on from its last checkpoint and ends, on
-            a CPU bit for bit, where it would have ended. It is told apart by its settings, by which parameters are
-            frozen, by a digest of all images and labels, and by that of the system to start from, if the card has one.
-        watch: measure this after each epoch; by default only adversarial training is watched, at its own ε, and it
-            alone chooses its best epoch by what is seen.
-        devices: of the kind that the system is on, each with a process of its own, which learns from its share of each
-            batch; gradients and the statistics of BatchNorm are those of the whole batch, so that the run is the one of
-            a single device up to rounding, save for what a network draws itself, such as dropout. It takes Lightning
-            Fabric, and a script that calls it guards its main part by ``if __name__ == "__main__":``.
+        recipe: how to train.
+        validation: images by which the best epoch is chosen; without them the last epoch counts as the best.
+        run: a folder. If a run was stopped there, by whatever means, it goes on from its last checkpoint and has the
+            same outcome as without the stop, on a CPU bit for bit. A run is identified by its settings, by which
+            parameters are frozen, by a digest of all images and labels, and by the digest of the system that it started
+            from, if the card has one.
+        watch: what to measure under attack after each epoch. By default only adversarial training is watched, at its
+            own ε, and only adversarial training chooses its best epoch by these measurements.
+        devices: number of devices, all of the kind that the system is on. Each has a process of its own, which learns
+            from its share of each batch. Gradients and the statistics of BatchNorm are those of the whole batch, so
+            that the run is the same as on a single device up to rounding, except for random numbers that the network
+            itself draws, such as those of dropout. Several devices need Lightning Fabric, and a script that calls this
+            must guard its main part by ``if __name__ == "__main__":``.
 
     Yields:
         A `StepEvent` after each step and an `EpochEvent` after each epoch.
 
     Raises:
-        ValueError: settings that do not fit the task or the data, a network in which nothing learns or that is not of
-            float32 weights on one device, a folder that holds another run, or devices that are not there.
-        TrainingDiverged: the loss or a weight became NaN or infinite; an epoch's checkpoint is from before.
+        ValueError: settings that do not fit the task or the data, a network in which nothing learns or whose weights
+            are not float32 on one device, a folder that holds another run, or more devices than there are.
+        TrainingDiverged: the loss or a weight became NaN or infinite; the last checkpoint was written before that.
     """
     stream = functools.partial(_stream, train=train, recipe=recipe, validation=validation, run=run, watch=watch)
     if check_whole("devices", devices, low=1) == 1:
@@ -100,7 +103,8 @@ class _Trainer:
         watch: Watch | None, devices: Devices,
     ) -> None:
         if recipe.inset and not system.task.has_inset:
-            raise ValueError(f"expected inset=0 for task {system.task.name}, got {recipe.inset}; it is for intervals")
+            raise ValueError(f"expected inset=0 for task {system.task.name}, got {recipe.inset}; "
+                             "only tasks with intervals have an inset")
         for data in (train, validation or train):
             if data.num_classes != system.task.num_classes:
                 raise ValueError(
@@ -122,7 +126,7 @@ class _Trainer:
         self.sums: dict[str, float] = {}
         self.large = is_large(self.network)
         if self.large:
-            self._lay_out(torch.channels_last)  # what convolutions are quickest on
+            self._lay_out(torch.channels_last)  # the layout on which convolutions are fastest
         self.optimizer = optimizer(self.learning, recipe)
         self.average = copy.deepcopy(self.network).requires_grad_(False) if recipe.average else None
         self.best_weights: dict[str, Tensor] = {}
@@ -144,7 +148,7 @@ class _Trainer:
 
     @property
     def result(self) -> System:
-        """What is validated and kept: the averaged weights where there are any."""
+        """The system that is validated and kept: with the averaged weights where there are any."""
         if self.average is None:
             return self.system
         return System(self.average, self.system.task, card=self.system.card)
@@ -155,7 +159,7 @@ class _Trainer:
         saved = time.perf_counter()
         try:
             while self.step < self.total or self.sums:
-                if self.sums and self.step % self.per_epoch == 0:  # first of all, where a run was stopped just here
+                if self.sums and self.step % self.per_epoch == 0:  # comes first, for a run that was stopped just here
                     event = self._end_epoch()
                     self._save(event)
                     saved = time.perf_counter()
@@ -178,7 +182,7 @@ class _Trainer:
         self._load(self.best_weights)
 
     def _choose(self) -> None:
-        """Time once what the recipe leaves open, and keep it: a resumed run must not choose otherwise."""
+        """Choose by timing what the recipe leaves open, and save the choice, so that a resumed run makes the same."""
         first = self._images(self.train, self.devices.share(self.recipe.batch_size))
         if self.recipe.precision == "auto":
             self.precision = self.devices.agreed(quicker_precision(self.network, first))
@@ -192,7 +196,7 @@ class _Trainer:
             lay_out(self.network, layout)
 
     def _images(self, data: ImageSet, rows: Tensor | slice) -> Tensor:
-        """Images as the network takes them, and where it is: a set too large for its device stays elsewhere."""
+        """Images as input of the network, on its device; a set that is too large for the device stays elsewhere."""
         return data.x(rows).to(self.system.device)
 
     def _load(self, weights: dict[str, Tensor]) -> None:
@@ -256,7 +260,7 @@ class _Trainer:
             self.optimizer.zero_grad(set_to_none=True)
             self.devices.backward(loss)
             self.optimizer.step()
-            torch.clear_autocast_cache()  # under an autocast of the caller's, casts of the weights outlive a step
+            torch.clear_autocast_cache()  # inside the caller's own autocast, cast weights would outlive a step
             self._follow()
         finally:
             self.network.eval()
@@ -279,7 +283,7 @@ class _Trainer:
         return task.inset_loss(z, y, self.recipe.inset) if self.recipe.inset else task.loss(z, y)
 
     def _follow(self) -> None:
-        """Move the averaged weights; BatchNorm's statistics are copied as they are."""
+        """Update the averaged weights; BatchNorm's statistics are copied as they are."""
         if self.average is None:
             return
         decay = min(self.recipe.average, (1 + self.step) / (10 + self.step))
@@ -315,7 +319,7 @@ class _Trainer:
         )
 
     def _validate(self, result: System) -> dict[str, float]:
-        """What the validation images show: those of an `EpochEvent`'s fields that are there."""
+        """The fields of an `EpochEvent` that are measured on the validation images."""
         if self.validation is None:
             return {"accuracy": math.nan, "abnormal": math.nan}
         decoded = result.predict(self._images(self.validation, slice(None)))
@@ -343,7 +347,7 @@ class _Trainer:
         } | ({"watch": dataclasses.asdict(self.asked)} if self.asked else {}) | self._start()
 
     def _start(self) -> dict[str, Any]:
-        """The digest of the system that the training started from, where its card tells it."""
+        """The digest of the system that training started from, if the card names it."""
         start = self.system.card.get("start")
         return {"start": start["digest"]} if isinstance(start, dict) and "digest" in start else {}
 

@@ -19,30 +19,30 @@ _log = logging.getLogger(__name__)
 Precision = Literal["float32", "bfloat16"]
 
 LARGE = 1_000_000
-"""Weights of convolutions from which a network's layout and precision are chosen; smaller ones run as they are."""
+"""Number of weights in convolutions from which layout and precision are chosen; smaller networks run as they are."""
 
 ROWS = 32
-"""Images of a step that is timed."""
+"""The number of images in a step that is timed."""
 
 WORTH = 0.8
-"""Largest share of float32's time that bfloat16 may take, so that noise does not decide."""
+"""Largest share of float32's time that bfloat16 may take, so that noise does not decide the choice."""
 
 
 def is_large(network: nn.Module) -> bool:
-    """Whether the network's convolutions have so many weights that their layout and precision matter."""
+    """Whether the network's convolutions have enough weights for their layout and precision to matter."""
     convolutions = (layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
     return sum(layer.weight.numel() for layer in convolutions) >= LARGE
 
 
 def lay_out(network: nn.Module, layout: torch.memory_format) -> None:
-    """Give all weights of convolutions this layout, in place; their values stay."""
+    """Give all weights of convolutions this layout, in place; their values stay the same."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             layer.weight.data = layer.weight.data.contiguous(memory_format=layout)
 
 
 def quicker_precision(network: nn.Module, x: Tensor) -> Precision:
-    """The precision in which a forward and a backward pass through a large network is the quicker one.
+    """The precision in which a forward and a backward pass through a large network is faster.
 
     Args:
         network: neither it nor torch's random state is touched.

@@ -17,19 +17,19 @@ class Recipe:
 
     Args:
         epochs: passes over the training set.
-        batch_size: images a step; the last, smaller batch of an epoch is left out.
+        batch_size: images per step; the last, smaller batch of an epoch is left out.
         optimizer: ``"adamw"``, or ``"sgd"`` with Nesterov momentum 0.9.
         lr: the peak of the one-cycle schedule (linear up, cosine down to 0).
         warmup: the share of all steps spent going up.
         weight_decay: decoupled for AdamW, L2 for SGD.
         flip: mirror half of the images.
-        crop: pad by so many pixels and crop at random; 0 for none.
-        defence: what is done to the images, None for nothing.
+        crop: pad by this many pixels and crop at random; 0 for none.
+        defence: what is done to the images; None for nothing.
         average: decay of an exponential moving average of the weights, 0 for none; with it the average is the result.
-        inset: for intervals: training aims at ``[L + inset·β, U − inset·β]``, 0 for the loss as published.
+        inset: for tasks with intervals: training aims at ``[L + inset·β, U − inset·β]``; 0 for the loss as published.
         precision: of the training passes, ``"float32"`` or ``"bfloat16"`` (autocast; head, loss and BatchNorm's
             statistics stay float32). ``"auto"`` times both once for a large network, and is float32 for a small one.
-        seed: of initialisation, order, augmentation, noise and inner attacks.
+        seed: of the order of images, augmentation, noise and inner attacks; jobs use it for the initial weights, too.
     """
 
     epochs: int = 4

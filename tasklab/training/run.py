@@ -1,7 +1,7 @@
 """A run's folder: settings.json, events.jsonl, last.safetensors (to resume) and best.safetensors (the system).
 
-``lock`` is held by the process that trains there. The checkpoint knows the events as well, so that ``events.jsonl`` may
-be lost. Both files of weights carry a digest over all that is in them.
+The process that trains in the folder holds ``lock``. The checkpoint contains the events as well, so that
+``events.jsonl`` may be lost. Both files of weights carry a digest of all their contents.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ PATIENCE = 2.0
 """Seconds to wait for a process that is about to leave the folder."""
 
 STATE_DEPTH = 8
-"""How deep the state of a run may be nested."""
+"""How deeply the state of a run may be nested."""
 
 
 class RunError(ValueError):
-    """A run folder that cannot be used as asked."""
+    """The folder of a run cannot be used as requested."""
 
 
 class Run:
-    """The files of one training run, each written whole or not at all.
+    """The files of one training run, each written completely or not at all.
 
     Args:
-        folder: made if it is not there.
+        folder: the folder, which is created if it does not exist.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -61,14 +61,14 @@ class Run:
 
         Raises:
             RunError: another process trains in the folder, or it holds a run with other settings, or a checkpoint that
-                does not read or was altered; nothing in the folder has been touched.
+                cannot be read or was altered; nothing in the folder has been touched.
         """
         try:
             self._lock.__enter__()
         except Locked:
             who, way = "another process", "wait until it has ended"
             if not self._is_foreign():
-                who, way = "an earlier stream of events of this very process", "close() that one"
+                who, way = "an earlier stream of events of this same process", "close() that one"
             raise RunError(f"expected a folder in which nobody trains, got {self.folder}, where {who} does; {way}, or "
                            "try another folder") from None
         try:
@@ -130,7 +130,7 @@ class Run:
         write_tensors(self.last_file, copied, {"state": json.dumps(state | {"events": self._events})})
 
     def state(self) -> dict[str, Any]:
-        """What the checkpoint says of the run, the tensors aside.
+        """What the checkpoint says about the run, without the tensors.
 
         Raises:
             CheckpointError: there is none, or one that was altered.
@@ -143,7 +143,7 @@ class Run:
         files.append_line(self.events_file, strict_json.dumps(event))
 
     def events(self) -> list[dict[str, Any]]:
-        """All events so far; what does not read, such as a half-written last line, is left out."""
+        """All events so far; lines that cannot be read, such as a half-written last one, are left out."""
         try:
             lines = self.events_file.read_bytes().split(b"\n")[:-1]
         except FileNotFoundError:
@@ -157,7 +157,7 @@ class Run:
         return events
 
     def _keep_events(self, known: list[dict[str, Any]]) -> None:
-        """Go on from the events that the checkpoint knows; what was logged after it will happen again."""
+        """Continue from the events in the checkpoint; those that were logged after it will happen again."""
         there = self.events()
         if there[: len(known)] != known:
             _log.warning("the events in %s were lost or are another run's; they are restored from the checkpoint",
@@ -177,7 +177,7 @@ def flatten(state: dict[str, Any]) -> dict[str, Tensor]:
 
 
 def unflatten(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    """What `flatten` named, as an optimizer's ``state_dict()["state"]``."""
+    """The inverse of `flatten`: named tensors as an optimizer's ``state_dict()["state"]``."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer."):

@@ -1,4 +1,4 @@
-"""A training run on several devices, followed from the process that asked for it."""
+"""A training run on several devices, followed from the process that started it."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 AHEAD = 4
-"""Number of events by which the devices may be ahead of whoever follows them."""
+"""Number of events by which the devices may be ahead of the process that follows them."""
 
 LOOK = 0.2
-"""Seconds between two looks at whether the processes are still there."""
+"""Seconds between two checks whether the processes are still running."""
 
 logging.getLogger("lightning_fabric.utilities").setLevel(logging.WARNING)  # it announces each process otherwise
 
 Stream = Callable[[System, Devices], Generator[TrainingEvent, None, None]]
-"""Makes the events of a process's share of a run, which trains the system that it is given."""
+"""Trains the system that it is given on one process's share of a run, and yields the events."""
 
 
 def spread(system: System, stream: Stream, count: int) -> Generator[TrainingEvent, None, None]:
-    """Run a stream of training events on several devices; at the end the system holds the weights.
+    """Run a stream of training events on several devices; at the end the system has the trained weights.
 
     Args:
-        system: what is trained; each process gets a copy.
+        system: the system to train; each process gets a copy.
         stream: must be picklable; its arguments are the copy and the devices.
         count: number of devices, each with a process of its own.
 
@@ -57,7 +57,7 @@ def spread(system: System, stream: Stream, count: int) -> Generator[TrainingEven
     def launch() -> None:
         try:
             fabric.launch(_work, system, stream, events, stop, threads)  # type: ignore[arg-type]
-        except BaseException as error:  # that of a process, with its traceback
+        except BaseException as error:  # the error of a process, with its traceback
             failure.append(error)
 
     launched = threading.Thread(target=launch, daemon=True, name="devices")
@@ -75,7 +75,7 @@ def spread(system: System, stream: Stream, count: int) -> Generator[TrainingEven
     finally:
         stop.set()
         while launched.is_alive():
-            with contextlib.suppress(queue.Empty):  # room for the last events, which nobody waits for
+            with contextlib.suppress(queue.Empty):  # make room for the last events, which nobody waits for
                 events.get(timeout=LOOK)
         launched.join()
 
@@ -107,10 +107,10 @@ def _next(events: Any, launched: threading.Thread, failure: list[BaseException])
 
 
 def _work(fabric: Fabric, system: System, stream: Stream, events: Any, stop: Any, threads: int) -> None:
-    """The share of one process: the first one tells its events, and all end once the run is to be stopped."""
+    """One process's share of the run: the first process sends its events, and all end once the run is to be stopped."""
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever follows the run stops it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that follows the run stops it
     torch.set_num_threads(threads)
     devices, parent = Devices(fabric), multiprocessing.parent_process()
     first = devices.rank == 0
@@ -134,7 +134,7 @@ def _work(fabric: Fabric, system: System, stream: Stream, events: Any, stop: Any
 
 
 def _tell(events: Any, kind: str, value: Any) -> None:
-    """Send a message to whoever follows the run, unless that process has ended."""
+    """Send a message to the process that follows the run, unless that process has ended."""
     parent = multiprocessing.parent_process()
     while parent is not None and parent.is_alive():
         with contextlib.suppress(queue.Full):

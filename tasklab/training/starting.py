@@ -1,4 +1,4 @@
-"""Starting from a fitted system: its trunk is kept, and its head where it fits, else a new one is fitted."""
+"""Starting from a trained system: its trunk is kept, and its head too if it fits; otherwise a new head is fitted."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from tasklab.system import System
 from tasklab.tasks import Task
 
 FITTED_ON = 5000
-"""The most images to whose features a head is fitted."""
+"""The largest number of images to whose features a head is fitted."""
 
 RIDGE = 1e-3
 """Weight of the penalty on the head's weights, as a share of the features' mean variance."""
 
 ITERATIONS = 200
-"""The most steps of a logistic regression."""
+"""The largest number of steps of a logistic regression."""
 
 ABSENT = -10.0
-"""The score of a class of which there was no image."""
+"""The score of a class without any image."""
 
 SHARPER = (1.0, 1.5, 2.0, 3.0, 4.0)
-"""Factors of class scores that are averaged, the first that is enough is taken."""
+"""Factors tried for the class scores of a head with levels, of which the first that is large enough is taken."""
 
 LOST = 0.0005
-"""The share of images that an average of levels may lose against the class scores themselves."""
+"""How much lower the accuracy of the average of levels may be than that of the class scores themselves."""
 
 WIDEST = 80.0
-"""The largest gap between an image's best two scores: e⁻⁸⁰ leaves float32's gradient room to shrink further."""
+"""The largest gap between an image's two best scores: e⁻⁸⁰ leaves room for smaller gradients in float32."""
 
 BATCH = 512
 
 
 @own_modes()
 def start_from(base: System, task: Task, images: ImageSet, *, seed: int = 0) -> System:
-    """A system for a task that begins with the trunk of a fitted one, whatever that one's task.
+    """A system for a task that begins with the trunk of a trained system, whatever the task of that system.
 
-    The head is the fitted one's where both tasks are equal. Otherwise it is fitted to the trunk's features of some
-    images: by least squares, with a small ridge penalty, where the task knows the outputs that training aims at
+    Where both tasks are equal, the head is kept as well. Otherwise a new head is fitted to the trunk's features of some
+    images: by least squares, with a small ridge penalty, where the task defines the outputs that training aims at
     (`Task.targets`: bits); by logistic regression where the head has one score per class (class scores, and the levels
-    of intervals). A head that is neither has fresh weights.
+    of intervals). Any other head has fresh weights.
 
     Args:
-        base: a fitted system with a tasklab `Network`; it is not changed. What of its trunk is frozen stays frozen.
+        base: a trained system with a tasklab `Network`; it is not changed. Frozen parts of its trunk stay frozen.
         task: of the new system.
         images: the training set; a new head is fitted to its first images.
         seed: of a head with fresh weights.
@@ -66,7 +66,7 @@ def start_from(base: System, task: Task, images: ImageSet, *, seed: int = 0) -> 
     if not isinstance(network, Network):
         raise TypeError(f"expected a system with a tasklab Network to start from, got {type(network).__name__}")
     if images.shape != network.spec.in_shape:
-        raise ValueError(f"expected images of shape {network.spec.in_shape}, as the system to start from takes them, "
+        raise ValueError(f"expected images of shape {network.spec.in_shape} for the system to start from, "
                          f"got {images.name} with {images.shape}")
     if images.num_classes != task.num_classes:
         raise ValueError(f"expected a task with num_classes={images.num_classes} for {images.name}, "
@@ -86,7 +86,7 @@ def start_from(base: System, task: Task, images: ImageSet, *, seed: int = 0) -> 
 
 
 def _fit_head(network: Network, task: Task, images: ImageSet) -> None:
-    """Fit the head to the features of these images, if the task says how."""
+    """Fit the head to the features of these images, if the task defines how."""
     linear, targets = network.head.linear, task.targets(images.labels)
     if targets is None and linear.out_features != task.num_classes:
         return
@@ -94,7 +94,7 @@ def _fit_head(network: Network, task: Task, images: ImageSet) -> None:
         parts = (part.to(linear.weight.device) for part in torch.split(images.x(), BATCH))
         features = torch.cat([on_a_copy(network.forward_features, part).double().cpu() for part in parts])
         if not bool(features.isfinite().all()):
-            raise ValueError("expected a fitted system to start from, got one whose features are not finite numbers")
+            raise ValueError("expected a trained system to start from, got one whose features are not finite numbers")
         if targets is not None:
             weight, bias = least_squares(features, (targets.double() - task.centre) / task.unit)
         else:
@@ -107,12 +107,12 @@ def _fit_head(network: Network, task: Task, images: ImageSet) -> None:
 
 
 def _sharpness(scores: Tensor, task: Task, labels: Tensor) -> float:
-    """The least factor, from 1, with which an average of levels answers as the class scores ``(N, C)`` do.
+    """The smallest factor, at least 1, with which an average of levels classifies as the class scores ``(N, C)`` do.
 
-    Logistic regression is as unsure as it should be, and an unsure average lies between two levels, which is no answer.
-    But where the best score is far above the others, softmax has hardly a gradient left, and hides the system from
-    every attack that follows one. So the scores are sharpened no further than these images need, and for all but one
-    in a hundred of them the gap between the best two stays within `WIDEST`.
+    Logistic regression is calibrated, so some of its averages are unsure and lie between two levels, which belongs to
+    no class. But where the best score is far above the others, softmax has almost no gradient left, and hides the
+    system from every attack that follows gradients. So the scores are sharpened no further than these images need, and
+    for all but one in a hundred of them the gap between the two best scores stays within `WIDEST`.
     """
     best = scores.topk(2, dim=1).values
     gap = float((best[:, 0] - best[:, 1]).quantile(0.99))

@@ -312,7 +312,7 @@ def test_an_inset_aims_inside_the_interval() -> None:
     assert isinstance(step, StepEvent)
     assert step.loss == pytest.approx(float(loss.detach()), rel=1e-5)
     for other in (TRA(), RBC(), DeepBE()):
-        with pytest.raises(ValueError, match=rf"expected inset=0 for task {other.name}, got 0\.25; it is for"):
+        with pytest.raises(ValueError, match=rf"expected inset=0 for task {other.name}, got 0\.25; only tasks with"):
             fit(system_of(other), train, Recipe(inset=0.25))
 
 

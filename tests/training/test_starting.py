@@ -131,7 +131,7 @@ def test_what_is_frozen_stays_frozen() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(TypeError, match="expected a system with a tasklab Network to start from, got Sequential"):
         start_from(System(nn.Sequential(nn.Flatten(), nn.Linear(64, 4)), RBC()), RBC(), digits(50))
-    with pytest.raises(ValueError, match=r"expected images of shape \(1, 28, 28\), as the system to start from"):
+    with pytest.raises(ValueError, match=r"expected images of shape \(1, 28, 28\) for the system to start from"):
         start_from(load_system("mnist-rbc"), RBC(), digits(50))
     with pytest.raises(ValueError, match="expected a task with num_classes=10 for digits, got 7"):
         start_from(system_of(RBC()), TRA(num_classes=7), digits(50))
