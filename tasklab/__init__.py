@@ -68,7 +68,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported when it is first used: ``import tasklab`` alone imports nothing heavy."""
+    """Import a public name when it is first used, so that ``import tasklab`` alone imports nothing heavy."""
     if name not in _HOME:
         raise AttributeError(f"module 'tasklab' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), "load" if name == "load_data" else name)

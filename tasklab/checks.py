@@ -1,8 +1,8 @@
-"""Numbers as people hand them over, NumPy's included, made plain: what every setting and argument is read by.
+"""Checking numbers as people pass them, NumPy's included, and making them plain, for every setting and argument.
 
-A whole number is whatever `operator.index` takes, a number whatever is a `numbers.Real` or whole. What is kept is a
-plain int or float, so that settings print, hash, compare and travel through JSON as if they had been typed. A bool is
-no number here, and an array no number unless it is whole and has no axes.
+A whole number is anything that `operator.index` accepts; a number is whole or a `numbers.Real`. The result is a plain
+int or float, so that settings print, hash, compare and pass through JSON as if they had been typed. A bool is not a
+number here, and neither is an array, unless it is whole and has no axes.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _axes(value: object) -> int:
 
 
 def _try(hint: object, value: object) -> str:
-    """The hint; for a number in the wrapping of an array, how to take it out."""
+    """The hint; for a number inside an array, how to take it out."""
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item") and not isinstance(value, numbers.Number):
         return "; try .item(), which takes the number out of an array"
     return "" if hint is None else f"; try {hint}"

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TextIO
 
 
 class UsageError(ValueError):
-    """Options of a command that are not valid, whatever the system and the data."""
+    """Options of a command that are not valid for any system and data set."""
 
 
 @contextlib.contextmanager
@@ -32,7 +32,7 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one sentence, and which prints by `say` and `complain`.
 
     Args:
-        late: adds options that are slow to find out, once the parser is asked to parse.
+        late: adds options that are slow to list, once the parser begins to parse.
     """
 
     def __init__(self, *args: Any, late: Callable[[argparse.ArgumentParser], None] | None = None, **more: Any) -> None:

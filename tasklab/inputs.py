@@ -1,4 +1,4 @@
-"""Images and labels as people hand them over: what is wrong with them, and the one call that mends what was given."""
+"""Images and labels as people pass them: what is wrong with them, and the one call that would correct them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 BYTES = 255
 SLACK = 0.01
-"""So far outside [0, 1] a pixel may be by rounding or resampling; farther out it was scaled otherwise."""
+"""How far outside [0, 1] a pixel may lie by rounding or resampling; farther out, the image was scaled differently."""
 
 
 def described(value: object) -> str:
@@ -26,7 +26,7 @@ def check_images(x: object) -> Tensor:
     """``x`` itself, if it is a tensor of floating-point numbers, as networks take them.
 
     Raises:
-        TypeError: what came instead, and how to make images of it.
+        TypeError: it is not; the message says how to make images of it.
     """
     if not isinstance(x, Tensor) or not x.is_floating_point():
         raise TypeError(f"expected images as float32 in [0, 1], got {described(x)}; try {to_images(x)}")
@@ -34,7 +34,7 @@ def check_images(x: object) -> Tensor:
 
 
 def to_images(x: Any) -> str:
-    """The call that makes float32 images in [0, 1] of what was given as ``images``.
+    """The call that turns the value given as ``images`` into float32 images in [0, 1].
 
     >>> to_images(torch.zeros(1, 3, 8, 8, dtype=torch.uint8)), to_images(torch.zeros(2, dtype=torch.float64))
     ('images.float() / 255', 'images.float()')
@@ -66,7 +66,7 @@ def to_images(x: Any) -> str:
 
 
 def to_bytes(x: Any) -> str:
-    """The call that makes of what was given as ``images`` what an image set holds: bytes, or points as float32.
+    """The call that turns the value given as ``images`` into those of an image set: bytes, or points as float32.
 
     >>> to_bytes(torch.rand(4, 1, 8, 8)), to_bytes(torch.zeros(4, 8, 8, dtype=torch.uint8))
     ('(images * 255).round().to(torch.uint8)', 'images[:, None]')
@@ -91,7 +91,7 @@ def to_bytes(x: Any) -> str:
 
 
 def to_unit(x: Tensor) -> str:
-    """What makes images of [0, 1] out of a float32 tensor that leaves it.
+    """How to get images in [0, 1] from a float32 tensor that leaves this range.
 
     >>> to_unit(torch.tensor([0.0, 255.0]))
     'images without normalisation or scaling, here images / 255'
@@ -111,7 +111,7 @@ def to_unit(x: Tensor) -> str:
 
 
 def to_labels(y: Any, num_classes: int) -> str:
-    """The call that makes int64 labels ``(N,)`` of what was given as ``y``.
+    """The call that turns the value given as ``y`` into int64 labels ``(N,)``.
 
     >>> to_labels(torch.eye(3), 3), to_labels(torch.tensor([[1], [2]]), 3), to_labels(torch.tensor(2), 3)
     ('y.argmax(dim=1)', 'y.flatten()', 'y[None]')
@@ -145,7 +145,7 @@ def to_labels(y: Any, num_classes: int) -> str:
 
 
 def mismatch(network: nn.Module, x: Tensor) -> str | None:
-    """Why a network cannot read a tensor: its weights have another type, or are elsewhere; None where they agree."""
+    """Why a network cannot take a tensor: its weights have another type or device; None if they agree."""
     weights = [w for w in [*network.parameters(), *network.buffers()] if w.is_floating_point()]
     elsewhere = next((w.device for w in weights if w.device != x.device), None)
     if elsewhere is not None:
@@ -160,7 +160,7 @@ def mismatch(network: nn.Module, x: Tensor) -> str | None:
 
 @contextlib.contextmanager
 def explaining(network: nn.Module, x: Tensor) -> Iterator[None]:
-    """Where a network fails on images of another type or device than its own, say so, and not what torch says.
+    """Replace torch's error where a network fails because images are of another type or on another device.
 
     Raises:
         TypeError: the sentence of `mismatch`; any other error passes.
@@ -175,7 +175,7 @@ def explaining(network: nn.Module, x: Tensor) -> Iterator[None]:
 
 
 def _single(values: Tensor) -> bool:
-    """Whether all of its axes but one have the length 1."""
+    """Whether all axes except one have the length 1."""
     return values.numel() == max(values.shape, default=1)
 
 

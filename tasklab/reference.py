@@ -30,27 +30,27 @@ REFERENCE = re.compile(r"(?<!`)`([A-Za-z_][\w.]*)(\(\))?`(?!`)")
 """A Python name between single backticks, with or without an empty call."""
 
 NOWHERE = ("", "")
-"""The target of a reference to what is there, but on no page."""
+"""The target of a reference to an object that exists but is on no page."""
 
 LEFT_OUT = re.compile(r"tasklab\.cli\b|.*__main__$")
 """Modules without pages: the command line describes itself."""
 
 
 class BrokenReference(ValueError):
-    """Docstrings refer to names that are not there."""
+    """Docstrings refer to names that do not exist."""
 
 
 def build(folder: Path) -> Path:
     """Write the reference.
 
     Args:
-        folder: where to; it is made if it is missing.
+        folder: the folder to write to, which is created if it does not exist.
 
     Returns:
         The page to begin with.
 
     Raises:
-        BrokenReference: docstrings refer to what is not there; nothing is written.
+        BrokenReference: docstrings refer to names that do not exist; nothing is written.
         ValueError: a folder that cannot be written to.
     """
     from pdoc import render
@@ -75,13 +75,13 @@ def build(folder: Path) -> Path:
 
 
 def modules() -> list[str]:
-    """The names of all modules that have a page, packages before what they hold."""
+    """The names of all modules that have a page, packages before their modules."""
     names = [tasklab.__name__, *(each.name for each in pkgutil.walk_packages(tasklab.__path__, "tasklab."))]
     return sorted(name for name in names if not LEFT_OUT.match(name))
 
 
 def broken_references(pages: Mapping[str, Module] | None = None) -> list[str]:
-    """Each cross-reference of a public docstring to what is not there, after the name of the object that makes it.
+    """Each cross-reference in a public docstring to a name that does not exist, after the name of the object it is on.
 
     Args:
         pages: of all modules by name; by default they are made.
@@ -131,7 +131,7 @@ def _target(name: str, doc: Doc[Any], pages: Mapping[str, Module]) -> tuple[str,
     """The module and the name in it that a docstring means, looked for in its class, its module, and then anywhere.
 
     Returns:
-        `NOWHERE` for what is there but has no page, and None for what is not there.
+        `NOWHERE` for an object that exists but has no page, and None for one that does not exist.
     """
     home, scope = doc.taken_from
     page = pages.get(home)
@@ -158,7 +158,7 @@ def _target(name: str, doc: Doc[Any], pages: Mapping[str, Module]) -> tuple[str,
 
 
 def _exists(meant: object, rest: str) -> bool:
-    """Whether something that has no place on a page is there: another library's, or an attribute set by a method."""
+    """Whether something that is on no page exists: an object of another library, or an attribute set by a method."""
     for part in filter(None, rest.split(".")):
         if not hasattr(meant, part):
             return inspect.isclass(meant) and re.search(rf"\bself\.{part}\b", inspect.getsource(meant)) is not None
@@ -167,7 +167,7 @@ def _exists(meant: object, rest: str) -> bool:
 
 
 def _link(pages: Mapping[str, Module]) -> None:
-    """Make links of the references that pdoc would not: those to other modules' names."""
+    """Turn references that pdoc does not link, those to names in other modules, into links."""
     from pdoc.render_helpers import relative_link
 
     for here, page in pages.items():
@@ -182,7 +182,7 @@ def _link(pages: Mapping[str, Module]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build the reference, and say where it begins."""
+    """Build the reference, and print where its first page is."""
     parser = argparse.ArgumentParser(prog="python -m tasklab.reference", description="Build the API reference.")
     parser.add_argument("--to", type=Path, default=Path("build/docs"), metavar="DIR", help="(default: build/docs)")
     with ready():

@@ -1,4 +1,4 @@
-"""JSON written so that every reader takes it, and read so that nothing that does not fit gets in.
+"""JSON that is written so that every program can read it, and read so that values that do not fit are refused.
 
 Numbers that JSON does not have, which are NaN and the infinities, become null.
 """
@@ -27,7 +27,7 @@ def dumps(value: object, **layout: Any) -> str:
 
     Args:
         value: plain values; also NumPy's numbers, tuples and other mappings than ``dict``.
-        layout: how `json.dumps` shall lay it out, such as ``indent``.
+        layout: options of `json.dumps` for the layout, such as ``indent``.
 
     Raises:
         TypeError: a value that JSON cannot hold.
@@ -39,7 +39,7 @@ def dumps(value: object, **layout: Any) -> str:
 
 
 def plain(value: object) -> Any:
-    """The value as JSON can hold it; what is not known here is returned as it is."""
+    """The value in a form that JSON can hold; values of unknown types are returned as they are."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, Mapping):
@@ -56,15 +56,15 @@ def plain(value: object) -> Any:
 
 
 def _key(key: object) -> object:
-    """A key that is not finite has no null to become, so it becomes the word."""
+    """The key; a number that is not finite becomes a word, since a key cannot be null."""
     return str(key) if isinstance(key, float) and not math.isfinite(key) else key
 
 
 class Fields:
-    """The values of a JSON object, each read as what it must be.
+    """The values of a JSON object, each read with a check of its type and range.
 
     Args:
-        value: what the JSON was read to.
+        value: the parsed JSON.
         what: what the object describes, for messages.
         keys: those that it has, no more and no fewer.
 
@@ -139,7 +139,7 @@ class Fields:
         return value
 
     def maybe(self, key: str, read: Callable[[str], T]) -> T | None:
-        """None where the value is null, else what ``read``, another method, makes of it."""
+        """None if the value is null, otherwise the value as read by ``read``, another method."""
         return None if self._values[key] is None else read(key)
 
     def _unfit(self, key: str, wanted: str) -> ValueError:

@@ -13,7 +13,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Returns:
-        The exit code: 0 done, 1 it could not be done (one sentence on standard error), 2 wrong usage, 130 interrupted.
+        The exit code: 0 done, 1 failed (with one sentence on standard error), 2 wrong usage, 130 interrupted.
     """
     shown = False
     with ready():
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line's grammar."""
+    """The parser of the command line."""
     from tasklab.cli import (
         app,
         attacking,
@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _sentence(error: Exception) -> str:
-    """What went wrong, on one line; the system's own errors name the file."""
+    """An error on one line; errors of the operating system name the file."""
     if isinstance(error, OSError) and error.strerror:
         return f"expected to read or write {error.filename or 'a file'}, got: {error.strerror}"
     return " ".join(str(error).split("\n"))

@@ -14,7 +14,7 @@ from tasklab.cli.options import whole
 from tasklab.console import UsageError, say
 
 FIRST_PORT, LAST_PORT = 8501, 8599
-"""The ports that are tried, in this order, where none is asked for."""
+"""The first and the last of the ports that are tried, in ascending order, if none is given."""
 
 EVERYWHERE = "0.0.0.0"
 """All addresses of this machine, as a server listens to them."""
@@ -40,7 +40,7 @@ def folder() -> Path:
 
 
 def own_address() -> str:
-    """The address under which other machines reach this one; 127.0.0.1 where it is in no network."""
+    """The address at which other machines reach this one; 127.0.0.1 if it is not in a network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # nothing is sent: it tells which address would be used
@@ -70,7 +70,7 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _port(asked: int | None, address: str) -> int:
-    """A free port: the one that is asked for, or the first of the usual ones.
+    """A free port: the given one, or the first of the usual ones.
 
     Raises:
         ValueError: it is taken, or all of them are.

@@ -1,4 +1,4 @@
-"""``tasklab attack``: attack one system, say what became of each image, and save the images if asked."""
+"""``tasklab attack``: attack one system, print the outcomes, and save the images on request."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     add_attack(command)
     command.add_argument("--objective", help=OBJECTIVE_HELP + " (default: the attack's own, mostly margin)")
     command.add_argument("--keep", choices=("first", "best", "last"),
-                         help="first: stop when fooled; best: of all steps the best iterate; last: as published")
+                         help="first: stop when fooled; best: the best of all iterates; last: the last, as published")
     command.add_argument("--target", type=whole(0), help="the class to reach")
     command.add_argument("--pictures", type=Path, metavar="DIR",
                          help="save the clean images, the attacked ones and their differences as PNG files")
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     (eps,) = eps_asked(args, system)
     settings = attack_settings(args, eps=eps, objective=args.objective, targeted=targeted)
     if targeted:
-        others = images.labels != args.target  # the rest are of that class as they come
+        others = images.labels != args.target  # the others belong to that class already
         if len(images) and not bool(others.any()):
             raise ValueError(f"expected images of other classes than the target {args.target}, got none; try a larger "
                              "--n")

@@ -24,13 +24,14 @@ from tasklab.console import UsageError, say
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
     """Add both commands."""
-    command = commands.add_parser("check", help="question an accuracy under PGD: did the attack try?",
+    command = commands.add_parser("check", help="check an accuracy under PGD: did the attack really try?",
                                   late=add_attack_name)
     command.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
     add_eps(command)
     add_attack(command)
     command.add_argument("--objective", default="train", help=OBJECTIVE_HELP + " (default: train)")
-    command.add_argument("--queries", type=whole(), default=1000, help="of the score-based attack (default: 1000)")
+    command.add_argument("--queries", type=whole(), default=1000, help="queries of the score-based attack, for each "
+                         "image (default: 1000)")
     add_common(command)
     command.set_defaults(call=_check, n=200)
     test = commands.add_parser("check-attack", help="does an attack find adversarial examples known to exist?",
@@ -41,15 +42,15 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     test.add_argument("--objective", help=OBJECTIVE_HELP + " (default: the attack's own, mostly margin)")
     test.add_argument("--inner", type=whole(), default=999,
                       help="points that are known not to be adversarial (default: 999)")
-    test.add_argument("--draws", type=whole(), default=200, help="of the random search (default: 200)")
+    test.add_argument("--draws", type=whole(), default=200, help="points of the random search (default: 200)")
     test.add_argument("--closeness", type=number(0, 1), default=0.5,
-                      help="0 to 1: the larger, the fewer adversarial examples there are (default: 0.5)")
+                      help="between 0 and 1; the larger, the fewer adversarial examples exist (default: 0.5)")
     add_common(test)
     test.set_defaults(call=_check_attack, n=50)
 
 
 def _check(args: argparse.Namespace) -> int:
-    """Run the claimed attack and those it is compared with, print the checks."""
+    """Run the claimed attack and those that it is compared with, and print the checks."""
     from tasklab.attacks import PGD
     from tasklab.evaluation.honesty import stream_assessment
 
@@ -71,7 +72,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _check_attack(args: argparse.Namespace) -> int:
-    """Test the attack image by image, print what it found and what chance found."""
+    """Test the attack image by image, and print how often it and how often random search succeeded."""
     from tasklab.data.radii import eps_said
     from tasklab.evaluation.known_examples import stream_check_attack
 

@@ -49,7 +49,7 @@ def add_eps(command: argparse.ArgumentParser, *, nargs: str | None = None, endle
 
 
 def eps_asked(args: argparse.Namespace, system: System) -> list[float]:
-    """The radii that the options ask for, by default the smallest of the paper's for the system's data set.
+    """The radii in the options; by default the smallest of the paper's for the system's data set.
 
     Args:
         args: the parsed options.
@@ -63,7 +63,7 @@ def eps_asked(args: argparse.Namespace, system: System) -> list[float]:
 
 
 def add_attack_name(command: argparse.ArgumentParser) -> None:
-    """``--attack``, one of the registered attacks; it is added late, since to know them takes torch."""
+    """Add ``--attack``, one of the registered attacks; it is added late, since listing them imports torch."""
     from tasklab.attacks import ATTACKS
 
     command.add_argument("--attack", choices=[name.lower() for name in ATTACKS], default="pgd", help="(default: pgd)")
@@ -86,7 +86,7 @@ def add_attack(command: argparse.ArgumentParser) -> None:
 
 
 def attack_settings(args: argparse.Namespace, *, eps: float, objective: str | None, **more: Any) -> Settings:
-    """The attack that the options describe. Contradictions are settled, and reported on standard error.
+    """The attack that the options describe. Contradictions are resolved, and reported on standard error.
 
     Args:
         args: the parsed options.

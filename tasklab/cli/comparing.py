@@ -1,4 +1,4 @@
-"""``tasklab compare`` and ``tasklab distance``: two systems on the same images; the smallest ε image by image."""
+"""``tasklab compare``, two systems on the same images, and ``tasklab distance``, the smallest ε for each image."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     distance.add_argument("systems", nargs="+", metavar="SYSTEM", help="shipped names, or paths of .safetensors files")
     distance.add_argument("--norm", choices=("linf", "l2"), default="linf", help="(default: linf)")
     distance.add_argument("--steps", type=whole(), default=20, help="of PGD and FAB (default: 20)")
-    distance.add_argument("--fab", action="store_true", help="FAB after the ladder of PGD: slower, often nearer")
+    distance.add_argument("--fab", action="store_true", help="run FAB after PGD: slower, but often finds a smaller ε")
     distance.add_argument("--criterion", choices=("misclassified", "evaded"), default="misclassified",
                           help="misclassified: another label or None; evaded: another class")
     distance.add_argument("--n", type=whole(), default=200, help="the first N test images (default: 200)")
@@ -36,7 +36,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    """Attack both with the same attacks, compare clean and at each ε."""
+    """Attack both systems with the same attacks, and compare them on clean images and at each ε."""
     from tasklab.attacks import PGD
     from tasklab.evaluation.robustness import combined, evaluate
     from tasklab.evaluation.summary import compare
@@ -63,7 +63,7 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 def _distance(args: argparse.Namespace) -> int:
-    """Look for the smallest perturbation of each image, print quantiles or every distance."""
+    """Look for the smallest perturbation of each image, and print quantiles or every distance."""
     from tasklab.attacks import FAB, Settings
     from tasklab.attacks.presets import distance_attacks
     from tasklab.evaluation.distances import distance_table, smallest

@@ -1,4 +1,4 @@
-"""``tasklab data``: which image sets are there, and bring those that are not."""
+"""``tasklab data``: list the image sets, and download those that are missing."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser("data", help="list the image sets, or download some")
     command.add_argument("names", nargs="*", metavar="SET", help="mnist, cifar10, cifar100; none lists them all")
     command.add_argument("--root", type=Path, help="folder of the sets (default: $TASKLAB_DATA or the user's cache)")
-    command.add_argument("--force", action="store_true", help="download again, also what is there")
+    command.add_argument("--force", action="store_true", help="download again, even if the files are there")
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(call=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """List, or download with a bar."""
+    """List the sets, or download some with a progress bar."""
     from tasklab import data
 
     for name in args.names:

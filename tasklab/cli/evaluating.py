@@ -54,7 +54,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate each system, print one table."""
+    """Evaluate each system, and print one table."""
     if args.folder is not None:
         if args.ray is None:
             raise UsageError("expected --run together with --ray, got it alone; try --ray local")
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _full(args: argparse.Namespace) -> int:
-    """The full table: everything beside its honest counterpart."""
+    """Print the full table: the paper's numbers beside adaptive ones."""
     from tasklab.attacks.presets import full_table_attacks, transfer_attack
     from tasklab.evaluation.summary import full_frame, full_table
     from tasklab.evaluation.transfer_matrix import find_threat, transfer_row

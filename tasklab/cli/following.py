@@ -1,4 +1,4 @@
-"""Jobs of a command: where they are carried out, and one view of what runs where and how long it takes."""
+"""The jobs of a command: where they are carried out, and one view of which runs where and how long they take."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def add_ray(command: argparse.ArgumentParser, *, storage: bool = False) -> None:
 
 
 def executor_of(args: argparse.Namespace, *, threads: int | None = None) -> Executor | None:
-    """What the options ask to carry out the jobs; None for this process, whose device is checked.
+    """The executor that the options choose; None for this process, whose device is checked.
 
     Args:
         args: the parsed options.
@@ -99,7 +99,7 @@ def device_here(args: argparse.Namespace) -> str:
 
 
 def sharded(args: argparse.Namespace, folder: Path) -> Sharded | None:
-    """What runs the attacks of a command in shards of images on a cluster; None without ``--ray``.
+    """Runs the attacks of a command in shards of images on a cluster; None without ``--ray``.
 
     Args:
         args: the parsed options.
@@ -117,13 +117,13 @@ def sharded(args: argparse.Namespace, folder: Path) -> Sharded | None:
 
 
 class View:
-    """What runs where, how far all jobs are and how long they take: a line of progress, or JSON for machines.
+    """Shows which job runs where, the progress of all jobs and the time left: a line of progress, or JSON for programs.
 
     Args:
         weights: name of each job to about how long it takes, in any unit.
         as_json: whether to write lines of JSON to standard error: ``job``, ``place``, ``state``, ``where``,
             ``progress`` (0 to 1, of the job), ``message``, ``done`` (0 to 1, of all jobs) and ``seconds_left``.
-        brief: whether a line stays only of jobs that were not made.
+        brief: whether only jobs that failed leave a line on the screen.
     """
 
     def __init__(self, weights: Mapping[str, float], *, as_json: bool = False, brief: bool = False) -> None:
@@ -147,7 +147,7 @@ class View:
         return view
 
     def follow(self, events: Iterable[Event]) -> dict[str, str]:
-        """Consume the events of an executor and show them; the state in which each job ended, by its name."""
+        """Consume the events of an executor and show them; returns the state in which each job ended, by its name."""
         try:
             for event in events:
                 self.take(event)
@@ -181,7 +181,7 @@ class View:
 
     @property
     def done(self) -> float:
-        """How much of all work is done, 0 to 1."""
+        """The share of all work that is done, 0 to 1."""
         return min(1.0, sum(self.weights[name] * self.progress.get(name, 0.0) for name in self.weights) / self.total)
 
     @property
@@ -191,7 +191,7 @@ class View:
         return (time.monotonic() - self.started) / gained * (1 - self.done) if gained >= 0.01 else None
 
     def words(self, event: Event) -> str:
-        """What runs where and how long it takes, as wide as the terminal."""
+        """A line about which job runs where and the time left, no wider than the terminal."""
         running = [name for name in self.began if name not in self.over]
         shown = [f"{name}{f' on {self.where[name]}' * bool(self.where[name])} {self.progress.get(name, 0):.0%}"
                  for name in running] if len(running) > 1 else [f"{event['name']}: {event.get('message', '')}"]

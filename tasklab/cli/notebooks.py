@@ -51,7 +51,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def _source(text: str) -> str:
-    """What pip can install: an address, or a wheel."""
+    """Read what pip can install: the address of a wheel or of a repository."""
     if not re.fullmatch(r"(git\+)?[a-z]+://\S+|.*\.whl", text, re.DOTALL):
         raise argparse.ArgumentTypeError(f"expected the address of a wheel, or git+ and that of a repository, got "
                                          f"{text[:80]!r}")

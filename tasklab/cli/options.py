@@ -1,4 +1,4 @@
-"""Values of options: what is wrong whatever the system and the data is refused while the command line is read."""
+"""Values of options: those that are wrong for every system and data set are refused when the command line is parsed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def number(
 
 
 seed = whole(0, MAX_SEED)
-"""Of everything random."""
+"""Reads the seed of everything random."""
 
 
 def device(text: str) -> str:

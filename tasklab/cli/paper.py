@@ -1,4 +1,4 @@
-"""``tasklab paper``: the paper's tables and figures, published beside measured; makes what is missing."""
+"""``tasklab paper``: the paper's tables and figures, published beside measured; cells that are missing are made."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TABLES = ("table1", "table2")
 FIGURES = ("fig2", "fig3", "fig4", "fig5")
 ONLY_TABLES = ("protocol", "steps", "step_size", "start", "units", "gap")
-"""Options that figures, whose attacks the paper fixes, do not have."""
+"""Options that figures do not have, since the paper fixes their attacks."""
 
 DATA = ("mnist", "cifar10", "cifar100", "digits")
 NETWORKS = ("efficientnet_b0", "resnet18", "densenet121", "small_cnn")
@@ -62,7 +62,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
                          help="folder of what is written, with cells in DIR/cells (default: runs/paper)")
     command.add_argument("--device", type=device, default="cpu", help="cpu or cuda (default: cpu)")
     command.add_argument("--seed", type=seed, default=0, help="of the training runs (default: 0)")
-    command.add_argument("--seeds", type=whole(), help="so many training runs of each system, with seeds from --seed "
+    command.add_argument("--seeds", type=whole(), help="training runs of each system, with seeds from --seed "
                          "on (default: 1; in figures that compare seeds 3, with --quick 2)")
     command.add_argument("--root", type=Path, help="folder of the sets (default: $TASKLAB_DATA or the user's cache)")
     command.add_argument("--json", action="store_true", help="print JSON")
@@ -71,7 +71,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Say what is missing and how long it takes, make it, write the table or figure."""
+    """Print what is missing and how long it takes, make it, and write the table or figure."""
     from tasklab.paper.cells import Workshop
 
     with usage():
@@ -183,7 +183,7 @@ def _hand_over(
     args: argparse.Namespace, executor: Executor, workshop: Workshop, steps: Sequence[Step], works: Sequence[Work],
     pace: Pace,
 ) -> bool:
-    """Have a cluster make all of it, as many cells at once as it has room for; whether everything was made."""
+    """Have a cluster make everything, as many cells at once as it has room for; returns whether everything was made."""
     from tasklab.paper.cell_jobs import assignments
 
     jobs = assignments(workshop, steps, works, pace)
@@ -207,7 +207,7 @@ def _compute(workshop: Workshop, works: Sequence[Work], pace: Pace, bar: Bar, pl
 
 
 class _Maker:
-    """Makes the first of the steps, and shows how far it is and how long all of them take."""
+    """Makes the first of the steps, and shows its progress and how long all of them take."""
 
     def __init__(
         self, workshop: Workshop, steps: Sequence[Step], pace: Pace, bar: Bar, place: str, works: float
@@ -240,7 +240,7 @@ class _Maker:
         self.show(f"{event.what}, fooled {event.fooled} of {event.n}")
 
     def show(self, words: str) -> None:
-        """Show how far the cell is."""
+        """Show the progress of the cell."""
         here = self.left + max(self.evaluating, 0.0)
         done = self.pace.whole(self.step) - here
         self.bar.show(done, done + here, f"{self.name}: {words}; about {duration(here + self.later)} left in all")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tasklab.jobs.executing import Executor
 
 SOURCES = ("tra", "deepbe")
-"""The systems of each data set whose images are tried on all others: both have gradients to follow."""
+"""For each data set, two systems whose adversarial images are tried on all others: both have usable gradients."""
 
 RADIUS = number(0, 1, above=True)
 
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _on_cluster(args: argparse.Namespace, names: Sequence[str], executor: Executor) -> int:
-    """Make each report as a job of its own; keep those that were made."""
+    """Make each report as a job of its own, and keep those that were made."""
     from tasklab import zoo
     from tasklab.evaluation.report_file import digest, keep_reports, read_report
     from tasklab.jobs.executing import Assignment, job_in

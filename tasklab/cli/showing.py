@@ -1,4 +1,4 @@
-"""``tasklab show`` and ``tasklab list``: cards, and what there is to choose from."""
+"""``tasklab show``, a system's card, and ``tasklab list``, everything that can be chosen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     show.add_argument("system", help="a shipped system's name, or the path of a .safetensors file")
     show.add_argument("--json", action="store_true", help="print JSON")
     show.set_defaults(call=_show)
-    everything = commands.add_parser("list", help="systems, tasks, objectives, networks and sets there are")
+    everything = commands.add_parser("list", help="list all systems, tasks, objectives, networks and data sets")
     everything.add_argument("--zoo", type=Path, metavar="DIR", help="another folder of systems")
     everything.add_argument("--catalogue", action="store_true",
                             help="the systems and their figures as a Markdown page; with --json, their cards")
@@ -63,7 +63,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _catalogue(where: Path | None, *, as_json: bool) -> int:
-    """Print the page of all systems that can be read; the others are said on standard error."""
+    """Print the page of all systems that can be read; the others are named on standard error."""
     from tasklab import zoo
     from tasklab.evaluation.cards import catalogue_markdown
 

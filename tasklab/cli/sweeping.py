@@ -37,7 +37,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train what is missing, and write the table and the figure; Ctrl-C leaves a sweep that goes on."""
+    """Train what is missing, and write the table and the figure; after Ctrl-C the same command resumes the sweep."""
     from tasklab.jobs.executing import InTurn
     from tasklab.jobs.sweeping import Sweep
 
@@ -99,7 +99,7 @@ def numbers(sweep: Sweep) -> pd.DataFrame:
 
 
 def reading(sweep: Sweep) -> str:
-    """The same to read, in Markdown: a line for each combination, accuracies in % with intervals.
+    """The table to read, in Markdown: a line for each combination, with accuracies in % and intervals.
 
     Args:
         sweep: of which some training runs may be missing.
@@ -122,7 +122,7 @@ def reading(sweep: Sweep) -> str:
 
 
 def _write(sweep: Sweep, frame: pd.DataFrame, folder: Path) -> list[Path]:
-    """Write the table and the figure; nothing as long as nothing is measured."""
+    """Write the table and the figure; writes nothing if nothing has been measured."""
     if frame.empty:
         return []
     from tasklab.evaluation.tables import to_csv

@@ -51,7 +51,7 @@ RECIPE_WORDS = {
     "inset": "for intervals: aim this far inside their ends, as a share of β (default: 0.0)",
     "precision": "of the training passes: float32, bfloat16, or auto for the quicker one (default: auto)",
 }
-"""What each setting of the recipe is, with its default; to import the recipe for it would take torch."""
+"""Help on each setting of the recipe, with its default; it is written here since importing the recipe imports torch."""
 
 
 def add(commands: argparse._SubParsersAction[Any]) -> None:
@@ -68,7 +68,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def add_settings(command: argparse.ArgumentParser) -> None:
-    """Add what a training run is made of, but for the settings of the task; see `add_task` and `described`.
+    """Add the settings of a training run, except those of the task; see `add_task` and `described`.
 
     Args:
         command: that gets the options.
@@ -119,7 +119,7 @@ PARAMETRISATION = ("scaled: the output layer is scaled by S or by the length of 
 
 
 def add_task(command: argparse.ArgumentParser) -> None:
-    """The task and its settings, those of every registered task; to know them takes torch."""
+    """Add the task and the settings of every registered task; listing them imports torch."""
     from tasklab.tasks import TASKS
 
     names = ", ".join(f"{name} ({kind.long_name})" for name, kind in TASKS.items())
@@ -150,7 +150,7 @@ def task_settings() -> dict[str, Callable[[str], Any]]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train each seed, measure the first, write file and card; Ctrl-C leaves a run that goes on."""
+    """Train each seed, measure the first, and write file and card; after Ctrl-C the same command resumes the run."""
     from tasklab.jobs.training import train
 
     with usage():  # now, rather than after the work
@@ -173,7 +173,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _on_cluster(args: argparse.Namespace, training: Training, executor: Executor, folder: Path, file: Path) -> int:
-    """Train each seed as a job of its own; write the file and the card."""
+    """Train each seed as a job of its own, and write the file and the card."""
     from tasklab.jobs.seeding import train_seeds
     from tasklab.jobs.training import RESULT
 
@@ -207,7 +207,7 @@ def _write_card(args: argparse.Namespace, file: Path) -> None:
 
 
 def _show(events: Generator[dict[str, Any], None, None], training: Training, runs: Path, bar: Bar) -> Path | None:
-    """Consume and show the events; the run folder to go on from where Ctrl-C stopped them, None at their end."""
+    """Consume and show the events; returns the run folder to resume from if Ctrl-C stopped them, None at their end."""
     from tasklab.jobs.training import seed_folder
 
     with _interrupted() as interrupted, contextlib.closing(events):
@@ -229,7 +229,7 @@ def _show(events: Generator[dict[str, Any], None, None], training: Training, run
 
 
 class _Interrupted:
-    """Ctrl-C as it is noted: while ``waits`` is set, the first waits for the next event; others interrupt at once."""
+    """Handles Ctrl-C: while ``waits`` is set, the first one takes effect at the next event; any other interrupts now."""
 
     def __init__(self) -> None:
         self.seen, self.waits = False, True
@@ -243,7 +243,7 @@ class _Interrupted:
 
 @contextlib.contextmanager
 def _interrupted() -> Iterator[_Interrupted]:
-    """Have Ctrl-C noted."""
+    """Handle Ctrl-C by `_Interrupted` inside the block."""
     noted = _Interrupted()
     before = signal.signal(signal.SIGINT, noted.note)
     try:
@@ -254,7 +254,7 @@ def _interrupted() -> Iterator[_Interrupted]:
 
 @contextlib.contextmanager
 def threads(count: int | None) -> Iterator[None]:
-    """Compute with so many threads; None for as many as there are."""
+    """Compute with this many threads; None for the usual number."""
     import torch
 
     before = torch.get_num_threads()
@@ -284,7 +284,7 @@ def described(args: argparse.Namespace) -> Training:
 
 
 def _network(args: argparse.Namespace) -> dict[str, Any]:
-    """Architecture, width and contrast as given, else those of the system to start from, else the usual ones."""
+    """Architecture, width and contrast as given; otherwise those of the system to start from, or the usual ones."""
     asked = {"arch": args.arch, "width": args.width, "contrast": tuple(args.contrast) if args.contrast else None}
     usual: dict[str, Any] = {}
     if args.start is not None:

@@ -1,4 +1,4 @@
-"""``tasklab transfer``: the examples found against each system, and against all of them, shown to every other."""
+"""``tasklab transfer``: show the adversarial examples found against each system, and against all, to every other."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Attack each, show to all, print one table."""
+    """Attack each system, show its adversarial images to all, and print one table."""
     from tasklab.evaluation.transfer_matrix import transfer
 
     systems = {name: load_system(name, args.device) for name in args.systems}

@@ -39,7 +39,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run each stage on the survivors of the last, print what is left."""
+    """Run each stage on the survivors of the last, and print the accuracy that is left."""
     from tasklab.attacks import attack
     from tasklab.attacks.presets import PRESETS
 

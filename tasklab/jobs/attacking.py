@@ -1,7 +1,7 @@
 """Jobs of the kind "attack": attack a shard of images; and `Sharded`, which runs whole attacks as such jobs.
 
-A shard's folder holds the images and, in the end, what became of them; the system lies beside it, so that a worker
-needs neither a data set nor the catalogue.
+A shard's folder holds the images and, in the end, the result of the attack; the system's file is beside the folder, so
+that a worker needs neither a data set nor the catalogue.
 """
 
 from __future__ import annotations
@@ -109,13 +109,13 @@ class _Call:
 class Sharded:
     """Runs attacks in shards of images, each a job; a `tasklab.evaluation.shards.Attacking`.
 
-    A shard that is done is not run again, nor is one that failed. An attack whose plan is left to be chosen has it
-    chosen here, as the attack on all images would choose it on this machine, and all shards have the same.
+    A shard that is done is not run again, nor is one that failed. If the plan of an attack is ``"auto"``, it is chosen
+    here, as the attack on all images would choose it on this machine, and is the same for all shards.
 
     Args:
-        executor: what carries out the jobs.
+        executor: carries out the jobs.
         folder: of the jobs.
-        device: on which they compute.
+        device: the device on which they compute.
         follow: consumes and shows the events of some assignments.
     """
 
@@ -133,7 +133,7 @@ class Sharded:
         """Run an attack as `tasklab.attacks.attack` does; ``progress`` is not called.
 
         Raises:
-            NotMade: a shard could not be made; those that could are kept.
+            NotMade: a shard could not be computed; the others are kept.
         """
         indices = torch.arange(len(labels)) if indices is None else indices
         call = _Call(system=system, images=images, labels=labels, settings=settings, indices=indices,
@@ -142,7 +142,7 @@ class Sharded:
         return self._result(call)
 
     def make_all(self, asked: Iterable[tuple[System, Tensor, Tensor, Sequence[Settings]]]) -> None:
-        """Carry out several attacks on several systems together, so that a call of each finds its shards made.
+        """Carry out several attacks on several systems together, so that each later call finds its shards done.
 
         Args:
             asked: systems, images, labels, and the attacks on them.

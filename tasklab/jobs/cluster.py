@@ -1,8 +1,8 @@
 """Jobs on a Ray cluster: each is a task of Ray, which runs it again where a worker dies; needs the extra "cluster".
 
 Every machine of the cluster sees the folders of the jobs under the same path, as on a shared disk, or else carries them
-to and from shared storage (`tasklab.jobs.storing`). Progress is read from the folders, so nothing of a job is lost with
-the process that handed it over.
+to and from shared storage (`tasklab.jobs.storing`). Progress is read from the folders, so no part of a job is lost if
+the process that handed it over ends.
 """
 
 from __future__ import annotations
@@ -93,14 +93,14 @@ class OnRay:
 
     Args:
         address: see `connect`.
-        cpus: how many processors each job asks for; it computes with so many threads.
-        gpus: how many GPUs, or which part of one.
+        cpus: how many processors each job asks for, and with how many threads it computes.
+        gpus: how many GPUs, or which part of one, each job asks for.
         threads: of the computation, if other than ``cpus``.
         data: folder of the data sets on the machines of the cluster; None for the usual one.
         store: where folders are exchanged; None where all machines see the same disk.
 
     Raises:
-        ValueError: Ray is not installed, no cluster answers, or no machine of it has so much.
+        ValueError: Ray is not installed, no cluster answers, or no machine of it has that many processors or GPUs.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class OnRay:
 
 
 class _Followed:
-    """A job that is carried out, and which of its events were handed on."""
+    """A job that is being carried out, and which of its events have been passed on."""
 
     def __init__(self, assignment: Assignment, task: RayTask) -> None:
         self.assignment, self.task = assignment, task
@@ -192,7 +192,7 @@ class RayTask:
         carried: names of files beside the job's folder that it reads.
 
     Attributes:
-        returncode: None as long as it is under way; then as of ``python -m tasklab.jobs``.
+        returncode: None until the job has ended; then the exit code of ``python -m tasklab.jobs``.
     """
 
     def __init__(
@@ -240,12 +240,12 @@ class RayTask:
         return self.returncode
 
     def _take_up(self, store: Store) -> None:
-        """Take what the storage still has of the job, if whoever handed it over before was killed."""
+        """Fetch what the storage already has of the job, in case the process that handed it over before was killed."""
         store.pull(self.job.folder, self.job.folder.name)
         self.job.resume()
 
     def fetch(self, *, every: float = 1.0) -> None:
-        """Carry what the job has made so far from the shared storage, if it is there, and a request to stop to it."""
+        """Fetch what the job has written so far from the shared storage, and pass a request to stop on to it."""
         if self.store is None or time.monotonic() - self._fetched < every:
             return
         if self.job.stopping:
@@ -254,7 +254,7 @@ class RayTask:
         self._fetched = time.monotonic()
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """Wait until it has ended, or for so many seconds."""
+        """Wait until it has ended, or at most ``timeout`` seconds."""
         end = None if timeout is None else time.monotonic() + timeout
         while self.poll() is None and (end is None or time.monotonic() < end):
             time.sleep(0.05)
@@ -293,7 +293,7 @@ def watch(
     """Hand a queued job to a cluster, and wait until it has ended; what happens is in its folder.
 
     Args:
-        job: which. One with a device other than the CPU gets `GPU_SHARE` of a GPU.
+        job: the job. If its device is not the CPU, it gets `GPU_SHARE` of a GPU.
         address: see `connect`.
         stopped, left, pressed: as in `tasklab.jobs.run`.
         threads: of the computation; as many processors are asked for.

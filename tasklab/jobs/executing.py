@@ -1,4 +1,4 @@
-"""Executors: what carries out jobs. A job is plain settings in and a run folder out, wherever it is carried out.
+"""Executors, which carry out jobs. A job has plain settings as input and a folder as output, wherever it is run.
 
 `InTurn` runs jobs in this process, one after another; `tasklab.jobs.cluster.OnRay` hands them to a Ray cluster. Whoever
 has jobs made, such as a sweep, consumes the same events from either, and reads the same folders afterwards.
@@ -24,8 +24,8 @@ class Assignment:
     """A job to carry out.
 
     Attributes:
-        job: which; the name of its folder is its own among all assignments.
-        after: names of assignments that have to be done before; where one of them fails, this job is left out.
+        job: the job; the name of its folder is unique among all assignments.
+        after: names of assignments that have to be done before; if one of them fails, this job is left out.
         carried: names of files beside the job's folder that it reads and that do not change.
         weight: about how long it takes, in any unit that all assignments share.
     """
@@ -37,17 +37,17 @@ class Assignment:
 
     @property
     def name(self) -> str:
-        """Of the job among all assignments."""
+        """The name of the job among all assignments."""
         return self.job.folder.name
 
 
 class Executor(Protocol):
-    """What carries out jobs."""
+    """Carries out jobs."""
 
     def carry_out(self, assignments: Sequence[Assignment]) -> Iterator[Event]:
-        """Carry out the jobs that are not done; one that fails leaves the others.
+        """Carry out the jobs that are not done yet; if one fails, the others are carried out all the same.
 
-        To stop is to stop consuming; the same call goes on from there.
+        To stop, stop consuming the events; the same call later resumes the jobs.
 
         Args:
             assignments: each after those that it needs.
@@ -55,7 +55,7 @@ class Executor(Protocol):
         Yields:
             The events of `tasklab.jobs.run`, with ``name`` of the assignment and ``place`` among all of them, and
             ``where`` in the first one if another machine may have it. After the last one of a job comes
-            ``{"event": "ended", "state": …, "message": …}``; it is all that comes of a job that is left out.
+            ``{"event": "ended", "state": …, "message": …}``, which is the only event of a job that is left out.
 
         Raises:
             Busy: another process runs one of the jobs.
@@ -80,7 +80,7 @@ class InTurn:
 
 
 def job_in(folder: Path, kind: str, settings: dict[str, Any]) -> Job:
-    """The job of these settings in a folder, made where there is none.
+    """The job with these settings in a folder; it is created if there is none.
 
     Raises:
         ValueError: the folder holds a job with other settings, or the settings are not valid.
@@ -95,13 +95,13 @@ def job_in(folder: Path, kind: str, settings: dict[str, Any]) -> Job:
 
 
 def left_out(assignment: Assignment, assignments: Sequence[Assignment]) -> str:
-    """Why a job cannot be carried out, as one that it needs has ended otherwise; empty where it can."""
+    """Why a job cannot be carried out, because a job that it needs was not done; empty if it can."""
     needed = [each for each in assignments if each.name in assignment.after and each.job.state != "done"]
     return f"Left out, as {needed[0].name} was not made." if needed else ""
 
 
 def ended(assignment: Assignment, place: int, left_out: str = "") -> Event:
-    """The event that ends a job's.
+    """The last event of a job.
 
     Args:
         assignment: of the job.

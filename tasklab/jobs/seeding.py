@@ -14,7 +14,7 @@ from tasklab.jobs.training import seed_folder, train_seed
 from tasklab.jobs.training_settings import Training
 
 RUN = "run"
-"""Name of the run folder in a job's."""
+"""Name of the run folder inside a job's folder."""
 
 EVENTS = 50
 """Approximate number of training steps that a job logs."""
@@ -47,9 +47,9 @@ def train_seeds(training: Training, folder: Path, executor: Executor) -> Iterato
     """Train all seeds of a training run as jobs of their own, then measure the first one's system as `train` does.
 
     Args:
-        training: what is trained.
-        folder: of the jobs; that of the last one, which measures, has the name of the system.
-        executor: what carries out the jobs.
+        training: the training run.
+        folder: of the jobs; the folder of the last one, which measures, has the name of the system.
+        executor: carries out the jobs.
 
     Yields:
         The events of the executor; places are counted from the first seed, and the last one measures.

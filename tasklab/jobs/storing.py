@@ -1,7 +1,8 @@
 """Folders of jobs in shared storage that need not be a disk: any that fsspec knows, such as ``s3://BUCKET/PATH``.
 
-A machine works on a folder of its own, and `Store` carries what has changed to the storage and back. A file is carried
-whole or not at all, and older files first, so that the storage never holds more than a killed process leaves on a disk.
+A machine works on a folder of its own, and `Store` copies changed files to the storage and back. A file is copied
+completely or not at all, and older files first, so that the storage is never in a state in which a killed process could
+not have left a disk.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ OWN = ("lock", LEASE)
 """Names of files that are not carried: they are about one machine, or about the storage."""
 
 CHANGING = ("size", "ETag", "mtime", "LastModified", "created")
-"""What storages say of a file by which a new content is noticed."""
+"""Properties of a file in a storage by which new content is noticed."""
 
 BEAT = 5.0
 """Seconds between two signs of life of a lease's holder."""
@@ -33,7 +34,7 @@ SILENCE = 4 * BEAT
 """Seconds without a sign of life after which a lease's holder counts as dead."""
 
 SETTLE = 0.5
-"""Seconds after which two that took a lease at the same moment look who has it."""
+"""Seconds after which two processes that took a lease at the same moment check which of them has it."""
 
 
 class Store:
@@ -58,7 +59,7 @@ class Store:
         self._pulled: dict[Path, dict[str, tuple[str, ...]]] = {}
 
     def push(self, folder: Path, name: str) -> None:
-        """Carry to the storage what has changed in a folder since the last push or pull, and what was removed from it.
+        """Copy to the storage what has changed in a folder since the last push or pull, and remove what was removed.
 
         Args:
             folder: on this machine.
@@ -82,7 +83,7 @@ class Store:
             remote.pop(relative, None)
 
     def pull(self, folder: Path, name: str) -> None:
-        """Carry to a folder of this machine what has changed in the storage since the last pull, and what was removed.
+        """Copy from the storage what has changed there since the last pull; files removed there are removed here.
 
         Args:
             folder: on this machine; made if it is not there.
@@ -147,10 +148,10 @@ class Store:
 class Lease:
     """A lock in shared storage, whose holder gives signs of life; one that is silent for `SILENCE` is dead.
 
-    Nobody's clock is compared with another's: whoever waits measures how long the lease stays as it is.
+    The clocks of two machines are never compared: a waiting machine measures how long the lease stays unchanged.
 
     Args:
-        store: where.
+        store: the storage.
         name: of the folder that is locked.
         beat: seconds between two signs of life; four of them without one are silence.
 

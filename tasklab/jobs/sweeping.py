@@ -23,10 +23,10 @@ FIXED = ("seed", "defence")
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is measured of each system.
+    """A quantity that is measured for each system.
 
     Args:
-        attack, objective: as a row of a card names them; the objective is None on clean images.
+        attack, objective: the names in a row of a card; the objective is None on clean images.
         eps: in pixel units; 0 on clean images.
     """
 
@@ -115,7 +115,7 @@ class Sweep:
                 for training in self.trainings]
 
     def points(self) -> list[Point]:
-        """Every combination with what is known of it so far."""
+        """Every combination with the measurements so far."""
         return [self._point(settings) for settings in self.combinations]
 
     @property

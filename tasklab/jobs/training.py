@@ -1,6 +1,6 @@
 """Jobs of kind "train": train a system, measure it, and keep it with its card.
 
-`train` is what the app's jobs and ``tasklab train`` both run; nobody else trains a system with a card.
+Both the app's jobs and ``tasklab train`` run `train`; systems with a card are trained nowhere else.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ def train(
 ) -> Generator[Event, None, None]:
     """Train each seed, measure the first one's system as it is stored, and write it with its card.
 
-    To stop is to stop consuming; the same call goes on from the run folders.
+    To stop, stop consuming the events; the same call later resumes from the run folders.
 
     Args:
-        training: what is done.
+        training: the training run.
         runs: the run folder of the first seed; see `seed_folder` for the others.
         file: where the system is written, once it is measured.
         root: the folder of the data sets, by default the usual one.
@@ -88,7 +88,7 @@ def train(
         for further seeds, then ``measure`` for each row of the card.
 
     Raises:
-        ValueError: a device that is not there, a run folder that holds another run, data that do not fit.
+        ValueError: a device that this machine does not have, a run folder of another run, or data that do not fit.
         DataMissing: a set that has to be fetched first.
         TrainingDiverged: the loss or a weight became NaN or infinite.
     """
@@ -125,14 +125,14 @@ def train(
 
 
 def seed_folder(runs: Path, seed: int, training: Training) -> Path:
-    """The run folder of one of the seeds: that of the first is ``runs`` itself, the others lie beside it."""
+    """The run folder of one of the seeds: that of the first is ``runs`` itself, the others are beside it."""
     return runs if seed == training.recipe.seed else runs.with_name(f"{runs.name}-seed{seed}")
 
 
 def train_seed(
     training: Training, seed: int, folder: Path, *, root: Path | None = None, logged: Collection[int] | None = None
 ) -> Generator[Event, None, tuple[System, ImageSet, list[Event]]]:
-    """Train with one seed alone.
+    """Train with a single seed.
 
     Args:
         training, root, logged: as in `train`.
@@ -160,7 +160,7 @@ def train_seed(
 
 @dataclass(frozen=True)
 class _TrainingLog:
-    """A training run's events as plain dicts; further seeds have names of their own, and steps that go on counting."""
+    """A training run's events as plain dicts; those of further seeds have other names, and their steps count on."""
 
     training: Training
     seed: int
@@ -192,7 +192,7 @@ class _TrainingLog:
 
 
 def _as_it_was(training: Training, run: Run) -> Training:
-    """The training with what was left to be timed at its start as settings, so that it can be repeated."""
+    """The training run with the choices that were timed at its start as settings, so that it can be repeated."""
     recipe, state = training.recipe, run.state()
     if recipe.precision == "auto":
         recipe = dataclasses.replace(recipe, precision=state["precision"])
@@ -212,7 +212,7 @@ def _is_begun(training: Training, seed: int, folder: Path) -> bool:
 
 
 def _is_logged(step: Event) -> bool:
-    """Whether a step is one of the about `STEPS` that are logged."""
+    """Whether a step is among those that are logged, about `STEPS` in all."""
     every = max(1, step["steps"] // STEPS)
     return bool(step["step"] % every == 0 or step["step"] % step["steps"] == 1)
 
@@ -228,7 +228,7 @@ def _epochs_logged(folder: Path) -> set[int]:
 
 
 def _share_of_training(training: Training, n: int) -> float:
-    """About which part of the whole time goes into training, by images passed; the rest is measuring."""
+    """About which share of the whole time training takes, by the number of images passed; the rest is measuring."""
     steps = training.recipe.defence.steps if isinstance(training.recipe.defence, Adversarial) else 0
     watched = 2 * training.watch.images * training.watch.steps if training.watch else 0
     passed = training.seeds * training.recipe.epochs * (n * (1 + steps) + watched)
@@ -242,7 +242,7 @@ def _accuracy(system: System, test: ImageSet) -> float:
 
 
 def _as_stored(system: System, store: Store) -> System:
-    """The system as it comes back from its file, where it was."""
+    """The system as it is read back from its file, on the same device."""
     with tempfile.TemporaryDirectory() as folder:
         system.save(Path(folder) / RESULT, dtype=store)
         return System.load(Path(folder) / RESULT).to(system.device)
@@ -251,7 +251,7 @@ def _as_stored(system: System, store: Store) -> System:
 def _card(
     training: Training, system: System, train: ImageSet, test: ImageSet, rows: list[Event], accuracies: dict[str, float]
 ) -> dict[str, Any]:
-    """The card of the first seed's system, but for what is measured under attack."""
+    """The card of the first seed's system, without the measurements under attack."""
     device = system.device
     return {
         "name": training.name,

@@ -1,4 +1,4 @@
-"""The settings of a training run: plain values that fix it, wherever it is run."""
+"""The settings of a training run: plain values that determine its outcome, wherever it is run."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ Store = Literal["float32", "float16"]
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Everything that fixes a training run, and what is measured of its result.
+    """Everything that determines a training run, and what is measured of its result.
 
     Args:
         name: of the system.
-        data: the set.
-        n: train on so many images only; None for all.
+        data: the data set.
+        n: train on this many images only; None for all.
         task, recipe: what is trained, and how.
         arch, width, contrast: of the network; see `tasklab.system.new_system`.
-        start: the fitted system that the training starts from, by its name or the path of its file; None for fresh
+        start: the trained system that the training run starts from, by its name or the path of its file; None for fresh
             weights. The network must be that system's: see `tasklab.training.start_from`.
-        start_file: where its file lies, if the name does not lead to it; the command does not say it.
+        start_file: the path of its file, if the name does not lead to it; it is not part of the command.
         device: ``"cpu"`` or ``"cuda"``.
         devices: number of devices that train it together; see `tasklab.training.fit`.
         watch: what is measured after each epoch, None for nothing but the clean accuracy.
         eps: radii measured for the card.
         attacked: test images attacked for the card.
-        seeds: how many seeds are trained, from the recipe's own on; the first system is kept, and its card tells the
+        seeds: how many seeds are trained, beginning with the recipe's; the first system is kept, and its card has the
             accuracy of each.
         store: the type of the weights in the file.
     """
@@ -128,9 +128,9 @@ class Training:
             root: the folder of the data sets, by default the usual one.
 
         Raises:
-            ValueError: a device that this machine does not have, or a system to start from that is not there or has
+            ValueError: a device that this machine does not have, or a system to start from that does not exist or has
                 another network.
-            CheckpointError: a system to start from that does not read.
+            CheckpointError: the file of the system to start from cannot be read.
             DataMissing: a set that has to be fetched first.
         """
         train, validation = (data.load(self.data, split, root=root) for split in ("train", "validation"))
@@ -158,7 +158,7 @@ class Training:
         return zoo.find(self.start) if self.start_file is None else Path(self.start_file)
 
     def _started(self, base: Path, train: ImageSet, seed: int) -> System:
-        """A system with the trunk of a fitted one, all of it free to learn; its card tells which one."""
+        """A system with the trunk of a trained one, all of whose parameters learn; its card names that one."""
         fitted = System.load(base)
         network = fitted.card["network"]
         own = (self.arch, self.width, self.contrast)
@@ -172,7 +172,7 @@ class Training:
         return system
 
     def command(self, *, threads: int | None = None) -> str:
-        """The command that trains and measures the same, with so many threads; see `as_command`."""
+        """The command that trains and measures the same system, with this many threads; see `as_command`."""
         return as_command(self, threads=threads)
 
     def to_code(self) -> str:

@@ -1,4 +1,4 @@
-"""A training run in writing: the command that does exactly the same, and Python that trains the same system."""
+"""A training run as text: the command that does exactly the same, and Python that trains the same system."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ NO_OPTION = {"name", "data", "task", "recipe", "device", "watch", "eps", "attack
 
 
 def as_command(training: Training, *, threads: int | None = None) -> str:
-    """The command that trains and measures the same; it does not say where files lie.
+    """The command that trains and measures the same system; it does not name folders of files.
 
     Args:
-        training: what the command does.
+        training: the training run.
         threads: of the computation, on which the last digits of the weights may depend; None leaves them open.
     """
     task, recipe = training.task, training.recipe

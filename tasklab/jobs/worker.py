@@ -1,4 +1,4 @@
-"""What a worker of a Ray cluster does: it runs a job in a folder that it sees, or carries it from shared storage."""
+"""The work of a Ray cluster's worker: it runs a job in a folder on a shared disk, or copied from shared storage."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasklab.jobs.running import run
 from tasklab.jobs.storing import Store
 
 TRIES = 3
-"""How often a job is begun whose worker dies, before it counts as failed."""
+"""How often a job whose worker dies is begun before it counts as failed."""
 
 GIVE_WAY = "give_way"
 """Name of a file in a job's folder that asks the job to end at its next step, for others."""
@@ -73,13 +73,13 @@ def carry_out(
 def carry_out_stored(
     url: str, name: str, carried: Sequence[str], begun: int, threads: int, data: str | None = None
 ) -> int:
-    """The same for a job in shared storage, which is carried to a folder of this machine and back.
+    """Run or resume a job in shared storage, which is copied to a folder of this machine and back.
 
     Args:
         url: of the storage; see `tasklab.jobs.storing.Store`.
         name: of the job's folder in it.
         carried: names of files beside it.
-        begun, threads, data: as of `carry_out`.
+        begun, threads, data: as for `carry_out`.
     """
     store = Store(url)
     with tempfile.TemporaryDirectory(prefix="tasklab-") as place, store.lease(name):
@@ -94,7 +94,7 @@ def carry_out_stored(
 
 
 class _Pushing:
-    """Called after each event: carries the job to the storage, at most once a second; whether it is to stop."""
+    """Called after each event: copies the job to the storage, at most once a second; returns whether it is to stop."""
 
     def __init__(self, store: Store, folder: Path, name: str) -> None:
         self.store, self.folder, self.name, self.at = store, folder, name, time.monotonic()
@@ -108,7 +108,7 @@ class _Pushing:
 
 
 def _run(job: Job, until: float, stopped: Callable[[], bool]) -> None:
-    """Run the job, once the worker that had it before has let go of it."""
+    """Run the job, once the worker that had it before has released its lock."""
     import ray
 
     place = {"where": platform.node(), "node": ray.get_runtime_context().get_node_id()}
@@ -124,7 +124,7 @@ def _run(job: Job, until: float, stopped: Callable[[], bool]) -> None:
 
 
 def log_end(job: Job) -> str:
-    """The last lines of a job's log, on one line; of a job that logged none, what its last event was."""
+    """The last lines of a job's log, on one line; for a job without a log, the message of its last event."""
     try:
         lines = (job.folder / "log.txt").read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
