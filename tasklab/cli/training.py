@@ -229,7 +229,7 @@ def _show(events: Generator[dict[str, Any], None, None], training: Training, run
 
 
 class _Interrupted:
-    """Handles Ctrl-C: while ``waits`` is set, the first one takes effect at the next event; any other interrupts now."""
+    """Handles Ctrl-C: while ``waits`` is set, the first waits for the next event; any other interrupts at once."""
 
     def __init__(self) -> None:
         self.seen, self.waits = False, True

@@ -87,7 +87,7 @@ class Map:
 
 
 def stream(points: ArrayLike, settings: TSNE | PCA) -> Generator[Frame, None, Map]:
-    """Compute a map frame by frame; the generator's return value is the map. It stops when it is no longer consumed.
+    """Compute a map frame by frame; the generator's return value is the map. To stop early, stop iterating.
 
     The first frame of t-SNE is its initialisation: the `PCA` of the points, scaled to a small size.
 

@@ -17,10 +17,10 @@ class TSNE:
     Args:
         perplexity: how many neighbours count, at least 1 and at most a third of the points.
         early: iterations with the attraction multiplied by ``exaggeration``, so that groups form.
-        iterations: those that follow, without.
+        iterations: the iterations that follow without exaggeration.
         exaggeration: at least 1.
-        every: a frame is handed out after so many iterations.
-        seed: of the jitter of the beginning.
+        every: a frame is yielded after this many iterations.
+        seed: of the small random shifts of the initial positions.
     """
 
     perplexity: float = 30.0

@@ -1,1 +1,1 @@
-"""Experiments: a scenario, and what it asks: one image at many ε, a trajectory, the plane under a system."""
+"""Experiments: scenarios, one image at many ε, the trajectory of an attack, and planes of points or around an image."""

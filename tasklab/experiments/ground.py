@@ -1,4 +1,4 @@
-"""The ground under one image: the plane through it that two attacks span, read place by place.
+"""The ground under one image: the plane through it that two attacks span, classified position by position.
 
 One direction is that of an attack on the margin, the other that of an attack on the training loss. Where the training
 loss is exactly flat under the image, the second attack has nothing to maximise and stays where it is, however near the
@@ -28,7 +28,7 @@ SPANNED_BY = ("margin", "train")
 """The objectives of the two attacks: to the right, and upwards."""
 
 ROOM = 11 / 8
-"""How far the square reaches, as a multiple of the furthest place that an attack reached, or of ε.
+"""How far the square reaches, as a multiple of the distance that the attacks reached, or of ε.
 
 With 11, 33 or 55 cells along each side, that place is the middle of a cell.
 """
@@ -42,7 +42,7 @@ WAYS = 240
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ground(Regions):
-    """The plane through an image as a system reads it: a square, with the image in its middle.
+    """The plane through an image as a system classifies it: a square, with the image in its middle.
 
     Positions are those of a unit square: (0.5, 0.5) is the image, x grows to the right and y upwards. As in `Regions`,
     row 0 of a grid is the lowest, and column 0 the leftmost; the objective is the training loss of the image's label.
@@ -111,7 +111,7 @@ def ground(
     Raises:
         TypeError: another attack.
         ValueError: an even number of cells, an ε of 0, what `attack` refuses, or, with ``keep="first"``, an image that
-            is misclassified as it comes.
+            is misclassified without any attack.
 
     >>> from torch import nn
     >>> from tasklab.tasks import make_task
@@ -186,7 +186,7 @@ def _check_side(side: int) -> None:
 
 
 def _visited(attack: Trajectory) -> Tensor:
-    """The iterates ``(n, C, H, W)`` up to the one that the attack handed back, or all of them."""
+    """The iterates ``(n, C, H, W)`` up to the one that the attack returned, or all of them."""
     return attack.images if attack.kept is None else attack.images[: attack.kept + 1]
 
 

@@ -1,7 +1,7 @@
-"""A system of points seen whole: what every place of the unit square is read as, and where an attack could start.
+"""A system of points on the whole unit square: what each position is decoded to, and where an attack has a gradient.
 
-A loss that is exactly 0 on a whole region has no gradient there. In the plane this can be looked at: `regions` finds
-those regions, `plane_trajectory` follows an attack through them, `cross_section` cuts along a line.
+A loss that is exactly 0 on a whole region has no gradient there. In the plane this can be seen: `regions` finds those
+regions, `plane_trajectory` follows an attack through them, and `cross_section` measures along a line.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CHUNK = 16_384
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Regions:
-    """The unit square as a system reads it: row 0 is the lowest, column 0 the leftmost.
+    """The unit square as a system classifies it: row 0 is the lowest, column 0 the leftmost.
 
     Attributes:
         task: says what outputs mean.
@@ -138,7 +138,7 @@ def _look(system: System, climbed: Objective, places: Tensor) -> tuple[Tensor, T
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PlaneTrajectory:
-    """Where one attack on one point went.
+    """The path of one attack on one point.
 
     Attributes:
         objective: name of what it maximised.

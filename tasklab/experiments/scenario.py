@@ -1,4 +1,4 @@
-"""A scenario: one what-if as plain values, that a link, a snippet, a page and a notebook all mean alike."""
+"""A scenario: one experiment as plain values, which mean the same in a link, a snippet, a page and a notebook."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Scenario:
 
     @property
     def radii(self) -> Radii:
-        """The ε that are customary on the data set, in the norm that the attack measures by."""
+        """The usual ε of the data set, in the norm that the attack uses."""
         norms = choices(self.attack, "norm")
         return radii_of(self.data, self.norm if self.norm in norms else norms[0])
 
@@ -118,7 +118,7 @@ class Scenario:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What of the scenario the attack does not have, and what takes its place.
+        """A sentence about each value of the scenario that the attack cannot have, and what replaces it.
 
         >>> Scenario(attack="CW", steps=3, norm="l2").sentences
         ('CW shares its 3 steps out among 6 searches, which need one each, so it makes 3 searches.',)
@@ -269,14 +269,14 @@ class Scenario:
         return ", ".join(words + ([f"objective={objective}"] if "objective" in fields else []))
 
     def climbed(self, objective: str) -> str:
-        """The objective that takes the place of one that the attack cannot maximise as asked; mostly the same."""
+        """The objective that the attack maximises in place of this one: the same, unless it cannot maximise that."""
         try:
             return as_objective(self.settings(objective).objective).name if objective in OBJECTIVES else objective
         except ValueError:
             return objective
 
     def _wanted(self, objective: str) -> dict[str, Any]:
-        """Everything that is asked of the attack: all that it has, and of the rest what is not as it is by default."""
+        """The values requested of the attack: all settings that it has, and others that differ from their defaults."""
         wanted = {
             "eps": self.eps, "steps": self.steps, "step_size": self.step_size, "norm": self.norm,
             "random_start": self.random_start, "restarts": self.restarts, "criterion": self.criterion,

@@ -29,7 +29,7 @@ class Trajectory:
         outputs: ``(T + 1, K)``.
         values: ``(T + 1,)``, the objective.
         decoded: int64 ``(T + 1,)``.
-        kept: which iterate the attack handed back; None if it handed back the image itself.
+        kept: the index of the iterate that the attack returned; None if it returned the image itself.
         rows: how many rows the attack had; this is the one that it kept, or the first.
     """
 
@@ -60,7 +60,7 @@ def record_trajectory(
 
     Raises:
         TypeError: another attack.
-        ValueError: an image that needs no attack, as it is misclassified without one; or what `attack` refuses.
+        ValueError: an image that is misclassified without any attack, or arguments that `attack` refuses.
 
     >>> from torch import nn
     >>> from tasklab.tasks import make_task

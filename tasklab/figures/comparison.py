@@ -40,10 +40,10 @@ class Compared:
     Attributes:
         published: in percent; None where the paper has no number.
         measured: the same, measured here; None where it was not.
-        adaptive: what attacks on the decision leave; None where they were not made, or where there is no attack.
+        adaptive: the accuracy under attacks on the decision; None if they were not made, or without an attack.
         arrows: after each of the three numbers, whether it rose or fell; empty where nothing is compared.
-        word: what to think of it, or what is missing.
-        note: a sentence for those who point at it.
+        word: the verdict on the measured number, or what is missing.
+        note: a sentence that is shown on hover.
     """
 
     published: float | None

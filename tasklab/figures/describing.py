@@ -1,4 +1,4 @@
-"""What a figure of outputs shows, in words for those who do not see it."""
+"""Descriptions of figures of outputs, for people who cannot see them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WAYS = {"margin": "the attack on the margin", "train": "the attack on the training loss",
         "random": "a random direction"}
-"""What a direction of the plane is that of, in words."""
+"""The direction of each axis of the plane, in words."""
 
 
 def ground_figure(seen: Ground, *, classes: Sequence[str] = (), height: int = 520) -> Figure:

@@ -51,7 +51,7 @@ def rates_figure(
     Args:
         lines: one for each row.
         victims: the columns, in their order.
-        last: what the last column shows: the images that the attack gave back bit for bit, or those without a gradient.
+        last: what the last column shows: the images that the attack returned unchanged, or those without a gradient.
         names, height: as in `transfer_figure`.
     """
     import plotly.graph_objects as go

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 def panels(
     figures: Mapping[str, Figure], *, across: int = 2, row: int = 380, head: int = 45, gap: float = 0.1
 ) -> Figure:
-    """Arrange figures with one pair of axes each, row by row; what has one name has one entry in the legend.
+    """Arrange figures with one pair of axes each, row by row; each name has one entry in the legend.
 
     Args:
         figures: title to figure; at least one.
         across: panels in a row.
         row: height of a row in pixels.
-        head: of these, above a panel for its title.
+        head: the part of the height above a panel, for its title.
         gap: between two panels, as a share of the whole width.
 
     Raises:

@@ -64,7 +64,7 @@ def plane(
     picks: int = 0,
     height: int = 520,
 ) -> Figure:
-    """The unit square as one system reads it.
+    """The unit square as one system classifies it.
 
     Args:
         regions: from `tasklab.experiments.plane.regions`.
@@ -220,7 +220,7 @@ def arrows(regions: Regions, count: int = ARROWS) -> Arrows:
 
 
 def shares_in_words(regions: Regions, classes: Sequence[str]) -> str:
-    """The share of the square that is read as each class; where there are many, as those that are read anywhere."""
+    """The share of the square that is read as each class; with many classes, only those that occur are named."""
     every = range(regions.task.num_classes)
     shares = [(name_of(classes, k), float((regions.decoded == k).float().mean())) for k in every]
     kept = [(name, share) for name, share in shares if share > 0 or len(every) <= len(CLASS_SYMBOLS)]

@@ -50,7 +50,7 @@ QUESTIONS = {
     "unmoved": "Did the attack change the images?",
     "flat": "Does a larger ε break more?",
     "order": "Do stronger attacks break at least as much?",
-    "black box": "Does an attack with gradients break all that one without breaks?",
+    "black box": "Do attacks with gradients break every image that those without break?",
     "unbounded": "Is every image broken once any change is allowed?",
     "adaptive": "Do attacks with another aim break no more?",
     "converged": "Do twice the steps break no more?",

@@ -117,7 +117,7 @@ def frame(height: int, *, legend: bool, xaxis: dict[str, Any], yaxis: dict[str, 
 
 
 def titled(figure: Figure, title: str) -> Figure:
-    """A copy of a figure with a title above it, for a file that leaves the page which explains it.
+    """A copy of a figure with a title above it, for a file that is read without the page that explains it.
 
     Args:
         figure: it is not changed.
@@ -181,7 +181,7 @@ def _times(length: Any, factor: float) -> Any:
 
 
 def blank(words: str, height: int = 330) -> Figure:
-    """A figure that shows nothing but why there is nothing, for a panel whose numbers are missing.
+    """A figure that only says why it is empty, for a panel whose numbers are missing.
 
     Args:
         words: such as ``"not made"``.

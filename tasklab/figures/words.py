@@ -1,4 +1,4 @@
-"""Figures that say what they show: each carries its description, and notebooks show that below it."""
+"""Descriptions of figures: each figure carries its description, and notebooks show it below the figure."""
 
 from __future__ import annotations
 

@@ -26,10 +26,10 @@ WORKS: dict[str, type[Work]] = {kind.kind: kind for kind in (MapWork, TransferWo
 
 
 def assignments(workshop: Workshop, steps: Sequence[Step], works: Sequence[Work], pace: Pace) -> list[Assignment]:
-    """What is to be made as jobs: each after what it starts from, works after all cells that they need.
+    """The jobs that make what is missing: each cell after the one it starts from, works after all cells they need.
 
     Args:
-        workshop: where.
+        workshop: where the cells are made.
         steps, works: what is to be made.
         pace: about how long each takes.
 
@@ -132,7 +132,7 @@ def _work(settings: Mapping[str, Any]) -> Work:
 
 
 def _anew(folder: Path, kind: str, settings: dict[str, Any], after: tuple[str, ...], weight: float) -> Assignment:
-    """A job for what is still to be made: what an earlier job of the same name made lies outside its folder."""
+    """A new job for what is still to be made; the results of an earlier job of that name are outside its folder."""
     if (folder / "job.json").is_file():
         Job(folder).delete()
     return Assignment(job=job_in(folder, kind, settings), after=after, weight=weight)

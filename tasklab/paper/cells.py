@@ -1,4 +1,4 @@
-"""Making cells: train the system where it is missing, ask what was not asked yet, and keep each answer at once."""
+"""Making cells: train the system if it is missing, make the evaluations that are missing, and keep each at once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Workshop:
     Args:
         folder: of the cells: their records, systems, and what is needed to go on after a stop.
         root: of the data sets, by default the usual one.
-        device: what trains and evaluates.
+        device: the device that trains and evaluates.
     """
 
     folder: Path
@@ -53,7 +53,7 @@ class Workshop:
         if own.is_file():
             return own
         record = read_record(self.folder, cell)
-        kept = system_file(zoo.folder() / SHIPPED, cell)  # one that others start from, without a page of its own
+        kept = system_file(zoo.folder() / SHIPPED, cell)  # a system that others start from, without a page of its own
         try:
             shipped = kept if kept.is_file() else zoo.path(cell.name)
         except ValueError:
@@ -70,13 +70,14 @@ def make(
     *,
     progress: Callable[[Progress], object] | None = None,
 ) -> Generator[Event, None, None]:
-    """Train a cell's system if there is none, and ask it what was not asked yet.
+    """Train a cell's system if there is none, and answer the questions about it that have no answer yet.
 
-    To stop is to stop consuming, or to be killed; the same call goes on from there. What is finished is not made again.
+    To stop, stop consuming the events, or kill the process; the same call later resumes. Finished parts are not made
+    again.
 
     Args:
-        workshop: where.
-        cell: what is made; the cell that it starts from has to have been made before.
+        workshop: where the cell is made.
+        cell: the cell; the cell that it starts from has to have been made before.
         asked: the questions; none for the system alone.
         progress: called at each step of each attack.
 
@@ -131,9 +132,9 @@ def answer(
 
     Args:
         question: what is asked.
-        system: of whom, on its device.
+        system: the system, on its device.
         test: the test split, on the same device.
-        folder: where the finished stages of a worst case are kept, so that the same call goes on.
+        folder: where the finished stages of a worst case are kept, so that the same call can resume.
         progress: called at each step of each attack.
     """
     images = test.subset(min(question.n, len(test)))
@@ -200,7 +201,7 @@ def _run(workshop: Workshop, cell: Cell) -> Path:
 
 
 def _decoding(task: Task, gap: str | None) -> Task:
-    """The task with that way to decode what lies between two intervals."""
+    """The task with this rule for outputs between two intervals."""
     return task if gap is None else Task.from_dict(task.to_dict() | {"gap": gap})
 
 

@@ -1,4 +1,4 @@
-"""What the paper claims of its figures, held against what was measured: holds, does not hold, or cannot be told."""
+"""What the paper claims about its figures, compared with measurements: holds, does not hold, or cannot be told."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 Verdict = Literal["holds", "does not hold", "cannot be told"]
 
 SURE = 0.05
-"""A difference between systems on the same images counts where McNemar's test finds less than this."""
+"""A difference between systems on the same images counts if the p value of McNemar's test is below this."""
 
 LITTLE = 0.01
-"""A share that is surely not higher by as much as this is not higher in any sense of the claim."""
+"""A share that is certainly not higher by as much as this is not higher in any sense that the claim could have."""
 
 FEW = 6
-"""As many signs as it takes for their all being the same to be less likely than 5 % by chance: 2/2⁶."""
+"""The number of signs from which all of them are the same by chance with a probability below 5 %: 2/2⁶."""
 
 Z = 1.959964
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A claim and what became of it.
+    """A claim and the verdict on it.
 
     Attributes:
         statement: what the paper says, in a sentence.
@@ -101,7 +101,7 @@ def paired(first: Sequence[Tensor], second: Sequence[Tensor]) -> Paired | None:
 def larger(difference: Mean | None) -> Verdict:
     """Whether paired differences are above 0 in the mean: their interval has to lie on one side of it.
 
-    Differences that are all the same leave an interval of no width, which a few of them do not justify.
+    If all differences are the same, their interval has no width, which a few values do not justify.
     """
     if difference is None or math.isnan(difference.interval[0]):
         return "cannot be told"

@@ -27,7 +27,7 @@ EQUAL = 1.0
 """The rate at which both systems are compared with an equal recipe."""
 
 REACHED = 0.95
-"""A training run counts as converged after the first epoch with so much of its last validation accuracy."""
+"""A training run counts as converged after the first epoch with this share of its last validation accuracy."""
 
 EPOCHS = f"epochs to {100 * REACHED:g} %"
 
@@ -91,7 +91,7 @@ class Convergence(PaperFigure):
         return claims
 
     def sentences(self) -> list[str]:
-        """Who is the earlier one, seed by seed, and whether a best rate lies at an end of the grid."""
+        """Which system converges earlier, seed by seed, and whether a best rate lies at an end of the grid."""
         lines = []
         for data, arch, titles in places(self):
             where = f"{titles['data']}, {titles['network']}"
@@ -210,7 +210,7 @@ def _test(record: Record) -> Tensor:
 
 
 def _measured(data: str, records: Sequence[Record]) -> dict[str, Any]:
-    """What several training runs of one system reached."""
+    """The results of several training runs of one system."""
     n = info_of(data).sizes[1]
     return {
         "validation accuracy": pooled(Share(round(record.epochs[-1]["accuracy"] * n), n) for record in records),

@@ -84,7 +84,7 @@ class Document:
         return []
 
     def wide(self) -> str:
-        """The table as in the paper, and what becomes of its conclusions, in Markdown."""
+        """The table as in the paper, and the verdicts on its conclusions, in Markdown."""
         table = wide_frame(values(self.cells, self.folder, self.protocol))
         return "\n\n".join([to_markdown(table), to_markdown(claims_frame(self.claims()))])
 
@@ -119,7 +119,7 @@ class Document:
         }
 
     def write(self, folder: Path) -> list[Path]:
-        """Write all files, and say which."""
+        """Write all files, and return them."""
         from tasklab.figures.comparison import comparison
 
         figure = comparison(compared(values(self.cells, self.folder, self.protocol)), [str(each) for each in COLUMNS])

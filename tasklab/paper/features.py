@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 IMAGES = 1000
-"""How many test images are on a map, as in the paper."""
+"""The number of test images on a map, as in the paper."""
 
 NEIGHBOURS = 10
-"""Of an image, which vote for its class."""
+"""The number of nearest neighbours of an image that vote for its class."""
 
 EACH = 0.008
 """About how many seconds t-SNE takes for each image on one core."""
 
 SPACES = ("features", "map")
-"""Where the classes are looked at."""
+"""The spaces in which the classes are measured."""
 
 SYSTEMS = ROWS["table1"]
 NARROW = ("INT", "RBC")

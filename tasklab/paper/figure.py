@@ -34,9 +34,9 @@ class Number:
     """One measured number.
 
     Attributes:
-        of: what it was measured of, such as ``{"data": "MNIST", "system": "RBC"}``.
-        what: its name.
-        value: itself, with its interval.
+        of: what it was measured on, such as ``{"data": "MNIST", "system": "RBC"}``.
+        what: the name of the quantity.
+        value: the number, with its interval.
         seeds: of the training runs behind it.
     """
 
@@ -47,11 +47,11 @@ class Number:
 
     @property
     def text(self) -> str:
-        """Itself with its interval; a share in percent."""
+        """The number with its interval; a share in percent."""
         return f"{self.value} %" if isinstance(self.value, Share) else str(self.value)
 
     def line(self) -> dict[str, Any]:
-        """Itself as plain values; a share in 0..1."""
+        """The number as plain values; a share in 0..1."""
         low, high = self.value.interval
         return {**self.of, "quantity": self.what, "value": self.value.value, "low": low, "high": high,
                 "n": self.value.n, "seeds": " ".join(map(str, self.seeds))}
@@ -198,7 +198,7 @@ class PaperFigure(ABC):
         }
 
     def write(self, folder: Path) -> list[Path]:
-        """Write all files, and say which."""
+        """Write all files, and return them."""
         return write_all(folder, self.name, markdown=self.to_markdown(), csv=to_csv(self.frame()),
                          values=self.to_dict(), figure=self.drawn())
 

@@ -38,7 +38,7 @@ RECIPES: dict[str, Recipe] = {
     "cifar10": Recipe(epochs=12, batch_size=256, weight_decay=0.05, flip=True, crop=4),
     "cifar100": Recipe(epochs=20, batch_size=256, weight_decay=0.05, flip=True, crop=4),
 }
-"""How a system is trained on each data set, but for what `RATES` and the task change."""
+"""How a system is trained on each data set, except for what `RATES` and the task change."""
 
 RATES: dict[tuple[str, str], float] = {
     ("resnet18", "tra"): 1e-3, ("resnet18", "rbc"): 4e-3, ("efficientnet_b0", "tra"): 2e-3,
@@ -52,8 +52,8 @@ CONTINUED: dict[str, dict[str, Any]] = {
     "cifar10": {"epochs": 4, "lr": 1e-4},
     "cifar100": {"epochs": 4, "lr": 1e-4},
 }
-"""What differs when INT or DeepBE goes on from the fitted TRA: features that were never told classes apart are hard to
-learn from a single number, or from bits fitted by regression."""
+"""What differs when INT or DeepBE starts from the trained TRA: features that separate classes are hard to learn from
+scratch with a single output, or with bits fitted by regression."""
 
 SHORT = {"efficientnet_b0": "efficientnet", "small_cnn": "small"}
 """How the names of files call a network, where it is not by its own name."""
@@ -127,7 +127,7 @@ class Scale:
     Attributes:
         suffix: of the names of its cells, which tells them from those of another scale.
         share: of the recipe's epochs.
-        train: train on so many images only; None for all.
+        train: train on this many images only; None for all.
         width: of the small networks.
         attacked: how many of the first test images are attacked.
         preset: of the worst case.

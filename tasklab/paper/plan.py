@@ -19,7 +19,7 @@ from tasklab.paper.records import read_record, record_file
 from tasklab.training import Adversarial, StepEvent, Watch, fit
 
 FORWARD = 1 / 3
-"""The cost of reading an image, in the cost of reading it and going back."""
+"""The cost of a forward pass, as a share of that of a forward and a backward pass."""
 
 TAKEN: dict[Kind, float] = {"margin": 0.8, "bits": 0.35, "worst": 0.25}
 """The share of its passes that an attack takes, as images that fall leave it: measured on the quick cells of digits."""
@@ -33,9 +33,9 @@ class Step:
     """What is still to be made of one cell.
 
     Attributes:
-        cell: which.
+        cell: the cell.
         train: whether its system has to be trained.
-        asked: what it has to be asked.
+        asked: the questions that have to be answered.
     """
 
     cell: Cell
@@ -80,7 +80,7 @@ def plan_asked(
 
 
 def training_passes(cell: Cell) -> float:
-    """How often an image is read, with the way back, to train a cell's system and to choose its best epoch."""
+    """The number of forward and backward passes of an image that train a cell's system and choose its best epoch."""
     sizes, recipe = info_of(cell.data).sizes, cell.recipe
     images, inner, watched = min(cell.scale.train or sizes[0], sizes[0]), 0, 0
     if isinstance(recipe.defence, Adversarial):  # which is watched under two attacks after each epoch
@@ -90,7 +90,7 @@ def training_passes(cell: Cell) -> float:
 
 
 def attack_passes(cell: Cell, question: Question) -> float:
-    """About how often, in the same unit, to answer a question."""
+    """About how many forward and backward passes of an image answer a question."""
     if question.kind == "clean":
         return FORWARD * question.n
     if question.settings is not None:
@@ -151,7 +151,7 @@ class Pace:
         return self._seconds[cell.data, cell.arch, what]
 
     def passes(self, cell: Cell, number: float) -> float:
-        """About how many seconds it takes to read an image and go back so many times."""
+        """About how many seconds this number of forward and backward passes of an image takes."""
         return self._of(cell, "pgd") * number
 
     def _finished(self, cell: Cell, asked: Sequence[Question]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What is asked of each system: the paper's attacks with the settings that it leaves open, and adaptive attacks."""
+"""The questions about each system: the paper's attacks, with the settings that it leaves open, and adaptive attacks."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class PaperProtocol:
         check_choice("gap", self.gap, ("abnormal", "floor"))
 
     def unit(self, data: str) -> float:
-        """By how much of a pixel's range an ε of 1 moves it."""
+        """The share of a pixel's range by which an ε of 1 changes it."""
         std = info_of(data).std
         return sum(std) / len(std) if self.normalised else 1.0
 
@@ -89,7 +89,7 @@ class Question:
     gap: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, by which a question is known again."""
+        """Plain values that identify the question."""
         asked: dict[str, Any] = {"kind": self.kind, "n": self.n}
         if self.kind != "clean":
             asked |= {"intensity": self.intensity, "eps": self.eps, "seed": self.seed}

@@ -1,4 +1,4 @@
-"""What was found of each cell, as one JSON file for each: written whole after every evaluation, read by the tables."""
+"""The findings on each cell, in one JSON file each, which is written after every evaluation and read by the tables."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def from_hex(digits: str, n: int) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """Everything that is known of a cell.
+    """Everything that is known about a cell.
 
     Attributes:
         name: the cell's.
@@ -103,7 +103,7 @@ class Record:
         weights: a digest of its weights and task, as `tasklab.paper.cells.fingerprint` takes it.
         start: name and digest of the system that its training started from; None for fresh weights.
         findings: the answers so far.
-        epochs: what its training told after each epoch; empty where that was not kept.
+        epochs: the events of its training run after each epoch; empty where they were not kept.
     """
 
     name: str
@@ -172,12 +172,12 @@ def system_file(folder: Path, cell: Cell) -> Path:
 
 
 def read_record(folder: Path, cell: Cell) -> Record | None:
-    """What is known of a cell: from the folder, or else from what is shipped; None where it was not made.
+    """The record of a cell from the folder, or else the shipped one; None if the cell was not made.
 
-    What is shipped does not count once the folder has a system of its own, as that has other weights.
+    The shipped record does not count once the folder has a system of its own, since that has other weights.
 
     Raises:
-        ValueError: a file that does not read.
+        ValueError: the file cannot be read.
     """
     file = record_file(folder, cell)
     if not file.is_file() and not system_file(folder, cell).is_file():
@@ -192,5 +192,5 @@ def read_record(folder: Path, cell: Cell) -> Record | None:
 
 
 def write_record(folder: Path, cell: Cell, record: Record) -> None:
-    """Keep what is known of a cell, whole or not at all."""
+    """Write the record of a cell, completely or not at all."""
     files.write_text(record_file(folder, cell), strict_json.dumps(record.to_dict(), indent=1) + "\n")

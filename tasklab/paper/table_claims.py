@@ -1,4 +1,4 @@
-"""What the paper concludes from its tables, held against the records: as published, and after all attacks together."""
+"""The paper's conclusions from its tables, compared with the records: as published, and after all attacks together."""
 
 from __future__ import annotations
 

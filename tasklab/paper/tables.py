@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tasklab.figures.comparison import Compared
 
 SURE = 0.05
-"""An arrow of our own needs McNemar's test on the same images to find less than this."""
+"""A measured arrow is drawn only if the p value of McNemar's test on the same images is below this."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +62,7 @@ class Value:
 
     @property
     def alarm(self) -> Share | None:
-        """The share of images that are read as None."""
+        """The share of images that are decoded to None."""
         return None if self.measured is None else self.measured.outcomes.alarm
 
     @property
@@ -72,7 +72,7 @@ class Value:
 
     @property
     def word(self) -> str:
-        """What to think of the measured number.
+        """The verdict on the measured number.
 
         ``"masked"``: more than five points above the adaptive one, and over 10 % of the correct images had no gradient;
         ``"overstated"``: as far above it for another reason; ``"confirmed"``: not so far above it.

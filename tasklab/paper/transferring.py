@@ -46,7 +46,7 @@ class TransferWork(Work):
     def compute(
         self, systems: Sequence[System], test: ImageSet, progress: Callable[[Progress], object] | None
     ) -> dict[str, Any]:
-        """Image by image, what became of the attack and of each victim."""
+        """For each image, the results of the attack and of each victim."""
         images = test.subset(self.n)
         names = [cell.name for cell in self.cells]
         result = transfer({names[0]: systems[0]}, dict(zip(names[1:], systems[1:], strict=True)), images.x(),
@@ -60,7 +60,7 @@ class TransferWork(Work):
         }
 
     def seconds(self, pace: Pace) -> float:
-        """The attack, and three readings by each victim."""
+        """The attack, and three forward passes of each victim."""
         return pace.passes(self.cells[0], self.n * (self._settings.steps + 2 * FORWARD)) + sum(
             pace.passes(victim, 3 * FORWARD * self.n) for victim in self.cells[1:])
 
@@ -77,12 +77,12 @@ class TransferWork(Work):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shown:
-    """What became of one threat's examples, as bool tensors ``(N,)``.
+    """The results of one threat's examples, as bool tensors ``(N,)``.
 
     Attributes:
-        correct: images that the threat reads correctly, which alone count.
-        unmoved, zero_gradient: where its attack gave the image back bit for bit, and where it never had a gradient.
-        fooled, noise: by victim, where it falls for the example, and for uniform noise of the same ε.
+        correct: the images that the threat classifies correctly; only these count.
+        unmoved, zero_gradient: whether its attack returned the image unchanged, and whether it never had a gradient.
+        fooled, noise: by victim, whether the example fools it, and whether uniform noise of the same ε does.
     """
 
     correct: Tensor
@@ -155,7 +155,7 @@ class Transferring(PaperFigure):
         return [self._work(panel, name) for data in self.data for panel in self.panels(data) for name in panel.cells]
 
     def numbers(self) -> list[Number]:
-        """How many images fool each victim, with what to read that by."""
+        """How many images fool each victim, and the numbers with which to interpret that."""
         numbers: list[Number] = []
         for panel, rows in self._every():
             for threat, row in rows.items():

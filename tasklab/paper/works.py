@@ -52,7 +52,7 @@ class Work(ABC):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """By which the work is known again, with its kind and cells."""
+        """The values that identify the work, together with its kind and cells."""
         return {"n": self.n}
 
     @property
@@ -65,7 +65,7 @@ class Work(ABC):
         """What was found, in the folder or else in what is shipped; None where it was not, or was of other weights.
 
         Raises:
-            ValueError: a file that does not read.
+            ValueError: the file cannot be read.
         """
         file = self.file(folder)
         if not file.is_file():
@@ -108,5 +108,5 @@ class Work(ABC):
 
 
 def _digest(result: dict[str, Any]) -> str:
-    """Of what was found, as it stands in a file."""
+    """A digest of the result as it is written to the file."""
     return hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()[:16]

@@ -40,7 +40,7 @@ def ground_html(seen: Ground, *, heading: str = "", title: str = "", classes: Se
 def ground_data(seen: Ground, *, heading: str = "", title: str = "", classes: Sequence[str] = ()) -> dict[str, Any]:
     """Everything that the figure shows, as plain values for JSON.
 
-    Each position that a hand can reach is the middle of a cell, so all numbers shown are those of the network itself.
+    Each position to which the point can be dragged is the middle of a cell, so all numbers shown are the network's own.
 
     Args:
         seen: from `tasklab.experiments.ground.ground`.
