@@ -25,7 +25,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     """Write a file completely or not at all; an existing file is replaced only when the new one is on the disk.
 
     Args:
-        path: the file; its folder is made if it is not there. Until the file is complete, its content lies beside it
+        path: the file; its folder is created if needed. Until the file is complete, its content is kept beside it
             under a name that begins with ``.NAME.``.
         content: all of it.
 

@@ -28,7 +28,7 @@ class AttackResult:
         zero_gradient: bool ``(N,)``, the attack asked for gradients, and none was ever other than exactly 0.
         nonfinite_gradient: bool ``(N,)``, a gradient was NaN or infinite somewhere, as where the network overflows;
             such an image does not count among ``zero_gradient``.
-        unmoved: bool ``(N,)``, given back bit for bit.
+        unmoved: bool ``(N,)``, returned unchanged, bit for bit.
         forwards, backwards: rows passed through the network.
         seconds: wall time.
         plan: how the network was run.

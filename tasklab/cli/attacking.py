@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         say(f"  {words:<9} correct {counts.accuracy.percent(1)} %   wrong {counts.error.percent(1)} %   "
               f"None {counts.alarm.percent(1)} %")
     zero, still = result.share(result.zero_gradient), result.share(result.unmoved)
-    say(f"  of the correct images, gradient exactly zero {100 * zero:.1f} %, given back unmoved {100 * still:.1f} %")
+    say(f"  of the correct images, gradient exactly zero {100 * zero:.1f} %, returned unmoved {100 * still:.1f} %")
     if zero > 0.01:
         say("  The attack had nothing to follow there: this accuracy says little. Try --objective margin.")
     if (broken := result.share(result.nonfinite_gradient)) > 0:

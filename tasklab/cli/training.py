@@ -75,7 +75,7 @@ def add_settings(command: argparse.ArgumentParser) -> None:
     """
     command.add_argument("--data", default="digits", help="digits, mnist, cifar10, cifar100 (default: digits)")
     command.add_argument("--from", dest="start", metavar="SYSTEM",
-                         help="start from this fitted system's trunk: a name, or a file (default: fresh weights)")
+                         help="start from this trained system's trunk: a name, or a file (default: fresh weights)")
     command.add_argument("--arch", help="network (default: small_cnn, or that of --from)")
     command.add_argument("--width", type=whole(), help="of small_cnn and mlp (default: 32, or that of --from)")
     command.add_argument("--contrast", type=number(), nargs=2, metavar=("LOW", "HIGH"),

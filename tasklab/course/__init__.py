@@ -1,4 +1,4 @@
-"""The course: which notebooks there are, for which pages, and how copies of them are built."""
+"""The course: its notebooks, the pages they belong to, and how copies of the notebooks are built."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the course claims, and the assertions that back it.
 
-A sentence that claims something of a measurement ends with a mark such as ``[✓3]``, and the assertion that backs it has
+A sentence with a claim about a measurement ends with a mark such as ``[✓3]``, and the assertion that backs it has
 the comment ``# ✓3``; several may back one claim, and one assertion several claims. Numbers count within a notebook, in
 any order. `gaps` says where a mark has no counterpart, and which sentences should have one.
 """
@@ -19,7 +19,7 @@ MARK = re.compile(r"\s*\[((?:✓\d+ ?)+)\]")
 
 NUMBER = re.compile(r"✓(\d+)")
 FOLDED = re.compile(r"<details><summary>What[^<]*</summary>\n(.*?)</details>", re.DOTALL)
-"""The folded parts that say what a reader should have seen: each of them claims something."""
+"""The folded parts that say what a reader should have seen; each of them makes a claim."""
 
 SENTENCE = re.compile(r"(?<=[.!?])\)?\s+(?=[(*`“\"$]*[A-ZÀ-Þα-ω\d])|\n(?=- )")
 MEASURED = re.compile(r"\d (?:%(?! (?:Wilson )?interval)|points\b)")
@@ -33,7 +33,7 @@ class Claim:
     Attributes:
         notebook: its name.
         number: of the mark.
-        sentence: as it is read, without its mark.
+        sentence: the sentence without its mark.
         assertions: source of the assertions with the same mark, each on one line.
     """
 
@@ -63,7 +63,7 @@ def claims(name: str) -> tuple[Claim, ...]:
 
 
 def gaps(name: str) -> list[str]:
-    """What is missing in a notebook, a sentence for each: nothing if every claim has its assertion.
+    """A sentence for each claim or assertion that is missing in a notebook; empty if every claim has its assertion.
 
     Args:
         name: the notebook, or its number.
@@ -92,7 +92,7 @@ def markdown(names: tuple[str, ...]) -> str:
 
 
 def _texts(name: str) -> Iterator[str]:
-    """The text of the sections that teach: not what is asked of the reader, nor lists of publications."""
+    """The text of the sections that teach, without exercises, questions and lists of publications."""
     teaching = True
     for cell in notebooks.read(name).cells:
         if cell.cell_type == "markdown" and "solution" not in notebooks.tags(cell):
@@ -104,7 +104,7 @@ def _texts(name: str) -> Iterator[str]:
 
 
 def _sentences(name: str) -> Iterator[str]:
-    """The sentences of that text, each on one line; of what is to be predicted, and of tables, none."""
+    """The sentences of that text, each on one line, without predictions that the reader makes and without tables."""
     for text in _texts(name):
         plain = re.sub(r"</?(?:details|summary)>|<summary>.*?</summary>|^\|.*$|^#+ .*$", "", text, flags=re.MULTILINE)
         for paragraph in re.split(r"\n\s*\n", plain):

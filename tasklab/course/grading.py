@@ -26,7 +26,7 @@ c.Execute.timeout = 600  # seconds for a cell
 """
 
 CONFIG_NAME = "nbgrader_config.py"
-"""Where nbgrader looks for its settings."""
+"""Name of the file in which nbgrader looks for its settings."""
 
 Cell = Any  # nbformat's NotebookNode, a dict whose keys are attributes
 
@@ -34,10 +34,10 @@ Cell = Any  # nbformat's NotebookNode, a dict whose keys are attributes
 def write_assignments(
     to: str | Path, *, only: Sequence[str] = (), parameters: Mapping[str, object] | None = None, source: str = ""
 ) -> Iterator[Path]:
-    """Write each notebook as the source of an assignment of its own, and yield each file as it is there.
+    """Write each notebook as the source of an assignment of its own, and yield each file once it is written.
 
     Args:
-        to: the folder of the course. Settings of nbgrader that are there already are left as they are.
+        to: the folder of the course. Settings of nbgrader that are in it already are left as they are.
         only: these notebooks, by name or number; by default the whole course.
         parameters, source: as in `tasklab.course.notebooks.build`.
 
@@ -98,7 +98,7 @@ def assignment(name: str, *, parameters: Mapping[str, object] | None = None, sou
 
 
 def _grade(exercise: Cell, check: Cell, heading: str) -> None:
-    """Make an answer of the exercise's cell and a test of its check, in place."""
+    """Turn the exercise's cell into an answer and its check into a test, in place."""
     ((title, worth),) = points(heading).items()
     word = title.lower().replace(" ", "-")
     by_hand = is_open(heading)
@@ -122,7 +122,7 @@ def _split(source: str) -> tuple[str, str]:
 
 
 def _marks(word: str, cell: Cell, *, solution: bool, points: int | None) -> dict[str, object]:
-    """What nbgrader reads in a cell: it is graded if it is worth points, and locked if it is no answer."""
+    """The metadata of a cell for nbgrader: it is graded if it is worth points, and locked if it is not an answer."""
     marks: dict[str, object] = {
         "schema_version": 3, "grade_id": word, "cell_type": cell.cell_type, "task": False,
         "solution": solution, "grade": points is not None, "locked": not solution,

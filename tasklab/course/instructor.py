@@ -1,4 +1,4 @@
-"""The material around a notebook for whoever teaches it: one Markdown file for each, beside the notebooks.
+"""Notes for the teacher of a notebook: one Markdown file for each, beside the notebooks.
 
 Its headings say where in the notebook a note belongs: ``## Section 3``, ``## Exercise 2``, ``## Questions``; what
 stands above the first of them opens the copy. An instructor's copy is a teacher's copy with each note behind the
@@ -20,7 +20,7 @@ TAG = "instructor"
 """Tag of the cells that only an instructor's copy has."""
 
 GUIDE = "instructor.md"
-"""Name of the file about the course as a whole, which lies beside the copies."""
+"""Name of the file about the course as a whole, which is written beside the copies."""
 
 
 def notes(name: str, folder: Path) -> dict[str, str]:
@@ -31,7 +31,7 @@ def notes(name: str, folder: Path) -> dict[str, str]:
         folder: where the notebooks are; the notes are in ``instructor`` inside it.
 
     Raises:
-        ValueError: a heading is none that a note can have.
+        ValueError: a heading is not one that a note can have.
     """
     text = (folder / "instructor" / f"{name}.md").read_text(encoding="utf-8")
     opening, *rest = re.split(r"^## ", text, flags=re.MULTILINE)

@@ -86,7 +86,7 @@ def find(name: str) -> str:
 
 
 def read(name: str) -> Notebook:
-    """A notebook as it was written, with solutions and without outputs; each citation is the whole entry.
+    """A notebook as it was written, with solutions and without outputs; citations are expanded to whole entries.
 
     Raises:
         ValueError: there is no such notebook.
@@ -152,7 +152,7 @@ def build(
 
 
 def show_figures() -> None:
-    """Make sure that plotly draws figures in the notebook that calls this, and that each says below what it shows.
+    """Make sure that plotly draws figures in the notebook that calls this, with a description below each of them.
 
     plotly relies on an extension of JupyterLab that it installs. Where JupyterLab is not installed in the same
     environment, that extension may be missing, so the figures include plotly's script. Their text gets a colour that
@@ -191,19 +191,19 @@ def write(
     source: str = "",
     execute: bool = False,
 ) -> Iterator[Path]:
-    """Write copies as ``.ipynb`` files, one after the other, and yield each file as it is there.
+    """Write copies as ``.ipynb`` files, one after the other, and yield each file once it is written.
 
-    Beside the copies for instructors lies the guide to the course as a whole, which comes first.
+    With copies for instructors, the guide to the course as a whole is written first.
 
     Args:
-        to: the folder; made if it is not there. Files of the same names in it are replaced.
+        to: the folder, which is created if it does not exist. Files of the same names in it are replaced.
         audience, parameters, source: as in `build`.
         only: these notebooks, by name or number; by default the whole course.
         execute: run each before it is written, so that it shows its figures.
 
     Raises:
         ValueError: no such notebook, audience or parameter.
-        RuntimeError: what runs notebooks is not installed, or a cell fails that should not.
+        RuntimeError: the packages that run notebooks are not installed, or a cell fails that should not.
     """
     import nbformat
 

@@ -15,7 +15,7 @@ class Part:
         minutes: duration, exercises and questions included.
         page: slug of the page: the name of its file, and its URL in the app.
         title: of the page and the notebook.
-        own: whether this is the main notebook of the page; else it is a further one.
+        own: whether this is the main notebook of the page, rather than a further one.
     """
 
     notebook: str

@@ -1,7 +1,7 @@
-"""The course as sessions of 90 minutes in class: what each does, what is core, and where its break lies.
+"""The course as sessions of 90 minutes in class: the steps of each, which parts are core, and when there is a break.
 
-A session works through core sections of one notebook or two. What else a notebook holds is optional: for whoever is
-done early, or for home. An instructor's copy says so at each heading, and the slides of a session follow the same list.
+A session works through core sections of one or two notebooks. The rest of a notebook is optional, for students who
+finish early, or for home. An instructor's copy says so at each heading, and the slides of a session follow the plan.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Work:
 
     Attributes:
         notebook: its number, such as ``"03"``.
-        core: the units that everybody does: ``"3"`` is a section, ``"E2"`` an exercise, ``"Q"`` the questions.
-        minutes: for the core.
+        core: the units that everybody works on: ``"3"`` is a section, ``"E2"`` an exercise, ``"Q"`` the questions.
+        minutes: for the core units.
     """
 
     notebook: str
@@ -56,7 +56,7 @@ class Talk:
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """What is done in 90 minutes.
+    """A session of 90 minutes.
 
     Attributes:
         title: of the session and of its slides.
@@ -200,7 +200,7 @@ def places_of(notebook: str) -> Iterator[tuple[int, Session, Work]]:
 
 
 def name_of(unit: str) -> str:
-    """How a unit is called in a sentence.
+    """The name of a unit in a sentence.
 
     >>> name_of("3"), name_of("E2"), name_of("Q")
     ('section 3', 'exercise 2', 'the questions')

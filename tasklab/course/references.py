@@ -39,7 +39,7 @@ class Reference:
 
     @property
     def address(self) -> str:
-        """Where to read it; empty where it is not on arXiv."""
+        """The address of its page on arXiv; empty if it has none."""
         return f"https://arxiv.org/abs/{self.arxiv}" if self.arxiv else ""
 
     @property

@@ -1,8 +1,8 @@
 """The sessions of the plan as slides: reveal.js, made by nbconvert from executed notebooks, shown without a network.
 
 Each section of a notebook is a column of slides: its text and question first, then code and figures, then what one
-should see. Solutions, checks and answers are left out; an instructor's notes are the speaker's notes. What the slides
-load lies beside them in one folder, so the whole folder can be carried to a machine that has nothing but a browser.
+should see. Solutions, checks and answers are left out; an instructor's notes are the speaker's notes. All files that
+the slides load are in one folder beside them, so the whole folder can be copied to a machine that has only a browser.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tasklab.course.instructor import TAG
 from tasklab.course.plan import PLAN, Session, Talk, Work, places_of, unit_of
 
 ASSETS = "assets"
-"""Name of the folder with what all slides load."""
+"""Name of the folder with the files that all slides load."""
 
 FOLDER = Path(__file__).parent / "reveal"
 """reveal.js with its licence, our style, and the template."""
@@ -32,13 +32,13 @@ FIGURE_SIZE = (820, 460)
 """Width and height of a figure that has none of its own, in pixels; the slides enlarge it as far as they can."""
 
 LINKS = ("## The same in the app", "## In the app", "## Further reading")
-"""Headings of what is of no use on a slide."""
+"""Headings of parts that are of no use on a slide."""
 
 LEFT_OUT = {"solution", "check", "parameters"}
 """Tags of cells that are run but not shown."""
 
 LONGEST = 750
-"""Largest number of letters of a text on one slide; a longer text goes on after a paragraph."""
+"""Largest number of characters of a text on one slide; a longer text is continued on the next one after a paragraph."""
 
 BESIDE_CODE = 4
 """Largest number of lines of code that share a slide with their output."""
@@ -52,16 +52,16 @@ Cell = Any  # nbformat's NotebookNode, a dict whose keys are attributes
 def write_slides(
     to: str | Path, *, only: Sequence[str] = (), parameters: Mapping[str, object] | None = None
 ) -> Iterator[Path]:
-    """Run the notebooks of each session, write its slides as one HTML file, and yield each file as it is there.
+    """Run the notebooks of each session, write its slides as one HTML file, and yield each file once it is written.
 
     Args:
-        to: the folder; made if it is not there. Files of the same names in it are replaced.
+        to: the folder, which is created if it does not exist. Files of the same names in it are replaced.
         only: notebooks, by name or number: the sessions that work on one of them. By default all sessions.
         parameters: as in `tasklab.course.notebooks.build`.
 
     Raises:
         ValueError: no such notebook or parameter.
-        RuntimeError: what makes slides is not installed, or a cell fails.
+        RuntimeError: the packages that make slides are not installed, or a cell fails.
     """
     chosen = {notebooks.find(name) for name in only}
     sessions = {number: session for number, session in enumerate(PLAN, 1)
@@ -85,7 +85,7 @@ def write_slides(
 
 
 def deck(number: int, session: Session, executed: Mapping[str, Any]) -> Any:
-    """One session as a notebook whose cells say on which slide they are.
+    """One session as a notebook whose cells are assigned to slides.
 
     Args:
         number: of the session, from 1.
@@ -113,7 +113,7 @@ def deck(number: int, session: Session, executed: Mapping[str, Any]) -> Any:
 
 
 def _of_work(work: Work, notebook: Any) -> Iterator[Cell]:
-    """The slides of a step: its core, and in the last session on a notebook whatever is core in none."""
+    """The slides of a step: its core and, in the last session on a notebook, all units that are core in none."""
     name = work.part.notebook
     places = list(places_of(name))
     core = {unit for _, _, each in places for unit in each.core}
@@ -127,7 +127,7 @@ def _of_work(work: Work, notebook: Any) -> Iterator[Cell]:
 
 
 def _units(notebook: Any) -> Iterator[tuple[str, list[Cell]]]:
-    """The cells of each unit; the opening is the unit ``""``, and ``"aside"`` what no plan can name."""
+    """The cells of each unit; the opening is the unit ``""``, and parts that no plan can name are ``"aside"``."""
     unit, cells = "", []
     for cell in notebook.cells:
         if cell.cell_type == "code" or TAG in notebooks.tags(cell):
@@ -170,7 +170,7 @@ def _headed(words: str, place: str, optional: bool) -> str:
 
 
 def _pieces(source: str) -> Iterator[str]:
-    """A text as slides: what is folded in the notebook gets one of its own, and answers none."""
+    """A text as slides: parts that are folded in the notebook get slides of their own, and answers get none."""
     end = 0
     for match in DETAILS.finditer(source):
         yield from _paragraphs(source[end:match.start()])
@@ -193,7 +193,7 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _of_code(cell: Cell) -> Iterator[Cell]:
-    """A cell of code, and what it printed and drew, on a slide of its own unless both are short."""
+    """A cell of code and its output, on separate slides unless both are short."""
     import nbformat
 
     lines = [line for line in cell.source.splitlines() if line.strip()]

@@ -21,7 +21,7 @@ EPS: Mapping[str, float] = MappingProxyType({"digits": 0.15, "mnist": 0.1})
 
 
 class Rounded(nn.Module):
-    """A network that sees rounded pixels: of each, the nearest multiple of 1 / levels.
+    """A network that sees rounded pixels: each becomes the nearest multiple of 1 / levels.
 
     Args:
         network: takes images, (N, C, H, W).

@@ -26,7 +26,7 @@ WORDS = {
               "correctly.",
     "gradient exactly 0": "Where a training loss is exactly 0 it has no gradient, and an attack on it has nothing to "
                           "follow. That is called gradient masking.",
-    "adaptive attack": "An attack that was designed against this very system, knowing how it defends itself. Here: one "
+    "adaptive attack": "An attack that was designed against one system, knowing how it defends itself. Here: one "
                        "that climbs the decision instead of the training loss.",
     "None": "The outputs belong to no class: an alarm rather than an answer.",
     "worst case found": "An image counts as correct only if none of several attacks fooled it. A better attack may "
@@ -34,7 +34,7 @@ WORDS = {
     "an honest number": "The checks on the attack found nothing to say against the accuracy that it left. If the "
                         "attack itself failed, it says “do not trust this number”.",
 }
-"""Term to what it means."""
+"""The meaning of each term."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Name:
     """An attack, a benchmark or a method that papers name without saying what it is.
 
     Attributes:
-        says: what it is, and how it stands to this course.
+        says: what it is, and how it relates to this course.
         sources: keys of `REFERENCES`.
     """
 
@@ -85,7 +85,7 @@ NAMES = {
                                       "lies between them. No system of this course has a certificate.",
                                  sources=("wong2018", "gowal2018", "cohen2019")),
 }
-"""Name to what it stands for, in the order in which they build on each other."""
+"""What each name stands for, in the order in which they build on each other."""
 
 
 class Page:
@@ -124,7 +124,7 @@ def names_markdown() -> str:
 
 
 def references_markdown() -> str:
-    """A list of what the names refer to, by author."""
+    """A list of the publications that the names refer to, by author."""
     used = {key for each in NAMES.values() for key in each.sources} | {PAPER}
     return "\n".join(f"- {reference.markdown}" for key, reference in sorted(
         REFERENCES.items(), key=lambda item: item[1].authors) if key in used)
@@ -136,5 +136,5 @@ def glossary() -> Page:
 
 
 def reading() -> Page:
-    """Names that readers meet in the literature, what they stand for, and where they come from."""
+    """Names that readers meet in the literature, with their meanings and sources, as a page for a notebook."""
     return Page(f"{names_markdown()}\n\n{references_markdown()}")

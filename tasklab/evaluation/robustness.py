@@ -62,7 +62,7 @@ class Row:
         clean: what they decoded to before.
         zero_gradient: among the images decoded correctly before, those for which the attack never saw a gradient.
         nonfinite_gradient: among the same, those for which a gradient was NaN or infinite: the network overflowed.
-        unmoved: among the same, those it gave back bit for bit.
+        unmoved: among the same, those that it returned unchanged, bit for bit.
         decoded, labels: int64 ``(N,)``, example by example.
         forwards, backwards: rows passed through the network.
         seconds: wall time.

@@ -124,10 +124,10 @@ class Convergence(PaperFigure):
             f"over that of the first, since the losses of the two have different units. Shares have Wilson's 95 % "
             f"intervals, means over seeds Student's; where seeds count together, every image counts once for each "
             f"seed, as if they were independent. Test accuracies are compared by McNemar's exact test on the same "
-            f"images: a claim *holds* where p < 0.05 and *does not hold* where the difference is surely below one "
-            f"point. Epochs are compared by the interval of the mean paired difference. The paper has no digits; what "
-            f"it says of MNIST and CIFAR-10 is held against them. In the figure, bars reach from the lowest to the "
-            f"highest seed."
+            f"images: a claim *holds* where p < 0.05 and *does not hold* where the difference is certainly below one "
+            f"point. Epochs are compared by the interval of the mean paired difference. The paper does not use digits; "
+            f"its claims about MNIST and CIFAR-10 are compared with them. In the figure, bars reach from the lowest to "
+            f"the highest seed."
         )
 
     def charts(self) -> dict[str, Figure]:

@@ -135,9 +135,9 @@ class Document:
         counts = sorted({min(cell.scale.attacked, info_of(cell.data).sizes[2]) for cell in self.cells})
         presets = sorted({cell.scale.preset for cell in self.cells})
         retrained = (
-            " An arrow of the paper's says that retraining raised or lowered the number. One of ours says the same "
-            "where McNemar's test on the same images finds p < 0.05 against the system before retraining; ≈ stands for "
-            "no such difference."
+            " An arrow after a published number says that retraining raised or lowered it, as in the paper. An arrow "
+            "after a measured number says the same where McNemar's test on the same images finds p < 0.05 against the "
+            "system before retraining; ≈ stands for no such difference."
         ) if any(cell.base for cell in self.cells) else ""
         return (
             f"Accuracies in %: published / measured / adaptive. LEG: all clean test images. *Measured*: the paper's "

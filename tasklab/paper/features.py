@@ -159,10 +159,10 @@ class Features(PaperFigure):
             f"class to the nearest other mean, over the root mean square distance of its images from their mean. "
             f"*Elongation*: of a class, the first singular value over the second; 1 for a ball. Silhouettes are means "
             f"over images, separation and elongation over classes, with 95 % intervals by Student's t; a share has "
-            f"Wilson's. One training run stands behind each system, so that the intervals do not cover other seeds; "
-            f"the training runs of DeepBE and INT went on from the fitted TRA, so that their features begin as its "
-            f"own. Systems are compared class by class, by the interval of the mean paired difference. On a t-SNE map "
-            f"distances between groups and the sizes of groups mean little; what is said of the features counts."
+            f"Wilson's. Each system is from one training run, so the intervals do not cover other seeds. The training "
+            f"runs of DeepBE and INT started from the trained TRA, so that their features began as its features. "
+            f"Systems are compared class by class, by the interval of the mean paired difference. On a t-SNE map, "
+            f"distances between groups and the sizes of groups mean little; the verdicts on the features count."
         )
 
     def charts(self) -> dict[str, Figure]:

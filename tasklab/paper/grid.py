@@ -64,7 +64,7 @@ RETRAINED: dict[str, dict[str, Any]] = {
     "cifar10": {"epochs": 4, "lr": 1e-3},
     "cifar100": {"epochs": 4, "lr": 1e-3},
 }
-"""What differs when a fitted system is retrained."""
+"""What differs when a trained system is retrained."""
 
 INNER_STEPS = 7
 """Of the attack inside adversarial training, as in Madry et al. (2018) for CIFAR-10; the paper does not say."""
@@ -78,9 +78,9 @@ class Method:
         name: as the paper writes it; one that it does not have is named in the same way.
         key: the same in names of files.
         task: a key of `TASKS`.
-        retraining: what the fitted system of that task is retrained with; ``""`` for none, ``"noise"`` for Gaussian
+        retraining: what the trained system of that task is retrained with; ``""`` for none, ``"noise"`` for Gaussian
             noise, or the objective of adversarial training's inner attack.
-        start: key of the method whose fitted system the training starts from; ``""`` for fresh weights.
+        start: key of the method whose trained system the training run starts from; ``""`` for fresh weights.
     """
 
     name: str
@@ -219,7 +219,7 @@ class Cell:
 
     @property
     def start(self) -> Cell | None:
-        """The fitted system that the training starts from, where it does."""
+        """The trained system that the training run starts from, if any."""
         return dataclasses.replace(self, method=METHODS[self.method.start]) if self.method.start else None
 
     @property
@@ -258,7 +258,7 @@ class Cell:
         """The training of the project's own that makes the system; nothing is attacked for its card.
 
         Args:
-            start: the file of the fitted system that it starts from; None for fresh weights.
+            start: the file of the trained system that it starts from; None for fresh weights.
             device: where.
         """
         return Training(

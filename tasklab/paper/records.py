@@ -187,7 +187,7 @@ def read_record(folder: Path, cell: Cell) -> Record | None:
     try:
         return Record.from_dict(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"expected what was found of {cell.name} in {file}, got a file that does not read ({error}); "
+        raise ValueError(f"expected what was found of {cell.name} in {file}, got a file that cannot be read ({error}); "
                          "try removing it") from None
 
 

@@ -202,18 +202,17 @@ class Transferring(PaperFigure):
         radii = " or ".join(dict.fromkeys(eps_said(cell.radii[2]) for cell in cells))
         return (
             f"PGD-5 on each system's training loss at ε = {radii}, as in the paper, on the first "
-            f"{cells[0].scale.attacked} test images, and what other systems make of its last iterates. *Fooled*: the "
-            f"share of images that the victim does not read as their label; images that the attacked system "
-            f"misclassifies are left out, as in the paper, but images that the victim misclassifies anyway are not. "
-            f"Where a system is shown its own examples, that is the success of the attack itself. *Zero gradient*: "
-            f"images for which the attack never "
-            f"had a gradient; it returns them as noise, and what does not transfer from them says nothing of the "
-            f"systems. *Of those with a gradient* leaves them out. *Fooled by noise*: the same images under uniform "
-            f"noise of the same ε. *Unmoved*: given back bit for bit. Intervals are Wilson's, of 95 %, over images; "
-            f"one training run stands behind each system. Where a single network is asked for, two seeds of it stand "
-            f"for two networks. Claims compare the examples of two systems on the images that both of them classified "
-            f"correctly, all victims together, by McNemar's exact test: *holds* where p < 0.05, *does not hold* where "
-            f"the difference is surely below one point."
+            f"{cells[0].scale.attacked} test images, and how other systems classify its last iterates. *Fooled*: the "
+            f"share of images that the victim misclassifies. Images that the attacked system misclassifies without an "
+            f"attack are left out, as in the paper, but images that the victim misclassifies anyway are not. Where a "
+            f"system is shown its own examples, this is the success of the attack itself. *Zero gradient*: images for "
+            f"which the attack never had a gradient; it returns them as noise, and if they do not transfer, that says "
+            f"nothing about the systems. *Of those with a gradient* leaves them out. *Fooled by noise*: the same "
+            f"images under uniform noise of the same ε. *Unmoved*: returned unchanged, bit for bit. Intervals are "
+            f"Wilson's, of 95 %, over images; each system is from one training run. Where a single network is asked "
+            f"for, two seeds of it take the place of two networks. Claims compare the examples of two systems on the "
+            f"images that both of them classified correctly, all victims together, by McNemar's exact test: a claim "
+            f"*holds* where p < 0.05, and *does not hold* where the difference is certainly below one point."
         )
 
     def charts(self) -> dict[str, Figure]:

@@ -79,7 +79,7 @@ class Work(ABC):
             if content["digest"] != _digest(result):
                 raise ValueError("it was altered")
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ValueError(f"expected a result in {file}, got a file that does not read ({error!r}); try "
+            raise ValueError(f"expected a result in {file}, got a file that cannot be read ({error!r}); try "
                              "removing it") from None
         return result if weights == [record.weights for record in records if record is not None] else None
 

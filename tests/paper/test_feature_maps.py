@@ -97,6 +97,6 @@ def test_a_map_that_was_altered_is_one_sentence(tmp_path: Path) -> None:
     for wrong in ({"found": {"a": 1}}, {"found": {}}, {"digest": ""}):
         content = json.loads(file.read_text(encoding="utf-8"))
         file.write_text(json.dumps(content | wrong), encoding="utf-8")
-        with pytest.raises(ValueError, match=r"got a file that does not read .*; try removing it"):
+        with pytest.raises(ValueError, match=r"got a file that cannot be read .*; try removing it"):
             drawn.works()[0].read(tmp_path)
         file.write_text(json.dumps(content), encoding="utf-8")
