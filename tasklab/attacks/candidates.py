@@ -1,4 +1,4 @@
-"""What the loops of all attacks share: the candidates that are moved, and the best one found for each image.
+"""Shared by the loops of all attacks: the candidates that are moved, and the best one found for each image.
 
 Each image of a group is attacked by ``restarts × parts`` candidates, which are rows of one batch. A new attack is one
 file: its settings, a frozen dataclass under `Settings` with the decorator `tasklab.attacks.register`, and its loop, a

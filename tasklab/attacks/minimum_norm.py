@@ -1,4 +1,4 @@
-"""What attacks that look for the smallest perturbation share: their settings, and the bisection at their end."""
+"""Shared by attacks that look for the smallest perturbation: their settings, and the bisection at their end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several commands share: systems, sets, devices, attack settings, progress and tables."""
+"""Shared by several commands: systems, data sets, devices, attack settings, progress and tables."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class TransferSources:
         self._threats: dict[tuple[str, float], Threat] = {}
 
     def threats(self, eps: float, *, excluding: str = "") -> list[Threat]:
-        """What each source's own attack, on its margin, found within ε.
+        """The adversarial images that an attack on each source's margin found within ε.
 
         Args:
             eps: radius in pixel units.

@@ -161,7 +161,7 @@ class PlaneTrajectory:
 
     @property
     def end(self) -> int:
-        """What is read at the last place."""
+        """The label decoded at the last position."""
         return int(self.decoded[-1])
 
     @property

@@ -167,7 +167,7 @@ class Convergence(PaperFigure):
         return record if record is not None and record.epochs and not record.missing(asked) else None
 
     def _records(self, data: str, arch: str, key: str, share: float) -> list[Record]:
-        """Those of all seeds; none unless every seed was made."""
+        """The records of all seeds; empty unless every seed was made."""
         records = [self._record(cell) for cell in self._cells(data, arch, key, share)]
         known = [record for record in records if record is not None]
         return known if len(known) == len(records) else []

@@ -98,7 +98,7 @@ class PaperFigure(ABC):
         """Its cells, with what each is asked."""
 
     def works(self) -> Sequence[Work]:
-        """What it computes from the systems of its cells."""
+        """The computations on the systems of its cells."""
         return ()
 
     @abstractmethod
@@ -119,7 +119,7 @@ class PaperFigure(ABC):
 
     @abstractmethod
     def charts(self) -> dict[str, Figure]:
-        """What it is made of: the title of each panel, and the panel."""
+        """The panels by their titles."""
 
     def drawn(self) -> Figure:
         """The figure."""

@@ -151,7 +151,7 @@ QUICK = Scale(suffix="-quick", share=0.5, train=2000, attacked=100, preset="quic
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """What a cell of a figure changes of the settings that the tables have.
+    """The settings in which a cell of a figure differs from the cells of the tables.
 
     Attributes:
         S: of RBC; None for the paper's.
@@ -164,7 +164,7 @@ class Variant:
     lr: float | None = None
 
     def __str__(self) -> str:
-        """Of the names of files.
+        """The part of the names of files that identifies the variant.
 
         >>> str(Variant(S=10, parametrisation="paper")), str(Variant())
         ('-s10-unscaled', '')
@@ -175,7 +175,7 @@ class Variant:
 
     @property
     def task(self) -> dict[str, Any]:
-        """What it changes of the task's settings."""
+        """The settings of the task that it changes."""
         size = {} if self.S is None else {"S": self.S}
         return size if self.parametrisation == "scaled" else size | {"parametrisation": self.parametrisation}
 
@@ -208,7 +208,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Of the cell, its system and its files.
+        """The name of the cell, its system and its files.
 
         >>> Cell(data="mnist", arch="resnet18", method=METHODS["rbc-at"], seed=1).name
         'mnist-resnet18-rbc-at-seed1'
@@ -255,7 +255,7 @@ class Cell:
         return dataclasses.replace(recipe, epochs=max(1, round(self.scale.share * recipe.epochs)))
 
     def training(self, *, start: Path | None = None, device: str = "cpu") -> Training:
-        """The training of the project's own that makes the system; nothing is attacked for its card.
+        """The training run that makes the system; no attacks are run for its card.
 
         Args:
             start: the file of the trained system that it starts from; None for fresh weights.

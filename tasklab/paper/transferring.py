@@ -93,7 +93,7 @@ class Shown:
 
     @staticmethod
     def of(result: dict[str, Any]) -> Shown:
-        """What a `TransferWork` found."""
+        """The results in the values of a `TransferWork`."""
         n = result["n"]
         return Shown(
             correct=from_hex(result["correct"], n), unmoved=from_hex(result["unmoved"], n),

@@ -38,7 +38,7 @@ class Work(ABC):
     def compute(
         self, systems: Sequence[System], test: ImageSet, progress: Callable[[Progress], object] | None
     ) -> dict[str, Any]:
-        """What is found, as plain values.
+        """Compute the result, as plain values.
 
         Args:
             systems: of the cells, on one device.
@@ -57,12 +57,12 @@ class Work(ABC):
 
     @property
     def name(self) -> str:
-        """Of the work and of its file."""
+        """The name of the work and of its file."""
         identity = [self.kind, [cell.name for cell in self.cells], self.settings]
         return f"{self.cells[0].name}.{self.kind}-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:8]}"
 
     def read(self, folder: Path) -> dict[str, Any] | None:
-        """What was found, in the folder or else in what is shipped; None where it was not, or was of other weights.
+        """The result in the folder, or else the shipped one; None if there is none, or only one of other weights.
 
         Raises:
             ValueError: the file cannot be read.
@@ -103,7 +103,7 @@ class Work(ABC):
         files.write_text(self.file(folder), strict_json.dumps(content) + "\n")
 
     def file(self, folder: Path) -> Path:
-        """Where the folder keeps what was found."""
+        """The file of the result in the folder."""
         return folder / f"{self.name}.json"
 
 

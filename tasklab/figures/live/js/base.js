@@ -1,4 +1,4 @@
-// What the scene, the player and the codecs share: numbers and labels as people read them, pixels, keys.
+// Shared by the scene, the player and the codecs: numbers and labels as people read them, pixels, keys.
 
 const HATCH = '<defs><pattern id="tl-hatch" width="7" height="7" patternUnits="userSpaceOnUse" ' +
   'patternTransform="rotate(45)"><line x1="0" y1="0" x2="0" y2="7" stroke="#8a8a8a" stroke-width="3"/></pattern></defs>';
@@ -80,7 +80,7 @@ function quiet(act, wait) {
   return later;
 }
 
-/** As `quiet`, for what a server is told: later while a hand is busy elsewhere, and not at all once the page is left. */
+/** As `quiet`, for messages to a server: later while the visitor uses something else, and never after the page is left. */
 function quietly(root, act, wait) {
   let leaving = false, touched = -Infinity;
   // Not before the browser is idle: sent together with a click, it would make that click's run one of this part alone.
@@ -103,7 +103,7 @@ function quietly(root, act, wait) {
   return later;
 }
 
-/** Keys that our sliders use stay ours: the page around has shortcuts of its own on the arrows. */
+/** Keep the keys that the sliders use from the page around them, which has shortcuts of its own on the arrows. */
 function keepKeys(element) {
   if (element.dataset.keys) return;
   element.dataset.keys = "kept";
@@ -112,7 +112,7 @@ function keepKeys(element) {
   });
 }
 
-/** How much larger than usual charts are: as the page's type, and as its property `--tl-scale` says. */
+/** How much larger than usual charts are drawn: in proportion to the page's type and its property `--tl-scale`. */
 function scale() {
   const style = getComputedStyle(document.documentElement);
   return parseFloat(style.fontSize) / 16 * (parseFloat(style.getPropertyValue("--tl-scale")) || 1);

@@ -1,8 +1,8 @@
-// What outputs say, as SVG: bars (TRA), bit gauges (RBC, DeepBE), a line of intervals (INT), before and now.
+// Outputs before and after an attack as SVG: bars (TRA), bit gauges (RBC, DeepBE), a line of intervals (INT).
 
 const GREY = "#8a8a8a", BLUE = LOOKS.correct.colour;
 
-/** A marker by plotly's name of it. */
+/** A marker by plotly's name for it. */
 function marker(symbol, x, y, size, colour) {
   const r = size / 2, stroke = `stroke="${colour}" stroke-width="3" fill="none"`;
   const cross = `M${x - r * 0.75} ${y - r * 0.75}L${x + r * 0.75} ${y + r * 0.75}` +
@@ -24,7 +24,7 @@ function tick(x, y, name, own) {
   return own ? word(x, y, name, 'font-weight="700"') + word(x, y + 13, "▲", 'font-size="11"') : word(x, y, name);
 }
 
-/** Class names under their places; where there is no room for all of them the label's, and below it the one that is read. */
+/** Class names under their places; without room for all of them, the label's, and below it that of the class read. */
 function ticks(places, y, view, width) {
   const own = places.find(({ k }) => k === view.label), other = places.find(({ k }) => k === view.decoded && k !== view.label);
   const wide = (name) => 8 * name.length;
@@ -126,7 +126,7 @@ function drawOutputs(holder, chart, view, width, height = 150) {
   write(holder, picture(inner, said(chart, view), width, height), true);
 }
 
-/** An SVG as an image with words for it, as large as the page's type wants it. */
+/** An SVG as an image with a description, enlarged in proportion to the page's type. */
 function picture(inner, words, width, height) {
   return `<svg role="img" aria-label="${esc(words)}" width="${width * scale()}" height="${height * scale()}" viewBox="0 0 ${width} ${height}">${inner}</svg>`;
 }
@@ -134,7 +134,7 @@ function picture(inner, words, width, height) {
 /** How wide a chart in `holder` should be, before it grows with the type. */
 const chartWidth = (holder) => Math.max(160, Math.floor((holder.clientWidth || 240) / scale()));
 
-/** The same in words. */
+/** A description of the chart in words. */
 function said(chart, view) {
   const one = (values, decoded) => {
     const words = read(decoded, chart.all);

@@ -1,4 +1,4 @@
-// The ground under one image: a point goes through the plane, cell by cell; outputs and directions were shipped once.
+// The ground under one image: a point moves through the plane, cell by cell; all outputs and directions are sent once.
 
 const BOX = 1000; // units of the drawing along each side of the plane
 
@@ -17,7 +17,7 @@ class Ground {
 
   part(name) { return this.parts.get(name); }
 
-  /** New data; the point stays where a hand left it, unless the plane is another one. */
+  /** New data; the point stays where the visitor left it, unless the plane is another one. */
   update(data) {
     if (this.dragging) { this.later = data; return; }
     const old = this.data, same = old && old.clean === data.clean && old.directions === data.directions;
@@ -40,7 +40,7 @@ class Ground {
     return [(this.column + 0.5) / this.data.side, (this.row + 0.5) / this.data.side];
   }
 
-  /** Go to the cell at a position; `byHand` tells an ear what is read there, once the hand rests. */
+  /** Go to the cell at a position; with `byHand`, screen readers are told what is read there once the visitor pauses. */
   moveTo(x, y, byHand = true) {
     const side = this.data.side, cell = (at) => Math.min(side - 1, Math.max(0, Math.floor(at * side)));
     this.column = cell(x);
@@ -54,7 +54,7 @@ class Ground {
     if (byHand) this.speak();
   }
 
-  /** Move by so many cells. */
+  /** Move by this many cells. */
   step(columns, rows) {
     const side = this.data.side;
     this.moveTo((this.column + columns + 0.5) / side, (this.row + rows + 0.5) / side);
@@ -207,7 +207,7 @@ class Ground {
     return `${words.filter(Boolean).join(", ")} from the image`;
   }
 
-  /** What an ear should hear when the hand rests. */
+  /** What a screen reader says once the visitor pauses. */
   spoken() {
     const plain = (html) => html.replace(/<[^>]*>/g, "");
     return `Read as ${read(this.data.decoded[this.at], this.data.names)}. ${plain(this.sizeWords())}; ${plain(this.slopeWords())}.`;

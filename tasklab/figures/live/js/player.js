@@ -1,4 +1,4 @@
-// The player: PGD step by step, from iterates and gradients that were shipped once. It works the sub-steps out itself.
+// The player: PGD step by step, from iterates and gradients that are sent once. It computes the sub-steps itself.
 
 const PHASES = ["gradient", "sign", "step", "project"];
 
@@ -111,7 +111,7 @@ class Player {
 
   row(all, k) { return Array.from(all.subarray(k * this.size, (k + 1) * this.size)); }
 
-  /** The step we are in, and how many of its sub-steps are shown. */
+  /** The current step, and how many of its sub-steps are shown. */
   place() {
     const step = Math.max(0, Math.ceil(this.at / 4) - 1);
     return { step, shown: this.at - 4 * step };

@@ -1,6 +1,6 @@
-// The ε-drag: everything an attack found at each ε was shipped once; a drag only chooses which of it is shown.
+// The slider of ε: everything that an attack found at each ε is sent once, and dragging only selects what is shown.
 
-/** The place of the value that is nearest. */
+/** The index of the nearest value. */
 function nearest(values, to) {
   const away = values.map((value) => Math.abs(value - to));
   return away.indexOf(Math.min(...away));
@@ -29,7 +29,7 @@ class Scene {
     this.onEps(eps);
   }
 
-  /** New data; ε stays where a hand left it, unless it was changed elsewhere. */
+  /** New data; ε stays where the visitor left it, unless it was changed elsewhere. */
   update(data) {
     if (this.dragging) { this.later = data; return; }
     const first = !this.data, old = first ? data.eps : this.data.track[this.place];
@@ -53,7 +53,7 @@ class Scene {
     }
   }
 
-  /** Go to a place of the slider, and show the stop nearest to it; `byHand` tells whoever keeps ε, once the hand rests. */
+  /** Go to a position of the slider, and show the nearest stop; with `byHand`, ε is reported once the visitor pauses. */
   move(place, byHand) {
     const { track, stops, numbers } = this.data, slider = this.part("eps");
     this.place = place;
@@ -170,7 +170,7 @@ class Scene {
     return this.data.stops.some((stop, at) => this.note(cell, at) !== "");
   }
 
-  /** Why nothing happened, where nothing happened. */
+  /** The reason why nothing happened, if nothing happened. */
   note(cell, at = this.at) {
     if (this.data.stops[at] === 0) return "";
     if (cell.zero[at]) {
@@ -198,14 +198,14 @@ class Scene {
     return found.join(" ");
   }
 
-  /** What an ear should hear when the hand rests. */
+  /** What a screen reader says once the visitor pauses. */
   spoken() {
     const rows = this.data.aims.map((aim) => `Aimed at ${aim.title}: ` + aim.cells.filter((cell) => !cell.refused)
       .map((cell) => `${cell.title} reads ${read(cell.decoded[this.at], this.data.names)}`).join(", "));
     return `ε = ${this.data.numbers[this.at]}. ${rows.join(". ")}.`;
   }
 
-  /** A, as it was pinned, beside B, as it is now. */
+  /** Compare A, the pinned state, with B, the current one. */
   drawPinned() {
     const holder = this.part("pinned"), pinned = this.data.pinned;
     if (!pinned) { write(holder, "", true); return; }
