@@ -235,7 +235,7 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path: Path, monkeypatch: p
 
     first = begin()
     seen = without_seconds([next(first)])
-    with pytest.raises(RunError, match=r"expected a folder in which nobody trains, got .*this very process.*; close"):
+    with pytest.raises(RunError, match=r"expected a folder in which nobody trains, got .*this same process.*; close"):
         begin()
     seen += without_seconds(first)
     assert seen == expected, "the first is not disturbed"
