@@ -15,17 +15,20 @@ URL = "query-params"
 KEPT, KNOWN = "codecs_outputs", "codecs_known"
 GAPS = {"None": "abnormal", "class below": "floor"}
 HELP = {
-    "label": "The true class, which is what the losses ask for.",
-    "S": "How far beyond 0 RBC's loss wants every bit. The paper uses 350.",
-    "code": "Which bits mean which class: its number in binary, Gray's code, rows of a Hadamard matrix (15 bits), "
-    "or the best of many random draws.",
-    "bits": "How many bits: at least 4 for 10 classes. More bits leave more codewords that mean None.",
-    "alpha": "The length of the gap between two intervals.",
-    "beta": "The length of an interval.",
-    "s0": "Where the first interval begins.",
-    "gap": "The paper has two rules: outside every interval is None, or a gap belongs to the class below it.",
-    "loss": "What DeepBE is trained with: the hinge that the paper writes, squared error as in the original work, or "
-    "cross-entropy of each bit.",
+    "label": "The true class, for which the losses are computed. Choose another one to see its codeword and its "
+    "interval.",
+    "S": "How far from 0 RBC's loss wants every bit to be. Move it to see that the rails move with it, while the "
+    "decision stays at 0. The paper uses 350.",
+    "code": "The codeword of each class: the class's number in binary, its Gray code, a row of a Hadamard matrix (15 "
+    "bits), or the best of many random codes. The more bits two codewords differ in, the harder they are to confuse.",
+    "bits": "How many bits a codeword has; 10 classes need at least 4. With more bits, more codewords mean None.",
+    "alpha": "The length of the gap between two intervals. The longer it is, the further the classes lie apart.",
+    "beta": "The length of an interval. The longer it is, the further the output can move before the answer changes.",
+    "s0": "Where the first interval begins. It shifts all intervals along the line.",
+    "gap": "What an output in a gap means. The paper has two rules: it means None, or it means the class below the "
+    "gap. The rule decides whether INT can answer None between two classes.",
+    "loss": "The loss that DeepBE is trained with: the hinge loss that the paper states, the squared error of the "
+    "original work, or the cross-entropy of each bit. They differ in where their gradient is 0.",
 }
 
 
@@ -35,8 +38,8 @@ def page() -> None:
     label, settings = _controls()
     tasks = codec_panels.tasks(**settings)
     signs = " · ".join(f"{look.sign} {look.word}" for look in LOOKS.values())
-    frame.headline("Codecs", "One label, four ways to answer. <b>Drag an output</b> and see what it means, what it "
-                   "costs, and which way the loss pulls.")
+    frame.headline("Codecs", "Four ways to answer with a label. <b>Drag an output</b> to see which label it is decoded "
+                   "to, how large the loss is, and in which direction the loss pulls.")
     panels = [codec_panels.panel(key, task, label) for key, task in tasks.items()]
     outputs = _outputs(panels)
     turn = _turn(outputs)
@@ -57,12 +60,12 @@ def _controls() -> tuple[int, dict[str, Any]]:
         alpha = st.slider("α, the gap", 0.0, 16.0, 4.0, 0.5, key="codecs_alpha", bind=URL, help=HELP["alpha"])
         beta = st.slider("β, the interval", 0.5, 32.0, 16.0, 0.5, key="codecs_beta", bind=URL, help=HELP["beta"])
         s0 = st.number_input("s0, the start", -1000.0, 1000.0, 0.0, 1.0, key="codecs_s0", bind=URL, help=HELP["s0"])
-        gap = st.segmented_control("A gap reads", list(GAPS), default="None", required=True, key="codecs_gap",
+        gap = st.segmented_control("A gap means", list(GAPS), default="None", required=True, key="codecs_gap",
                                    bind=URL, help=HELP["gap"])
         st.markdown("**RBC and DeepBE**")
         S = st.slider("S, RBC's margin", 0, 1000, 350, 10, key="codecs_S", bind=URL, help=HELP["S"])
         code = st.selectbox("Code", codec_panels.CODES, key="codecs_code", bind=URL, help=HELP["code"])
-        bits = st.slider("B, the bits", 4, 8, 4, key="codecs_bits", bind=URL, help=HELP["bits"],
+        bits = st.slider("B, the number of bits", 4, 8, 4, key="codecs_bits", bind=URL, help=HELP["bits"],
                          disabled=code == "hadamard")
         loss = st.segmented_control("DeepBE's loss", ("hinge", "mse", "bce"), default="hinge", required=True,
                                     key="codecs_loss", bind=URL, help=HELP["loss"])
@@ -71,7 +74,7 @@ def _controls() -> tuple[int, dict[str, Any]]:
 
 
 def _outputs(panels: list[dict[str, Any]]) -> dict[str, list[float]]:
-    """Panel key to outputs: as they were dragged, or as a link has them, where they still fit. The URL is updated."""
+    """Panel key to outputs, as they were dragged or as a link has them, if they still fit. The URL is updated."""
     kept = st.session_state.setdefault(KEPT, {key[2:]: z for key, z in st.query_params.items() if key[:2] == "z_"})
     outputs = {}
     for spec in panels:
@@ -87,7 +90,7 @@ def _outputs(panels: list[dict[str, Any]]) -> dict[str, list[float]]:
 
 
 def _turn(outputs: dict[str, list[float]]) -> int:
-    """A number that grows when the outputs are others than the browser last sent: it then takes these instead."""
+    """A number that grows when the outputs differ from those that the browser last sent, which then takes the new."""
     turn, known = st.session_state.get(KNOWN, (0, outputs))
     st.session_state[KNOWN] = turn, known = (turn if known == outputs else turn + 1), outputs
     return int(turn)

@@ -63,13 +63,13 @@ def page() -> None:
         for data, (x, labels) in read.items():
             st.html(drawn_picture.readings_html(data, x, labels, ABNORMAL if label is None else label))
     if label is None:
-        st.info("No system reads anything here. Say what it shows, and the attack begins.")
+        st.info("All systems answer None to this image. Say what it shows under “It shows”, and the attack begins.")
         return
     if label == ABNORMAL:
         every = {f"{data} {key}": decoded for data, (_, labels) in read.items() for key, decoded in labels.items()}
         frame.tell(lab, none=lambda: lesson_facts.no_class(every))
-        st.info("An image of none of the classes has no right answer to be attacked. Say that it shows one, or draw "
-                "one, and the attack begins.")
+        st.info("An image that shows none of the classes has no right answer that an attack could change. Choose a "
+                "class under “It shows”, or another image, and the attack begins.")
         return
     x = read[lab.data][0]
     keys = {name: lab.key(name) for name in lab.chosen}
@@ -89,13 +89,14 @@ def _picture() -> OwnPicture | None:
     if source == BY_HAND:
         example = st.segmented_control(
             "Start from an example", (*range(10), NO_DIGIT), default=EXAMPLE, key="draw_example", wrap=True,
-            bind="query-params", help="No mouse, no pen? Each of these is drawn for you, and the pad takes keys, too. "
-            "A second click on an example empties the pad.",
+            bind="query-params", help="Puts a finished drawing on the pad, in case you have neither mouse nor pen; you "
+                                      "can "
+            "also draw with the keyboard. Click on the chosen example again to empty the pad.",
         )
         return OwnPicture(drawing=drawing_pad(ABNORMAL if example == NO_DIGIT else example))
     file = _file("An image of a digit, dark on light or light on dark")
     if file is None:
-        st.info("Choose a file, or draw.")
+        st.info("Choose a file, or draw a digit instead.")
     else:
         _preview(file)
     return file
@@ -106,14 +107,17 @@ def _photograph(lab: Lab) -> OwnPicture | None:
     info = DATASETS[lab.data]
     *most, last = info.classes
     few = len(most) < 20
-    file = _file(f"A photograph: {', '.join(most)} or {last}" if few else f"A photograph of what {info.title} knows")
+    file = _file(f"A photograph: {', '.join(most)} or {last}" if few else "A photograph of one of the classes of "
+                                                                          f"{info.title}")
     if file is not None:
         _preview(file)
-        st.caption(f"The largest square in its middle is taken, and made as small as those of {info.title}.")
+        st.caption(f"The largest square in the middle of the photograph is used, and made as small as the images of "
+                   f"{info.title}.")
         return file
     if lab.images is not None:
-        words = "Or take an example"
-        help_text = "The first of its class in the test set: no system has seen it in training."
+        words = "Or choose an example"
+        help_text = ("Takes the first image of a class in the test set, in case you have no photograph at hand. No "
+                     "system has seen it in training.")
         key, first = "draw_photograph", info.classes[EXAMPLE_CLASS]
         if few:
             example = st.pills(words, info.classes, default=first, key=key, bind="query-params", wrap=True,
@@ -125,13 +129,16 @@ def _photograph(lab: Lab) -> OwnPicture | None:
             label = info.classes.index(example)
             index = int((lab.pictures.labels == label).nonzero()[0])
             return OwnPicture(index=index, label=label)
-    st.info(f"Choose a photograph of one of these. A pad is for digits: to draw, choose those {lab.controls}.")
+    st.info("Choose a photograph of one of these classes. Only digits can be drawn: to draw one, choose a data set of "
+            f"digits {lab.controls}.")
     return None
 
 
 def _file(words: str) -> OwnPicture | None:
     file = st.file_uploader(words, key="draw_file", max_upload_size=MAX_PICTURE,
-                            help="PNG, JPEG and most others. It stays on this machine.")
+                            help="The image to read and to attack, as PNG, JPEG or in most other formats. It stays on "
+                                 "this "
+                            "machine.")
     if file is None:
         return None
     try:
@@ -142,7 +149,7 @@ def _file(words: str) -> OwnPicture | None:
 
 
 def _preview(own: OwnPicture) -> None:
-    """Draw an uploaded image as it is; what is wrong with one that cannot be read is said elsewhere."""
+    """Draw an uploaded image as it is; nothing where it cannot be read, because `_read` says why."""
     with contextlib.suppress(PictureError):
         pixels = torch.from_numpy(picture_preview(own.file))
         pixels = (pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1))[None] / 255
@@ -167,7 +174,7 @@ def _read(own: OwnPicture, lab: Lab) -> dict[str, tuple[Any, dict[str, int]]] | 
             if own.drawing is None:
                 st.error(f"This file cannot be read: {in_markdown(error)}.")
             else:
-                st.info("Nothing is drawn yet: draw a digit, or take an example.")
+                st.info("Nothing is drawn yet. Draw a digit, or choose an example.")
             return None
         systems = lab.systems if data == lab.data else catalogue.systems(data)[0]
         if systems:
@@ -186,7 +193,9 @@ def _label(data: str, own: OwnPicture, read: dict[str, tuple[Any, dict[str, int]
     if st.session_state.get("draw_label", AS_READ) not in options:
         del st.session_state["draw_label"]
     chosen: str = column.selectbox("It shows", options, key="draw_label", bind="query-params",
-                                  help="The attack tries to make the systems read anything else.")
+                                  help="The class that the image really shows. The attack tries to make the systems "
+                                       "read "
+                                  "anything else, so correct it where the systems are wrong.")
     if chosen == NO_CLASS:
         return ABNORMAL
     if chosen != AS_READ:
@@ -256,7 +265,7 @@ def _lead(
     article, name = with_article(info.classes[label]).split(" ", 1)
     return (f"<b>{right} of {len(every)}</b> systems read it as {article} <b>{name}</b>{rest}. "
             + (f"If it shows something else, or {NO_CLASS}, say so under “It shows”." if guessed
-               else "Below, they are attacked."))
+               else "The attack on the chosen systems is shown below."))
 
 
 def _code(lab: Lab, scenario: Scenario, own: OwnPicture, label: int, runs: list[tuple[str, str]]) -> str:

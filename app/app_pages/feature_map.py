@@ -32,7 +32,7 @@ def page() -> None:
     settings = TSNE(perplexity=perplexity, seed=lab.seed) if kind == "t-SNE" else PCA()
     called = title(lab.key(name))
     try:
-        with st.spinner("Reading the images …"):
+        with st.spinner("Computing features and outputs …"):
             points = feature_maps.points(lab.data, name, map_panels.space(kind))
         forming = feature_maps.forming(lab.data, name, map_panels.space(kind), settings)
     except ValueError as error:
@@ -78,8 +78,10 @@ def _choose(lab: Lab) -> tuple[str, str]:
         key = menus.one(st.segmented_control, "System", menus.named(keys), "rbc" if "rbc" in keys else keys[0],
                         key="feature_map_system", required=True, wrap=True)
         kind = st.segmented_control("Map", PROJECTIONS, default=PROJECTIONS[0], required=True, key="feature_map_kind",
-                                    bind="query-params", help="t-SNE and PCA draw the features, the numbers just "
-                                    "before the last layer. Outputs are what the decision is made of.")
+                                    bind="query-params", help="What places the images on the map. t-SNE and PCA use "
+                                                              "the "
+                                    "features, the numbers just before the last layer; “Outputs” uses the numbers from "
+                                    "which the decision is made. Compare them to see what each of them hides.")
     return lab.systems[key], kind
 
 
@@ -88,7 +90,9 @@ def _perplexity(lab: Lab) -> int:
     n = min(feature_maps.MOST, len(lab.pictures))
     perplexity: int = st.select_slider("Perplexity", feature_maps.perplexities(n), feature_maps.usual_perplexity(n),
                                   key="feature_map_perplexity", bind="query-params",
-                                  help="About how many neighbours of an image count. The map is drawn again.")
+                                  help="About how many neighbours of each image t-SNE tries to keep close to it. Small "
+                                       "values "
+                                  "show small groups, large values the overall arrangement. The map is computed again.")
     return perplexity
 
 

@@ -51,9 +51,9 @@ STACK = """<style>
   white-space: nowrap; overflow: hidden; }
 </style>"""
 ALIKE = 0.1
-"""Difference of two accuracies up to which they count as alike."""
+"""The largest difference between two accuracies that count as about the same."""
 
-GUESSES = ("a larger S holds out better", "all alike", "a larger S breaks sooner")
+GUESSES = ("a larger S withstands it better", "S makes hardly any difference", "a larger S breaks sooner")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,7 +103,7 @@ def page() -> None:
         frame.close_page(lab)
         return
     _tell(lab, panels)
-    st.caption("What is still right after an attack is an upper bound: another attack may break more.")
+    st.caption("The accuracies after the attack are upper bounds: another attack may leave less.")
     with st.container(key="outputs_sizes"):
         _about_s(lab, scenario)
     if panels:
@@ -123,12 +123,15 @@ def _choose(lab: Lab) -> tuple[int | None, int | None]:
     classes = lab.pictures.classes
     bits = max([(len(classes) - 1).bit_length(), *(_bits(name) for name in lab.chosen)])
     with st.container(horizontal=True):
-        bit = st.selectbox("Drawn", (WHOLE, *(f"bit {i + 1}" for i in range(bits))), key="outputs_bit",
+        bit = st.selectbox("Histogram of", (WHOLE, *(f"bit {i + 1}" for i in range(bits))), key="outputs_bit",
                            bind="query-params", width=220,
-                           help="What the decision depends on: the margin, or INT's number. Where there are bits, "
-                           "it can also be one of them.")
+                           help="Which numbers are drawn: those from which the whole decision is made (the margins, or "
+                           "INT's outputs), or the values of a single bit. Look at one bit to see how often it "
+                           "changes.")
         label = st.selectbox("Images of", (ALL, *classes), key="outputs_class", bind="query-params", width=220,
-                             help="All of them, or one class alone.")
+                             help="Whether the images of all classes are drawn or those of one class alone. With one "
+                                  "class "
+                             "you can see where its images go.")
     return (None if bit == WHOLE else int(bit.split()[1]) - 1), (None if label == ALL else classes.index(label))
 
 
@@ -145,7 +148,7 @@ def _legend(scenario: Scenario) -> None:
     st.html(
         f'<div class="lab-aim"><h2>Aimed at {aimed(scenario, scenario.aims[0])[0]}</h2></div>'
         '<p class="lab-key"><span>━ grey line: before the attack</span>'
-        f'<span><span style="color:{BLUE}">■</span> after it, right</span>'
+        f'<span><span style="color:{BLUE}">■</span> after it, correct</span>'
         f'<span><span style="color:{ORANGE}">■</span> after it, wrong</span>'
         "<span>▨ after it, None</span><span>┊ rail: where training stops pushing</span>"
         f'<span><span style="display:inline-block;width:0.8em;height:0.8em;background:{BLUE}44"></span> '
@@ -170,7 +173,7 @@ def _panel(
     panels[name] = panel = Panel(batch=batch, drawn=drawn, bit=bit, reading=reading)
     st.html(cell_heading(called, batch.task.answers))
     if not len(reading.before):
-        st.info("None of these images is of this class. Choose another class, or more images.")
+        st.info("None of the attacked images is of this class. Choose another class, or more images.")
         return
     charts[lab.key(name)] = _histogram(called, reading, f"histogram {name}")
     _stack(called, panel.outcomes())
@@ -212,17 +215,18 @@ def _lead(lab: Lab, scenario: Scenario, panels: dict[str, Panel], *, whole: bool
     if not panels and not whole:
         return "The attack has just begun; each system appears as soon as it has been attacked."
     if not panels:
-        return "This attack cannot be made as asked; each system says why."
+        return "This attack cannot be made with these settings; the reason is given for each system."
     parts = []
     for name, panel in panels.items():
         before, after = (outcomes(d, panel.batch.labels).accuracy.value for d in panel.batch.decoded)
         parts.append(f"<b>{html.escape(title(lab.key(name)))} {100 * before:.0f} → {100 * after:.0f} %</b>")
     aim, _ = aimed(scenario, scenario.aims[0])
     sentence = f"Correct before and after an attack aimed at {aim}: {', '.join(parts)}."
-    masked = [f"{html.escape(title(lab.key(name)))} {100 * panel.batch.zero:.0f} %" for name, panel in panels.items()
+    masked = [f"{100 * panel.batch.zero:.0f} % ({html.escape(title(lab.key(name)))})" for name, panel in panels.items()
               if panel.batch.zero > MASKED]
     if masked:
-        sentence += f" Without any gradient to follow, of those classified correctly before: {', '.join(masked)}."
+        sentence += (" Of the images classified correctly before, the attack had no gradient to follow on "
+                     f"{', '.join(masked)}.")
     return sentence
 
 
@@ -252,13 +256,14 @@ def _tell(lab: Lab, panels: dict[str, Panel]) -> None:
 
 
 def _about_s(lab: Lab, scenario: Scenario) -> None:
-    """Draw the same attack on systems that differ in S alone, after a first guess."""
+    """Draw the same attack on systems that differ only in S, after a first guess."""
     keys = [key for key in lab.systems if re.fullmatch(r"rbc(-s\d+)?", key)]
     if len(keys) < 2 or "objective" not in fields_of(scenario.kind):  # such an attack has no two objectives to compare
         return
     st.html('<div class="lab-aim"><h2>What S does</h2></div>')
-    guess = frame.predict("outputs", "The same system, trained with several S: every bit is pushed S away from 0. "
-                          "Under an attack aimed at the decision margin\u00a0…", GUESSES)
+    guess = frame.predict("outputs", "The same system was trained with several values of S, and training pushes every "
+                                     "bit "
+                          "S away from 0. What happens under an attack aimed at the decision margin?", GUESSES)
     if not guess.shown:
         return
     aims = ("train", "margin")
@@ -286,21 +291,22 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
         for aim in aims:
             left[aim].append(ends[aim].accuracy.value)
         with column, st.container(border=True, gap="xsmall"):
-            st.html(cell_heading(called, "aimed at the margin, one scale"))
+            st.html(cell_heading(called, "aimed at the margin, all on one scale"))
             _histogram(called, readings[key], f"S histogram {key}", window)
             clean = outcomes(both["margin"].decoded[0], both["margin"].labels)
             _stack(called, [("before", clean), ("training loss", ends["train"]), ("margin", ends["margin"])])
             if zero := ", ".join(f"{frame.share(both[aim].zero)} ({words})" for aim, words in
                                  (("train", "training loss"), ("margin", "margin")) if both[aim].zero):
-                st.caption(f"gradient exactly 0 for {zero}")
+                st.caption(f"The gradient was exactly 0 for {zero}.")
     kept = {aim: ", ".join(f"{100 * share:.0f} %" for share in left[aim]) for aim in aims}
     gain = left["margin"][-1] - left["margin"][0]
     guess.verdict(GUESSES[1 if abs(gain) <= ALIKE else 0 if gain > 0 else 2],
                   f"{kept['margin']} for S = {', '.join(f'{size[key]:g}' for key in keys)}")
     st.markdown(
-        f"S moves the whole histogram, and the attack moves with it. From S = {min(size.values()):g} to "
-        f"{max(size.values()):g}, still correct: **{kept['train']}** with the attack on the training loss, "
-        f"**{kept['margin']}** with the one on the margin, as far as this attack gets."
+        f"S stretches the whole histogram, and the effect of the attack grows with it. From S = {min(size.values()):g} "
+        f"to {max(size.values()):g}, the attack on the training loss leaves **{kept['train']}** of the images "
+        f"classified correctly, and the attack on the margin leaves **{kept['margin']}**. A stronger attack may leave "
+        "less."
     )
 
 

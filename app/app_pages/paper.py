@@ -25,8 +25,9 @@ COLUMN_NAMES = [str(column) for column in COLUMNS]
 USUAL = {"Table 1": "RBC", "Table 2": "RBC+AT"}
 """The system that is opened first in each table."""
 
-CITED = ("K. Han, Y. Li, X. Long and Y. Ge, *Learning Task-aware Robust Deep Learning Systems*. Its attacks leave some "
-         "settings open; here PGD takes 20 steps of 2.5·ε/steps from a random start, and ε counts in pixels in [0, 1].")
+CITED = ("K. Han, Y. Li, X. Long and Y. Ge, *Learning Task-aware Robust Deep Learning Systems*. The paper leaves some "
+         "settings of its attacks open. Here PGD takes 20 steps of 2.5·ε/steps from a random start, and ε is in units "
+         "of pixel values from 0 to 1.")
 
 
 def page() -> None:
@@ -45,8 +46,10 @@ def page() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.segmented_control(
             "Table or figure", [*TABLES, *FIGURES], default="Table 1", required=True, key="paper_table", bind=URL,
-            help="Table 1: four systems. Table 2: systems trained again with attacked or noisy images. Figure 2: "
-            "training curves. Figure 3: maps of features. Figure 4: RBC over S. Figure 5: transfer.",
+            help="Which part of the paper is shown. Table 1: four systems. Table 2: systems trained again with "
+                 "attacked or "
+            "noisy images. Figure 2: training curves. Figure 3: maps of features. Figure 4: RBC with several values of "
+            "S. Figure 5: transfer.",
         )
         if name in FIGURES:
             places = paper_figures.places(name)
@@ -57,7 +60,8 @@ def page() -> None:
         else:
             titles = {each: DATASETS[each].title for each in datasets}
             data = menus.one(st.segmented_control, "Data set", titles, datasets[0], key="paper_data", required=True,
-                             wrap=True, help="Those with a record come first.")
+                             wrap=True, help="The images of the table. Data sets for which there are results come "
+                                             "first.")
             network = _select("Network", paper_tables.networks(data), "paper_network", width=200)
             seeds = [str(seed) for seed in paper_tables.seeds(data, network)]
             if len(seeds) > 1:
@@ -119,7 +123,7 @@ def _figure(lab: Lab, head: Any, name: str, data: str, network: str) -> None:
         st.dataframe(shown.reading(), hide_index=True)
     if shown.missing:
         st.caption(in_markdown(f"Not made: {', '.join(shown.missing)}."))
-    st.caption("What makes all that is missing of this figure, and writes it:")
+    st.caption("This command makes whatever is missing in this figure and writes it:")
     st.code(shown.document.command, language=None, wrap_lines=True)
     frame.close_page(lab, code=_figure_code(shown), tables={shown.document.name: shown.frame},
                      figures={shown.document.name: (shown.document.drawn, paper_figures.title(shown))})
@@ -132,7 +136,7 @@ def _before(key: str, options: Sequence[str]) -> str:
 
 
 def _select(label: str, options: Sequence[str], key: str, *, usual: str = "", width: int | str = "stretch") -> str:
-    """A control with options that depend on others: where its value is none of them, the usual one is selected."""
+    """A control whose options depend on other controls; the usual option is selected if the present one is gone."""
     usual = usual or options[0]
     if st.session_state.get(key, usual) not in options:
         del st.session_state[key]

@@ -140,6 +140,6 @@ def told(task: Task, spec: dict[str, Any]) -> None:
     if spec["code"] != "bits":
         return
     total = 2**task.width
-    assert spec["words"].startswith(f"{total:,} codewords, 10 mean a class, {total - 10:,} mean None.")
+    assert spec["words"].startswith(f"Of {total:,} codewords, 10 mean a class and {total - 10:,} mean None.")
     rows = torch.tensor(spec["rows"])
     assert task.codec.decode(spec["threshold"] + (2 * rows - 1) * spec["rail"]).tolist() == list(range(10))

@@ -106,7 +106,7 @@ def test_the_map_forms_from_its_first_look_on() -> None:
     plane = embed(read_features(zoo.load("digits-rbc"), data.load("digits", "test").x(range(150))), PCA()).positions
     begun = places(last["frames"][0])
     assert abs(np.corrcoef(begun[:, 0], plane[:, 0])[0, 1]) > 0.99, "it begins as PCA"
-    assert "%</b> lie among images of their own class" in bodies(at)
+    assert "%</b> of the images lie among images of their own class" in bodies(at)
 
 
 def test_a_map_that_is_finished_while_it_is_drawn_is_not_told_of_twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,11 +177,11 @@ def test_what_a_lasso_picks_is_shown_with_what_became_of_it() -> None:
     at.session_state["feature_map_picked"] = [3, 7, 120]
     page = bodies(clean(at.run()))
     labels, described = data.load("digits", "test").labels, living(at)
-    assert "3 picked" in page
+    assert "3 images picked" in page
     assert page.count("in the attack lab") == 3
     assert f'alt="image 120, a {int(labels[120])}"' in page
     after = [described["steps"]["decoded"][-1][row] == int(labels[row]) for row in (3, 7)]
-    assert f"attacked ● {sum(after)} correct" in page
+    assert f"after it: ● {sum(after)} correct" in page
     assert "attack_lab?" in page and "image=120" in page
 
 

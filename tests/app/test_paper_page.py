@@ -150,7 +150,7 @@ def test_the_widest_gap_is_between_what_is_printed_and_what_all_attacks_leave(ow
     for key, left in (("tra", 1), ("int", 20), ("rbc", 4)):
         written(own, cell(key, "mnist", LARGE), kinds(worst=range(left)), zero=50)
     at = visit("paper")
-    assert at.segmented_control(key="paper_data").options[0] == "MNIST", "sets with a record come first"
+    assert at.segmented_control(key="paper_data").options[0] == "MNIST", "sets with results come first"
     assert lead(at).startswith("18 numbers under attack: 18 masked.")
     assert lead(at).endswith("The paper prints 99.27 % for RBC under FGSM II, and all attacks together leave 4.0 %.")
     written(own, cell("rbc", "mnist", LARGE), kinds())
@@ -166,8 +166,8 @@ def test_a_cell_is_opened_by_its_controls_and_says_everything_that_is_known_of_i
     assert grid(at)["selected"] == ["RBC", "PGD III"]
     body = plain(bodies(at))
     assert "Masked: the paper has no number, the same attack leaves 64.0 % here, and all attacks together leave " \
-           "34.0 %, which is 30.0 points less. Of the images that it classifies correctly, 61.0 % gave this attack " \
-           "no gradient other than exactly 0." in body
+           "34.0 %, which is 30.0 points less. For 61.0 % of the images that the system classifies correctly, the " \
+           "gradient of this attack was exactly 0." in body
     for words in ("64.0 %[54.2, 72.7]", "35.0 %[26.4, 44.7]", "1.0 %[0.2, 5.4]", "61.0 %[51.2, 70.0]", "n = 100"):
         assert words in body, words
     assert "Robust binary-label classification (S = 350, bits = 4); Small CNN; 9 epochs on 1,097 images; seed 0; " \
@@ -187,7 +187,7 @@ def test_a_question_that_was_not_asked_is_named(own: Path) -> None:
     places = shown(visit("paper"))
     assert places["RBC", "FGSM I"]["word"] == "○ adaptive not made" and places["RBC", "PGD I"]["word"] == "○ not made"
     at = visit("paper", paper_column="PGD I")
-    assert "its system is there, but was not asked this" in bodies(at)
+    assert "its system is there, but this was not measured" in bodies(at)
     assert "no attack on the decision was made yet" in lead(at)
 
 

@@ -98,7 +98,7 @@ def test_a_bit_dragged_across_its_threshold_and_to_its_rail(tab: Visit) -> None:
     tab.page.mouse.move(x, box["y"] + 12)
     agrees(tab, "rbc")
     assert "0, exactly" in note.inner_text()
-    assert "Nothing pulls" in tab.page.locator("[data-panel=rbc] [data-part=pull]").inner_text()
+    assert "The loss does not pull" in tab.page.locator("[data-panel=rbc] [data-part=pull]").inner_text()
     tab.page.mouse.up()
     assert read[0] == 3 and read[-1] == 2  # 0011 and 0010
 

@@ -79,7 +79,7 @@ def test_a_lasso_selects_and_pictures_appear(visit: Any) -> None:
     inside = seen(tab, "live.data.rows.filter(r => { const [x, y] = live.pixels(r), [a, b] = live.pixels(3);"
                        " return Math.abs(x - a) < 39.5 && Math.abs(y - b) < 39.5; })")
     assert 3 in picked and set(inside) <= set(picked)
-    assert tab.page.locator(".map-side h2", has_text=f"{len(picked)} picked").count() == 1
+    assert tab.page.locator(".map-side h2", has_text=f"{len(picked)} images picked").count() == 1
     assert tab.page.locator(".map-picked img").count() == min(18, len(picked))
     box = seen(tab, "(b => [b.left + 6, b.top + 6])(live.canvas.getBoundingClientRect())")
     tab.page.mouse.click(*box)  # nothing there: nothing is picked

@@ -15,7 +15,7 @@ from tasklab.tasks import Gauges, Line, Task, make_task
 CLASSES = 10
 CODES = ("binary", "gray", "hadamard", "random")
 MOST_TILES = 64
-"""Up to this number, codewords are shown one by one."""
+"""The largest number of codewords that are shown one by one."""
 
 FARTHEST = 1e5
 """Largest absolute value of an output."""
@@ -26,7 +26,7 @@ START = {
     "deepbe": [0.1, -0.1, 0.9, 0.7],
     "rbc": [-410.0, -380.0, 420.0, 120.0],
 }
-"""Outputs that the page opens with: all three read 3, and their losses differ in kind. INT opens in a gap."""
+"""Outputs that the page opens with: all three mean 3, and their losses differ in kind. INT opens in a gap."""
 
 
 def tasks(
@@ -81,17 +81,17 @@ def _interval_panel(line: Line) -> dict[str, Any]:
         "reach": [*line.lower[1:], last] if line.floor else list(line.upper),
         "shown": list(range(CLASSES)), "step": _step(line.span / 400), "middle": start + line.span / 2,
         "span": [start - room, max(last, line.upper[-1]) + room],
-        "words": f"β = {line.beta:g} long each, gaps of α = {line.alpha:g} read as {between}. "
-        "Dashed: the loss along the line, 0 inside the label's own interval.",
+        "words": f"Each interval is β = {line.beta:g} long, each gap is α = {line.alpha:g} long and means {between}. "
+        "The dashed curve is the loss along the line, which is 0 inside the label's interval.",
     }
 
 
 def _bit_panel(gauges: Gauges) -> dict[str, Any]:
     rail, total = _rail(gauges), 2**gauges.width
     reach = 1.7 * rail
-    spare = f"{total:,} codewords, {CLASSES} mean a class, {total - CLASSES:,} mean None."
-    zone = {"hinge": " Dark ground: loss exactly 0.", "bce": " The loss is 0 nowhere."}.get(
-        gauges.loss, " The loss is 0 nowhere but on a codeword."
+    spare = f"Of {total:,} codewords, {CLASSES} mean a class and {total - CLASSES:,} mean None."
+    zone = {"hinge": " On the dark background the loss is exactly 0.", "bce": " The loss is never 0."}.get(
+        gauges.loss, " The loss is 0 only on the codeword of the label."
     )
     return {
         "code": "bits", "loss": gauges.loss, "names": [f"bit {i + 1}" for i in range(gauges.width)],

@@ -40,7 +40,7 @@ from tasklab.text import in_markdown
 SHOWN = 18
 """Largest number of picked images that are shown."""
 
-GUESSES = ("other classes", "between", "stay")
+GUESSES = ("in other classes", "between the classes", "where they were")
 STYLE = """<style>
 .map-side h2 { font-size: 1.15rem; padding: 0; margin: 0.4rem 0 0.2rem; }
 .map-side p { margin: 0 0 0.4rem; }
@@ -119,10 +119,11 @@ def space(kind: str) -> feature_maps.Space:
 def lead(kind: str) -> str:
     """The sentence to remember about a kind of map; HTML."""
     if kind == "t-SNE":
-        return "What the network finds similar lies together. t-SNE keeps <b>neighbours</b>, not distances."
+        return ("Images that are similar to the network lie close together. t-SNE preserves <b>neighbours</b>, not "
+                "distances.")
     if kind == "PCA":
-        return "The two directions in which the features spread most: <b>straight</b> lines stay straight."
-    return "What the decision is made from: <b>here</b> an attack has to cross a border."
+        return "The map shows the two directions in which the features vary most. <b>Straight</b> lines stay straight."
+    return "The decision is made from these outputs: <b>here</b> an attack has to cross a border."
 
 
 def draw(lab: Lab, view: View) -> None:
@@ -160,13 +161,14 @@ def quality(view: View) -> None:
     """Draw a sentence on the quality of the map."""
     forming, words = view.forming, ""
     if view.map is None:
-        words = "The map is forming. It began as PCA; now neighbours find each other."
+        words = "The map is forming. It began as PCA, and now neighbours are moving together."
     else:
-        words = f"<b>{100 * forming.accuracy:.0f} %</b> lie among images of their own class."
+        words = f"<b>{100 * forming.accuracy:.0f} %</b> of the images lie among images of their own class."
         if view.kind == "t-SNE":
-            words += f" Trustworthiness {forming.trust:.2f} of 1: what is near here is near in the network."
+            words += (f" Trustworthiness is {forming.trust:.2f}; it would be 1 if all neighbours on the map were "
+                      "neighbours in the network, too.")
         elif view.map.explained is not None and view.map.width > 1:
-            words += f" The plane holds {100 * sum(view.map.explained):.0f} % of the spread."
+            words += f" The map shows {100 * sum(view.map.explained):.0f} % of the variance."
     st.html(f'<p class="lab-lesson">{words}</p>')
 
 
@@ -188,7 +190,8 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
                 image_tag(one.images, "the same, attacked"))
     st.html(
         f'<div class="lab-page map-side"><h2>Image {scenario.image} under attack</h2><p>Aimed at {aim}: '
-        f"{_label_html(int(one.decoded[0][0]), classes)} → {chip(end, label, classes)}. Its stops are numbered.</p>"
+        f"{_label_html(int(one.decoded[0][0]), classes)} → {chip(end, label, classes)}. The numbers mark its path on "
+        "the map.</p>"
         f'<div class="map-one">{"".join(pictures)}</div></div>{STYLE}'
     )
     view = dataclasses.replace(view, one=one)
@@ -198,7 +201,7 @@ def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:
 
 def _many(scenario: Scenario, view: View, rows: tuple[int, ...]) -> View:
     """Attack many images, after the first guess; the view with the result."""
-    question = f"Now {len(rows)} images, attacked alike. Where do they land on the map of {view.called}?"
+    question = f"Now the same attack is made on {len(rows)} images. Where do they land on the map of {view.called}?"
     guess = frame.predict("feature_map", question, GUESSES)
     if not guess.shown:
         return view
@@ -209,8 +212,9 @@ def _many(scenario: Scenario, view: View, rows: tuple[int, ...]) -> View:
     most = max(counts, key=counts.__getitem__)
     guess.verdict(most, f"{most} for {counts[most]} of {ends.n}")
     st.html(
-        f'<div class="lab-page map-side"><h2>{len(rows)} images under attack</h2><p>Drag the steps. At the end '
-        f"{ends.correct} are right, {ends.wrong} wrong, {ends.abnormal} None.</p></div>"
+        f'<div class="lab-page map-side"><h2>{len(rows)} images under attack</h2><p>Drag the slider to follow them '
+        f"step by step. At the end, {ends.correct} are read as their class, {ends.wrong} as another class, and {ends.abnormal} "
+        "as None.</p></div>"
     )
     frame.badge(n=len(rows), aim=aimed(scenario, scenario.aims[0])[0],
                 how=f"{how(scenario.settings(scenario.aims[0]))}, ε = {eps_said(scenario.eps, number=True)}",
@@ -227,11 +231,11 @@ def way(lab: Lab, scenario: Scenario, view: View) -> str:
 
 
 def spread(view: View) -> str:
-    """How much of the features the plane of PCA holds, and how well it keeps classes apart."""
+    """How much of the features' variance the map shows, and how well it keeps classes apart."""
     if view.map is None or view.map.explained is None:
         return ""
-    return (f"The plane holds {100 * sum(view.map.explained):.0f} % of the spread; "
-            f"{100 * view.forming.accuracy:.0f} % lie among images of their own class.")
+    return (f"The map shows {100 * sum(view.map.explained):.0f} % of the variance, and "
+            f"{100 * view.forming.accuracy:.0f} % of the images lie among images of their own class.")
 
 
 def picked(lab: Lab, scenario: Scenario, view: View) -> None:
@@ -239,16 +243,16 @@ def picked(lab: Lab, scenario: Scenario, view: View) -> None:
     kept = st.session_state.get("feature_map_picked", ())
     rows = [row for row in kept if row < len(view.points.labels)]
     if not rows:
-        st.caption("Move to a point to see its image, draw around several to see all of theirs, or click on one "
-                   "to attack it.")
+        st.caption("Move the pointer to a point to see its image, draw a line around several points to see all their "
+                   "images, or click on one to attack it.")
         return
     points, many, classes = view.points, view.many, lab.pictures.classes
     index = {row: i for i, row in enumerate(many.rows)} if many is not None else {}
     before = [outcome_of(int(points.decoded[row]), int(points.labels[row])) for row in rows]
-    words = f"before {_counted(before)}"
+    words = f"before the attack: {_counted(before)}"
     if many is not None and index.keys() & set(rows):
         after = [outcome_of(int(many.decoded[1][index[row]]), int(points.labels[row])) for row in rows if row in index]
-        words += f"<br>attacked {_counted(after)}"
+        words += f"<br>after it: {_counted(after)}"
     cells = []
     for row in rows[:SHOWN]:
         label, first = int(points.labels[row]), int(points.decoded[row])
@@ -264,7 +268,7 @@ def picked(lab: Lab, scenario: Scenario, view: View) -> None:
             "</span></a>"
         )
     st.html(
-        f'<div class="lab-page map-side"><h2>{len(rows)} picked</h2><p>{words}</p>'
+        f'<div class="lab-page map-side"><h2>{len(rows)} image{"s" * (len(rows) > 1)} picked</h2><p>{words}</p>'
         f'<div class="map-picked">{"".join(cells)}</div></div>{STYLE}'
     )
 

@@ -91,8 +91,8 @@ def claims(measured: Sequence[Claim], source: str, place: str) -> None:
 
     Args:
         measured: the paper's conclusions.
-        source: from what it draws them, such as "table".
-        place: data set and network, which the statements need not repeat.
+        source: what the conclusions are drawn from, such as "table".
+        place: data set and network, which are removed from the beginning of each statement.
     """
     lines = []
     for claim in measured:
@@ -121,14 +121,14 @@ def opened(table: Table, value: Value) -> None:
         st.html(f'<p><a href="{html.escape(_link(value))}" target="_self">Open this system in the attack lab{at_eps}'
                 "</a></p>")
     if record is not None and record.card.get("command"):
-        st.caption("Its training:")
+        st.caption("This command trained the system:")
         st.code(str(record.card["command"]), language=None, wrap_lines=True)
-    st.caption("What makes all that is missing of this table, and writes it:")
+    st.caption("This command makes whatever is missing in this table and writes it:")
     st.code(table.document.command, language=None, wrap_lines=True)
 
 
 def _cell(value: Value, *, has_published: bool) -> dict[str, Any]:
-    """One cell as the browser needs it; a dash stands for a number that the paper leaves out of a table that it has."""
+    """One cell as the browser needs it; a dash stands for a number that is missing from a table of the paper."""
     published = value.published
     shown: list[tuple[str, str, float | None]] = [
         ("published", "–", None) if published is None else ("published", str(published), published.percent / 100)

@@ -29,13 +29,13 @@ HTML = """
     <label class="steps" hidden>Step <input type="range" min="0" max="0" value="0" step="1">
       <output></output></label>
     <button type="button" class="go" aria-label="Play the attack" title="Play the attack">▶</button>
-    <select class="paint" aria-label="What colours tell"><option value="class">colour: true class</option>
-      <option value="outcome">colour: what is read</option></select>
+    <select class="paint" aria-label="What the colours mean"><option value="class">colour: true class</option>
+      <option value="outcome">colour: right, wrong or None</option></select>
     <select class="choose" aria-label="Pick a class"></select>
   </div>
   <p class="said"></p>
   <canvas tabindex="0" role="application" aria-describedby="map-keys"></canvas>
-  <p class="keys" id="map-keys">The arrow keys go from point to point, together with Shift from image to image; Enter
+  <p class="keys" id="map-keys">The arrow keys go from point to point or, together with Shift, to the next image; Enter
     opens the image in the attack lab.</p>
   <div class="tip" hidden><span class="thumb" hidden></span><span class="words"></span></div>
   <p class="heard" role="status"></p>

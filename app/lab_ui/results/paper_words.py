@@ -118,7 +118,7 @@ def numbers(value: Value) -> str:
 
 
 def verdict(value: Value, *, made: bool) -> str:
-    """What to think of a cell, in whole sentences.
+    """How a cell is to be read, in whole sentences.
 
     Args:
         value: the cell.
@@ -126,18 +126,19 @@ def verdict(value: Value, *, made: bool) -> str:
     """
     counts = numbers(value)
     if value.accuracy is None:
-        reason = "there is no record of it here" if not made else "its system is there, but was not asked this"
+        reason = "there is no record of it here" if not made else "its system is there, but this was not measured"
         return f"Not made: {reason}. {_capital(counts)}."
     if value.column == CLEAN:
         return f"On all {value.accuracy.n:,} clean test images, {counts}.{_retrained(value)}"
     zero = value.zero_gradient
-    flat = "" if zero is None else (f" Of the images that it classifies correctly, {one(zero)} gave this attack no "
-                                    "gradient other than exactly 0.")
+    flat = "" if zero is None else (f" For {one(zero)} of the images that the system classifies correctly, the "
+                                    "gradient of this attack was exactly 0.")
     if value.adaptive is None:
         return f"Not checked: {counts}.{flat}{_retrained(value)}"
     gap = 100 * (value.accuracy.value - value.adaptive.value)
     less = f", which is {gap:.1f} points less" if gap > 0 else ", which is no less"
-    why = {"masked": " There it had nothing to follow.", "overstated": " So a missing gradient does not explain it.",
+    why = {"masked": " There the attack had nothing to follow.",
+           "overstated": " So a missing gradient does not explain the difference.",
            "confirmed": ""}[value.word] if flat else ""
     return f"{_capital(value.word)}: {counts}{less}.{flat}{why}{_retrained(value)}"
 

@@ -129,9 +129,10 @@ class Panel {
     write(this.part("chart"), picture(HATCH + drawing(this, decoded, gradient), `${spec.title}: ${words}`, this.width, TALL), true);
     const largest = Math.max(...gradient.map(Math.abs));
     write(this.part("loss"), `loss <b data-part="lossvalue">${loss === 0 ? "0, exactly" : number(loss)}</b> · gradient <b>${still ? "0, exactly" : `up to ${number(largest)}`}</b>`, true);
-    write(this.part("pull"), still ? "Nothing pulls: an attack that climbs this loss has nothing to follow." :
-      decoded === label ? "Read correctly, and still pulled: an attack has a gradient to follow." : "Pulled towards the label: see the arrows.");
-    write(this.part("perfect"), `To the codeword of ${names[label]}`);
+    write(this.part("pull"), still ? "The loss does not pull: an attack that climbs it has nothing to follow." :
+      decoded === label ? "The answer is right, but the loss still pulls: an attack has a gradient to follow." :
+      "The loss pulls towards the label, as the arrows show.");
+    write(this.part("perfect"), `Move to the codeword of ${names[label]}`);
     this.root.querySelectorAll("[data-handle]").forEach((handle, i) => {
       const at = this.pixelOf(z[i]), across = this.left + (i + 0.5) * this.stride;
       handle.style.left = `${(spec.code === "line" ? at : across) * scale()}px`;
