@@ -146,7 +146,8 @@ def _show(lab: Lab, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
     head = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", border=False):
         field = _field()
-        st.button("Train again", on_click=_again, args=(chosen,), help="Watch it once more")
+        st.button("Train again", on_click=_again, args=(chosen,), help="Trains the systems from the beginning, to "
+                                                                       "watch it again.")
     with head:
         frame.headline("Decision regions", _lead({each: plane_systems.read(each, field) for each in chosen}, field))
     _legend()
@@ -166,7 +167,7 @@ def _show(lab: Lab, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
         plane_views.AIM_WORDS[field],
     ))
     if shown:
-        st.subheader("The same attacks on points that nobody trained on", anchor=False)
+        st.subheader("The same attacks on points that were not used in training", anchor=False)
         for column, each in _columns(chosen):
             with column, st.container(border=True, gap="xsmall"):
                 _all_points(each, eps)
@@ -202,7 +203,7 @@ def _legend() -> None:
 
 def _lead(by_plane: Mapping[Plane, Regions], field: str) -> str:
     """What the charts show, in a sentence or two; HTML."""
-    sentences = [f"{SYSTEMS[each.task.name]} draws stripes; what lies between is <b>None</b>."
+    sentences = [f"{SYSTEMS[each.task.name]} divides the plane into stripes, and between them it answers <b>None</b>."
                  for each, seen in by_plane.items() if each.task.line is not None and seen.none_share > 0]
     flat = ", ".join(f"<b>{SYSTEMS[each.task.name]} {100 * seen.flat_share:.0f} %</b>"
                      for each, seen in by_plane.items())
@@ -228,8 +229,8 @@ def _square(each: Plane, field: str, point: int, eps: float, shown: bool) -> dic
     if shown:
         st.html(plane_views.verdict(trajectories, classes))
     if line is not None and followed is not None and followed.section is not None:
-        st.caption("A cut, from the point in the direction of the attack on the margin. The training loss is thick "
-                   "where its gradient is exactly 0.")
+        st.caption("A cross-section from the point in the direction of the attack on the margin. The curve of the "
+                   "training loss is thick where its gradient is exactly 0.")
         plot(line, key=f"regions_cut_{each.task.name}", alt=f"{name}. {describe_cut(followed.section, classes)}")
         charts[f"{each.task.name} cut"] = line
     return charts

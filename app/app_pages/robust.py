@@ -137,7 +137,7 @@ def _claims(bar: Any, report: Report) -> str:
     with bar:
         aim = AIMS[st.segmented_control(
             "The attack aims at", list(AIMS), default="training loss", required=True, key="robust_aim", bind=URL,
-            help="Whose checks are shown. Nothing but the aim differs.",
+            help="Which of the two attacks the checks are about. The attacks differ in nothing but their aim.",
         )]
     words = {
         "train": "left by the attack used in the paper, aimed at the system's own training loss",

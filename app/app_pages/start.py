@@ -50,18 +50,18 @@ TOUR = (
                "pixel changes. Is {against} unbreakable?",
          page="attack_lab", invite="See it for yourself",
          values={"train": True, "margin": False, "systems": ["tra", "rbc"]}),
-    Stop(view="plane", title="A plateau is no shield.",
-         words="In full colour the gradient of the training loss is 0, so an attack on that loss stays where it "
-               "starts. Yet the border is only a step away.",
+    Stop(view="plane", title="A flat loss is no protection.",
+         words="Where the colour is full, the gradient of the training loss is 0, so an attack on that loss stays "
+               "where it starts. Yet the border is close.",
          page="regions", invite="Walk around in the plane",
          values={"regions_set": "spirals", "regions_tasks": ["TRA", "RBC"], "regions_noise": 0.015, "regions_point": 5,
                  "regions_field": "training loss", "regions_revealed": True}),
-    Stop(view="margin", title="Only one line is different.",
-         words="Aim at the decision instead: {against} reads {broken}. The attack was computed on {against} alone, yet "
-               "it changes other answers, too.",
+    Stop(view="margin", title="Now the attack aims at the decision.",
+         words="Only this one line of it is different, and {against} reads {broken}. The attack was computed on "
+               "{against} alone, yet it changes other answers, too.",
          page="attack_lab", invite="Change that line",
          values={"train": True, "margin": True, "systems": ["tra", "deepbe", "int", "rbc"]}),
-    Stop(view="own", title="Aimed at each, it breaks {fallen} of four.",
+    Stop(view="own", title="Computed on each system, it breaks {fallen} of four.",
          words="So when somebody tells you how much a network withstands, ask: against which attack?",
          page="robust", invite="Ask: is it really robust?"),
 )

@@ -45,7 +45,7 @@ def _all(lab: Lab, listed: Sequence[Entry]) -> None:
     with head:
         frame.headline("Systems", _lead(kept))
     if not kept:
-        st.info("No system fits all of these. Take one of the filters back.")
+        st.info("No system matches all of these filters. Remove one of them.")
     for dataset in catalogue.DATASETS:
         if group := [entry for entry in kept if entry.standing.data == dataset]:
             st.html(system_views.table(group))
@@ -86,7 +86,7 @@ def _lead(kept: Sequence[Entry]) -> str:
                              f"(<b>{100 * first.standing.worst.accuracy.value:.0f} %</b>)")
     if not sentences:
         return "All systems, ranked by what is left of their accuracy in the worst case found."
-    return f"The best in the worst case found are, {'; '.join(sentences)}."
+    return f"The highest accuracies in the worst case found: {'; '.join(sentences)}."
 
 
 def _one(lab: Lab, entry: Entry) -> None:

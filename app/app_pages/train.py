@@ -341,9 +341,9 @@ def _conclusion(layer: str) -> str:
         return ("<b>S is a unit of length.</b> With the output layer scaled to S the loss is S² times the same "
                 "function for every S: what differs between these runs is rounding. The attack on the decision leaves "
                 "the same accuracy, close to 0, for every S.")
-    return ("<b>As published, S is also a learning rate in disguise.</b> A large S is reached late or never; then the "
-            "loss keeps its gradient, and even the attack on it works. With S reached, it finds none. Aimed at "
-            "the decision, S changes nothing.")
+    return ("<b>As published, S also acts as a learning rate.</b> Training reaches a large S late or never. Until then "
+            "the loss keeps its gradient, and even the attack on the loss works; once S is reached, that attack finds "
+            "no gradient. For an attack on the decision, S makes no difference.")
 
 
 def _upload() -> None:
@@ -357,7 +357,7 @@ def _upload() -> None:
             taken = {str(view.settings["name"]) for view in jobs.mine("train")}
             try:
                 name = own_systems.bring(uploads.content(file, limits.MAX_UPLOAD), file.name, taken)
-                st.session_state["_said"] = f"“{name}” is on your shelf now."
+                st.session_state["_said"] = f"“{name}” is now among your systems."
             except ValueError as error:
                 st.session_state["_said"] = str(error)
             uploads.release(file)

@@ -154,7 +154,7 @@ def test_attacked_pictures_are_placed_into_the_same_map_as_the_snippet_says() ->
     assert places(steps["places"][-1]) == pytest.approx(window(result["landed"]), abs=2e-3)
     assert f"<b>{100 * result['accuracy']:.0f} %</b>" in bodies(at)
     after = [int(d == y) for d, y in zip(steps["decoded"][-1], described["labels"], strict=False)]
-    assert f"At the end {sum(after)} are right" in bodies(at)
+    assert f"At the end, {sum(after)} are read as their class" in bodies(at)
 
 
 def test_t_sne_of_the_snippet_is_the_page_s() -> None:

@@ -138,7 +138,7 @@ def test_the_former_picture_is_marked_until_the_new_attack_has_found_something(
     former = shipped(at, "scene")
     assert former is not None and former["former"] and former["how"] == first["how"]
     (words,) = progress_bars(at)
-    assert words.startswith("Square will make") and "found nothing yet" in words
+    assert words.startswith("Square will make") and "no results yet" in words
     before: Work = at.session_state[f"{slug}_work"]
     clean(at.number_input(key="seed").set_value(1).run())
     until(lambda: before.seen.finished)

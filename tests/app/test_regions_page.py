@@ -113,7 +113,7 @@ def test_training_is_drawn_from_the_untrained_systems_on(moments: dict[str, list
             assert moments[name][when] == regions(each, side=plane_systems.LIVE).decoded.numpy().tobytes()
         assert len(set(moments[name])) > 5
     assert not training(at) and len(charts(at)) == 2
-    assert "INT draws stripes" in lead(at)
+    assert "INT divides the plane into stripes" in lead(at)
     assert "TRA 0 %" in lead(at)
     assert "INT 100 %" in lead(at)
 

@@ -99,7 +99,7 @@ def test_filters_keep_what_they_say(query: dict[str, Any], kept: Any) -> None:
 
 def test_filters_that_nothing_fits_say_so() -> None:
     at = visit("systems", systems_task="ECOC", systems_training="under attack")
-    assert rows(at) == {} and any("No system fits" in words for words in sentences(at))
+    assert rows(at) == {} and any("No system matches" in words for words in sentences(at))
 
 
 @pytest.mark.usefixtures("_nothing_runs")

@@ -96,7 +96,7 @@ def test_the_sweep_is_revealed_and_says_what_was_measured() -> None:
     at.segmented_control(key="train_layer").set_value("paper").run()
     at.segmented_control(key="train_sweep_eps").set_value(0.1).run()
     assert alts(clean(at))[-1] != sweep
-    assert "learning rate in disguise" in bodies(at)
+    assert "S also acts as a learning rate" in bodies(at)
 
 
 CONTROLS: dict[str, tuple[dict[str, str], Any]] = {

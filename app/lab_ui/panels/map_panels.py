@@ -213,8 +213,8 @@ def _many(scenario: Scenario, view: View, rows: tuple[int, ...]) -> View:
     guess.verdict(most, f"{most} for {counts[most]} of {ends.n}")
     st.html(
         f'<div class="lab-page map-side"><h2>{len(rows)} images under attack</h2><p>Drag the slider to follow them '
-        f"step by step. At the end, {ends.correct} are read as their class, {ends.wrong} as another class, and {ends.abnormal} "
-        "as None.</p></div>"
+        f"step by step. At the end, {ends.correct} are read as their class, {ends.wrong} as another class, and "
+        f"{ends.abnormal} as None.</p></div>"
     )
     frame.badge(n=len(rows), aim=aimed(scenario, scenario.aims[0])[0],
                 how=f"{how(scenario.settings(scenario.aims[0]))}, ε = {eps_said(scenario.eps, number=True)}",

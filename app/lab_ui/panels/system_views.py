@@ -62,7 +62,7 @@ def table(entries: Sequence[Entry]) -> str:
     first = entries[0].standing
     caption = f"{DATASETS[first.data].title}, attacks of ε = {eps_said(first.eps)}"
     head = "".join(f'<th scope="col">{words}</th>' for words in (
-        "rank", "system", "no attack", "worst case found", f"attack on {AIMS['train']}", "which is"))
+        "rank", "system", "no attack", "worst case found", f"attack on {AIMS['train']}", "verdict on it"))
     rows = "".join(_row(rank, entry) for rank, entry in enumerate(entries, 1))
     return (f'<div class="sys-wide" role="region" tabindex="0" aria-label="{html.escape(caption)}">'
             f'<table class="sys-table"><caption>{html.escape(caption)}</caption>'
@@ -121,7 +121,7 @@ def numbers(entry: Entry) -> None:
             st.caption(in_markdown(_conditions(record)))
     missing = _commands(entry)
     if missing:
-        st.markdown("What is not on record, and the command that works it out on this or another machine:")
+        st.markdown("Some numbers are not on record. These commands compute them, on this machine or another:")
         st.code("\n".join(missing), language=None, wrap_lines=True)
 
 

@@ -40,18 +40,20 @@ HELP = {
     "again in every step. gaussian, uniform: random noise.",
     "eps": "How much any pixel may change; 8/255 is 0.031.",
     "sigma": "The noise's standard deviation; black is 0, white is 1.",
-    "inner": "What the attacks in training climb: the margin, or the training loss, as in the paper.",
+    "inner": "What the attacks during training aim at: the margin, or the training loss as in the paper. On images "
+    "that the system has learned well, the training loss may leave them no gradient to follow.",
     "epochs": "How often the network sees every image.",
     "n": "How many training images. Fewer train faster, and worse.",
-    "start": "A fitted system whose trunk the training starts from; its head too, where the task is the same, else a "
-    "new one that fits the trunk's features best.",
+    "start": "A trained system to start from instead of random weights, for example to train it again with a defence. "
+    "Its last layer is kept if the task is the same; otherwise a new one is fitted to its features.",
     "arch": "The small one trains in seconds on this machine; the others want a graphics card.",
-    "width": "Channels of the small network.",
+    "width": "How many channels the small network has. A wider network can learn more, but takes longer to train.",
     "contrast": "Grey values from 0.3 to 0.7 are stretched from black to white, so that an attack of up to 0.3 hardly "
     "changes a black or a white pixel. It helps where images are nearly black and white.",
     "parametrisation": "scaled: the output layer has the size of S (or of the line), so one learning rate serves all. "
     "paper: it has not, as published, and a large S trains slowly.",
-    "average": "Decay of the running average of the weights, which is what is kept. 0 keeps the last weights.",
+    "average": "The decay of the running average of the weights, which is what is kept. A larger value averages over "
+    "more steps; 0 keeps the weights of the last step.",
     "inset": "INT: training aims this far inside the interval (a share of its length).",
     "flip": "In every epoch a random half of the photographs is mirrored: a truck that drives left is still a truck.",
     "crop": "By how many pixels photographs are shifted at most, at random in every epoch.",

@@ -61,7 +61,7 @@ def _row(line: Line, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "key": line.name, "name": name, "cells": cells, "opens": line.name != NOISE, "masked": line.masked,
         "still_text": "" if unmoved is None else percent(unmoved),
-        "still_words": "" if unmoved is None else f"images that the attack on {name} gave back as they were: "
+        "still_words": "" if unmoved is None else f"images that the attack on {name} returned unchanged: "
         + counted(unmoved),
     }
 

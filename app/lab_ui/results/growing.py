@@ -282,7 +282,8 @@ def show(slug: str, seen: Seen) -> None:
             else:
                 made, total = work.steps
                 st.progress(made / max(total, 1), text=in_markdown(f"{_so_far(work)} {_shown(seen)}"), width="stretch")
-                st.button("Stop", key=f"{slug}_stop", on_click=work.stop, help="What there is so far is kept.")
+                st.button("Stop", key=f"{slug}_stop", on_click=work.stop, help="Ends the attack and keeps the results "
+                                                                               "so far.")
 
     with st.container():
         status()
@@ -304,8 +305,8 @@ def _so_far(work: Work) -> str:
 def _shown(seen: Seen) -> str:
     if seen.stage is not None:
         steps = seen.stage.steps
-        return f"Shown is what {steps:,} step{'s' * (steps > 1)} of each attack found."
-    return "Shown is what is there already." if seen.results else "It has found nothing yet."
+        return f"The page shows what {steps:,} step{'s' * (steps > 1)} of each attack found."
+    return "The page shows the results so far." if seen.results else "There are no results yet."
 
 
 def _forget(slug: str) -> None:

@@ -34,9 +34,10 @@ def draw(
         return
     with bar:
         if code is None:
-            st.markdown("The code and the files come with the results.")
+            st.markdown("The code and the files will be here as soon as the results are.")
             return
-        st.markdown("The numbers of this page, with the library alone. Its address is a link to this very view.")
+        st.markdown("This code computes the numbers of this page with the library alone. The address of the page is a "
+                    "link to exactly this view.")
         # a box that scrolls sideways cannot be reached by keyboard
         st.code(on_one_thread(code), language="python", wrap_lines=True)
         with st.container(horizontal=True):

@@ -195,13 +195,14 @@ def box(view: JobView) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{in_markdown(view.title, 80)}** · {SIGNS[view.state]} {WORDS[view.state]}", width="stretch")
             if view.active:
-                st.button("Stop", key=f"stop {view.id}", on_click=stop, args=(view.id,), help="What it has is kept.")
+                st.button("Stop", key=f"stop {view.id}", on_click=stop, args=(view.id,), help="Ends the job. What it "
+                                                                                              "has done is kept.")
             else:
                 if view.state != "done":
                     st.button("Resume", key=f"resume {view.id}", on_click=resume, args=(view.id,), type="primary",
-                              help="It goes on from its last checkpoint.")
+                              help="The job goes on from its last checkpoint.")
                 st.button("Remove", key=f"remove {view.id}", on_click=remove, args=(view.id,),
-                          help="The job and all it made.")
+                          help="Deletes the job and everything that it made.")
         if view.state == "failed":
             st.error(in_markdown(view.message))
         elif view.state != "done":
