@@ -32,7 +32,7 @@ def said(tab: Visit, words: str) -> None:
 
 def worse(tab: Visit) -> list[str]:
     """What axe finds, but for the role of Streamlit's own drop zone."""
-    return [each for each in tab.violations() if "stFileUploaderDropzone" not in each]
+    return [each for each in tab.violations_in_both() if "stFileUploaderDropzone" not in each]
 
 
 def stroke(tab: Visit, points: list[tuple[float, float]]) -> None:
@@ -108,7 +108,4 @@ def test_uploads_good_and_bad(tab: Visit, tmp_path: Path) -> None:
     assert worse(tab) == []
     tab.page.locator("input[type=file]").set_input_files(str(good))
     said(tab, "systems read it as a 2")
-    for scheme in ("light", "dark"):
-        tab.page.emulate_media(color_scheme=scheme)
-        tab.page.wait_for_timeout(1000)
-        assert worse(tab) == [], scheme
+    assert worse(tab) == []

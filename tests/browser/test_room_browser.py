@@ -11,14 +11,6 @@ from tests.browser.visiting import Visit
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 
 
-def accessible(tab: Visit) -> None:
-    for scheme in ("light", "dark"):
-        tab.page.emulate_media(color_scheme=scheme)
-        tab.page.wait_for_timeout(1000)
-        assert tab.violations() == [], scheme
-    tab.page.emulate_media(color_scheme="light")
-
-
 def drawn_by_keys(tab: Visit) -> None:
     """A 1 on the pad, and sent."""
     tab.page.get_by_role("application", name="Drawing pad: draw a digit").focus()
@@ -44,7 +36,7 @@ def test_a_room_from_its_code_to_its_end(visit: Callable[..., Visit]) -> None:
     phone.page.get_by_role("button", name="Send my 1").wait_for()
     assert phone.page.get_by_test_id("stTopNavLink").count() == 0, "a phone has its page alone"
     settled(phone.page)
-    accessible(phone)
+    assert phone.violations_in_both() == []
     drawn_by_keys(phone)
     phone.page.get_by_text("Your 1 is on the wall: number 1").wait_for()
     phone.page.get_by_text("half", exact=True).click()
@@ -53,14 +45,14 @@ def test_a_room_from_its_code_to_its_end(visit: Callable[..., Visit]) -> None:
     teacher.page.get_by_text("1 guess, hidden").wait_for()
     teacher.page.keyboard.press("v")
     teacher.page.locator(".room-votes").wait_for()
-    accessible(teacher)
+    assert teacher.violations_in_both() == []
     for aim in ("training loss", "decision margin"):
         teacher.page.keyboard.press("a")
         teacher.page.locator(".room-table").get_by_text(f"aimed at the {aim}").wait_for()
         phone.page.get_by_text(f"Aimed at the {aim}.").first.wait_for()
     settled(teacher.page)
-    accessible(teacher)
-    accessible(phone)
+    assert teacher.violations_in_both() == []
+    assert phone.violations_in_both() == []
     phone.page.reload()
     phone.page.get_by_text("read your 1 as").first.wait_for()  # it is known again by its cookie
     teacher.page.get_by_role("button", name="Close the room").click()

@@ -10,6 +10,13 @@ from tests.browser.serving import settled
 STILL = """() => document.getAnimations().every(
     each => each.playState !== 'running' || each.effect.getComputedTiming().endTime === Infinity)"""
 
+COLOURED = """scheme => {
+    const ground = getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor;
+    const [red, green, blue] = ground.match(/\\d+/g).map(Number);
+    return (red + green + blue > 384) === (scheme === 'light');
+}"""
+"""Whether the page's ground is bright, or dark, as it should be."""
+
 
 class Visit:
     """A tab on one address, settled; ``moving``: on one that never rests while it is looked at."""
@@ -54,6 +61,17 @@ class Visit:
         result = Axe().run(self.page).response["violations"]
         return [f"{v['impact']} {v['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
                 for v in result for node in v["nodes"]]
+
+    def violations_in_both(self) -> list[str]:
+        """What axe finds wrong in light and in dark colours; the page is left in light ones."""
+        result = []
+        for scheme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=scheme)
+            self.page.wait_for_function(COLOURED, arg=scheme)
+            result += [f"{scheme}: {line}" for line in self.violations()]
+        self.page.emulate_media(color_scheme="light")
+        self.page.wait_for_function(COLOURED, arg="light")
+        return result
 
     def close(self) -> None:
         """End it, with its cookies."""
