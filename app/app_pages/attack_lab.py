@@ -213,7 +213,8 @@ def _player(lab: Lab, scenario: Scenario, pairs: list[tuple[str, str]]) -> tuple
     except ValueError as error:
         st.info(in_markdown(error))
         return None
-    words = {"title": title(lab.key(name)), "aim": aimed(scenario, aim)[0], "names": lab.pictures.classes}
+    words: dict[str, Any] = {
+        "title": title(lab.key(name)), "aim": aimed(scenario, aim)[0], "names": lab.pictures.classes}
     live.player(trajectory_data(steps, **words), key="attack_lab_player")
     return steps, words
 

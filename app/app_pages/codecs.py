@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from lab_ui.parts import live
 from lab_ui.shell import frame
 from tasklab.figures.style import LOOKS
 
-URL = "query-params"
+URL: Final = "query-params"
 KEPT, KNOWN = "codecs_outputs", "codecs_known"
 GAPS = {"None": "abnormal", "class below": "floor"}
 HELP = {

@@ -223,7 +223,7 @@ def _attacked(
     named = {(title(keys[name]), aim): sweep for (name, aim), sweep in sweeps.items()}
     frame.tell(lab, own_loss=lambda: lesson_facts.own_loss(named, scenario.eps),
                both=lambda: lesson_facts.both(named, scenario.eps))
-    words = {
+    words: dict[str, Any] = {
         "cells": {(keys[name], aim): cell for (name, aim), cell in cells.items()},
         "titles": {key: title(key) for key in keys.values()},
         "aims": {aim: aimed(scenario, aim) for aim in scenario.aims},

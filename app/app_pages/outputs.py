@@ -30,7 +30,7 @@ from tasklab.experiments.scenario import Scenario
 from tasklab.figures.decisions import Reading
 from tasklab.figures.histograms import describe_decisions
 from tasklab.figures.live.sweep import how
-from tasklab.figures.style import BLUE, LOOKS, ORANGE
+from tasklab.figures.style import BLUE, LOOKS, ORANGE, Outcome
 from tasklab.text import in_markdown
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _stack(called: str, rows: Sequence[tuple[str, Outcomes]]) -> None:
     """
     lines = []
     for when, o in rows:
-        parts = [("correct", o.correct), ("wrong", o.wrong), ("abnormal", o.abnormal)]
+        parts: list[tuple[Outcome, int]] = [("correct", o.correct), ("wrong", o.wrong), ("abnormal", o.abnormal)]
         bars = "".join(
             f'<span class="lab-{kind}" style="width: {100 * count / o.n:.2f}%">'
             + (f"{LOOKS[kind].sign} {100 * count / o.n:.0f} %" if count >= 0.16 * o.n else "") + "</span>"
@@ -235,8 +235,10 @@ def _tell(lab: Lab, panels: dict[str, Panel]) -> None:
     named = {title(lab.key(name)): panel for name, panel in panels.items()}
 
     def left() -> str:
-        rows = {name: (*(outcomes(decoded, panel.batch.labels) for decoded in panel.batch.decoded), panel.batch.zero)
-                for name, panel in named.items()}
+        rows = {}
+        for name, panel in named.items():
+            before, after = (outcomes(decoded, panel.batch.labels) for decoded in panel.batch.decoded)
+            rows[name] = before, after, panel.batch.zero
         return lesson_facts.left(rows)
 
     def bit() -> str:

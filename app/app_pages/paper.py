@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, Literal
 
 import streamlit as st
 
@@ -20,7 +20,7 @@ from tasklab.paper.grid import ROWS
 from tasklab.paper.published import COLUMNS
 from tasklab.text import in_markdown
 
-URL = "query-params"
+URL: Final = "query-params"
 COLUMN_NAMES = [str(column) for column in COLUMNS]
 USUAL = {"Table 1": "RBC", "Table 2": "RBC+AT"}
 """The system that is opened first in each table."""
@@ -34,7 +34,7 @@ def page() -> None:
     """Draw the controls, the table, one of its cells, and the downloads."""
     datasets = paper_tables.datasets()
     named = st.query_params.pop("data", None)  # in links that a scenario makes
-    if named in datasets and "paper_data" not in {**st.query_params, **st.session_state}:
+    if named in datasets and "paper_data" not in (*st.query_params, *st.session_state):
         st.session_state["paper_data"] = named
     data = _before("paper_data", datasets)
     network = _before("paper_network", paper_tables.networks(data))
@@ -135,12 +135,14 @@ def _before(key: str, options: Sequence[str]) -> str:
     return value if value in options else options[0]
 
 
-def _select(label: str, options: Sequence[str], key: str, *, usual: str = "", width: int | str = "stretch") -> str:
+def _select(
+    label: str, options: Sequence[str], key: str, *, usual: str = "", width: int | Literal["stretch"] = "stretch"
+) -> str:
     """A control whose options depend on other controls; the usual option is selected if the present one is gone."""
     usual = usual or options[0]
     if st.session_state.get(key, usual) not in options:
         del st.session_state[key]
-    chosen: str = st.selectbox(label, options, options.index(usual), key=key, bind=URL, width=width)  # type: ignore[arg-type]
+    chosen: str = st.selectbox(label, options, options.index(usual), key=key, bind=URL, width=width)
     return chosen
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import html
 import statistics
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
 from lab_ui.basics.lab import Lab
+from lab_ui.basics.words import AIMS as AIM_WORDS
 from lab_ui.basics.words import title
 from lab_ui.parts.charts import plot
 from lab_ui.results import lesson_facts, reports
@@ -24,7 +25,7 @@ from tasklab.evaluation.statistics import Share, mcnemar
 from tasklab.figures.report import describe_curves
 from tasklab.text import in_markdown
 
-URL = "query-params"
+URL: Final = "query-params"
 AIMS = {"training loss": "train", "margin": "margin"}
 """The two objectives of the attack by the names that the control and the URL parameter have."""
 
@@ -92,7 +93,7 @@ def _what(figure: str, report: Report, aim: str) -> str:
     return {
         "curves": f"accuracy under PGD and other attacks, ε up to {eps_said(max(report.eps))}; dotted: {usual}",
         "smallest": f"the smallest ε found by PGD, image by image; the claim is of {usual}",
-        "checks": f"checks on PGD aimed at {reports.AIMS[aim]}, {usual}",
+        "checks": f"checks on PGD aimed at {AIM_WORDS[aim]}, {usual}",
     }[figure]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import streamlit as st
 
@@ -16,7 +17,7 @@ from lab_ui.visitor import catalogue, jobs
 from tasklab.data import DATASETS
 from tasklab.text import in_markdown
 
-URL = "query-params"
+URL: Final = "query-params"
 YOURS = "yours"
 """The option of the control “Trained” that means the visitor's own systems."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
@@ -46,7 +46,7 @@ KEY = (
     f'<span><span style="color:{GREY}">▒</span> gradient of the training loss exactly 0</span></p>'
 )
 """The legend of both charts, as HTML."""
-URL = "query-params"
+URL: Final = "query-params"
 
 SHOWN = 3
 """Number of own systems that are always shown; further ones are in an expander."""

@@ -92,12 +92,12 @@ def describe_training(epochs: Rows) -> str:
     return f"After epoch {last['epoch']}: {', '.join(parts)}."
 
 
-def sweep_figure(points: Mapping[float, Mapping[str, float]]) -> Figure:
+def sweep_figure(points: Mapping[float, Mapping[str, float | None]]) -> Figure:
     """Accuracies in % over the margin S, on a logarithmic axis.
 
     Args:
-        points: S to fields of `CURVES` and `ZERO`, 0 to 1. `ZERO` is a share of the correctly classified
-            images; it is drawn as a share of all images, where the accuracy is known.
+        points: S to fields of `CURVES` and `ZERO`, 0 to 1; None where it was not measured. `ZERO` is a
+            share of the correctly classified images; it is drawn as a share of all images, where the accuracy is known.
 
     Raises:
         ValueError: there are no points.
@@ -106,7 +106,7 @@ def sweep_figure(points: Mapping[float, Mapping[str, float]]) -> Figure:
         raise ValueError("expected at least one point, got none; train a system for each value first")
     import plotly.graph_objects as go
 
-    rows = [dict(points[size]) | {"S": size} for size in sorted(points)]
+    rows: Rows = [dict(points[size]) | {"S": size} for size in sorted(points)]
     curves = {}
     for field, name in CURVES.items():
         known = [row for row in rows if row.get(field) is not None]
@@ -116,11 +116,12 @@ def sweep_figure(points: Mapping[float, Mapping[str, float]]) -> Figure:
     return in_words(go.Figure([*_zero(rows, over="S"), *figure.data], figure.layout), describe_sweep(points))
 
 
-def describe_sweep(points: Mapping[float, Mapping[str, float]]) -> str:
+def describe_sweep(points: Mapping[float, Mapping[str, float | None]]) -> str:
     """What `sweep_figure` shows, in words."""
     sentences = []
     for value, point in sorted(points.items()):
-        parts = [f"{name} {100 * point[field]:.0f} %" for field, name in CURVES.items() if point.get(field) is not None]
+        parts = [f"{name} {100 * share:.0f} %" for field, name in CURVES.items()
+                 if (share := point.get(field)) is not None]
         sentences.append(f"S = {value:g}: {', '.join(parts)}")
     return "; ".join(sentences) + "."
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
@@ -15,7 +15,7 @@ from tasklab.data import DATASETS
 from tasklab.data.points import SPREAD
 from tasklab.tasks import TASKS, make_task
 
-URL = "query-params"
+URL: Final = "query-params"
 SETS = ("moons", "circles", "blobs", "spirals")
 
 POINT = {"moons": 14, "circles": 3, "blobs": 8, "spirals": 5}

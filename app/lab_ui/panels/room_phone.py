@@ -117,7 +117,7 @@ def _send(code: str, who: str, strokes: Strokes | None) -> None:
         return
     try:
         room.may_draw(who)
-        if strokes is None or digit not in range(10):
+        if strokes is None or not isinstance(digit, int) or digit not in range(10):
             raise ValueError("This is no drawing that can be shown. Clear the pad and draw again.")
         room.draw(who, digit, room_attacks.pixels_of(strokes))
     except PictureError:

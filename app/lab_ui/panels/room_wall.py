@@ -80,15 +80,16 @@ def _attacked(room: Room, wall: Sequence[Drawing]) -> str:
     """Draw the wall after an attack; the short name of the system that reads it."""
     views = [AS_DRAWN, *(AIMS[aim] for aim in room.outcomes)]
     latest = room.outcomes[IN_TURN[room.stage - 1]]
-    readers = list(latest.reads)
+    readers: list[str] = list(latest.reads)
     with st.container(horizontal=True, gap="medium"):
         if st.session_state.get(VIEW) not in views:
             st.session_state[VIEW] = views[-1]
-        view = st.segmented_control("The wall shows", views, key=VIEW, required=True, wrap=True,
-                                    format_func=lambda each: each if each == AS_DRAWN else f"aimed at {each}")
+        view = st.segmented_control(
+            "The wall shows", views, key=VIEW, required=True, wrap=True,
+            format_func=lambda each: each if each == AS_DRAWN else f"aimed at {each}") or views[-1]
         if st.session_state.get(READER) not in readers:
             st.session_state[READER] = room.system if room.system in readers else readers[0]
-        reader: str = st.segmented_control("as read by", readers, key=READER, required=True, format_func=title)
+        reader = st.segmented_control("as read by", readers, key=READER, required=True, format_func=title) or readers[0]
     outcome = next((room.outcomes[aim] for aim in room.outcomes if AIMS[aim] == view), None)
     st.html(tiles(wall, outcome or latest, reader, attacked=outcome is not None))
     if outcome is not None:

@@ -22,6 +22,7 @@ from tasklab.data import DATASETS
 from tasklab.data.radii import eps_said
 from tasklab.evaluation.cards import card_markdown
 from tasklab.evaluation.standing import Measured, Standing
+from tasklab.evaluation.statistics import Share
 from tasklab.figures.report import describe_curves
 from tasklab.figures.training import describe_training, training_figure
 from tasklab.tasks import TASKS
@@ -217,7 +218,8 @@ def under_attack(entry: Entry) -> Any:
                     "have not been worked out. The page “Really robust?” does it at the push of a button.")
         return None
     measured = report.curves()
-    curves = {each: measured[each] for each in ("train", "margin", "worst") if each in measured}
+    curves: dict[str, dict[float, Share]] = {
+        each: measured[each] for each in ("train", "margin", "worst") if each in measured}
     figure = figures.accuracy_curves(curves, names=CURVES, marks={"": report.claim_eps}, up="classified correctly, %",
                                      height=330)
     plot(figure, key="systems_curves", alt=f"{title(entry.key)}. {describe_curves(curves, names=CURVES)}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
 from tasklab.tasks import TASKS, Asked
 
-URL = "query-params"
+URL: Final = "query-params"
 
 
 def settings(name: str, classes: int, prefix: str) -> dict[str, Any]:

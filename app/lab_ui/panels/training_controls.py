@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import streamlit as st
 
@@ -18,7 +19,7 @@ from tasklab.models import ARCHITECTURES
 from tasklab.tasks import TASKS, Task, make_task
 from tasklab.training import Adversarial, Defence, GaussianNoise, Recipe, UniformNoise, Watch
 
-URL = "query-params"
+URL: Final = "query-params"
 FRESH = "fresh weights"
 """The option of the control “Start from” that is no system."""
 

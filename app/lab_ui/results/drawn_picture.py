@@ -86,7 +86,7 @@ def rendered(drawing: Drawing, data: str) -> Tensor:
     return read_picture(page, data, dark_ink=False)
 
 
-_drawn = st.cache_data(rendered, max_entries=200, show_spinner=False, hash_funcs={Drawing: repr})
+_drawn = st.cache_data(max_entries=200, show_spinner=False, hash_funcs={Drawing: repr})(rendered)
 
 
 @st.cache_data(max_entries=10, show_spinner=False)

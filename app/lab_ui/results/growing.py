@@ -18,7 +18,6 @@ from typing import Any
 import streamlit as st
 
 from lab_ui.basics.waiting import give_way
-from tasklab.attacks import AttackStep
 from tasklab.attacks.registry import fields_of
 from tasklab.experiments.scenario import Scenario
 from tasklab.text import duration, in_markdown
@@ -41,7 +40,8 @@ SOON = 1.0
 PENDING = "It is being attacked …"
 """Stands in the place of a result that is not there yet."""
 
-Progress = Callable[[AttackStep], object]
+Progress = Callable[[object], object]
+"""Called after each step of an attack, with a report on it that is not looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +223,7 @@ class Work:
         except ValueError as error:
             return dict.fromkeys(part.keys, str(error))
 
-    def _step(self, step: AttackStep) -> None:
+    def _step(self, step: object) -> None:
         with self._lock:
             self._of_stage = min(self._of_stage + 1, self._cost(self._left[0])) if self._left else 0
         self._check()

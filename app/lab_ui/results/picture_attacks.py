@@ -179,7 +179,7 @@ def ground(scenario: Scenario, name: str, key: str, *, side: int) -> Ground:
     """The plane under the image that the attacks on the margin and on the training loss span.
 
     Args:
-        scenario: image, attack and ε; its objectives do not matter.
+        scenario: image, PGD or FGSM, and ε; its objectives do not matter.
         name: of the system.
         key: its short name.
         side: cells along each side.
@@ -191,11 +191,13 @@ def ground(scenario: Scenario, name: str, key: str, *, side: int) -> Ground:
         _check(scenario, name, key, aim)
     stamp, system, images = catalogue.stamp(name), catalogue.system(name), catalogue.test_set(scenario.data)
     assert images is not None
+    settings = scenario.settings("margin")
+    assert isinstance(settings, PGD)
     x, y = images.x(scenario.image), images.labels[scenario.image : scenario.image + 1]
     pool = ThreadPoolExecutor(1, "attack")
     try:
-        return awaited(pool.submit(_ground, name, stamp, scenario.data, scenario.image, scenario.settings("margin"),
-                                   scenario.target, side, system, x, y))
+        return awaited(pool.submit(_ground, name, stamp, scenario.data, scenario.image, settings, scenario.target, side,
+                                   system, x, y))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
@@ -28,7 +28,7 @@ KEEPS = ("best", "last", "first")
 
 STEP_STOPS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 200, 300, 500, 1000)
 
-URL = "query-params"
+URL: Final = "query-params"
 ANY_OTHER = "any other"
 """The option of the control “Target” that means an untargeted attack."""
 

@@ -144,10 +144,12 @@ def _checked(file: Path) -> tuple[System, str]:
     import torch
 
     from tasklab.data import DATASETS
+    from tasklab.models.network import Network
     from tasklab.system import System
 
     system = System.load(file)
-    shape, classes = tuple(system.network.spec.in_shape), system.task.num_classes  # type: ignore[union-attr]
+    assert isinstance(system.network, Network)
+    shape, classes = tuple(system.network.spec.in_shape), system.task.num_classes
     named = system.card.get("data", {}).get("name")
     fits = [name for name, info in DATASETS.items() if (info.shape, info.num_classes) == (shape, classes)]
     if not fits or (named is not None and named not in fits):

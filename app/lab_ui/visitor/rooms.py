@@ -11,8 +11,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from lab_ui.basics.refusal import Refused
 from lab_ui.visitor import limits
@@ -115,7 +114,7 @@ class Rooms:
                 room.revealed.add(room.aim)
                 room.version += 1
 
-    def attack(self, owner: str, run: Callable[[tuple[Drawing, ...], str, float], Mapping[str, Any]]) -> None:
+    def attack(self, owner: str, run: Callable[[tuple[Drawing, ...], str, float], object]) -> None:
         """Attack all drawings at the room's next objective, and keep the outcome.
 
         Args:
@@ -135,7 +134,7 @@ class Rooms:
             room.attacking = True
             room.revealed.add(aim)
             room.version += 1
-        outcome: Mapping[str, Any] | None = None
+        outcome: object = None
         try:
             outcome = run(wall, aim, room.eps)
         finally:

@@ -47,7 +47,7 @@ def shown_name(name: str) -> str:
 def release(file: Any) -> None:
     """Free the memory of an uploaded file, once it has been accepted or refused."""
     if (context := get_script_run_ctx()) is not None:
-        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)  # type: ignore[attr-defined]
 
 
 @st.cache_resource(show_spinner=False)
