@@ -198,22 +198,23 @@ def _pictures(lab: Lab, key: str, report: Report, asked: Sequence[jobs.JobView])
     Returns:
         Name to figure, for the downloads.
     """
-    st.html('<div class="lab-aim"><h2>Image by image</h2><p>The smallest ε that was found to fool: no single ε has '
-            "to be chosen.</p></div>")
+    st.html('<div class="lab-aim"><h2>Image by image</h2><p>For each image, the smallest ε at which an '
+            "attack succeeded. No single ε has to be chosen.</p></div>")
     others = {other: beside for other, name in lab.systems.items() if other != key
               and (beside := reports.report_of(name, asked)[0]) is not None and beside.n == report.n}
     stairs = {title(key): report.distances}
     other_key = None
     if others:
         usual = next((other for other in ("tra-at", "tra") if other in others), next(iter(others)))
-        other_key = menus.one(st.selectbox, "Beside", menus.named(others), usual, key="robust_with", width=320)
+        other_key = menus.one(st.selectbox, "Compare with", menus.named(others), usual, key="robust_with", width=320)
         stairs[title(other_key)] = others[other_key].distances
     figure = figures.distance_curves(stairs, most=DATASETS[lab.data].radii.most)
     fine = DATASETS[lab.data].radii.per > 100
-    words = ", ".join(f"{name}: half fall within ε = {_median(values, fine=fine)}" for name, values in stairs.items())
+    words = ", ".join(f"{name}: half of the images are fooled within ε = {_median(values, fine=fine)}"
+                      for name, values in stairs.items())
     plot(figure, key="robust_stairs", alt=f"Smallest ε found. {words}.")
-    st.caption(f"{words}. n = {report.n} images, PGD on each condition in turn at growing ε, drawn back to the "
-               "boundary; upper bounds on the smallest ε.")
+    st.caption(f"{words}. n = {report.n} images, PGD on each condition in turn at growing ε, then moved back to "
+               "the boundary. These are upper bounds on the smallest ε.")
     if other_key is not None:
         st.html(f'<p class="lab-note">{_paired(key, other_key, report, others[other_key])}</p>')
     return {"smallest": figure}

@@ -40,8 +40,8 @@ def _reception() -> None:
                            "one key attacks the whole wall.")
     left, right = st.columns(2, gap="large")
     with left, st.container(border=True):
-        st.markdown("**For the teacher.** A room lives in the memory of this server alone. Names are not asked, and "
-                    "nothing is kept after the room is closed.")
+        st.markdown("**For the teacher.** A room lives in the memory of this server alone. Nobody is asked for a name, "
+                    "and nothing is kept after the room is closed.")
         systems = room_attacks.available()
         if not systems:
             st.info("The systems of MNIST are not on this machine, so there is nothing to attack.")
@@ -65,7 +65,8 @@ def _buttons(room: Room) -> None:
             if st.button(f"Attack, aimed at {AIMS[room.aim]}", key="room_attack", type="primary", shortcut="A"):
                 _attack(room)
             if room.aim not in room.revealed and st.button(
-                    "Show the guesses", key="room_reveal", shortcut="V", help="No more are taken then."):
+                    "Show the guesses", key="room_reveal", shortcut="V",
+                    help="Shows all guesses on the wall. After that, no more guesses are taken."):
                 rooms.store().reveal(room.owner)
                 st.rerun()
         with st.popover("Settings"):
@@ -74,7 +75,7 @@ def _buttons(room: Room) -> None:
             st.markdown("All drawings and guesses are deleted. The code stays, and the phones can draw again.")
             st.button("Empty the wall", key="room_restart", on_click=rooms.store().restart, args=(room.owner,))
         with st.popover("Close the room"):
-            st.markdown("Everything in the room is deleted, and its code leads nowhere.")
+            st.markdown("Everything in the room is deleted, and its code no longer works.")
             st.button("Delete everything", key="room_close", on_click=rooms.store().close, args=(room.owner,))
 
 
@@ -100,10 +101,11 @@ def _settings(room: Room) -> None:
         system = st.selectbox("The guesses are about", systems, systems.index(room.system), key="room_system",
                               format_func=title, help="Four systems are attacked; the room guesses about this one.")
         eps = st.select_slider("ε, the size of the change", USUAL.paper, room.eps, key="room_eps",
-                               help="How much any pixel may change (0 is black, 1 is white).")
+                               help="How much any pixel may change (0 is black, 1 is white). A larger ε allows "
+                                    "larger changes.")
         rooms.store().settle(room.owner, eps=eps, system=system)
     number = st.number_input("Take a drawing off the wall", 1, None, None, placeholder="its number", key="room_number",
-                             help="Its phone cannot send another one.")
+                             help="Removes an unsuitable drawing. Its phone cannot send another one.")
     if number is not None and st.button("Take it off", key="room_remove"):
         rooms.store().remove(room.owner, number)
         st.rerun()

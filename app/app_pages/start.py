@@ -53,7 +53,7 @@ TOUR = (
     Stop(view="plane", title="A flat loss is no protection.",
          words="Where the colour is full, the gradient of the training loss is 0, so an attack on that loss stays "
                "where it starts. Yet the border is close.",
-         page="regions", invite="Walk around in the plane",
+         page="regions", invite="Explore the plane",
          values={"regions_set": "spirals", "regions_tasks": ["TRA", "RBC"], "regions_noise": 0.015, "regions_point": 5,
                  "regions_field": "training loss", "regions_revealed": True}),
     Stop(view="margin", title="Now the attack aims at the decision.",
@@ -111,7 +111,7 @@ def page() -> None:
         st.html(f'<p class="lab-lesson">{index + 1} of {len(TOUR)}</p>')
     _badge(record, stop.view, is_dragged=index == 0)
     st.markdown(f"TRA, DeepBE, INT and RBC after {CITED}")
-    st.html('<h2 class="front-go">Go where you like</h2>')
+    st.html('<h2 class="front-go">All pages</h2>')
     tiles = [slug for slug in PAGES if slug != "start"]
     for start in range(0, len(tiles), ROW):
         for column, slug in zip(st.columns(ROW), tiles[start : start + ROW], strict=False):

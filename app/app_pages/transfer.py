@@ -57,7 +57,7 @@ def page() -> None:
     scenario = dataclasses.replace(scenario, systems=lab.chosen[:MOST], n=min(scenario.n, len(lab.pictures)))
     objectives = scenario.aims
     if len(scenario.systems) < 2:
-        st.info("Transfer needs two systems: one to attack, one to be shown what was found. Pick a second "
+        st.info("Transfer needs two systems: one to attack, and one to be shown the images found. Pick a second "
                 f"{lab.controls}.")
         return
     if not objectives:
@@ -119,9 +119,9 @@ def page() -> None:
 
 
 def _kept() -> Filter:
-    """The control “Images that count”."""
+    """The control “Count images that”."""
     chosen: str = st.segmented_control(
-        "Images that count: those that", list(KEPT), default=next(iter(KEPT)), required=True, key="transfer_kept",
+        "Count images that", list(KEPT), default=next(iter(KEPT)), required=True, key="transfer_kept",
         wrap=True, bind="query-params", help="An image that the other system misclassified before the attack says "
         "nothing about transfer; the paper counts it nevertheless.",
     )
@@ -205,7 +205,8 @@ def _opened(scenario: Scenario, test: ImageSet, result: TransferResult | None, c
     selected = kept & (cell.fooled if show == SHOW[0] else ~cell.fooled)
     indices = [int(i) for i in selected.nonzero().flatten()]
     if not indices:
-        st.info(f"No image here. {'Look at those that do not.' if show == SHOW[0] else 'All of them fool it.'}")
+        st.info("There is no image to show. "
+                + ("None that counts fools it." if show == SHOW[0] else "All that count fool it."))
         return
     st.caption(f"{min(SHOWN, len(indices))} of {len(indices)}: before, after, and what {called[victim]} reads. "
                "A click opens the attack lab.")

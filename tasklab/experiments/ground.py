@@ -1,4 +1,4 @@
-"""The ground under one image: the plane through it that two attacks span, classified position by position.
+"""The plane around one image, which two attacks span, classified position by position.
 
 One direction is that of an attack on the margin, the other that of an attack on the training loss. Where the training
 loss is exactly flat under the image, the second attack has nothing to maximise and stays where it is, however near the

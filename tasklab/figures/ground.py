@@ -1,4 +1,4 @@
-"""The ground under one image: the plane that two attacks span, drawn as decision regions are, and in words."""
+"""The plane around one image: the plane that two attacks span, drawn as decision regions are, and in words."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ground_figure(seen: Ground, *, classes: Sequence[str] = (), height: int = 52
                    picks=min(seen.side, 25), height=height)
     corners = " L ".join(f"{x:.4f} {y:.4f}" for x, y in seen.outline.tolist())
     figure.add_shape(type="path", name="eps", path=f"M {corners} Z", line={"color": GREY, "width": 2, "dash": "dot"})
-    return in_words(figure, describe_ground("Ground", seen, classes))
+    return in_words(figure, describe_ground("Plane", seen, classes))
 
 
 def what_attacks_do(seen: Ground, classes: Sequence[str] = ()) -> list[str]:
@@ -60,7 +60,7 @@ def describe_ground(name: str, seen: Ground, classes: Sequence[str] = ()) -> str
     right, up = (WAYS[way] for way in seen.spanned_by)
     why = f", because {_why_random(seen)}" if seen.spanned_by[1] == "random" else ""
     sentences = [
-        f"{name}: a plane through the image of {with_article(label)}, which is in its middle. "
+        f"{name}: the plane around the image of {with_article(label)}, which is in its middle. "
         f"Rightwards it follows {right}, upwards {up}{why}.",
         f"The plane is read as {shares_in_words(seen, classes)}.",
         f"The training loss is exactly flat on {100 * seen.flat_share:.0f} % of what is read as {label}.",

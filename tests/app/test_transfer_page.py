@@ -103,7 +103,7 @@ def test_any_cell_can_be_opened() -> None:
     clean(at.selectbox(key="transfer_threat").set_value("int").run())
     assert grids(at)[0]["selected"] == ["digits-int", "digits-rbc"]
     assert "INT → RBC" in bodies(at)
-    assert any("No image here" in s for s in sentences(at))
+    assert any("There is no image to show" in s for s in sentences(at))
     clean(at.segmented_control(key="transfer_which").set_value("that do not").run())
     assert bodies(at).count("unchanged</span>") >= 15
     clean(at.selectbox(key="transfer_victim").set_value("int").run())

@@ -82,7 +82,7 @@ def test_what_is_too_large_is_refused_unread() -> None:
         raise AssertionError("it was read")
 
     file = SimpleNamespace(size=(20 << 20) + 1, file_id="1", getvalue=read)
-    with pytest.raises(ValueError, match=r"^The file is larger than 20 MB, which is all that is taken here\.$"):
+    with pytest.raises(ValueError, match=r"^The file is larger than 20 MB, the largest size accepted here\.$"):
         uploads.content(file, 20)
     assert uploads.content(SimpleNamespace(size=20 << 20, getvalue=lambda: b"all"), 20) == b"all"
 
@@ -97,7 +97,7 @@ def test_a_page_says_what_is_too_large(
     monkeypatch.setattr(uploads, "content", lambda file, megabytes: real(file, 0))
     name = "漢" * 90 + (".safetensors" if page == "train" else ".png")
     clean(at.file_uploader(key=key).set_value((name, b"x" * 100, "")).run())
-    assert "The file is larger than 0 MB, which is all that is taken here." in sentences(at)
+    assert "The file is larger than 0 MB, the largest size accepted here." in sentences(at)
 
 
 real = uploads.content

@@ -89,7 +89,7 @@ def _worst(results: Results) -> list[str]:
     return [
         f"n = {results.n}. *Training loss*: PGD-20 on the system's training loss, last iterate, as published, with the "
         "share of correct images on which its gradient was exactly 0 all the way; where that is large, the accuracy "
-        "before it says how the attack failed. *Worst case*: an image stands if no attack of the ensemble `standard`"
+        "before it shows that the attack failed. *Worst case*: an image stands if no attack of the ensemble `standard`"
         " fooled it; None (no codeword) counts as fooled, and its share is given.",
         "",
         "    tasklab data mnist",

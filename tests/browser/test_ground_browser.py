@@ -1,4 +1,4 @@
-"""The ground under an image as a person has it: a point under a hand, by keys or by touch, and no message a tick."""
+"""The plane around an image as a person has it: a point under a hand, by keys or by touch, and no message a tick."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a visitor asks for and does not get."""
+"""The error for a request of a visitor that is refused."""
 
 from __future__ import annotations
 

@@ -35,14 +35,17 @@ def planes() -> tuple[tuple[Plane, ...], float]:
         settings = {key: _settings(key, DATASETS[name].num_classes) for key in keys}
         with st.expander("More settings"):
             epochs = st.slider("Epochs", 5, 200, 60, 5, key="regions_epochs", bind=URL,
-                               help="Passes over the points. Few show a system half-way.")
-            n = st.select_slider("Number of points", (50, 100, 200, 300, 500, 1000), 300, key="regions_n", bind=URL)
+                               help="How often the network sees every point. With few, the systems are shown half "
+                                    "trained.")
+            n = st.select_slider("Number of points", (50, 100, 200, 300, 500, 1000), 300, key="regions_n", bind=URL,
+                                 help="How many points the systems learn from. Fewer train faster.")
             noise = st.slider("Noise", 0.0, 0.15, SPREAD["blobs"], 0.005, format="%.3f", key="regions_noise", bind=URL,
-                              help="How far the points are scattered: a standard deviation.")
+                              help="How far the points are scattered (standard deviation). With more noise, the "
+                                   "classes overlap more.")
             scaled = st.segmented_control("Output layer", ("scaled", "paper"), default="scaled", required=True,
                                           key="regions_form", bind=URL,
-                                          help="scaled: the last layer has the task's own size, S or the length of the "
-                                          "line. paper: it begins near 0 and has to grow there.")
+                                          help="scaled: the last layer is scaled to S or to the length of the line. "
+                                          "paper: its outputs begin near 0 and have to grow.")
             seed = controls.seed()
     classes = DATASETS[name].num_classes
     tasks = [make_task(key, num_classes=classes, parametrisation=scaled, **settings[key]) for key in keys]
@@ -101,9 +104,9 @@ def _settings(key: str, classes: int) -> dict[str, Any]:
         else:
             settings["loss_form"] = st.segmented_control("Loss", ("hinge", "mse", "bce"), default="mse", required=True,
                                                       key="regions_loss", bind=URL, help="mse: as DeepBE was first "
-                                                      "made. hinge: as the paper rewrites it.")
+                                                      "defined. hinge: as the paper rewrites it.")
         bits = st.slider(f"Bits of {SYSTEMS[key]}", 1, 6, 2, key=f"regions_{key}_bits", bind=URL,
-                         help="More bits than the classes need leave codewords that no class has: None.")
+                         help="With more bits than the classes need, some codewords belong to no class: None.")
         code = st.segmented_control(f"Code of {SYSTEMS[key]}", ("binary", "gray"), default="binary", required=True,
                                     key=f"regions_{key}_code", bind=URL)
         return settings | {"bits": max(bits, (classes - 1).bit_length()), "code": code}

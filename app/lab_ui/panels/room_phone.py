@@ -118,7 +118,7 @@ def _send(code: str, who: str, strokes: Strokes | None) -> None:
     try:
         room.may_draw(who)
         if strokes is None or not isinstance(digit, int) or digit not in range(10):
-            raise ValueError("This is no drawing that can be shown. Clear the pad and draw again.")
+            raise ValueError("This drawing cannot be shown. Clear the pad and draw again.")
         room.draw(who, digit, room_attacks.pixels_of(strokes))
     except PictureError:
         st.session_state[NOTE] = "Nothing can be seen in this drawing. Clear the pad and draw again."

@@ -39,25 +39,32 @@ HELP = {
     "task": "What the network has to answer. " + " ".join(f"{kind.title}: {kind.summary}" for kind in TASKS.values()),
     "defence": "What is done to the images before the network learns from them. adversarial: they are attacked "
     "again in every step. gaussian, uniform: random noise.",
-    "eps": "How much any pixel may change; 8/255 is 0.031.",
-    "sigma": "The noise's standard deviation; black is 0, white is 1.",
+    "eps": "How much any pixel may change during training (0 is black, 1 is white; 8/255 is 0.031). A larger ε "
+    "trains against larger changes, and usually costs accuracy without an attack.",
+    "sigma": "The standard deviation of the noise (0 is black, 1 is white). A larger σ trains against larger changes.",
     "inner": "What the attacks during training aim at: the margin, or the training loss as in the paper. On images "
     "that the system has learned well, the training loss may leave them no gradient to follow.",
-    "epochs": "How often the network sees every image.",
-    "n": "How many training images. Fewer train faster, and worse.",
+    "epochs": "How often the network sees every image. With more, training takes longer and the system learns more.",
+    "n": "How many images the network learns from. With fewer, training is faster and the system less accurate.",
     "start": "A trained system to start from instead of random weights, for example to train it again with a defence. "
     "Its last layer is kept if the task is the same; otherwise a new one is fitted to its features.",
-    "arch": "The small one trains in seconds on this machine; the others want a graphics card.",
+    "arch": "The small one trains in seconds on this machine; the others need a graphics card.",
     "width": "How many channels the small network has. A wider network can learn more, but takes longer to train.",
     "contrast": "Grey values from 0.3 to 0.7 are stretched from black to white, so that an attack of up to 0.3 hardly "
     "changes a black or a white pixel. It helps where images are nearly black and white.",
-    "parametrisation": "scaled: the output layer has the size of S (or of the line), so one learning rate serves all. "
-    "paper: it has not, as published, and a large S trains slowly.",
-    "average": "The decay of the running average of the weights, which is what is kept. A larger value averages over "
-    "more steps; 0 keeps the weights of the last step.",
-    "inset": "INT: training aims this far inside the interval (a share of its length).",
+    "parametrisation": "scaled: the output layer is scaled to S (or to the length of the line), so the same learning "
+    "rate suits every S. paper: it is not scaled, as published, and training with a large S is slow.",
+    "average": "The trained system keeps a running average of the weights; this is its decay. A larger value averages "
+    "over more steps; 0 keeps the weights of the last step.",
+    "inset": "INT: how far inside the interval training aims, as a share of its length. A larger inset keeps outputs "
+    "away from the borders.",
     "flip": "In every epoch a random half of the photographs is mirrored: a truck that drives left is still a truck.",
-    "crop": "By how many pixels photographs are shifted at most, at random in every epoch.",
+    "crop": "In every epoch each photograph is shifted at random, by at most this many pixels. The network then "
+    "depends less on where an object is.",
+    "batch": "How many images the network sees before its weights change. Larger batches make fewer, but "
+    "steadier steps.",
+    "lr": "How far each step changes the weights. A larger rate learns faster, but may never settle.",
+    "inner_steps": "How many steps each attack during training takes. More make it stronger and training slower.",
     "watch": "After each epoch, the first validation images are attacked with this ε (PGD, 10 steps), once along the "
     "training loss, once along the decision margin.",
 }
@@ -96,23 +103,25 @@ def controls(dataset: str, seed: int) -> Training:
         else:
             arch = st.selectbox("Network", [a.name for a in ARCHITECTURES.values() if a.input_dims == 3],
                                 key="train_arch", bind=URL, help=HELP["arch"])
-            width = st.select_slider("Its width", (4, 8, 16, 32, 64), 32, key="train_width", bind=URL,
+            width = st.select_slider("Network width", (4, 8, 16, 32, 64), 32, key="train_width", bind=URL,
                                      help=HELP["width"], disabled=not ARCHITECTURES[arch].has_width)
             contrast = None
         flip, crop = False, 0
         if photographs:
-            flip = st.toggle("Mirror half of them", True, key="train_flip", bind=URL, help=HELP["flip"])
+            flip = st.toggle("Mirror half of the images", True, key="train_flip", bind=URL, help=HELP["flip"])
             crop = st.slider("Shift by up to", 0, 8, 4, key="train_crop", bind=URL, help=HELP["crop"],
                              format="%d pixels")
         elif not start and st.toggle("Stretch contrast", key="train_contrast", bind=URL, help=HELP["contrast"]):
             contrast = STRETCH
-        rate = st.number_input("Learning rate", 1e-5, 1.0, usual.lr, 0.001, format="%.4f", key="train_lr", bind=URL)
-        batch = st.select_slider("Images a step", (16, 32, 64, 128), 32, key="train_batch", bind=URL)
+        rate = st.number_input("Learning rate", 1e-5, 1.0, usual.lr, 0.001, format="%.4f", key="train_lr", bind=URL,
+                               help=HELP["lr"])
+        batch = st.select_slider("Images per step", (16, 32, 64, 128), 32, key="train_batch", bind=URL,
+                                 help=HELP["batch"])
         average = st.select_slider("Average of the weights", (0.0, 0.9, 0.99, 0.999), 0.99, key="train_average",
                                    bind=URL, help=HELP["average"])
         inset = st.slider("Inset", 0.0, 0.45, usual.inset, 0.05, key="train_inset", bind=URL, help=HELP["inset"],
                           disabled=not TASKS[name].has_inset)
-        watched = _eps("ε of the attacks that watch", "train_watch", dataset, HELP["watch"], among=radii.some)
+        watched = _eps("ε of the attacks after each epoch", "train_watch", dataset, HELP["watch"], among=radii.some)
         device = _device()
     recipe = Recipe(epochs=epochs, batch_size=batch, lr=rate, defence=defence, average=average, flip=flip, crop=crop,
                     inset=inset if TASKS[name].has_inset else 0.0, seed=seed)
@@ -205,9 +214,10 @@ def _defence(dataset: str) -> Defence | None:
     eps = _eps("ε in training", "train_eps", dataset, HELP["eps"])
     if kind == "uniform":
         return UniformNoise(eps=eps)
-    inner = st.segmented_control("They climb", ("margin", "train"), default="margin", required=True, key="train_inner",
-                                 bind=URL, help=HELP["inner"])
-    steps = st.slider("Inner steps", 1, 20, 7, key="train_inner_steps", bind=URL)
+    inner = st.segmented_control("Training attacks climb", ("margin", "train"), default="margin", required=True,
+                                 key="train_inner", bind=URL, help=HELP["inner"])
+    steps = st.slider("Inner steps", 1, 20, 7, key="train_inner_steps", bind=URL,
+                      help=HELP["inner_steps"])
     return Adversarial(eps=eps, steps=steps, objective=inner)
 
 

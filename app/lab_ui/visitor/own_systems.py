@@ -76,7 +76,7 @@ def bring(content: bytes, filename: str, taken: set[str] = frozenset()) -> str: 
             or the disk cannot be written.
     """
     if len(content) > MAX_UPLOAD << 20:
-        raise Refused(f"The file is larger than {MAX_UPLOAD} MB, which is all that is taken here.")
+        raise Refused(f"The file is larger than {MAX_UPLOAD} MB, the largest size accepted here.")
     try:
         return _keep(content, filename, taken)
     except OSError as error:

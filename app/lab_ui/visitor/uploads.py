@@ -29,7 +29,7 @@ def content(file: Any, megabytes: int) -> bytes:
     """
     if file.size > megabytes << 20:
         release(file)
-        raise ValueError(f"The file is larger than {megabytes} MB, which is all that is taken here.")
+        raise ValueError(f"The file is larger than {megabytes} MB, the largest size accepted here.")
     return bytes(file.getvalue())
 
 

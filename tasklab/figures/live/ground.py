@@ -1,4 +1,4 @@
-"""The ground under one image as a live figure: a point is dragged through the plane, and the image follows."""
+"""The plane around one image as a live figure: a point is dragged through the plane, and the image follows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// The ground under one image: a point moves through the plane, cell by cell; all outputs and directions are sent once.
+// The plane around one image: a point moves through the plane, cell by cell; all outputs and directions are sent once.
 
 const BOX = 1000; // units of the drawing along each side of the plane
 
