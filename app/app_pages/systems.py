@@ -33,7 +33,7 @@ def page() -> None:
         _one(lab, chosen)
         return
     if name is not None:
-        st.warning(f"There is no system “{in_markdown(name, 60)}” here. These are all there are.")
+        st.warning(f"There is no system “{in_markdown(name, 60)}” here. Choose one of those below.")
     _all(lab, listed)
 
 

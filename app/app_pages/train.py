@@ -252,7 +252,8 @@ def _system(lab: Lab, name: str) -> None:
             st.markdown(f"**{in_markdown(key, 40)}** · {_accuracies(card, eps)}", width="stretch")
             beside = str(card["task"]["task"])
             st.page_link("app_pages/systems.py", label="Its page", query_params={"system": name})
-            st.button("Attack it", key=f"attack {name}", type="primary", help="In the attack lab, beside a shipped one",
+            st.button("Attack it", key=f"attack {name}", type="primary",
+                      help="Opens the attack lab with it beside a shipped one",
                       on_click=frame.leave_for, args=("attack_lab", {"systems": [beside, key]}))
             st.download_button("Download", file.read_bytes, f"{name}.safetensors", key=f"download {name}",
                                on_click="ignore", help="One file with its card. Bring it back here later, or put it "
@@ -291,7 +292,7 @@ def _sweep(lab: Lab, training: Training | None, everything: dict[str, RunView]) 
     """Draw the effect of S, after a first guess: from the visitor's own sweep, or else the recorded one."""
     st.html('<div class="lab-aim"><h2>Does S matter?</h2><p>The same network, trained with a margin S of 1, 10, 100 '
             "and 350. The paper finds more accuracy and more robustness with a larger S.</p></div>")
-    guess = frame.predict("train", "S grows from 1 to 350. What becomes of the accuracy under attack?",
+    guess = frame.predict("train", "S grows from 1 to 350. What happens to the accuracy under attack?",
                           GUESSES)
     if not guess.shown:
         return

@@ -58,8 +58,8 @@ MARGIN = Asked(
 BITS = Asked(
     title="Bits", kind="whole", low=1, half=True, place=2,
     limits=lambda classes: ((classes - 1).bit_length(), 2 * (classes - 1).bit_length()),
-    help="How many bits an answer has. Four are enough for ten classes, seven for a hundred; with more bits, more of "
-    "their patterns mean None.",
+    help="How many bits an answer has. Four are enough for ten classes, seven for a hundred; with more bits, "
+    "more codewords mean None.",
 )
 CODE = Asked(
     title="Code", kind="text", choices=("binary", "gray"), half=True, place=3,

@@ -116,7 +116,7 @@ def votes(room: Room, aim: str) -> str:
     total = sum(tally.values())
     head = f'<p class="room-ask">{question(room)}</p>'
     if aim not in room.revealed:
-        return f'{head}<p class="room-ask"><b>{total}</b> guess{"es" * (total != 1)}, hidden as yet.</p>'
+        return f'{head}<p class="room-ask"><b>{total}</b> guess{"es" * (total != 1)}, still hidden.</p>'
     bars = "".join(
         f'<li><span>{room_attacks.WORDS[share]}</span><i style="width:{45 * count / max(total, 1):.1f}%"></i>'
         f"<b>{count}</b></li>" for share, count in tally.items())

@@ -246,7 +246,7 @@ def buttons(entry: Entry) -> None:
     with st.container(horizontal=True):
         st.button("Attack it", type="primary", key="systems_attack", on_click=frame.leave_for,
                   args=("attack_lab", {"data": data, "systems": [*beside, key]}),
-                  help="In the attack lab" + ", beside a shipped one" * bool(beside))
+                  help="Opens the attack lab with this system" + " beside a shipped one" * bool(beside))
         st.button("Is it really robust?" if entry.report is not None else "Measure its robustness",
                   key="systems_ask", on_click=frame.leave_for, args=("robust", {"data": data, "robust_system": key}))
         try:

@@ -9,13 +9,13 @@ import streamlit as st
 WEB = Path(__file__).parent / "web"
 KEYS = (
     ("← →", "previous and next step of the lesson"),
-    ("Page Up, Page Down", "the same in lecture mode, as a remote control sends them; the space bar goes on, too"),
-    ("L", "lecture mode on and off: large type, no controls"),
+    ("Page Up, Page Down", "the same in lecture mode, with the keys of a remote control; the space bar also goes on"),
+    ("L", "turn lecture mode (large type, no controls) on or off"),
     ("P", "play or pause what moves on the page"),
-    ("A, V", "in a room of a class: attack all drawings; show the guesses"),
-    ("Tab, Enter", "go to the next control, and press it"),
-    ("← → in a slider", "move it; likewise a marker, a cell of a table, the pen of the drawing pad, or on a map from "
-     "point to point"),
+    ("A, V", "on the page “Room”: attack all drawings; show the guesses"),
+    ("Tab, Enter", "go to the next control; press it"),
+    ("← → in a slider", "move the slider; the arrows also move a marker, a cell of a table, the pen of the drawing "
+     "pad, or go from point to point on a map"),
     ("?", "this list"),
 )
 """Keys, and what they do, for the sheet that “?” opens."""

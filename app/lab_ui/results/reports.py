@@ -33,12 +33,13 @@ CURVES = {
 """Curve of a report to its name on the page."""
 
 CURVE_NOTES = {
-    "train": "PGD, 20 steps on the system's own training loss, the last step kept: the paper's protocol.",
+    "train": "PGD, 20 steps on the system's training loss, keeping the last step, as in the paper's protocol.",
     "margin": "PGD, 40 steps on the distance to where the answer changes.",
-    "bits": "PGD, 40 steps on each condition of the answer in turn (bits, interval ends, rivals), the best counts.",
-    "towards_code": "PGD, 20 steps towards each other class in turn. Only another class counts; None raises an alarm.",
-    "transfer": "Images found against other systems, shown to this one: no gradient of its own is used.",
-    "noise": "The best of 20 random draws of ±ε. No attack at all.",
+    "bits": "PGD, 40 steps on each condition of the answer in turn (bits, interval ends, rivals); the best one counts.",
+    "towards_code": "PGD, 20 steps towards each other class in turn. "
+                    "Only another class counts as a success; None raises an alarm.",
+    "transfer": "Images found against other systems are shown to this one; its own gradient is not used.",
+    "noise": "The best of 20 random changes of ±ε. This is no attack.",
     "worst": "All of these together, image by image; None counts as broken. Still an upper bound.",
 }
 
