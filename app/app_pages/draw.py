@@ -89,9 +89,9 @@ def _picture() -> OwnPicture | None:
     if source == BY_HAND:
         example = st.segmented_control(
             "Start from an example", (*range(10), NO_DIGIT), default=EXAMPLE, key="draw_example", wrap=True,
-            bind="query-params", help="Puts a finished drawing on the pad, in case you have neither mouse nor pen; you "
-                                      "can "
-            "also draw with the keyboard. Click on the chosen example again to empty the pad.",
+            bind="query-params", help="Puts a finished drawing on the pad, in case you have neither mouse nor pen; "
+                                      "you can also draw with the keyboard. Click on the chosen example again to "
+                                      "empty the pad.",
         )
         return OwnPicture(drawing=drawing_pad(ABNORMAL if example == NO_DIGIT else example))
     file = _file("An image of a digit, dark on light or light on dark")
@@ -137,8 +137,7 @@ def _photograph(lab: Lab) -> OwnPicture | None:
 def _file(words: str) -> OwnPicture | None:
     file = st.file_uploader(words, key="draw_file", max_upload_size=MAX_PICTURE,
                             help="The image to read and to attack, as PNG, JPEG or in most other formats. It stays on "
-                                 "this "
-                            "machine.")
+                                 "this machine.")
     if file is None:
         return None
     try:
@@ -151,7 +150,7 @@ def _file(words: str) -> OwnPicture | None:
 def _preview(own: OwnPicture) -> None:
     """Draw an uploaded image as it is; nothing where it cannot be read, because `_read` says why."""
     with contextlib.suppress(PictureError):
-        pixels = torch.from_numpy(picture_preview(own.file))
+        pixels = torch.tensor(picture_preview(own.file))
         pixels = (pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1))[None] / 255
         st.html(f'<figure class="draw-own">{image_tag(pixels, f"the uploaded image, {own.name}")}'
                 f"<figcaption>{html.escape(own.name)}</figcaption></figure>"
@@ -194,8 +193,7 @@ def _label(data: str, own: OwnPicture, read: dict[str, tuple[Any, dict[str, int]
         del st.session_state["draw_label"]
     chosen: str = column.selectbox("It shows", options, key="draw_label", bind="query-params",
                                   help="The class that the image really shows. The attack tries to make the systems "
-                                       "read "
-                                  "anything else, so correct it where the systems are wrong.")
+                                       "read anything else, so correct it where the systems are wrong.")
     if chosen == NO_CLASS:
         return ABNORMAL
     if chosen != AS_READ:

@@ -79,9 +79,9 @@ def _choose(lab: Lab) -> tuple[str, str]:
                         key="feature_map_system", required=True, wrap=True)
         kind = st.segmented_control("Map", PROJECTIONS, default=PROJECTIONS[0], required=True, key="feature_map_kind",
                                     bind="query-params", help="What places the images on the map. t-SNE and PCA use "
-                                                              "the "
-                                    "features, the numbers just before the last layer; “Outputs” uses the numbers from "
-                                    "which the decision is made. Compare them to see what each of them hides.")
+                                                              "the features, the numbers just before the last layer; "
+                                                              "“Outputs” uses the numbers from which the decision is "
+                                                              "made. Compare them to see what each of them hides.")
     return lab.systems[key], kind
 
 
@@ -90,9 +90,9 @@ def _perplexity(lab: Lab) -> int:
     n = min(feature_maps.MOST, len(lab.pictures))
     perplexity: int = st.select_slider("Perplexity", feature_maps.perplexities(n), feature_maps.usual_perplexity(n),
                                   key="feature_map_perplexity", bind="query-params",
-                                  help="About how many neighbours of each image t-SNE tries to keep close to it. Small "
-                                       "values "
-                                  "show small groups, large values the overall arrangement. The map is computed again.")
+                                  help="About how many neighbours of each image t-SNE tries to keep close to it. "
+                                       "Small values show small groups, large values the overall arrangement. The map "
+                                       "is computed again.")
     return perplexity
 
 

@@ -130,8 +130,7 @@ def _choose(lab: Lab) -> tuple[int | None, int | None]:
                            "changes.")
         label = st.selectbox("Images of", (ALL, *classes), key="outputs_class", bind="query-params", width=220,
                              help="Whether the images of all classes are drawn or those of one class alone. With one "
-                                  "class "
-                             "you can see where its images go.")
+                                  "class you can see where its images go.")
     return (None if bit == WHOLE else int(bit.split()[1]) - 1), (None if label == ALL else classes.index(label))
 
 
@@ -263,9 +262,9 @@ def _about_s(lab: Lab, scenario: Scenario) -> None:
     if len(keys) < 2 or "objective" not in fields_of(scenario.kind):  # such an attack has no two objectives to compare
         return
     st.html('<div class="lab-aim"><h2>What S does</h2></div>')
-    guess = frame.predict("outputs", "The same system was trained with several values of S, and training pushes every "
-                                     "bit "
-                          "S away from 0. What happens under an attack aimed at the decision margin?", GUESSES)
+    guess = frame.predict("outputs", "The same system was trained with several values of S, and training "
+                                     "pushes every bit S away from 0. What happens under an attack aimed at "
+                                     "the decision margin?", GUESSES)
     if not guess.shown:
         return
     aims = ("train", "margin")

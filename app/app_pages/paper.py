@@ -47,9 +47,8 @@ def page() -> None:
         name = st.segmented_control(
             "Table or figure", [*TABLES, *FIGURES], default="Table 1", required=True, key="paper_table", bind=URL,
             help="Which part of the paper is shown. Table 1: four systems. Table 2: systems trained again with "
-                 "attacked or "
-            "noisy images. Figure 2: training curves. Figure 3: maps of features. Figure 4: RBC with several values of "
-            "S. Figure 5: transfer.",
+                 "attacked or noisy images. Figure 2: training curves. Figure 3: maps of features. Figure 4: RBC with "
+                 "several values of S. Figure 5: transfer.",
         )
         if name in FIGURES:
             places = paper_figures.places(name)
