@@ -52,7 +52,7 @@ STYLE = """
 [data-tag] { height: auto !important; padding-block: 0.2rem; }
 [data-tag] > span { white-space: normal !important; line-height: 1.25; }
 [data-testid="stMultiSelectTagsContainer"] { max-height: none !important; }
-[data-testid="stTopNav"] { overflow: visible; min-width: 0; }  /* it takes its last button for narrower than it is */
+[data-testid="stTopNav"] { overflow: visible; min-width: 0; }  /* its last button is measured too narrow */
 :is([data-testid="stTopNavLink"], [data-testid="stTopNavSection"]):focus-visible {
   outline: 3px solid var(--st-primary-color, light-dark(#0b5cad, #7db5f0)); outline-offset: -1px; }
 @media (max-width: 640px) {
