@@ -86,7 +86,7 @@ def test_a_class_plays_a_round() -> None:
     teacher, room = opened()
     phones = [phone(room, 3, 50), phone(room, 7, 50), phone(room, 4, 0)]
     assert "3 drawings on the wall, from 3 phones" in text(clean(teacher.run()))
-    assert "3 guesses, hidden" in text(teacher) and "three quarters" not in text(teacher)
+    assert "3 guesses, still hidden" in text(teacher) and "three quarters" not in text(teacher)
     clean(teacher.button(key="room_reveal").click().run())
     assert re.search(r"none 1 a quarter 0 half 2 three quarters 0 all 0", text(teacher))
     assert "No more are taken" in text(clean(phones[0].run()))

@@ -216,7 +216,7 @@ def test_no_obstacle_once_everything_is_shown(visit: Any) -> None:
     assert tab.violations_in_both() == []
     tab = visit("outputs?n=50")
     tab.page.get_by_role("button", name="Show me").click()
-    tab.page.get_by_text("S moves the whole histogram").wait_for()
+    tab.page.get_by_text("S stretches the whole histogram").wait_for()
     settled(tab.page)
     assert tab.violations_in_both() == []
     assert tab.page.locator("[data-testid=stPlotlyChart]").count() > 5  # four systems, and at least two S

@@ -42,7 +42,7 @@ def test_a_room_from_its_code_to_its_end(visit: Callable[..., Visit]) -> None:
     phone.page.get_by_text("half", exact=True).click()
     teacher.page.locator(".room-wall img[alt='drawing 1, a 1']").wait_for()
     assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390, "wider than a phone"
-    teacher.page.get_by_text("1 guess, hidden").wait_for()
+    teacher.page.get_by_text("1 guess, still hidden").wait_for()
     teacher.page.keyboard.press("v")
     teacher.page.locator(".room-votes").wait_for()
     assert teacher.violations_in_both() == []
