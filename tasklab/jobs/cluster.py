@@ -267,6 +267,7 @@ class RayTask:
 
     def terminate(self) -> None:
         """End it as Ctrl-C would; it can go on from its last checkpoint."""
+        self.give_way()  # as an interrupt that comes at the wrong moment is lost
         self._cancel(force=False)
 
     def kill(self) -> None:
