@@ -9,7 +9,7 @@ from tests.browser.visiting import Visit
 
 
 def test_guess_see_and_flip(address: str, browser: Any) -> None:
-    tab = Visit(browser, f"{address}/robust", color_scheme="light")
+    tab = Visit(browser, f"{address}/robust")
     try:
         page = tab.page
         assert page.locator(".rob-claim").count() == 0

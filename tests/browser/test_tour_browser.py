@@ -15,7 +15,7 @@ from tests.browser.visiting import Visit
 
 @pytest.mark.parametrize("slug", PAGES)
 def test_every_page(slug: str, address: str, browser: Any) -> None:
-    tab = Visit(browser, f"{address}/{'' if slug == 'start' else slug}", color_scheme="light")
+    tab = Visit(browser, f"{address}/{'' if slug == 'start' else slug}")
     try:
         assert tab.page.get_by_test_id("stException").count() == 0
         assert tab.page.get_by_role("button", name="Glossary").count() == 1

@@ -139,7 +139,7 @@ def test_nonsense_that_is_brought_is_one_sentence(visit: Any, tmp_path: Path) ->
 
 
 def test_no_serious_obstacle_while_a_job_runs(visit: Any) -> None:
-    tab = visit(ENDLESS, color_scheme="light")
+    tab = visit(ENDLESS)
     start(tab)
     tab.page.get_by_role("button", name="Show me").click()
     tab.page.get_by_text("More settings").click()
