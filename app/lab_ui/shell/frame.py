@@ -19,7 +19,7 @@ from lab_ui.basics.lessons import LESSONS, LessonStep, values_of
 from lab_ui.basics.scenes import BEGINNING, SCENES, MenuScene
 from lab_ui.basics.style import style
 from lab_ui.parts.browser import browser
-from lab_ui.shell import address, overview, take_away
+from lab_ui.shell import address, former, overview, take_away
 from lab_ui.shell.translated import for_dataset
 from tasklab.text import in_markdown
 
@@ -54,6 +54,7 @@ def open_page(
             st.switch_page(f"app_pages/{other}.py", query_params={})
     if st.session_state.get("page") != slug:
         st.session_state["page"] = slug
+        former.refuse()
         address.open_page()
         st.session_state.pop("link_missing", None)
     lecture = address.switch("lecture")
