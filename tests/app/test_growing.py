@@ -58,6 +58,19 @@ class Gates:
         return Part(keys=(name,), make=make)
 
 
+def test_quick_works_are_made_one_after_the_other_and_one_that_ended_holds_up_no_other() -> None:
+    gates = Gates()
+    first, second = (Work(name, "PGD", [gates.part(name)], STAGES[:1], quick=True) for name in "ab")
+    gates.let("b", 2)
+    slow = Work("c", "Square", [gates.part("c")], STAGES[:1])
+    gates.let("c", 2)
+    until(lambda: slow.seen.whole)
+    assert not second.seen.results, "it waits for the first, although it could be made"
+    first.end()
+    until(lambda: second.seen.whole)
+    assert gates.ended == ["a"] and second.seen.results == {"b": "b 2"}
+
+
 def test_one_stage_follows_the_other_and_none_is_mixed_with_the_next() -> None:
     gates = Gates()
     work = Work("key", "Square", [gates.part("a"), gates.part("b")], STAGES)

@@ -257,7 +257,8 @@ def test_a_page_can_be_left_while_it_still_has_something_to_say(visit: Any) -> N
     for wait in (0, 150, 250, 290):
         before = tab.page.evaluate(f"({CLEAN}).toDataURL()")
         tab.page.get_by_test_id("stSidebar").get_by_test_id("stNumberInputStepUp").first.click()
-        tab.page.wait_for_function(f"({CLEAN}).toDataURL() !== {before!r}")  # it will wish for many stops soon
+        tab.page.wait_for_function(  # another image is shown, and many stops will be requested soon
+            f"(clean => clean && clean.toDataURL() !== {before!r})({CLEAN})")
         tab.page.wait_for_timeout(wait)
         tab.page.get_by_test_id("stTopNavLink").filter(has_text="Codecs").click()
         tab.page.locator("[data-panel=int] [data-part=chip]").wait_for(timeout=20_000)

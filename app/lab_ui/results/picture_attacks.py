@@ -139,7 +139,7 @@ def for_each_pair(
     if many:
         plan += (Stage(steps=steps_of(scenario), attacks=1 if together else attacks_at(many), stops=many),)
     identity = repr((dataclasses.replace(scenario, image=0), key, stops, stamps))
-    seen = begin(slug, identity, scenario.attack, parts, plan)
+    seen = begin(slug, identity, scenario.attack, parts, plan, quick=not begins_with_few(scenario))
     return seen, {pair: refused.get(pair, cell) for pair, cell in pending(pairs, seen.results).items()}
 
 
