@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 SUFFIX = ".safetensors"
 
 
+@cache
 def folder() -> Path:
     """The folder of the shipped systems: inside the installed package, or beside it in a clone of the repository."""
     inside = Path(__file__).parent / "_pretrained"
