@@ -20,7 +20,7 @@ from tasklab.cli.common import (
     print_table,
     test_images,
 )
-from tasklab.cli.following import add_ray, device_here, sharded
+from tasklab.cli.following import add_ray, attacking, device_here
 from tasklab.console import UsageError, usage
 from tasklab.files import check_folder
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tasklab.attacks import Settings
     from tasklab.data import ImageSet
     from tasklab.evaluation.robustness import Row
+    from tasklab.evaluation.shards import AtOnce
     from tasklab.system import System
 
 
@@ -49,7 +50,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     add_common(command)
     command.add_argument("--run", type=Path, dest="folder",
                          help="with --ray: folder to go on from after an interruption (default: runs/evaluate)")
-    add_ray(command, storage=True)
+    add_ray(command)
     command.set_defaults(call=run)
 
 
@@ -60,10 +61,17 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError("expected --run together with --ray, got it alone; try --ray local")
         with usage():
             check_folder(args.folder)
-    if args.full:
-        return _full(args)
-    if args.sources:
+    if args.sources and not args.full:
         raise UsageError("expected --sources together with --full, got them alone; try tasklab transfer")
+    made = attacking(args, (args.folder or Path("runs/evaluate")) / "shards")
+    code = (_full if args.full else _table)(args, made)
+    if code == 0:
+        made.clear()
+    return code
+
+
+def _table(args: argparse.Namespace, made: AtOnce) -> int:
+    """Print each attack's outcomes."""
     from tasklab.evaluation.tables import frame, table
 
     asked = {}
@@ -74,12 +82,12 @@ def run(args: argparse.Namespace) -> int:
             for eps in eps_asked(args, system)
             for objective in args.objectives
         ]
-    rows = _evaluated(args, asked, Bar())
+    rows = _evaluated(made, asked, Bar())
     print_table(table(rows), frame(rows), "json" if args.json else "csv" if args.csv else "markdown")
     return 0 if rows.keys() == asked.keys() else 1
 
 
-def _full(args: argparse.Namespace) -> int:
+def _full(args: argparse.Namespace, made: AtOnce) -> int:
     """Print the full table: the paper's numbers beside adaptive ones."""
     from tasklab.attacks.presets import full_table_attacks, transfer_attack
     from tasklab.evaluation.summary import full_frame, full_table
@@ -92,7 +100,7 @@ def _full(args: argparse.Namespace) -> int:
             attacks = [settings for eps in eps_asked(args, system)
                        for settings in full_table_attacks(eps, seed=args.seed)]
         asked[name] = system, test_images(system, args), attacks
-    rows = _evaluated(args, asked, bar)
+    rows = _evaluated(made, asked, bar)
     for name, (system, images, _) in ((name, asked[name]) for name in rows):
         radii = eps_asked(args, system)
         for source in (each for each in args.sources if each != name):
@@ -100,7 +108,7 @@ def _full(args: argparse.Namespace) -> int:
                 if (source, eps) not in threats:
                     threats[source, eps] = find_threat(
                         source, load_system(source, device_here(args)), images.x(), images.labels,
-                        transfer_attack(eps, steps=40, seed=args.seed), progress=bar.evaluation,
+                        transfer_attack(eps, steps=40, seed=args.seed), progress=bar.evaluation, attacking=made,
                     )
                 rows[name].append(transfer_row(system, images, threats[source, eps]))
     bar.clear()
@@ -110,25 +118,21 @@ def _full(args: argparse.Namespace) -> int:
 
 
 def _evaluated(
-    args: argparse.Namespace, asked: Mapping[str, tuple[System, ImageSet, Sequence[Settings]]], bar: Bar
+    made: AtOnce, asked: Mapping[str, tuple[System, ImageSet, Sequence[Settings]]], bar: Bar
 ) -> dict[str, list[Row]]:
-    """The rows of each system; with ``--ray`` all attacks on all systems are carried out together."""
-    from tasklab.attacks import attack
+    """The rows of each system; on a cluster all attacks on all systems are carried out together."""
     from tasklab.evaluation.robustness import evaluate
     from tasklab.evaluation.shards import NotMade
 
-    shards, rows = sharded(args, (args.folder or Path("runs/evaluate")) / "shards"), {}
-    if shards is not None:
-        shards.make_all([(system, images.x(), images.labels, attacks) for system, images, attacks in asked.values()])
+    rows = {}
+    made.make_all((system, images.x(), images.labels, attacks) for system, images, attacks in asked.values())
     for name, (system, images, attacks) in asked.items():
         try:
-            rows[name] = evaluate(system, images, attacks, progress=bar.evaluation, attacking=shards or attack)
+            rows[name] = evaluate(system, images, attacks, progress=bar.evaluation, attacking=made)
         except NotMade as error:
             bar.say(f"not made: {name}: {error}")
         else:
             bar.say(f"{name}: done")
     if not rows:
         raise NotMade("expected rows of at least one system, got none; the sentences above say why")
-    if shards is not None and rows.keys() == asked.keys():
-        shards.clear()
     return rows

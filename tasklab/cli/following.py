@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import logging
 import re
 import shutil
+import signal
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tasklab import strict_json
 from tasklab.cli.common import Bar, check_device
 from tasklab.cli.options import number, whole
-from tasklab.console import UsageError, complain, shows_all, usage
+from tasklab.console import UsageError, complain, interrupt, shows_all, usage
 from tasklab.files import check_folder
 from tasklab.text import duration
 
 if TYPE_CHECKING:
-    from tasklab.jobs.attacking import Sharded
+    from tasklab.evaluation.robustness import Progress
+    from tasklab.evaluation.shards import AtOnce
     from tasklab.jobs.executing import Assignment, Event, Executor
 
 ADDRESS = re.compile(r"local|auto|[\w.-]+:\d{1,5}")
@@ -26,12 +31,11 @@ EVERY = 1.0
 """Seconds between two lines of progress in JSON."""
 
 
-def add_ray(command: argparse.ArgumentParser, *, storage: bool = False) -> None:
-    """Add ``--ray``, ``--job-cpus`` and ``--job-gpus``.
+def add_ray(command: argparse.ArgumentParser) -> None:
+    """Add ``--ray``, ``--job-cpus``, ``--job-gpus`` and ``--storage``.
 
     Args:
         command: that gets the options.
-        storage: whether its jobs can be carried to and from shared storage, by ``--storage``.
     """
     command.add_argument("--ray", type=_address, metavar="ADDRESS",
                          help="hand the work to a Ray cluster, HOST:PORT, whose machines see the same folders: auto is "
@@ -42,30 +46,32 @@ def add_ray(command: argparse.ArgumentParser, *, storage: bool = False) -> None:
     command.add_argument("--job-gpus", type=number(0, 1024),
                          help="with --ray: GPUs for each job, or a part of one such as 0.25 (default: 1, or "
                          "--devices, with a --device other than cpu, else 0)")
-    command.set_defaults(storage=None)
-    if storage:
-        command.add_argument("--storage", metavar="URL", help="with --ray: shared storage for machines that do not see "
-                             "the same disk, such as s3://bucket/jobs, as fsspec reads it")
+    command.add_argument("--storage", metavar="URL", help="with --ray: shared storage for machines that do not see "
+                         "the same disk, such as s3://bucket/jobs, as fsspec reads it")
 
 
-def executor_of(args: argparse.Namespace, *, threads: int | None = None) -> Executor | None:
-    """The executor that the options choose; None for this process, whose device is checked.
+def executor_of(args: argparse.Namespace, *, threads: int | None = None) -> Executor:
+    """The executor that the options choose: a cluster, or this process, whose device is checked.
 
     Args:
         args: the parsed options.
-        threads: of the computation; None for as many as a job has processors.
+        threads: of the computation; None for the usual number, on a cluster as many as a job has processors.
 
     Raises:
         UsageError: Ray is not installed.
         ValueError: no cluster answers, no machine of it has what a job asks for, or this machine has no such device.
     """
+    from tasklab.jobs.executing import InTurn
+
     on = getattr(args, "device", "cpu")
     if args.ray is None:
         if any(each is not None for each in (args.job_cpus, args.job_gpus, args.storage)):
             raise UsageError("expected --job-cpus, --job-gpus and --storage together with --ray, got them alone; try "
                              "--ray local")
         check_device(on)
-        return None
+        if not args.traceback:
+            logging.getLogger("tasklab.jobs").addHandler(logging.NullHandler())  # the view tells why a job failed
+        return InTurn(threads=threads, data=args.root)
     from tasklab.jobs.cluster import OnRay, check_ray
     from tasklab.jobs.storing import Store
     from tasklab.zoo import SUFFIX
@@ -98,22 +104,24 @@ def device_here(args: argparse.Namespace) -> str:
     return str(args.device)
 
 
-def sharded(args: argparse.Namespace, folder: Path) -> Sharded | None:
-    """Runs the attacks of a command in shards of images on a cluster; None without ``--ray``.
+def attacking(args: argparse.Namespace, folder: Path) -> AtOnce:
+    """What runs the attacks of a command: in shards of images on a cluster or, without ``--ray``, in this process.
 
     Args:
         args: the parsed options.
         folder: of the shards, which every machine of the cluster sees.
     """
-    executor = executor_of(args)
-    if executor is None:
-        return None
+    from tasklab.evaluation.shards import AtOnce
     from tasklab.jobs.attacking import Sharded
 
-    def follow(assignments: Sequence[Assignment], events: Iterable[Event]) -> None:
+    executor = executor_of(args)
+    if args.ray is None:
+        return AtOnce()
+
+    def follow(assignments: Sequence[Assignment], events: Generator[Event, None, None]) -> None:
         View.of(assignments, as_json=args.json, brief=True).follow(events)
 
-    return Sharded(executor, check_folder(folder).resolve(), device=args.device, follow=follow)
+    return Sharded(executor, check_folder(folder).resolve(), device=getattr(args, "device", "cpu"), follow=follow)
 
 
 class View:
@@ -123,11 +131,16 @@ class View:
         weights: name of each job to about how long it takes, in any unit.
         as_json: whether to write lines of JSON to standard error: ``job``, ``place``, ``state``, ``where``,
             ``progress`` (0 to 1, of the job), ``message``, ``done`` (0 to 1, of all jobs) and ``seconds_left``.
-        brief: whether only jobs that failed leave a line on the screen.
+        brief: whether neither the begin nor the good end of a job leaves a line on the screen.
+        line: the words that an event leaves on the screen; empty for none.
     """
 
-    def __init__(self, weights: Mapping[str, float], *, as_json: bool = False, brief: bool = False) -> None:
-        self.bar, self.as_json, self.brief, self.weights = Bar(), as_json, brief, dict(weights)
+    def __init__(
+        self, weights: Mapping[str, float], *, as_json: bool = False, brief: bool = False,
+        line: Callable[[Event], str] = lambda event: "",
+    ) -> None:
+        self.bar, self.as_json, self.brief, self.line = Bar(), as_json, brief, line
+        self.weights, self.last = dict(weights), ""
         self.total = sum(self.weights.values()) or 1.0
         self.progress: dict[str, float] = {}
         self.where: dict[str, str] = {}
@@ -137,27 +150,44 @@ class View:
         self.first: dict[str, float] = {}
 
     @classmethod
-    def of(cls, assignments: Sequence[Assignment], *, as_json: bool = False, brief: bool = False) -> View:
+    def of(cls, assignments: Sequence[Assignment], **settings: Any) -> View:
         """The view of some assignments; those that are done already count as such."""
-        view = cls({each.name: each.weight for each in assignments}, as_json=as_json, brief=brief)
+        view = cls({each.name: each.weight for each in assignments}, **settings)
         for each in assignments:
             if each.job.state == "done":
                 view.over[each.name] = "done"
                 view.progress[each.name] = view.first[each.name] = 1.0
         return view
 
-    def follow(self, events: Iterable[Event]) -> dict[str, str]:
-        """Consume the events of an executor and show them; returns the state in which each job ended, by its name."""
+    def follow(self, events: Generator[Event, None, None]) -> dict[str, str]:
+        """Consume the events of an executor and show them; returns the state in which each job ended, by its name.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C. In a job of this process the first one waits for the end of a training step.
+        """
+        from tasklab.jobs.kinds import watching
+
+        watched = watching.set(self.attacked)
         try:
-            for event in events:
-                self.take(event)
+            with _interrupted() as interrupted, contextlib.closing(events):
+                for event in events:
+                    self.take(event)
+                    interrupted.check(waits="step" in event and not self.where.get(event["name"]))
         finally:
+            watching.reset(watched)
             self.bar.clear()
         return self.over
 
+    def attacked(self, event: Progress) -> None:
+        """Show a step of an attack of the job whose event came last."""
+        if not self.as_json:
+            words = f"{event.what}, fooled {event.fooled} of {event.n}"
+            self.bar.show(self.done * 1000, 1000, self.words({"name": self.last, "message": words}))
+
     def take(self, event: Event) -> None:
         """Show one event of an executor."""
-        name, place = event["name"], f"{event['name']} ({event['place'] + 1}/{len(self.weights)})"
+        self.last = name = event["name"]
+        place = f"{_shown(name)} ({event['place'] + 1}/{len(self.weights)})"
         if event["event"] == "begin":
             again = name in self.began
             self.began[name], self.where[name] = time.monotonic(), event.get("where", "")
@@ -174,6 +204,8 @@ class View:
             if event.get("progress") is not None:
                 self.progress[name] = float(event["progress"])
                 self.first.setdefault(name, self.progress[name] if name not in self.began else 0.0)
+            if not self.as_json and (words := self.line(event)):
+                self.bar.say(f"{place}: {words}" if len(self.weights) > 1 else words)
             if self.as_json and time.monotonic() - self.written >= EVERY:
                 self._say(event, "running", "")
             elif not self.as_json:
@@ -193,11 +225,13 @@ class View:
     def words(self, event: Event) -> str:
         """A line about which job runs where and the time left, no wider than the terminal."""
         running = [name for name in self.began if name not in self.over]
-        shown = [f"{name}{f' on {self.where[name]}' * bool(self.where[name])} {self.progress.get(name, 0):.0%}"
-                 for name in running] if len(running) > 1 else [f"{event['name']}: {event.get('message', '')}"]
+        shown = [f"{_shown(name)}{f' on {self.where[name]}' * bool(self.where[name])} {self.progress.get(name, 0):.0%}"
+                 for name in running] if len(running) > 1 else [f"{_shown(event['name'])}: {event.get('message', '')}"]
         left = "" if self.seconds_left is None else f"about {duration(self.seconds_left)} left · "
         ended = sum(1 for name in self.over if name in self.weights)
         room = max(20, shutil.get_terminal_size().columns - 27)  # beside the bar
+        if len(self.weights) == 1:
+            return f"{left}{event.get('message', '')}"[:room]
         return f"{ended} of {len(self.weights)} · {left}{', '.join(shown)}"[:room]
 
     def _say(self, event: Event, state: str, words: str) -> None:
@@ -213,6 +247,41 @@ class View:
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
         }
         complain(strict_json.dumps(line, ensure_ascii=not shows_all()))
+
+
+class _Interrupted:
+    """Handles Ctrl-C: while ``waits`` is set, the first waits for the next event; any other interrupts at once."""
+
+    def __init__(self) -> None:
+        self.seen = self.waits = False
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Handle the signal."""
+        if self.seen or not self.waits:
+            interrupt(number, frame)
+        self.seen = True
+
+    def check(self, *, waits: bool) -> None:
+        """Called between two events: interrupt now, or set whether to wait."""
+        self.waits = waits
+        if self.seen:
+            raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _interrupted() -> Iterator[_Interrupted]:
+    """Handle Ctrl-C by `_Interrupted` inside the block."""
+    noted = _Interrupted()
+    before = signal.signal(signal.SIGINT, noted.note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _shown(name: str) -> str:
+    """The name of a job on the screen."""
+    return name.removesuffix(".job")
 
 
 def _address(text: str) -> str:

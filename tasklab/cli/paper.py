@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasklab.cli.common import Bar, print_json
-from tasklab.cli.following import View, add_ray, executor_of
+from tasklab.cli.common import print_json
+from tasklab.cli.following import View, add_ray, device_here, executor_of
 from tasklab.cli.options import device, number, seed, whole
 from tasklab.console import complain, say, usage
 from tasklab.files import check_folder
 from tasklab.text import duration
 
 if TYPE_CHECKING:
-    from tasklab.evaluation.robustness import Progress
-    from tasklab.jobs.executing import Executor
+    from tasklab.jobs.executing import Assignment, Event
     from tasklab.paper.cells import Workshop
     from tasklab.paper.documents import Document
     from tasklab.paper.figure import PaperFigure
-    from tasklab.paper.plan import Pace, Step
-    from tasklab.paper.works import Work
 
 TABLES = ("table1", "table2")
 FIGURES = ("fig2", "fig3", "fig4", "fig5")
@@ -78,11 +73,8 @@ def run(args: argparse.Namespace) -> int:
         cells_folder = check_folder(args.to / "cells")
         args.data, args.arch = ([*dict.fromkeys(each)] if each else None for each in (args.data, args.arch))
         document = _figure(args, cells_folder) if args.what in FIGURES else _document(args, cells_folder)
-    code = 0
-    if not args.show:
-        executor = executor_of(args)
-        workshop = Workshop(folder=cells_folder.resolve(), root=args.root, device=args.device)
-        code = _make(document, workshop, Bar(), None if executor is None else partial(_hand_over, args, executor))
+    workshop = Workshop(folder=cells_folder.resolve(), root=args.root, device=args.device)
+    code = 0 if args.show else _make(args, document, workshop)
     written = document.write(args.to)
     if args.json:
         print_json(document.to_dict())
@@ -137,110 +129,46 @@ def _document(args: argparse.Namespace, folder: Path) -> Document:
     return Document(table=args.what, cells=cells, folder=folder, protocol=protocol, asked=args.protocol or "both")
 
 
-def _make(
-    document: Document | PaperFigure, workshop: Workshop, bar: Bar,
-    hand_over: Callable[[Workshop, Sequence[Step], Sequence[Work], Pace], bool] | None,
-) -> int:
-    """Make what is missing, here or by handing it over to a cluster.
+def _make(args: argparse.Namespace, document: Document | PaperFigure, workshop: Workshop) -> int:
+    """Make what is missing, on a cluster as many cells at once as it has room for.
 
     Returns:
         0; 1 where something could not be made; 130 where it was interrupted.
     """
+    from tasklab.paper.cell_jobs import assignments
     from tasklab.paper.plan import Pace
 
+    executor = executor_of(args)
     steps = document.plan(workshop)
     works = [work for work in document.works() if work.read(workshop.folder) is None]
     if not steps and not works:
         complain("every cell is made already")
         return 0
+    jobs: list[Assignment] = []
     try:
-        bar.say("timing the networks …")
-        probed = workshop if hand_over is None else dataclasses.replace(workshop, device="cpu")
+        complain("timing the networks …")
+        probed = dataclasses.replace(workshop, device=device_here(args))
         pace = Pace(probed, [step.cell for step in steps] + [cell for work in works for cell in work.cells])
         for step in steps:
             made = ["trained"] * step.train + [f"{len(step.asked)} evaluations"] * bool(step.asked)
-            bar.say(f"  {step.cell.name}: {', '.join(made or ['read'])}, about {duration(pace.whole(step))}")
+            complain(f"  {step.cell.name}: {', '.join(made or ['read'])}, about {duration(pace.whole(step))}")
         for work in works:
-            bar.say(f"  {work.name}: about {duration(work.seconds(pace))}")
-        later = sum(work.seconds(pace) for work in works)
+            complain(f"  {work.name}: about {duration(work.seconds(pace))}")
+        whole = sum(map(pace.whole, steps)) + sum(work.seconds(pace) for work in works)
         counts = [f"{len(steps)} cells"] * bool(steps) + [f"{len(works)} computations"] * bool(works)
-        bar.say(f"{' and '.join(counts)} to make, in about {duration(sum(map(pace.whole, steps)) + later)}"
-                + " if this machine made them" * (hand_over is not None))
-        if hand_over is not None:
-            return 0 if hand_over(workshop, steps, works, pace) else 1
-        for index in range(len(steps)):
-            _Maker(workshop, steps[index:], pace, bar, f"({index + 1}/{len(steps)})", later).make()
-        for index in range(len(works)):
-            _compute(workshop, works[index:], pace, bar, f"({index + 1}/{len(works)})")
+        complain(f"{' and '.join(counts)} to make, in about {duration(whole)}"
+                 + " if this machine made them" * (args.ray is not None))
+        jobs = assignments(workshop, steps, works, pace)
+        View.of(jobs, as_json=args.json, line=_answer).follow(executor.carry_out(jobs))
+        return 0 if all(each.job.state == "done" for each in jobs) else 1
     except KeyboardInterrupt:
-        bar.clear()
         return 130
-    bar.clear()
-    return 0
+    finally:
+        for job in (each.job for each in jobs):
+            if job.state not in ("failed", "running"):  # what it made is outside its folder
+                job.delete()
 
 
-def _hand_over(
-    args: argparse.Namespace, executor: Executor, workshop: Workshop, steps: Sequence[Step], works: Sequence[Work],
-    pace: Pace,
-) -> bool:
-    """Have a cluster make everything, as many cells at once as it has room for; returns whether everything was made."""
-    from tasklab.paper.cell_jobs import assignments
-
-    jobs = assignments(workshop, steps, works, pace)
-    View.of(jobs, as_json=args.json).follow(executor.carry_out(jobs))
-    made = [each.job for each in jobs if each.job.state == "done"]
-    for job in made:
-        job.delete()
-    return len(made) == len(jobs)
-
-
-def _compute(workshop: Workshop, works: Sequence[Work], pace: Pace, bar: Bar, place: str) -> None:
-    """Make the first of the works."""
-    first, later = works[0], sum(work.seconds(pace) for work in works)
-
-    def show(event: Progress) -> None:
-        bar.show(event.step, event.steps, f"{first.name} {place}: {event.what}; about {duration(later)} left in all")
-
-    bar.show(0, 1, f"{first.name} {place}: about {duration(later)} left in all")
-    first.make(workshop, show)
-    bar.say(f"{first.name} {place}: done")
-
-
-class _Maker:
-    """Makes the first of the steps, and shows its progress and how long all of them take."""
-
-    def __init__(
-        self, workshop: Workshop, steps: Sequence[Step], pace: Pace, bar: Bar, place: str, works: float
-    ) -> None:
-        self.workshop, self.step, self.pace, self.bar = workshop, steps[0], pace, bar
-        self.name = f"{self.step.cell.name} {place}"
-        self.training = self.left = pace.training(self.step)
-        self.evaluating = pace.whole(self.step) - self.training
-        self.later = sum(map(pace.whole, steps[1:])) + works
-
-    def make(self) -> None:
-        """Make the cell, and learn from it how long others take."""
-        from tasklab.paper.cells import make
-
-        for event in make(self.workshop, self.step.cell, self.step.asked, progress=self.attacking):
-            if event["event"] == "found":
-                question, finding = event["question"], event["finding"]
-                self.evaluating -= self.pace.question(self.step.cell, question)
-                self.left = 0.0
-                words = f"{question.kind} {question.intensity}".strip()
-                self.bar.say(f"{self.name}: {words}, {finding.outcomes.accuracy.percent()} % correct "
-                             f"({finding.seconds:.1f} s)")
-            elif event["event"] in ("step", "epoch"):
-                self.left = self.training * (1 - event["progress"])
-                self.show(event["message"])
-        self.pace.learn(self.step.cell, self.step.asked)
-
-    def attacking(self, event: Progress) -> None:
-        """Show a step of an attack."""
-        self.show(f"{event.what}, fooled {event.fooled} of {event.n}")
-
-    def show(self, words: str) -> None:
-        """Show the progress of the cell."""
-        here = self.left + max(self.evaluating, 0.0)
-        done = self.pace.whole(self.step) - here
-        self.bar.show(done, done + here, f"{self.name}: {words}; about {duration(here + self.later)} left in all")
+def _answer(event: Event) -> str:
+    """The words that an answered question leaves on the screen."""
+    return str(event["message"]) if event["event"] == "answered" else ""

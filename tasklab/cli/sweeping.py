@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasklab.cli.common import print_json
 from tasklab.cli.following import View, add_ray, executor_of
 from tasklab.cli.options import whole
-from tasklab.cli.training import RECIPE_SETTINGS, add_settings, add_task, described, task_settings, threads
+from tasklab.cli.training import RECIPE_SETTINGS, add_settings, add_task, described, task_settings
 from tasklab.console import UsageError, complain, say, usage
 from tasklab.files import check_folder
 
@@ -32,29 +31,23 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     add_settings(command)
     command.add_argument("--to", type=Path, default=Path("runs/sweep"), metavar="DIR",
                          help="folder of what is written, with the training runs in DIR/jobs (default: runs/sweep)")
-    add_ray(command, storage=True)
+    add_ray(command)
     command.set_defaults(call=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train what is missing, and write the table and the figure; after Ctrl-C the same command resumes the sweep."""
-    from tasklab.jobs.executing import InTurn
     from tasklab.jobs.sweeping import Sweep
 
     with usage():
         varied = dict(_varied(words) for words in args.vary)
         sweep = Sweep(folder=check_folder(args.to / "jobs"), varied=varied, base=described(args), seeds=args.seeds)
     executor = executor_of(args, threads=args.threads)
-    if args.root is not None:
-        os.environ["TASKLAB_DATA"] = str(args.root)  # where jobs look for their data
-    stopped = False
-    with threads(args.threads):
-        try:
-            assignments = sweep.assignments()
-            view = View.of(assignments, as_json=args.json)
-            view.follow((executor or InTurn()).carry_out(assignments))
-        except KeyboardInterrupt:
-            stopped = True
+    assignments, stopped = sweep.assignments(), False
+    try:
+        View.of(assignments, as_json=args.json).follow(executor.carry_out(assignments))
+    except KeyboardInterrupt:
+        stopped = True
     frame = numbers(sweep)
     written = _write(sweep, frame, args.to)
     if args.json:

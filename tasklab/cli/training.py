@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import math
-import signal
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tasklab import files
-from tasklab.cli.common import Bar, add_common, print_json
+from tasklab.cli.common import add_common, print_json
 from tasklab.cli.following import View, add_ray, executor_of
 from tasklab.cli.options import number, whole
-from tasklab.console import complain, interrupt, say, usage
+from tasklab.console import complain, say, usage
 from tasklab.files import check_file, check_folder
 from tasklab.leftovers import sweep
 
 if TYPE_CHECKING:
-    from tasklab.jobs.executing import Executor
     from tasklab.jobs.training import Training
     from tasklab.tasks import Task
     from tasklab.training import Defence, Recipe
@@ -63,7 +59,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--to", type=Path, default=Path(), help="folder of NAME.safetensors and NAME.md (default: .)")
     command.add_argument("--run", type=Path, dest="folder", help="folder of the run, to go on after a stop "
                          "(default: runs/NAME)")
-    add_ray(command, storage=True)
+    add_ray(command)
     command.set_defaults(call=run)
 
 
@@ -151,43 +147,29 @@ def task_settings() -> dict[str, Callable[[str], Any]]:
 
 def run(args: argparse.Namespace) -> int:
     """Train each seed, measure the first, and write file and card; after Ctrl-C the same command resumes the run."""
-    from tasklab.jobs.training import train
+    from tasklab.jobs.seeding import names_of, train_seeds
+    from tasklab.jobs.training import RESULT
 
     with usage():  # now, rather than after the work
         training = described(args)
         file = check_file(args.to, training.name, ".safetensors", ".md")
-        runs = check_folder(args.folder or Path("runs") / training.name)
+        folder = check_folder(args.folder or Path("runs") / training.name).resolve()
     executor = executor_of(args, threads=args.threads)
     sweep(args.to, [file.name, file.with_suffix(".md").name])
-    if executor is not None:
-        return _on_cluster(args, training, executor, runs.resolve() / "jobs", file)
-    bar = Bar()
-    with threads(args.threads):
-        events = train(training, runs=runs, file=file, root=args.root, progress=bar.evaluation)
-        stopped = _show(events, training, runs, bar)
-    if stopped is not None:
-        bar.say(f"stopped; the same command goes on from {stopped}")
-        return 130
-    _write_card(args, file)
-    return 0
-
-
-def _on_cluster(args: argparse.Namespace, training: Training, executor: Executor, folder: Path, file: Path) -> int:
-    """Train each seed as a job of its own, and write the file and the card."""
-    from tasklab.jobs.seeding import train_seeds
-    from tasklab.jobs.training import RESULT
-
-    names = [f"{training.name}-seed{seed}" for seed in training.all_seeds] + [training.name]
-    view = View(dict.fromkeys(names, 1.0), as_json=args.json)
+    names = names_of(training)
+    trained = names[:-1] or names  # where there are several, the last one only measures
+    view = View(dict.fromkeys(names, 1.0), as_json=args.json, brief=len(names) == 1 and args.ray is None,
+                line=lambda event: _line(event) if event["event"] == "epoch" and event["name"] in trained else "")
     try:
-        states = view.follow(train_seeds(training, folder, executor))
+        view.follow(train_seeds(training, folder, executor))
     except KeyboardInterrupt:
         complain("stopped; the same command goes on from there")
         return 130
-    if states.get(training.name) != "done":
+    made = folder / training.name / RESULT
+    if not made.is_file():
         raise RuntimeError(f"expected {training.name}, got none, as a training run was not made; the same command "
                            "tries it again")
-    files.write_bytes(file, (folder / training.name / RESULT).read_bytes())
+    files.write_bytes(file, made.read_bytes())
     _write_card(args, file)
     return 0
 
@@ -204,66 +186,6 @@ def _write_card(args: argparse.Namespace, file: Path) -> None:
         print_json(card)
     else:
         say(page)
-
-
-def _show(events: Generator[dict[str, Any], None, None], training: Training, runs: Path, bar: Bar) -> Path | None:
-    """Consume and show the events; returns the run folder to resume from if Ctrl-C stopped them, None at their end."""
-    from tasklab.jobs.training import seed_folder
-
-    with _interrupted() as interrupted, contextlib.closing(events):
-        for event in events:
-            kind = event["event"].removeprefix("seed_")
-            if kind == "epoch":
-                bar.say(_line(event))
-            elif kind == "step":
-                step, steps = (event["step"] - 1) % event["steps"] + 1, event["steps"]
-                left = event["seconds"] / step * (steps - step)
-                bar.show(step, steps, f"epoch {event['epoch']}, loss {event['loss']:.4g}, {left:.0f} s left")
-            if interrupted.seen:
-                bar.clear()
-                return seed_folder(runs, event.get("seed", training.recipe.seed), training)
-            if kind == "measure":  # nothing is kept of it: Ctrl-C interrupts at once
-                interrupted.waits = False
-    bar.clear()
-    return None
-
-
-class _Interrupted:
-    """Handles Ctrl-C: while ``waits`` is set, the first waits for the next event; any other interrupts at once."""
-
-    def __init__(self) -> None:
-        self.seen, self.waits = False, True
-
-    def note(self, number: int, frame: FrameType | None) -> None:
-        """Handle the signal."""
-        if self.seen or not self.waits:
-            interrupt(number, frame)
-        self.seen = True
-
-
-@contextlib.contextmanager
-def _interrupted() -> Iterator[_Interrupted]:
-    """Handle Ctrl-C by `_Interrupted` inside the block."""
-    noted = _Interrupted()
-    before = signal.signal(signal.SIGINT, noted.note)
-    try:
-        yield noted
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
-def threads(count: int | None) -> Iterator[None]:
-    """Compute with this many threads; None for the usual number."""
-    import torch
-
-    before = torch.get_num_threads()
-    try:
-        if count is not None:
-            torch.set_num_threads(count)
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def described(args: argparse.Namespace) -> Training:

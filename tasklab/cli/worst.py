@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasklab.cli.common import Bar, add_common, add_eps, eps_asked, load_system, print_json, test_images
-from tasklab.cli.following import add_ray, device_here, sharded
+from tasklab.cli.following import add_ray, attacking, device_here
 from tasklab.cli.options import whole
 from tasklab.console import UsageError, say, usage
 from tasklab.files import check_folder
@@ -34,13 +34,12 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--run", type=Path, dest="folder", help="folder to go on from after an interruption "
                          "(default: none; with --ray runs/worst)")
     add_common(command)
-    add_ray(command, storage=True)
+    add_ray(command)
     command.set_defaults(call=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run each stage on the survivors of the last, and print the accuracy that is left."""
-    from tasklab.attacks import attack
     from tasklab.attacks.presets import PRESETS
 
     with usage():
@@ -53,14 +52,14 @@ def run(args: argparse.Namespace) -> int:
     several = args.table or len(args.systems) * len(args.eps or [None]) > 1
     if several and args.sources:
         raise UsageError("expected no --sources in a table, got some; try one system and one ε")
-    shards = sharded(args, (args.folder or Path()) / "shards")
-    code = _table(args, shards or attack) if several else _one(args, shards or attack)
-    if shards is not None and code == 0:
-        shards.clear()
+    made = attacking(args, (args.folder or Path()) / "shards")
+    code = _table(args, made) if several else _one(args, made)
+    if code == 0:
+        made.clear()
     return code
 
 
-def _one(args: argparse.Namespace, attacking: Attacking) -> int:
+def _one(args: argparse.Namespace, made: Attacking) -> int:
     from tasklab.data.radii import eps_said
     from tasklab.evaluation.ensemble import stream_worst_case
 
@@ -71,7 +70,7 @@ def _one(args: argparse.Namespace, attacking: Attacking) -> int:
     for stage, so_far in stream_worst_case(
         system, test_images(system, args), eps, preset=args.preset, folder=args.folder, seed=args.seed,
         sources={source: load_system(source, device_here(args)) for source in args.sources}, criterion=args.criterion,
-        progress=bar.evaluation, attacking=attacking,
+        progress=bar.evaluation, attacking=made,
     ):
         bar.say(f"{stage.name}: {stage.broken} of {stage.tried} fell, {100 * stage.standing:.1f} % stand "
                 f"({stage.seconds:.1f} s)")
@@ -90,7 +89,7 @@ def _one(args: argparse.Namespace, attacking: Attacking) -> int:
     return 0
 
 
-def _table(args: argparse.Namespace, attacking: Attacking) -> int:
+def _table(args: argparse.Namespace, made: Attacking) -> int:
     from tasklab.data.radii import eps_said
     from tasklab.evaluation.shards import NotMade
     from tasklab.evaluation.worst_table import stream_worst_rows, worst_markdown
@@ -103,7 +102,7 @@ def _table(args: argparse.Namespace, attacking: Attacking) -> int:
             try:
                 (row,) = stream_worst_rows(
                     {Path(name).stem: system}, images, [eps], preset=args.preset, criterion=args.criterion,
-                    seed=args.seed, folder=args.folder, progress=bar.evaluation, attacking=attacking,
+                    seed=args.seed, folder=args.folder, progress=bar.evaluation, attacking=made,
                 )
             except NotMade as error:
                 failed = True

@@ -17,6 +17,7 @@ from tasklab.attacks.geometry import row_norm
 from tasklab.attacks.presets import distance_attacks
 from tasklab.attacks.settings import Norm
 from tasklab.evaluation.robustness import Data, Progress, read_data, watch
+from tasklab.evaluation.shards import Attacking
 from tasklab.evaluation.statistics import Share
 from tasklab.system import System
 
@@ -82,6 +83,7 @@ def smallest(
     seed: int = 0,
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
+    attacking: Attacking = attack,
 ) -> Distances:
     """The smallest perturbation that any of the attacks finds for each image, moved back to the boundary.
 
@@ -93,6 +95,7 @@ def smallest(
         seed: of the default attacks.
         batch_size: rows run through the network at once.
         progress: called at each step of each attack.
+        attacking: the function that runs an attack.
 
     Raises:
         ValueError: no attacks, targeted ones, or several norms or criteria.
@@ -124,8 +127,8 @@ def smallest(
         if not len(left):
             continue
         report_step = watch(progress, settings.name, index, len(chosen), settings)
-        result = attack(system, images[left], labels[left], settings, indices=left, batch_size=batch_size,
-                        progress=report_step)
+        result = attacking(system, images[left], labels[left], settings, indices=left, batch_size=batch_size,
+                           progress=report_step)
         hit, stood[left[~result.fooled]] = left[result.fooled], settings.eps
         nearer = _draw_back(system, images[hit], result.images[result.fooled], labels[hit], norm, criterion, batch_size)
         better = nearer < values[hit]

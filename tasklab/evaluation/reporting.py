@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasklab.attacks import PGD, Settings, Square
+from tasklab.attacks import PGD, Settings, Square, attack
 from tasklab.attacks.presets import (
     ASKED,
     UNBOUNDED,
@@ -18,13 +18,14 @@ from tasklab.attacks.presets import (
 )
 from tasklab.checks import check_whole
 from tasklab.data import DATASETS, ImageSet
-from tasklab.data.radii import IN_HUNDREDTHS, eps_said
+from tasklab.data.radii import IN_HUNDREDTHS, Radii, eps_said
 from tasklab.evaluation.distances import smallest
 from tasklab.evaluation.honesty import Assessment, assess
 from tasklab.evaluation.known_examples import check_attack
 from tasklab.evaluation.report import CLAIMS, SEARCH, Report, ReportRow
 from tasklab.evaluation.robustness import Row, combined, stream_rows
 from tasklab.evaluation.row_store import RowStore
+from tasklab.evaluation.shards import Attacking
 from tasklab.evaluation.transfer_matrix import find_threat, transfer_row
 from tasklab.evaluation.transfer_result import Threat
 from tasklab.system import System
@@ -55,10 +56,13 @@ class TransferSources:
         sources: systems by name.
         images: the images.
         seed: of the attacks.
+        attacking: the function that runs an attack.
     """
 
-    def __init__(self, sources: Mapping[str, System], images: ImageSet, *, seed: int = 0) -> None:
-        self.sources, self.images, self.seed = dict(sources), images, seed
+    def __init__(
+        self, sources: Mapping[str, System], images: ImageSet, *, seed: int = 0, attacking: Attacking = attack
+    ) -> None:
+        self.sources, self.images, self.seed, self.attacking = dict(sources), images, seed, attacking
         self._threats: dict[tuple[str, float], Threat] = {}
 
     def threats(self, eps: float, *, excluding: str = "") -> list[Threat]:
@@ -71,10 +75,54 @@ class TransferSources:
         names = [name for name in self.sources if name != excluding]
         for name in names:
             if (name, eps) not in self._threats:
-                settings = transfer_attack(eps, steps=20, seed=self.seed)
                 x, y = self.images.x(), self.images.labels
-                self._threats[name, eps] = find_threat(name, self.sources[name], x, y, settings)
+                self._threats[name, eps] = find_threat(
+                    name, self.sources[name], x, y, self.settings(eps), attacking=self.attacking)
         return [self._threats[name, eps] for name in names]
+
+    def settings(self, eps: float) -> Settings:
+        """The attack on each source within ε."""
+        return transfer_attack(eps, steps=20, seed=self.seed)
+
+
+def report_radii(
+    data: str, eps: Sequence[float] | None = None, claim_eps: float | None = None
+) -> tuple[tuple[float, ...], float]:
+    """The radii of a report's curves, ascending, and the one of them at which the claims are checked.
+
+    Args:
+        data: name of the data set, whose usual radii are the default.
+        eps: the radii of the curves, to which ``claim_eps`` is added.
+        claim_eps: the radius at which the claims are checked.
+
+    Raises:
+        ValueError: radii that are not between 0 and 1.
+    """
+    usual = _usual(data)
+    claim_eps = float(usual.usual if claim_eps is None else claim_eps)
+    radii = tuple(sorted({*map(float, usual.curve if eps is None else eps), claim_eps}))
+    if not 0 < radii[0] <= radii[-1] < UNBOUNDED:
+        raise ValueError(f"expected radii between 0 and 1, got {list(radii)}")
+    return radii, claim_eps
+
+
+def report_attacks(
+    radii: Sequence[float], claim_eps: float, *, queries: int = 500, seed: int = 0
+) -> list[tuple[str, Settings]]:
+    """The attacks of a report, each with its curve; the curve is empty for one that only checks a claim.
+
+    Args:
+        radii, claim_eps: as `report_radii` gives them.
+        queries: how many the score-based attack makes for each image.
+        seed: of everything random.
+    """
+    seed, queries = check_whole("seed", seed, low=0), check_whole("queries", queries, low=1)
+    asked: list[tuple[str, Settings]] = [
+        (curve, curve_attack(curve, radius, seed=seed)) for curve in ASKED for radius in radii
+    ]
+    claims = (curve_attack(curve, claim_eps, seed=seed) for curve in CLAIMS)
+    asked += [("", each) for claim in claims if isinstance(claim, PGD) for each in claim_variations(claim)]
+    return [*asked, (SEARCH, Square(eps=claim_eps, steps=queries, seed=seed))]
 
 
 def stream_report(
@@ -89,6 +137,7 @@ def stream_report(
     seed: int = 0,
     folder: Path | None = None,
     file: str = "",
+    attacking: Attacking = attack,
 ) -> Iterator[ReportProgress]:
     """Make a report on a system, and yield the progress after each attack; the last progress holds the report.
 
@@ -96,31 +145,23 @@ def stream_report(
         system: what is attacked.
         images: the images, all of them used.
         name: of the system, which is left out of ``sources``.
-        eps: the radii of the curves, to which ``claim_eps`` is added; by default the usual ones of the data set.
-        claim_eps: the radius at which the checks are run; by default the usual one of the data set.
+        eps, claim_eps: see `report_radii`.
         sources: other systems whose adversarial images are tried as well; None for no transfer.
         queries: how many the score-based attack makes for each image.
         seed: of everything random.
         folder: where finished rows are kept, so that the same call resumes after an interruption.
         file: digest of the system's checkpoint, which the report names.
+        attacking: the function that runs an attack.
 
     Raises:
         ValueError: radii that are not between 0 and 1, or no images.
     """
-    seed, queries = check_whole("seed", seed, low=0), check_whole("queries", queries, low=1)
-    usual = DATASETS[images.name].radii if images.name in DATASETS else IN_HUNDREDTHS
-    eps, claim_eps = usual.curve if eps is None else eps, usual.usual if claim_eps is None else claim_eps
-    claim_eps = float(claim_eps)
-    radii = sorted({*map(float, eps), claim_eps})
-    if not len(images) or not 0 < radii[0] <= radii[-1] < UNBOUNDED:
-        raise ValueError(f"expected images and radii between 0 and 1, got {len(images)} images and {radii}")
+    radii, claim_eps = report_radii(images.name, eps, claim_eps)
+    asked = report_attacks(radii, claim_eps, queries=queries, seed=seed)
+    if not len(images):
+        raise ValueError("expected images, got none")
     started = time.perf_counter()
     claims = {curve: curve_attack(curve, claim_eps, seed=seed) for curve in CLAIMS}
-    asked: list[tuple[str, Settings]] = [
-        (curve, curve_attack(curve, radius, seed=seed)) for curve in ASKED for radius in radii
-    ]
-    asked += [("", each) for claim in claims.values() if isinstance(claim, PGD) for each in claim_variations(claim)]
-    asked.append((SEARCH, Square(eps=claim_eps, steps=queries, seed=seed)))
     total = len(asked) + len(radii) + len(CLAIMS) + 1
     done = 0
     kept = RowStore(folder, system, images) if folder is not None else None
@@ -129,7 +170,7 @@ def stream_report(
     for curve, settings in asked:
         row = kept.read(settings, clean) if kept is not None else None
         if row is None:
-            _, row = stream_rows(system, images, [settings])
+            _, row = stream_rows(system, images, [settings], attacking=attacking)
             if kept is not None:
                 kept.write(row)
         rows.append((curve, row))
@@ -153,9 +194,10 @@ def stream_report(
             tests[curve] = check_attack(system, few, claim, draws=100)
         done += 1
         yield _progress(done, total, "images for which an adversarial example is known to exist")
-    distances = smallest(system, images, distance_attacks(reach=usual.most, seed=seed)).values.tolist()
+    ladder = distance_attacks(reach=_usual(images.name).most, seed=seed)
+    distances = smallest(system, images, ladder, attacking=attacking).values.tolist()
     report = Report(
-        name=name, data=images.name, n=len(images), eps=tuple(radii), claim_eps=claim_eps, seed=seed,
+        name=name, data=images.name, n=len(images), eps=radii, claim_eps=claim_eps, seed=seed,
         sources=() if sources is None else tuple(source for source in sources.sources if source != name),
         clean=ReportRow.of("clean", clean), rows=tuple(ReportRow.of(curve, row) for curve, row in rows if curve),
         assessments={curve: _assess(rows, claim, system.task.num_classes) for curve, claim in claims.items()},
@@ -163,6 +205,10 @@ def stream_report(
         seconds=round(time.perf_counter() - started, 1), file=file,
     )
     yield ReportProgress(progress=1.0, message=f"All attacks on {len(images)} images are done.", report=report)
+
+
+def _usual(data: str) -> Radii:
+    return DATASETS[data].radii if data in DATASETS else IN_HUNDREDTHS
 
 
 def _progress(done: int, total: int, message: str) -> ReportProgress:

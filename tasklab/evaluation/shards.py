@@ -8,13 +8,13 @@ attack on all images.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from tasklab.attacks import AttackStep, Settings
+from tasklab.attacks import AttackStep, Settings, attack
 from tasklab.attacks.engine import group_size
 from tasklab.attacks.result import AttackResult
 from tasklab.system import System
@@ -40,6 +40,27 @@ class Attacking(Protocol):
         Raises:
             NotMade: a shard could not be computed.
         """
+
+
+class AtOnce:
+    """Runs each attack in this process, on all images at once, when it is called: an `Attacking`."""
+
+    def __call__(
+        self, system: System, images: Tensor, labels: Tensor, settings: Settings, *, indices: Tensor | None = None,
+        batch_size: int = 256, progress: Callable[[AttackStep], object] | None = None,
+    ) -> AttackResult:
+        """See `Attacking`."""
+        return attack(system, images, labels, settings, indices=indices, batch_size=batch_size, progress=progress)
+
+    def make_all(self, asked: Iterable[tuple[System, Tensor, Tensor, Sequence[Settings]]]) -> None:
+        """Get ready for later calls: several attacks on several systems.
+
+        Args:
+            asked: systems, images, labels, and the attacks on them.
+        """
+
+    def clear(self) -> None:
+        """Remove what was kept for later calls, once nobody needs it any more."""
 
 
 def shards(n: int, settings: Settings, system: System) -> list[slice]:

@@ -12,6 +12,7 @@ from tasklab.attacks import Settings, attack, succeeded
 from tasklab.attacks.geometry import bounds, random_start
 from tasklab.evaluation.counts import outcomes
 from tasklab.evaluation.robustness import Data, Progress, Row, read_data, watch
+from tasklab.evaluation.shards import Attacking
 from tasklab.evaluation.statistics import Share
 from tasklab.evaluation.transfer_result import Cell, Threat, TransferResult
 from tasklab.system import System
@@ -27,6 +28,7 @@ def find_threat(
     batch_size: int = 256,
     progress: Callable[[Progress], object] | None = None,
     position: tuple[int, int] = (0, 1),
+    attacking: Attacking = attack,
 ) -> Threat:
     """Attack one system, so that the result can be shown to any number of victims later.
 
@@ -35,6 +37,7 @@ def find_threat(
         system: the system that is attacked.
         images, labels, settings, batch_size, progress: as in `transfer`.
         position: the index of this threat and how many there are, for ``progress``.
+        attacking: the function that runs an attack.
 
     Raises:
         ValueError: targeted settings.
@@ -42,7 +45,8 @@ def find_threat(
     if settings.targeted:
         raise ValueError("expected untargeted settings, got targeted=True; try targeted=False")
     x, y = read_data((images, labels), system)
-    result = attack(system, x, y, settings, batch_size=batch_size, progress=watch(progress, name, *position, settings))
+    report_step = watch(progress, name, *position, settings)
+    result = attacking(system, x, y, settings, batch_size=batch_size, progress=report_step)
     moved = {field.name: getattr(result, field.name).cpu() for field in dataclasses.fields(result)
              if isinstance(getattr(result, field.name), Tensor)}
     return Threat(name=name, result=dataclasses.replace(result, **moved))

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from tasklab.attacks.building import build
 from tasklab.attacks.engine import stream
 from tasklab.attacks.runner import chosen_plan
 from tasklab.checkpoint import read_tensors, write_tensors
-from tasklab.evaluation.shards import NotMade, join, shards
+from tasklab.evaluation.shards import AtOnce, NotMade, join, shards
 from tasklab.jobs.executing import Assignment, Event, Executor
 from tasklab.jobs.folder import Job
 from tasklab.models.fast import Plan
@@ -106,8 +106,8 @@ class _Call:
     batch_size: int = 256
 
 
-class Sharded:
-    """Runs attacks in shards of images, each a job; a `tasklab.evaluation.shards.Attacking`.
+class Sharded(AtOnce):
+    """Runs attacks in shards of images, each a job.
 
     A shard that is done is not run again, nor is one that failed. If the plan of an attack is ``"auto"``, it is chosen
     here, as the attack on all images would choose it on this machine, and is the same for all shards.
@@ -121,7 +121,7 @@ class Sharded:
 
     def __init__(
         self, executor: Executor, folder: Path, *, device: str = "cpu",
-        follow: Callable[[Sequence[Assignment], Iterator[Event]], object] = lambda _, events: [*events],
+        follow: Callable[[Sequence[Assignment], Generator[Event, None, None]], object] = lambda _, events: [*events],
     ) -> None:
         self.executor, self.folder, self.device, self.follow = executor, folder, device, follow
         self._failed: dict[str, str] = {}
@@ -142,11 +142,7 @@ class Sharded:
         return self._result(call)
 
     def make_all(self, asked: Iterable[tuple[System, Tensor, Tensor, Sequence[Settings]]]) -> None:
-        """Carry out several attacks on several systems together, so that each later call finds its shards done.
-
-        Args:
-            asked: systems, images, labels, and the attacks on them.
-        """
+        """Carry out several attacks on several systems together, so that each later call finds its shards done."""
         self._carry_out([_Call(system=system, images=images, labels=labels, settings=settings,
                                indices=torch.arange(len(labels)))
                          for system, images, labels, attacks in asked for settings in attacks])
@@ -161,7 +157,7 @@ class Sharded:
                 self._failed[each.name] = each.job.state if outcome is None else outcome.message
 
     def clear(self) -> None:
-        """Remove the folders of all shards, once nobody needs them any more."""
+        """Remove the folders of all shards."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _result(self, call: _Call) -> AttackResult:

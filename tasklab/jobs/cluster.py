@@ -15,7 +15,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,12 +117,12 @@ class OnRay:
         self.cpus, self.gpus, self.threads, self.data = cpus, gpus, threads or cpus, data
         self.store = store
 
-    def hand_over(self, job: Job, carried: Sequence[str] = ()) -> RayTask:
-        """Hand a queued job to the cluster, with files beside its folder that it reads."""
+    def hand_over(self, job: Job, carried: Sequence[str] = (), beside: Sequence[str] = ()) -> RayTask:
+        """Hand a queued job to the cluster, with what is beside its folder; see `Assignment`."""
         return RayTask(job, cpus=self.cpus, gpus=self.gpus, threads=self.threads, data=self.data, store=self.store,
-                       carried=carried)
+                       carried=carried, beside=beside)
 
-    def carry_out(self, assignments: Sequence[Assignment]) -> Iterator[Event]:
+    def carry_out(self, assignments: Sequence[Assignment]) -> Generator[Event, None, None]:
         """See `tasklab.jobs.executing.Executor.carry_out`; the events of several jobs are mixed."""
         waiting = {place: each for place, each in enumerate(assignments) if each.job.state != "done"}
         running: dict[int, _Followed] = {}
@@ -138,7 +138,7 @@ class OnRay:
                         yield ended(each, place, reason)
                         continue
                     each.job.resume()
-                    running[place] = _Followed(each, self.hand_over(each.job, each.carried))
+                    running[place] = _Followed(each, self.hand_over(each.job, each.carried, each.beside))
                 for place, followed in list(running.items()):
                     over = followed.task.poll() is not None
                     for event in followed.new_events():
@@ -189,7 +189,7 @@ class RayTask:
     Args:
         job: queued.
         cpus, gpus, threads, data, store: see `OnRay`.
-        carried: names of files beside the job's folder that it reads.
+        carried, beside: see `Assignment`.
 
     Attributes:
         returncode: None until the job has ended; then the exit code of ``python -m tasklab.jobs``.
@@ -197,11 +197,11 @@ class RayTask:
 
     def __init__(
         self, job: Job, *, cpus: int, gpus: float, threads: int, data: Path | None, store: Store | None = None,
-        carried: Sequence[str] = (),
+        carried: Sequence[str] = (), beside: Sequence[str] = (),
     ) -> None:
         import ray
 
-        self.job, self.store, self._fetched = job, store, time.monotonic()
+        self.job, self.name, self.store, self._fetched = job, job.folder.name, store, time.monotonic()
         self.returncode: int | None = None
         if store is not None:
             self._take_up(store)
@@ -212,10 +212,11 @@ class RayTask:
         if store is None:
             self._ref = task(carry_out).remote(str(job.folder), *given)
             return
-        store.push(job.folder, job.folder.name)
+        kept = (self.name, *beside)
+        store.push(job.folder.parent, self.name, kept)
         for name in carried:
             store.copy_in(job.folder.parent / name, name)
-        self._ref = task(carry_out_stored).remote(store.url, job.folder.name, tuple(carried), *given)
+        self._ref = task(carry_out_stored).remote(store.url, self.name, tuple(carried), kept, *given)
 
     def poll(self) -> int | None:
         """The return code, once the job has ended; a job whose workers died is failed by then."""
@@ -236,12 +237,12 @@ class RayTask:
                     log = log_end(self.job) or str(error)[:LOG_END]
                     self.returncode = self._fail(f"Its worker died {times}; the end of its log: {log}")
                 if self.store is not None:
-                    self.store.remove(self.job.folder.name)
+                    self.store.remove(self.name)
         return self.returncode
 
     def _take_up(self, store: Store) -> None:
         """Fetch what the storage already has of the job, in case the process that handed it over before was killed."""
-        store.pull(self.job.folder, self.job.folder.name)
+        store.pull(self.job.folder.parent, self.name)
         self.job.resume()
 
     def fetch(self, *, every: float = 1.0) -> None:
@@ -249,8 +250,8 @@ class RayTask:
         if self.store is None or time.monotonic() - self._fetched < every:
             return
         if self.job.stopping:
-            self.store.copy_in(self.job.folder / "stop", f"{self.job.folder.name}/stop")
-        self.store.pull(self.job.folder, self.job.folder.name)
+            self.store.copy_in(self.job.folder / "stop", f"{self.name}/{self.name}/stop")
+        self.store.pull(self.job.folder.parent, self.name)
         self._fetched = time.monotonic()
 
     def wait(self, timeout: float | None = None) -> int | None:

@@ -6,7 +6,9 @@ has jobs made, such as a sweep, consumes the same events from either, and reads 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import os
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,12 +29,14 @@ class Assignment:
         job: the job; the name of its folder is unique among all assignments.
         after: names of assignments that have to be done before; if one of them fails, this job is left out.
         carried: names of files beside the job's folder that it reads and that do not change.
+        beside: names of files and folders beside the job's folder that it reads, makes or changes.
         weight: about how long it takes, in any unit that all assignments share.
     """
 
     job: Job
     after: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     weight: float = 1.0
 
     @property
@@ -44,7 +48,7 @@ class Assignment:
 class Executor(Protocol):
     """Carries out jobs."""
 
-    def carry_out(self, assignments: Sequence[Assignment]) -> Iterator[Event]:
+    def carry_out(self, assignments: Sequence[Assignment]) -> Generator[Event, None, None]:
         """Carry out the jobs that are not done yet; if one fails, the others are carried out all the same.
 
         To stop, stop consuming the events; the same call later resumes the jobs.
@@ -63,20 +67,47 @@ class Executor(Protocol):
 
 
 class InTurn:
-    """Carries out jobs in this process, one after another."""
+    """Carries out jobs in this process, one after another.
 
-    def carry_out(self, assignments: Sequence[Assignment]) -> Iterator[Event]:
+    Args:
+        threads: of the computation; None for the usual number.
+        data: folder of the data sets; None for the usual one.
+    """
+
+    def __init__(self, *, threads: int | None = None, data: Path | None = None) -> None:
+        self.threads, self.data = threads, data
+
+    def carry_out(self, assignments: Sequence[Assignment]) -> Generator[Event, None, None]:
         """See `Executor.carry_out`."""
-        for place, each in enumerate(assignments):
-            if each.job.state == "done":
-                continue
-            if reason := left_out(each, assignments):
-                yield ended(each, place, reason)
-                continue
-            each.job.resume()
-            for event in run(each.job):
-                yield event | {"name": each.name, "place": place}
-            yield ended(each, place)
+        with self._prepared():
+            for place, each in enumerate(assignments):
+                if each.job.state == "done":
+                    continue
+                if reason := left_out(each, assignments):
+                    yield ended(each, place, reason)
+                    continue
+                each.job.resume()
+                for event in run(each.job):
+                    yield event | {"name": each.name, "place": place}
+                yield ended(each, place)
+
+    @contextlib.contextmanager
+    def _prepared(self) -> Iterator[None]:
+        """Set the number of threads and the folder of the data sets for the block."""
+        import torch
+
+        threads, data = torch.get_num_threads(), os.environ.get("TASKLAB_DATA")
+        try:
+            if self.threads is not None:
+                torch.set_num_threads(self.threads)
+            if self.data is not None:
+                os.environ["TASKLAB_DATA"] = str(self.data)
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            os.environ.pop("TASKLAB_DATA", None)
+            if data is not None:
+                os.environ["TASKLAB_DATA"] = data
 
 
 def job_in(folder: Path, kind: str, settings: dict[str, Any]) -> Job:

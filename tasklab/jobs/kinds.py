@@ -10,9 +10,13 @@ step replaces the events logged from that step on).
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tasklab.evaluation.robustness import Progress
 
 KINDS = {
     "train": "tasklab.jobs.training",
@@ -24,6 +28,9 @@ KINDS = {
     "work": "tasklab.paper.cell_jobs",
 }
 """Kind to its module, which is imported on first use."""
+
+watching: ContextVar[Callable[[Progress], object] | None] = ContextVar("watching", default=None)
+"""Called between two events of a job of this process, at each step of an attack that takes long; None for nobody."""
 
 
 def check(kind: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,8 @@ def run(settings: dict[str, Any], folder: Path) -> Iterator[Event]:
                 yield event | {"progress": round(event["step"] / event["steps"], 4)}
 
 
-def train_seeds(training: Training, folder: Path, executor: Executor) -> Iterator[Event]:
-    """Train all seeds of a training run as jobs of their own, then measure the first one's system as `train` does.
+def train_seeds(training: Training, folder: Path, executor: Executor) -> Generator[Event, None, None]:
+    """Train several seeds as jobs of their own, then measure the first one's system, as `train` does with a single job.
 
     Args:
         training: the training run.
@@ -52,11 +52,11 @@ def train_seeds(training: Training, folder: Path, executor: Executor) -> Iterato
         executor: carries out the jobs.
 
     Yields:
-        The events of the executor; places are counted from the first seed, and the last one measures.
+        The events of the executor; places are counted as in `names_of`.
     """
     whole = job_in(folder / training.name, "train", training.to_dict())
     if whole.state != "done":
-        seeds = {seed: _seed_job(training, seed, folder) for seed in training.all_seeds}
+        seeds = {seed: _seed_job(training, seed, folder) for seed in training.all_seeds if training.seeds > 1}
         yield from executor.carry_out(list(seeds.values()))
         for seed, each in seeds.items():
             if each.job.state != "done":
@@ -65,7 +65,12 @@ def train_seeds(training: Training, folder: Path, executor: Executor) -> Iterato
             if made.exists():
                 os.replace(made, wanted)
     for event in executor.carry_out([Assignment(job=whole)]):
-        yield event | {"place": training.seeds}
+        yield event | {"place": len(names_of(training)) - 1}
+
+
+def names_of(training: Training) -> list[str]:
+    """The names of the jobs of `train_seeds`; the last one has the name of the system."""
+    return [f"{training.name}-seed{seed}" for seed in training.all_seeds if training.seeds > 1] + [training.name]
 
 
 def _seed_job(training: Training, seed: int, folder: Path) -> Assignment:

@@ -12,7 +12,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
@@ -55,18 +55,19 @@ class Store:
         except (ImportError, ValueError) as error:
             raise ValueError(f"expected an address of shared storage, got {url!r}: {error}") from None
         self.url = url
-        self._seen: dict[Path, dict[str, tuple[Any, ...]]] = {}
-        self._pulled: dict[Path, dict[str, tuple[str, ...]]] = {}
+        self._seen: dict[tuple[Path, str], dict[str, tuple[Any, ...]]] = {}
+        self._pulled: dict[tuple[Path, str], dict[str, tuple[str, ...]]] = {}
 
-    def push(self, folder: Path, name: str) -> None:
+    def push(self, folder: Path, name: str, only: Iterable[str] = (".",)) -> None:
         """Copy to the storage what has changed in a folder since the last push or pull, and remove what was removed.
 
         Args:
             folder: on this machine.
             name: of the folder in the storage.
+            only: names of the files and folders in it that are carried.
         """
-        seen, remote = self._seen.setdefault(folder, {}), self._pulled.setdefault(folder, {})
-        here = dict(_files(folder))
+        seen, remote = self._known(folder, name)
+        here = dict(pair for each in only for pair in _files(folder, each))
         for relative, path in sorted(here.items(), key=lambda item: item[1].stat().st_mtime_ns):
             try:
                 signature, content = _signature(path), path.read_bytes()
@@ -89,7 +90,7 @@ class Store:
             folder: on this machine; made if it is not there.
             name: of the folder in the storage.
         """
-        seen, remote = self._seen.setdefault(folder, {}), self._pulled.setdefault(folder, {})
+        seen, remote = self._known(folder, name)
         base = self._path(name)
         self.system.invalidate_cache()
         there = {}
@@ -104,6 +105,9 @@ class Store:
                     remote[relative], seen[relative] = signature, _signature(folder / relative)
         for relative in [each for each in seen if each not in there]:
             (folder / relative).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it holds other files
+                for parent in PurePosixPath(relative).parents[:-1]:
+                    (folder / parent).rmdir()
             del seen[relative]
             remote.pop(relative, None)
 
@@ -123,6 +127,9 @@ class Store:
 
     def remove(self, name: str) -> None:
         """Remove a folder from the storage, if it is there."""
+        for known in (self._seen, self._pulled):
+            for key in [key for key in known if key[1] == name]:
+                del known[key]
         with contextlib.suppress(FileNotFoundError):
             self.system.rm(self._path(name), recursive=True)
 
@@ -133,6 +140,10 @@ class Store:
             return bytes(self.system.cat_file(self._path(name)))
         except FileNotFoundError:
             return None
+
+    def _known(self, folder: Path, name: str) -> tuple[dict[str, tuple[Any, ...]], dict[str, tuple[str, ...]]]:
+        """The files as they were here, and there, when they were last carried."""
+        return self._seen.setdefault((folder, name), {}), self._pulled.setdefault((folder, name), {})
 
     def _write(self, name: str, content: bytes) -> None:
         path = self._path(name)
@@ -207,9 +218,9 @@ class Lease:
             return None
 
 
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The files of a folder that are carried, by their relative names."""
-    for path in folder.rglob("*"):
+def _files(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
+    """The files to carry that are at this name in a folder or below it, by their relative names."""
+    for path in (folder / name, *(folder / name).rglob("*")):
         if path.is_file() and path.name not in OWN and not path.name.startswith("."):
             yield path.relative_to(folder).as_posix(), path
 

@@ -22,6 +22,7 @@ from tasklab.attacks.presets import card_attacks
 from tasklab.data import ImageSet
 from tasklab.evaluation.cards import circumstances, stream_measure
 from tasklab.evaluation.robustness import Progress
+from tasklab.jobs.kinds import watching
 from tasklab.jobs.training_settings import Store, Training
 from tasklab.models.fast import Plan
 from tasklab.system import System
@@ -51,7 +52,8 @@ def run(settings: dict[str, Any], folder: Path) -> Iterator[Event]:
     chosen = Training.from_dict(settings)
     if not (folder / RESULT).exists():  # else it was stopped just after its end
         with contextlib.closing(
-            train(chosen, runs=folder / "run", file=folder / RESULT, logged=_epochs_logged(folder))
+            train(chosen, runs=folder / "run", file=folder / RESULT, logged=_epochs_logged(folder),
+                  progress=watching.get())
         ) as events:
             for event in events:
                 if event["event"] not in ("step", "seed_step") or _is_logged(event):

@@ -71,40 +71,40 @@ def carry_out(
 
 
 def carry_out_stored(
-    url: str, name: str, carried: Sequence[str], begun: int, threads: int, data: str | None = None
+    url: str, name: str, carried: Sequence[str], kept: Sequence[str], begun: int, threads: int, data: str | None = None
 ) -> int:
     """Run or resume a job in shared storage, which is copied to a folder of this machine and back.
 
     Args:
         url: of the storage; see `tasklab.jobs.storing.Store`.
         name: of the job's folder in it.
-        carried: names of files beside it.
+        carried: names of files that it reads.
+        kept: names of what it reads, makes or changes, beginning with its own folder.
         begun, threads, data: as for `carry_out`.
     """
     store = Store(url)
     with tempfile.TemporaryDirectory(prefix="tasklab-") as place, store.lease(name):
-        folder = Path(place) / name
-        store.pull(folder, name)
+        store.pull(Path(place), name)
         for each in carried:
             files.write_bytes(Path(place) / each, store.read(each) or b"")
         try:
-            return carry_out(str(folder), begun, threads, data, _Pushing(store, folder, name))
+            return carry_out(str(Path(place) / name), begun, threads, data, _Pushing(store, Path(place), name, kept))
         finally:
-            store.push(folder, name)
+            store.push(Path(place), name, kept)
 
 
 class _Pushing:
     """Called after each event: copies the job to the storage, at most once a second; returns whether it is to stop."""
 
-    def __init__(self, store: Store, folder: Path, name: str) -> None:
-        self.store, self.folder, self.name, self.at = store, folder, name, time.monotonic()
+    def __init__(self, store: Store, place: Path, name: str, kept: Sequence[str]) -> None:
+        self.store, self.place, self.name, self.kept, self.at = store, place, name, kept, time.monotonic()
 
     def __call__(self) -> bool:
         if time.monotonic() - self.at < 1:
             return False
-        self.store.push(self.folder, self.name)
+        self.store.push(self.place, self.name, self.kept)
         self.at = time.monotonic()
-        return self.store.read(f"{self.name}/stop") is not None
+        return self.store.read(f"{self.name}/{self.name}/stop") is not None
 
 
 def _run(job: Job, until: float, stopped: Callable[[], bool]) -> None:

@@ -14,11 +14,13 @@ from typing import Any
 from tasklab.jobs.attacking import attack_of
 from tasklab.jobs.executing import Assignment, Event, job_in
 from tasklab.jobs.folder import Job
-from tasklab.paper.cells import Workshop, make
+from tasklab.jobs.kinds import watching
+from tasklab.paper.cells import RUN, STAGES, Workshop, make
 from tasklab.paper.features import MapWork
 from tasklab.paper.grid import METHODS, Cell, Scale, Variant
 from tasklab.paper.plan import Pace, Step
 from tasklab.paper.protocol import Question
+from tasklab.paper.records import record_file, system_file
 from tasklab.paper.transferring import TransferWork
 from tasklab.paper.works import Work
 
@@ -53,7 +55,8 @@ def assignments(workshop: Workshop, steps: Sequence[Step], works: Sequence[Work]
                     "device": workshop.device}
         after = tuple(f"{cell.name}{end}" for cell in work.cells for end in (".trained.job", ".job"))
         after = tuple(name for name in after if name in names)
-        made.append(_anew(workshop.folder / f"{work.name}.job", "work", settings, after, work.seconds(pace)))
+        beside = (f"{work.name}.json", *(name for cell in work.cells for name in _known(cell)))
+        made.append(_anew(workshop.folder / f"{work.name}.job", "work", settings, after, beside, work.seconds(pace)))
     return made
 
 
@@ -62,7 +65,14 @@ def _of_cell(
 ) -> Assignment:
     settings = {"cell": cell_to_dict(cell), "asked": [question_to_dict(each) for each in asked],
                 "device": workshop.device}
-    return _anew(workshop.folder / name, "cell", settings, after, weight)
+    beside = (*_known(cell), *(_known(cell.start) if cell.start is not None else ()),
+              f"{cell.name}{RUN}", f"{cell.name}{STAGES}")
+    return _anew(workshop.folder / name, "cell", settings, after, beside, weight)
+
+
+def _known(cell: Cell) -> tuple[str, ...]:
+    """Names of the files that are known of a finished cell."""
+    return record_file(Path(), cell).name, system_file(Path(), cell).name
 
 
 def check(settings: dict[str, Any]) -> dict[str, Any]:
@@ -87,12 +97,12 @@ def run(settings: dict[str, Any], folder: Path) -> Iterator[Event]:
     workshop = Workshop(folder=folder.parent, device=settings["device"])
     if "work" in settings:
         work = _work(settings)
-        work.make(workshop)
+        work.make(workshop, watching.get())
         yield {"event": "result", "progress": 1.0, "message": f"{work.name} is made"}
         return
     cell, asked = cell_of(settings["cell"]), [question_of(each) for each in settings["asked"]]
     answered = 0
-    for event in make(workshop, cell, asked):
+    for event in make(workshop, cell, asked, progress=watching.get()):
         if event["event"] == "found":
             answered += 1
             question, finding = event["question"], event["finding"]
@@ -131,8 +141,10 @@ def _work(settings: Mapping[str, Any]) -> Work:
     return WORKS[settings["work"]](cells=tuple(map(cell_of, settings["cells"])), n=settings["n"])
 
 
-def _anew(folder: Path, kind: str, settings: dict[str, Any], after: tuple[str, ...], weight: float) -> Assignment:
+def _anew(
+    folder: Path, kind: str, settings: dict[str, Any], after: tuple[str, ...], beside: tuple[str, ...], weight: float
+) -> Assignment:
     """A new job for what is still to be made; the results of an earlier job of that name are outside its folder."""
     if (folder / "job.json").is_file():
         Job(folder).delete()
-    return Assignment(job=job_in(folder, kind, settings), after=after, weight=weight)
+    return Assignment(job=job_in(folder, kind, settings), after=after, beside=beside, weight=weight)

@@ -30,6 +30,9 @@ from tasklab.training import Run
 PATIENCE = 2.0
 """Seconds to wait for a process that is about to leave a cell."""
 
+RUN, STAGES = ".run", ".stages"
+"""Ends of the names of a cell's folders: of its training run, and of the finished stages of a worst case."""
+
 Event = dict[str, Any]
 
 
@@ -179,7 +182,7 @@ def _make(
     system = system.to(workshop.device)
     test = data.load(cell.data, "test", root=workshop.root).to(workshop.device)
     for question in record.missing(asked):
-        stages = workshop.folder / f"{cell.name}.stages" / _short(question)
+        stages = workshop.folder / f"{cell.name}{STAGES}" / _short(question)
         finding = answer(question, system, test, folder=stages if question.preset else None, progress=progress)
         record = record.adding(finding)
         write_record(workshop.folder, cell, record)
@@ -197,7 +200,7 @@ def _record(workshop: Workshop, cell: Cell, system: System) -> Record:
 
 
 def _run(workshop: Workshop, cell: Cell) -> Path:
-    return workshop.folder / f"{cell.name}.run"
+    return workshop.folder / f"{cell.name}{RUN}"
 
 
 def _decoding(task: Task, gap: str | None) -> Task:

@@ -16,9 +16,10 @@ import torch
 from tasklab import data
 from tasklab.cli import main, parser
 from tasklab.cli.common import eps_asked
+from tasklab.jobs import Job, JobError
+from tasklab.jobs.training import RESULT
 from tasklab.system import System
 from tasklab.tasks import TRA
-from tasklab.training import Run
 
 TINY = ["--data", "digits", "--n", "400", "--width", "8", "--batch-size", "40", "--attacked", "20", "--eps", "0.2"]
 
@@ -222,23 +223,33 @@ def test_absent_data_names_the_command_that_brings_it(
     assert code == 1 and "tasklab data mnist" in err
 
 
+def epochs(folder: Path) -> list[int]:
+    """The finished epochs of a training run."""
+    try:
+        return [event["epoch"] for event in Job(folder / "digits-rbc").events() if event["event"] == "epoch"]
+    except JobError:
+        return []
+
+
 def test_ctrl_c_leaves_a_run_that_ends_where_it_would_have(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tasklab", "train", *TINY, "--epochs", "24", "--to", str(tmp_path)]
     stopped = subprocess.Popen([*command, "--run", str(tmp_path / "a")], stderr=subprocess.PIPE, encoding="utf-8",
                                env=os.environ | {"OMP_NUM_THREADS": "1"},
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # else a shell's
     deadline = time.monotonic() + 120
-    while not Run(tmp_path / "a").events() and time.monotonic() < deadline:
+    while not epochs(tmp_path / "a") and time.monotonic() < deadline:
         time.sleep(0.02)
     stopped.send_signal(signal.SIGINT)
     _, err = stopped.communicate(timeout=120)
     assert stopped.returncode == 130 and "goes on from" in err and "Traceback" not in err
-    done = len(Run(tmp_path / "a").events())
-    assert 0 < done < 24
+    done = epochs(tmp_path / "a")
+    assert 0 < len(done) < 24 and [line.split(":")[0] for line in err.splitlines()[:-1]] == [
+        f"epoch {number}/24" for number in done]
     for folder in ("a", "b"):
         subprocess.run([*command, "--run", str(tmp_path / folder)], check=True, capture_output=True, timeout=300,
                        env=os.environ | {"OMP_NUM_THREADS": "1"})
-    one, other = (System.load(tmp_path / folder / "best.safetensors") for folder in ("a", "b"))
+    assert epochs(tmp_path / "a") == epochs(tmp_path / "b") == list(range(1, 25))
+    one, other = (System.load(tmp_path / folder / "digits-rbc" / RESULT) for folder in ("a", "b"))
     weights = other.network.state_dict()
     assert all(torch.equal(value, weights[key]) for key, value in one.network.state_dict().items())
 

@@ -37,7 +37,7 @@ def test_both_tables_from_nothing(
     assert "| FGSM I | FGSM II | FGSM III | PGD I | PGD II | PGD III | LEG |" in header
     assert [row.split(" | ")[2] for row in rows] == ["TRA", "DeepBE", "INT", "RBC"] and "not made" not in out
     assert "RBC is more accurate than TRA on clean images" in claims
-    assert err.index("4 cells to make, in about") < err.index("tra-quick (1/4): clean")
+    assert err.index("4 cells to make, in about") < err.index("tra-quick (2/8): clean")
     out, err = run(capsys, "table2", *words)
     assert "4 cells to make" in err and all(f"| {name} |" in out for name in ("TRA+AT", "RBC+AT (margin)", "RBC+GN"))
     monkeypatch.delattr(cells, "train")
@@ -100,6 +100,7 @@ def test_interrupted_it_writes_what_there_is(
     assert "the same command goes on from there" in err
     assert (out.count("/ not made"), out.count("/ adaptive not made")) == (25, 2), "two of FGSM, and LEG, are made"
     assert "not made: digits-small-rbc-quick\n" in err
+    assert not list((tmp_path / "cells").glob("*.job")), "what is needed to go on is elsewhere"
 
 
 def test_the_networks_and_sets_on_offer_are_those_of_the_grid() -> None:

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from tasklab import data, strict_json, zoo
 from tasklab.attacks import APGD, FAB, PGD, AttackResult, Noise, Settings, Square, attack, engine
-from tasklab.attacks.presets import Entry
+from tasklab.attacks.presets import Entry, distance_attacks
 from tasklab.evaluation.ensemble import stream_worst_case, worst_case
+from tasklab.evaluation.reporting import TransferSources, report_attacks, stream_report
 from tasklab.evaluation.robustness import evaluate
 from tasklab.evaluation.shards import NotMade, join, shards
 from tasklab.jobs import Job
@@ -112,6 +113,34 @@ def test_shards_as_jobs_are_kept_and_one_that_fails_is_not_tried_again(
     assert begun[29:] == begun[:1], "once, and the others are there"
     again.clear()
     assert not tmp_path.exists()
+
+
+def test_a_report_in_shards_is_the_same_and_systems_share_what_was_found_against_others(
+    digits: tuple[System, Tensor, Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "GROUP_ROWS", 64)
+    few, source = data.load("digits", "test").subset(10), zoo.load("digits-tra")
+    begun: list[str] = []
+
+    def follow(assignments: Any, events: Any) -> None:
+        begun.extend(event["name"] for event in events if event["event"] == "begin")
+
+    made = Sharded(InTurn(), tmp_path / "shards", follow=follow)
+    asked: dict[str, Any] = {"eps": (EPS,), "claim_eps": 0.2, "queries": 5}
+    shared = TransferSources({"digits-tra": source}, few, attacking=made)
+    made.make_all([
+        (digits[0], few.x(), few.labels, [each for _, each in report_attacks((EPS, 0.2), 0.2, queries=5)]),
+        (source, few.x(), few.labels, [shared.settings(eps) for eps in (EPS, 0.2)])])
+    ahead = len(begun)
+    *_, parted = stream_report(digits[0], few, sources=shared, attacking=made, **asked)
+    *_, whole = stream_report(digits[0], few, sources=TransferSources({"digits-tra": source}, few), **asked)
+    assert parted.report is not None and whole.report is not None
+    assert dataclasses.replace(parted.report, seconds=0.0) == dataclasses.replace(whole.report, seconds=0.0)
+    ladder = {settings.to_dict()["eps"] for settings in distance_attacks(reach=data.DATASETS["digits"].radii.most)}
+    later = [Job(tmp_path / "shards" / name).settings["attack"]["eps"] for name in begun[ahead:]]
+    assert ahead and set(later) <= ladder, "only the distances wait for what was found before"
+    before = len(begun)
+    assert len(shared.threats(EPS)) == len(shared.threats(0.2)) == 1 and len(begun) == before
 
 
 @pytest.mark.parametrize("settings", [*ATTACKS, FAB(eps=math.inf)], ids=lambda each: each.name)

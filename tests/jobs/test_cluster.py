@@ -183,17 +183,18 @@ def test_a_worst_case_in_shards_is_that_of_one_process(
 def test_cells_of_a_paper_s_table_are_those_of_one_process(
     tmp_path: Path, cluster: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two of these cells start from a third."""
+    """Two of these cells start from a third; between the machines, all of them go through shared storage."""
     monkeypatch.setattr(
         grid, "QUICK", grid.Scale(suffix="-quick", share=0.05, train=200, width=4, attacked=8, preset="quick"))
-    words, tables = ["paper", "table1", "--quick", "--protocol", "paper", "--json"], []
-    for more in (["--to", str(tmp_path / "one")], ["--to", str(tmp_path / "ray"), "--ray", cluster.address]):
+    words, tables, store = ["paper", "table1", "--quick", "--protocol", "paper", "--json"], [], tmp_path / "store"
+    on_ray = ["--to", str(tmp_path / "ray"), "--ray", cluster.address, "--storage", store.as_uri()]
+    for more in (["--to", str(tmp_path / "one")], on_ray):
         assert main([*words, *more]) == 0
         cells = json.loads(capsys.readouterr().out)["cells"]
         tables.append({name: (cell["weights"], cell["start"], [each["standing"] for each in cell["findings"]])
                        for name, cell in cells.items()})
     assert len(tables[0]) == 4 and tables[0] == tables[1]
-    assert not list((tmp_path / "ray" / "cells").glob("*.job"))
+    assert not list((tmp_path / "ray" / "cells").glob("*.job")) and not list(store.iterdir())
 
 
 def test_a_node_is_killed_half_way_and_every_number_is_that_of_a_run_without_ray(

@@ -75,6 +75,28 @@ def test_what_is_new_changed_and_removed_is_carried_and_nothing_else(url: str, t
     assert Store(url).read("a job/job.json") is None
 
 
+def test_only_what_is_named_is_carried(url: str, tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for name in ("a.job/job.json", "a.run/last", "a.json", "b.run/last", "b.json"):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(name, encoding="utf-8")
+    sender, receiver = Store(url), Store(url)
+    sender.push(here, "a.job", ("a.job", "a.json", "a.run", "a.safetensors"))
+    receiver.pull(there, "a.job")
+    assert set(names(there)) == {"a.job/job.json", "a.run/last", "a.json"}
+    (there / "a.safetensors").write_text("made", encoding="utf-8")
+    (there / "a.run" / "last").unlink()
+    (there / "b.json").write_text("another's", encoding="utf-8")
+    receiver.push(there, "a.job", ("a.job", "a.json", "a.run", "a.safetensors"))
+    sender.pull(here, "a.job")
+    assert names(here) == {name: name for name in ("a.job/job.json", "a.json", "b.run/last", "b.json")} | {
+        "a.safetensors": "made"}
+    assert not (here / "a.run").exists(), "nor is an empty folder left"
+    sender.remove("a.job")
+    sender.pull(here, "a.job")
+    assert (here / "a.safetensors").exists(), "what is removed there is not forgotten here"
+
+
 def test_a_lease_is_one_s_alone_and_not_a_dead_one_s(url: str) -> None:
     one, two = Store(url), Store(url)
     with one.lease("job", beat=BEAT), pytest.raises(Locked, match="another machine holds job/lease"):

@@ -17,7 +17,7 @@ from tasklab.jobs import Job, run
 from tasklab.jobs.training import RESULT, Training
 from tasklab.system import System
 from tasklab.tasks import INT, RBC, DeepBE
-from tasklab.training import Adversarial, GaussianNoise, Recipe, Run, Watch, fit
+from tasklab.training import Adversarial, GaussianNoise, Recipe, Watch, fit
 from tasklab.training.defences import PLANS
 
 SMALL: dict[str, Any] = {"name": "my-small", "n": 200, "width": 4, "eps": [0.1], "attacked": 20}
@@ -139,7 +139,12 @@ def test_a_job_of_several_seeds_goes_on_where_it_was_left(tmp_path: Path) -> Non
     assert not list(whole.folder.glob("run*")), "what was only for resuming is gone"
 
 
-def test_the_command_leaves_its_runs(tmp_path: Path) -> None:
+def test_the_command_leaves_the_epochs_of_each_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = shlex.split(Training.from_dict(SMALL | {"recipe": SHORT, "seeds": 2}).command())
     assert main([*words[1:], "--to", str(tmp_path), "--run", str(tmp_path / "run")]) == 0
-    assert [len(Run(tmp_path / name).events()) for name in ("run", "run-seed4")] == [3, 3]
+    lines = [line.split(": loss")[0] for line in capsys.readouterr().err.splitlines() if ": epoch " in line]
+    assert lines == [f"my-small-seed{seed} ({place}/3): epoch {number}/3"
+                     for place, seed in ((1, 3), (2, 4)) for number in (1, 2, 3)]
+    for seed in (3, 4):
+        events = Job(tmp_path / "run" / f"my-small-seed{seed}").events()
+        assert [event["epoch"] for event in events if event["event"] == "epoch"] == [1, 2, 3]
