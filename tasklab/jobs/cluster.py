@@ -124,6 +124,8 @@ class OnRay:
 
     def carry_out(self, assignments: Sequence[Assignment]) -> Generator[Event, None, None]:
         """See `tasklab.jobs.executing.Executor.carry_out`; the events of several jobs are mixed."""
+        import ray
+
         waiting = {place: each for place, each in enumerate(assignments) if each.job.state != "done"}
         running: dict[int, _Followed] = {}
         try:
@@ -147,7 +149,7 @@ class OnRay:
                         del running[place]
                         yield ended(followed.assignment, place)
                 if running:
-                    time.sleep(POLL)
+                    ray.wait([followed.task.ref for followed in running.values()], timeout=POLL)
         finally:
             for followed in running.values():
                 followed.task.terminate()
@@ -192,6 +194,7 @@ class RayTask:
         carried, beside: see `Assignment`.
 
     Attributes:
+        ref: Ray's reference to its result.
         returncode: None until the job has ended; then the exit code of ``python -m tasklab.jobs``.
     """
 
@@ -210,24 +213,24 @@ class RayTask:
         task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=TRIES - 1)
         given = self._begun, threads, data and str(data)
         if store is None:
-            self._ref = task(carry_out).remote(str(job.folder), *given)
+            self.ref = task(carry_out).remote(str(job.folder), *given)
             return
         kept = (self.name, *beside)
         store.push(job.folder.parent, self.name, kept)
         for name in carried:
             store.copy_in(job.folder.parent / name, name)
-        self._ref = task(carry_out_stored).remote(store.url, self.name, tuple(carried), kept, *given)
+        self.ref = task(carry_out_stored).remote(store.url, self.name, tuple(carried), kept, *given)
 
     def poll(self) -> int | None:
         """The return code, once the job has ended; a job whose workers died is failed by then."""
         import ray
 
         if self.returncode is None:
-            ready, _ = ray.wait([self._ref], timeout=0)
+            ready, _ = ray.wait([self.ref], timeout=0)
             if ready:
                 self.fetch(every=0.0)
                 try:
-                    self.returncode = ray.get(self._ref)
+                    self.returncode = ray.get(self.ref)
                 except ray.exceptions.TaskCancelledError:
                     self.returncode = 4
                 except ray.exceptions.RayTaskError as error:
@@ -279,7 +282,7 @@ class RayTask:
         import ray
 
         with contextlib.suppress(ray.exceptions.RayError, ValueError):
-            ray.cancel(self._ref, force=force)
+            ray.cancel(self.ref, force=force)
 
     def _fail(self, message: str) -> int:
         """Write down that the job has failed."""
