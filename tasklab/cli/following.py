@@ -50,6 +50,20 @@ def add_ray(command: argparse.ArgumentParser) -> None:
                          "the same disk, such as s3://bucket/jobs, as fsspec reads it")
 
 
+def check_options(args: argparse.Namespace) -> None:
+    """Check the options of `add_ray`.
+
+    Args:
+        args: the parsed options.
+
+    Raises:
+        UsageError: options of a cluster without one.
+    """
+    if args.ray is None and any(each is not None for each in (args.job_cpus, args.job_gpus, args.storage)):
+        raise UsageError("expected --job-cpus, --job-gpus and --storage together with --ray, got them alone; try "
+                         "--ray local")
+
+
 def executor_of(args: argparse.Namespace, *, threads: int | None = None) -> Executor:
     """The executor that the options choose: a cluster, or this process, whose device is checked.
 
@@ -64,10 +78,8 @@ def executor_of(args: argparse.Namespace, *, threads: int | None = None) -> Exec
     from tasklab.jobs.executing import InTurn
 
     on = getattr(args, "device", "cpu")
+    check_options(args)
     if args.ray is None:
-        if any(each is not None for each in (args.job_cpus, args.job_gpus, args.storage)):
-            raise UsageError("expected --job-cpus, --job-gpus and --storage together with --ray, got them alone; try "
-                             "--ray local")
         check_device(on)
         if not args.traceback:
             logging.getLogger("tasklab.jobs").addHandler(logging.NullHandler())  # the view tells why a job failed

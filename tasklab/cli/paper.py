@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasklab.cli.common import print_json
-from tasklab.cli.following import View, add_ray, device_here, executor_of
+from tasklab.cli.following import View, add_ray, check_options, device_here, executor_of
 from tasklab.cli.options import device, number, seed, whole
 from tasklab.console import complain, say, usage
 from tasklab.files import check_folder
@@ -69,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
     """Print what is missing and how long it takes, make it, and write the table or figure."""
     from tasklab.paper.cells import Workshop
 
+    check_options(args)
     with usage():
         cells_folder = check_folder(args.to / "cells")
         args.data, args.arch = ([*dict.fromkeys(each)] if each else None for each in (args.data, args.arch))
