@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator_singletons import context_dg_stack, get_default_dg_stack_value
 
 from lab_ui.basics.preload import freeze, wait, warm
+from lab_ui.shell import frame
 from lab_ui.visitor import identity, uploads
 from tasklab.course import PAGES, title_of
 
@@ -34,6 +35,7 @@ if empty := [name for name, value in st.query_params.items() if not value and na
 if page.url_path:  # every page but the start page
     wait()
 page.run()
+frame.end_run()
 identity.note_visit()
 uploads.watch()
 warm()  # after the page, which must not wait for it

@@ -8,11 +8,13 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import streamlit as st
 
 from lab_ui.basics.lessons import LESSONS, values_of
 from lab_ui.basics.scenes import BEGINNING, SCENES
+from lab_ui.results import growing
 from tasklab.course import PAGES
-from tests.app.visitors import visit
+from tests.app.visitors import clean, visit
 
 PAGE_FILES = Path(__file__).parents[2] / "app" / "app_pages"
 LINKS = re.compile(r'<a href="([^"]+)" target="_self">([^<]+)</a>')
@@ -59,6 +61,24 @@ def test_a_link_to_a_step_sets_its_scene(slug: str) -> None:
     chosen = {each.key: each.value for kind in CHOICES for each in at.get(kind) if each.key}
     wanted = {key: value for key, value in values_of(lesson, number).items() if key in chosen}
     assert wanted and {key: chosen[key] for key in wanted} == wanted
+
+
+def test_the_browser_is_told_of_the_scene_even_if_the_first_run_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    show, runs = growing.show, []
+
+    def interrupted(slug: str, seen: growing.Seen) -> None:
+        runs.append(slug)
+        if len(runs) == 1:
+            st.stop()
+        show(slug, seen)
+
+    monkeypatch.setattr(growing, "show", interrupted)
+    at = clean(visit("attack_lab", lesson="1").run())
+    toggle = at.toggle(key="margin")
+    assert len(runs) == 2 and not toggle.value
+    assert toggle.proto.set_value, "else the browser would begin with its usual value, and send it"
+    clean(toggle.set_value(True).run())
+    assert at.toggle(key="margin").value, "from then on it is the visitor's"
 
 
 @pytest.mark.parametrize("query", [

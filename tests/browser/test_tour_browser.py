@@ -68,6 +68,8 @@ def test_what_a_step_of_a_lesson_is_about_is_in_view_with_its_sentence(slug: str
             tab.page.keyboard.press("ArrowRight")
             tab.page.get_by_text(step.words.split(". ")[0]).wait_for()
             tab.page.wait_for_function(IN_VIEW, arg=f"{slug} {index}", timeout=60_000)
+            settled(tab.page)  # what is drawn late must not push it away
+            tab.page.wait_for_function(IN_VIEW, arg=f"{slug} {index}", timeout=20_000)
         assert tab.errors == []
     finally:
         tab.close()

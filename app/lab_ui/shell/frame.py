@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 BAR = ("data", "image", "systems", "seed")
 """All parts that a scenario bar can have."""
+FOLLOWED = "lesson_followed"
+"""Key of the session state: the values that the link to a step of a lesson has set, until a run has ended."""
 
 
 def open_page(
@@ -303,6 +305,7 @@ def _strip(slug: str, lesson: Sequence[LessonStep], lecture: bool) -> tuple[Less
     _follow(step_key, lesson)
     step = address.place("lesson", step_key, len(lesson), -1)
     opened, scene, slot = lesson[step] if step >= 0 else None, _current_scene(slug), None
+    moved = " · on handwritten digits" if st.session_state.get("lesson_moved") else ""
     with st.container(key="strip", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if lesson:
@@ -312,7 +315,7 @@ def _strip(slug: str, lesson: Sequence[LessonStep], lecture: bool) -> tuple[Less
                           args=(step_key, lesson, step + 1), disabled=step + 1 >= len(lesson), shortcut="Right",
                           help="Next step of the lesson")
             with st.container(width="stretch"):
-                resting = (f"<b>{step + 1} of {len(lesson)}</b>{_moved()}" if opened else "" if scene
+                resting = (f"<b>{step + 1} of {len(lesson)}</b>{moved}" if opened else "" if scene
                            else f"A lesson in {len(lesson)} steps." if lesson else "<b>tasklab</b>")
                 if resting:
                     st.html(f'<p class="lab-lesson">{resting}</p>')
@@ -331,20 +334,26 @@ def _strip(slug: str, lesson: Sequence[LessonStep], lecture: bool) -> tuple[Less
 
 
 def _follow(step_key: str, lesson: Sequence[LessonStep]) -> None:
-    """Set the scene of a step that a link names without any values, as those in the list of all lessons do."""
+    """Set the scene of a step that a link names without any values, as those in the list of all lessons do.
+
+    It is set in every run until one has ended: Streamlit tells the browser a value only in the run in which it is set,
+    and the messages of that run are lost if another one interrupts it. What a visitor has changed meanwhile stays.
+    """
+    kept = st.session_state.get(FOLLOWED, {}).get(step_key, {})
+    st.session_state.update({key: value for key, value in kept.items() if st.session_state.get(key) == value})
     number = (address.text("lesson") or "")[:4]
     if step_key in st.session_state or not {"lesson"} <= set(st.query_params) <= {"lesson", "lecture", "data"}:
         return
     if address.is_new("lesson") and number.isdecimal() and 0 < int(number) <= len(lesson):
         from lab_ui.shell import controls
-
         st.session_state.setdefault("data", controls.asked_for())
         _go(step_key, lesson, int(number) - 1)
+        st.session_state[FOLLOWED] = {step_key: for_dataset(values_of(lesson, int(number) - 1))}
 
 
-def _moved() -> str:
-    """A word on a lesson that has left the data set that was selected."""
-    return " · on handwritten digits" if st.session_state.get("lesson_moved") else ""
+def end_run() -> None:
+    """Note that a run of a page has ended, so that its visitor's browser knows all values."""
+    st.session_state.pop(FOLLOWED, None)
 
 
 def _scenes() -> None:

@@ -18,7 +18,8 @@ const press = (key) => {
   return Boolean(button);
 };
 const HEADER = "[data-testid=stHeader]", STRIP = ".st-key-strip", MAIN = "[data-testid=stMain]";
-const PATIENCE = 6000; // milliseconds for which a subject is followed, because its page may still grow
+const PATIENCE = 6000; // milliseconds for which a subject is followed after the last run, as its page may still grow
+const RUNS = "[data-testid=stApp][data-test-script-state=running]";
 
 class Browser {
   constructor() {
@@ -36,7 +37,7 @@ class Browser {
       document.addEventListener(kind, () => { this.returning = false; }, { passive: true, capture: true });
     }
     document.addEventListener("keydown", (event) => this.keydown(event));
-    for (const kind of ["wheel", "touchmove", "pointerdown"]) {
+    for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) {
       document.addEventListener(kind, () => { this.until = 0; }, { passive: true, capture: true });
     }
     setInterval(() => this.look(), 200);
@@ -100,6 +101,7 @@ class Browser {
       found.style.outline = "3px solid #d97706";
       found.style.outlineOffset = "3px";
     }
+    if (this.until && document.querySelector(RUNS)) this.until = performance.now() + PATIENCE;
     if (performance.now() < this.until) this.bring(found);
   }
 
