@@ -141,7 +141,7 @@ assert all(len(each.split()) == 1 for each in classes), "Between any two classes
 #
 # ## 3 · Where the loss is flat
 #
-# In these figures, *full* colour (with dots) means that the gradient of the training loss is exactly 0 there. *Pale*
+# In these figures, *full* colour (with dots) means that the gradient of the training loss is exactly 0 there. *Faint*
 # colour (with arrows) means that there is a gradient.
 #
 # **Predict.** Of the area that is read as a class, which share is flat? For TRA, INT and RBC.
@@ -162,9 +162,9 @@ assert all(regions(s, side=50, objective="margin").flat_share < 0.05 for s in sy
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# TRA: nothing [✓4]. RBC: most of it [✓4]. Only a pale seam along the boundaries has a gradient: there, some bit has not
-# reached S. INT: *all* of it, by definition. Its loss is 0 as soon as the output is in the interval, and being in the
-# interval is what "read as that class" means. The margin has a gradient nearly everywhere, for all three [✓5].
+# TRA: nothing [✓4]. RBC: most of it [✓4]. Only a faint seam along the boundaries has a gradient: there, some bit has
+# not reached S. INT: *all* of it, by definition. Its loss is 0 as soon as the output is in the interval, and being in
+# the interval is what "read as that class" means. The margin has a gradient nearly everywhere, for all three [✓5].
 # </details>
 #
 # ## 4 · Two attacks on one point
@@ -389,7 +389,7 @@ print(Scenario().link("regions") + "?" + shown)
 # ## Questions (5 minutes)
 #
 # 1. Why can INT never have A and C as neighbours? Does a deeper network help?
-# 2. RBC's pale seam lies along its boundaries. How would it look if training had stopped after one epoch?
+# 2. RBC's faint seam lies along its boundaries. How would it look if training had stopped after one epoch?
 # 3. A random start moves each point by up to ε before the first step. What does that change for RBC, and for INT?
 # 4. Two attacks, one point. One stays, the other leaves. Which of them says something about the system?
 #
@@ -397,7 +397,7 @@ print(Scenario().link("regions") + "?" + shown)
 #
 # 1. Its output is continuous and has to pass through B's interval on the way. Depth changes the shape of the stripes,
 #    not their order.
-# 2. Few points would have reached S, so most of the area would be pale. Then attacks on the training loss work better.
+# 2. Few points would have reached S, so most of the area would be faint. Then attacks on the training loss work better.
 # 3. For RBC some points start in the seam and find a gradient. For INT a start that is still classified correctly finds
 #    none, so the attack succeeds only where the random start itself has left the interval.
 # 4. The one that leaves: it shows an input that is misclassified. That the other one stays says something about its

@@ -94,7 +94,8 @@ def page() -> None:
     charts: dict[str, Figure] = {}
     with st.container(key="outputs_histograms"):
         for begin in range(0, len(lab.chosen), COLUMNS):
-            for column, name in zip(st.columns(COLUMNS), lab.chosen[begin : begin + COLUMNS], strict=False):
+            columns = st.columns(min(COLUMNS, len(lab.chosen)))
+            for column, name in zip(columns, lab.chosen[begin : begin + COLUMNS], strict=False):
                 with column, st.container(border=True, gap="xsmall", height="stretch"):
                     _panel(lab, scenario, name, batches[name], bit, label, panels, charts)
     with head:
@@ -177,8 +178,9 @@ def _panel(
     charts[lab.key(name)] = _histogram(called, reading, f"histogram {name}")
     _stack(called, panel.outcomes())
     (aim,) = scenario.aims
+    shown = "" if label is None else f" · shown: the {int(drawn.sum())} of this class"
     frame.badge(n=len(batch.rows), aim=aimed(scenario, aim)[0], zero=batch.zero,
-                how=f"{how(scenario.settings(aim))}, ε = {eps_said(scenario.eps, number=True)}",
+                how=f"{how(scenario.settings(aim))}, ε = {eps_said(scenario.eps, number=True)}{shown}",
                 verdict="masked" if batch.zero > MASKED else None, help=HELP["badge"])
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 FIELDS = {words: aim for aim, words in plane_views.AIM_WORDS.items()}
-GUESSES = ("in every square", "only where the colour is pale", "in none")
+GUESSES = ("in every square", "only where the colour is faint", "in none")
 
 def page() -> None:
     """Draw the controls; then the training of the systems or, once they are trained, their charts and the attacks."""
@@ -127,9 +127,11 @@ def _columns(chosen: tuple[Plane, ...]) -> Iterator[tuple[DeltaGenerator, Plane]
 
 
 def _field() -> str:
-    """The control “Arrows climb the”; drawn during training, too, so that its value is kept."""
-    return FIELDS[st.segmented_control("Arrows climb the", list(FIELDS), default="training loss", required=True,
-                                       key="regions_field", bind="query-params")]
+    """The control of the arrows; drawn during training, too, so that its value is kept."""
+    return FIELDS[st.segmented_control(
+        "The arrows show an attack on the", list(FIELDS), default="training loss", required=True, key="regions_field",
+        bind="query-params", help="Each arrow shows which way such an attack would go. The paper's attack climbs the "
+        "training loss. The margin says how far the answer is from changing; an attack on it aims at the decision.")]
 
 
 def _stop(stopped: bool) -> None:
@@ -146,8 +148,8 @@ def _show(lab: Lab, chosen: tuple[Plane, ...], eps: float, point: int) -> None:
     head = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", border=False):
         field = _field()
-        st.button("Train again", on_click=_again, args=(chosen,), help="Trains the systems from the beginning, to "
-                                                                       "watch it again.")
+        st.button("Train again", on_click=_again, args=(chosen,),
+                  help="Trains the systems again from the beginning, so that you can watch it.")
     with head:
         frame.headline("Decision regions", _lead({each: plane_systems.read(each, field) for each in chosen}, field))
     _legend()
@@ -195,9 +197,9 @@ def _judge(guess: frame.Guess, chosen: tuple[Plane, ...], eps: float, point: int
 
 def _legend() -> None:
     st.html(
-        '<p class="lab-key"><span>▸ pale: there is a gradient, and it points this way</span>'
+        '<p class="lab-key"><span>▸ faint colour: there is a gradient, and it points this way</span>'
         "<span>• full colour: the gradient is exactly 0</span><span>▨ None: no class at all</span>"
-        "<span>○ the point under attack</span><span>┄ as far as ε lets it go</span></p>"
+        "<span>○ the point under attack</span><span>┄ as far as ε lets an attack go</span></p>"
     )
 
 
@@ -207,8 +209,8 @@ def _lead(by_plane: Mapping[Plane, Regions], field: str) -> str:
                  for each, seen in by_plane.items() if each.task.line is not None and seen.none_share > 0]
     flat = ", ".join(f"<b>{SYSTEMS[each.task.name]} {100 * seen.flat_share:.0f} %</b>"
                      for each, seen in by_plane.items())
-    sentences.append(f"Share of the plane on which the gradient of the {plane_views.AIM_WORDS[field]} is exactly 0: "
-                     f"{flat}.")
+    sentences.append(f"Share of the area read as a class where the gradient of the {plane_views.AIM_WORDS[field]} is "
+                     f"exactly 0: {flat}.")
     return " ".join(sentences)
 
 
@@ -304,7 +306,7 @@ def _code(chosen: tuple[Plane, ...], eps: float, point: int) -> str:
         '    for objective in ("train", "margin"):',
         f"        attack = plane_attack({eps:g}, objective)  # PGD-20 in steps of ε/10",
         "        ends[task.name, objective] = plane_trajectory(system, x, y, attack).end  # -1 is None",
-        '    print(task.name, f"None {found[task.name].none_share:.1%}, no slope {found[task.name].flat_share:.1%}")',
+        '    print(task.name, f"None {found[task.name].none_share:.1%}, gradient 0 {found[task.name].flat_share:.1%}")',
         f"# plane(found[{first.task.name!r}], points=points.x(), labels=points.labels).show()",
     ])
 

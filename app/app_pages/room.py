@@ -36,8 +36,8 @@ def page() -> None:
 
 def _reception() -> None:
     """What somebody sees who has no room: a button to open one, and a field to join one."""
-    frame.headline("Room", "A class draws digits on its phones and guesses how many of them survive an attack. Then "
-                           "one key attacks the whole wall.")
+    frame.headline("Room", "A class draws digits on its phones and guesses how many of them an attack leaves "
+                           "classified correctly. Then a single key attacks the whole wall.")
     left, right = st.columns(2, gap="large")
     with left, st.container(border=True):
         st.markdown("**For the teacher.** A room lives in the memory of this server alone. Nobody is asked for a name, "
@@ -111,10 +111,10 @@ def _settings(room: Room) -> None:
         st.rerun()
     address = st.text_input("Address of this machine for the phones", key="room_address", max_chars=253,
                             placeholder=reach.own_address() or "such as 192.168.1.20",
-                            help="Only needed where the address beside the code does not work.")
+                            help="Needed only if the address beside the code does not work.")
     if address and not reach.answers(address.strip()):
-        st.warning("The server does not answer under this name. Type the machine's address in the network, or start "
-                   "the server with `--server.allowedHosts` and the name.")
+        st.warning("The server does not answer at this address. Type the machine's address in the network, or start "
+                   "the server with `--server.allowedHosts` and this name.")
 
 
 page()

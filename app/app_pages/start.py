@@ -61,7 +61,7 @@ TOUR = (
                "{against} alone, yet it changes other answers, too.",
          page="attack_lab", invite="Change that line",
          values={"train": True, "margin": True, "systems": ["tra", "deepbe", "int", "rbc"]}),
-    Stop(view="own", title="Aimed at each, it breaks {fallen} of four.",
+    Stop(view="own", title="Aimed at each in turn, it breaks {fallen} of four.",
          words="So when somebody tells you how much a network withstands, ask: against which attack?",
          page="robust", invite="Ask: is it really robust?"),
 )

@@ -30,12 +30,13 @@ SWEEP = (1.0, 10.0, 100.0, 350.0)
 LAYERS = ("scaled", "paper")
 SIDES = ("left", "right")
 FACTS = {
-    "clean": {"accuracy": "classified correctly without an attack"},
-    "zero": {ZERO: "gradient exactly 0 for those classified correctly",
-             "own_loss_accuracy": "left by an attack on the loss"},
-    "attacked": {"own_loss_accuracy": "left by an attack on the loss", "robust_accuracy": "by one on the decision"},
+    "clean": {"accuracy": "{} of the validation images are classified correctly without an attack"},
+    "zero": {ZERO: "the gradient is exactly 0 for {} of the validation images classified correctly",
+             "own_loss_accuracy": "an attack on the training loss leaves {}"},
+    "attacked": {"own_loss_accuracy": "an attack on the training loss leaves {} of the validation images classified "
+                                      "correctly", "robust_accuracy": "an attack on the decision leaves {}"},
 }
-"""What the lesson says of both runs: name of a fact to fields of their last epochs, with their words."""
+"""What the lesson says of both runs: name of a fact to fields of their last epochs, with what each says."""
 
 GUESSES = ("it grows with S", "it stays as it is", "it depends on the attack")
 KEY = (
@@ -70,7 +71,8 @@ def page() -> None:
     with st.container(key="train_runs", gap="small"):
         st.html(KEY)
         left, right = (_side(lab, side, column, everything) for side, column in zip(SIDES, st.columns(2), strict=True))
-    last = [(run.title, run.epochs[-1]) for key in (left, right) if (run := everything.get(key)) and run.epochs]
+    last = [(side, run.epochs[-1]) for side, key in zip(SIDES, (left, right), strict=True)
+            if (run := everything.get(key)) and run.epochs]
     frame.tell(lab, **{fact: partial(lesson_facts.trained, last, fields) for fact, fields in FACTS.items()})
     with head:
         frame.headline("Train", _headline(everything.get(right)))
@@ -190,7 +192,7 @@ def _choice(dataset: str, side: str, everything: dict[str, RunView]) -> str:
     if chosen != selected:
         in_link = st.session_state[f"_{name}_in_link"] = None
     if in_link:
-        st.caption("The training run that the link names is not among the recorded ones, and not among yours.")
+        st.caption("The training run that the link names is neither among the recorded ones nor among yours.")
     address.write(name, in_link or (str(chosen) if chosen in everything and chosen != first else None))
     return str(chosen)
 
@@ -253,7 +255,7 @@ def _system(lab: Lab, name: str) -> None:
             beside = str(card["task"]["task"])
             st.page_link("app_pages/systems.py", label="Its page", query_params={"system": name})
             st.button("Attack it", key=f"attack {name}", type="primary",
-                      help="Opens the attack lab with it beside a shipped one",
+                      help="Opens the attack lab with it, beside a shipped system",
                       on_click=frame.leave_for, args=("attack_lab", {"systems": [beside, key]}))
             st.download_button("Download", file.read_bytes, f"{name}.safetensors", key=f"download {name}",
                                on_click="ignore", help="One file with its card. Bring it back here later, or put it "

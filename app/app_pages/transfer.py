@@ -206,7 +206,7 @@ def _opened(scenario: Scenario, test: ImageSet, result: TransferResult | None, c
     indices = [int(i) for i in selected.nonzero().flatten()]
     if not indices:
         st.info("There is no image to show. "
-                + ("None that counts fools it." if show == SHOW[0] else "All that count fool it."))
+                + ("No image that counts fools it." if show == SHOW[0] else "All images that count fool it."))
         return
     st.caption(f"{min(SHOWN, len(indices))} of {len(indices)}: before, after, and what {called[victim]} reads. "
                "A click opens the attack lab.")

@@ -121,8 +121,8 @@ def _settle_choices(kind: type[Settings], given: dict[str, Any]) -> list[str]:
         sentences.append(_other_norm(kind, kind.norms[0], norm))
     if keep in get_args(Keep) and kind.keeps and keep not in kind.keeps:
         given["keep"] = kind.keeps[-1]
-        sentences.append(f"{kind.__name__} keeps the {' or the '.join(kind.keeps)} iterate, so it is the "
-                         f"{kind.keeps[-1]} and not the {keep}.")
+        sentences.append(f"{kind.__name__} returns the {' or the '.join(kind.keeps)} image of its steps, here "
+                         f"the {kind.keeps[-1]} and not the {keep} one.")
     return sentences
 
 
@@ -134,4 +134,4 @@ def _settle_restarts(kind: type[Settings], given: dict[str, Any]) -> list[str]:
     if given.get("random_start", known["random_start"].default):
         return []
     given["restarts"] = 1
-    return [f"Without a random start {restarts} tries would all be the same, so {kind.__name__} makes one."]
+    return [f"Without a random start {restarts} tries would all be the same, so {kind.__name__} makes only one."]

@@ -19,10 +19,11 @@ WORDS = {
     "ε": "How much an attack may change any pixel; black is 0 and white is 1.",
     "threat model": "What an attacker wants, knows and may do. An accuracy under attack means nothing without it.",
     "adversarial example": "An image that an attacker has changed a little, so that a system misclassifies it.",
-    "white box, black box": "The attacker knows the whole network and its gradients; or sees nothing but its outputs.",
+    "white box, black box": "White box: the attacker knows the whole network and its gradients. Black box: the "
+                            "attacker sees nothing but its outputs.",
     "PGD": "Projected gradient descent: an attack that takes small steps along the gradient of what it is aimed at.",
     "training loss": "What training made small. The paper's attacks make it large again.",
-    "margin": "The distance of the outputs to where the decision changes: positive while the image is classified "
+    "margin": "The distance of the outputs from where the decision changes: positive while the image is classified "
               "correctly.",
     "gradient exactly 0": "Where a training loss is exactly 0 it has no gradient, and an attack on it has nothing to "
                           "follow. That is called gradient masking.",
@@ -32,7 +33,7 @@ WORDS = {
     "worst case found": "An image counts as correct only if none of several attacks fooled it. A better attack may "
                         "still find more, so it is an upper bound.",
     "an honest number": "The checks on the attack found nothing to say against the accuracy that it left. If the "
-                        "attack itself failed, it says “do not trust this number”.",
+                        "attack itself failed, the verdict is “do not trust this number”.",
 }
 """The meaning of each term."""
 

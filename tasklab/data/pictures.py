@@ -239,6 +239,6 @@ def _ink(gray: NDArray[np.float32], dark_ink: bool | None) -> NDArray[np.float32
     ink = (ground - gray if dark_ink else gray - ground).clip(0)
     peak = float(ink.max())
     if peak < _LEAST_CONTRAST:
-        raise PictureError("expected a digit on a plain ground, got an image of a single colour; try a darker pen")
+        raise PictureError("expected a digit on a plain background, got an image of a single colour; try a darker pen")
     floor = min(4 * float(np.median(np.abs(frame - ground))), 0.5 * peak)
     return ((ink - floor).clip(0) * (255.0 / (peak - floor))).astype(np.float32)

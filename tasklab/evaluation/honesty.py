@@ -98,7 +98,7 @@ class Assessment:
                     f"the worst case found is {lowest} %.")
         if self.verdict == "warn":
             return f"Read {claimed} % with care; the worst case found is {lowest} %."
-        return f"Nothing speaks against {claimed} % as an upper bound; the worst case found is {lowest} %."
+        return f"The checks found nothing against {claimed} % as an upper bound; the worst case found is {lowest} %."
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that `from_dict` reads."""
@@ -335,7 +335,7 @@ def _unbounded(kin: Sequence[Row], chance: float) -> Check:
     bad = left.interval[0] > chance
     return Check(
         name="unbounded", level="fail" if bad else "pass", figure=left.value, threshold=threshold,
-        sentence="With ε = 1, where any image is allowed, this many still stand"
+        sentence="With ε = 1, where any image is allowed, this many are still classified correctly"
         + (": the attack does not work." if bad else "."),
     )
 

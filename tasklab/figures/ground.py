@@ -61,7 +61,7 @@ def describe_ground(name: str, seen: Ground, classes: Sequence[str] = ()) -> str
     why = f", because {_why_random(seen)}" if seen.spanned_by[1] == "random" else ""
     sentences = [
         f"{name}: the plane around the image of {with_article(label)}, which is in its middle. "
-        f"Rightwards it follows {right}, upwards {up}{why}.",
+        f"To the right it follows {right}, and upwards {up}{why}.",
         f"The plane is read as {shares_in_words(seen, classes)}.",
         f"The training loss is exactly flat on {100 * seen.flat_share:.0f} % of what is read as {label}.",
         *what_attacks_do(seen, classes),
@@ -80,7 +80,7 @@ def _fate(path: PlaneTrajectory, classes: Sequence[str]) -> str:
     attack = f"The attack on the {climbed(path.objective)}"
     label = name_of(classes, path.label)
     if path.zero_gradient and not path.moved:
-        return f"{attack} finds a loss that is exactly flat, and stays: {_read(path.end, classes)} is read."
+        return f"{attack} finds a loss that is exactly flat, and stays where it is: {_read(path.end, classes)} is read."
     if not path.moved:
         return f"{attack} does not leave the image."
     end = _read(path.end, classes)

@@ -1,6 +1,6 @@
 """Decision regions in the plane: the label read at each position, where an objective is flat, and attacks.
 
-In full colour, with dots, the gradient of the objective is exactly zero; in pale colour, with arrows along it, it is
+In full colour, with dots, the gradient of the objective is exactly zero; in faint colour, with arrows along it, it is
 not. Positions that are read as None are hatched in grey.
 """
 
@@ -144,7 +144,7 @@ def region_pixels(regions: Regions, side: int = PIXELS) -> Pixels:
 
 
 def _colours(kinds: Sequence[int]) -> NDArray[np.uint32]:
-    """Four bytes for each label where it is pale, then for each where it is dark, then for each along an edge."""
+    """Four bytes for each label where it is faint, then for each where it is full, then for each along an edge."""
     opacity = ((SLOPED, 0.0), (FLAT, 0.6), (EDGE, 0.0))  # of a class, and of None, where lines alone are seen
     looks = [[*_rgb(GREY), round(255 * none)] if k == ABNORMAL else [*_rgb(class_colour(k)), round(255 * alpha)]
              for alpha, none in opacity for k in kinds]
@@ -179,7 +179,7 @@ def describe_regions(
         label, aim = name_of(classes, trajectory.label), climbed(trajectory.objective)
         start = f"An attack on a point of class {label} that maximises the {aim}"
         if trajectory.zero_gradient:
-            sentences.append(f"{start} finds no gradient and stays.")
+            sentences.append(f"{start} finds no gradient and stays where it is.")
         else:
             end = "None" if trajectory.end == ABNORMAL else name_of(classes, trajectory.end)
             sentences.append(f"{start} ends after {len(trajectory.points) - 1} steps, read as {end}.")

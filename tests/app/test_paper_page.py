@@ -175,7 +175,7 @@ def test_a_cell_is_opened_by_its_controls_and_says_everything_that_is_known_of_i
     assert [code.value for code in at.code] == [
         "tasklab train --task rbc", "tasklab paper table1 --data digits --arch small_cnn"]
     clean(at.selectbox(key="paper_column").set_value("LEG").run())
-    assert "On all 100 clean test images, the paper has no number, and 100.0 % were measured here." in plain(bodies(at))
+    assert "On all 100 clean test images, the paper has no number, and 100.0 % was measured here." in plain(bodies(at))
     clean(at.selectbox(key="paper_system").set_value("INT").run())
     assert grid(at)["selected"] == ["INT", "LEG"]
     assert "Not made: there is no record of it here." in plain(bodies(at))

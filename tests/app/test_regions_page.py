@@ -201,7 +201,7 @@ def test_every_control_can_be_moved() -> None:
     for key, value in (("regions_alpha", 0), ("regions_alpha", 16), ("regions_beta", 1), ("regions_rbc_bits", 6),
                        ("regions_deepbe_bits", 1), ("regions_noise", 0.15), ("regions_eps", 0.5)):
         clean(at.slider(key=key).set_value(value).run())
-    for key, value in (("regions_gap", "floor"), ("regions_loss", "bce"), ("regions_rbc_code", "gray"),
+    for key, value in (("regions_gap", "class below"), ("regions_loss", "bce"), ("regions_rbc_code", "gray"),
                        ("regions_form", "paper")):
         clean(at.segmented_control(key=key).set_value(value).run())
     clean(at.number_input(key="seed").set_value(3).run())

@@ -162,7 +162,7 @@ def test_the_player_plays_every_sub_step_in_the_browser(visit: Any) -> None:
         deck.press("ArrowRight")
         tab.page.evaluate("() => new Promise(requestAnimationFrame)")
         text.append(lead.inner_text())
-    assert [words.split(" · ")[1] for words in text] == ["gradient", "sign", "step", "project"] * 3
+    assert [words.split(" · ")[1] for words in text] == ["gradient", "sign", "step", "projection"] * 3
     assert text[4].startswith("Step 2 of 3")
     tab.page.get_by_role("button", name="◀ step").click()
     tab.page.get_by_role("button", name="◀ step").click()

@@ -53,7 +53,7 @@ def test_words_name_what_is_read_what_is_flat_and_where_the_attacks_end() -> Non
     seen = seen_by("rbc")
     words = describe_ground("RBC", seen, tuple("0123456789"))
     assert f"exactly flat on {100 * seen.flat_share:.0f} % of what is read as 8" in words
-    assert "training loss finds a loss that is exactly flat, and stays: 8 is read" in words
+    assert "training loss finds a loss that is exactly flat, and stays where it is: 8 is read" in words
     assert f"{seen.paths[0].end} is read instead of 8" in words
     assert "upwards a random direction, because the attack on the training loss stays" in words
     assert set(re.findall(r"(\d+) \d+ %,", words.partition("read as")[2])) == {

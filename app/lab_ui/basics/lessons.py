@@ -41,7 +41,7 @@ ATTACK = {"systems": FOUR, "attack": "PGD", "steps": 10, "norm": "linf", "criter
 
 LAB = ATTACK | {"image": 54, "eps": 0.2, "view": "ε to drag"}
 CURVES = ["training loss", "margin", "noise", "worst case"]
-SCENE, PLANES = ".st-key-attack_lab_scene", ".st-key-regions_squares"
+PLANES = ".st-key-regions_squares"
 RUNS = ".st-key-train_runs"
 ROWS = ("[data-part=badge0] + .tl-row", "[data-part=badge1] + .tl-row")
 """The systems' cells under the first and the second objective, in a figure with ε to drag."""
@@ -76,14 +76,14 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
         ),
     ),
     "attack_lab": (
-        LessonStep("Drag ε up from 0. The attack climbs the training loss, as in the paper.", SCENE,
+        LessonStep("Drag ε up from 0. The attack climbs the training loss, as in the paper.", ROWS[0],
                    LAB | {"eps": 0.0, "train": True, "margin": False}, "own_loss"),
         LessonStep("In the second row the same attack aims at the decision. Nothing else is different.", ROWS[1],
                    {"eps": 0.2, "margin": True}, "both"),
         LessonStep("To see why, look at the plane around this image. Where the colour is full, the training loss is "
                    "exactly flat.",
                    ".st-key-attack_lab_ground", {"systems": ["rbc"], "view": "the plane around the image"}, "ground"),
-        LessonStep("Drag ε and watch INT's output slide along the number line.", SCENE,
+        LessonStep("Drag ε and watch INT's output slide along the number line.", ROWS[0],
                    {"eps": 0.0, "train": False, "systems": ["int"], "image": 96, "view": "ε to drag"}, "way"),
         LessonStep("Now an attack succeeds only if the system names another class, because None raises an "
                    "alarm.", ROWS[0],
@@ -97,7 +97,7 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
                    "size.",
                    ".st-key-robust_chart",
                    {"robust_system": "rbc", "robust_curves": ["training loss", "noise"]}, "noise"),
-        LessonStep("The area below the curves shows for how many images the gradient was exactly 0. For these images, "
+        LessonStep("The lower chart shows for how many images the gradient was exactly 0. For these images, "
                    "an attack has nothing to follow.",
                    ".st-key-robust_chart", {"robust_revealed": True, "robust_aim": "training loss"}, "zero"),
         LessonStep("Now the same attack aims at the decision, and nothing else is different. Compare the checks on "
@@ -120,9 +120,9 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
                              "outputs_class": "all classes"}, "left"),
         LessonStep("Now the same attack aims at the decision. Look for bars outside the blue background.",
                    ".st-key-outputs_histograms", {"objective": "margin"}, "left"),
-        LessonStep("These are the values of a single bit. Training pushed it away from 0, and the attack pulls it "
-                   "back.",
-                   ".st-key-outputs_histograms", {"outputs_bit": "bit 1"}, "bit"),
+        LessonStep("These are the values of a single bit. Training pushed it away from where it changes, 0.5 for "
+                   "DeepBE and 0 for RBC, and the attack pulls it back.",
+                   ".st-key-outputs_histograms", {"outputs_bit": "bit 1", "systems": ["deepbe", "rbc"]}, "bit"),
         LessonStep("These are images of one class on INT's line. Those that leave the interval of their class land in "
                    "a gap or in another interval.",
                    ".st-key-outputs_histograms",
@@ -202,9 +202,9 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
                    ".st-key-draw_own", {"eps": 0.0, "draw_label": "as most systems read it"}),
         LessonStep("Now attack it, aimed at the training loss. The change is far smaller than on digits: a few of the "
                    "255 levels of a pixel.",
-                   ".st-key-draw_scene", {"eps": 0.2, "train": True, "margin": False}, "own_loss"),
+                   ROWS[0], {"eps": 0.2, "train": True, "margin": False}, "own_loss"),
         LessonStep("In the second row the same attack aims at the decision. Drag ε down to see how small a change is "
-                   "enough.", ".st-key-draw_scene", {"margin": True}, "both"),
+                   "enough.", ROWS[1], {"margin": True}, "both"),
         LessonStep("Upload a photograph that shows none of the classes. TRA always names a class, whereas systems with "
                    "bits or intervals can answer None.",
                    ".st-key-draw_own", {"eps": 0.0}),
@@ -213,10 +213,10 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
         LessonStep(words, ".st-key-paper_cell",
                    {"paper_table": table, "paper_system": system, "paper_column": column}, "cell")
         for words, table, system, column in (
-            ("Each cell shows the paper's number, what the same attack leaves here, and what all attacks together "
-             "leave.",
+            ("Each cell shows the paper's number where it has one, what the same attack leaves here, and what all "
+             "attacks together leave.",
              "Table 1", "TRA", "PGD III"),
-            ("This is the same attack on another task.", "Table 1", "RBC", "PGD III"),
+            ("This is the same attack on a system that answers in bits with a margin.", "Table 1", "RBC", "PGD III"),
             ("This attack takes one step instead of twenty, at the smallest ε.", "Table 1", "RBC", "FGSM I"),
             ("A system that answers with a number on a line can also answer None.", "Table 1", "INT", "PGD III"),
             ("This system was trained again, under attacks on its training loss.", "Table 2", "RBC+AT", "PGD III"),
@@ -224,7 +224,7 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
         )
     ),
     "regions": (
-        LessonStep("TRA computes a score for each class and divides the square into pieces. INT computes a single "
+        LessonStep("TRA computes a score for each class and divides the plane into pieces. INT computes a single "
                    "number and places its classes along a line; between two classes the answer is None.", PLANES,
                    {"regions_set": "blobs", "regions_tasks": ["TRA", "INT"], "regions_field": "training loss",
                     "regions_noise": 0.06, "regions_point": 8, "regions_s": 350, "regions_eps": 0.25, "seed": 0,

@@ -90,7 +90,7 @@ def _bit_panel(gauges: Gauges) -> dict[str, Any]:
     rail, total = _rail(gauges), 2**gauges.width
     reach = 1.7 * rail
     spare = f"Of {total:,} codewords, {CLASSES} mean a class and {total - CLASSES:,} mean None."
-    zone = {"hinge": " On the dark background the loss is exactly 0.", "bce": " The loss is never 0."}.get(
+    zone = {"hinge": " Where the blue is stronger, the loss is exactly 0.", "bce": " The loss is never 0."}.get(
         gauges.loss, " The loss is 0 only on the codeword of the label."
     )
     return {

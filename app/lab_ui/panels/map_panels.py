@@ -119,7 +119,7 @@ def space(kind: str) -> feature_maps.Space:
 def lead(kind: str) -> str:
     """The sentence to remember about a kind of map; HTML."""
     if kind == "t-SNE":
-        return ("Images that are similar to the network lie close together. t-SNE preserves <b>neighbours</b>, not "
+        return ("Images that the network finds similar lie close together. t-SNE preserves <b>neighbours</b>, not "
                 "distances.")
     if kind == "PCA":
         return "The map shows the two directions in which the features vary most. <b>Straight</b> lines stay straight."

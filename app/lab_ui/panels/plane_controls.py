@@ -16,6 +16,28 @@ from tasklab.data.points import SPREAD
 from tasklab.tasks import TASKS, make_task
 
 URL: Final = "query-params"
+GAPS = {"None": "abnormal", "class below": "floor"}
+HELP = {
+    "points": "What the networks learn: each point is an image of two pixels, whose grey values are its x and its y. "
+    "Choose another set to see other borders.",
+    "tasks": "The same network is trained for each kind of answer. Compare where each system answers None, and where "
+    "the gradient of its training loss is exactly 0.",
+    "eps": "How far an attack may move a point along each axis; the square is 1 wide. With a larger ε, borders that "
+    "are further away come within reach.",
+    "point": "The training point that is attacked. You can also click anywhere in a square; the nearest point is "
+    "taken.",
+    "alpha": "The length of the gap between two intervals. The longer it is, the wider are the stripes between two "
+    "classes.",
+    "beta": "The length of an interval. The longer it is, the narrower are the stripes between two classes beside it.",
+    "gap": "What an output in a gap means. The paper has two rules: it means None, or it means the class below the "
+    "gap, and then INT never answers None between two classes.",
+    "S": "How far from 0 RBC's loss wants every bit to be. Change it to see whether the regions change, and where the "
+    "gradient is exactly 0. The paper uses 350.",
+    "loss": "The loss that DeepBE is trained with. mse: the squared error of the original work. hinge: the hinge loss "
+    "that the paper states. bce: the cross-entropy of each bit. They differ in where their gradient is 0.",
+    "code": "Which codeword stands for which class. binary: the class's number in binary. gray: one class and the next "
+    "differ in a single bit. It decides which border each bit draws.",
+}
 SETS = ("moons", "circles", "blobs", "spirals")
 
 POINT = {"moons": 14, "circles": 3, "blobs": 8, "spirals": 5}
@@ -26,17 +48,17 @@ def planes() -> tuple[tuple[Plane, ...], float]:
     """The settings of the systems to train, one for each chosen task, and ε."""
     with st.sidebar:
         name = st.pills("Points", SETS, default="blobs", required=True, key="regions_set", bind=URL,
-                        on_change=_another_set, help="Each point is an image of two pixels: x and y.")
+                        on_change=_another_set, help=HELP["points"])
         names = st.pills("Tasks side by side", list(SYSTEMS.values()), selection_mode="multi", default=["TRA", "INT"],
-                         key="regions_tasks", bind=URL, help="The same network, trained for each kind of answer.")
+                         key="regions_tasks", bind=URL, help=HELP["tasks"])
         eps = st.slider("ε, the size of the change", 0.01, 0.5, 0.25, 0.01, key="regions_eps", bind=URL,
-                        help="How far an attack may go along each axis; the square is 1 wide.")
+                        help=HELP["eps"])
         keys = [key for key in TASKS if SYSTEMS[key] in names]
         settings = {key: _settings(key, DATASETS[name].num_classes) for key in keys}
         with st.expander("More settings"):
             epochs = st.slider("Epochs", 5, 200, 60, 5, key="regions_epochs", bind=URL,
-                               help="How often the network sees every point. With few, the systems are shown half "
-                                    "trained.")
+                               help="How often the network sees every point. With few epochs, the systems are shown "
+                                    "half trained.")
             n = st.select_slider("Number of points", (50, 100, 200, 300, 500, 1000), 300, key="regions_n", bind=URL,
                                  help="How many points the systems learn from. Fewer train faster.")
             noise = st.slider("Noise", 0.0, 0.15, SPREAD["blobs"], 0.005, format="%.3f", key="regions_noise", bind=URL,
@@ -45,7 +67,8 @@ def planes() -> tuple[tuple[Plane, ...], float]:
             scaled = st.segmented_control("Output layer", ("scaled", "paper"), default="scaled", required=True,
                                           key="regions_form", bind=URL,
                                           help="scaled: the last layer is scaled to S or to the length of the line. "
-                                          "paper: its outputs begin near 0 and have to grow.")
+                                          "paper: its outputs begin near 0 and have to grow, so training with a large "
+                                          "S takes longer.")
             seed = controls.seed()
     classes = DATASETS[name].num_classes
     tasks = [make_task(key, num_classes=classes, parametrisation=scaled, **settings[key]) for key in keys]
@@ -59,7 +82,7 @@ def point(plane: Plane) -> int:
         st.session_state["regions_point"] = last
     with st.sidebar:
         index: int = st.number_input(f"Point under attack (0 to {last})", 0, last, min(POINT["blobs"], last), 1,
-                                     key="regions_point", bind=URL, help="Or click anywhere in a square.")
+                                     key="regions_point", bind=URL, help=HELP["point"])
     return index
 
 
@@ -91,24 +114,24 @@ def _settings(key: str, classes: int) -> dict[str, Any]:
             return task_controls.settings(key, classes, f"regions_{key}_")
         if key == "int":
             return {
-                "alpha": float(st.slider("α, the gap between two intervals", 0, 16, 4, key="regions_alpha", bind=URL)),
-                "beta": float(st.slider("β, the length of an interval", 1, 32, 16, key="regions_beta", bind=URL)),
-                "gap": st.segmented_control("Gaps are", ("abnormal", "floor"), default="abnormal", required=True,
-                                            key="regions_gap", bind=URL, help="abnormal: read as None. floor: they "
-                                            "belong to the class below, as in the paper's other rule."),
+                "alpha": float(st.slider("α, the gap", 0, 16, 4, key="regions_alpha", bind=URL, help=HELP["alpha"])),
+                "beta": float(st.slider("β, the interval", 1, 32, 16, key="regions_beta", bind=URL, help=HELP["beta"])),
+                "gap": GAPS[st.segmented_control("A gap means", list(GAPS), default="None", required=True,
+                                                 key="regions_gap", bind=URL, help=HELP["gap"])],
             }
         settings: dict[str, Any] = {}
         if key == "rbc":
-            settings["S"] = float(st.select_slider("S, the margin of a bit", (1, 3, 10, 30, 100, 350, 1000), 350,
-                                                key="regions_s", bind=URL))
+            settings["S"] = float(st.select_slider("S, RBC's margin", (1, 3, 10, 30, 100, 350, 1000), 350,
+                                                   key="regions_s", bind=URL, help=HELP["S"]))
         else:
-            settings["loss_form"] = st.segmented_control("Loss", ("hinge", "mse", "bce"), default="mse", required=True,
-                                                      key="regions_loss", bind=URL, help="mse: as DeepBE was first "
-                                                      "defined. hinge: as the paper rewrites it.")
+            settings["loss_form"] = st.segmented_control("DeepBE's loss", ("hinge", "mse", "bce"), default="mse",
+                                                         required=True, key="regions_loss", bind=URL,
+                                                         help=HELP["loss"])
         bits = st.slider(f"Bits of {SYSTEMS[key]}", 1, 6, 2, key=f"regions_{key}_bits", bind=URL,
-                         help="With more bits than the classes need, some codewords belong to no class: None.")
+                         help="How many bits an answer has. With more bits than the classes need, some codewords "
+                         "belong to no class: there the answer is None.")
         code = st.segmented_control(f"Code of {SYSTEMS[key]}", ("binary", "gray"), default="binary", required=True,
-                                    key=f"regions_{key}_code", bind=URL)
+                                    key=f"regions_{key}_code", bind=URL, help=HELP["code"])
         return settings | {"bits": max(bits, (classes - 1).bit_length()), "code": code}
 
 

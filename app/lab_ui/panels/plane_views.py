@@ -50,7 +50,7 @@ def live(regions: Regions, each: Plane) -> None:
         regions: what is read where at this moment.
         each: the settings of the system.
     """
-    words = f"what each place is read as at this moment; None {100 * regions.none_share:.0f} %"
+    words = f"the class that each place is read as at this moment; None on {100 * regions.none_share:.0f} %"
     ground, points = Image.fromarray(region_pixels(regions, SIDE)), _points(each.data, each.n, each.noise, each.seed)
     ground = Image.alpha_composite(ground.resize(points.size), points)
     picture = f'<img src="{data_url(np.asarray(ground))}" alt="{words}">'

@@ -121,7 +121,7 @@ def _send(code: str, who: str, strokes: Strokes | None) -> None:
             raise ValueError("This drawing cannot be shown. Clear the pad and draw again.")
         room.draw(who, digit, room_attacks.pixels_of(strokes))
     except PictureError:
-        st.session_state[NOTE] = "Nothing can be seen in this drawing. Clear the pad and draw again."
+        st.session_state[NOTE] = "There is nothing to see in this drawing. Clear the pad and draw again."
     except ValueError as error:
         st.session_state[NOTE] = str(error)
 
@@ -147,10 +147,11 @@ def _guessing(room: Room, who: str) -> None:
 
 def question(room: Room) -> str:
     """What is guessed next; HTML without any text of a visitor."""
-    first = ("An attack changes every pixel by up to" if room.aim == "train" else
-             "The same attack again, every pixel by up to")
-    return (f"{first} {100 * room.eps:g} % of the way from black to white, <b>aimed at {AIMS[room.aim or '']}</b> of "
-            f"{title(room.system)}. How many of the drawings will {title(room.system)} still classify correctly?")
+    system = title(room.system)
+    aimed = f"<b>aimed at {AIMS[room.aim or '']}</b> of {system}"
+    first = f"An attack {aimed}" if room.aim == "train" else f"The same attack, now {aimed},"
+    return (f"{first} may change every pixel by up to {100 * room.eps:g} % of the way from black to white. How many of "
+            f"the drawings will {system} still classify correctly?")
 
 
 def _guess(code: str, who: str, key: str) -> None:

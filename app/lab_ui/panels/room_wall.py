@@ -31,10 +31,10 @@ def way_in(room: Room) -> None:
     host = st.session_state.get("room_address", "").strip()
     base = reach.base(host if reach.answers(host) else None)
     if base is None:
-        st.warning("No phone can reach this server. Either it answers this machine alone: then stop it, start it again "
-                   "with `tasklab app --public`, and open a new room. Or this machine's address in the network is not "
-                   f"known: then type it under “Settings”. To try this room out, open [a phone's page](room?join="
-                   f"{room.code}) in another tab.")
+        st.warning("No phone can reach this server. If it answers this machine alone, stop it, start it again with "
+                   "`tasklab app --public`, and open a new room. If this machine's address in the network is not "
+                   "known, type it under “Settings”. To try this room out, open [a phone's page]"
+                   f"(room?join={room.code}) in another tab.")
         return
     import segno
 

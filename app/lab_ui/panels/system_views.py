@@ -169,7 +169,7 @@ def several_answers(each: Standing, run: RunView | None) -> None:
         return
     with st.expander("Why other pages show other numbers for the same attack"):
         st.markdown(
-            "The attack on the training loss is one idea with several settings, and each page says its own: how many "
+            "The attack on the training loss has several settings, and each page says which ones it uses: how many "
             "images, how many steps, from how many starts, and which step counts. More steps and more starts leave "
             "less; few images leave more to chance. The pages with a live attack begin at the image itself instead "
             "of a random start, take as many steps as are set there, and keep the best of them.")
@@ -196,7 +196,7 @@ def curve(entry: Entry, run: RunView | None, card: Mapping[str, Any]) -> Any:
     if run is None or not run.epochs:
         st.markdown("The curve of this training run was not recorded."
                     + (" This command trains the system again and prints the numbers of every epoch:"
-                       if "command" in card else " On the page “Train” every training is recorded as it goes on."))
+                       if "command" in card else " On the page “Train” every training run is recorded."))
         if "command" in card:
             st.code(str(card["command"]), language=None, wrap_lines=True)
         return None
@@ -214,8 +214,8 @@ def under_attack(entry: Entry) -> Any:
     st.html('<div class="lab-aim"><h2>What attacks leave</h2></div>')
     report = entry.report
     if report is None:
-        st.markdown("There is no report on this system yet: its accuracy at several ε and the checks on the attacks "
-                    "have not been worked out. The page “Really robust?” does it at the push of a button.")
+        st.markdown("There is no report on this system yet, with its accuracy at several ε and the checks on the "
+                    "attacks. A button on the page “Really robust?” makes one.")
         return None
     measured = report.curves()
     curves: dict[str, dict[float, Share]] = {

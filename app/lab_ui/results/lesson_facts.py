@@ -40,6 +40,27 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
+def counted(thing: str, *parts: tuple[int, str, str]) -> str:
+    """How many of several things do what, as a sentence; a part that none of them does is left out.
+
+    Args:
+        thing: name of the things, in the plural.
+        parts: a number, and what one of them does and what several do.
+
+    >>> counted("systems", (3, "answers None", "answer None"), (1, "names a class", "name a class"))
+    '3 of the 4 systems answer None, and 1 names a class.'
+    >>> counted("images", (0, "stays", "stay"), (24, "ends in a gap", "end in a gap"))
+    'All 24 images end in a gap.'
+    """
+    total, done = sum(number for number, *_ in parts), [part for part in parts if part[0]]
+    (number, one, several), *rest = done
+    if not rest and total > 1:
+        return f"All {total} {thing} {several}."
+    words = [f"{number} of the {total} {thing} {one if number == 1 else several}"]
+    words += [f"{number} {one if number == 1 else several}" for number, one, several in rest]
+    return f"{', '.join(words[:-1])}, and {words[-1]}." if rest else f"{words[0]}."
+
+
 def own_loss(sweeps: Sweeps, eps: float) -> str:
     """Where an attack on the training loss has a gradient, and what it changes.
 
@@ -58,7 +79,7 @@ def own_loss(sweeps: Sweeps, eps: float) -> str:
         sentences.append(f"For {listed(flat)} the gradient of this loss is exactly 0 here, so the attack changes "
                          "nothing.")
     else:
-        sentences.append("Here the gradient of this loss is exactly 0 for none of the systems.")
+        sentences.append("Here the gradient of this loss is not 0 for any of the systems.")
     size = max(sweep.stops[k] for sweep, k in ends.values())
     if lost:
         sentences.append(f"At ε = {eps_said(size)} the attack breaks {listed(lost)}.")
@@ -103,9 +124,10 @@ def evaded(sweeps: Sweeps, eps: float) -> str:
         return ""
     wrong = sum(decoded not in (label, ABNORMAL) for label, decoded in ends)
     none = sum(decoded == ABNORMAL for _, decoded in ends)
-    right = len(ends) - wrong - none
-    return (f"Of the {len(ends)} systems, at ε = {eps_said(eps)}, {wrong} name{'s' * (wrong == 1)} another class, "
-            f"{none} answer{'s' * (none == 1)} None, and {right} still name{'s' * (right == 1)} the right class.")
+    words = counted("systems", (wrong, "names another class", "name another class"),
+                    (none, "answers None", "answer None"),
+                    (len(ends) - wrong - none, "still names the right class", "still name the right class"))
+    return f"{words.removesuffix('.')} at ε = {eps_said(eps)}."
 
 
 def ground(paths: Sequence[PlaneTrajectory], name: str, names: Sequence[str]) -> str:
@@ -113,7 +135,7 @@ def ground(paths: Sequence[PlaneTrajectory], name: str, names: Sequence[str]) ->
     parts = [f"the one on {AIMS[path.objective]} "
              + ("has no gradient and stays where it is" if path.zero_gradient else f"ends at {read(path.end, names)}")
              for path in sorted(paths, key=lambda path: path.objective, reverse=True)]
-    return f"Two attacks on {name} are drawn: {listed(parts)}."
+    return f"Two attacks on {name} are drawn: {', and '.join(parts)}."
 
 
 def noise(report: Report) -> str:
@@ -168,9 +190,9 @@ def left(rows: Mapping[str, tuple[Outcomes, Outcomes, float]]) -> str:
     parts = [f"{name} {percent(before.accuracy.value)} → {percent(after.accuracy.value)}"
              for name, (before, after, _) in rows.items()]
     flat = [f"{name} {percent(share)}" for name, (_, _, share) in rows.items() if share]
-    words = f"Classified correctly: {', '.join(parts)}."
-    return words + (f" Share of the images classified correctly before whose gradient was exactly 0: {', '.join(flat)}."
-                    if flat else " The gradient was exactly 0 for none of the images.")
+    words = f"Classified correctly before and after the attack: {', '.join(parts)}."
+    return words + (" Of the images classified correctly before, this share had a gradient of exactly 0: "
+                    f"{', '.join(flat)}." if flat else " No image had a gradient of exactly 0.")
 
 
 def bit(rows: Mapping[str, tuple[int, int]]) -> str:
@@ -179,33 +201,41 @@ def bit(rows: Mapping[str, tuple[int, int]]) -> str:
     Args:
         rows: heading of a system to that number, and to the number of all images.
     """
-    counts = ", ".join(f"{count} of {n} images of {name}" for name, (count, n) in rows.items())
-    return f"The attack changes this bit for {counts}." if rows else ""
+    counts = [f"{count} of {n} images of {name}" for name, (count, n) in rows.items()]
+    return f"The attack changes this bit for {listed(counts)}." if rows else ""
 
 
 def ends(after: Outcomes) -> str:
     """Where the images of one class end."""
-    return (f"Of the {after.n} images, {after.correct} end in the interval of their class, {after.abnormal} in a gap "
-            f"(None), and {after.wrong} in another interval.")
+    return counted("images",
+                   (after.correct, "ends in the interval of its class", "end in the interval of their class"),
+                   (after.abnormal, "ends in a gap (None)", "end in a gap (None)"),
+                   (after.wrong, "ends in another interval", "end in another interval"))
 
 
 def transferred(result: TransferResult, images: Filter, names: Mapping[str, str]) -> str:
-    """Which threat moved fewest images, and how often its images fool another system."""
+    """Which threat changed the fewest images, and how often its images fool another system."""
     still = {name: threat.unmoved.value for name, threat in result.threats.items()}
+    rates = {pair: cell.rate(images) for pair, cell in result.cells.items() if pair[0] != pair[1]}
+    shares = {pair: rate.value for pair, rate in rates.items() if rate.n}
     least = max(still, key=still.__getitem__)
-    rates = [cell.rate(images) for (threat, victim), cell in result.cells.items() if threat == least != victim]
-    most = max((rate.value for rate in rates if rate.n), default=None)
+    if not any(still.values()) and shares:
+        threat, victim = max(shares, key=shares.__getitem__)
+        return (f"Every attack changed all of its images; those found against {names[threat]} fool {names[victim]} "
+                f"{percent(shares[threat, victim])} of the time.")
+    most = max((share for (threat, _), share in shares.items() if threat == least), default=None)
     if most is None:
         return ""
+    fool = f"fool another system at most {percent(most)} of the time" if most else "never fool another system"
     return (f"The attack on {names[least]} changed the fewest images: it left {percent(still[least])} of them "
-            f"unchanged, and its images fool another system at most {percent(most)} of the time.")
+            f"unchanged, and its images {fool}.")
 
 
 def beside_noise(cell: Cell, images: Filter, names: Mapping[str, str]) -> str:
     """How often the images of one cell fool the victim, with noise beside it."""
     rate = cell.rate(images)
-    return (f"{names[cell.threat]} → {names[cell.victim]}: {percent(rate.value)} of {rate.n} images fool it, and with "
-            f"noise alone {percent(cell.noise(images).value)}.") if rate.n else ""
+    return (f"Of {rate.n} images found against {names[cell.threat]}, {percent(rate.value)} fool {names[cell.victim]}; "
+            f"with noise alone, {percent(cell.noise(images).value)} do.") if rate.n else ""
 
 
 def together(result: TransferResult, victim: str, images: Filter, names: Mapping[str, str]) -> str:
@@ -223,29 +253,30 @@ def trained(runs: Sequence[tuple[str, Mapping[str, float | None]]], fields: Mapp
     """The last epochs of training runs, compared.
 
     Args:
-        runs: title of a run, and its last epoch as an event.
-        fields: field of the event to what it is, said before its numbers.
+        runs: where a run stands, such as “left”, and its last epoch as an event.
+        fields: field of the event to what it says, with ``{}`` in the place of the shares.
     """
     parts = []
     for field, words in fields.items():
-        values = [f"{title} {percent(share)}" for title, last in runs if (share := last.get(field)) is not None]
+        values = [f"{percent(share)} ({where})" for where, last in runs if (share := last.get(field)) is not None]
         if values:
-            parts.append(f"{words}: {', '.join(values)}")
-    return f"On the validation images, after the last epoch, {'; '.join(parts)}." if parts else ""
+            parts.append(words.format(listed(values)))
+    return f"After the last epoch, {', and '.join(parts)}." if parts else ""
 
 
 def flat(shares: Mapping[str, float], field: str) -> str:
-    """On how much of the square a function has no slope.
+    """On how much of the plane the gradient of a function is exactly 0.
 
     Args:
-        shares: heading of a system to that share, 0 to 1.
+        shares: heading of a system to its share, 0 to 1, of what it reads as a class.
         field: the function in words.
     """
     parts = ", ".join(f"{name} {percent(share)}" for name, share in shares.items())
-    return f"Share of the square on which the {field} has no slope: {parts}."
+    return f"Share of the area read as a class where the gradient of the {field} is exactly 0: {parts}."
 
 
 def no_class(labels: Mapping[str, int]) -> str:
     """How many systems answer None to an image that shows none of the classes, and how many name a class."""
     none = sum(label == ABNORMAL for label in labels.values())
-    return f"{none} of {len(labels)} systems answer None to this image; {len(labels) - none} name a class."
+    return counted("systems", (none, "answers None to this image", "answer None to this image"),
+                   (len(labels) - none, "names a class", "name a class"))

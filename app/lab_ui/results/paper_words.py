@@ -28,6 +28,8 @@ MEANINGS = {
     "overstated": "they leave over 5 points less for another reason",
     "confirmed": "they leave at most 5 points less",
 }
+SYMBOLS = {"S": "S", "s0": "s₀", "alpha": "α", "beta": "β", "bits": "bits"}
+"""Settings of a task that are said of a system, and how they are written."""
 
 
 def one(share: Share) -> str:
@@ -109,7 +111,7 @@ def numbers(value: Value) -> str:
     if value.accuracy is None:
         return f"{printed}, and nothing was measured here"
     if value.column == CLEAN:
-        return f"{printed}, and {one(value.accuracy)} were measured here"
+        return f"{printed}, and {one(value.accuracy)} was measured here"
     if value.adaptive is None:
         rest = "attacks on the decision were not made"
     else:
@@ -147,7 +149,7 @@ def step(value: Value) -> str:
     """A cell in the words of a lesson."""
     words = [f"{where(value)}: {numbers(value)}."] + [f"{_capital(value.word)}."] * bool(value.word)
     if value.alarm is not None and value.alarm.count:
-        words.append(f"Under the paper's attack it answers None to {one(value.alarm)}.")
+        words.append(f"Under the paper's attack it answers None to {one(value.alarm)} of the images.")
     return " ".join(words)
 
 
@@ -172,13 +174,13 @@ def short_card(cell: Cell, record: Record) -> str:
     card = record.card
     recipe, task, seen = (part if isinstance(part := card.get(name), Mapping) else {}
                           for name in ("recipe", "task", "data"))
-    settings = [f"{name} = {task[name]:g}" for name in ("S", "s0", "alpha", "beta", "bits")
+    settings = [f"{symbol} = {task[name]:g}" for name, symbol in SYMBOLS.items()
                 if isinstance(task.get(name), int | float) and abs(task[name]) < 1e9]
     how = f" ({', '.join(settings)})" if settings else ""
     parts = [f"{_capital(TASKS[cell.method.task].long_name)}{how}", ARCHITECTURES[cell.arch].title]
     if "epochs" in recipe:
         images = f" on {seen['train']:,} images" if isinstance(seen.get("train"), int) else ""
-        parts.append(f"{recipe['epochs']} epochs{images}")
+        parts.append(f"{recipe['epochs']} epoch{'s' * (recipe['epochs'] != 1)}{images}")
     if cell.method.retraining:
         kind = cell.method.retraining
         against = "Gaussian noise" if kind == "noise" else f"attacks on {AIMS[kind]}"

@@ -169,7 +169,7 @@ def explanation(key: str, train: Counts, margin: Counts) -> str:
 
 def own_words(key: str, drawing: Drawing, each: Read) -> str:
     """What became of one drawing, for the phone that sent it; plain text."""
-    after = f"after the attack as {read(each.after)}" if not each.unmoved else "and the attack changed no pixel of it"
+    after = "and the attack changed no pixel of it" if each.unmoved else f"and as {read(each.after)} after the attack"
     return f"{title(key)} read your {drawing.label} as {read(each.before)}, {after}."
 
 

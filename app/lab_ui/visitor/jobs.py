@@ -250,7 +250,7 @@ def _message(job: Job, state: str, events: tuple[dict[str, Any], ...]) -> str:
     if outcome is not None and state in ("failed", "stopped"):
         return outcome.message
     if state == "interrupted":
-        return "The server was ended in between, or its disk is full. It can go on from its last checkpoint."
+        return "The server was stopped meanwhile, or its disk is full. The job can go on from its last checkpoint."
     if job.stopping:
         return "It will stop in a moment."
     if job.waits:

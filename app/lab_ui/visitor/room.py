@@ -121,7 +121,7 @@ class Room:
         """
         with self._lock:
             if who not in self.people and len(self.people) >= limits.MAX_PEOPLE:
-                raise Refused(f"This room is full: {limits.MAX_PEOPLE} phones take part already.")
+                raise Refused(f"This room is full: {limits.MAX_PEOPLE} phones are taking part already.")
             if who not in self.people:
                 self.people.add(who)
                 self.version += 1
@@ -159,7 +159,7 @@ class Room:
             if not self.drawable:
                 raise Refused("The drawings are being attacked; no more are taken now.")
             if self._clock() - self._sent.get(who, -limits.DRAWING_PAUSE) < limits.DRAWING_PAUSE:
-                raise Refused("That was quick. Wait a second, then send it again.")
+                raise Refused("That was too quick. Wait a second, then send it again.")
 
     def guess(self, who: str, share: int) -> None:
         """Guess what the next attack leaves; a later guess of the same phone replaces an earlier one.

@@ -51,7 +51,8 @@ class Rooms:
             self.sweep()
             self.close(owner)
             if len(self._rooms) >= limits.MAX_ROOMS:
-                raise Refused(f"{limits.MAX_ROOMS} rooms are open, and this server has no more. Try again later.")
+                raise Refused(f"{limits.MAX_ROOMS} rooms are open already, which is the most that this server takes. "
+                              "Try again later.")
             code = next(code for code in iter(new_code, "") if code not in self._rooms)
             now = self._clock()
             room = Room(code=code, owner=owner, opened=now, seen=now, eps=eps, system=system, _clock=self._clock)

@@ -258,8 +258,8 @@ class Scheduler:
         if active.count(owner) >= MAX_WAITING:
             raise Refused(f"You have {MAX_WAITING} jobs running or waiting already. Let some finish, or stop them.")
         if len(active) >= MAX_TOGETHER:
-            raise Refused(f"All visitors together have {MAX_TOGETHER} jobs running or waiting, which is all that is "
-                          "taken at once. Try again when some have finished.")
+            raise Refused(f"All visitors together have {MAX_TOGETHER} jobs running or waiting, which is the most that "
+                          "this server takes. Try again when some have finished.")
 
     def _enqueue(self, owner: str, job: Job) -> None:
         """Put a job into the queue."""

@@ -83,7 +83,7 @@ class Ground {
             ${ends.map((path, k) => `<button type="button" data-part="end${k}" aria-label="the end of ${esc(path.way)}">end, ${esc(path.aim)}</button>`).join("")}
             <button type="button" data-part="ask" hidden>Compute more places</button></div>
         </div>
-        <p class="tl-key"><span>● full colour: the training loss is exactly flat</span><span>▲ pale: this way it rises</span>
+        <p class="tl-key"><span>● full colour: the training loss is exactly flat</span><span>▲ faint colour: it rises this way</span>
           <span>▨ None: no class at all</span><span>┄ as far as ε = ${esc(data.eps_said)} lets an attack go</span>
           ${data.paths.map((path) => `<span>${path.objective === "train" ? "┅" : "━"} ${esc(path.way)}</span>`).join("")}
           <span>→ ${esc(right)}</span><span>↑ ${esc(up)}</span><span>${esc(data.how)}</span></p>
@@ -196,7 +196,7 @@ class Ground {
 
   slopeWords() {
     const loss = `training loss <b>${number(this.loss[this.at])}</b>`;
-    return this.data.flat[this.at] ? `${loss}, <b>exactly flat</b>: an attack on it stays here` : `${loss}, with a slope to climb`;
+    return this.data.flat[this.at] ? `${loss}, <b>exactly flat</b>: an attack on it stays here` : `${loss}, with a gradient to follow`;
   }
 
   /** Where the point is, in cells from the image. */

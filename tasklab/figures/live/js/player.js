@@ -1,6 +1,6 @@
 // The player: PGD step by step, from iterates and gradients that are sent once. It computes the sub-steps itself.
 
-const PHASES = ["gradient", "sign", "step", "project"];
+const PHASES = ["gradient", "sign", "step", "projection"];
 
 /** `direction` at Euclidean length `length`; zeros stay. */
 function rescaled(direction, length) {
@@ -55,15 +55,15 @@ class Player {
   build() {
     const data = this.data, linf = data.norm === "linf", last = 4 * this.steps;
     const words = {
-      now: ["now", "the image as it is"], gradient: ["gradient", "where the aim climbs: bright is lighter, dark darker"],
-      sign: linf ? ["its sign", "every pixel up, down or still"] : ["its direction", "the gradient at length 1"],
+      now: ["now", "the image as it is"], gradient: ["gradient", "how to climb: bright means lighter, dark means darker"],
+      sign: linf ? ["its sign", "every pixel goes up, down or stays"] : ["its direction", "the gradient at length 1"],
       step: [`one step of ${number(data.step_size)}`, "added to the image"], project: ["projected", "back into the ε-ball and into [0, 1]"],
     };
     this.root.innerHTML = `
       <p class="tl-lead" data-part="lead"></p>
       <div class="tl-deck"><button type="button" data-part="back">◀ step</button>
         <button type="button" data-part="play">Play</button><button type="button" data-part="next">step ▶</button>
-        <input type="range" min="0" max="${last}" step="1" data-part="at" aria-label="Place on the way, four sub-steps to a step"></div>
+        <input type="range" min="0" max="${last}" step="1" data-part="at" aria-label="Place in the attack, with four parts to each step"></div>
       <div class="tl-phases">${Object.entries(words).map(([name, [title, note]]) => `
         <figure data-part="of-${name}"><canvas role="img" data-part="${name}" aria-label="${esc(title)}"></canvas>
         <figcaption><b>${esc(title)}</b><br><span data-part="note-${name}">${esc(note)}</span></figcaption></figure>`).join("")}</div>
@@ -147,10 +147,10 @@ class Player {
     const cut = data.norm === "linf" ? `${ball} of ${size} values cut back to ±ε` : ball ? "scaled back to length ε" : "inside the ball";
     write(this.part("note-project"), shown === 4 ? `${cut}, ${box} to [0, 1]` : "back into the ε-ball and into [0, 1]");
     write(this.part("note-gradient"), shown ? (largest ? `largest value ${number(largest)}` : "exactly zero: nothing to follow")
-      : "where the aim climbs: bright is lighter, dark darker");
+      : "how to climb: bright means lighter, dark means darker");
     write(this.part("lead"), `<b>Step ${this.steps ? step + 1 : 0} of ${this.steps}</b> · ${shown ? PHASES[shown - 1] : "the image as it is"}`, true);
     write(this.part("chip"), chip(data.decoded[iterate], data.label, data.names), true);
-    write(this.part("kept"), data.kept === iterate ? "the attack hands this one back" : "");
+    write(this.part("kept"), data.kept === iterate ? "the attack returns this image" : "");
     const view = { before: data.outputs[0], beforeDecoded: data.decoded[0], now: data.outputs[iterate], decoded: data.decoded[iterate], label: data.label };
     drawOutputs(this.part("chart"), data.chart, view, this.chartWidths[0]);
     this.drawClimb(iterate, this.chartWidths[1]);

@@ -72,7 +72,7 @@ class Scene {
     }));
     this.clean = bytes(data.clean);
     this.root.innerHTML = `
-      <p class="tl-former" data-part="former" role="status" hidden>Old: this belongs to the settings before. The new result is being worked out.</p>
+      <p class="tl-former" data-part="former" role="status" hidden>Out of date: this belongs to the previous settings. The new result is being computed.</p>
       <div class="tl-top">
         <figure class="tl-clean"><canvas data-part="clean" role="img" aria-label="clean image of ${esc(an(data.name))}"></canvas>
           <figcaption>clean, ${an(data.name).split(" ")[0]} <b>${esc(data.name)}</b></figcaption></figure>
