@@ -43,7 +43,7 @@ def page() -> None:
     lab = frame.open_page("paper", bar=())
     st.html(paper_views.STYLE)
     head = st.container()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="top"):
         name = st.segmented_control(
             "Table or figure", [*TABLES, *FIGURES], default="Table 1", required=True, key="paper_table", bind=URL,
             help="Which part of the paper is shown. Table 1: four systems. Table 2: systems trained again with "

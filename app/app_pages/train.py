@@ -199,8 +199,6 @@ def _choice(dataset: str, side: str, everything: dict[str, RunView]) -> str:
 
 def _run(run: RunView, side: str) -> None:
     """Draw one run: its curves and their conditions."""
-    if run.key in catalogue.systems(run.training.data)[0].values():
-        st.page_link("app_pages/systems.py", label=f"The page on {run.title}", query_params={"system": run.key})
     watch, recorded = run.training.watch, "recorded earlier · " * (run.state == "recorded")
     chart = training_figure(run.epochs, total=run.total, steps=run.steps, legend=False, height=340)
     plot(chart, key=f"run {side}", alt=f"{run.title}. {describe_training(run.epochs)}")
@@ -211,6 +209,8 @@ def _run(run: RunView, side: str) -> None:
                     "less.")
     elif not run.epochs:
         st.caption("The first epoch is on its way …" if run.state in jobs.ACTIVE else "No epoch was finished.")
+    if run.key in catalogue.systems(run.training.data)[0].values():  # below, so that both charts begin at one height
+        st.page_link("app_pages/systems.py", label=f"The page on {run.title}", query_params={"system": run.key})
 
 
 def _headline(run: RunView | None) -> str:

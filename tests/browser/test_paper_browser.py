@@ -9,7 +9,7 @@ import pytest
 
 from tasklab.paper.grid import METHODS, Cell
 from tests.browser.serving import serving, settled
-from tests.browser.visiting import Visit
+from tests.browser.visiting import COLOURED, Visit
 from tests.paper.small_cells import kinds, written
 
 PLACE = 'button[data-place="{}|{}"]'
@@ -85,3 +85,17 @@ def test_lecture_mode_keeps_the_table(tab: Visit) -> None:
     settled(tab.page)
     assert tab.page.locator("button[data-place]").count() == 28
     assert tab.page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+def test_words_in_a_figure_follow_a_change_of_the_theme(tab: Visit) -> None:
+    tab.page.get_by_role("radio", name="Figure 5").click()
+    word = tab.page.locator(".stPlotlyChart .textpoint text", has_text="%").first
+    word.wait_for()
+    settled(tab.page)
+    brightness = []
+    for scheme in ("light", "dark"):
+        tab.page.emulate_media(color_scheme=scheme)
+        tab.page.wait_for_function(COLOURED, arg=scheme)
+        fill = word.evaluate("text => getComputedStyle(text).fill.match(/\\d+/g).map(Number)")
+        brightness.append(sum(fill) / 3)
+    assert brightness[0] < 64 and brightness[1] > 192

@@ -29,8 +29,8 @@ STYLE = """
 .lab-abnormal { color: #000000;
   background: repeating-linear-gradient(-45deg, #d4d4d4 0 6px, #bcbcbc 6px 9px); }
 .lab-read { display: flex; flex-wrap: wrap; gap: 0.1rem 0.7rem; align-items: center; }
-.stPlotlyChart :is(.xtick, .x2tick, .ytick, .y2tick) text, .stPlotlyChart :is(.xtitle, .x2title, .ytitle, .y2title) {
-  fill: currentColor !important; }
+.stPlotlyChart :is(.xtick, .x2tick, .ytick, .y2tick) text, .stPlotlyChart :is(.xtitle, .x2title, .ytitle, .y2title),
+.stPlotlyChart text[style*="rgb(49, 51, 63)"] { fill: currentColor !important; }
 .lab-note { border-left: 4px solid #8a8a8a; padding: 0 0 0 0.6rem; margin: 0.3rem 0; font-size: 1rem;
   line-height: 1.35; }
 .lab-key { display: flex; flex-wrap: wrap; gap: 0.1rem 1.1rem; margin: 0; font-size: 0.95rem; }

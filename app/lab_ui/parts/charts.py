@@ -15,8 +15,9 @@ LECTURE = 1.4
 """How much larger a figure is in lecture mode."""
 
 
-INKS = {"light": "#31333f", "dark": "#fafafa"}
-"""Colour of words inside a figure by theme, whose own grey is too faint on coloured ground."""
+INK = "#31333f"
+"""Colour of words inside a figure, whose own grey is too faint on coloured ground. The style of the pages replaces it by
+the colour of their text, which follows the theme."""
 
 
 def plot(figure: Figure, *, key: str, alt: str, **settings: Any) -> None:
@@ -29,17 +30,16 @@ def plot(figure: Figure, *, key: str, alt: str, **settings: Any) -> None:
         settings: further arguments of `st.plotly_chart`.
     """
     shown = enlarged(figure, LECTURE) if st.session_state.get("lecture") else figure
-    ink = INKS.get(str(st.context.theme.type), INKS["light"])
-    st.plotly_chart(_inked(shown, ink), key=key, alt=alt, config={"displayModeBar": False}, **settings)
+    st.plotly_chart(_inked(shown), key=key, alt=alt, config={"displayModeBar": False}, **settings)
 
 
-def _inked(figure: Figure, colour: str) -> Figure:
-    """A copy of a figure whose words have a colour, where they had none of their own."""
+def _inked(figure: Figure) -> Figure:
+    """A copy of a figure whose words have the colour `INK`, where they had none of their own."""
     import plotly.graph_objects as go
 
     copy = go.Figure(figure)
     words = [trace.textfont for trace in copy.data if trace.type == "scatter" and "text" in (trace.mode or "")]
     for font in words + [annotation.font for annotation in copy.layout.annotations]:
         if font.color is None:
-            font.color = colour
+            font.color = INK
     return copy

@@ -70,7 +70,7 @@ STYLE = """
 .rob-lights b, .rob-lights summary b { font-size: 1.05rem; }
 .rob-lights p { margin: 0; font-size: 0.95rem; line-height: 1.3; }
 .rob-lights summary { cursor: pointer; }
-.rob-lights i { font-style: normal; font-size: 0.9rem; }
+.rob-lights i { font-style: normal; font-size: 0.9rem; white-space: nowrap; }
 </style>
 """
 
