@@ -44,6 +44,15 @@ def in_markdown(text: object, most: int = MAX_SHOWN) -> str:
     return re.sub(r":(?=[A-Za-z/])|\bwww(?=\.)|@", rf"\g<0>{_JOINER}", escaped)
 
 
+def unbroken(text: str) -> str:
+    """The text with spaces at which no line ends before “%” and around “=”.
+
+    >>> unbroken("4 % at ε = 0.2")
+    '4\xa0% at ε\xa0=\xa00.2'
+    """
+    return text.replace(" %", "\u00a0%").replace(" = ", "\u00a0=\u00a0")
+
+
 def duration(seconds: float) -> str:
     """A duration in seconds, minutes or hours, for people.
 

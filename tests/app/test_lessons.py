@@ -51,13 +51,13 @@ def texts(at: AppTest) -> str:
     parts += [chart.proto.spec + chart.alt for chart in at.main.get("plotly_chart")]
     parts += [each.proto.json for each in at.main.get("bidi_component")]
     parts += [json.dumps(frame.value.to_dict(), default=str) for frame in at.main.dataframe]
-    return html.unescape(" ".join(parts))
+    return html.unescape(" ".join(parts)).replace("\xa0", " ")
 
 
 def said(at: AppTest) -> str:
     """The sentences of the open step."""
-    return next(html.unescape(re.sub(r"<[^>]+>", "", block.proto.body)) for block in at.main.get("html")
-                if "aria-live" in block.proto.body)
+    return next(html.unescape(re.sub(r"<[^>]+>", "", block.proto.body)).replace("\xa0", " ")
+                for block in at.main.get("html") if "aria-live" in block.proto.body)
 
 
 def finished(at: AppTest) -> AppTest:

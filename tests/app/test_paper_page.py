@@ -289,7 +289,7 @@ def test_each_step_of_the_lesson_says_what_the_opened_cell_says(own: Path) -> No
         at, steps = visit("paper"), []
         for _ in range(6):
             clean(at.button(key="paper_next").click().run())
-            words = plain(bodies(at).split('aria-live="polite">')[1].split("</p>")[0])
+            words = plain(bodies(at).split('aria-live="polite">')[1].split("</p>")[0]).replace("\xa0", " ")
             system, column = grid(at)["selected"]
             place = shown(at)[system, column]
             steps.append(words)

@@ -96,7 +96,7 @@ def test_flipping_the_aim_changes_the_lights() -> None:
 
 def test_every_number_has_its_badge() -> None:
     at = opened()
-    badges = [c.value for c in at.caption if "aimed at" in c.value]
+    badges = [c.value.replace("\xa0", " ") for c in at.caption if "aimed at" in c.value]
     assert len(badges) == 2
     report = report_of("digits-rbc")
     row = report.claim("train")
@@ -188,7 +188,7 @@ def test_a_system_without_a_report_can_be_asked_and_the_answer_is_shown(
     clean(at.run())
     if "rob-claim\"" not in bodies(at):
         clean(at.button(key="robust_show").click().run())
-    assert any("n = 50 images" in c.value for c in at.caption)
+    assert any("n\xa0=\xa050 images" in c.value for c in at.caption)
     assert "was made for you" in "".join(m.value for m in at.markdown)
 
 

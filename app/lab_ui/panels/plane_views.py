@@ -19,6 +19,7 @@ from tasklab.experiments.plane import PlaneTrajectory, Regions
 from tasklab.figures.regions import CLASS_COLOURS, data_url, region_pixels
 from tasklab.figures.style import look_of, outcome_of
 from tasklab.tasks import Task
+from tasklab.text import unbroken
 
 SIDE = 420
 """Largest side of a chart of the plane, in pixels; it grows with the type of the page."""
@@ -112,5 +113,5 @@ def badge(results: Mapping[str, tuple[Outcomes, float]], eps: float) -> None:
     """
     zero = ", ".join(f"{frame.share(results[aim][1])} ({words})" for aim, words in AIM_WORDS.items() if results[aim][1])
     verdict = " · masked: the training loss gave no gradient to follow" if results["train"][1] > 0.1 else ""
-    st.caption(f"n = {results['clean'][0].n:,} test points · PGD, 20 steps, 1 start, ε = {eps:g}"
-               + f" · gradient exactly 0 for {zero}" * bool(zero) + verdict, help=HELP["badge"])
+    st.caption(unbroken(f"n = {results['clean'][0].n:,} test points · PGD, 20 steps, 1 start, ε = {eps:g}"
+                        + f" · gradient exactly 0 for {zero}" * bool(zero) + verdict), help=HELP["badge"])

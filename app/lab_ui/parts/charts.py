@@ -16,8 +16,8 @@ LECTURE = 1.4
 
 
 INK = "#31333f"
-"""Colour of words inside a figure, whose own grey is too faint on coloured ground. The style of the pages replaces it by
-the colour of their text, which follows the theme."""
+"""Colour of words inside a figure, whose own grey is too faint on coloured ground. The style of the pages replaces it
+by the colour of their text, which follows the theme."""
 
 
 def plot(figure: Figure, *, key: str, alt: str, **settings: Any) -> None:

@@ -21,7 +21,7 @@ from lab_ui.basics.style import style
 from lab_ui.parts.browser import browser
 from lab_ui.shell import address, former, overview, take_away
 from lab_ui.shell.translated import for_dataset
-from tasklab.text import in_markdown
+from tasklab.text import in_markdown, unbroken
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -176,7 +176,7 @@ def badge(
         parts.append(f"gradient exactly 0 for {share(zero)}")
     if verdict:
         parts.append(verdict)
-    st.caption(in_markdown(" · ".join(parts)), help=help)
+    st.caption(unbroken(in_markdown(" · ".join(parts))), help=help)
 
 
 @dataclass(frozen=True)
@@ -292,7 +292,7 @@ def _steps(name: str) -> tuple[LessonStep, ...]:
 def _say(slot: Any, step: LessonStep, fact: str = "") -> None:
     """Draw the sentences of a step."""
     words = " ".join(filter(None, (step.words, fact)))
-    slot.html(f'<p class="lab-lesson" aria-live="polite">{html.escape(words)}</p>')
+    slot.html(f'<p class="lab-lesson" aria-live="polite">{html.escape(unbroken(words))}</p>')
 
 
 def _strip(slug: str, lesson: Sequence[LessonStep], lecture: bool) -> tuple[LessonStep | None, Any]:
