@@ -69,9 +69,9 @@ class Paired:
         return "does not hold" if self.interval[1] < LITTLE else "cannot be told"
 
     def __str__(self) -> str:
-        low, high = (100 * end for end in self.interval)
-        return (f"{self.first.percent()} % against {self.second.percent()} % (n = {self.first.n}), a difference of "
-                f"{100 * self.difference:+.1f} [{low:+.1f}, {high:+.1f}] points, McNemar's p {p_said(self.p)}")
+        gap, low, high = (f"{100 * value:+.1f}".replace("-", "−") for value in (self.difference, *self.interval))
+        return (f"{self.first.percent()} % against {self.second.percent()} % (n = {self.first.n:,}), a difference of "
+                f"{gap} [{low}, {high}] points, McNemar's p {p_said(self.p)}")
 
 
 def paired(first: Sequence[Tensor], second: Sequence[Tensor]) -> Paired | None:

@@ -36,7 +36,8 @@ WATCHED = 100
 """Number of validation images that are attacked after each epoch."""
 
 HELP = {
-    "task": "What the network has to answer. " + " ".join(f"{kind.title}: {kind.summary}" for kind in TASKS.values()),
+    "task": "The form in which the network answers. " + " ".join(
+        f"{kind.title}: {kind.summary}" for kind in TASKS.values()),
     "defence": "What is done to the images before the network learns from them. adversarial: they are attacked "
     "again in every step. gaussian, uniform: random noise.",
     "eps": "How much any pixel may change during training (0 is black, 1 is white; 8/255 is 0.031). A larger ε "
@@ -50,8 +51,8 @@ HELP = {
     "Its last layer is kept if the task is the same; otherwise a new one is fitted to its features.",
     "arch": "The small one trains in seconds on this machine; the others need a graphics card.",
     "width": "How many channels the small network has. A wider network can learn more, but takes longer to train.",
-    "contrast": "Grey values from 0.3 to 0.7 are stretched from black to white, so that an attack of up to 0.3 hardly "
-    "changes a black or a white pixel. It helps where images are nearly black and white.",
+    "contrast": "The grey values from 0.3 to 0.7 are stretched to the range from black to white, so that an attack of "
+    "up to 0.3 hardly changes a black or a white pixel. It helps where images are nearly black and white.",
     "parametrisation": "scaled: the output layer is scaled to S (or to the length of the line), so the same learning "
     "rate suits every S. paper: it is not scaled, as published, and training with a large S is slow.",
     "average": "The trained system keeps a running average of the weights; this is its decay. A larger value averages "

@@ -141,8 +141,8 @@ def _read(
         try:
             record = read_record(folder, cell)
         except (OSError, ValueError):
-            troubles.append(f"The record of {cell.name} is damaged and was left out; replace its file with a whole "
-                            "copy, or remove it and make the cell again.")
+            troubles.append(f"The record of {cell.name} is damaged and was left out; replace its file with an "
+                            "undamaged copy, or remove it and make the cell again.")
             continue
         if record is not None:
             records[cell] = record

@@ -68,8 +68,8 @@ def start(scenario: Scenario, objectives: Sequence[str]) -> tuple[Seen, dict[str
             try:
                 as_objective(settings[objective].objective).check(catalogue.system(name).task)
             except ValueError:
-                troubles[objective].append(f"{_called(scenario, name)} cannot be attacked with this aim. It is shown "
-                                           "what was found against others.")
+                troubles[objective].append(f"{_called(scenario, name)} cannot be attacked with this aim. Only images "
+                                           "found against others are shown to it.")
                 continue
             threats[objective].append((name, stamp))
             identity.append((objective, stamp, repr(settings[objective])))
@@ -83,7 +83,8 @@ def start(scenario: Scenario, objectives: Sequence[str]) -> tuple[Seen, dict[str
         if any(result is None for result in made.values()):
             break
         sentences = [*troubles[objective], *(
-            f"{_called(scenario, name)} was not attacked: {result}. It is shown what others found."
+            f"{_called(scenario, name)} was not attacked: {result.rstrip('.')}. Only images found against others are "
+            "shown to it."
             for name, result in made.items() if isinstance(result, str))]
         attacked = {name: result for name, result in made.items() if isinstance(result, Threat)}
         stamps = tuple((name, stamp) for name, stamp in threats[objective] if name in attacked)

@@ -103,7 +103,7 @@ def _say_what_is_missing(slug: str, systems: Mapping[str, str]) -> None:
         st.session_state["link_missing"] = missing
     for key in st.session_state.get("link_missing", ()):
         st.warning(f"The link names a system that is not here: “{in_markdown(key, 60)}”. Whoever trained it can "
-                   "download it on the page Train and send the file; there it can be brought in.")
+                   "download it on the page Train and send you the file, to be brought in there.")
 
 
 def leave_for(slug: str, values: Mapping[str, Any] | None = None) -> None:

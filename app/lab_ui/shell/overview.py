@@ -43,7 +43,7 @@ def draw(parameters: Callable[[MenuScene], dict[str, str | list[str]]]) -> None:
         parameters: makes the parameters of the address that opens a scene.
     """
     base = (st.context.url or "./codecs").rsplit("/", 1)[0]
-    parts = ["<h1>Lessons and scenes</h1><p>Each line is a link. The browser's own command prints the list, with the "
+    parts = ["<h1>Lessons and scenes</h1><p>Each line is a link. The browser's print command prints the list, with the "
              "addresses.</p>"]
     for slug in PAGES:
         parts.append(f'<h2><a href="{base}/{slug}">{html.escape(title_of(slug))}</a></h2>')

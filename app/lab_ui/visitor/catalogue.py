@@ -57,7 +57,8 @@ def systems(dataset: str) -> tuple[dict[str, str], list[str]]:
         try:
             dataset_of_file = zoo.dataset_of(name)
         except (CheckpointError, OSError):
-            troubles.append(f"The file of system “{name}” is damaged and was left out; replace it with a whole copy.")
+            troubles.append(f"The file of system “{name}” is damaged and was left out; replace it with an undamaged "
+                            "copy.")
             continue
         if dataset_of_file == dataset and name not in own:
             by_key[name.removeprefix(f"{dataset}-")] = name
@@ -95,7 +96,7 @@ def system(name: str) -> System:
     try:
         return (_shipped if own is None else _own)(str(path), path.stat().st_mtime_ns)
     except (CheckpointError, OSError):
-        raise ValueError(f"The file of system “{name}” is damaged; replace it with a whole copy.") from None
+        raise ValueError(f"The file of system “{name}” is damaged; replace it with an undamaged copy.") from None
 
 
 def is_large(name: str) -> bool:
