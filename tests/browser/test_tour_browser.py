@@ -75,6 +75,18 @@ def test_what_a_step_of_a_lesson_is_about_is_in_view_with_its_sentence(slug: str
         tab.close()
 
 
+def test_on_a_phone_the_sentence_of_a_step_is_in_view_and_its_subject_is_outlined(address: str, browser: Any) -> None:
+    tab = Visit(browser, f"{address}/codecs?lesson=3", viewport={"width": 390, "height": 844})
+    try:
+        tab.page.wait_for_function(
+            "() => [...document.querySelectorAll('*')].some(e => e.shadowRoot?.querySelector('[data-subject]'))")
+        tab.page.wait_for_timeout(1000)  # within which it would have been scrolled to
+        sentence = tab.page.locator(".lab-lesson[aria-live]").bounding_box()
+        assert sentence["y"] > 0 and sentence["y"] + sentence["height"] < 844
+    finally:
+        tab.close()
+
+
 def chart_size(tab: Visit) -> list[float]:
     """The heights of the first live chart and of a word in it, in pixels, once it is drawn."""
     heights = "svg => [svg, svg.querySelector('text')].map(part => part ? part.getBoundingClientRect().height : 0)"

@@ -70,7 +70,8 @@ STYLE = """
 .rob-lights b, .rob-lights summary b { font-size: 1.05rem; }
 .rob-lights p { margin: 0; font-size: 0.95rem; line-height: 1.3; }
 .rob-lights summary { cursor: pointer; }
-.rob-lights i { font-style: normal; font-size: 0.9rem; white-space: nowrap; }
+.rob-lights i { font-style: normal; font-size: 0.9rem; }
+.rob-lights summary i { white-space: nowrap; }
 </style>
 """
 

@@ -80,11 +80,13 @@ class Browser {
   measure() {
     const header = document.querySelector(HEADER)?.getBoundingClientRect().bottom ?? 0, strip = document.querySelector(STRIP);
     const sticks = strip && getComputedStyle(strip.parentElement).position === "sticky";
+    this.sticks = Boolean(sticks);
     this.top = Math.round(header + (sticks ? strip.parentElement.offsetHeight : 0));
     document.documentElement.style.setProperty("--lab-top", `${this.top}px`);
   }
 
-  /** What the open step of the lesson is about: outlined, and scrolled to until a hand takes over. */
+  /** What the open step of the lesson is about: outlined, and scrolled to until a hand takes over. On a phone, where the
+      sentences do not stay in view, it is only outlined: they are read first. */
   look() {
     this.measure();
     this.fold();
@@ -102,7 +104,7 @@ class Browser {
       found.style.outlineOffset = "3px";
     }
     if (this.until && document.querySelector(RUNS)) this.until = performance.now() + PATIENCE;
-    if (performance.now() < this.until) this.bring(found);
+    if (this.sticks && performance.now() < this.until) this.bring(found);
   }
 
   bring(element) {
