@@ -57,7 +57,7 @@ class Player {
     const words = {
       now: ["now", "the image as it is"], gradient: ["gradient", "how to climb: bright means lighter, dark means darker"],
       sign: linf ? ["its sign", "every pixel goes up, down or stays"] : ["its direction", "the gradient at length 1"],
-      step: [`one step of ${number(data.step_size)}`, "added to the image"], project: ["projected", "back into the ε-ball and into [0, 1]"],
+      step: [`one step of ${number(data.step_size)}`, "added to the image"], projection: ["projected", "back into the ε-ball and into [0, 1]"],
     };
     this.root.innerHTML = `
       <p class="tl-lead" data-part="lead"></p>
@@ -135,7 +135,7 @@ class Player {
     const top = way.reduce((most, v) => Math.max(most, Math.abs(v)), 0) || 1, next = this.row(this.images, Math.min(step + 1, this.steps));
     const pictures = {
       gradient: (i) => 127.5 + (127.5 * gradient[i]) / (largest || 1), sign: (i) => 127.5 + (127.5 * way[i]) / top,
-      step: image(moved), project: image(next),
+      step: image(moved), projection: image(next),
     };
     paint(this.part("now"), data.shape, image(now));
     PHASES.forEach((phase, k) => {
@@ -145,7 +145,7 @@ class Player {
       this.part(`of-${phase}`).classList.toggle("tl-at", shown === k + 1);
     });
     const cut = data.norm === "linf" ? `${ball} of ${size} values cut back to ±ε` : ball ? "scaled back to length ε" : "inside the ball";
-    write(this.part("note-project"), shown === 4 ? `${cut}, ${box} to [0, 1]` : "back into the ε-ball and into [0, 1]");
+    write(this.part("note-projection"), shown === 4 ? `${cut}, ${box} to [0, 1]` : "back into the ε-ball and into [0, 1]");
     write(this.part("note-gradient"), shown ? (largest ? `largest value ${number(largest)}` : "exactly zero: nothing to follow")
       : "how to climb: bright means lighter, dark means darker");
     write(this.part("lead"), `<b>Step ${this.steps ? step + 1 : 0} of ${this.steps}</b> · ${shown ? PHASES[shown - 1] : "the image as it is"}`, true);
