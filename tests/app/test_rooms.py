@@ -182,7 +182,7 @@ def test_rooms_are_few_and_a_teacher_has_one(store: Rooms) -> None:
     first = opened(store, "t0")
     codes = [opened(store, f"t{k}").code for k in range(limits.MAX_ROOMS)]
     assert store.still(first.code) is None, "the second room of a teacher replaces the first"
-    with pytest.raises(Refused, match="no more"):
+    with pytest.raises(Refused, match="the most that this server takes"):
         opened(store, "one too many")
     store.close("t3")
     opened(store, "one too many")
