@@ -24,7 +24,8 @@ from tests.browser.serving import browsing
 def page() -> Iterator[Any]:
     with browsing() as browser:
         page = browser.new_page()
-        page.add_script_tag(content=script("player") + "\nwindow.lab = { pgdStep, said, chip, outcome, number };")
+        known = "\nwindow.lab = { pgdStep, said, chip, outcome, number, gauges };"
+        page.add_script_tag(content=script("player") + known)
         yield page
         page.close()
 
@@ -70,6 +71,15 @@ def test_charts_say_in_words_what_the_library_s_figures_say(page: Any, task: Any
                 "decoded": decoded[k + 1], "label": 3}
         text = page.evaluate("([chart, view]) => lab.said(chart, view)", [chart, view])
         assert text.replace("−", "-") == describe_outputs(task, z[k], z[k + 1], label=3)
+
+
+@pytest.mark.parametrize(("name", "words"), [("rbc", "±350"), ("deepbe", "0, 1")])
+def test_rails_that_lie_close_together_share_a_label(page: Any, name: str, words: str) -> None:
+    task = make_task(name)
+    far = task.centre + 50 * task.unit * torch.ones(2, task.width)
+    chart = chart_data(task, far, 3, [str(k) for k in range(10)])
+    drawn = page.evaluate("([chart, now]) => String(lab.gauges(chart, { now }, 200, 120))", [chart, far[1].tolist()])
+    assert f">{words}<" in drawn
 
 
 def test_a_verdict_has_a_sign_and_a_word_beside_its_colour(page: Any) -> None:

@@ -68,7 +68,8 @@ function gauges(chart, view, width, height) {
     if (dash && !rail) continue;
     found.push(`<line x1="${left}" x2="${width}" y1="${y(value)}" y2="${y(value)}" stroke="${GREY}" stroke-width="2" stroke-dasharray="${dash}"/>`);
     if (dash && crowded && value < threshold) continue;
-    const words = dash && crowded ? `±${exact(rail)}` : exact(value), down = dash && crowded ? -8 : crowded ? 8 : 4;
+    const both = threshold ? `${exact(threshold - rail)}, ${exact(threshold + rail)}` : `±${exact(rail)}`;
+    const words = dash && crowded ? both : exact(value), down = dash && crowded ? -8 : crowded ? 8 : 4;
     found.push(`<text x="${left - 5}" y="${y(value) + down}" text-anchor="end" font-size="12">${words}</text>`);
   }
   signs.forEach((sign, i) => {
