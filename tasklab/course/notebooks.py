@@ -1,6 +1,6 @@
 """The course's notebooks, and building copies of them for students, teachers and instructors.
 
-A notebook is a Python file in jupytext's percent format. The tags of its cells say what each is for:
+A notebook is a Python file in jupytext's percent format, without a header. The tags of its cells say what each is for:
 
 - ``parameters``: the first code cell, FAST, SEED and DATA, to be changed by hand or by `build`;
 - ``check``: asserts what the reader should see, or the answer to the exercise above it;
@@ -93,7 +93,8 @@ def read(name: str) -> Notebook:
     """
     import jupytext
 
-    notebook = jupytext.read(folder() / f"{find(name)}.py")
+    notebook = jupytext.read(folder() / f"{find(name)}.py", fmt="py:percent")
+    notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": KERNEL}}
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = expanded(cell.source)
@@ -144,7 +145,6 @@ def build(
         notebook.cells = [cell for cell in notebook.cells if "solution" not in tags(cell)]
     if audience == "instructor":
         instructor.annotate(notebook, find(name), folder())
-    notebook.metadata.pop("jupytext", None)
     notebook.cells.insert(0, _folded(OPENING.format(source=source)))
     for index, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{index}"  # the same in every copy
