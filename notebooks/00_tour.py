@@ -11,22 +11,22 @@
 # | --- | --- | --- |
 # | 25 minutes | what a neural network classifier is | a few seconds, with or without `FAST` |
 #
-# **How to work.** Each section asks a question, lets you *predict* the answer, and then runs. Type your guess before
-# you run the next cell. "What you should see" is folded: open it after you have seen the figure. A cell with `assert`
-# checks what the text says: a claim that ends with a mark such as [✓1] is backed by the assertion with the same mark.
-# Exercises have a hint, a place to write, and a check that tells you when you are done.
-# "Runs in" counts seconds of processor time for all cells together; a busy computer takes longer.
+# **How to work.** Each section asks a question, lets you *predict* the answer, and then runs some code. Type your guess
+# before you run the next cell. "What you should see" is folded: open it after you have seen the figure. A cell with
+# `assert` checks what the text says: a claim that ends with a mark such as [✓1] is backed by the assertion with the
+# same mark. Exercises have a hint, a place to write, and a check that tells you when you are done. "Runs in" gives the
+# processor time of all cells together; a busy computer takes longer.
 
 # %% tags=["parameters"]
 FAST = False  # True: less work, for a quick look
 SEED = 0  # of everything random
-DATA = "drawn"  # 28×28 pixels, of our own making; or "digits" (8×8), or "mnist" once `tasklab data mnist` has run
+DATA = "drawn"  # 28×28 pixels, drawn by a program; or "digits" (8×8), or "mnist" once `tasklab data mnist` has run
 
 # %% [markdown]
 # ## 1 · One image
 #
 # Here is a digit that no system has seen in training. Unless you have changed `DATA`, a program has drawn it with the
-# strokes of a pen, and the systems have learned from MNIST, the handwriting of hundreds of people. Every pixel is a
+# strokes of a pen, and the systems were trained on MNIST, the handwriting of hundreds of people. Every pixel is a
 # number between 0 (black) and 1 (white).
 
 # %%
@@ -83,7 +83,7 @@ assert 2**systems["RBC"].task.width - len(test.classes) == 6, "Six patterns of b
 
 # %% [markdown]
 # **Predict.** RBC has 4 bits, so there are 16 patterns. Ten of them are classes. What does the system answer if the
-# network says one of the other six?
+# network outputs one of the other six?
 #
 # <details><summary>What happens</summary>
 #
@@ -94,8 +94,8 @@ assert 2**systems["RBC"].task.width - len(test.classes) == 6, "Six patterns of b
 # ## 3 · An attack
 #
 # **A real case.** In 2018, Eykholt and others stuck a few black and white stickers on a stop sign. To people it looked
-# like a stop sign with stickers. The classifier that they had chosen read it as a speed limit of 45 in every image
-# taken in the laboratory, and in more than four of five frames of a video from a moving car. The stickers were not
+# like a stop sign with stickers. The classifier that they attacked took it for a speed limit of 45 in every image taken
+# in the laboratory, and in more than four out of five video frames taken from a moving car. The stickers were not
 # random: an attack had computed them.
 #
 # **The threat model.** Before you ask *whether* a system withstands an attack, say which attacker you mean:
@@ -106,8 +106,9 @@ assert 2**systems["RBC"].task.width - len(test.classes) == 6, "Six patterns of b
 # | What does the attacker know? | the whole network | the whole network and how it answers: a *white box* |
 # | What may the attacker do? | a few stickers on the sign | change each pixel by at most ε, within 0 and 1 |
 #
-# "At most ε" is a model, too: it is easy to state and to check, and stands for "so little that the image still shows
-# the same". Whoever breaks a system under a threat model has proved something. Whoever fails to has proved little.
+# "At most ε" is a model, too: it is easy to state and to check, and it stands for "so little that a person still sees
+# the same thing". An attack that succeeds under a threat model proves that the system can be broken. An attack that
+# fails proves little.
 #
 # Our attack starts at the image and goes *uphill*, step by step, on a quantity that grows as the system gets worse.
 # The usual choice is the system's own **training loss**.
@@ -130,19 +131,20 @@ gallery([r.images[0] for r in own.values()], captions, looks=[look_of(int(r.deco
 # %% tags=["check"]
 standing = [key for key, r in own.items() if int(r.decoded) == label]
 print(f"you said {guess}, still correct: {standing}")
-assert standing == ["INT", "RBC"], "Only INT and RBC should still be correct. Have you changed DATA or IMAGE?"  # ✓2
+assert standing == ["INT", "RBC"], "Only INT and RBC should still read the label. Have you changed DATA or IMAGE?"  # ✓2
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# TRA and DeepBE read another digit, INT and RBC do not [✓2]. *You* read all four images without effort. (With `DATA =
-# "digits"`, 8×8 pixels and ε = 0.2, that is not so easy: the fewer pixels there are, the more each of them has to
-# change.) So task-aware systems are robust? Look at their images again before you believe it.
+# TRA and DeepBE now read another digit; INT and RBC still read the correct one [✓2]. *You* can read all four images
+# without effort. (With `DATA = "digits"`, 8×8 pixels and ε = 0.2, that is not so easy: the fewer pixels there are, the
+# more each of them has to change.) Does this mean that INT and RBC are robust? Look at their images again before you
+# believe it.
 # </details>
 #
 # ## 4 · What did the attack do?
 #
-# Here is the *change* of each image alone, amplified. Grey means that nothing changed.
+# Here is only the *change* that was made to each image, amplified. Grey means that nothing changed.
 #
 # **Predict.** What will the change look like for INT and RBC?
 
@@ -161,17 +163,19 @@ assert losses["INT"] == losses["RBC"] == 0 < min(losses["TRA"], losses["DeepBE"]
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# For INT and RBC the attack returned the very image it was given, bit for bit [✓3]. Nothing was attacked! On this image
-# their training loss is exactly 0, and so is its gradient [✓4]. An attack that climbs has nothing to climb. This is
-# called *gradient masking*. A high accuracy under such an attack tells you how often the attack failed.
+# For INT and RBC the attack returned exactly the image that it was given, bit for bit [✓3]. Nothing was attacked! On
+# this image their training loss is exactly 0, and so is its gradient [✓4]. An attack that climbs this loss has nothing
+# to climb. This is called *gradient masking*. A high accuracy under such an attack tells you how often the attack found
+# nothing to climb, not how robust the system is.
 # </details>
 #
 # ## 5 · The same attack, aimed at something else
 #
 # Training needs the loss; the attacker does not. What the attacker wants is a wrong *answer*, so let the attack reduce
-# the **margin** instead: the distance to where the answer changes. Everything else stays as it was.
+# the **margin** instead: the distance between the outputs and the point at which the answer changes. Everything else
+# stays as it was.
 #
-# **Predict.** How many of the four are still correct now?
+# **Predict.** How many of the four still read the correct digit now?
 
 # %%
 guess = None  # a number from 0 to 4
@@ -185,7 +189,7 @@ gallery([r.images[0] for r in aimed.values()], captions, looks=[look_of(int(r.de
 # %% tags=["check"]
 standing = [key for key, r in aimed.items() if int(r.decoded) == label]
 print(f"you said {guess}, still correct: {len(standing)}")
-assert standing == [], f"No system should be correct any more, but {standing} is."  # ✓5
+assert standing == [], f"No system should read the label any more, but these do: {standing}."  # ✓5
 
 # %% [markdown]
 # This is what happened to RBC's bits. Circles show the outputs before the attack, filled markers those after it.
@@ -194,7 +198,7 @@ assert standing == [], f"No system should be correct any more, but {standing} is
 outputs_figure(systems["RBC"].task, systems["RBC"].outputs(x), systems["RBC"].outputs(aimed["RBC"].images), label=label)
 
 # %% [markdown]
-# And to INT's number.
+# And this is what happened to INT's number.
 
 # %%
 outputs_figure(systems["INT"].task, systems["INT"].outputs(x), systems["INT"].outputs(aimed["INT"].images), label=label)
@@ -205,7 +209,8 @@ outputs_figure(systems["INT"].task, systems["INT"].outputs(x), systems["INT"].ou
 # RBC: one or more bits were pushed across 0, in spite of a margin of hundreds. INT: the number left its interval [✓5].
 # A margin in the *outputs* is not a distance in the *image*: small changes of pixels can be enough to cross it.
 #
-# One image proves nothing about a system. It shows what can happen. Notebook 08 does this with many images.
+# One image proves nothing about the accuracy of a system. It shows what can happen. Notebook 08 repeats this with many
+# images.
 # </details>
 
 # %% [markdown]
@@ -213,7 +218,7 @@ outputs_figure(systems["INT"].task, systems["INT"].outputs(x), systems["INT"].ou
 #
 # Find the smallest ε in `radii` at which the attack on the **margin** makes RBC misclassify this image.
 #
-# *Hint.* Section 3 has a function that attacks one system and takes an `eps`. `bool(result.fooled)` says whether an
+# *Hint.* Section 3 defines a function that attacks one system and takes an `eps`. `bool(result.fooled)` says whether an
 # attack succeeded.
 
 # %% tags=["exercise"]
@@ -232,8 +237,8 @@ def fools(eps):
     return bool(attacked("RBC", "margin", eps=eps).fooled)
 
 
-assert smallest in radii, "Exercise 1: `smallest` should be one of the radii. Try them in a loop, from the left."
-assert fools(smallest), f"Exercise 1: with ε = {smallest} RBC is still correct. Go on to a larger ε."
+assert smallest in radii, "Exercise 1: `smallest` should be one of the radii. Try them in a loop, from the smallest."
+assert fools(smallest), f"Exercise 1: with ε = {smallest} RBC still classifies it correctly. Try a larger ε."
 assert not any(fools(eps) for eps in radii if eps < smallest), "Exercise 1: a smaller ε in the list works as well."
 
 # %% [markdown]
@@ -243,7 +248,7 @@ assert not any(fools(eps) for eps in radii if eps < smallest), "Exercise 1: a sm
 # INT on its margin again, now with `criterion="evaded"`, which does not count None as a success, and with ε = 0.4. Find
 # out which digit INT reads then.
 #
-# *Hint.* The function of section 3 takes a `criterion`, too. A result has what was `decoded`.
+# *Hint.* The function of section 3 takes a `criterion`, too. Its result holds the label that was read, as `decoded`.
 
 # %% tags=["exercise"]
 read_as = None  # replace None: the digit that INT reads after the attack
@@ -256,24 +261,24 @@ read_as
 assert read_as is not None, "Exercise 2: set `read_as` to the digit that INT reads under criterion='evaded'."
 assert read_as != -1, "Exercise 2: −1 is None, the alarm. Have you set criterion='evaded' and eps=0.4?"
 assert read_as != label, "Exercise 2: this is still the correct digit. Have you set eps=0.4?"
-assert read_as in range(10), "Exercise 2: a digit from 0 to 9, please."
+assert read_as in range(10), "Exercise 2: `read_as` should be a digit from 0 to 9."
 assert read_as == int(attacked("INT", "margin", eps=0.4, criterion="evaded").decoded), (
     f"Exercise 2: INT reads another digit than {read_as} under this attack. Have you run it, with all the settings?")
 
 # %% [markdown]
 # ## The same in the app
 #
-# Start the app with `streamlit run app` in tasklab's folder and open this link: it draws the same kind of digit, or
-# shows the same image, under these attacks. Drag ε.
+# Start the app with `streamlit run app` in tasklab's folder and open this link. The page draws the same kind of digit,
+# or shows the same image, under these attacks. Drag ε and watch.
 
 # %%
 same = Scenario(data=trained_on, image=IMAGE, eps=EPS)
 print(same.link("draw") + f"&draw_example={label}" if DATA == "drawn" else same.link("attack_lab"))
 
 # %% [markdown]
-# ## The words
+# ## Glossary
 #
-# The words of this course, in one place; the app has the same list under "Glossary".
+# These are the terms of this course; the app has the same list under "Glossary".
 
 # %%
 glossary()
@@ -282,7 +287,7 @@ glossary()
 # ## Questions (5 minutes)
 #
 # 1. The attack on the training loss left RBC's image unchanged. Why?
-#    (a) RBC is robust. (b) The loss was 0 around the image, so its gradient was 0. (c) ε was too small.
+#    (a) RBC is robust. (b) The loss was exactly 0 at this image, and so was its gradient. (c) ε was too small.
 # 2. "Under PGD with ε = 0.15 our system keeps 90 % accuracy." What would you ask first?
 # 3. Why can INT and RBC answer *None*, and TRA cannot?
 # 4. What surprised you most? Write one sentence and show it to your neighbour.
@@ -298,6 +303,6 @@ glossary()
 #
 # - [@han2020] The paper that this course takes apart.
 # - [@eykholt2018] The stop sign.
-# - [@szegedy2014] Where it began.
+# - [@szegedy2014] The discovery of adversarial examples.
 # - [@goodfellow2015] FGSM.
 # - [@athalye2018] Why attacks that find no gradient prove nothing.

@@ -19,11 +19,11 @@ def test_the_table_has_a_row_for_each_claim() -> None:
     rows = markdown(notebooks.names()).splitlines()[2:]
     assert len(rows) == sum(len(claims(name)) for name in notebooks.names()) > 100
     assert all(row.startswith("| ") and row.endswith("` |") and "`assert " in row for row in rows)
-    assert any("the attack returned the very image" in row and "unmoved" in row for row in rows)
+    assert any("the attack returned exactly the image" in row and "unmoved" in row for row in rows)
 
 
 @pytest.mark.parametrize(("old", "new", "complaint"), [
-    ("  # ✓2", "", "no assertion has the mark ✓2 of: TRA and DeepBE read another digit"),
+    ("  # ✓2", "", "no assertion has the mark ✓2 of: TRA and DeepBE now read another digit"),
     (" [✓3]", "", "no sentence has the mark ✓3 of: assert all((bool(own[key].unmoved)"),
     (" [✓5]", "", "nothing is marked in: RBC: one or more bits were pushed"),
     ("Nothing was attacked!", "RBC keeps 97 % of its accuracy.", "a measured number without a mark in: RBC keeps 97 %"),
