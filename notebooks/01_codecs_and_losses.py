@@ -11,7 +11,7 @@
 # | --- | --- | --- |
 # | 45 minutes | notebook 00 | a few seconds, with or without `FAST` |
 #
-# No network is trained or attacked here. We only look at the last step: from numbers to labels.
+# No network is trained or attacked here. We look only at the last step, from numbers to labels.
 
 # %% tags=["parameters"]
 FAST = False  # True: less work, for a quick look
@@ -72,12 +72,12 @@ assert rbc.codec.decode(z).tolist() == [9, ABNORMAL], "1001 is 9; 1101 is 13, an
 # Note that the third and fourth outputs, −3 and 7, are tiny compared with a margin of 350. Only their sign counts.
 # </details>
 #
-# **Predict.** There are 16 patterns of four bits. If each were equally likely, how often would RBC say None?
+# **Predict.** There are 16 patterns of four bits. If all of them were equally likely, how often would RBC say None?
 
 # %% tags=["check"]
 patterns = torch.tensor([[float(2 * (k >> i & 1) - 1) for i in (3, 2, 1, 0)] for k in range(16)])
 none = (rbc.codec.decode(patterns) == ABNORMAL).float().mean()
-print(f"{float(none):.1%} of the patterns are None")
+print(f"{float(none):.1%} of the patterns mean None")
 assert int((rbc.codec.decode(patterns) == ABNORMAL).sum()) == 6
 
 # %% [markdown]
@@ -86,7 +86,7 @@ assert int((rbc.codec.decode(patterns) == ABNORMAL).sum()) == 6
 # INT has a single output. Class y owns the interval from $L(y) = s_0 + y(\alpha + \beta)$ to $U(y) = L(y) + \beta$:
 # β is the length of an interval, α the length of the gap above it.
 #
-# **Predict.** With $s_0 = 0$, α = 1, β = 3: which interval belongs to label 3? (It is the paper's own example.)
+# **Predict.** With $s_0 = 0$, α = 1, β = 3: which interval belongs to label 3? (This is the paper's own example.)
 
 # %%
 guess = []  # from, to
@@ -101,11 +101,11 @@ assert interval.codec.encode(torch.tensor([3]))[0].tolist() == [12, 15]
 assert interval.codec.decode(torch.tensor([[15.4]])).tolist() == [ABNORMAL], "15.4 lies in the gap above 15."
 
 # %% [markdown]
-# The paper describes decoding by a formula, $\lfloor (z - s_0)/(\alpha + \beta) \rfloor$, and a condition: an output
-# that "does not belong to any interval label" makes the example abnormal. The two fit together. Inside an interval the
-# formula gives its class; everywhere else the condition applies. Only the formula *without* the condition hands the
-# gap above class 3 to class 3. tasklab has both decoders: strict, which is the default, and the formula alone
-# (`gap="floor"`).
+# The paper describes decoding through a formula, $\lfloor (z - s_0)/(\alpha + \beta) \rfloor$, and a condition: an
+# output that "does not belong to any interval label" makes the example abnormal. The two fit together. Inside an
+# interval the formula gives its class; everywhere else the condition applies. *Without* the condition, the formula
+# assigns the gap above class 3 to class 3. tasklab has both decoders: strict, which is the default, and the formula
+# alone (`gap="floor"`).
 #
 # **Predict.** Which of the values 12, 15, 15.4, 16 and 40.5 do the two decoders read differently?
 
@@ -138,10 +138,10 @@ assert int(floor.codec.decode(torch.tensor([[15.4]]))) == 3, "The formula alone 
 # | DeepBE | the same, with $z_i - 0.5$ |
 # | INT | the distance to the nearer end: $\min(z - L_k,\ U_k - z)$ |
 #
-# The promise: **the margin of class k is positive if and only if the answer is k.** If none is positive, the answer is
-# None.
+# The promise: **the margin of class k is positive if and only if the answer is k.** If no class has a positive margin,
+# the answer is None.
 #
-# **Predict.** RBC, outputs `[500, -20, -3, 7]` (that was a 9). What is the margin of class 9?
+# **Predict.** RBC's outputs are `[500, -20, -3, 7]` again, which is a 9. What is the margin of class 9?
 
 # %%
 guess = None
@@ -163,9 +163,9 @@ assert int(interval.codec.decode(end)) == 3 and 0 < float(interval.codec.margins
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# 3: the worst bit decides [✓2]. It does not help that the first bit is at 500. The check tested the promise on 10,000
-# random outputs of each task [✓3]. So an attacker who wants to *break* an answer has to bring its margin down to 0, and
-# no further.
+# The margin is 3: the worst bit decides [✓2]. It does not help that the first bit is at 500. The check tested the
+# promise on 10,000 random outputs of each task [✓3]. So an attacker who wants to *break* an answer has to bring its
+# margin down to 0, and no further.
 #
 # What about exactly 0? By the table, z = 12.0 has margin 0 for class 3, since it lies on the end of [12, 15]. But an
 # interval contains its ends, so 12.0 decodes to 3 [✓4]. To keep its promise, tasklab counts such an end as the smallest
@@ -175,9 +175,9 @@ assert int(interval.codec.decode(end)) == 3 and 0 < float(interval.codec.margins
 #
 # ## 5 · Losses: what training asks for
 #
-# One bit that should be 1, with output z. Three losses for it:
+# Take one bit that should be 1, and call its output z. Here are three losses for it:
 #
-# - RBC: $\mathrm{relu}(S - z)^2$. "Be at least S." Drawn here divided by $S^2$.
+# - RBC: $\mathrm{relu}(S - z)^2$. "Be at least S." (The figure shows it divided by $S^2$.)
 # - DeepBE as the paper writes it: $\mathrm{relu}(0.5 - z)^2$. "Be above 0.5."
 # - DeepBE as it was first published: $(z - 1)^2$. "Be 1."
 #
@@ -206,14 +206,15 @@ assert int((square < 1e-9).sum()) == 1, "The squared error: 0 at 1 alone."  # �
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# RBC's loss is 0 from S on, DeepBE's hinge from 0.5 on, the squared error at a single point [✓5]. Where a curve is flat
-# at 0, training has reached its goal, and an attack that climbs the loss has nothing to climb. The squared error is odd
-# in another way: at z = 3 the bit is correct by a wide margin, and yet the loss is large [✓6].
+# RBC's loss is 0 from S on, DeepBE's hinge loss is 0 from 0.5 on, and the squared error is 0 at a single point [✓5].
+# Where a curve is flat at 0, training has reached its goal, and an attack that climbs the loss has nothing to climb.
+# The squared error is odd in another way: at z = 3 the bit is correct by a wide margin, and yet the loss is large [✓6].
 # </details>
 #
 # ## 6 · Where is there no gradient?
 #
-# Now with autograd. We take outputs that are *correct with room to spare*, and ask each loss for its gradient there.
+# Now let autograd answer. We take outputs that are *correct with room to spare*, and compute the gradient of each loss
+# there.
 #
 # **Predict.** Which of these losses has a gradient of exactly 0 there: cross-entropy (TRA), RBC, DeepBE hinge,
 # DeepBE squared error, INT?
@@ -240,15 +241,15 @@ steepest
 # %% tags=["check"]
 flat = [name for name, slope in steepest.items() if slope == 0]
 print("you said", guess, "and it is exactly 0 for", flat)
-assert flat == ["RBC", "DeepBE hinge", "INT"]  # ✓7
+assert flat == ["RBC", "DeepBE hinge", "INT"] and 0 < steepest["TRA"] < 1e-6  # ✓7
 assert all(int(task.codec.decode(z)) == 5 for task, z in right.values()), "All these outputs are read as 5."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# For RBC, DeepBE's hinge and INT the gradient is *exactly* 0 [✓7]. TRA's is tiny, but its sign still points uphill, and
-# FGSM and PGD use nothing but the sign [✓7]. (In 32-bit numbers the gradient of cross-entropy vanishes as well, but
-# only near a margin of 104.) Remember this table for notebook 08.
+# For RBC, DeepBE's hinge and INT the gradient is *exactly* 0 [✓7]. TRA's gradient is tiny, but not 0 [✓7], so its sign
+# still points uphill, and FGSM and PGD use nothing but the sign. (In 32-bit numbers the gradient of cross-entropy
+# vanishes as well, but only from a margin of about 104 on.) Remember this result for notebook 08.
 # </details>
 
 # %% [markdown]
@@ -273,7 +274,7 @@ def rbc_loss(z, b, S):
 z = 300 * torch.randn(50, 4, generator=generator)
 labels = torch.randint(10, (50,), generator=generator)
 mine, theirs = rbc_loss(z, rbc.codec.encode(labels), S=350), rbc.loss(z, labels)
-assert mine.shape == (50,), f"Exercise 1: one loss for each example, (50,), please; yours has {tuple(mine.shape)}."
+assert mine.shape == (50,), f"Exercise 1: expected one loss for each example, (50,), got {tuple(mine.shape)}."
 assert not mine.isnan().any(), "Exercise 1: replace the line that returns nan."
 assert torch.allclose(mine, theirs, rtol=1e-4), (
     "Exercise 1: these are not the values of equation 3 yet. Which sign should z have at a bit that is 0? And is the "
@@ -302,10 +303,11 @@ z = torch.cat([torch.randn(196, 4, generator=generator), torch.zeros(1, 4), torc
 mine, theirs = [decode(row) for row in z.tolist()], rbc.codec.decode(z).tolist()
 wrong = [index for index in range(200) if mine[index] != theirs[index]]
 assert not wrong, (f"Exercise 2: {len(wrong)} of 200 rows differ, such as {z[wrong[0]].tolist()}: "
-                   f"you say {mine[wrong[0]]}, it is {theirs[wrong[0]]}. (−1 is None; an output of exactly 0 is a 0.)")
+                   f"you decode it to {mine[wrong[0]]}, tasklab to {theirs[wrong[0]]}. (−1 is None; an output of "
+                   "exactly 0 is a 0.)")
 
 # %% [markdown]
-# ## Exercise 3 · A gentler code (8 minutes)
+# ## Exercise 3 · A Gray code (8 minutes)
 #
 # In plain binary, 3 is `0011` and 4 is `0100`: three bits differ, although the classes are neighbours. In a Gray code,
 # neighbours differ in one bit. For both codes, count how many bits change *in total* on the way 0 → 1 → 2 → … → 9.
@@ -346,7 +348,7 @@ print(Scenario(data=DATA).link("codecs"))
 # <details><summary>Answers</summary>
 #
 # 1. All bits must be correct. One wrong bit is enough to change the answer.
-# 2. 8 owns [160, 176], so the margin is 5. Below 160 there is a gap: the nearest other answer is None.
+# 2. Class 8 owns [160, 176], so the margin is 5. Below 160 there is a gap: the nearest other answer is None.
 # 3. Yes. The loss measures distances between *outputs*. How fast outputs change with the image is another matter.
 # 4. There is no single correct answer. If codewords are far apart, several bits have to be wrong at once: see notebook
 #    11.

@@ -4,7 +4,7 @@
 # **After this notebook you can**
 #
 # - train a system for any task, watch it epoch by epoch, stop it, and resume it;
-# - read a training curve under two attacks, and say what each of them measures;
+# - read the curves of a training run under two attacks, and say what each of them measures;
 # - choose α, β and a learning rate on *validation* images, and say why "the same recipe" is not a fair comparison.
 #
 # | time | you need | runs in |
@@ -39,7 +39,7 @@ EPOCHS = 4 if FAST else 10
 # %% [markdown]
 # ## 1 · A task, a network, a recipe
 #
-# A training run takes three decisions: the *task* (what the network should answer), the *network* itself, and the
+# A training run needs three decisions: the *task* (what the network should answer), the *network* itself, and the
 # *recipe* (how it learns). Each is a value that you can print, compare and keep.
 
 # %%
@@ -49,11 +49,11 @@ print(task, recipe, sep="\n\n")
 
 # %% [markdown]
 # `fit` is a generator: it yields an *event* after each step and each epoch, and you stop a training run by no longer
-# asking for events. `Watch` requests two attacks on validation images after each epoch: on the training loss, and on
-# the margin.
+# asking for events. `Watch` runs two attacks on validation images after each epoch: one on the training loss, and one
+# on the margin.
 #
-# **Predict.** Draw three curves over the epochs: accuracy without attack, under the attack on the training loss, and
-# under the attack on the decision (the margin), at ε = 0.1.
+# **Predict.** Draw three curves over the epochs: the accuracy without an attack, under the attack on the training loss,
+# and under the attack on the decision (the margin), both at ε = 0.1.
 
 # %%
 def trained(task, recipe, watch=None):
@@ -83,11 +83,11 @@ assert abs(last["own_loss_accuracy"] - last["own_loss_zero_gradient"] * last["ac
 # apart.
 # </details>
 #
-# ## 2 · The same for TRA
+# ## 2 · The same training run for TRA
 #
 # The paper's Figure 2 compares how fast TRA and RBC converge.
 #
-# **Predict.** For TRA, how far apart will the two attack curves be?
+# **Predict.** For TRA, how far apart will the curves of the two attacks be?
 
 # %%
 tra, tra_epochs = trained(TRA(), recipe, watch)
@@ -98,20 +98,22 @@ last = tra_epochs[-1]
 print(f"after {EPOCHS} epochs: TRA {last['accuracy']:.1%}, RBC {rbc_epochs[-1]['accuracy']:.1%} on validation images")
 assert last["accuracy"] > 0.85
 assert abs(last["own_loss_accuracy"] - last["robust_accuracy"]) < 0.15, (  # ✓4
-    "For TRA both attacks tell the same story.")
+    "For TRA both attacks should give about the same accuracy.")
 assert last["own_loss_zero_gradient"] == 0, "Cross-entropy always has a gradient here."  # ✓4 ✓5
 assert last["accuracy"] > rbc_epochs[-1]["accuracy"] - 0.03, "TRA learns as fast as RBC does."  # ✓5
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The two curves coincide, and every image has a gradient [✓4]. TRA learns at least as fast here [✓5]. "The same recipe"
-# is not a fair comparison, though: a learning rate that suits one loss may not suit another. See exercise 1.
+# The two curves nearly coincide, and every image has a gradient [✓4]. TRA learns at least as fast as RBC here [✓5].
+# "The same recipe" is not a fair comparison, though: a learning rate that suits one loss may not suit another. See
+# exercise 1.
 # </details>
 #
 # ## 3 · Where do the outputs go?
 #
-# RBC's loss asks every bit to reach S. Here is the worst bit of each test image after training. The dotted line is S.
+# RBC's loss asks every bit to reach S. The figure shows the margin of the worst bit of each test image after training.
+# The dotted line is S.
 
 # %%
 decision_histogram(read_decisions(rbc.task, rbc.read(test.x()), None, test.labels), legend=True)
@@ -125,8 +127,9 @@ assert beyond > 0.3, "Many images should have reached S."
 # %% [markdown]
 # ## 4 · α and β: how wide is a gap?
 #
-# INT has 20 units of the line for each class, divided between interval (β) and gap (α). An image whose number falls
-# into a gap is None. We look at the *validation* images: whoever chooses α and β must not have seen the test images.
+# INT has 20 units of the line for each class, divided between an interval (β) and a gap (α). An image whose number
+# falls into a gap is read as None. We look at the *validation* images, because whoever chooses α and β must not have
+# seen the test images.
 #
 # **Predict.** For α = 0, 4, 10 and 16 (and β = 20 − α): how does the share of None change? And the share of wrong
 # answers?
@@ -145,14 +148,15 @@ outcome_stack(rows, legend=True)
 # %% tags=["check"]
 alarm = [outcome.alarm.value for _, outcome in rows]
 wrong = [outcome.error.value for _, outcome in rows]
-assert alarm[0] < 0.05 and alarm[-1] > alarm[1] + 0.2, "None should grow with the gap."  # ✓6
-assert wrong[-1] < wrong[0], "And with wide gaps fewer images are silently wrong."  # ✓6
+assert alarm[0] < 0.05 and alarm[-1] > alarm[1] + 0.2, "The share of None should grow with the gap."  # ✓6
+assert wrong[-1] < wrong[0], "With wide gaps fewer images should be silently wrong."  # ✓6
+assert rows[-1][1].accuracy.value < rows[0][1].accuracy.value - 0.1, "And fewer should be correct."  # ✓6
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Wide gaps turn wrong answers into alarms, and many correct ones, too [✓6]. With α = 0 there are no gaps at all, and
-# INT cannot say None between two classes. Choosing α means choosing between two kinds of failure.
+# Wide gaps turn wrong answers into alarms, but they do the same to many correct ones [✓6]. With α = 0 there are no gaps
+# at all, and INT cannot say None between two classes. Choosing α means choosing between two kinds of failure.
 #
 # INT learns slowly: one number has to separate ten classes, in their order along the line. The shipped INT systems do
 # not start with fresh weights. They continue from a fitted TRA, whose features separate the classes already
@@ -161,8 +165,8 @@ assert wrong[-1] < wrong[0], "And with wide gaps fewer images are silently wrong
 #
 # ## 5 · Stop and resume
 #
-# Long training runs get interrupted. With a folder for the `run`, training resumes where it was, and ends *bit for bit*
-# where it would have ended without the interruption.
+# Long training runs get interrupted. If `fit` is given a folder as its `run`, training resumes where it stopped, and
+# its result is the same *bit for bit* as without the interruption.
 
 # %%
 short = dataclasses.replace(recipe, epochs=3)
@@ -185,8 +189,8 @@ assert torch.equal(whole.read(test.x()), resumed.read(test.x())), "Interrupted o
 # %% [markdown]
 # ## Exercise 1 · A learning rate for INT (10 minutes)
 #
-# Train INT (α = 4, β = 16) with each learning rate of `rates` for 4 epochs (batch size 32, seed `SEED`). Note each
-# run's best accuracy on the *validation* images in `scores`, and choose.
+# Train INT (α = 4, β = 16) with each learning rate of `rates` for 4 epochs (batch size 32, seed `SEED`). Note the best
+# accuracy of each training run on the *validation* images in `scores`, and choose a rate.
 #
 # *Hint.* `trained(task, recipe)` returns the system and its epochs; each epoch is a dict with an `"accuracy"`.
 
@@ -210,7 +214,7 @@ best_score = max(epoch["accuracy"] for epoch in epochs)
 assert abs(scores[best_rate] - best_score) < 0.01, (
     f"Exercise 1: with rate {best_rate:g} the best accuracy is {best_score:.1%}, not {scores[best_rate]:.1%}. Is it "
     "the best of 4 epochs, with batch size 32 and on the validation images?")
-assert scores[best_rate] > scores[1e-4] + 0.1, "Exercise 1: a larger rate than 1e-4 should do clearly better."
+assert scores[best_rate] > scores[1e-4] + 0.1, "Exercise 1: some larger rate should do clearly better than 1e-4."
 print("Why validation and not test images? Whoever chooses on the test images has seen them.")
 
 # %% [markdown]
@@ -220,7 +224,8 @@ print("Why validation and not test images? Whoever chooses on the test images ha
 # *validation* images INT says None on less than 15 % **and** is silently wrong on less than 5 %. This time it
 # continues from a fitted TRA: `continued` trains the INT of your choice that way.
 #
-# *Hint.* Try one α between the rows of section 4, look at both failures, and decide in which direction to go.
+# *Hint.* Try an α between two of those in section 4, look at both kinds of failure, and decide in which direction to
+# go.
 
 # %%
 def continued(alpha, beta):
@@ -241,9 +246,11 @@ assert alpha > 0, "Exercise 2: α should be above 0, so that there are gaps betw
 assert alpha + beta == 20, "Exercise 2: α + β should be 20."
 chosen = continued(alpha, beta)
 on_validation = outcomes(chosen.predict(validation.x()), validation.labels)
-assert on_validation.alarm.value < 0.15, f"Exercise 2: None on {on_validation.alarm.value:.0%}. Try a narrower gap."
+assert on_validation.alarm.value < 0.15, (
+    f"Exercise 2: INT says None on {on_validation.alarm.value:.0%} of the images. Try a narrower gap.")
 assert on_validation.error.value < 0.05, (
-    f"Exercise 2: silently wrong on {on_validation.error.value:.0%}. Try a wider gap, which turns errors into alarms.")
+    f"Exercise 2: INT is silently wrong on {on_validation.error.value:.0%} of the images. Try a wider gap, which turns "
+    "errors into alarms.")
 on_test = outcomes(chosen.predict(test.x()), test.labels)
 print(f"on the test images, at the very end: correct {on_test.accuracy} %, None {on_test.alarm} %, "
       f"wrong {on_test.error} %")
@@ -261,15 +268,16 @@ print(Scenario(data=DATA, systems=(f"{DATA}-tra", f"{DATA}-rbc"), eps=0.1).link(
 #
 # 1. RBC's accuracy under PGD on the training loss rises during training. Give the cause in one sentence.
 # 2. Why does INT with a wide gap have fewer wrong answers? What is the price?
-# 3. You compare TRA and INT with learning rate 0.0001 for both. What is unfair about it?
-# 4. Which images may choose the epoch that is kept, and which may not?
+# 3. You compare TRA and INT with a learning rate of 0.0001 for both. What is unfair about it?
+# 4. On which images may you choose the epoch that is kept, and on which may you not?
 #
 # <details><summary>Answers</summary>
 #
 # 1. More and more images have a loss of exactly 0, and there the attack has no gradient.
-# 2. Doubtful numbers fall into gaps and become None. The price is that some correct answers become None, too.
-# 3. At that rate INT learns almost nothing, and TRA does. Each deserves a search of its own, with the same effort.
-# 4. Validation images. The test images are for the last number only.
+# 2. Numbers near the end of an interval now fall into a gap, and the answer becomes None. The price is that some
+#    correct answers become None, too.
+# 3. At that rate TRA learns, and INT learns almost nothing. Each deserves a search of its own, with the same effort.
+# 4. On the validation images. The test images are for the final number only.
 # </details>
 #
 # ## Further reading

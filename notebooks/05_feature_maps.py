@@ -5,14 +5,15 @@
 #
 # - draw the features of many images as a map, with t-SNE and with PCA, and measure how far you can trust it;
 # - place attacked images on a finished map, and follow one image during an attack;
-# - say which conclusions such a map allows, and why "far apart on the map, therefore robust" is none of them.
+# - say which conclusions such a map allows, and why "far apart on the map, therefore robust" is not one of them.
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
 # | 50 minutes | notebooks 00 and 03 | about 8 seconds, 7 with `FAST` (MNIST: 14) |
 #
 # Figure 3 of the paper shows such maps. The paper concludes that with RBC and INT the distances between features of
-# different classes "are more significant", and that this is "the reason why" both are more robust. Let us look.
+# different classes "are more significant", and that this is "the reason why" both are more robust. Does the figure show
+# that?
 
 # %% tags=["parameters"]
 FAST = False  # True: fewer images, for a quick look
@@ -39,7 +40,7 @@ tsne = TSNE(perplexity=10, seed=SEED)
 # %% [markdown]
 # ## 1 · What is a feature?
 #
-# A network is a long chain of layers. Cut it just before the last one. What comes out there are the *features* of an
+# A network is a long chain of layers. If we cut it just before the last layer, what comes out are the *features* of an
 # image. All that follows is one linear layer.
 #
 # **Predict.** Can you compute the outputs from the features alone? How many numbers describe an image before the
@@ -58,10 +59,11 @@ assert torch.allclose(outputs, rbc.read(x), rtol=1e-4, atol=1e-2), "The last lay
 # %% [markdown]
 # ## 2 · A map
 #
-# t-SNE moves points about in the plane until images that are neighbours among the features are neighbours there, too.
-# It never sees a label.
+# t-SNE moves points about in the plane until images whose features are neighbours are neighbours in the plane, too. It
+# never sees a label.
 #
-# **Predict.** Which share of the images will lie among images of their own class? And if t-SNE is given the *pixels*?
+# **Predict.** Which share of the images will lie among images of their own class? And which share if t-SNE is given the
+# *pixels* instead?
 
 # %%
 guess = {"features": None, "pixels": None}  # in percent
@@ -83,15 +85,16 @@ assert neighbour_accuracy(of_pixels.positions, y.numpy()) > 0.75, "The pixels al
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# An island for each digit [✓1]. But look at the pixels: their neighbourhoods already separate most of the classes [✓2].
-# So a beautiful map says little in favour of a network. Trustworthiness asks whether points that are close on the map
-# are close among the features as well: it is 1 if they always are. It says nothing about points that are *far* apart.
+# There is an island for each digit [✓1]. But look at the pixels: their neighbourhoods already separate most of the
+# classes [✓2]. So a beautiful map says little in favour of a network. The check also computes the map's
+# *trustworthiness*, which tells whether points that are close on the map have features that are close as well: it is 1
+# if they always have. It says nothing about points that are *far* apart.
 # </details>
 #
 # ## 3 · How far is far?
 #
 # Now we cheat. We take one class and push its features away from all others, by *ten times* the size of the whole
-# cloud, all in one direction. Both methods draw the result.
+# cloud, all in one direction. Then PCA and t-SNE draw the result.
 #
 # **Predict.** How much further away does that class end up, on the plane of PCA, and on the map of t-SNE?
 
@@ -122,8 +125,8 @@ assert distance(far["t-SNE"].positions) < 4, "On the map of t-SNE it should lie 
 # <details><summary>What you should see</summary>
 #
 # PCA draws the class far off [✓3]. On the map of t-SNE it is an island like the others, about as far away as islands
-# are [✓4]. t-SNE keeps *neighbours*, not distances. So a map of t-SNE does not tell how far apart classes are, and
-# least of all how large a margin is. The paper's sentence is about a quantity that its figure does not contain.
+# are [✓4]. t-SNE keeps *neighbours*, not distances. So a map of t-SNE does not tell us how far apart classes are, let
+# alone how large a margin is. The paper's sentence is about a quantity that its figure does not contain.
 #
 # And what if the features *were* far apart? Multiply all features by 1,000 and divide the last layer's weights by
 # 1,000. Every distance is 1,000 times as large, and every image is classified as before.
@@ -165,9 +168,9 @@ assert largest_step(paths["t-SNE"]) > largest_step(paths["PCA"]) + 0.15, "On t-S
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# On the map of t-SNE the image stays, jumps, and stays again: between islands there are no neighbours among which it
-# could be placed [✓5]. On the plane of PCA it walks, but there the classes overlap. These are two shadows of one path,
-# and neither of them shows the decision boundary.
+# On the map of t-SNE the largest of the ten steps is a jump, much larger than on the plane of PCA [✓5]: between islands
+# there are no neighbours among which the image could be placed. On the plane of PCA it moves more evenly, but there the
+# classes overlap. These are two views of one path, and neither of them shows the decision boundary.
 # </details>
 #
 # ## 5 · Many images during an attack
@@ -175,8 +178,8 @@ assert largest_step(paths["t-SNE"]) > largest_step(paths["PCA"]) + 0.15, "On t-S
 # Attack all of them, and place the results on the maps. We do it twice. `keep="last"` takes all ten steps, as in
 # section 4. `keep="first"`, the default, stops at the first step after which the image is misclassified.
 #
-# **Predict.** Among which images will those lie that are now misclassified: among their *own* class, or among the class
-# that they are *classified as*? Does it depend on when the attack stops?
+# **Predict.** Where will the images lie that are now misclassified: among their *own* class, or among the class that
+# they are *classified as*? Does it depend on when the attack stops?
 
 # %%
 guess = {"first": "", "last": ""}  # "own" or "classified as"
@@ -198,7 +201,7 @@ def landed(name, keep):
 ended = {(name, keep): landed(name, keep) for name in ("tra", "deepbe", "rbc") for keep in ("first", "last")}
 
 # %% [markdown]
-# The map of DeepBE, when the attack stops at the first success, and when it goes on:
+# Here is the map of DeepBE, first when the attack stops at its first success, then when it goes on:
 
 # %%
 feature_map(maps["deepbe"].positions, y, test.classes, landed=ended["deepbe", "first"][0], colour="outcome",
@@ -213,8 +216,8 @@ own, other = ({key: values[i] for key, values in ended.items()} for i in (1, 2))
 assert all((end[0].decoded != y).float().mean() > 0.85 for end in ended.values()), "Nearly all are misclassified."  # ✓9
 for name in ("tra", "deepbe", "rbc"):
     assert own[name, "first"] >= own[name, "last"], "An attack that goes on leaves fewer images among their own class."
-    assert other[name, "last"] > 0.45 > own[name, "last"], "All steps taken, most have moved to the other class."  # ✓8
-assert own["deepbe", "first"] > own["deepbe", "last"] + 0.25, "For DeepBE, when the attack stops decides."  # ✓6 ✓7
+    assert other[name, "last"] > 0.45 > own[name, "last"], "After all steps more should lie in the other class."  # ✓8
+assert own["deepbe", "first"] > own["deepbe", "last"] + 0.25, "It should matter when the attack stops."  # ✓6 ✓7
 if DATA == "digits" and not FAST:
     assert own["deepbe", "first"] > 0.6 > own["rbc", "first"] > 0.35 > 0.2 > own["tra", "first"] > 0.05  # ✓7
 
@@ -224,22 +227,21 @@ if DATA == "digits" and not FAST:
 # It depends on when the attack stops [✓6]. An attack that stops at its first success leaves the image just beyond the
 # decision boundary, and "just beyond" can still be nearest to the images of its own class: that is so for most of
 # DeepBE's images, for nearly half of RBC's, and for about one in eight of TRA's (on digits) [✓7]. If the attack goes
-# on, with the same ε, the features move about half as far again, and most images lie on the island of the class that
-# they are classified as [✓8]. Other seeds of t-SNE, and neighbours among the features themselves, give the same shares
-# within a few points.
+# on, with the same ε, the share of images that lie on the island of the class that they are classified as is larger
+# than the share that stay on their own [✓8].
 #
 # In both cases nearly all images are misclassified [✓9]. So if an attacked image lies in the middle of its own island,
-# the boundary runs through that island, or close to it. The map cannot show it, since it never sees the last layer. Why
-# DeepBE's boundary lies closer to its own images than TRA's does, one system of each kind cannot tell us. Exercise 4 is
-# for you to explore.
+# the boundary runs through that island, or close to it. The map cannot show the boundary, since t-SNE never sees the
+# last layer. Why so many of DeepBE's images stay among their own class and so few of TRA's, one system of each kind
+# cannot tell us. You can explore it in exercise 4.
 # </details>
 #
 # ## 6 · Where the decision is made
 #
-# INT's output is one number. So its output space can be drawn without any loss: it is a line, and the intervals can be
-# drawn along it. (The height means nothing. It only keeps points from covering each other.)
+# INT's output is one number. So its output space can be drawn without losing anything: it is a line, and the intervals
+# can be drawn along it. (The height means nothing. It only keeps points from covering each other.)
 #
-# **Predict.** Where will the attacked images lie that are classified as None?
+# **Predict.** Where will the attacked images lie that INT reads as None?
 
 # %%
 interval = systems["int"]
@@ -257,8 +259,8 @@ assert torch.equal(interval.task.codec.decode(where), result.decoded), "On this 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Exactly between the coloured bands, or beyond the ends. On this map a position can be decoded without the image [✓10].
-# So this map can tell you about boundaries. A map of features cannot.
+# They lie exactly between the coloured bands, or beyond the ends of the line. On this map a position can be decoded
+# without the image [✓10]. So this map can tell you about boundaries. A map of features cannot.
 # </details>
 
 # %% [markdown]
@@ -267,7 +269,7 @@ assert torch.equal(interval.task.codec.decode(where), result.decoded), "On this 
 # Write `nearest_agrees(points, labels)`: the share of points whose *nearest other* point has the same label. Both
 # arguments are tensors, `(N, D)` and `(N,)`.
 #
-# *Hint.* `torch.cdist(points, points)` holds all distances, `(N, N)`. Which entry of each row must not win?
+# *Hint.* `torch.cdist(points, points)` holds all distances, `(N, N)`. Which entry of each row must not be chosen?
 
 # %% tags=["exercise"]
 def nearest_agrees(points, labels):
@@ -309,13 +311,13 @@ def pca(points):
 
 # %% tags=["check"]
 mine = pca(torch.from_numpy(read["tra"]).double()).numpy()
-assert mine.shape == straight.positions.shape, "Exercise 2: two numbers for each point, please."
+assert mine.shape == straight.positions.shape, "Exercise 2: `pca` should return two numbers for each point."
 apart = np.abs(np.abs(mine) - np.abs(straight.positions)).max()  # an axis may point either way
 assert apart < 1e-3 * np.abs(straight.positions).max(), (
     "Exercise 2: this is not the plane of PCA yet. Have you subtracted the mean, and used the rows of vh?")
 
 # %% [markdown]
-# ## Exercise 3 · The same map, in disguise (5 minutes)
+# ## Exercise 3 · The same map in disguise (5 minutes)
 #
 # What may be done to a map without changing what it says? Write `disguised(positions)`: *every* point should end
 # somewhere else, by at least 1, but each point should have the same neighbours as before.
@@ -335,20 +337,20 @@ def disguised(positions):
 
 # %% tags=["check"]
 plain, other_map = maps["rbc"].positions, disguised(maps["rbc"].positions)
-assert np.shape(other_map) == plain.shape, "Exercise 3: one position for each point, please."
+assert np.shape(other_map) == plain.shape, "Exercise 3: return one position for each point."
 shift = np.linalg.norm(other_map - plain, axis=1).min()
-assert shift >= 1, f"Exercise 3: some point has moved by {shift:.2g} only."
+assert shift >= 1, f"Exercise 3: some point has moved by only {shift:.2g}."
 kept = [trustworthiness(plain, other_map, k=1), trustworthiness(other_map, plain, k=1)]
 assert min(kept) > 0.9999, "Exercise 3: some points have new neighbours."
-print("axes, directions and the size of a map mean nothing")
+print("the axes, the orientation and the size of a map mean nothing")
 
 # %% [markdown]
 # ## Exercise 4 · Open-ended: what decides where an image ends up? (homework)
 #
 # Section 5 left a question open: what decides whether a misclassified image lies among its own class? Change *one*
-# thing (ε, the number of steps, the objective, the system, another seed of t-SNE, neighbours among the features
-# instead of the map), predict what will happen, measure it, and say what follows. Write down all four in `report`.
-# There is no single right answer: the check only makes sure that nothing is missing.
+# thing (ε, the number of steps, the objective, the system, the seed of t-SNE, or neighbours among the features instead
+# of on the map), predict what will happen, measure it, and say what follows. Write down all four in `report`. There is
+# no single right answer: the check only makes sure that nothing is missing.
 #
 # *Hint.* `landed` shows how to measure one setting. More than one system or seed makes a conclusion stronger.
 
@@ -356,16 +358,15 @@ print("axes, directions and the size of a map mean nothing")
 report = {"changed": "", "predicted": "", "measured": {}, "concluded": ""}  # three texts, and numbers by their names
 
 # %% tags=["solution"]
-around = {keep: KNeighborsClassifier(5).fit(read["deepbe"], y.numpy()) for keep in ("first", "last")}
-measured = {}
-for keep, neighbours in around.items():
+neighbours, measured = KNeighborsClassifier(5).fit(read["deepbe"], y.numpy()), {}
+for keep in ("first", "last"):
     result = attack(systems["deepbe"], x, y, PGD(eps=0.2, steps=10, random_start=False, keep=keep, plan=PLAIN))
     wrong = (result.fooled & (result.decoded >= 0)).numpy()
     home = neighbours.predict(read_features(systems["deepbe"], result.images)) == y.numpy()
     measured[keep] = float(home[wrong].mean())
 report = {
     "changed": "Neighbours among DeepBE's features instead of its map.",
-    "predicted": "If t-SNE has made the difference between first and last, it should vanish here.",
+    "predicted": "If t-SNE caused the difference between first and last, it should vanish here.",
     "measured": measured,
     "concluded": "It does not vanish: the features themselves stay among their own class when the attack stops early.",
 }
@@ -401,7 +402,8 @@ for key in ("tra", "deepbe"):
 # 1. Shapes of islands and distances between them are made by t-SNE. And distances among features can be multiplied at
 #    will without changing an answer: robustness is about distances between *images*.
 # 2. Not necessarily. With few neighbours, groups fall apart. Draw it with other perplexities, and look at the images.
-# 3. No. Section 5: where an attack stops at its first success, most of DeepBE's misclassified images lie there.
+# 3. No. Where an attack stops at its first success, most of DeepBE's misclassified images lie among their own class
+#    (section 5).
 # 4. The line of INT's outputs: there a position says which class is read. How much an *image* has to change, it does
 #    not say either; for that one has to attack.
 # </details>
@@ -409,7 +411,7 @@ for key in ("tra", "deepbe"):
 # ## Further reading
 #
 # - [@maaten2008]
-# - [@wattenberg2016] Interactive.
+# - [@wattenberg2016] An interactive introduction.
 # - [@venna2001] Trustworthiness.
-# - [@policar2024] How new points are placed.
+# - [@policar2024] How new points are placed on a finished map.
 # - [@han2020] Figure 3 and the text around it.
