@@ -404,8 +404,8 @@ for key in ("tra", "deepbe"):
 # 2. Not necessarily. With few neighbours, groups fall apart. Draw it with other perplexities, and look at the images.
 # 3. No. Where an attack stops at its first success, most of DeepBE's misclassified images lie among their own class
 #    (section 5).
-# 4. The line of INT's outputs: there a position says which class is read. How much an *image* has to change, it does
-#    not say either; for that one has to attack.
+# 4. The line of INT's outputs, since there a position says which class is read. But even that line does not say how
+#    much an *image* has to change; to find that out, one has to attack.
 # </details>
 #
 # ## Further reading

@@ -3,8 +3,8 @@
 #
 # **After this notebook you can**
 #
-# - find gradient masking in somebody else's result, clue by clue;
-# - tell a weak attack from a strong system, with attacks that need no gradient and attacks aimed at the decision;
+# - find gradient masking in somebody else's result by following clues;
+# - distinguish a weak attack from a strong system, with attacks that need no gradient and attacks on the decision;
 # - report an accuracy under attack with everything that a reader must know to believe it.
 #
 # | time | you need | runs in |
@@ -55,13 +55,13 @@ for name, row in claims.items():
 assert claims["TRA"].outcomes.accuracy.value < 0.05 < 0.6 < claims["RBC"].outcomes.accuracy.value
 
 # %% [markdown]
-# The numbers can be reproduced. Does the conclusion follow? A small accuracy under attack is a *fact*: here are the
-# images. A large one is a *claim*: "we found no such images". The question is how well anybody has looked.
+# The numbers can be reproduced. Does the conclusion follow? A small accuracy under attack is a *fact*: the images prove
+# it. A large one is a *claim*: "we found no such images". The question is how well anybody has looked for them.
 #
 # ## 2 · First clue: make ε larger
 #
-# A larger ball contains more images. So accuracy should fall with ε. At ε = 1 the attacker may replace the image by
-# *any other image*.
+# A larger ball contains more images, so the accuracy should fall as ε grows. At ε = 1 the attacker may replace the
+# image with *any other image*.
 #
 # **Predict.** Sketch the two curves. What is RBC's accuracy at ε = 1?
 
@@ -78,7 +78,7 @@ curves = {
 accuracy_curves(curves, up="classified correctly, %")
 
 # %% tags=["check"]
-print("you said", guess, "and RBC keeps", round(100 * swept["RBC"][-1].accuracy), "% when every image is allowed")
+print("you said", guess, "and RBC keeps", round(100 * swept["RBC"][-1].accuracy), "% where every image is allowed")
 assert swept["TRA"][-1].accuracy < 0.05
 assert swept["RBC"][-1].accuracy > 0.6, "RBC should still seem untouched at ε = 1."  # ✓2
 assert swept["RBC"][2].accuracy - swept["RBC"][-1].accuracy < 0.02, "RBC's curve should be flat from 0.1 on."  # ✓1
@@ -86,16 +86,16 @@ assert swept["RBC"][2].accuracy - swept["RBC"][-1].accuracy < 0.02, "RBC's curve
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The bands are 95 % intervals. RBC's curve is flat [✓1]. With *every* image allowed, most images are still classified
-# correctly [✓2]. That cannot be: an image of another digit is within reach. The attack is broken, whatever the system
-# is.
+# The bands are 95 % intervals. RBC's curve is flat [✓1]. Although *every* image is allowed, most images are still
+# classified correctly [✓2]. A working attack could not leave them so, since an image of another digit is within reach.
+# So the attack is faulty, whatever the system is.
 #
 # Compare the paper's Table 1: RBC, ResNet-18, CIFAR-10, FGSM with growing ε: 90.92, 90.91, 90.94.
 # </details>
 #
 # ## 3 · Second clue: did the attack do anything?
 #
-# **Predict.** Of the images that RBC "defends" at ε = 0.2, how many were changed at all?
+# **Predict.** Of the images that RBC "defends" at ε = 0.2, which share was changed at all?
 
 # %%
 guess = None  # in percent
@@ -107,8 +107,8 @@ print(f"{int(kept.sum())} images are still correct; {int((kept & ~result.unmoved
 print(f"gradient exactly 0 at every step: {int((kept & result.zero_gradient).sum())} of them")
 
 # %% tags=["check"]
-assert float((kept & result.unmoved).sum()) > 0.95 * float(kept.sum()), "Nearly all of them came back bit for bit."
-assert torch.equal(result.unmoved & kept, result.zero_gradient & kept), "Unmoved, because there was no gradient."
+assert float((kept & result.unmoved).sum()) > 0.95 * float(kept.sum()), "Nearly all came back unchanged, bit for bit."
+assert torch.equal(result.unmoved & kept, result.zero_gradient & kept), "They are unmoved because there was no gradient."
 
 # %% [markdown]
 # ## 4 · Third clue: where does the gradient get lost?
@@ -116,7 +116,7 @@ assert torch.equal(result.unmoved & kept, result.zero_gradient & kept), "Unmoved
 # Follow the chain: image → outputs → loss. The dotted line is S = 350. To its right, the worst bit of an image has
 # reached its margin.
 #
-# **Predict.** Which share of the images will lie to the right of it? You have seen that number before.
+# **Predict.** Which share of the images will lie to the right of that line? You have just seen a similar number.
 
 # %%
 clean = rbc.read(x)
@@ -134,15 +134,14 @@ assert float((margins >= rbc.task.S).float().mean()) > 0.5  # ✓3
 # <details><summary>What you should see</summary>
 #
 # Most images lie to the right of S [✓3]. There the loss is $\mathrm{relu}(S - z s)^2 = 0$, its gradient is 0, `sign(0)`
-# is 0, and the "adversarial" image is the clean image [✓4]. The accuracy under this attack is the share of
-# *well-fitted* images, and little else. This is *gradient masking*. Nobody cheated: the loss does just what training
-# needs.
+# is 0, and the "adversarial" image is the clean image [✓4]. The accuracy under this attack is little more than the
+# share of *well-fitted* images. This is *gradient masking*. Nobody cheated: the loss does exactly what training needs.
 # </details>
 #
 # ## 5 · Without a gradient
 #
 # If only the gradient is missing, attacks that need none should do better. `Noise` tries random changes of up to ε.
-# `Square` also searches at random, but keeps what helps; it only looks at the *value* of the margin.
+# `Square` also searches at random, but keeps what helps; it looks only at the *value* of the margin.
 #
 # **Predict.** Rank three attacks by RBC's accuracy under them: PGD on the training loss, noise, Square.
 
@@ -156,7 +155,7 @@ outcome_stack([(name, row.outcomes) for name, row in rows.items()], legend=True)
 
 # %% tags=["check"]
 left = {name: row.outcomes.accuracy.value for name, row in rows.items()}
-assert left["square"] < 0.2 < left["PGD, training loss"], "Blind search should beat the attack with gradients."  # ✓5
+assert left["square"] < 0.2 < left["PGD, training loss"], "Random search should beat the attack with gradients."  # ✓5
 assert left["noise"] < left["PGD, training loss"] + 0.02, "Even noise should do about as well as PGD."
 
 # %% [markdown]
@@ -166,7 +165,7 @@ assert left["noise"] < left["PGD, training loss"] + 0.02, "Even noise should do 
 # more.
 # </details>
 #
-# ## 6 · Ask the right question
+# ## 6 · Attack the decision
 #
 # Training wanted margins of S. The attacker wants a margin below 0. So climb minus the margin, with the same PGD, the
 # same ε, and the same steps.
@@ -192,16 +191,17 @@ assert abs(aimed["TRA"].outcomes.accuracy.value - claims["TRA"].outcomes.accurac
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Next to nothing [✓6]. For TRA both objectives give the same result, since its loss has a gradient everywhere [✓7].
-# That is the *positive control*: this code can attack. RBC only seemed to differ from TRA because the question suited
-# TRA.
+# Next to nothing is left [✓6]. For TRA both objectives give about the same accuracy [✓7]. That is the *positive
+# control*: it shows that this attack works where the loss has a gradient. RBC only seemed to differ from TRA because
+# the training loss is a good objective for an attack on TRA, and a bad one for an attack on RBC.
 # </details>
 #
 # ## 7 · A fair comparison
 #
-# At ε = 0.2 both are at 0, so nothing can be compared there. Take a small ε, *strong* attacks for both, and the same
-# images for both. McNemar's test looks only at the images on which exactly one of the two systems is correct. If both
-# were correct equally often on images like these, each such image would be like the toss of a fair coin.
+# At ε = 0.2 both accuracies are near 0, so nothing can be compared there. Take a small ε, *strong* attacks for both,
+# and the same images for both. McNemar's test looks only at the images that exactly one of the two systems classifies
+# correctly. If both systems were equally good on images like these, each such image would be like the toss of a fair
+# coin.
 #
 # **Predict.** Which of the two keeps the higher accuracy at ε = 0.05?
 
@@ -213,32 +213,32 @@ for name, system in (("TRA", tra), ("RBC", rbc)):
     worst[name] = torch.stack([row.decoded == row.labels for row in found]).all(dim=0)  # correct under all three
     print(f"{name}: accuracy in the worst case found {Share.of(worst[name])} %")
 only = {name: int((worst[name] & ~worst[other]).sum()) for name, other in (("TRA", "RBC"), ("RBC", "TRA"))}
-print(f"only TRA is correct on {only['TRA']} images, only RBC on {only['RBC']}: p =",
+print(f"only TRA classifies {only['TRA']} images correctly, only RBC {only['RBC']}: p =",
       round(mcnemar(worst["TRA"], worst["RBC"]), 4))
 
 # %% tags=["check"]
 assert worst["RBC"].float().mean() < worst["TRA"].float().mean() + 0.08, "RBC should not be clearly ahead of TRA."  # ✓8
-assert worst["RBC"].float().mean() < claims["RBC"].outcomes.accuracy.value, "Not even at a quarter of the ε."
+assert worst["RBC"].float().mean() < claims["RBC"].outcomes.accuracy.value, "RBC keeps less than was claimed, at a quarter of the ε."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# RBC keeps no more than TRA [✓8]. What does p say? *If* the two were equally good on images like these, a split of the
-# coin tosses at least as uneven as this one would turn up with probability p. It is not the probability that the
-# difference is chance, and a large p does not show that the systems are equal: there may be too few images to tell. Nor
-# does it speak of other RBCs: these are two training runs (notebook 07, section 6).
+# RBC is not clearly ahead of TRA [✓8]. What does p say? *If* the two were equally good on images like these, coin
+# tosses would be split at least as unevenly as this with probability p. It is not the probability that the difference
+# is chance, and a large p does not show that the systems are equal: there may be too few images to tell. Nor does it
+# speak of other RBCs: these are two training runs (notebook 07, section 6).
 #
 # Both numbers are worst cases over three attacks, and still only *upper bounds*: a better attack may come.
 # </details>
 #
-# ### The explanation on offer
+# ### The paper's explanation
 #
-# Your colleague has read why it should be so. Scores are compared with each other, so TRA "depends on the relative
-# magnitude" of its outputs. Codes depend "on the actual magnitude", so that an attack changes nothing until its
-# "intensity exceeds a specific threshold".
+# Your colleague has read in the paper why RBC should be more robust. Scores are compared with each other, so TRA
+# "depends on the relative magnitude" of its outputs. Codes depend "on the actual magnitude", so that an attack changes
+# nothing until its "intensity exceeds a specific threshold".
 #
-# **Predict.** Multiply all outputs by 1,000: whose answers change? And how much of *TRA's* accuracy is lost at
-# ε = 0.01, if the attack on the margin is the best one you have?
+# **Predict.** Multiply all outputs by 1,000: whose answers change? And how much of *TRA's* accuracy does an attack on
+# the margin take away at ε = 0.01?
 
 # %%
 guess = {"change": [], "TRA loses": None}  # names; in percentage points
@@ -259,22 +259,23 @@ assert min(kept.values()) > 0.95, "Both have a threshold."  # ✓11
 z = tra.read(x)
 ahead = z.gather(1, y[:, None]) - z  # by how much the label's score leads each score
 ahead[torch.arange(len(y)), y] = torch.inf
-assert torch.equal((ahead > 0).all(dim=1), tra.predict(x) == y), "TRA is correct where nine signs are right."  # ✓10
+assert torch.equal((ahead > 0).all(dim=1), tra.predict(x) == y), "TRA needs nine correct signs."  # ✓10
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # RBC depends on signs, not on magnitudes: multiplied by 1,000, its outputs mean the same [✓9]. TRA depends on signs as
-# well, those of the nine differences between the label's score and the others [✓10]. And a threshold is nothing
-# special: each image has a distance to the boundary, in every system, and below it no attack changes the answer [✓11].
-# The question is how *large* that distance is, and section 7 has measured it: RBC's is not larger.
+# well, those of the nine differences between the label's score and the others [✓10]. And thresholds are nothing
+# special: in every system each image has a distance to the boundary, and below it no attack changes the answer. At ε =
+# 0.01 both systems keep nearly all of their images [✓11]. The question is how *large* that distance is, and in section
+# 7 RBC was not clearly ahead.
 # </details>
 #
 # ## 8 · All clues at once
 #
 # tasklab runs nine checks on a claimed result. Here is its assessment of your colleague's number.
 #
-# **Predict.** Which of your clues will it find? Is there a check that finds nothing wrong?
+# **Predict.** Which of your clues will these checks find? Will any check find nothing wrong?
 
 # %%
 few = test.subset(60 if FAST else 150)
@@ -291,11 +292,12 @@ assert len(assessment.checks) == 9 and verdicts["black box"] == "pass", verdicts
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The verdict is "fail" [✓12]. But the check "black box" passes, although section 5 has just shown that a black-box
-# attack breaks what the published one leaves [✓13]! There is no contradiction. The check asks another question: does an
-# attack *without* gradients break an image that *every* attack with gradients leaves correct? The assessment also ran
-# PGD on the margin, and that breaks everything that Square breaks. So a "pass" here clears the strongest attacks that
-# were run, not your colleague's. The check "adaptive" is the one that compares your colleague's attack with them.
+# The verdict is "fail" [✓12]. But the check "black box" passes, although section 5 showed that a black-box attack fools
+# RBC on images that the published attack leaves correct [✓13]! There is no contradiction. The check asks another
+# question: does an attack *without* gradients fool the system on an image that *every* attack with gradients leaves
+# correct? The assessment also ran PGD on the margin, which fools the system on all images on which Square does. So a
+# "pass" here speaks for the strongest attacks that were run, not for your colleague's. The check "adaptive" is the one
+# that compares your colleague's attack with them.
 # </details>
 
 # %% [markdown]
@@ -321,7 +323,7 @@ masked, working, idle = swept["RBC"][3], swept["TRA"][3], attack(tra, x, y, publ
 assert isinstance(suspicious(masked), bool), "Exercise 1: suspicious should return True or False."
 assert suspicious(masked), "Exercise 1: the masked attack on RBC is suspicious."
 assert not suspicious(working), "Exercise 1: the attack on TRA is not suspicious. It works."
-assert suspicious(idle), "Exercise 1: with ε = 0 nothing moves, so that is suspicious, though there is a gradient."
+assert suspicious(idle), "Exercise 1: with ε = 0 nothing moves, which is suspicious, although there is a gradient."
 drifting = attack(rbc, x, y, PGD(eps=0.05, steps=2, keep="last", objective="train", seed=SEED))
 assert suspicious(drifting), (
     "Exercise 1: after a random start every image has moved, but on most of them there still was no gradient.")
@@ -332,8 +334,8 @@ assert strong_system.accuracy > 0.7 and not suspicious(strong_system), (
 # %% [markdown]
 # ## Exercise 2 · Make TRA "robust" (8 minutes)
 #
-# Masking is not a privilege of binary codes. Wrap TRA's network so that it classifies every image as before, but keeps
-# an accuracy above 80 % under the published attack at ε = 0.2. No training!
+# Masking does not happen to codes alone. Wrap TRA's network so that it classifies every image as before, but keeps an
+# accuracy above 80 % under the published attack at ε = 0.2. Do not train anything.
 #
 # *Hint.* Notebook 01 says when cross-entropy has no gradient left in 32-bit numbers: if the largest score leads by more
 # than about 104. What can you do to the scores without changing which is the largest?
@@ -359,7 +361,7 @@ assert torch.equal(masked_tra.predict(x), tra.predict(x)), "Exercise 2: every im
 disguised = attack(masked_tra, x, y, published(0.2)).accuracy
 assert disguised > 0.8, f"Exercise 2: its accuracy is only {disguised:.0%}. Make the leading score lead by more."
 exposed = attack(masked_tra, x, y, published(0.2, "margin")).accuracy
-assert exposed < 0.05, "Exercise 2: the margin attack should see through it."
+assert exposed < 0.05, "Exercise 2: the attack on the margin should still succeed."
 print(f"accuracy under attack: training loss {disguised:.0%}, margin {exposed:.0%}; and it is the same network")
 
 # %% [markdown]
@@ -369,7 +371,7 @@ print(f"accuracy under attack: training loss {disguised:.0%}, margin {exposed:.0
 # `load(f"{DATA}-int")` with `PGD(eps=0.1, objective=...)` for each objective in the list, and put the one that leaves
 # the lowest accuracy into `best`.
 #
-# *Hint.* A result has an `.accuracy`. Keep them in a dictionary, by the name of the objective.
+# *Hint.* A result has an `.accuracy`. Keep the accuracies in a dictionary, by the name of the objective.
 
 # %% tags=["exercise"]
 objectives = ["train", "margin", "up", "down", "bits"]
@@ -384,13 +386,13 @@ left
 assert best in objectives, "Exercise 3: `best` should be one of the objectives."
 left = {o: attack(load(f"{DATA}-int"), x, y, PGD(eps=0.1, objective=o, seed=SEED)).accuracy for o in objectives}
 assert left[best] <= min(left.values()) + 0.005, (
-    f"Exercise 3: {best} leaves {left[best]:.1%}; another objective in the list leaves less.")
-print("'bits' tries both ends of the interval for each image and keeps the better attempt")
+    f"Exercise 3: {best} leaves {left[best]:.1%} correct; another objective in the list leaves less.")
+print("'bits' tries both ends of the interval for each image and keeps the more successful attempt")
 
 # %% [markdown]
 # ## The same in the app
 #
-# The page "Really robust?" runs the clues live; the verdict lights are those of section 8.
+# The page "Really robust?" shows these clues live, with the checks of section 8.
 
 # %%
 systems = tuple(f"{DATA}-{key}" for key in ("tra", "rbc"))
@@ -408,7 +410,7 @@ print(Scenario(data=DATA, systems=systems, eps=0.2, steps=10, keep="last", n=len
 #
 # 1. A curve that is flat in ε; a stronger attack that leaves more than a weaker one; noise or black-box attacks that do
 #    better; an attack that climbs a loss which is 0 on fitted images; no adaptive attack.
-# 2. Those images were not attacked. Their share says how well training fitted, not what an attacker can do.
+# 2. Those images were not attacked. Their share says how well training fitted the system, not what an attacker can do.
 # 3. No. 1,000 steps of length 0 end where they began.
 # 4. n and an interval; ε and norm; what the attack climbs; steps, step size, restarts; share of zero gradients and of
 #    unmoved images; for INT the decoder, and whether None counts as a success; the result of an adaptive attack.
@@ -416,7 +418,7 @@ print(Scenario(data=DATA, systems=systems, eps=0.2, steps=10, keep="last", n=len
 #
 # ## Further reading
 #
-# AutoAttack, RobustBench, BPDA, EOT, certificates: the cell below says what the names stand for, with references.
+# AutoAttack, RobustBench, BPDA, EOT, certificates: the cell below explains these names, with references.
 #
 # - [@athalye2018] Section 3.1 lists behaviours that give masking away.
 # - [@carlini2019] The checklist behind section 8.
