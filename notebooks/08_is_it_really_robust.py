@@ -38,7 +38,7 @@ tra, rbc = load(f"{DATA}-tra"), load(f"{DATA}-rbc")
 # %% [markdown]
 # ## 1 · The claim
 #
-# First of all, repeat it. PGD climbs each system's own training loss: ten steps, starting at the image, last iterate
+# First, repeat the claim. PGD climbs each system's own training loss: ten steps, starting at the image, last iterate
 # kept.
 
 # %%
@@ -108,13 +108,13 @@ print(f"gradient exactly 0 at every step: {int((kept & result.zero_gradient).sum
 
 # %% tags=["check"]
 assert float((kept & result.unmoved).sum()) > 0.95 * float(kept.sum()), "Nearly all came back unchanged, bit for bit."
-assert torch.equal(result.unmoved & kept, result.zero_gradient & kept), "They are unmoved because there was no gradient."
+assert torch.equal(result.unmoved & kept, result.zero_gradient & kept), "Unmoved, since there was no gradient."
 
 # %% [markdown]
 # ## 4 · Third clue: where does the gradient get lost?
 #
-# Follow the chain: image → outputs → loss. The dotted line is S = 350. To its right, the worst bit of an image has
-# reached its margin.
+# Follow the chain: image → outputs → loss. In the figure, the dotted line is S = 350. To the right of it, the worst bit
+# of an image has reached its margin.
 #
 # **Predict.** Which share of the images will lie to the right of that line? You have just seen a similar number.
 
@@ -167,7 +167,7 @@ assert left["noise"] < left["PGD, training loss"] + 0.02, "Even noise should do 
 #
 # ## 6 · Attack the decision
 #
-# Training wanted margins of S. The attacker wants a margin below 0. So climb minus the margin, with the same PGD, the
+# Training asks for margins of S. The attacker needs a margin below 0. So climb minus the margin, with the same PGD, the
 # same ε, and the same steps.
 #
 # **Predict.** What is RBC's accuracy now?
@@ -218,7 +218,7 @@ print(f"only TRA classifies {only['TRA']} images correctly, only RBC {only['RBC'
 
 # %% tags=["check"]
 assert worst["RBC"].float().mean() < worst["TRA"].float().mean() + 0.08, "RBC should not be clearly ahead of TRA."  # ✓8
-assert worst["RBC"].float().mean() < claims["RBC"].outcomes.accuracy.value, "RBC keeps less than was claimed, at a quarter of the ε."
+assert worst["RBC"].float().mean() < claims["RBC"].outcomes.accuracy.value, "Less than was claimed at 4 ε."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>

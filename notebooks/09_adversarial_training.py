@@ -5,7 +5,7 @@
 #
 # - write adversarial training as a game between an attack and a network;
 # - say which images a network learns from when most of them have a loss of exactly 0;
-# - explain why noise seemed to help RBC in the paper and adversarial training seemed to hurt it, and what is true.
+# - explain why in the paper noise seemed to help RBC and adversarial training seemed to harm it, and what is really so.
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
@@ -48,10 +48,10 @@ EPS, EPOCHS, INNER = 0.1, 2 if FAST else 4, 3 if FAST else 5
 #
 # The inner attack looks for the worst image near each training image, and the network then learns from the images that
 # were found. The paper's inner attack climbs the training loss, and the paper *re*trains networks that are already
-# fitted. You know by now what to ask first: does this attack have a gradient?
+# fitted. So the first question is: does this attack have a gradient?
 #
 # We take the shipped RBC, which is well fitted, and look at what it would be given to learn from at ε = 0.1: images
-# with uniform noise, and images from two inner attacks, which both start from that very noise.
+# with uniform noise, and images from two inner attacks, which both start from exactly that noise.
 #
 # **Predict.** On how many of the images does the inner attack on the training loss move away from its random start?
 
@@ -81,8 +81,8 @@ assert bool(moved["attack on the margin"].float().mean() > 0.9), "The margin has
 
 # %% [markdown]
 # For most images the attack on the loss returns its random start, bit for bit. So it is tempting to say that retraining
-# on these images is mostly training on noise. Is it? Ask what the *network* gets from them: the gradient with respect
-# to its weights.
+# on these images is mostly training on noise. Is that so? Look at what the *network* gets from them: the gradient with
+# respect to its weights.
 #
 # **Predict.** Split the images into those that moved and those that did not. Which share of the training gradient comes
 # from the images that did not move?
@@ -110,17 +110,17 @@ print(f"{int(which.sum())} images that moved: gradient {from_moved:.3g}; with no
 print(f"{int((~which).sum())} images that did not move: gradient {from_still:.3g}")
 
 # %% tags=["check"]
-assert from_still < 0.01 * from_moved, "An image without loss gives the network nothing to learn."  # ✓1
-assert from_moved > 2 * same_with_noise, "The attack makes the others much more instructive than noise does."  # ✓2
+assert from_still < 0.01 * from_moved, "Images that did not move should hardly teach anything."  # ✓1
+assert from_moved > 2 * same_with_noise, "The attack should make the others more instructive than noise does."  # ✓2
 assert bool((losses["attack on the loss"][~which] == 0).float().mean() > 0.95)
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# All of the training gradient comes from the few images that moved [✓1]. An image with zero loss gives the *attack* no
-# gradient, but it gives *training* no gradient either, so it has no say in what is learned. And on the images that did
-# move, the attack has raised the loss far above what noise does [✓2]. So this is not training on noise. How much the
-# network learns from so few images has to be measured.
+# Nearly all of the training gradient comes from the few images that moved [✓1]. An image with zero loss gives the
+# *attack* no gradient, but it gives *training* no gradient either, so it does not influence what is learned. And the
+# images that did move give training at least twice the gradient that they would give with noise alone [✓2]. So this is
+# not training on noise. How much the network learns from so few images has to be measured.
 # </details>
 #
 # ## 2 · Retraining a fitted RBC
@@ -153,8 +153,9 @@ assert all(float((system.predict(x) == y).float().mean()) > 0.85 for system in s
 # %% [markdown]
 # ### As the paper measures
 #
-# PGD on the training loss, starting at the image. The paper concludes from such numbers that adversarial training "can
-# not constantly improve the robustness of RBC, but retraining with Gaussian Noise perturbed examples can".
+# The paper measures with PGD on the training loss, starting at the image. It concludes from such numbers that
+# adversarial training "can not constantly improve the robustness of RBC, but retraining with Gaussian Noise perturbed
+# examples can".
 #
 # **Predict.** Rank the four systems by their accuracy under this attack.
 
@@ -169,14 +170,14 @@ outcome_stack([(name, row.outcomes) for name, row in paper.items()], legend=True
 # %% tags=["check"]
 kept = {name: row.outcomes.accuracy.value for name, row in paper.items()}
 print({name: f"{kept[name]:.0%} correct, no gradient on {row.zero_gradient.value:.0%}" for name, row in paper.items()})
-assert kept["noise"] > kept["training loss"], "By the published number, noise is the better defence."  # ✓5
-assert paper["training loss"].zero_gradient.value < paper["noise"].zero_gradient.value, "Who has a gradient?"  # ✓4
+assert kept["noise"] > kept["training loss"], "By the published number, noise should be the better defence."  # ✓5
+assert paper["training loss"].zero_gradient.value < paper["noise"].zero_gradient.value, "More have a gradient."  # ✓4
 
 # %% [markdown]
 # ### As an attacker measures
 #
-# The same four systems, attacked through the bits, the margin and the loss. An image counts as correct only if all
-# three attacks fail on it.
+# Now the same four systems are attacked on each bit in turn, on the margin and on the training loss. An image counts as
+# correct only if all three attacks fail on it.
 #
 # **Predict.** Rank them again.
 
@@ -195,22 +196,22 @@ assert min(left["training loss"], left["margin"]) > max(left["noise"], left["not
 standing = {name: row.decoded == row.labels for name, row in worst.items()}
 p = mcnemar(standing["training loss"], standing["noise"])
 print(f"training loss against noise, on the same images: p = {p:.1e}")
-assert p < 0.05, "More than chance."
+assert p < 0.05, "The difference should be more than chance."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The ranking is reversed [✓3]. Retraining on attacks on its training loss is a *good* defence for RBC, although that
-# attack moves only a minority of the images at first. The published number falls because the system loses its mask:
-# under attack, fewer images reach a loss of exactly 0, so that the published attack finds a gradient on more of them
-# [✓4]. Noise does the opposite: it fits more images to a loss of 0, which raises the published number, and adds much
-# less resistance [✓5].
+# The ranking is reversed [✓3]. Retraining on attacks on its training loss *helps* RBC, although that attack moves only
+# a minority of the images at first. Its published number is lower than that of the system retrained on noise because it
+# has lost part of its mask: fewer images have a loss of exactly 0, so the published attack finds a gradient on more of
+# them [✓4]. Noise fits more images to a loss of 0, which gives the higher published number [✓5] and the lower accuracy
+# in the worst case [✓3].
 # </details>
 #
 # ### Three seeds
 #
 # The same retraining was done with the command `tasklab paper table2 --data digits --arch small_cnn`, with its full
-# recipe, its own base systems and more attacks, for three seeds (`--seed 0`, `1` and `2`). The results are shipped.
+# recipe, other base systems and more attacks, for three seeds (`--seed 0`, `1` and `2`). The results come with tasklab.
 
 # %%
 METHODS = {"RBC": "nothing", "RBC+GN": "noise", "RBC+AT": "training loss", "RBC+AT (margin)": "margin"}
@@ -229,21 +230,22 @@ for name, seeds in shipped.items():
 # %% tags=["check"]
 for before, noise_v, loss_v, margin_v in zip(*shipped.values(), strict=True):
     assert loss_v.accuracy.value < before.accuracy.value < noise_v.accuracy.value, (  # ✓6
-        "As published: noise up, loss down.")
+        "As published: noise raises it, the loss lowers it.")
     assert loss_v.adaptive.value > noise_v.adaptive.value > before.adaptive.value, (  # ✓6
-        "Worst case: both up, the loss more.")
+        "Worst case: both raise it, the loss more.")
     assert 0.095 < margin_v.adaptive.value - loss_v.adaptive.value < 0.135, (  # ✓7
-        "For a fitted system the margin is the better inner attack.")
-assert all(v.arrows == ("↓", "↑") for v in shipped["training loss"]), "McNemar's test agrees, seed by seed."  # ✓6
+        "For a fitted system the margin should be the better inner objective.")
+assert all(v.arrows == ("↓", "↑") for v in shipped["training loss"]), "McNemar's test agrees for each seed."  # ✓6
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Three seeds of three tell the same story. The paper's arrows are reproduced, and they point the wrong way [✓6]. In the
-# worst case found, the inner attack on the margin is ahead of the one on the loss by 10 to 13 points [✓7].
+# All three seeds agree. The paper's arrows are reproduced, and they point the wrong way: in the worst case, attacks on
+# the training loss help more than noise [✓6]. In the worst case found, the inner attack on the margin is ahead of the
+# one on the loss by 10 to 13 points [✓7].
 # </details>
 #
-# ## 3 · From the beginning
+# ## 3 · From fresh weights
 #
 # A network with fresh weights has no image at a loss of 0, so at first both inner attacks have something to climb.
 #
@@ -270,16 +272,15 @@ print(f"lead of the margin, paired over the seeds, with its 95 % interval: {lead
 for seed in SEEDS:
     at_loss, at_margin = (fresh[name, seed]["worst"] for name in ("AT, loss", "AT, margin"))
     assert min(at_loss, at_margin) > fresh["noise", seed]["worst"] + 0.2, "Either helps far more than noise."  # ✓9
-    assert 0 < at_margin - at_loss < 0.07, "The margin is ahead on every seed, by a few points."  # ✓8
-assert lead.interval[0] > 0 and lead.interval[1] < 9, "A lead, but a small one."
+    assert 0 < at_margin - at_loss < 0.07, "The margin should be ahead on every seed."  # ✓8
+assert lead.interval[0] > 0 and lead.interval[1] < 9, "The margin should lead, but by little."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Less. The margin is ahead on all four seeds, but by 2 to 6 points only, against 10 to 13 points in section 2; on one
-# of the four, McNemar's test would call it chance [✓8]. Either of them leaves noise some 40 points behind [✓9]. While
-# nothing is fitted, the training loss has a gradient on every image, and the network never gets far ahead of its
-# attacker.
+# It matters less. The margin is ahead on all four seeds, but by only 2 to 6 points, against 10 to 13 points in section
+# 2; on one of the four, McNemar's test would call it chance [✓8]. Either of them leaves noise some 40 points behind
+# [✓9]. While nothing is fitted, the training loss has a gradient on every image.
 #
 # (Small networks on 1,000 handwritten digits, 8 epochs, 400 test images. The command
 # `python -m tests.benchmarks.course_seeds`, run in a clone of tasklab, makes these numbers.)
@@ -287,10 +288,11 @@ assert lead.interval[0] > 0 and lead.interval[1] < 9, "A lead, but a small one."
 #
 # ## 4 · The shipped systems: is it the code, or the training?
 #
-# TRA and RBC, each with plain and with adversarial training. The worst case over two attacks, at several ε.
+# The figure shows TRA and RBC, each with plain and with adversarial training: the accuracy that two attacks leave
+# together, at several ε.
 #
-# **Predict.** Two of the four curves will lie high and two low. Which pairs: "the TRAs and the RBCs", or "the
-# adversarially trained ones and the plain ones"?
+# **Predict.** Two of the four curves will lie high and two low. Which pairs: TRA and RBC, or adversarial and plain
+# training?
 
 # %%
 guess = ""
@@ -312,12 +314,12 @@ assert min(at["tra-at"], at["rbc-at-margin"]) > max(at["tra"], at["rbc"]) + 0.15
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The adversarially trained ones and the plain ones [✓10]. Binary codes *can* be made more robust, and so can class
-# scores. The code alone does not do it. (All of these are upper bounds: two attacks, no more.)
+# Adversarial and plain training [✓10]. Binary codes *can* be made more robust against these attacks, and so can class
+# scores. The code alone does not do it. (All of these are upper bounds, over no more than two attacks.)
 # </details>
 
 # %% [markdown]
-# ## Exercise 1 · R, the metric that flatters (8 minutes)
+# ## Exercise 1 · R, a flattering measure (8 minutes)
 #
 # The paper measures a defence by $R = acc_a / acc_t$: the accuracy under attack over the accuracy without. Compute R
 # for the four systems of section 2, once from `paper`, once from `worst`.
@@ -365,14 +367,15 @@ expected = combined(evaluate(on_uniform, test, strong)[1:]).outcomes.accuracy.va
 assert abs(uniform - expected) < 1e-6, (
     f"Exercise 2: all attacks of `strong` together leave another accuracy than {uniform:.1%}. Did you combine them?")
 assert uniform < min(left["training loss"], left["margin"]), (
-    "Exercise 2: this is more than noise can do. What have you trained on?")
+    "Exercise 2: this is more than noise should achieve. What have you trained on?")
 print(f"uniform {uniform:.0%}, Gaussian {left['noise']:.0%}, attacks on the training loss {left['training loss']:.0%}")
 
 # %% [markdown]
-# ## Exercise 3 · Watch the mask come off (8 minutes)
+# ## Exercise 3 · Watch the masking disappear (8 minutes)
 #
 # Retrain the RBC once more, on attacks on its training loss, for 2 epochs, *watched* at ε = 0.1 on 60 validation
-# images, and put the list of its epoch events into `watched`. The check draws them: look at the grey area.
+# images, and put the list of its epoch events into `watched`. The check draws them. Look at the grey area, the share of
+# images without a gradient.
 #
 # *Hint.* `fit` takes `validation=` (a set of images, such as the first 100 of the split "validation") and
 # `watch=Watch(eps=..., steps=5, images=...)`. Of its events, only some are an `EpochEvent`.
@@ -408,19 +411,21 @@ print(Scenario(data=DATA, systems=tuple(f"{DATA}-{key}" for key in keys), eps=0.
 # %% [markdown]
 # ## Questions (5 minutes)
 #
-# 1. The inner attack on a fitted RBC's loss returns most images as noise. Why is retraining on them more than training
-#    on noise?
+# 1. The inner attack on the training loss of a fitted RBC returns most images with nothing but the noise of its random
+#    start. Why is retraining on them more than training on noise?
 # 2. A defence lowers the accuracy under PGD on the training loss from 84 % to 71 %. Is it bad?
-# 3. R is near 1 for a system. Name two ways to get there, one of them worthless.
+# 3. R is near 1 for a system. Name two reasons for that, one of them worthless.
 # 4. What would you report about an adversarially trained RBC, besides its accuracy under attack?
 #
 # <details><summary>Answers</summary>
 #
 # 1. Images with a loss of 0 give training no gradient. All that the network learns comes from the images that moved.
-# 2. Look at the gradients before you judge. It may have taken the mask off, and the worst case may have risen.
-# 3. The system withstands the attack; or the attack has no gradient.
-# 4. What the inner attack climbed, its ε and steps; whether training began fitted or fresh; clean accuracy; the share
-#    of zero gradients inside and outside; the worst case over several objectives, at several ε; how many seeds.
+# 2. Look at the gradients before you judge. The defence may have removed the masking and raised the accuracy in the
+#    worst case.
+# 3. Either the system withstands the attack, or the attack has no gradient.
+# 4. What the inner attack climbed, its ε and steps; whether training began with a fitted system or with fresh weights;
+#    clean accuracy; the share of zero gradients inside and outside; the worst case over several objectives, at several
+#    ε; how many seeds.
 # </details>
 #
 # ## Further reading

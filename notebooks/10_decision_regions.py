@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 10 · Decision regions: seeing the whole of a system
+# # 10 · Decision regions: seeing every input of a system
 #
 # **After this notebook you can**
 #
@@ -11,7 +11,7 @@
 # | --- | --- | --- |
 # | 45 minutes | notebooks 01 and 03 | about 7 seconds, 6 with `FAST` |
 #
-# An image has hundreds of pixels, so nobody has ever seen the decision regions of a classifier of images. Here an
+# An image has hundreds of pixels, so nobody can see the decision regions of an image classifier as a whole. Here an
 # input has two numbers, and you can look at *every* input there is.
 
 # %% tags=["parameters"]
@@ -41,8 +41,8 @@ SIDE = 100 if FAST else 180
 # %% [markdown]
 # ## 1 · Three tasks, one network
 #
-# Four clouds of points, one in each corner. The same small network is trained three times: to output four scores
-# (TRA), one number (INT), and two bits (RBC).
+# There are four clouds of points, one in each corner. The same small network is trained three times: to output four
+# scores (TRA), one number (INT), and two bits (RBC).
 
 # %%
 def trained(task):
@@ -61,18 +61,18 @@ for name, system in systems.items():
 assert all(float((s.predict(x) == y).float().mean()) > 0.93 for s in systems.values()), "All three should have learned."
 
 # %% [markdown]
-# Now ask each system about every point of the square. Here is TRA.
+# Now each system classifies every point of the square. This is TRA's map.
 
 # %%
 seen = {name: regions(system, side=SIDE) for name, system in systems.items()}
 plane(seen["tra"], points=x, labels=y, height=420)
 
 # %% [markdown]
-# The colour is the label that is read. Small arrows point in the direction in which the training loss grows: that is
-# where an attack goes.
+# The colour is the label that is read. Small arrows point in the direction in which the training loss grows, which is
+# where an attack on the training loss goes.
 #
-# **Predict.** INT has a *single* output, with A, B, C, D on a line and gaps between them. Sketch its regions. Which
-# share of the square is read as no class at all?
+# **Predict.** INT has a *single* output, with A, B, C, D on a line and gaps between them. Sketch its regions. For which
+# share of the square is the answer None?
 
 # %%
 guess = None  # in percent
@@ -88,8 +88,8 @@ assert seen["int"].none_share > 0.05, "INT should leave part of the square witho
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Stripes, in the order A, B, C, D, with a hatched strip of None between neighbours [✓1]. In the strips the output
-# passes through a gap of the line. There are no arrows for INT at all: we come back to that.
+# The regions are stripes, in the order A, B, C, D, with a hatched strip of None between neighbours [✓1]. In these
+# strips the output passes through a gap of the line. There are no arrows for INT at all; section 3 comes back to that.
 # </details>
 #
 # ## 2 · Why stripes?
@@ -97,7 +97,7 @@ assert seen["int"].none_share > 0.05, "INT should leave part of the square witho
 # A network is a continuous function: its output cannot jump. Walk on a straight line from the middle of A to the
 # middle of D. INT's output starts in the first interval and ends in the fourth.
 #
-# **Predict.** Which labels must be read on the way, and in which order? Does the same have to happen with TRA?
+# **Predict.** Which labels must INT read on the way, and in which order? Must the same happen with TRA?
 
 # %%
 guess = ""  # for example "A B D"
@@ -123,8 +123,8 @@ assert all(len(each.split()) == 1 for each in classes), "Between any two classes
 # <details><summary>What you should see</summary>
 #
 # `A · B · C · D`, where a dot is None: a continuous number that goes from the first interval to the fourth takes
-# *every* value between them [✓2]. That is the intermediate value theorem, and no training gets around it. A borders
-# only on None, and behind that lies B [✓3]. TRA and RBC may pass through B and C, but need not.
+# *every* value between them [✓2]. That is the intermediate value theorem, and no training gets around it. Between any
+# two classes lies None [✓3]. TRA and RBC may pass through B and C, but need not.
 # </details>
 #
 # ## 3 · Where the loss is flat
@@ -132,7 +132,7 @@ assert all(len(each.split()) == 1 for each in classes), "Between any two classes
 # In these figures, *full* colour (with dots) means that the gradient of the training loss is exactly 0 there. *Faint*
 # colour (with arrows) means that there is a gradient.
 #
-# **Predict.** Of the area that is read as a class, which share is flat? For TRA, INT and RBC.
+# **Predict.** Of the area that is read as a class, which share is flat for TRA, for INT and for RBC?
 
 # %%
 guess = {"tra": None, "int": None, "rbc": None}  # in percent
@@ -150,15 +150,16 @@ assert all(regions(s, side=50, objective="margin").flat_share < 0.05 for s in sy
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# TRA: nothing [✓4]. RBC: most of it [✓4]. Only a faint seam along the boundaries has a gradient: there, some bit has
-# not reached S. INT: *all* of it, by definition. Its loss is 0 as soon as the output is in the interval, and being in
-# the interval is what "read as that class" means. The margin has a gradient nearly everywhere, for all three [✓5].
+# For TRA, (nearly) nothing is flat, and for RBC most of the area is [✓4]. Only a faint seam along RBC's boundaries has a
+# gradient: there, some bit has not reached S. For INT *all* of the area is flat, by definition [✓4]. Its loss is 0 as
+# soon as the output is in the interval, and being in the interval is what "read as that class" means. The margin has a
+# gradient nearly everywhere, for all three [✓5].
 # </details>
 #
 # ## 4 · Two attacks on one point
 #
-# Take a typical test point, neither the safest nor the least safe for RBC. PGD may move it by 0.3 along each axis. One
-# attack climbs the training loss, the other minus the margin.
+# Take the test point with RBC's median margin. PGD may move it by 0.3 along each axis. One attack climbs the training
+# loss, the other minus the margin.
 #
 # **Predict.** Where does each of them end?
 
@@ -177,12 +178,12 @@ plane(seen["rbc"], trajectories=trajectories, eps=0.3, height=420)
 
 # %% tags=["check"]
 own, aimed = trajectories
-assert own.zero_gradient and not own.moved, "The training loss should show no direction."
+assert own.zero_gradient and not own.moved, "The training loss should have no gradient here."
 assert aimed.crossed and not aimed.zero_gradient, "The margin should lead across the boundary."
 
 # %% [markdown]
-# The dotted square shows how far ε lets the point go: well across the boundary, so *there is* a way. Now cut through
-# the plane along the path that the attack on the margin took, and as far again.
+# The dotted square shows how far ε lets the point go: well across the boundary, so *there is* a way. The next figure is
+# a cut through the plane, along the line from the start to the end of the attack on the margin, and as far again.
 
 # %%
 start, end = aimed.points[0], aimed.points[-1]
@@ -195,19 +196,20 @@ assert bool(section.flat[0]), "The attack on the training loss starts where the 
 assert section.edge is not None, "The label should be lost on the way."
 flat_until = float(section.distance[section.flat.logical_not()][0])
 assert flat_until < section.edge, (  # ✓6
-    "The loss begins to rise before the label is lost, but not where the attack starts.")
+    "The loss should begin to rise before the label is lost, but not where the attack starts.")
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The thick part of the loss is exactly flat. A few steps further on, the loss would show the way very well [✓6]. The
-# margin falls all along. An attack that climbs the loss starts on a plain and has no reason to take its first step.
+# The thick part of the loss curve is exactly flat. Further along the way, but before the label is lost, the loss has a
+# gradient that would show the way [✓6]. An attack that climbs the loss starts where it is flat, so it has no direction
+# for its first step.
 # </details>
 #
 # ## 5 · All points
 #
-# **Predict.** All 300 test points, ε = 0.3. How many does INT classify correctly after the attack on the training
-# loss, and how many after the one on the margin? And what becomes of the others: another class, or None?
+# **Predict.** Now attack all 300 test points with ε = 0.3. How many does INT classify correctly after the attack on the
+# training loss, and how many after the one on the margin? And what becomes of the others: another class, or None?
 
 # %%
 guess = {"training loss": None, "margin": None}  # out of 300
@@ -218,23 +220,23 @@ outcome_stack([(f"{name}, {o}", outcomes(result.decoded, y)) for (name, o), resu
 
 # %% tags=["check"]
 for name in ("int", "rbc"):
-    assert found[name, "train"].accuracy > 0.9, "Nothing happens to points where the loss is flat."
-    assert found[name, "margin"].accuracy < 0.5, "And yet most of them are within reach of another answer."  # ✓7
+    assert found[name, "train"].accuracy > 0.9, "Points where the loss is flat do not move."
+    assert found[name, "margin"].accuracy < 0.5, "Another answer is within reach of most of them."  # ✓7
 assert abs(found["tra", "train"].accuracy - found["tra", "margin"].accuracy) < 0.15, (  # ✓7
-    "For TRA both objectives work.")
+    "For TRA both objectives should succeed about equally often.")
 counts = outcomes(found["int", "margin"].decoded, y)
-assert counts.abnormal > 2 * counts.wrong, "What INT loses, it mostly loses to None."  # ✓8
+assert counts.abnormal > 2 * counts.wrong, "Most of the points that INT loses become None."  # ✓8
 assert found["tra", "margin"].accuracy < 0.5  # ✓7
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Three systems, about equally fragile: for each of them, most points are within 0.3 of a boundary [✓7]. Two of them
-# *look* as if nothing could be done to them. INT's points end as None because the gap comes first, and this attack
-# stops at its first success [✓8].
+# None of the three systems withstands the attack on the margin: for each of them, most points are within 0.3 of a
+# boundary [✓7]. INT and RBC only *look* robust under the attack on the training loss. Most of the points that INT loses
+# end as None, because the gap comes first, and this attack stops at its first success [✓8].
 # </details>
 #
-# Is None at least a defence? Suppose that an attack only succeeds if another *class* is read: `criterion="evaded"`.
+# Is None at least a defence? Suppose that an attack succeeds only if another *class* is read: `criterion="evaded"`.
 #
 # **Predict.** How many points end beyond the gap?
 
@@ -244,19 +246,19 @@ outcome_stack([("any wrong answer", counts), ("another class", outcomes(through.
 
 # %% tags=["check"]
 beyond = outcomes(through.decoded, y)
-assert beyond.wrong > 0.4 * len(y), "Most points should be led through the gap into the next stripe."
+assert beyond.wrong > 0.5 * len(y), "Most points should be led through the gap into the next stripe."  # ✓9
 assert beyond.wrong > 5 * counts.wrong, "Far more than by an attack that stops in the gap."  # ✓9
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The gap is a narrow strip, and nothing makes an attack stop in it [✓9]. It raises an alarm only for points that happen
-# to end there.
+# Most points end beyond the gap: it is a narrow strip, and nothing makes an attack stop in it [✓9]. It raises an alarm
+# only for points that happen to end there.
 # </details>
 #
 # ## 6 · Back to images
 #
-# We cannot draw regions for all images, but we can ask at each test image whether the loss is flat.
+# We cannot draw regions for all images, but we can find out for each test image whether the loss is flat there.
 #
 # **Predict.** For which share of the test images is the gradient of the training loss exactly 0?
 
@@ -275,8 +277,9 @@ for name in ("tra", "int", "rbc"):
 assert flat["tra"] < 0.05 and flat["int"] > 0.95 and flat["rbc"] > 0.4, "Images show the same order as points."
 
 # %% [markdown]
-# One plane through an image can be drawn, though. To the right it follows an attack on the margin, upwards an attack on
-# the training loss or, where that attack does not move, a random direction. The image is in the middle.
+# One plane through an image can be drawn, though. Its horizontal direction is that of an attack on the margin. Its
+# vertical direction is that of an attack on the training loss or, where that attack does not move, a random one. The
+# image is in the middle.
 
 # %%
 index = int(result.zero_gradient.nonzero()[0])  # RBC's loss is flat here
@@ -290,14 +293,13 @@ assert train_loss.zero_gradient and not train_loss.moved, "Where the loss is fla
 assert margin.crossed, "The boundary is within reach all the same."
 
 # %% [markdown]
-# ## Exercise 1 · Flat, from scratch (10 minutes)
+# ## Exercise 1 · The flat share from scratch (10 minutes)
 #
 # Write `flat_share(system, side)`: of the points of a grid that are read as a class, the share at which the gradient
-# of the training loss is exactly 0. As label of a point take the one that is read there. `places(side)` holds the
+# of the training loss is exactly 0. As the label of a point, take the one that is read there. `places(side)` holds the
 # grid, `(side², 2)`; points that are read as `ABNORMAL` do not count.
 #
-# *Hint.* Which points count? Then `fgsm` of notebook 03 shows how to get a gradient. When is a gradient of two numbers
-# 0?
+# *Hint.* Which points count? `fgsm` in notebook 03 shows how to get a gradient. When is a gradient of two numbers 0?
 
 # %% tags=["exercise"]
 def flat_share(system, side):
@@ -339,14 +341,14 @@ shy = trained(mine)
 share, correct = regions(shy, side=60).none_share, float((shy.predict(x) == y).float().mean())
 print(f"None on {share:.0%} of the square; {correct:.0%} of the test points correct, "
       f"{attack(shy, x, y, pgd('margin', criterion='evaded')).accuracy:.0%} after an attack")
-assert share >= 0.2, f"Exercise 2: None has only {share:.0%} of the square. It is the *ratio* of α to β that counts."
-assert correct >= 0.9, f"Exercise 2: only {correct:.0%} of the test points are correct. The gaps are too wide now."
+assert share >= 0.2, f"Exercise 2: only {share:.0%} of the square is None. What counts is the *ratio* of α to β."
+assert correct >= 0.9, f"Exercise 2: only {correct:.0%} of the test points are correct. Now the gaps are too wide."
 
 # %% [markdown]
-# ## Exercise 3 · No None at all (5 minutes)
+# ## Exercise 3 · INT without None (5 minutes)
 #
-# The paper's decoding formula, applied without its condition, hands each gap to the class below it (`gap="floor"`; see
-# notebook 01). Turn the INT system trained above into one that has no None between its stripes, *without training*.
+# The paper's decoding formula, applied without its condition, assigns each gap to the class below it (`gap="floor"`;
+# see notebook 01). Turn the INT system trained above into one that has no None between its stripes, *without training*.
 #
 # *Hint.* A system is a network and a task. Which of the two knows about None?
 
@@ -362,12 +364,13 @@ assert other.none_share < 0.02, (
     f"Exercise 3: {other.none_share:.0%} of the square is still None. The task decides what a gap means.")
 was_read = ~seen["int"].none
 assert torch.equal(other.decoded[was_read], seen["int"].decoded[was_read]), "Exercise 3: the stripes should stay."
-print("None is a decision of the decoder. The network knows nothing of it.")
+print("The decoder decides what None is. The network knows nothing about it.")
 
 # %% [markdown]
 # ## The same in the app
 #
-# The page "Regions" trains before your eyes, on moons, circles and spirals, too. Click a point to attack it.
+# The page "Regions" shows the regions while a system is trained, also on moons, circles and spirals. Click a point to
+# attack it.
 
 # %%
 shown = urlencode({"regions_tasks": ["INT", "RBC"], "regions_eps": 0.3}, doseq=True)
@@ -388,8 +391,8 @@ print(Scenario().link("regions") + "?" + shown)
 # 2. Few points would have reached S, so most of the area would be faint. Then attacks on the training loss work better.
 # 3. For RBC some points start in the seam and find a gradient. For INT a start that is still classified correctly finds
 #    none, so the attack succeeds only where the random start itself has left the interval.
-# 4. The one that leaves: it shows an input that is misclassified. That the other one stays says something about its
-#    loss.
+# 4. The one that leaves: it shows an input that is misclassified. That the other one stays says something only about
+#    the loss that it climbed.
 # </details>
 #
 # ## Further reading
