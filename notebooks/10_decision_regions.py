@@ -150,7 +150,7 @@ assert all(regions(s, side=50, objective="margin").flat_share < 0.05 for s in sy
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# For TRA, (nearly) nothing is flat, and for RBC most of the area is [✓4]. Only a faint seam along RBC's boundaries has a
+# For TRA hardly anything is flat, and for RBC most of the area is [✓4]. Only a faint seam along RBC's boundaries has a
 # gradient: there, some bit has not reached S. For INT *all* of the area is flat, by definition [✓4]. Its loss is 0 as
 # soon as the output is in the interval, and being in the interval is what "read as that class" means. The margin has a
 # gradient nearly everywhere, for all three [✓5].

@@ -4,7 +4,7 @@
 # **After this notebook you can**
 #
 # - show the systems an image of your own, and attack it;
-# - design an error-correcting code, train a system that answers in it, and attack it with the right question;
+# - design an error-correcting code, train a system that answers in it, and choose an attack that suits it;
 # - use any PyTorch network and any objective with tasklab.
 #
 # | time | you need | runs in |
@@ -39,9 +39,9 @@ x, y = test.x(), test.labels
 # %% [markdown]
 # ## 1 · An image of your own
 #
-# `read_picture` takes the name of a file, or an array of pixels, and turns it into what the data set would contain:
-# grey, light ink on black, cropped, centred, and small. Here is a 3 drawn with strokes of a pen. If you have a photo
-# of your own handwriting, put the name of its file in place of `drawing`.
+# `read_picture` takes the name of a file, or an array of pixels, and turns it into an image like those of the data set:
+# grey, light ink on black, cropped, centred, and small. Here is a 3 that a program draws with the strokes of a pen. If
+# you have a photo of your own handwriting, set `drawing` to the name of its file.
 
 # %%
 drawing = draw_strokes(digit_strokes(3))  # or drawing = "my-digit.png"
@@ -55,7 +55,7 @@ assert mine.shape == (1, *test.shape), "One image of the shape that the systems 
 assert float(mine.min()) >= 0 and float(mine.max()) <= 1
 
 # %% [markdown]
-# Attack it. The label is what *you* say the image shows.
+# Now attack it. The label is what *you* say the image shows.
 #
 # **Predict.** Which systems will still read a 3 if the attack climbs the training loss? And if it climbs minus the
 # margin?
@@ -75,7 +75,7 @@ for objective in ("train", "margin"):
 gallery(shown, captions, looks=looks, columns=4)
 
 # %% tags=["check"]
-assert sum(look.word == "correct" for look in looks[4:]) <= 1, "Aimed at the margin, nearly all should succeed."
+assert sum(look.word == "correct" for look in looks[4:]) <= 1, "Aimed at the margin, nearly all attacks should succeed."
 
 # %% [markdown]
 # ## 2 · Something that is not a digit
@@ -92,13 +92,14 @@ none = {key: float((system.predict(noise) == ABNORMAL).float().mean()) for key, 
 
 # %% tags=["check"]
 assert none["TRA"] == 0, "TRA always names a digit."  # ✓1 ✓2
-assert max(none.values()) < 0.5, "The others mostly do not say it either."  # ✓2
+assert max(none.values()) < 0.5, "The others should mostly not say it either."  # ✓2
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
 # TRA never says None [✓1]. The others *can*, and mostly do not: being able to say None does not mean that a system
-# notices what it has never seen [✓2]. Six of RBC's 16 patterns are None, but the network was never trained to use them.
+# notices what it has never seen [✓2]. Six of RBC's 16 patterns mean None, but the network was never trained to use
+# them.
 # </details>
 #
 # ## 3 · A code of your own
@@ -124,7 +125,7 @@ for name, task in (("plain", plain), ("Hadamard", long)):
 assert distance(plain.codec.rows) == 1 and distance(long.codec.rows) == 8
 
 # %% [markdown]
-# Train one system for each code, by the same recipe.
+# Train one system for each code, with the same recipe.
 
 # %%
 def trained(task):
@@ -158,22 +159,22 @@ outcome_stack(rows, legend=True)
 # %% tags=["check"]
 short_code, long_code = (outcome for _, outcome in rows)
 assert long_code.accuracy.value < 0.4, "The long code does not keep its accuracy either."  # ✓3
-assert long_code.alarm.value > short_code.alarm.value + 0.2, "But its answer is mostly None."  # ✓4
+assert long_code.alarm.value > short_code.alarm.value + 0.2, "But its answer is much more often None."  # ✓4
 assert short_code.accuracy.value < 0.4, "Nor does the short one."  # ✓3
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# Both lose most of their accuracy: a single flipped bit is enough for that [✓3]. But the long code mostly answers
-# *None* [✓4]. It raises an alarm where the short code reads another digit and nobody notices. It *detects* the attack;
-# it does not *withstand* it.
+# Both lose most of their accuracy: a single flipped bit is enough for that [✓3]. But the system with the long code
+# answers *None* much more often [✓4]. It raises an alarm on many images where the short code leads to another digit and
+# nobody notices. It *detects* the attack; it does not *withstand* it.
 # </details>
 #
-# ## 4 · Ask the right question, again
+# ## 4 · An attack that avoids None
 #
-# So may we count alarms as a defence? Not before the attacker has tried to avoid them. Let the attacker aim at *another
-# class*: `criterion="evaded"`, where None is not a success. The objective `margin` only leads *away* from the label.
-# `towards_code` leads to each other class in turn, and keeps the best.
+# So may we count alarms as a defence? Not before an attacker has tried to avoid them. Let the attacker aim at *another
+# class*: with `criterion="evaded"`, None is not a success. The objective `margin` only leads *away* from the label.
+# `towards_code` leads to each other class in turn, and keeps the best result.
 #
 # **Predict.** With the long code and ε = 0.2, on which share of the images does each objective succeed unnoticed?
 
@@ -191,7 +192,7 @@ outcome_stack([(f"15 bits, {objective}", outcome) for objective, outcome in sile
 # %% tags=["check"]
 got = {objective: outcome.error.value for objective, outcome in silent.items()}
 assert got["towards_code"] > 0.8, "Aimed at a class, the attack should succeed on most images."  # ✓5
-assert got["towards_code"] > got["margin"] + 0.1, "It should do clearly better than 'margin'."
+assert got["towards_code"] > got["margin"] + 0.1, "It should succeed clearly more often than 'margin'."
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
@@ -200,12 +201,12 @@ assert got["towards_code"] > got["margin"] + 0.1, "It should do clearly better t
 # one network computes them all, from one image. (The same was found for published error-correcting defences.)
 # </details>
 #
-# ### The claim, audited
+# ### Error correction as a defence
 #
 # An error-correcting code can do more than refuse: it can *correct*. The task `ECOC` reads the nearest codeword
 # (Dietterich & Bakiri 1995), so that up to three wrong bits of 15 do no harm, and there is no None. It has been claimed
-# that this makes networks robust (Verma & Swami 2019), and the claim has been refuted (Tramèr et al. 2020). The network
-# stays as it is; only the decoder changes.
+# that this makes networks robust (Verma & Swami 2019), and the claim has been refuted (Tramèr et al. 2020). Here the
+# network stays as it is; only the decoder changes.
 #
 # **Predict.** What is the accuracy under attack when bits are corrected, at ε = 0.1 and at ε = 0.2?
 
@@ -226,26 +227,26 @@ outcome_stack([(f"{name}, ε = {eps}", outcome) for (name, eps), outcome in kept
 # %% tags=["check"]
 right = {key: outcome.accuracy.value for key, outcome in kept.items()}
 gain = right["nearest codeword", 0.1] - right["all bits", 0.1]
-assert gain > 0.08 if DATA == "digits" else gain >= 0, "Correction helps where the strict decoder loses images."  # ✓6
-assert right["nearest codeword", 0.2] < 0.15, "And it hardly helps where the change is larger."  # ✓7
+assert gain > 0.08 if DATA == "digits" else gain >= 0, "Correction should help at a small ε."  # ✓6
+assert right["nearest codeword", 0.2] < 0.15, "It should hardly help at a larger one."  # ✓7
 if DATA == "digits" and not FAST:
     assert 0.12 < gain < 0.28  # ✓6
 
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# On digits, at ε = 0.1, correction keeps an accuracy that is 16 to 24 points higher than that of the strict decoder
-# (`SEED` 0, 1, 2; 200 images) [✓6]. On MNIST, nothing is left with either decoder. At ε = 0.2 hardly anything is left
-# anywhere: the attack climbs the difference between two codewords, which moves all their bits together [✓7]. Correction
-# shifts the curve; it does not change where it ends. Here `bits` aims at each rival codeword in turn, so it is the
-# adaptive attack again.
+# On digits, at ε = 0.1, correction keeps an accuracy that is 12 to 28 points higher than that of the strict decoder
+# [✓6]. On MNIST, hardly anything is left with either decoder. At ε = 0.2 hardly anything is left on either data set
+# [✓7]: here `bits` aims at each rival codeword in turn and climbs the difference between two codewords, which moves all
+# their bits together. So it is the adaptive attack again, and correction only moves the ε at which the accuracy is
+# lost.
 # </details>
 #
 # ## 5 · A network of your own
 #
-# Any `nn.Module` that maps images to `task.width` outputs will do, trained in any way. Normalisation, if there is any,
-# must be part of the network: attacks work on pixels in [0, 1]. Here is a plain network with a training loop of its
-# own.
+# Any `nn.Module` that maps images to `task.width` outputs will do, however it was trained. Normalisation, if there is
+# any, must be part of the network, since attacks work on pixels in [0, 1]. Here is a plain network with a training loop
+# of its own.
 
 # %%
 torch.manual_seed(SEED)
@@ -263,8 +264,8 @@ own = System(network, plain)
 print("accuracy:", float((own.predict(x) == y).float().mean()))
 
 # %% tags=["check"]
-assert float((own.predict(x) == y).float().mean()) > 0.75, "A plain network should get three quarters at least."
-assert attack(own, x, y, PGD(eps=0.2)).accuracy < 0.1, "And it is fooled like all the others."
+assert float((own.predict(x) == y).float().mean()) > 0.75, "A plain network should classify three quarters correctly."
+assert attack(own, x, y, PGD(eps=0.2)).accuracy < 0.1, "It should be fooled like all the others."
 
 # %% [markdown]
 # A system whose network was built by tasklab (as in section 3) can be saved, and is then a system like the shipped
@@ -284,7 +285,8 @@ assert torch.equal(again.predict(x), codes["15 bits"].predict(x)), "The loaded s
 # %% [markdown]
 # ## Exercise 1 · Write a 7 (5 minutes)
 #
-# A stroke is a list of points `(x, y)`, x to the right and y *down*, both between 0 and 1. Write a 7 that TRA reads.
+# A stroke is a list of points `(x, y)`, x to the right and y *down*, both between 0 and 1. Write a 7 that TRA reads as
+# a 7.
 #
 # *Hint.* Three points are enough. How do you write a 7 with a pen?
 
@@ -296,17 +298,17 @@ strokes = [[(0.25, 0.15), (0.75, 0.15), (0.45, 0.85)]]
 
 # %% tags=["check"]
 assert strokes and all(0 <= value <= 1 for line in strokes for point in line for value in point), (
-    "Exercise 1: a list of strokes, and all numbers from 0 to 1, please.")
+    "Exercise 1: `strokes` should be a list of strokes, and all numbers should be from 0 to 1.")
 seven = read_picture(draw_strokes(strokes), DATA)
 answer = int(systems["TRA"].predict(seven))
 assert answer == 7, (
     f"Exercise 1: TRA reads a {answer}. Does your 7 begin at the top left, and go down at an angle? y points down.")
 
 # %% [markdown]
-# ## Exercise 2 · One bit more (8 minutes)
+# ## Exercise 2 · A parity bit (8 minutes)
 #
 # Add a *parity bit* to the plain 4-bit code: a fifth bit that makes the number of ones even. Then no single flipped bit
-# may lead from a class to another class. Write the ten rows.
+# leads from one class to another. Write the ten rows.
 #
 # *Hint.* `plain.codec.rows` is a tuple of ten rows of four bits. When must the fifth bit be 1?
 
@@ -317,7 +319,7 @@ parity = plain.codec.rows  # replace: ten rows of five bits
 parity = [(*row, sum(row) % 2) for row in plain.codec.rows]
 
 # %% tags=["check"]
-assert len(parity) == 10 and all(len(row) == 5 for row in parity), "Exercise 2: ten rows of five bits, please."
+assert len(parity) == 10 and all(len(row) == 5 for row in parity), "Exercise 2: expected ten rows of five bits."
 assert all(bit in (0, 1) for row in parity for bit in row), "Exercise 2: bits are 0 or 1."
 for new, old in zip(parity, plain.codec.rows, strict=True):
     assert tuple(new[:4]) == tuple(old), f"Exercise 2: {new} should begin with the four bits {old}."
@@ -328,7 +330,7 @@ for bit in range(5):
     flipped = outputs.clone()
     flipped[:, bit] *= -1
     landed = codec.decode(flipped)
-    assert bool((landed == ABNORMAL).all()), f"Exercise 2: flipping bit {bit} turns a class into another class."
+    assert bool((landed == ABNORMAL).all()), f"Exercise 2: flipping bit {bit} turns one class into another."
 
 # %% [markdown]
 # ## Exercise 3 · An objective of your own (10 minutes)
@@ -352,7 +354,7 @@ def nearest_class(task, z, y):
 # %% tags=["check"]
 z = codes["15 bits"].read(x[:20])
 value = nearest_class(long, z, y[:20])
-assert value.shape == (20,), f"Exercise 3: one number for each image, (20,), please; yours has {tuple(value.shape)}."
+assert value.shape == (20,), f"Exercise 3: expected one number for each image, (20,), got {tuple(value.shape)}."
 margins = long.codec.margins(z)
 for n in range(20):
     best = max(float(margins[n, k]) for k in range(10) if k != int(y[n]))
@@ -372,7 +374,7 @@ print(Scenario(data=DATA, systems=tuple(f"{DATA}-{key.lower()}" for key in syste
 # %% [markdown]
 # ## Questions (5 minutes)
 #
-# 1. A code has distance 5. How many flipped bits are noticed for sure? How many could be *corrected*?
+# 1. A code has distance 5. How many flipped bits are certain to be noticed? How many could be *corrected*?
 # 2. Why do long codes not help against an attacker who sees the network?
 # 3. When is an alarm as good as a correct answer? When is it worse than a wrong one?
 # 4. What must be true of a network before PGD's result on it means anything?
@@ -382,7 +384,7 @@ print(Scenario(data=DATA, systems=tuple(f"{DATA}-{key.lower()}" for key in syste
 # 1. Up to four are noticed, up to two can be corrected by taking the nearest codeword.
 # 2. The bits are functions of the same image. A small change of the image can move all of them.
 # 3. It is as good where a human can look. It is worse where anyone who can force alarms can stop the service.
-# 4. It takes pixels in [0, 1] (normalisation inside), and what PGD climbs has a gradient at the images.
+# 4. It must take pixels in [0, 1] (with normalisation inside), and what PGD climbs must have a gradient at the images.
 # </details>
 #
 # ## Further reading

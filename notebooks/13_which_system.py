@@ -1,10 +1,10 @@
 # %% [markdown]
-# # 13 · Which system would you take?
+# # 13 · Which system would you choose?
 #
 # **After this notebook you can**
 #
 # - read the card and the report of a trained system, and say where each number comes from;
-# - rank systems by what is left of their accuracy in the worst case found;
+# - rank systems by their accuracy in the worst case found;
 # - say why a ranking by another column would have misled you.
 #
 # | time | you need | runs in |
@@ -13,7 +13,7 @@
 
 # %% tags=["parameters"]
 FAST = False  # it makes no difference here: nothing is attacked, everything is read from files
-SEED = 0  # of the link at the end
+SEED = 0  # for the link at the end
 DATA = "digits"  # or "mnist": its reports come with tasklab, too
 
 # %%
@@ -34,7 +34,7 @@ reports = {name: kept_report(name) for name in names}
 # ## 1 · A card
 #
 # Every trained system carries its card in its own file: its task, how it was trained, and what was measured, each
-# number with its n and its interval. Without an attack, most of them look alike.
+# number with its n and its interval. Without an attack, most systems look alike.
 #
 # **Predict.** How many percentage points lie between the best system and the worst one, without an attack?
 
@@ -73,7 +73,7 @@ table
 # %% tags=["check"]
 first = table["training loss"].idxmax()
 print("under the attack on the training loss,", first, "is best; its worst case:", table.loc[first, "worst case"])
-assert table.loc[first, "training loss"] > 0.9, "An attack on the training loss should leave one of them nearly whole."
+assert table.loc[first, "training loss"] > 0.9, "An attack on the training loss should hardly harm one of them."
 hinge = table.loc[f"{DATA}-deepbe-hinge"]
 assert hinge["worst case"] < 0.05 < 0.9 < hinge["training loss"]  # ✓1
 assert hinge["checks"] == "fail"  # ✓2
@@ -81,18 +81,19 @@ assert hinge["checks"] == "fail"  # ✓2
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The system with the hinge loss keeps nearly everything in the second column and nothing in the third: the attack had
-# no gradient to follow [✓1]. Its checks say `fail`, so the number in the second column is not to be trusted [✓2].
+# The system with the hinge loss keeps nearly all of its accuracy in the second column and hardly any in the third [✓1].
+# Wherever it is correct, its training loss is 0, so the attack on that loss had no gradient to follow. Its checks say
+# `fail`, so the number in the second column is not to be trusted [✓2].
 # </details>
 #
 # ## 3 · From small ε to large ε
 #
-# A rank belongs to one ε. The reports hold the curves.
+# The ranking above is valid for one ε only. The reports contain the accuracy at several ε.
 
 # %%
 best = ranked(found.values())[:3]
 curves = {each.name: reports[each.name].curves()["worst"] for each in best}
-accuracy_curves(curves, marks={"the rank above": best[0].eps}, up="worst case found, %")
+accuracy_curves(curves, marks={"the ranking above": best[0].eps}, up="correct in the worst case found, %")
 
 # %% [markdown]
 # ## Exercise 1 · The price of robustness (8 minutes)
@@ -123,8 +124,8 @@ for name in table.index:
 # %% [markdown]
 # ## Exercise 2 · A number to quote (8 minutes)
 #
-# A colleague asks for "the robustness" of RBC. Write `quote(name)`: the sentence that you would answer with. It names
-# ε, n and the 95 % interval of the worst case found.
+# A colleague asks for "the robustness" of RBC. Write `quote(name)`: the sentence with which you would answer. It names
+# ε, n, and the accuracy in the worst case found with its 95 % interval.
 #
 # *Hint.* A share such as `found[name].worst.accuracy` prints with its interval. Where did section 2 take n from?
 
@@ -148,12 +149,12 @@ assert str(found[f"{DATA}-rbc"].worst.accuracy.n) in sentence, "Exercise 2: the 
 assert found[f"{DATA}-rbc"].worst.accuracy.percent() in sentence, (
     "Exercise 2: the sentence should give the accuracy in the worst case found with its interval, in percent.")
 other = f"{DATA}-tra-at"
-assert found[other].worst.accuracy.percent() in quote(other), f"Exercise 2: and for {other}?"
+assert found[other].worst.accuracy.percent() in quote(other), f"Exercise 2: what is the accuracy of {other}?"
 
 # %% [markdown]
 # ## In the app
 #
-# The same table, with filters, and a page on each system:
+# The page "Systems" has the same table, with filters, and a page on each system:
 
 # %%
 print(Scenario(data=DATA, seed=SEED).link("systems"))

@@ -3,17 +3,17 @@
 #
 # **After this notebook you can**
 #
-# - examine a claim of robustness that nobody has taken apart for you;
-# - make evidence that others can verify without trusting you: images;
-# - convict a weak claim, and acquit an honest one.
+# - examine a claim of robustness that nobody has examined for you;
+# - produce evidence that others can verify without trusting you, namely images;
+# - distinguish a claim that rests on masking from a fair one.
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
 # | 90 minutes | notebooks 03, 06 and 08 | about 9 seconds, 8 with `FAST` (MNIST: 40) |
 #
-# **The case.** You are on the programme committee. Three submissions claim that at most a few images fall to PGD on the
-# *margin*, with 40 steps from three random starts. The authors have read notebook 08 as well: none of them attacks a
-# training loss. The code is published, and you may use all of it. You may work in groups of two or three.
+# **The case.** You are on the programme committee. Three submissions claim robustness, and each supports its claim with
+# PGD on the *margin*, with 40 steps from three random starts. The authors have read notebook 08 as well: none of them
+# attacks a training loss. The code is published, and you may use all of it. You may work in groups of two or three.
 
 # %% tags=["parameters"]
 FAST = False  # True: fewer images, for a quick look
@@ -41,18 +41,24 @@ EPS = cases["A"].eps  # the same for all three
 # %% [markdown]
 # ## 1 · Three claims
 #
-# First of all, repeat them. Each submission is attacked as its authors did it.
+# Here is the idea behind each submission, in the words of its authors.
+
+# %%
+for letter, case in cases.items():
+    print(f"{letter}: {case.idea}")
+
+# %% [markdown]
+# Now repeat the claims. Each submission is attacked as its authors attacked it.
 #
-# **Predict.** One look at the idea behind each: which would you believe?
+# **Predict.** Which of the submissions do you believe?
 
 # %%
 guess = []  # letters
 
 # %%
 claims = {letter: attack(case.system, x, y, case.attack(SEED)) for letter, case in cases.items()}
-for letter, case in cases.items():
-    print(f"{letter}: {case.idea}")
-    print(f"   under PGD on the margin at ε = {EPS}: {Share.of(claims[letter].decoded == y)} % correct")
+for letter, result in claims.items():
+    print(f"{letter}, under PGD on the margin at ε = {EPS}: {Share.of(result.decoded == y)} % correct")
 outcome_stack([(f"{letter}, claimed", outcomes(result.decoded, y)) for letter, result in claims.items()], legend=True)
 
 # %% tags=["check"]
@@ -60,7 +66,7 @@ assert min(claims[letter].accuracy for letter in "AB") > 0.9, "A and B should ha
 assert claims["C"].accuracy > 0.5 and (claims["C"].accuracy < 0.9 or DATA == "mnist"), "On digits, C claims less."  # ✓1
 
 # %% [markdown]
-# All three claims can be reproduced [✓1]. Here is the code of the two that are not simply trained.
+# All three claims can be reproduced [✓1]. Here is the code that A and B add to a trained network.
 
 # %%
 print(inspect.getsource(Rounded.forward), inspect.getsource(Bounded.forward), sep="\n")
@@ -70,12 +76,13 @@ print(inspect.getsource(Rounded.forward), inspect.getsource(Bounded.forward), se
 #
 # A verdict needs evidence. That a system *can* be broken is shown by images: each within ε of the original, each with
 # pixels in [0, 1], each misclassified by the system *as it was submitted*. How they were made does not matter: with
-# gradients or without, for this system or for another one. `verified` applies these rules, and says what is left.
+# gradients or without, for this system or for another one. `verified` applies these rules, and returns the accuracy
+# that is left.
 
 # %%
 def verified(system, images):
     """The accuracy on somebody's images, if they keep to the rules."""
-    assert isinstance(images, torch.Tensor) and images.shape == x.shape, f"one image for each of the {len(x)}, please."
+    assert isinstance(images, torch.Tensor) and images.shape == x.shape, f"expected one image for each of the {len(x)}."
     assert not images.isnan().any(), "some pixels are not numbers."
     furthest = float((images - x).abs().max())
     assert furthest <= EPS + 1e-6, f"some pixel has changed by {furthest:.3f}, and ε is {EPS}."
@@ -109,15 +116,15 @@ for letter, result in claims.items():
     assert abs(clues[letter] - share) < 1e-6, (
         f"Exercise 1: for {letter} it is not {clues[letter]:.1%}. Count zero gradients, not unmoved images, among the "
         "images that were classified correctly before the attack.")
-print("a suspicion is not a verdict: go on")
+print("a suspicion is not a verdict yet")
 
 # %% [markdown]
 # ## Exercise 2 · Submission A (20 minutes)
 #
-# Make images that leave A *at most 30 %* correct, and put them into `images_a`.
+# Make images of which A classifies *at most 30 %* correctly, and put them into `images_a`.
 #
-# *Hint.* Why does rounding have no gradient? There are at least three ways around it, and each of the notebooks 03
-# (question 3), 06 and 08 has met one.
+# *Hint.* Why does rounding have no gradient? There are several ways around that; think of the attacks of notebooks 06
+# and 08.
 
 # %% tags=["exercise"]
 images_a = x  # replace x: attacked images
@@ -138,8 +145,8 @@ gallery([*x[:3], *images_a[:3]], ["original"] * 3 + [f"A reads {int(k)}" for k i
 # %% [markdown]
 # ## Exercise 3 · Submission B (20 minutes)
 #
-# Make images that leave B *at most 10 %* correct, and put them into `images_b`. What worked for A may not be enough
-# here. Why not?
+# Make images of which B classifies *at most 10 %* correctly, and put them into `images_b`. What worked for A may not be
+# enough here. Why not?
 #
 # *Hint.* Read the last line of `Bounded.forward`. Which part of it can change an answer, and which cannot?
 
@@ -164,9 +171,9 @@ print(f"B: claimed {claims['B'].accuracy:.0%}, left {left_b:.0%}")
 # %% [markdown]
 # ## Exercise 4 · Submission C, and the verdicts (20 minutes)
 #
-# Try to break C as well: make `images_c`, the worst that you can find for each image. Then decide for each submission
-# whether its claim was "masked" (what is left has little to do with it) or "fair" (better attacks take some points
-# away, and no more), and fill in `verdicts`.
+# Try to break C as well: put the worst image that you can find for each original into `images_c`. Then decide for each
+# submission whether its claim was "masked" (the accuracy that is left is far below the claim) or "fair" (better attacks
+# take a few points away, and no more), and fill in `verdicts`.
 #
 # *Hint.* A worst case is taken image by image, over attacks that differ in what they climb. `torch.where` can choose.
 
@@ -189,29 +196,29 @@ except AssertionError as broken_rule:
     raise AssertionError(f"Exercise 4: {broken_rule}") from None
 reference = attack(C, x, y, PGD(eps=EPS, steps=40, restarts=3, objective="bits", seed=SEED)).accuracy
 assert left_c <= reference + 0.03, (
-    f"Exercise 4: {left_c:.0%} are left of C, but one careful attack leaves {reference:.0%}. Which objectives have you "
-    "tried? Keep, for each image, an attack that succeeded.")
+    f"Exercise 4: you leave {left_c:.0%} correct, but one careful attack leaves {reference:.0%}. Which objectives have "
+    "you tried? Keep, for each image, the result of an attack that succeeded.")
 assert set(verdicts) == {"A", "B", "C"} and set(verdicts.values()) <= {"masked", "fair"}, (
     "Exercise 4: give each submission the verdict 'masked' or 'fair'.")
 fair = {letter for letter, left in (("A", left_a), ("B", left_b), ("C", left_c))
         if left > claims[letter].accuracy - 0.2}
 assert {letter for letter, verdict in verdicts.items() if verdict == "fair"} == fair, (
-    "Exercise 4: compare, for each submission, the claim with what is left. Which claim is off by a few points only?")
+    "Exercise 4: compare each claim with the accuracy that is left. Which claim is off by only a few points?")
 print(f"left of A {left_a:.0%}, of B {left_b:.0%}, of C {left_c:.0%}")
 
 # %% [markdown]
 # ## Exercise 5 · Open-ended: the review (homework)
 #
-# Write the review that goes to the authors, for *one* submission: what is claimed; what you did; what is left, with
-# n, ε and an interval; why the authors' attack saw something else, or why it did not; and what they should report. Its
-# readers do not trust you, so say how to verify each number. There is no single right answer: the check only makes sure
-# that nothing is missing.
+# Write the review that goes to the authors, for *one* submission: what is claimed; what you did; which accuracy is
+# left, with n, ε and an interval; why the authors' attack found another accuracy, or why it did not; and what they
+# should report. Its readers do not trust you, so say how to verify each number. There is no single right answer: the
+# check only makes sure that nothing is missing.
 #
 # *Hint.* `Share.of(system.predict(images) == y)` prints with its interval. Question 4 of notebook 08 lists what readers
 # have to know.
 
 # %% tags=["exercise"]
-review = {"claim": "", "method": "", "result": "", "reason": "", "advice": ""}  # some sentences each
+review = {"claim": "", "method": "", "result": "", "reason": "", "advice": ""}  # one or more sentences each
 
 # %% tags=["solution"]
 left = Share.of(A.predict(images_a) == y)
@@ -227,15 +234,15 @@ review = {
 for part in ("claim", "method", "result", "reason", "advice"):
     assert len(str(review.get(part, "")).split()) >= 6, f"Exercise 5: write a sentence into review['{part}']."
 assert any(letter.isdigit() for letter in review["result"]), "Exercise 5: the result needs a number."
-assert "ε" in " ".join(review.values()), "Exercise 5: at which ε?"
+assert "ε" in " ".join(review.values()), "Exercise 5: say at which ε."
 print(*review.values(), sep="\n")
 
 # %% [markdown]
 # ## What the claims rested on
 #
-# The authors' attack on the margin saw no gradient on any image of A or B [✓2]. C's *training loss* has none either for
-# a good third of the 8×8 digits, and for most images of MNIST [✓3]; but its claim rests on the margin, which had one on
-# every image [✓4].
+# The authors' attack on the margin had no gradient on any image that A or B classified correctly [✓2]. C's *training
+# loss* has none either for a good third of the 8×8 digits, and for most images of MNIST [✓3]; but its claim rests on
+# the margin, which had a gradient on every such image [✓4].
 
 # %% tags=["check"]
 on_loss = attack(C, x, y, PGD(eps=EPS, steps=40, objective="train", seed=SEED))
@@ -255,7 +262,7 @@ print(Scenario(data=DATA, systems=systems, objectives=("margin",), eps=EPS, n=le
 # %% [markdown]
 # ## Questions (5 minutes)
 #
-# 1. The attack on the margin was the cure in notebook 08. Why is it masked itself in A and B?
+# 1. In notebook 08 the attack on the margin avoided the masking. Why is it masked itself in A and B?
 # 2. What does C's share of zero gradients for its *training loss* say about its claim?
 # 3. You have not broken C any further. What may you write, and what not?
 # 4. A submission adds random noise inside the network at each call. Which rule of section 2 would you have to change?
@@ -264,9 +271,10 @@ print(Scenario(data=DATA, systems=systems, objectives=("margin",), eps=EPS, n=le
 #
 # 1. A margin has a gradient only if everything between the pixels and the output has one. Rounding has none, and a
 #    saturated tanh has lost it to rounding in 32-bit numbers.
-# 2. Nothing against it. It is the mark of an RBC whose loss is 0 on images that it has learned, and the claim does not
-#    rest on that loss.
-# 3. "These attacks leave so many percent of n images": an upper bound. Not "C is robust".
+# 2. It says nothing against the claim. It shows that the loss of this RBC is 0 on images that it has learned, and the
+#    claim does not rest on that loss.
+# 3. You may write "these attacks leave so many percent of n images correct", which is an upper bound. You may not write
+#    "C is robust".
 # 4. The answer to one image is then random. Verify each image with many calls, and attack the average over calls
 #    (expectation over transformation, Athalye et al. 2018).
 # </details>

@@ -111,8 +111,8 @@ PLAN = (
         ),
     ),
     Session(
-        title="Maps, and images that travel",
-        outcome="A map shows neighbours, not boundaries; a transfer rate of 0 may mean that nothing was sent.",
+        title="Maps, and images that transfer",
+        outcome="A map shows neighbours, not boundaries; a transfer rate of 0 may mean that no image was changed.",
         steps=(
             Talk(what="Two of the attacks that were weakened at home", minutes=5),
             Work(notebook="05", core=("1", "2", "3", "4"), minutes=35), PAUSE,
@@ -121,8 +121,8 @@ PLAN = (
         ),
     ),
     Session(
-        title="A parameter, and a plane",
-        outcome="What S does is a matter of optimisation, and flat loss can be seen.",
+        title="The parameter S, and a plane",
+        outcome="The effect of S is one of optimisation, and a map shows where a loss is flat.",
         steps=(
             Work(notebook="07", core=("1", "2", "3", "4", "6"), minutes=40), PAUSE,
             Work(notebook="10", core=("1", "2", "3", "4"), minutes=30),
@@ -131,7 +131,7 @@ PLAN = (
     ),
     Session(
         title="Is it really robust?", short=True,
-        outcome="Masking leaves clues, and each of them can be looked for with one line.",
+        outcome="Masking leaves clues, and each of them can be looked for with one line of code.",
         steps=(
             Work(notebook="08", core=("1", "2", "3", "4"), minutes=35), PAUSE,
             Work(notebook="08", core=("5", "6", "7", "E1"), minutes=35),
@@ -150,7 +150,7 @@ PLAN = (
     ),
     Session(
         title="The paper, and a choice",
-        outcome="Measurements can be repeated while their conclusion is wrong.",
+        outcome="A measurement can be repeated, and the conclusion from it can still be wrong.",
         steps=(
             Work(notebook="12", core=("1", "2", "3", "4", "5"), minutes=45), PAUSE,
             Work(notebook="13", core=("1", "2", "E2"), minutes=25),
@@ -159,7 +159,7 @@ PLAN = (
     ),
     Session(
         title="Bring your own",
-        outcome="Codes can detect an attack that nobody aims at them.",
+        outcome="A code can detect an attack, unless the attack is aimed at the code.",
         steps=(
             Work(notebook="11", core=("1", "2", "3", "E1"), minutes=40), PAUSE,
             Work(notebook="11", core=("4", "5", "E3"), minutes=30),
@@ -168,7 +168,7 @@ PLAN = (
     ),
     Session(
         title="Review this defence", short=True,
-        outcome="A verdict on somebody else's claim, with evidence that anybody can verify.",
+        outcome="A verdict on a claim needs evidence that anybody can verify.",
         steps=(
             Work(notebook="14", core=("1", "2", "E1", "E2"), minutes=40), PAUSE,
             Work(notebook="14", core=("E3", "E4"), minutes=30),
@@ -182,7 +182,7 @@ PLAN = (
 def unit_of(source: str) -> str | None:
     """The unit that begins in a cell of text: ``"3"``, ``"E2"`` or ``"Q"``; None if no unit does.
 
-    >>> unit_of("## Exercise 2 · One bit more (8 minutes)")
+    >>> unit_of("## Exercise 2 · A parity bit (8 minutes)")
     'E2'
     """
     match = HEADING.search(source)

@@ -15,7 +15,7 @@ HEADING = re.compile(
 def points(source: str) -> dict[str, int]:
     """Points by the exercise whose heading a text has.
 
-    >>> points("## Exercise 2 · One bit more (8 minutes)")
+    >>> points("## Exercise 2 · A parity bit (8 minutes)")
     {'Exercise 2': 8}
     """
     return {match["exercise"]: int(match["minutes"] or HOMEWORK_POINTS) for match in HEADING.finditer(source)}

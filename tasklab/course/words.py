@@ -16,7 +16,7 @@ TASKS = {
 """Short name of a task to its full name, and how it answers."""
 
 WORDS = {
-    "ε": "How much an attack may change any pixel; black is 0 and white is 1.",
+    "ε": "The largest change of a pixel that an attack may make; black is 0 and white is 1.",
     "threat model": "What an attacker wants, knows and may do. An accuracy under attack means nothing without it.",
     "adversarial example": "An image that an attacker has changed a little, so that a system misclassifies it.",
     "white box, black box": "White box: the attacker knows the whole network and its gradients. Black box: the "
@@ -65,22 +65,22 @@ NAMES = {
     "DLR": Name(says="The difference of logits ratio: what APGD climbs besides cross-entropy. It is a margin divided "
                      "by another difference of scores, so that multiplying all scores changes nothing.",
                 sources=("croce2020",)),
-    "FAB, Square": Name(says="A minimum-norm attack like DeepFool, but stronger; and a random search that sees nothing "
-                             "but scores (notebook 08).", sources=("croce2020fab", "andriushchenko2020")),
+    "FAB, Square": Name(says="FAB is a minimum-norm attack like DeepFool, but stronger; Square is a random search that "
+                             "sees nothing but scores (notebook 08).", sources=("croce2020fab", "andriushchenko2020")),
     "AutoAttack": Name(says="Four attacks in a fixed order: APGD on cross-entropy, APGD on DLR towards other classes, "
-                            "FAB and Square. Being always the same, it makes papers comparable. It expects ten scores; "
-                            "at a code it has to be aimed through a view such as `system.as_logits()`.",
+                            "FAB and Square. It is always the same, which makes papers comparable. It expects a score "
+                            "for each class; a code needs a view such as `system.as_logits()`.",
                        sources=("croce2020",)),
     "RobustBench": Name(says="A public ranking of defences by their accuracy under AutoAttack, with their weights. It "
                              "refuses defences that it cannot judge, such as those that mask gradients.",
                         sources=("robustbench2021",)),
     "BPDA": Name(says="Backward pass differentiable approximation: where part of a defence has no useful gradient, run "
-                      "it forwards as it is, and backwards through something smooth instead. To climb a margin where "
-                      "the training loss is flat is the same idea.", sources=("athalye2018",)),
+                      "it forwards as it is, and backwards through something smooth instead. Climbing a margin "
+                      "where the training loss is flat follows the same idea.", sources=("athalye2018",)),
     "EOT": Name(says="Expectation over transformation: where a defence is random, or the world is, climb the mean over "
                      "many draws.", sources=("athalye2018eot",)),
     "adaptive attack": Name(says="An attack that is designed against one defence. Thirteen published defences fell to "
-                                 "attacks of their own.", sources=("tramer2020", "carlini2019")),
+                                 "attacks that were designed for them.", sources=("tramer2020", "carlini2019")),
     "certified robustness": Name(says="A proof instead of a search: no image of the ball is misclassified. A "
                                       "certificate is a *lower* bound, and an attack gives an *upper* bound; the truth "
                                       "lies between them. No system of this course has a certificate.",
