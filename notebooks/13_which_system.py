@@ -93,7 +93,7 @@ assert hinge["checks"] == "fail"  # ✓2
 # %%
 best = ranked(found.values())[:3]
 curves = {each.name: reports[each.name].curves()["worst"] for each in best}
-accuracy_curves(curves, marks={"the ranking above": best[0].eps}, up="correct in the worst case found, %")
+accuracy_curves(curves, marks={"ε of the ranking": best[0].eps}, up="correct in the worst case found, %")
 
 # %% [markdown]
 # ## Exercise 1 · The price of robustness (8 minutes)

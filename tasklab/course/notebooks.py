@@ -41,7 +41,7 @@ import importlib.util
 import subprocess
 import sys
 
-SOURCE = {source!r}  # from where to install tasklab where it is missing
+SOURCE = {source!r}  # what pip installs where tasklab is missing
 if importlib.util.find_spec("tasklab") is None:
     if not SOURCE:
         raise ModuleNotFoundError("expected tasklab to be installed; try SOURCE = the address of its wheel, above")
@@ -50,7 +50,7 @@ if importlib.util.find_spec("tasklab") is None:
 
 from tasklab.course.notebooks import show_figures
 
-show_figures()  # in JupyterLab wherever it is installed, VS Code and Colab"""
+show_figures()  # makes plotly draw in JupyterLab, VS Code and Colab"""
 """The first cell of each copy."""
 
 
@@ -155,8 +155,9 @@ def show_figures() -> None:
     """Make sure that plotly draws figures in the notebook that calls this, with a description below each of them.
 
     plotly relies on an extension of JupyterLab that it installs. Where JupyterLab is not installed in the same
-    environment, that extension may be missing, so the figures include plotly's script. Their text gets a colour that
-    can be read on a light page and on a dark one.
+    environment, that extension may be missing, so the notebook includes plotly's script. A renderer in the environment
+    variable ``PLOTLY_RENDERER`` is used as it is. The text of figures gets a colour that can be read on a light page
+    and on a dark one.
     """
     import plotly.io
 

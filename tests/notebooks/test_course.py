@@ -141,6 +141,19 @@ def test_built_files_run_in_a_kernel_and_show_figures(tmp_path: Path) -> None:
             assert sum("This figure in words" in text for text in texts) == 1, cell.source
 
 
+def test_the_web_page_that_nbconvert_makes_draws_its_figures_itself(tmp_path: Path) -> None:
+    """By the command of the README."""
+    words = r"`{3}\nPLOTLY_RENDERER=(\S+) jupyter (nbconvert --execute --to html) course/\*\.ipynb"
+    match = re.search(words, (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert match is not None
+    (file,) = notebooks.write(tmp_path, "student", only=["13"])
+    subprocess.run([sys.executable, "-m", "jupyter", *match[2].split(), str(file)], check=True, capture_output=True,
+                   env=os.environ | {"PLOTLY_RENDERER": match[1]})
+    page = file.with_suffix(".html").read_text(encoding="utf-8")
+    assert page.count("Plotly.newPlot(") == page.count("plotly.js v") == 1, "one figure, and the script that draws it"
+    assert not re.search(r"<script[^>]* src=\"[^\"]*plotly", page), "it is in the page"
+
+
 @pytest.mark.parametrize("spoiled", ["no such kernel", "a kernel whose Python is gone", "a kernel that dies"])
 def test_a_missing_kernel_is_one_sentence(
     spoiled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
