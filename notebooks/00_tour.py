@@ -301,7 +301,7 @@ glossary()
 #
 # ## Further reading
 #
-# - [@han2020] The paper that this course takes apart.
+# - [@han2020] The paper that this course examines.
 # - [@eykholt2018] The stop sign.
 # - [@szegedy2014] The discovery of adversarial examples.
 # - [@goodfellow2015] FGSM.

@@ -5,7 +5,8 @@
 #
 # - write adversarial training as a game between an attack and a network;
 # - say which images a network learns from when most of them have a loss of exactly 0;
-# - explain why in the paper noise seemed to help RBC and adversarial training seemed to harm it, and what is really so.
+# - explain why in the paper noise seemed to help RBC and adversarial training seemed to harm it, and what really
+#   happened.
 #
 # | time | you need | runs in |
 # | --- | --- | --- |
@@ -133,20 +134,18 @@ DEFENCES = {
     "noise": GaussianNoise(sigma=EPS), "training loss": Adversarial(eps=EPS, steps=INNER, objective="train"),
     "margin": Adversarial(eps=EPS, steps=INNER, objective="margin"),
 }
-systems = {"nothing": rbc}
+systems, epochs = {"nothing": rbc}, {}
 
 
 def retrained(defence):
     system = start_from(rbc, rbc.task, train)
     system.network.requires_grad_(True)
     recipe = Recipe(epochs=EPOCHS, batch_size=32, lr=1e-3, defence=defence, seed=SEED)
-    for _event in fit(system, train, recipe):
-        pass
-    return system
+    return system, [event for event in fit(system, train, recipe) if isinstance(event, EpochEvent)]
 
 
 for name, defence in DEFENCES.items():
-    systems[name] = retrained(defence)
+    systems[name], epochs[name] = retrained(defence)
 outcome_stack([(name, outcomes(system.predict(x), y)) for name, system in systems.items()], legend=True)
 
 # %% tags=["check"]
@@ -172,8 +171,9 @@ outcome_stack([(name, row.outcomes) for name, row in paper.items()], legend=True
 # %% tags=["check"]
 kept = {name: row.outcomes.accuracy.value for name, row in paper.items()}
 print({name: f"{kept[name]:.0%} correct, no gradient on {row.zero_gradient.value:.0%}" for name, row in paper.items()})
-assert kept["noise"] > kept["training loss"], "By the published number, noise should be the better defence."  # ✓5
-assert paper["training loss"].zero_gradient.value < paper["noise"].zero_gradient.value, "More have a gradient."  # ✓4
+assert DATA != "digits" or kept["noise"] > kept["training loss"], "By this number, noise is the better defence."  # ✓5
+blind = {name: row.zero_gradient.value for name, row in paper.items()}
+assert DATA != "digits" or blind["training loss"] < blind["noise"], "More images have a gradient."  # ✓4
 
 # %% [markdown]
 # ### As an attacker measures
@@ -194,7 +194,7 @@ outcome_stack([(name, row.outcomes) for name, row in worst.items()], legend=True
 # %% tags=["check"]
 left = {name: row.outcomes.accuracy.value for name, row in worst.items()}
 print({name: row.outcomes.accuracy.percent(0) for name, row in worst.items()})
-assert min(left["training loss"], left["margin"]) > max(left["noise"], left["nothing"]), "The order is reversed."  # ✓3
+assert min(left["training loss"], left["margin"]) > max(left["noise"], left["nothing"]), "Attacks help more."  # ✓3
 standing = {name: row.decoded == row.labels for name, row in worst.items()}
 p = mcnemar(standing["training loss"], standing["noise"])
 print(f"training loss against noise, on the same images: p = {p:.1e}")
@@ -203,11 +203,10 @@ assert p < 0.05, "The difference should be more than chance."
 # %% [markdown]
 # <details><summary>What you should see</summary>
 #
-# The ranking is reversed [✓3]. Retraining on attacks on its training loss *helps* RBC, although that attack moves only
-# a minority of the images at first. Its published number is lower than that of the system retrained on noise because it
-# has lost part of its mask: fewer images have a loss of exactly 0, so the published attack finds a gradient on more of
-# them [✓4]. Noise fits more images to a loss of 0, which gives the higher published number [✓5] and the lower accuracy
-# in the worst case [✓3].
+# Retraining on attacks on its training loss *helps* RBC far more than noise [✓3], although that attack moves only a
+# minority of the images at first. On digits the published number says the opposite. After retraining on attacks there
+# is less masking: fewer images have a loss of exactly 0, so the published attack finds a gradient on more of them [✓4].
+# Noise leaves more images with a loss of 0, and so it has the higher published number [✓5].
 # </details>
 #
 # ### Three seeds
@@ -358,7 +357,7 @@ for name in R_paper:
 on_uniform, uniform = None, None  # the system, and its accuracy in the worst case found, from 0 to 1
 
 # %% tags=["solution"]
-on_uniform = retrained(UniformNoise(eps=EPS))
+on_uniform, _ = retrained(UniformNoise(eps=EPS))
 uniform = combined(evaluate(on_uniform, test, strong)[1:]).outcomes.accuracy.value
 
 # %% tags=["check"]

@@ -183,8 +183,8 @@ WRONG: dict[str, list[list[tuple[str, str]]]] = {
         [
             ("on_uniform, uniform = systems['noise'], left['noise']", "Retrain a new one"),
             ("on_uniform, uniform = None, 0.1", "both the system"),
-            ("on_uniform = retrained(UniformNoise(eps=EPS))\nuniform = 0.1", "Did you combine"),
-            ("on_uniform = retrained(UniformNoise(eps=EPS))\n"
+            ("on_uniform, _ = retrained(UniformNoise(eps=EPS))\nuniform = 0.1", "Did you combine"),
+            ("on_uniform, _ = retrained(UniformNoise(eps=EPS))\n"
              "uniform = evaluate(on_uniform, test, [published])[1].outcomes.accuracy.value", "Did you combine"),
         ],
         [
