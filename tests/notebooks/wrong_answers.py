@@ -106,7 +106,7 @@ WRONG: dict[str, list[list[tuple[str, str]]]] = {
             ("pca = lambda points: points - points.mean(0)", "two numbers"),
         ],
         [
-            ("disguised = lambda positions: positions + 0.1", "moved by 0.14"),
+            ("disguised = lambda positions: positions + 0.1", "moved by only 0.14"),
             ("disguised = lambda positions: positions[::-1] + 1000", "new neighbours"),
             ("disguised = lambda positions: positions * [1, 0.001] + 1000", "new neighbours"),
             ("disguised = lambda positions: positions[:, 0] + 10", "one position for each"),
