@@ -79,7 +79,7 @@ def test_the_best_rate_and_the_epochs_are_the_records(tmp_path: Path) -> None:
 def test_on_a_simple_set_the_claim_is_of_accuracy(tmp_path: Path, correct: int, verdict: str) -> None:
     claims = written(tmp_path, {"tra": 2, "rbc": 2}, correct=correct).claims()
     assert [claim.verdict for claim in claims] == [verdict] * 2
-    assert all("higher test accuracy" in claim.statement and "(n = 1200)" in claim.measured for claim in claims)
+    assert all("higher test accuracy" in claim.statement and "(n = 1,200)" in claim.measured for claim in claims)
 
 
 @pytest.mark.parametrize(("tra", "rbc", "verdict"), [

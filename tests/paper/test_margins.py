@@ -70,7 +70,7 @@ def test_a_claim_compares_the_same_images_of_all_seeds(tmp_path: Path) -> None:
     assert verdicts["a larger S gives a higher accuracy under PGD-5, training loss"].verdict == "holds"
     assert verdicts["a larger S gives a higher accuracy under FGSM, training loss"].verdict == "does not hold"
     same = verdicts["a larger S gives a higher accuracy under PGD-40, margin"]
-    assert same.verdict == "does not hold" and "(n = 1200)" in same.measured
+    assert same.verdict == "does not hold" and "(n = 1,200)" in same.measured
     higher = verdicts["a larger S gives a higher accuracy under PGD-5, training loss"]
     assert "without a gradient: 25.0 [" in higher.measured
     slower = verdicts["a larger S slows convergence down"]
