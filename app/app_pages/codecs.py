@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import streamlit as st
 
+from lab_ui.basics.words import GAP_HELP, GAPS
 from lab_ui.panels import codec_panels
 from lab_ui.parts import live
 from lab_ui.shell import frame
@@ -13,7 +14,6 @@ from tasklab.figures.style import LOOKS
 
 URL: Final = "query-params"
 KEPT, KNOWN = "codecs_outputs", "codecs_known"
-GAPS = {"None": "abnormal", "class below": "floor"}
 HELP = {
     "label": "The true class, for which the losses are computed. Choose another one to see its codeword and its "
     "interval.",
@@ -25,8 +25,7 @@ HELP = {
     "alpha": "The length of the gap between two intervals. The longer it is, the further the classes lie apart.",
     "beta": "The length of an interval. The longer it is, the further the output can move before the answer changes.",
     "s0": "Where the first interval begins. It shifts all intervals along the line.",
-    "gap": "What an output in a gap means. The paper has two rules: it means None, or it means the class below the "
-    "gap. The rule decides whether INT can answer None between two classes.",
+    "gap": GAP_HELP,
     "loss": "The loss that DeepBE is trained with: the hinge loss that the paper states, the squared error of the "
     "original work, or the cross-entropy of each bit. They differ in where their gradient is 0.",
 }

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from lab_ui.basics.words import SYSTEMS
+from lab_ui.basics.words import GAP_HELP, GAPS, SYSTEMS
 from lab_ui.panels import task_controls
 from lab_ui.parts.events import sent_value
 from lab_ui.results.plane_systems import Plane, nearest
@@ -16,7 +16,6 @@ from tasklab.data.points import SPREAD
 from tasklab.tasks import TASKS, make_task
 
 URL: Final = "query-params"
-GAPS = {"None": "abnormal", "class below": "floor"}
 HELP = {
     "points": "What the networks learn: each point is an image of two pixels, whose grey values are its x and its y. "
     "Choose another set to see other borders.",
@@ -29,8 +28,7 @@ HELP = {
     "alpha": "The length of the gap between two intervals. The longer it is, the wider are the stripes between two "
     "classes.",
     "beta": "The length of an interval. The longer it is, the narrower are the stripes between two classes beside it.",
-    "gap": "What an output in a gap means. The paper has two rules: it means None, or it means the class below the "
-    "gap, and then INT never answers None between two classes.",
+    "gap": GAP_HELP,
     "S": "How far from 0 RBC's loss wants every bit to be. Change it to see whether the regions change, and where the "
     "gradient is exactly 0. The paper uses 350.",
     "loss": "The loss that DeepBE is trained with. mse: the squared error of the original work. hinge: the hinge loss "
