@@ -28,8 +28,8 @@ VARIANTS = {
 GAPS = {"None": "abnormal", "class below": "floor"}
 """What an output in a gap between INT's intervals means, to the name of the rule."""
 
-GAP_HELP = ("What an output in a gap means. The paper has two rules: it means None, or it means the class below the gap, "
-            "and then INT never answers None between two classes.")
+GAP_HELP = ("What an output in a gap means. The paper has two rules: it means None, or it means the class below the "
+            "gap, and then INT never answers None between two classes.")
 
 AIMS = {
     "train": "the training loss",
