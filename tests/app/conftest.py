@@ -10,8 +10,8 @@ import pytest
 import torch
 from streamlit import config
 
-from lab_ui.results import growing
 from tasklab import zoo
+from tests.app.visitors import patient as patient
 from tests.systems import small_zoo
 
 SETTINGS = tomllib.loads((Path(__file__).parents[2] / "app" / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
@@ -23,13 +23,6 @@ def _configured() -> None:
     for section in ("global", "runner"):
         for name, value in SETTINGS[section].items():
             config.set_option(f"{section}.{name}", value)
-
-
-@pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run of a page waits for its attacks: nobody looks again here, as a browser would."""
-    monkeypatch.setattr(growing, "PATIENCE", 600.0)
-    monkeypatch.setattr(growing, "AWAY", 600.0)
 
 
 @pytest.fixture

@@ -13,11 +13,22 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
+from lab_ui.results import growing
 from lab_ui.visitor import identity, jobs
 from lab_ui.visitor.scheduler import Scheduler
 
 APP = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 TOKENS = {name: (name * 43)[:43] for name in ("ann", "bob")}
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of a page waits for its attacks, as nobody looks again here, which a browser would do.
+
+    It holds where it is imported: whoever visits pages from another folder than this one imports it, too.
+    """
+    monkeypatch.setattr(growing, "PATIENCE", 600.0)
+    monkeypatch.setattr(growing, "AWAY", 600.0)
 
 
 def visit(page: str, who: str = "ann", **query: str | list[str]) -> AppTest:

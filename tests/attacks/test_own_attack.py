@@ -26,6 +26,7 @@ from tasklab.figures.live.sweep import how
 from tasklab.system import System
 from tests.app.live_parts import cells, refusals, shipped, snippet
 from tests.app.visitors import clean, sentences, visit
+from tests.app.visitors import patient as patient
 from tests.cli.commands import commands
 from tests.systems import small_zoo
 
