@@ -113,16 +113,17 @@ def attack_radii(
     if len(variants) > 1 and not (one_batch and all(_has_no_parts(objective, system.task) for objective in chosen)):
         return _join([attack_radii(system, image, label, variant, radii, target=target, index=index, progress=progress)
                       for variant in variants])
-    at_radius = [changed(variants[-1], eps=float(radius), plan=PLAIN) for radius in radii]
+    last = changed(variants[-1], eps=float(radii[-1]), plan=PLAIN)
     if not one_batch:
+        at_radius = [changed(last, eps=float(radius)) for radius in radii]
         indices = torch.tensor([index], device="cpu")
         if "steps" in fields_of(type(settings)):  # there is one point within ε = 0
             at_radius = [each if each.eps else changed(each, steps=1) for each in at_radius]
         joined = _join([attack(system, image, label, each, targets=target, indices=indices, progress=progress)
                         for each in at_radius])
-        return dataclasses.replace(joined, settings=changed(variants[-1], eps=at_radius[-1].eps, plan=PLAIN))
+        return dataclasses.replace(joined, settings=last)
     n, parts = len(variants) * len(radii), None
-    together = at_radius[-1]
+    together = last
     if len(variants) > 1:
         together = dataclasses.replace(together, objective=_side_by_side(chosen))
         parts = torch.arange(len(variants), device=image.device).repeat_interleave(len(radii))
@@ -130,9 +131,9 @@ def attack_radii(
         system, image.expand(n, *image.shape[1:]).contiguous(), label.expand(n).contiguous(), together,
         targets=None if target is None else target.expand(n).contiguous(),
         indices=torch.full((n,), index, device="cpu"), parts=parts,
-        eps=[each.eps for each in at_radius] * len(variants), progress=progress,
+        eps=[float(radius) for radius in radii] * len(variants), progress=progress,
     )
-    return dataclasses.replace(result, settings=at_radius[-1])
+    return dataclasses.replace(result, settings=last)
 
 
 def _has_no_parts(objective: Objective, task: Task) -> bool:

@@ -49,25 +49,37 @@ _readers: dict[nn.Module, int] = {}  # how many active claims hold each module i
 _to_restore: set[nn.Module] = set()  # modules whose owner has them in training mode
 
 
+_innermost = threading.local()
+"""``claim``: the network of this thread's innermost claim, and whether that claim is exclusive."""
+
+
 @contextlib.contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
     """Put a network into evaluation mode for the block; the last thread that leaves restores all training flags."""
-    claim = _Claim(network, exclusive=False)
-    _begin(claim)
-    try:
+    if getattr(_innermost, "claim", None) == (network, False):  # this thread is evaluating it already
         yield
-    finally:
-        _end(claim)
+    else:
+        with _claimed(network, exclusive=False):
+            yield
 
 
 @contextlib.contextmanager
 def exclusively(network: nn.Module) -> Iterator[None]:
     """Exclude other threads from `evaluating` and `exclusively` with this network, in order to change it."""
-    claim = _Claim(network, exclusive=True)
+    with _claimed(network, exclusive=True):
+        yield
+
+
+@contextlib.contextmanager
+def _claimed(network: nn.Module, *, exclusive: bool) -> Iterator[None]:
+    """Hold a claim on a network for the block."""
+    claim, outer = _Claim(network, exclusive=exclusive), getattr(_innermost, "claim", None)
     _begin(claim)
+    _innermost.claim = network, exclusive
     try:
         yield
     finally:
+        _innermost.claim = outer
         _end(claim)
 
 

@@ -311,8 +311,9 @@ def _sweep_job(scenario: Scenario, name: str, aims: Sequence[str]) -> Callable[[
     def make(stage: Stage, progress: Progress) -> list[Sweep]:
         own = tuple(sorted({0.0, scenario.eps}))  # the same in every stage, so that the cache has it in the later ones
         missing = () if set(own) <= set(stage.stops) else own
-        parts = [_sweeps(name, stamp, scenario.data, scenario.image, at_stage(settings, stage), tuple(aims),
-                         scenario.target, part, system, x, y, progress) for part in (stage.stops, missing) if part]
+        parts = [_sweeps(name=name, stamp=stamp, dataset=scenario.data, index=scenario.image, aims=tuple(aims),
+                         settings=at_stage(settings, stage), target=scenario.target, stops=part, _system=system, _x=x,
+                         _y=y, _progress=progress) for part in (stage.stops, missing) if part]
         return [reduce(joined, sweeps) for sweeps in zip(*parts, strict=True)]
 
     return make
@@ -325,8 +326,8 @@ def at_stage(settings: Settings, stage: Stage, eps: float = 0.0) -> Settings:
 
 
 @st.cache_resource(max_entries=400, show_spinner=False, hash_funcs=HASH)
-def _sweeps(
-    name: str, stamp: str, dataset: str, index: int, settings: Settings, aims: tuple[str, ...], target: int | None,
+def _sweeps(  # by keyword, since for each positional argument Streamlit works out the signature anew
+    *, name: str, stamp: str, dataset: str, index: int, settings: Settings, aims: tuple[str, ...], target: int | None,
     stops: tuple[float, ...], _system: System, _x: Tensor, _y: Tensor, _progress: Progress,
 ) -> list[Sweep]:
     """A sweep for each objective; shared by all visitors, so they must not be changed."""
