@@ -12,12 +12,14 @@ from streamlit.delta_generator_singletons import context_dg_stack, get_default_d
 
 from lab_ui.basics.preload import freeze, wait, warm
 from lab_ui.shell import frame
+from lab_ui.shell.succession import keep_order
 from lab_ui.visitor import identity, uploads
 from tasklab.course import PAGES, title_of
 
 MAY_BE_EMPTY = ("systems", "robust_curves", "regions_tasks")
 """Parameters of links that hold any number of values, none included."""
 
+keep_order()
 # When a whole run is requested while a fragment is ending, Streamlit starts it on the same thread and lets it draw into
 # the container of that fragment, whose next run then finds its container gone. So each run begins at the top level.
 context_dg_stack.set(get_default_dg_stack_value())
