@@ -71,6 +71,20 @@ def test_quick_works_are_made_one_after_the_other_and_one_that_ended_holds_up_no
     assert gates.ended == ["a"] and second.seen.results == {"b": "b 2"}
 
 
+def test_a_first_stage_waits_behind_no_later_one() -> None:
+    gates = Gates()
+    for name in ("a", "b"):
+        gates.let(name, 2)
+    first = Work("a", "PGD", [gates.part("a")], STAGES[:2], quick=True)
+    until(lambda: ("a", 4) in gates.open)  # it is at its second stage, where it stays
+    second = Work("b", "PGD", [gates.part("b")], STAGES[:2], quick=True)
+    until(lambda: second.seen.stage == STAGES[0])
+    assert first.seen.stage == STAGES[0]
+    for name in ("a", "b"):
+        gates.let(name, 4)
+    until(lambda: first.seen.whole and second.seen.whole)
+
+
 def test_one_stage_follows_the_other_and_none_is_mixed_with_the_next() -> None:
     gates = Gates()
     work = Work("key", "Square", [gates.part("a"), gates.part("b")], STAGES)

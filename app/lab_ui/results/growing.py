@@ -32,6 +32,9 @@ Attacks on small images hold Python's interpreter lock for most of their time. T
 one after the other, but half as much processor time again, which the pages and other visitors then lack.
 """
 
+_later = ThreadPoolExecutor(1, "later stages")
+"""Makes what follows the first stage of a quick work, so that nobody's first stage waits behind it."""
+
 PATIENCE = 0.3
 """Seconds that a run of a page waits for the whole work; after that, the page shows what there is."""
 
@@ -203,10 +206,11 @@ class Work:
         self._over.set()
 
     def _run(self) -> None:
-        pool = _one_by_one if self._quick else ThreadPoolExecutor(THREADS, "attack")
+        own = None if self._quick else ThreadPoolExecutor(THREADS, "attack")
         try:
             while self._left:
                 stage, made = self._left[0], dict[Any, Any]()
+                pool = own or (_one_by_one if self.seen.stage is None else _later)
                 for future in as_completed([pool.submit(self._make, part, stage) for part in self.parts]):
                     made |= future.result()
                     if self.seen.stage is None:
@@ -222,8 +226,8 @@ class Work:
             self.failure = failure
         finally:
             self._over.set()
-            if not self._quick:
-                pool.shutdown(wait=False, cancel_futures=True)
+            if own is not None:
+                own.shutdown(wait=False, cancel_futures=True)
             self._show(finished=True, whole=not self._left)
 
     def _make(self, part: Part, stage: Stage) -> dict[Any, Any]:

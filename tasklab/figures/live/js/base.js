@@ -112,10 +112,16 @@ function keepKeys(element) {
   });
 }
 
+let scaled = 0;
+
 /** How much larger than usual charts are drawn: in proportion to the page's type and its property `--tl-scale`. */
 function scale() {
-  const style = getComputedStyle(document.documentElement);
-  return parseFloat(style.fontSize) / 16 * (parseFloat(style.getPropertyValue("--tl-scale")) || 1);
+  if (!scaled) { // asked once a frame, as each question makes the browser work out what has changed so far
+    const style = getComputedStyle(document.documentElement);
+    scaled = parseFloat(style.fontSize) / 16 * (parseFloat(style.getPropertyValue("--tl-scale")) || 1);
+    requestAnimationFrame(() => { scaled = 0; });
+  }
+  return scaled;
 }
 
 /** What charts depend on: the room there is, and the size of the type. */

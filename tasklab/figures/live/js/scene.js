@@ -53,15 +53,14 @@ class Scene {
     }
   }
 
-  /** Go to a position of the slider, and show the nearest stop; with `byHand`, ε is reported once the visitor pauses. */
+  /** Go to a position of the slider; with `byHand`, show the nearest stop, and report ε once the visitor pauses. */
   move(place, byHand) {
     const { track, stops, numbers } = this.data, slider = this.part("eps");
     this.place = place;
     this.at = nearest(stops, track[place]);
     if (Number(slider.value) !== place) slider.value = String(place);
     slider.setAttribute("aria-valuetext", `ε = ${numbers[this.at]}`);
-    this.show();
-    if (byHand) { this.settle(); this.speak(); }
+    if (byHand) { this.show(); this.settle(); this.speak(); }
   }
 
   build() {
