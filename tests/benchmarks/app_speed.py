@@ -70,6 +70,9 @@ BUDGETS = {"digits": 250, "mnist": 250, "cifar10": 350}
 FRESH = 5
 """Servers that are started for their first page."""
 
+FRAME = "document.querySelector('.lab-live img')?.src"
+"""The first of the planes that are in training on the Regions page."""
+
 STOPWATCH = """(looks) => {
   const settled = SETTLED, before = eval(looks);
   let began, seen = null;
@@ -193,6 +196,15 @@ def measure(repeats: int) -> list[Line]:
             link = tab.page.get_by_test_id("stTopNavLink").filter(has_text=title)
             switches.append(watched(tab.page, link.click, SCENE["page"])[1])
         lines.append(Line(what="page switch", budget=700, took=switches))
+        tab.close()
+        tab = Visit(browser, f"{address}/regions")
+        tab.page.get_by_text("More settings").click()
+        seed = tab.page.get_by_test_id("stNumberInput").filter(has_text="Seed")
+        another_seed = seed.get_by_test_id("stNumberInputStepUp")
+        pairs = [watched(tab.page, another_seed.click, FRAME) for _ in range(repeats)]
+        lines.append(Line(what="Regions, another seed, to the first frame", budget=300, took=[seen for seen, _ in pairs]))
+        lines.append(Line(what="Regions, another seed, to the trained planes at rest", budget=3000,
+                          took=[rest for _, rest in pairs]))
         tab.close()
     return lines
 
