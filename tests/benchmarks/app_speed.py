@@ -202,7 +202,8 @@ def measure(repeats: int) -> list[Line]:
         seed = tab.page.get_by_test_id("stNumberInput").filter(has_text="Seed")
         another_seed = seed.get_by_test_id("stNumberInputStepUp")
         pairs = [watched(tab.page, another_seed.click, FRAME) for _ in range(repeats)]
-        lines.append(Line(what="Regions, another seed, to the first frame", budget=300, took=[seen for seen, _ in pairs]))
+        lines.append(Line(what="Regions, another seed, to the first frame", budget=300,
+                          took=[seen for seen, _ in pairs]))
         lines.append(Line(what="Regions, another seed, to the trained planes at rest", budget=3000,
                           took=[rest for _, rest in pairs]))
         tab.close()
