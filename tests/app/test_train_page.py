@@ -227,13 +227,20 @@ def test_what_waits_says_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
     assert text == ["next in line, 0 running", "1 before it, 0 running"]
 
 
+def test_a_browser_that_clears_the_caches_ends_no_queue() -> None:
+    first = jobs.scheduler()
+    st.cache_resource.clear()
+    assert jobs.scheduler() is first and not first.closed
+    first.close()
+    assert jobs.scheduler() is not first
+
+
 def test_a_server_that_restarts_offers_to_go_on(tmp_path: Path) -> None:
     at = visit("train", **SMALL | {"train_epochs": "100"})
     clean(at.button(key="train_start").click().run())
     [job] = jobs.scheduler().jobs(identity.folder_of(TOKENS["ann"]))
     until(lambda: any(event["event"] == "epoch" for event in job.events()))
     jobs.scheduler().close()
-    st.cache_resource.clear()
     at = visit("train")
     assert "◌ interrupted" in words(at)
     clean(at.button(key=f"resume {job.folder.name}").click().run())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,14 +75,20 @@ class JobView:
         return TITLES.get(self.kind, self.kind).format(**words)
 
 
-@st.cache_resource(show_spinner=False)
-def _scheduler(root: str) -> Scheduler:
-    return Scheduler(Path(root))
+_schedulers: dict[Path, Scheduler] = {}
+_starting = threading.Lock()
 
 
 def scheduler() -> Scheduler:
-    """The scheduler of this server, one for all visitors."""
-    return _scheduler(str(identity.root()))
+    """The scheduler of this server, one for all visitors, and a new one after it was closed.
+
+    It is in no cache of Streamlit's, since any browser can have those cleared.
+    """
+    root = identity.root()
+    with _starting:
+        if root not in _schedulers or _schedulers[root].closed:
+            _schedulers[root] = Scheduler(root)
+        return _schedulers[root]
 
 
 def start(kind: str, settings: dict[str, Any]) -> str:

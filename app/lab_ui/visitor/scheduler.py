@@ -82,6 +82,9 @@ class Scheduler:
         at_once: by default what `lab_ui.visitor.places.capacity` says; nothing runs before a cluster has said it.
         command: program and arguments, to which a job's folder is added.
         clock: a monotonic clock, in seconds.
+
+    Attributes:
+        closed: whether it has come to its end.
     """
 
     def __init__(
@@ -93,7 +96,7 @@ class Scheduler:
         self.turns = Turns()
         self._lock = threading.RLock()
         self._wake = threading.Event()
-        self._closed = False
+        self.closed = False
         self._running: dict[Path, _Running] = {}
         self._waiting: dict[Path, tuple[str, Job]] = {}
         self._spent: dict[Path, float] = {}
@@ -232,7 +235,7 @@ class Scheduler:
 
     def close(self) -> None:
         """End the thread and the running jobs, which can be resumed later."""
-        self._closed = True
+        self.closed = True
         self._wake.set()
         self._thread.join(10)
         with self._lock:
@@ -281,7 +284,7 @@ class Scheduler:
         if not self.at_once and ray_address():
             of_cluster = capacity()
             self.at_once, self.gpus = of_cluster.at_once, of_cluster.gpus
-        while not self._closed:
+        while not self.closed:
             busy = True
             try:
                 busy = self._tick()
