@@ -23,16 +23,20 @@ if TYPE_CHECKING:
 OBJECTIVE_HELP = "what the attack maximises: train (the training loss, the paper's protocol), margin, bits, …"
 
 
-def add_common(command: argparse.ArgumentParser) -> None:
+def add_common(command: argparse.ArgumentParser, *, csv: str = "") -> None:
     """Add ``--device``, ``--seed``, ``--json`` and ``--root``.
 
     Args:
         command: that gets the options.
+        csv: the help of ``--csv``, which goes with no ``--json``; without it, there is no such option.
     """
     command.add_argument("--device", type=device, default="cpu", help="cpu or cuda (default: cpu)")
     command.add_argument("--seed", type=seed, default=0, help="of everything random (default: 0)")
     command.add_argument("--root", type=Path, help="folder of the sets (default: $TASKLAB_DATA or the user's cache)")
-    command.add_argument("--json", action="store_true", help="print JSON")
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    if csv:
+        form.add_argument("--csv", action="store_true", help=csv)
 
 
 def add_eps(command: argparse.ArgumentParser, *, nargs: str | None = None, endless: bool = False) -> None:

@@ -30,8 +30,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     distance.add_argument("--criterion", choices=("misclassified", "evaded"), default="misclassified",
                           help="misclassified: another label or None; evaded: another class")
     distance.add_argument("--n", type=whole(), default=200, help="the first N test images (default: 200)")
-    distance.add_argument("--csv", action="store_true", help="print CSV")
-    add_common(distance)
+    add_common(distance, csv="print CSV")
     distance.set_defaults(call=_distance)
 
 

@@ -46,8 +46,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
                          "without gradients, transfer and the worst case; --objectives and the attack are not used")
     command.add_argument("--sources", nargs="*", default=[], metavar="SYSTEM",
                          help="with --full: systems whose adversarial images are shown to the others")
-    command.add_argument("--csv", action="store_true", help="print CSV")
-    add_common(command)
+    add_common(command, csv="print CSV")
     command.add_argument("--run", type=Path, dest="folder",
                          help="with --ray: folder to go on from after an interruption (default: runs/evaluate)")
     add_ray(command)

@@ -81,7 +81,7 @@ def executor_of(args: argparse.Namespace, *, threads: int | None = None) -> Exec
     check_options(args)
     if args.ray is None:
         check_device(on)
-        if not args.traceback:
+        if not args.traceback and not logging.getLogger("tasklab.jobs").handlers:
             logging.getLogger("tasklab.jobs").addHandler(logging.NullHandler())  # the view tells why a job failed
         return InTurn(threads=threads, data=args.root)
     from tasklab.jobs.cluster import OnRay, check_ray

@@ -31,8 +31,7 @@ def add(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--images", choices=("both", "threat"), default="both",
                          help="which images the table counts: those that threat and victim decode correctly, or, as in "
                          "the paper, those that the threat does (default: both)")
-    command.add_argument("--csv", action="store_true", help="print every number as CSV")
-    add_common(command)
+    add_common(command, csv="print every number as CSV")
     command.set_defaults(call=run)
 
 

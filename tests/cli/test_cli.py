@@ -108,6 +108,9 @@ def test_evaluate_as_markdown_csv_and_json(made: Path, capsys: pytest.CaptureFix
     rows = json.loads(text)
     assert len(rows) == 2 * (1 + 2 * 2)
     assert len(csv.splitlines()) == 1 + len(rows) and len(markdown.splitlines()) == 2 + len(rows)
+    with pytest.raises(SystemExit):
+        main([*words, "--csv", "--json"])
+    assert "--json: not allowed with argument --csv" in capsys.readouterr().err
     for row in rows:
         assert row["correct"] + row["wrong"] + row["abnormal"] == pytest.approx(1)
 
