@@ -21,13 +21,11 @@ import threading
 import time
 from typing import Any
 
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.asyncio.client import connect
+from streamlit.proto.Common_pb2 import StringArray
 
 from tasklab.data import digit_strokes
-from tests.benchmarks.app_load import resident, server_of
 from tests.benchmarks.app_speed import percentile
+from tests.benchmarks.sessions import Session, processor, resident
 from tests.browser.serving import browsing, serving, settled
 from tests.browser.visiting import Visit
 
@@ -44,11 +42,11 @@ WATCH = """() => {
         }
     }).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['src'] });
 }"""
-PATIENCE = 15.0
-"""Seconds after which an answer that has not come is an error."""
+GUESS = "room_guess_train_0"
+"""Key of the guess about the first attack."""
 
 
-class Phone:
+class Phone(Session):
     """One session in a room.
 
     Args:
@@ -58,23 +56,16 @@ class Phone:
     """
 
     def __init__(self, address: str, code: str, seed: int) -> None:
-        self.url = f"{address.replace('http', 'ws')}/_stcore/stream"
-        self.address, self.query, self.random = address, f"join={code}", random.Random(seed)
-        self.errors: list[str] = []
+        super().__init__(address, "room", f"join={code}")
+        self.random = random.Random(seed)
         self.sent: list[tuple[int, float, float]] = []  # number on the wall, when it was sent, when it was confirmed
-        self.widgets: dict[str, tuple[str, str]] = {}  # name to its id and its fragment
-        self.polls: dict[str, asyncio.Task[None]] = {}
-        self.texts: dict[tuple[int, ...], str] = {}
-        self.page, self.digit, self.number = "", 0, 0
-        self.changed = asyncio.Event()
+        self.digit, self.number, self.closed = 0, 0, False
 
     async def play(self, seconds: float, over: asyncio.Event) -> None:
         """Take part: draw for so long, then watch until it is over."""
         try:
-            async with connect(self.url, subprotocols=["streamlit"], max_size=None, origin=self.address) as self.socket:
-                reading = asyncio.create_task(self._read())
-                await self._run()
-                if not await self._until(lambda: {"pad", "guess"} <= self.widgets.keys(), "the page"):
+            async with self:
+                if not await self.until(lambda: {"room_pad", GUESS} <= self.widgets.keys(), "the page"):
                     return
                 end = time.time() + seconds
                 await asyncio.sleep(self.random.uniform(0, 5))
@@ -83,118 +74,34 @@ class Phone:
                     await self._guess()
                     await asyncio.sleep(self.random.uniform(4, 10))
                 await over.wait()
-                await self._until(lambda: "The room is closed" in self.said, "the end")
-                reading.cancel()
+                await self.until(lambda: self.closed, "the end")
         except OSError as error:
             self.errors.append(f"{type(error).__name__}: {error}")
-        finally:
-            for poll in self.polls.values():
-                poll.cancel()
 
-    @property
-    def said(self) -> str:
-        """Everything that stands on its page."""
-        return " ".join(self.texts.values())
+    def shown(self, kind: str, element: Any) -> None:
+        """Look for the digit that is asked for, for the confirmation, and for the end."""
+        if kind == "alert":
+            self.errors.append(str(element.body))
+        elif kind == "html":
+            self.closed = self.closed or "The room is closed" in element.body
+            if confirmed := re.search(r"Your (\d) is on the wall: number (\d+)", element.body):
+                self.number = int(confirmed[2])
+        elif kind == "bidi_component" and element.component_name == "tasklab_pad":
+            self.digit = int(json.loads(element.json)["submit"][-1])
 
     async def _draw(self) -> None:
-        begun, before = time.time(), len(self.sent)
+        begun = time.time()
         strokes = [[[min(1, max(0, x + self.random.gauss(0, 0.015))), min(1, max(0, y + self.random.gauss(0, 0.015)))]
                     for x, y in stroke] for stroke in digit_strokes(self.digit)]
         value = {"token": 0, "brush": round(self.random.uniform(0.06, 0.12), 2), "strokes": strokes}
-        name, fragment = self.widgets["pad"]
         self.number = 0
-        await self._run(fragment, f"$$STREAMLIT_INTERNAL_KEY_{name}__events",
-                        "json_trigger_value", json.dumps([{"event": "sent", "value": value}]))
-        if await self._until(lambda: self.number > 0, "the confirmation"):
+        await self.trigger("room_pad", "sent", value)
+        if await self.until(lambda: self.number > 0, "the confirmation"):
             self.sent.append((self.number, begun, time.time()))
-        assert len(self.sent) <= before + 1
 
     async def _guess(self) -> None:
-        name, fragment = self.widgets["guess"]
-        await self._run(fragment, name, "string_array_value", self.random.choice(["none", "a quarter", "half", "all"]))
-
-    async def _run(self, fragment: str = "", name: str = "", kind: str = "", value: Any = None, *,
-                   auto: bool = False) -> None:
-        message = BackMsg()
-        asked = message.rerun_script
-        asked.query_string, asked.page_script_hash, asked.fragment_id = self.query, self.page, fragment
-        asked.page_name, asked.is_auto_rerun = "" if self.page else "room", auto
-        asked.context_info.url = f"{self.address}/room"
-        if kind == "json_trigger_value":
-            asked.widget_states.widgets.add(id=name, json_trigger_value=value)
-        elif kind == "string_array_value":
-            asked.widget_states.widgets.add(id=name).string_array_value.data.append(value)
-        await self.socket.send(message.SerializeToString())
-
-    async def _read(self) -> None:
-        try:
-            async for data in self.socket:
-                message = ForwardMsg()
-                message.ParseFromString(data)
-                self._take(message)
-                self.changed.set()
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            self.errors.append(f"{type(error).__name__}: {error}")
-
-    def _take(self, message: ForwardMsg) -> None:
-        kind = message.WhichOneof("type")
-        if kind == "new_session":
-            if not message.metadata.run.fragment_ids:
-                for poll in self.polls.values():
-                    poll.cancel()
-                self.polls.clear()
-                self.texts.clear()
-        elif kind == "navigation":
-            self.page = message.navigation.page_script_hash
-        elif kind == "stop_auto_rerun":
-            for fragment in message.stop_auto_rerun.fragment_ids:
-                if poll := self.polls.pop(fragment, None):
-                    poll.cancel()
-        elif kind == "ref_hash":
-            self.errors.append("the server refers to a message that was not kept")
-        elif kind == "auto_rerun":
-            fragment = message.auto_rerun.fragment_id
-            if fragment not in self.polls:
-                self.polls[fragment] = asyncio.create_task(self._poll(fragment, message.auto_rerun.interval))
-        elif kind == "script_finished":
-            if message.script_finished == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
-                self.errors.append("the script has an error")
-        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
-            self._show(tuple(message.metadata.delta_path), message.delta.new_element, message.delta.fragment_id)
-
-    def _show(self, place: tuple[int, ...], element: Any, fragment: str) -> None:
-        kind = element.WhichOneof("type")
-        if kind == "exception" or kind == "alert":
-            self.errors.append(str(element.exception.message if kind == "exception" else element.alert.body))
-        elif kind == "html":
-            self.texts[place] = element.html.body
-            if confirmed := re.search(r"Your (\d) is on the wall: number (\d+)", element.html.body):
-                self.number = int(confirmed[2])
-        elif kind == "bidi_component" and element.bidi_component.component_name == "tasklab_pad":
-            self.widgets["pad"] = element.bidi_component.id, fragment
-            self.digit = int(json.loads(element.bidi_component.json)["submit"][-1])
-        elif kind == "button_group" and "guess" in element.button_group.label:
-            self.widgets["guess"] = element.button_group.id, fragment
-
-    async def _poll(self, fragment: str, seconds: float) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            await self._run(fragment, auto=True)
-
-    async def _until(self, true: Any, what: str) -> bool:
-        end = time.time() + PATIENCE
-        while not true():
-            if time.time() > end:
-                self.errors.append(f"{what} did not come within {PATIENCE:.0f} s")
-                return False
-            self.changed.clear()
-            try:
-                await asyncio.wait_for(self.changed.wait(), 1.0)
-            except TimeoutError:
-                continue
-        return True
+        guess = self.random.choice(["none", "a quarter", "half", "all"])
+        await self.send(GUESS, string_array_value=StringArray(data=[guess]))
 
 
 async def _class(phones: list[Phone], seconds: float, over: threading.Event) -> None:
@@ -262,12 +169,6 @@ def main(phones: str = "60", seconds: str = "120") -> None:
             f"Errors: {sorted(set(errors)) or 'none'} ({len(errors)}).",
         ]
         sys.stdout.write("\n".join(lines) + "\n")
-
-
-def processor(address: str) -> float:
-    """Seconds of processor time that the server has used so far."""
-    fields = (server_of(address) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":
