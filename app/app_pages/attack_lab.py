@@ -13,7 +13,6 @@ from typing import Any
 import streamlit as st
 
 from lab_ui.basics.lab import Lab
-from lab_ui.basics.waiting import send
 from lab_ui.basics.words import aimed, title
 from lab_ui.parts import live
 from lab_ui.results import growing, lesson_facts, picture_attacks
@@ -77,7 +76,7 @@ def page() -> None:
                way=lambda: lesson_facts.way(named, lab.pictures.classes),
                evaded=lambda: lesson_facts.evaded(named, scenario.eps))
     _scene(lab, scenario, sweeps, slow=slow, fine=fine)
-    send()
+    growing.step_back()
     if not seen.finished:  # what follows belongs to the steps of the result
         frame.close_page(lab)
         return

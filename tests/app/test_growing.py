@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import doctest
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -41,6 +43,7 @@ class Gates:
     def __init__(self) -> None:
         self.open: dict[tuple[str, int], threading.Event] = {}
         self.ended: list[str] = []
+        self.steps: Counter[str] = Counter()
 
     def let(self, name: str, steps: int) -> None:
         self.open.setdefault((name, steps), threading.Event()).set()
@@ -51,6 +54,7 @@ class Gates:
             try:
                 while not gate.wait(0.01):
                     progress(None)  # type: ignore[arg-type]
+                    self.steps[name] += 1
             except BaseException:
                 self.ended.append(name)
                 raise
@@ -83,6 +87,22 @@ def test_a_first_stage_waits_behind_no_later_one() -> None:
     for name in ("a", "b"):
         gates.let(name, 4)
     until(lambda: first.seen.whole and second.seen.whole)
+
+
+def test_what_follows_a_first_answer_steps_back_for_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growing, "GRACE", 600.0)
+    gates = Gates()
+    gates.let("a", 2)
+    first = Work("a", "PGD", [gates.part("a")], STAGES[:2], quick=True)
+    until(lambda: ("a", 4) in gates.open and gates.steps["a"])
+    second = Work("b", "PGD", [gates.part("b")], STAGES[:1], quick=True)
+    until(lambda: gates.steps["b"])
+    made = gates.steps["a"] + 1  # with the step that is being made
+    time.sleep(0.5)
+    assert gates.steps["a"] <= made
+    gates.let("b", 2)
+    until(lambda: second.seen.whole and gates.steps["a"] > made)
+    first.end()
 
 
 def test_one_stage_follows_the_other_and_none_is_mixed_with_the_next() -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import Future, wait
 from typing import TypeVar
 
 import streamlit as st
 
 Result = TypeVar("Result")
-
-SENDING = 0.008
-"""Seconds that the server has to send what has been drawn."""
 
 POLL = 0.03
 """Seconds between two checks whether the visitor has changed something."""
@@ -20,15 +16,6 @@ POLL = 0.03
 def give_way() -> None:
     """End this run of the page if its visitor has started another one. Long work calls this now and then."""
     st.session_state.get("here")  # any access to the session state lets streamlit end a run that is out of date
-
-
-def send() -> None:
-    """Let the server send what has been drawn so far, before this run goes on to work of its own.
-
-    The thread that sends needs Python's interpreter lock, too: without a pause, the attack lab's scene came about 10 ms
-    later.
-    """
-    time.sleep(SENDING)
 
 
 def awaited(future: Future[Result]) -> Result:

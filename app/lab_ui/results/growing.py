@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,12 @@ one after the other, but half as much processor time again, which the pages and 
 
 _later = ThreadPoolExecutor(1, "later stages")
 """Makes what follows the first stage of a quick work, so that nobody's first stage waits behind it."""
+
+SENDING = 0.008
+"""Seconds that the server has to send what has been drawn, which needs Python's interpreter lock, too."""
+
+GRACE = 1.0
+"""Seconds that other work waits at most for the first answers of other visitors, before each step that it makes."""
 
 PATIENCE = 0.3
 """Seconds that a run of a page waits for the whole work; after that, the page shows what there is."""
@@ -107,6 +114,32 @@ class Part:
     make: Callable[[Stage, Progress], Sequence[Any]]
 
 
+class _Urgent:
+    """The first stages of quick works that are waiting or being made, for which other work steps back."""
+
+    def __init__(self) -> None:
+        self._count, self._lock, self._none = 0, threading.Lock(), threading.Event()
+        self._none.set()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._count += 1
+            self._none.clear()
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._count -= 1
+            if not self._count:
+                self._none.set()
+
+    def over(self, seconds: float) -> bool:
+        """Wait until there are none, at most so long, and return whether there are none."""
+        return self._none.wait(seconds)
+
+
+_urgent = _Urgent()
+
+
 class _Ended(Exception):
     """Raised in the threads of work that is to end."""
 
@@ -158,7 +191,7 @@ class Work:
         self.seen = Seen(work=self, results={}, stage=None, finished=not parts, whole=not parts)
         self.stopped = False
         self.failure: BaseException | None = None
-        self._left, self._quick = list(plan), quick
+        self._left, self._quick, self._first = list(plan), quick, False
         self._made, self._of_stage = 0, 0
         self._lock, self._over, self._change = threading.Lock(), threading.Event(), threading.Event()
         self._begun = self._seen = time.monotonic()
@@ -210,18 +243,20 @@ class Work:
         try:
             while self._left:
                 stage, made = self._left[0], dict[Any, Any]()
-                pool = own or (_one_by_one if self.seen.stage is None else _later)
-                for future in as_completed([pool.submit(self._make, part, stage) for part in self.parts]):
-                    made |= future.result()
-                    if self.seen.stage is None:
-                        self._show(results=dict(made))
+                self._first = own is None and self.seen.stage is None
+                pool = own or (_one_by_one if self._first else _later)
+                with _urgent if self._first else nullcontext():
+                    for future in as_completed([pool.submit(self._make, part, stage) for part in self.parts]):
+                        made |= future.result()
+                        if self.seen.stage is None:
+                            self._show(results=dict(made))
                 self._made, self._of_stage = self._made + self._cost(stage), 0
                 del self._left[0]
                 self._show(results=made, stage=stage)
                 while len(self._left) > 1 and self._soon(self._left[-1]):
                     del self._left[0]
         except _Ended:
-            pass
+            _urgent.over(GRACE)
         except BaseException as failure:  # a mistake in the code, which the page shows as it shows its own
             self.failure = failure
         finally:
@@ -242,6 +277,8 @@ class Work:
         with self._lock:
             self._of_stage = min(self._of_stage + 1, self._cost(self._left[0])) if self._left else 0
         self._check()
+        if not self._first:
+            _urgent.over(GRACE)
 
     def _check(self) -> None:
         if self._over.is_set() or time.monotonic() - self._seen > AWAY:
@@ -279,6 +316,14 @@ def begin(
         work = st.session_state[f"{slug}_work"] = Work(key, attack, parts, plan, quick=quick)
     work.wait()
     return work.seen
+
+
+def step_back() -> None:
+    """Let the server send what has been drawn, and let others have their first answers, before a page computes more."""
+    time.sleep(SENDING)
+    until = time.monotonic() + GRACE
+    while not _urgent.over(0.03) and time.monotonic() < until:
+        give_way()
 
 
 def show(slug: str, seen: Seen) -> None:
