@@ -256,7 +256,7 @@ class Work:
                 while len(self._left) > 1 and self._soon(self._left[-1]):
                     del self._left[0]
         except _Ended:
-            _urgent.over(GRACE)
+            pass
         except BaseException as failure:  # a mistake in the code, which the page shows as it shows its own
             self.failure = failure
         finally:
