@@ -243,11 +243,10 @@ def test_a_damaged_record_is_one_sentence_and_the_others_are_shown(own: Path, sp
     file = record_file(own, cell("rbc"))
     content = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(SPOILS[spoil](content), encoding="utf-8")
-    for table in ("Table 1", "Table 2"):
-        at = visit("paper", paper_table=table)
-        (sentence,) = sentences(at)
-        assert "The record of digits-small-rbc is damaged" in sentence
-    places = shown(visit("paper"))
+    at = visit("paper")
+    (sentence,) = sentences(at)
+    assert "The record of digits-small-rbc is damaged" in sentence
+    places = shown(at)
     assert text(places["TRA", "PGD I"], "measured") == "30.0" and places["RBC", "PGD I"]["word"] == "○ not made"
 
 
