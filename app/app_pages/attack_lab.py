@@ -214,8 +214,9 @@ def _player(lab: Lab, scenario: Scenario, pairs: list[tuple[str, str]]) -> tuple
     except ValueError as error:
         st.info(in_markdown(error))
         return None
+    falls = aim == "margin" and not scenario.targeted  # what an attack climbs is its negative
     words: dict[str, Any] = {
-        "title": title(lab.key(name)), "aim": aimed(scenario, aim)[0], "names": lab.pictures.classes}
+        "title": title(lab.key(name)), "aim": f"{'minus ' * falls}{aims[aim]}", "names": lab.pictures.classes}
     live.player(trajectory_data(steps, **words), key="attack_lab_player")
     return steps, words
 

@@ -23,7 +23,7 @@ from tasklab.data.radii import eps_said
 from tasklab.evaluation.report import Report
 from tasklab.evaluation.statistics import Share, mcnemar
 from tasklab.figures.report import describe_curves
-from tasklab.text import in_markdown
+from tasklab.text import in_markdown, unbroken
 
 URL: Final = "query-params"
 AIMS = {"training loss": "train", "margin": "margin"}
@@ -109,9 +109,10 @@ def _system(lab: Lab) -> str:
 def _lead(key: str, report: Report, shown: bool) -> str:
     """The claim and, once shown, the worst case found; HTML."""
     clean, kept = (100 * row.accuracy.value for row in (report.clean, report.claim("train")))
-    eps = eps_said(report.claim_eps)
-    words = (f"{html.escape(title(key))} classifies <b>{clean:.0f} %</b> of the images correctly. Under the attack "
-             f"used in the paper, at ε = {eps}, it still classifies <b>{kept:.0f} %</b> correctly.")
+    eps = unbroken(f"ε = {eps_said(report.claim_eps)}")
+    name = html.escape(title(key))
+    words = (f"{name}{',' * (',' in name)} classifies <b>{clean:.0f} %</b> of the images correctly. Under the "
+             f"attack used in the paper, at {eps}, it still classifies <b>{kept:.0f} %</b> correctly.")
     if shown:
         words += f" In the worst case found, <b>{100 * report.worst.accuracy.value:.0f} %</b>."
     return words
@@ -227,10 +228,11 @@ def _paired(key: str, other: str, report: Report, beside: Report) -> str:
     p = mcnemar(a, b)
     verdict = ("more than chance explains" if p < 0.01 else "which may be chance alone" if p > 0.05
                else "hardly more than chance explains")
-    first, second = (html.escape(title(name)) for name in (key, other))
-    numbers = " and ".join(f"{name} {Share(int(stand.sum()), len(stand)).percent(0)} %"
+    first, second = (f"<b>{html.escape(title(name))}</b>" for name in (key, other))
+    numbers = " and ".join(f"on {Share(int(stand.sum()), len(stand)).percent(0)} % of them against {name}"
                            for name, stand in ((first, a), (second, b)))
-    return (f"On the same {len(a)} images, no attack within ε = {eps_said(eps)} succeeded against {numbers}. "
+    return (f"Both systems were attacked on the same {len(a)} images. Within {unbroken(f'ε = {eps_said(eps)}')}, no "
+            f"attack succeeded {unbroken(numbers)}. "
             f"{_pictures_where(int((a & ~b).sum()))} only {first} stayed correct, and "
             f"{_pictures_where(int((b & ~a).sum())).lower()} only {second}: {verdict} (McNemar's test, "
             f"p {_p_value(p)}).")

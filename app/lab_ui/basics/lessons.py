@@ -237,7 +237,7 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
                    "without arrows again.", PLANES,
                    {"regions_field": "margin"}, "flat"),
         LessonStep("Does a larger S help? Measured in units of S, the loss is the same function for every S.", PLANES,
-                   {"regions_s": 1000}, "flat"),
+                   {"regions_s": 1000, "regions_field": "training loss"}, "flat"),
         LessonStep("These points form spirals. All four systems have the same network and differ in how they answer.",
                    PLANES,
                    {"regions_set": "spirals", "regions_tasks": ["TRA", "DeepBE", "INT", "RBC"],

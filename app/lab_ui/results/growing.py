@@ -45,6 +45,9 @@ GRACE = 1.0
 PATIENCE = 0.3
 """Seconds that a run of a page waits for the whole work; after that, the page shows what there is."""
 
+LONGER = 3.0
+"""The same for the first stage of a quick work, since to show the page twice costs more than to wait for it."""
+
 POLL = 0.4
 """Seconds between two looks of a page at work that goes on."""
 
@@ -211,13 +214,17 @@ class Work:
         return seconds / made * (total - made) if made and seconds > 1 else None
 
     def wait(self) -> None:
-        """Wait until the work is finished, at most `PATIENCE`; this run of the page ends if its visitor begins another.
+        """Wait until the work is finished, for a while; this run of the page ends if its visitor begins another.
+
+        It waits `PATIENCE` in all, or at most `LONGER` for the first stage of a quick work.
 
         Raises:
             BaseException: what a part raised, other than a sentence for the visitor.
         """
-        until = time.monotonic() + PATIENCE
-        while not self.seen.finished and time.monotonic() < until:
+        begun = time.monotonic()
+        while not self.seen.finished and time.monotonic() - begun < (
+            max(PATIENCE, LONGER) if self._quick and self.seen.stage is None else PATIENCE
+        ):
             self.look()
             give_way()
             self._change.wait(0.03)

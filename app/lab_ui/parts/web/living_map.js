@@ -382,9 +382,11 @@ class LivingMap {
       pen.stroke();
       this.mark(x, y, look.symbol, look.colour, 7 * big);
     });
-    spots.forEach(([x, y], i) => {  // the numbers stand away from the way before and after
+    spots.forEach(([x, y], i) => {  // the numbers stand beside the way, on the outer side of its bends
       const [px, py] = spots[Math.max(0, i - 1)], [nx, ny] = spots[Math.min(spots.length - 1, i + 1)];
-      const dx = data.bands ? 0 : 2 * x - px - nx, dy = data.bands ? (i % 2 ? 1 : -1) : 2 * y - py - ny, far = Math.hypot(dx, dy);
+      const outer = (px - nx) * (2 * y - py - ny) + (ny - py) * (2 * x - px - nx) < 0 ? -1 : 1;
+      const dx = data.bands ? 0 : outer * (ny - py), dy = data.bands ? (i % 2 ? 1 : -1) : outer * (px - nx);
+      const far = Math.hypot(dx, dy);
       this.halo(numbers[i], far < 1 ? x : x + 27 * big * dx / far,
         far < 1 ? y - 23 * big : y + 23 * big * dy / far, 17 * big, this.ink);
     });
