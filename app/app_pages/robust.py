@@ -11,7 +11,7 @@ import streamlit as st
 
 from lab_ui.basics.lab import Lab
 from lab_ui.basics.words import AIMS as AIM_WORDS
-from lab_ui.basics.words import title
+from lab_ui.basics.words import subject, title
 from lab_ui.parts.charts import plot
 from lab_ui.results import lesson_facts, reports
 from lab_ui.results.reports import CURVE_NOTES, CURVES
@@ -68,7 +68,7 @@ def page() -> None:
     chosen = _switches(report) if shown else FIRST
     left, right = st.columns([6, 5], gap="medium") if shown else (st.container(), None)
     frame.tell(lab, noise=lambda: lesson_facts.noise(report), zero=lambda: lesson_facts.zero(report),
-               claims=lambda: lesson_facts.claims(report), worst=lambda: lesson_facts.worst(report))
+               claims=lambda: lesson_facts.claims(report), worst=lambda: lesson_facts.worst(report, key))
     with left:
         figure = _curves(key, report, chosen, shown)
     drawn = {"curves": figure}
@@ -110,8 +110,7 @@ def _lead(key: str, report: Report, shown: bool) -> str:
     """The claim and, once shown, the worst case found; HTML."""
     clean, kept = (100 * row.accuracy.value for row in (report.clean, report.claim("train")))
     eps = unbroken(f"ε = {eps_said(report.claim_eps)}")
-    name = html.escape(title(key))
-    words = (f"{name}{',' * (',' in name)} classifies <b>{clean:.0f} %</b> of the images correctly. Under the "
+    words = (f"{html.escape(subject(key))} classifies <b>{clean:.0f} %</b> of the images correctly. Under the "
              f"attack used in the paper, at {eps}, it still classifies <b>{kept:.0f} %</b> correctly.")
     if shown:
         words += f" In the worst case found, <b>{100 * report.worst.accuracy.value:.0f} %</b>."

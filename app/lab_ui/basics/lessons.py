@@ -65,8 +65,8 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
             "[data-panel=rbc]", {"codecs_outputs": {}},
         ),
         LessonStep(
-            "A smaller S moves the rails closer to 0. It does not move the place where the answer changes, which is "
-            "still at 0.",
+            "A smaller S puts the rails closer to 0: read the numbers on the axis, which is drawn to fit them. The "
+            "place where the answer changes does not move; it is still at 0.",
             "[data-panel=rbc]", {"codecs_S": 50},
         ),
         LessonStep(
@@ -213,8 +213,8 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
         LessonStep(words, ".st-key-paper_cell",
                    {"paper_table": table, "paper_system": system, "paper_column": column}, "cell")
         for words, table, system, column in (
-            ("Each cell shows the paper's number where it has one, what the same attack leaves here, and what all "
-             "attacks together leave.",
+            ("Each cell shows the paper's number if the paper used this network and data set, then what the same "
+             "attack leaves here, and what all attacks together leave.",
              "Table 1", "TRA", "PGD III"),
             ("This is the same attack on a system that answers in bits with a margin.", "Table 1", "RBC", "PGD III"),
             ("This attack takes one step instead of twenty, at the smallest ε.", "Table 1", "RBC", "FGSM I"),
@@ -230,8 +230,8 @@ LESSONS: dict[str, tuple[LessonStep, ...]] = {
                     "regions_noise": 0.06, "regions_point": 8, "regions_s": 350, "regions_eps": 0.25, "seed": 0,
                     "regions_form": "scaled"}, "flat"),
         LessonStep("The arrows climb the training loss. Where the colour is full there are no arrows: RBC's loss is "
-                   "exactly 0 wherever every bit has reached its margin S. An attack that starts there cannot "
-                   "move.", PLANES,
+                   "exactly 0 wherever every bit has reached its margin S. An attack on this loss cannot move "
+                   "from there, but one on the margin can.", PLANES,
                    {"regions_tasks": ["TRA", "RBC"], "regions_revealed": True}, "flat"),
         LessonStep("Now the arrows follow an attack on the margin instead. The systems are the same; look for places "
                    "without arrows again.", PLANES,

@@ -174,6 +174,16 @@ def title(key: str) -> str:
     return f"{SYSTEMS[base]}, {VARIANTS[variant]}" if variant in VARIANTS else key
 
 
+def subject(key: str) -> str:
+    """The heading as the subject of a sentence: with a comma after what stands behind a comma.
+
+    >>> subject("tra"), subject("tra-at")
+    ('TRA', 'TRA, trained under attack,')
+    """
+    words = title(key)
+    return f"{words}," if "," in words else words
+
+
 def page_of(name: str) -> str:
     """The address of the page on a system, relative to any other page.
 

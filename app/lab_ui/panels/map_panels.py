@@ -35,7 +35,7 @@ from tasklab.figures.live.sweep import how
 from tasklab.figures.maps import describe_map
 from tasklab.figures.style import LOOKS, outcome_of
 from tasklab.tasks import Task
-from tasklab.text import in_markdown
+from tasklab.text import in_markdown, unbroken
 
 SHOWN = 18
 """Largest number of picked images that are shown."""
@@ -169,7 +169,7 @@ def quality(view: View) -> None:
                       "neighbours in the network, too.")
         elif view.map.explained is not None and view.map.width > 1:
             words += f" The map shows {100 * sum(view.map.explained):.0f} % of the variance."
-    st.html(f'<p class="lab-lesson">{words}</p>')
+    st.html(f'<p class="lab-lesson">{unbroken(words)}</p>')
 
 
 def under_attack(lab: Lab, scenario: Scenario, view: View) -> View:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from lab_ui.basics.words import AIMS, read
+from lab_ui.basics.words import AIMS, read, subject
 from tasklab.codecs import ABNORMAL
 from tasklab.data.radii import eps_said
 
@@ -173,11 +173,17 @@ def claims(report: Report) -> str:
             f"instead of {percent(own)}.")
 
 
-def worst(report: Report) -> str:
-    """What the attack on the training loss leaves beside the worst case found."""
+def worst(report: Report, key: str) -> str:
+    """What a system keeps under the attack on the training loss, beside the worst case found.
+
+    Args:
+        report: on the system.
+        key: its short name.
+    """
     own, least = report.claim("train").accuracy.value, report.worst.accuracy.value
-    return (f"The attack on the training loss leaves {percent(own)} of the images classified correctly, and the worst "
-            f"case found is {percent(least)}{': other attacks break more' if least < own else ''}.")
+    return (f"At ε = {eps_said(report.claim_eps)}, {subject(key)} classifies {percent(own)} of the images correctly "
+            f"under the attack on the training loss, and {percent(least)} in the worst case found"
+            f"{': other attacks break more' if least < own else ''}.")
 
 
 def left(rows: Mapping[str, tuple[Outcomes, Outcomes, float]]) -> str:
