@@ -85,7 +85,7 @@ def page() -> None:
     scenario = controls.attack(lab, n=True)
     head = st.container()
     bit, label = _choose(lab)
-    _legend(scenario)
+    _legend(scenario, bit)
     seen, batches = batch_attacks.start(
         "outputs", {name: (scenario, name, title(lab.key(name))) for name in lab.chosen})
     growing.show("outputs", seen)
@@ -144,15 +144,19 @@ def _bits(name: str) -> int:
     return 0 if gauges is None else gauges.width
 
 
-def _legend(scenario: Scenario) -> None:
+def _legend(scenario: Scenario, bit: int | None) -> None:
+    """Explain the colours; those of a bit are its own, and what becomes of the answer stands below each histogram."""
+    of_bit = "" if bit is None else "the bit is "
     st.html(
         f'<div class="lab-aim"><h2>Aimed at {aimed(scenario, scenario.aims[0])[0]}</h2></div>'
         '<p class="lab-key"><span>━ grey line: before the attack</span>'
-        f'<span><span style="color:{BLUE}">■</span> after it, correct</span>'
-        f'<span><span style="color:{ORANGE}">■</span> after it, wrong</span>'
-        "<span>▨ after it, None</span><span>┊ rail: where training stops pushing</span>"
-        f'<span><span style="display:inline-block;width:0.8em;height:0.8em;background:{BLUE}44"></span> '
-        "blue background: read as the label</span></p>"
+        f'<span><span style="color:{BLUE}">■</span> after it, {of_bit}correct</span>'
+        f'<span><span style="color:{ORANGE}">■</span> after it, {of_bit}wrong</span>'
+        "<span>┊ rail: where training stops pushing</span>"
+        + ("<span>▨ after it, None</span>"
+           f'<span><span style="display:inline-block;width:0.8em;height:0.8em;background:{BLUE}44"></span> '
+           "blue background: read as the label</span></p>" if bit is None else
+           "<span>below each histogram: what becomes of the whole answer</span></p>")
     )
 
 

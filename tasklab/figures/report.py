@@ -181,7 +181,7 @@ def distance_curves(
     return in_words(_figure(traces, frame(
         height, legend=len(by_system) > 1,
         xaxis=shown | _levels(end) | {"title": {"text": "the smallest ε that fools"}, "range": [0, end]},
-        yaxis=shown | {"title": {"text": "nothing found, %"}, "range": [-3, 103], "tickvals": [0, 25, 50, 75, 100]},
+        yaxis=shown | {"title": {"text": "images not fooled, %"}, "range": [-3, 103], "tickvals": [0, 25, 50, 75, 100]},
     )), "The smallest ε that fools. " + " ".join(
         f"{key}, {len(values)} images: median {values[(len(values) - 1) // 2]:.3g}, largest {values[-1]:.3g}."
         for key, values in by_system.items()))

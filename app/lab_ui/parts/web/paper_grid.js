@@ -42,4 +42,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   table.replaceChildren(make("caption", data.caption), head, body);
   moveByArrows(table, data.columns.length, before);
+
+  const room = table.parentElement, chosen = body.querySelector('[aria-pressed="true"]');
+  if (chosen && room.scrollWidth > room.clientWidth) { // in view, where the table is wider than the page
+    const names = body.querySelector("th").offsetWidth; // which stay at the left
+    room.scrollLeft = chosen.parentElement.offsetLeft - names - (room.clientWidth - names - chosen.offsetWidth) / 2;
+  }
 }
