@@ -11,7 +11,7 @@ _drag = st.components.v2.component(
     html='<label class="front-drag"><span></span><input type="range" step="1"></label>\n',
     css=""".front-drag { display: flex; gap: 1rem; align-items: center; font-size: 1.25rem; font-weight: 700; }
 .front-drag span { min-width: 6.2rem; }
-.front-drag input { flex: 1; min-width: 0; accent-color: #1f78c8; height: 2rem; }
+.front-drag input { flex: 1; min-width: 0; accent-color: var(--st-primary-color, #0b5cad); height: 2rem; }
 """,
     js="""export default function ({ data: [stops, first], parentElement }) {
   const slider = parentElement.querySelector("input"), word = parentElement.querySelector("span");
