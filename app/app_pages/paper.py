@@ -75,12 +75,12 @@ def page() -> None:
         st.warning(in_markdown(sentence))
     left, right = st.columns([17, 10], gap="medium")
     with right:
-        with st.container(horizontal=True):
-            system = _select("System", [method.name for method in ROWS[TABLES[name]]], "paper_system",
-                             usual=USUAL[name])
-            column = _select("Attack", COLUMN_NAMES, "paper_column", usual="PGD III")
-        value = table.find(system, column)
         with st.container(key="paper_cell", gap="small"):
+            with st.container(horizontal=True):
+                system = _select("System", [method.name for method in ROWS[TABLES[name]]], "paper_system",
+                                 usual=USUAL[name])
+                column = _select("Attack", COLUMN_NAMES, "paper_column", usual="PGD III")
+            value = table.find(system, column)
             paper_views.opened(table, value)
         task = SYSTEMS[value.cell.method.task]
         st.page_link("app_pages/systems.py", label=f"All trained systems that answer as {task}",
