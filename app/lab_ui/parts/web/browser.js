@@ -114,7 +114,14 @@ class Browser {
     const top = this.top + 10 + (bar && element.getRootNode() !== document && !element.contains(bar) ? bar.offsetHeight : 0);
     const room = innerHeight - top - 10, fits = box.height <= room;
     if (fits ? box.top >= top - 1 && box.bottom <= innerHeight - 9 : Math.abs(box.top - top) < 12) return;
-    main.scrollBy({ top: fits && box.top > top ? Math.min(box.bottom - innerHeight + 10, box.top - top) : box.top - top });
+    let by = box.top - top;
+    if (fits && by > 0) { // as little as it takes, but what stands above is not cut in two by the bar
+      const least = Math.min(box.bottom - innerHeight + 10, by), edge = top + least;
+      const above = [...main.querySelectorAll("[data-testid=stElementContainer]")].map((each) => each.getBoundingClientRect());
+      const cut = above.filter((each) => each.top < edge && each.bottom > edge && each.bottom <= box.top);
+      by = Math.min(by, Math.max(edge, ...cut.map((each) => each.bottom)) - top);
+    }
+    main.scrollBy({ top: by });
   }
 }
 

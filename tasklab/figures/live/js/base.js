@@ -116,7 +116,7 @@ let scaled = 0;
 
 /** How much larger than usual charts are drawn: in proportion to the page's type and its property `--tl-scale`. */
 function scale() {
-  if (!scaled) { // asked once a frame, as each question makes the browser work out what has changed so far
+  if (!scaled) { // asked once a frame, as the browser lays the page out for each answer
     const style = getComputedStyle(document.documentElement);
     scaled = parseFloat(style.fontSize) / 16 * (parseFloat(style.getPropertyValue("--tl-scale")) || 1);
     requestAnimationFrame(() => { scaled = 0; });
