@@ -59,6 +59,6 @@ def test_a_room_from_its_code_to_its_end(visit: Callable[..., Visit]) -> None:
     teacher.page.get_by_role("button", name="Delete everything").click()
     teacher.page.get_by_role("button", name="Open a room").wait_for()
     phone.page.get_by_text("The room is closed").wait_for()
-    assert "tasklab_guest" not in phone.page.evaluate("document.cookie")
+    phone.page.wait_for_function("() => !document.cookie.includes('tasklab_guest')")
     assert teacher.errors == phone.errors == []
     assert teacher.elsewhere == phone.elsewhere == []
