@@ -368,7 +368,7 @@ def test_the_first_page_of_a_server_does_not_wait_for_pandas() -> None:
             f"at = AppTest.from_file({str(APP)!r}, default_timeout=120).switch_page('app_pages/attack_lab.py')\n"
             f"sys.modules['pandas'] = None; sys.path.insert(0, {str(APP.parent)!r})\n"
             "from lab_ui.results import growing\n"
-            "growing.PATIENCE = 600\n"
+            "growing.PATIENCE = growing.LONGER = 600\n"
             "at.run()\n"
             "parts = {part.proto.component_name for part in at.main.get('bidi_component')}\n"
             "print([error.message for error in at.exception], 'tasklab_scene' in parts)")

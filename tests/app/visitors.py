@@ -27,8 +27,8 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
     It holds where it is imported: whoever visits pages from another folder than this one imports it, too.
     """
-    monkeypatch.setattr(growing, "PATIENCE", 600.0)
-    monkeypatch.setattr(growing, "AWAY", 600.0)
+    for name in ("PATIENCE", "LONGER", "AWAY"):
+        monkeypatch.setattr(growing, name, 600.0)
 
 
 def visit(page: str, who: str = "ann", **query: str | list[str]) -> AppTest:

@@ -46,7 +46,7 @@ PATIENCE = 0.3
 """Seconds that a run of a page waits for the whole work; after that, the page shows what there is."""
 
 LONGER = 3.0
-"""The same for the first stage of a quick work, since to show the page twice costs more than to wait for it."""
+"""Seconds that it waits for the first stage of a quick work, as showing the page twice costs more than the wait."""
 
 POLL = 0.4
 """Seconds between two looks of a page at work that goes on."""
@@ -223,7 +223,7 @@ class Work:
         """
         begun = time.monotonic()
         while not self.seen.finished and time.monotonic() - begun < (
-            max(PATIENCE, LONGER) if self._quick and self.seen.stage is None else PATIENCE
+            LONGER if self._quick and self.seen.stage is None else PATIENCE
         ):
             self.look()
             give_way()
